@@ -1,0 +1,101 @@
+//! The run manifest: what a run published and what it covered. Value of topic `finops.runs`, and
+//! `_runs/<tenant>/<workspace>/<run_id>.json` beside the datasets (R72).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of this format.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What one run did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunManifest {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Canonical tenant.
+    pub tenant_id: String,
+    /// Workspace.
+    pub workspace_id: String,
+    /// Run.
+    pub run_id: String,
+    /// Start of the run, `…Z` with milliseconds.
+    pub run_ts: String,
+    /// When the manifest was made.
+    pub created_at: String,
+    /// `complete`: every scope complete or skipped on purpose; `partial`: at least one partial, failed or skipped
+    /// for lack of access; `failed`: nothing could be checked. Downstream counts `complete` and `partial` as finished.
+    pub status: RunStatus,
+    /// Salt mode of finding ids.
+    pub finding_id_mode: String,
+    /// Engine.
+    pub engine_name: String,
+    /// Engine version.
+    pub engine_version: String,
+    /// Rulepack.
+    pub rulepack_version: String,
+    /// Schema version of the findings.
+    pub schema_version: u16,
+    /// Wire records published, over all topics.
+    pub published: u64,
+    /// Outcome per (checker, account, region).
+    pub scopes: Vec<ScopeOutcome>,
+    /// Billing deliveries read, by delivery id.
+    pub billing_deliveries: Vec<BillingDelivery>,
+    /// Other facts (output folders, pricing version), text by name.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// Status of a run or scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// All of it was checked.
+    Complete,
+    /// Some of it was checked.
+    Partial,
+    /// None of it was checked.
+    Failed,
+    /// It was not attempted, for a reason.
+    Skipped,
+}
+
+/// What happened to one checker in one scope. "Not checked" is never read as "fixed".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeOutcome {
+    /// Registry SPEC of the checker.
+    pub checker: String,
+    /// check_ids this checker may emit.
+    pub check_ids: Vec<String>,
+    /// Account, `*` when the checker is not bound to one.
+    pub account_id: String,
+    /// Region, `global` or `*`.
+    pub region: String,
+    /// Outcome.
+    pub status: RunStatus,
+    /// Why it is not complete; empty when complete.
+    pub reason: String,
+    /// Operations refused by the provider.
+    pub denied_operations: Vec<String>,
+    /// Operations that ran into throttling.
+    pub throttled_operations: Vec<String>,
+    /// Provider API calls made.
+    pub api_calls: u64,
+    /// Findings published.
+    pub findings: u64,
+    /// Wall time, milliseconds.
+    pub duration_ms: u64,
+}
+
+/// A billing delivery that a run read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillingDelivery {
+    /// Hash over names, sizes and content hashes (cur_attribution 2.4).
+    pub delivery_id: String,
+    /// Billing period `YYYY-MM`.
+    pub billing_period: String,
+    /// Accepted lines.
+    pub accepted: u64,
+    /// Rejected lines by reason.
+    pub rejected: BTreeMap<String, u64>,
+}

@@ -1,0 +1,166 @@
+//! Where a record came from: `src = <topic id>/<partition>/<offset>`, and sets of such positions.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Position of one wire record. Topic *ids* are used, not names: a topic that was deleted and made
+/// again has another id, so old positions cannot be mistaken for new ones.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Src {
+    /// Topic id and partition.
+    pub partition: SrcPartition,
+    /// Offset in the partition.
+    pub offset: u64,
+}
+
+/// A partition of a source topic, written `<topic id>/<partition>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SrcPartition {
+    /// Topic id as the broker writes it (no `/`).
+    pub topic_id: String,
+    /// Partition number.
+    pub partition: u32,
+}
+
+/// The text was not `<topic id>/<partition>/<offset>`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a source position: expected <topic id>/<partition>/<offset>")]
+pub struct BadSrc {
+    /// What was read.
+    pub text: String,
+}
+
+impl fmt::Display for SrcPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic_id, self.partition)
+    }
+}
+
+impl fmt::Display for Src {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.partition, self.offset)
+    }
+}
+
+impl FromStr for SrcPartition {
+    type Err = BadSrc;
+    fn from_str(text: &str) -> Result<Self, BadSrc> {
+        let bad = || BadSrc { text: text.to_owned() };
+        let (topic_id, partition) = text.split_once('/').ok_or_else(bad)?;
+        if topic_id.is_empty() {
+            return Err(bad());
+        }
+        Ok(Self { topic_id: topic_id.to_owned(), partition: partition.parse().map_err(|_| bad())? })
+    }
+}
+
+impl FromStr for Src {
+    type Err = BadSrc;
+    fn from_str(text: &str) -> Result<Self, BadSrc> {
+        let bad = || BadSrc { text: text.to_owned() };
+        let (partition, offset) = text.rsplit_once('/').ok_or_else(bad)?;
+        Ok(Self { partition: partition.parse().map_err(|_| bad())?, offset: offset.parse().map_err(|_| bad())? })
+    }
+}
+
+macro_rules! serde_as_text {
+    ($t:ty) => {
+        impl Serialize for $t {
+            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $t {
+            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+serde_as_text!(Src);
+serde_as_text!(SrcPartition);
+
+/// A set of offsets as sorted, disjoint, non-touching half-open ranges; JSON `[[start,end],…]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OffsetSet(Vec<(u64, u64)>);
+
+impl OffsetSet {
+    /// Adds one offset; true if it was new. Appending in rising order is O(1).
+    pub fn insert(&mut self, offset: u64) -> bool {
+        match self.0.last_mut() {
+            None => self.0.push((offset, offset + 1)),
+            Some((_, end)) if *end == offset => *end += 1,
+            Some((_, end)) if *end < offset => self.0.push((offset, offset + 1)),
+            Some(_) => {
+                let at = self.0.partition_point(|&(start, _)| start <= offset);
+                if at > 0 && offset < self.0[at - 1].1 {
+                    return false;
+                }
+                let joins_left = at > 0 && self.0[at - 1].1 == offset;
+                let joins_right = at < self.0.len() && self.0[at].0 == offset + 1;
+                match (joins_left, joins_right) {
+                    (true, true) => {
+                        self.0[at - 1].1 = self.0[at].1;
+                        self.0.remove(at);
+                    }
+                    (true, false) => self.0[at - 1].1 += 1,
+                    (false, true) => self.0[at].0 -= 1,
+                    (false, false) => self.0.insert(at, (offset, offset + 1)),
+                }
+            }
+        }
+        true
+    }
+
+    /// True if the offset is in the set.
+    #[must_use]
+    pub fn contains(&self, offset: u64) -> bool {
+        let at = self.0.partition_point(|&(start, _)| start <= offset);
+        at > 0 && offset < self.0[at - 1].1
+    }
+
+    /// Number of offsets.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(start, end)| end - start).sum()
+    }
+
+    /// The ranges, rising.
+    pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<u64>> + '_ {
+        self.0.iter().map(|&(start, end)| start..end)
+    }
+
+    /// Highest offset.
+    #[must_use]
+    pub fn max(&self) -> Option<u64> {
+        self.0.last().map(|&(_, end)| end - 1)
+    }
+
+    /// Adds all offsets of `other`.
+    pub fn union(&mut self, other: &Self) {
+        let mut all: Vec<(u64, u64)> = self.0.iter().chain(&other.0).copied().collect();
+        all.sort_unstable();
+        self.0.clear();
+        for (start, end) in all {
+            match self.0.last_mut() {
+                Some((_, last)) if start <= *last => *last = (*last).max(end),
+                _ => self.0.push((start, end)),
+            }
+        }
+    }
+
+    /// How many offsets are in both sets.
+    #[must_use]
+    pub fn overlap(&self, other: &Self) -> u64 {
+        let mut both = self.clone();
+        both.union(other);
+        self.count() + other.count() - both.count()
+    }
+}
+
+/// Offsets per source partition.
+pub type SrcSet = BTreeMap<SrcPartition, OffsetSet>;

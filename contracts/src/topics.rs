@@ -1,0 +1,36 @@
+//! Topic names and the header names that travel with records. The topology is in `schemas/asyncapi.yaml`.
+
+/// Wire findings of our own checkers; external producers get `finops.findings.wire.<producer>`.
+pub const WIRE: &str = "finops.findings.wire";
+/// Typed storage records (Avro, Confluent frame).
+pub const VALID: &str = "finops.findings.valid";
+/// Records the contract refused, bytes as received.
+pub const DEAD_LETTERS: &str = "finops.findings.dlq";
+/// Run manifests, compacted, keyed `tenant/workspace/run_id`.
+pub const RUNS: &str = "finops.runs";
+/// Lifecycle events from the API, keyed `tenant/key`.
+pub const LIFECYCLE: &str = "finops.lifecycle";
+
+/// True for the wire topic and every producer topic below it.
+#[must_use]
+pub fn is_wire(topic: &str) -> bool {
+    topic.strip_prefix(WIRE).is_some_and(|rest| rest.is_empty() || (rest.len() > 1 && rest.starts_with('.')))
+}
+
+/// Names of record headers.
+pub mod headers {
+    /// `<topic id>/<partition>/<offset>` of the wire record this one was made from.
+    pub const SRC: &str = "src";
+    /// The first `src` of a record that was sent again on purpose (redrive, replay, repair).
+    pub const REPLAY_OF: &str = "replay.of";
+    /// Run the record belongs to, so that even unreadable bytes are counted for their run.
+    pub const RUN_ID: &str = "run_id";
+    /// Tenant the producer sent for, a hint only: the payload decides.
+    pub const TENANT_ID: &str = "tenant_id";
+    /// Salt mode of the finding id that the run asked for: `stable`, `per_run` or `per_day` (R39).
+    pub const FINDING_ID_MODE: &str = "finding_id_mode";
+    /// W3C trace context.
+    pub const TRACEPARENT: &str = "traceparent";
+    /// Confluent schema id outside the payload.
+    pub const VALUE_SCHEMA_ID: &str = "__value_schema_id";
+}

@@ -1,0 +1,316 @@
+//! The broker seam: what every service may ask of a log, and nothing more. Kafka's semantics are the
+//! reference (topic id, partitions, offsets, keys, headers, timestamps, consumer groups); the embedded
+//! implementation in [`embedded`] is SQLite. This module knows bytes and positions, never findings.
+//!
+//! All calls block; each handle is owned by one thread (DESIGN.md §3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+pub mod embedded;
+
+/// A topic as the broker knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// Name.
+    pub name: Arc<str>,
+    /// Id, new each time a topic of this name is created; holds no `/`.
+    pub id: Arc<str>,
+    /// Number of partitions.
+    pub partitions: u32,
+}
+
+/// Settings of a topic to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Name.
+    pub name: String,
+    /// Number of partitions.
+    pub partitions: u32,
+    /// Keep only the newest record per key.
+    pub compacted: bool,
+    /// Age after which records may go; `None` keeps them.
+    pub retention_ms: Option<u64>,
+    /// Bytes per partition above which the oldest records may go; `None` keeps them.
+    pub retention_bytes: Option<u64>,
+}
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Partition number.
+    pub partition: u32,
+}
+
+/// Record headers, in order; names may repeat, the last one counts.
+pub type Headers = Vec<(String, Bytes)>;
+
+/// A record to append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutRecord {
+    /// Topic name.
+    pub topic: Arc<str>,
+    /// Partition; `None` chooses by key (murmur2, as Kafka's default partitioner), or spreads when there is no key.
+    pub partition: Option<u32>,
+    /// Key.
+    pub key: Option<Bytes>,
+    /// Value.
+    pub value: Bytes,
+    /// Headers.
+    pub headers: Headers,
+    /// Milliseconds since the epoch; `None` lets the broker stamp it.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// A record that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Where it was read.
+    pub at: TopicPartition,
+    /// Offset.
+    pub offset: u64,
+    /// Milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// Key.
+    pub key: Option<Bytes>,
+    /// Value.
+    pub value: Bytes,
+    /// Headers.
+    pub headers: Headers,
+}
+
+impl Message {
+    /// The last header of that name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_ref())
+    }
+}
+
+/// Position a record was appended at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Appended {
+    /// Partition.
+    pub partition: u32,
+    /// Offset.
+    pub offset: u64,
+}
+
+/// A group's position in a partition: the next offset to read, and free text kept with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupOffset {
+    /// Partition.
+    pub at: TopicPartition,
+    /// Next offset to read.
+    pub offset: u64,
+    /// Metadata, at most 4 KiB.
+    pub metadata: String,
+}
+
+/// A partition given to this member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Partition.
+    pub at: TopicPartition,
+    /// Id of its topic.
+    pub topic_id: Arc<str>,
+    /// Where reading starts unless [`Consumer::seek`] moves it: the group's offset, else by [`Start`].
+    pub position: u64,
+    /// Metadata of the group's offset; `None` when the group has none for this partition.
+    pub metadata: Option<String>,
+}
+
+/// What one poll brought. One kind per call, so that assignment changes are never missed.
+#[derive(Debug)]
+pub enum Polled {
+    /// These partitions are now this member's. Nothing of them was delivered before this event.
+    Assigned(Vec<Assignment>),
+    /// These partitions are being taken away in good order: what the member commits *before its next
+    /// poll* still counts; after that poll another member may own them.
+    Revoked(Vec<TopicPartition>),
+    /// These partitions are gone already (expired or fenced): drop their state, commit nothing.
+    Lost(Vec<TopicPartition>),
+    /// Records, rising offsets per partition.
+    Records(Vec<Message>),
+    /// Nothing within the time-out.
+    Idle,
+}
+
+/// Where a group without an offset starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record.
+    Earliest,
+    /// At the end.
+    Latest,
+}
+
+/// Which topics a consumer reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topics {
+    /// These.
+    Names(Vec<String>),
+    /// This one and every `<name>.<anything>`, also those created later.
+    Family(String),
+}
+
+/// Settings of a consumer or processor.
+#[derive(Debug, Clone)]
+pub struct ConsumerConfig {
+    /// Group.
+    pub group: String,
+    /// Topics.
+    pub topics: Topics,
+    /// Name of this member, unique per process instance (for people and fencing).
+    pub member: String,
+    /// Where to start without an offset.
+    pub start: Start,
+    /// A member that does not poll for this long loses its partitions.
+    pub session_timeout: Duration,
+    /// A poll returns at most this many records.
+    pub poll_records_max: usize,
+    /// A poll returns at most about this many bytes (always at least one record).
+    pub poll_bytes_max: usize,
+}
+
+/// Offsets a partition holds now: `[low, high)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watermarks {
+    /// Oldest offset still there.
+    pub low: u64,
+    /// Next offset to be written.
+    pub high: u64,
+}
+
+/// What went wrong, by what the caller should do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Another member owns the partitions now; nothing was written. Poll again to learn the new assignment.
+    #[error("{doing}: this member was fenced by a newer one")]
+    Fenced {
+        /// What was being done.
+        doing: String,
+    },
+    /// May work later; nothing was written. Back off and retry in place.
+    #[error("{doing}: {reason}")]
+    Retriable {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        reason: String,
+    },
+    /// The disk has no room; nothing was written. Retriable once there is.
+    #[error("{doing}: no space left on the broker's disk ({path})")]
+    NoSpace {
+        /// What was being done.
+        doing: String,
+        /// Which disk.
+        path: String,
+    },
+    /// The topic is not there.
+    #[error("topic {0} does not exist")]
+    UnknownTopic(String),
+    /// The partition no longer, or not yet, holds that offset.
+    #[error("offset {offset} of {topic}/{partition} is outside what the broker holds, {low}..{high}")]
+    OffsetOutOfRange {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// Asked for.
+        offset: u64,
+        /// Oldest.
+        low: u64,
+        /// End.
+        high: u64,
+    },
+    /// The record is over the broker's limit; nothing was written.
+    #[error("a record of {bytes} bytes for topic {topic} is over the limit of {limit} bytes")]
+    TooLarge {
+        /// Topic.
+        topic: String,
+        /// Size of the record.
+        bytes: usize,
+        /// Limit.
+        limit: usize,
+    },
+    /// Will not work by retrying: corrupt file, wrong version, refused credentials.
+    #[error("{doing}: {reason}")]
+    Fatal {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        reason: String,
+    },
+}
+
+impl BrokerError {
+    /// True when the same call may succeed later.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::Retriable { .. } | Self::NoSpace { .. })
+    }
+}
+
+/// Result of a broker call.
+pub type Result<T> = std::result::Result<T, BrokerError>;
+
+/// A connection to a broker; cheap to share, opens handles.
+pub trait Broker: Send + Sync {
+    /// Creates the topic unless it exists; returns it either way. More partitions than exist are added, never fewer.
+    fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo>;
+    /// All topics, by name.
+    fn topics(&self) -> Result<Vec<TopicInfo>>;
+    /// Removes a topic with its records.
+    fn delete_topic(&self, name: &str) -> Result<()>;
+    /// An appender.
+    fn producer(&self) -> Result<Box<dyn Producer>>;
+    /// A group member that reads.
+    fn consumer(&self, config: ConsumerConfig) -> Result<Box<dyn Consumer>>;
+    /// A group member that reads and writes atomically.
+    fn processor(&self, config: ConsumerConfig) -> Result<Box<dyn Processor>>;
+    /// Reads records from an offset without a group, at most `records_max` and about `bytes_max`; empty at the end.
+    fn read(&self, at: &TopicPartition, offset: u64, records_max: usize, bytes_max: usize) -> Result<Vec<Message>>;
+    /// Oldest and next offset.
+    fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks>;
+    /// First offset whose timestamp is at or after `timestamp_ms`; `None` when there is none.
+    fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>>;
+    /// Offsets of a group. Lag is `watermarks().high - offset`.
+    fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>>;
+    /// Removes records past retention and superseded keys of compacted topics now; returns how many.
+    /// A broker with its own cleaner returns 0.
+    fn clean(&self) -> Result<u64>;
+}
+
+/// Appends. When `append` returns, the records are durable; when it fails, none is visible.
+pub trait Producer: Send {
+    /// Appends all records in order, or none.
+    fn append(&mut self, records: &[OutRecord]) -> Result<Vec<Appended>>;
+}
+
+/// A member of a group.
+pub trait Consumer: Send {
+    /// Waits at most `timeout` for an event. Also the member's sign of life.
+    fn poll(&mut self, timeout: Duration) -> Result<Polled>;
+    /// Moves the reading position of an assigned partition.
+    fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<()>;
+    /// Stops delivering these partitions (back-pressure) until [`resume`](Self::resume); polls still keep the member alive.
+    fn pause(&mut self, at: &[TopicPartition]) -> Result<()>;
+    /// Delivers them again.
+    fn resume(&mut self, at: &[TopicPartition]) -> Result<()>;
+    /// Stores group offsets. Fails with [`BrokerError::Fenced`] when a partition is not this member's any more.
+    fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()>;
+    /// Leaves the group at once, so that others take over without waiting for the time-out.
+    fn leave(&mut self) -> Result<()>;
+}
+
+/// A member that consumes, transforms and produces.
+pub trait Processor: Consumer {
+    /// Appends the records and stores the group offsets in one atomic step: readers see all or nothing, and
+    /// a fenced member writes nothing. After an error nothing was written and the reading position is unchanged.
+    fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>>;
+}

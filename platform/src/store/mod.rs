@@ -1,0 +1,138 @@
+//! The store seam: objects under a root, written once. Local folder here, S3 later. Knows paths and
+//! bytes, never findings. Paths are relative, `/`-separated and already encoded by the caller; a path
+//! that would leave the root is refused.
+
+use std::io::Read;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+pub mod local;
+
+/// What became of a put-if-absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOutcome {
+    /// The object is ours.
+    Created,
+    /// Somebody was first; nothing was changed.
+    Exists,
+}
+
+/// An object that is complete and durable but not visible under its final name. What it holds is
+/// serialised into the commit record, so that any process can publish it later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    /// Final path.
+    pub target: String,
+    /// What this store needs to publish it (staging name; upload id and part tags).
+    pub token: serde_json::Value,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, hex.
+    pub sha256: String,
+}
+
+/// What became of a publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is visible now.
+    Done,
+    /// It was visible already, with the right size and digest.
+    Already,
+    /// Neither the staged object nor the right target is there: rebuild it.
+    Missing,
+}
+
+/// A listed object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Path below the root.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// Last change, milliseconds since the epoch.
+    pub modified_ms: i64,
+}
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The path leaves the root, is empty, or is not canonical.
+    #[error("path {path:?} is not allowed in a store: {reason}")]
+    BadPath {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The disk is full. Retriable once there is room.
+    #[error("{doing} {path}: no space left on device")]
+    NoSpace {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: String,
+    },
+    /// The object has other content than it must have. Never retriable: somebody changed data.
+    #[error("{path} exists with other content: expected {expected}, found {found}")]
+    Conflict {
+        /// The path.
+        path: String,
+        /// Size and digest that were expected.
+        expected: String,
+        /// Size and digest that were found.
+        found: String,
+    },
+    /// Input/output failed.
+    #[error("{doing} {path}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: String,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Result of a store call.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Objects under a root.
+pub trait Store: Send + Sync {
+    /// Identity of this store, made on first use and kept in it: tells two private disks apart.
+    fn id(&self) -> &str;
+    /// Where it is, for people: a folder or URL.
+    fn location(&self) -> String;
+    /// Creates the object with all its bytes, durable, unless the path exists. The compare-and-swap of the sink.
+    fn put_if_absent(&self, path: &str, bytes: &[u8]) -> Result<PutOutcome>;
+    /// Creates or replaces the object in one step, durable. For manifests that are replaced, never for data.
+    fn put(&self, path: &str, bytes: &[u8]) -> Result<()>;
+    /// Begins an object that will be visible at `target` after [`publish`](Self::publish).
+    fn stage(&self, target: &str) -> Result<Box<dyn StagedWrite>>;
+    /// Makes a staged object visible; idempotent, never replaces other content.
+    fn publish(&self, staged: &Staged) -> Result<Published>;
+    /// Drops a staged object; fine if it is gone.
+    fn discard(&self, staged: &Staged) -> Result<()>;
+    /// The object's bytes; `None` when absent.
+    fn get(&self, path: &str) -> Result<Option<Bytes>>;
+    /// Streams the object's bytes; `None` when absent.
+    fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>>;
+    /// Objects below a folder, sorted by path; an absent folder is empty. Temporary names are not listed.
+    fn list(&self, folder: &str) -> Result<Vec<Entry>>;
+    /// Removes the object; fine if it is gone.
+    fn delete(&self, path: &str) -> Result<()>;
+    /// Staged objects, sorted, as tokens with their age: what [`sweep`](Self::sweep) would look at.
+    fn staged(&self) -> Result<Vec<Entry>>;
+    /// Removes staged objects last changed before `before_ms` unless `keep(entry path)`; returns how many.
+    fn sweep(&self, before_ms: i64, keep: &dyn Fn(&str) -> bool) -> Result<u64>;
+    /// Path on this machine, when the store is a local folder (lets readers open files without copying).
+    fn local_path(&self, path: &str) -> Option<std::path::PathBuf>;
+}
+
+/// An object being staged.
+pub trait StagedWrite: std::io::Write + Send {
+    /// Makes the bytes durable and returns what publishes them.
+    fn finish(self: Box<Self>) -> Result<Staged>;
+}
