@@ -27,6 +27,10 @@ pub mod headers {
     pub const RUN_ID: &str = "run_id";
     /// Tenant the producer sent for, a hint only: the payload decides.
     pub const TENANT_ID: &str = "tenant_id";
+    /// Workspace of the record; on valid records as validated, elsewhere a hint.
+    pub const WORKSPACE_ID: &str = "workspace_id";
+    /// On valid records: UTC date of `run_ts`, `YYYY-MM-DD`; with `tenant_id` the partition the sink writes to.
+    pub const RUN_DATE: &str = "run_date";
     /// Salt mode of the finding id that the run asked for: `stable`, `per_run` or `per_day` (R39).
     pub const FINDING_ID_MODE: &str = "finding_id_mode";
     /// W3C trace context.
