@@ -1,0 +1,262 @@
+//! Reading one cell of a billing export: decimals, times, accounts, regions. Pure; knows no dialect.
+
+use rust_decimal::Decimal;
+
+/// Fraction digits kept of any amount or quantity.
+pub const SCALE: u32 = 12;
+/// Integer digits allowed. Ten trillion rows of the largest amount still add up without overflow.
+const INTEGER_DIGITS_MAX: usize = 15;
+
+/// `NULL` as text and blank cells are absent values.
+#[must_use]
+pub fn text(cell: &str) -> Option<&str> {
+    let cell = cell.trim();
+    if cell.is_empty() || cell == "NULL" { None } else { Some(cell) }
+}
+
+/// A decimal: sign, digits, point, optional exponent; rounded half-even to [`SCALE`] places. `None` for anything
+/// else, NaN and infinity, and for more than 15 integer digits.
+#[must_use]
+pub fn decimal(cell: &str) -> Option<Decimal> {
+    let (negative, rest) = match cell.as_bytes() {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let (number, exponent) = split_exponent(rest)?;
+    let point = number.iter().position(|b| *b == b'.').unwrap_or(number.len());
+    let (integer, fraction) = (&number[..point], number.get(point + 1..).unwrap_or_default());
+    if integer.len() + fraction.len() == 0 || !integer.iter().chain(fraction).all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits: Vec<u8> = integer.iter().chain(fraction).map(|b| b - b'0').skip_while(|digit| *digit == 0).collect();
+    let shift = i64::from(exponent) - i64::try_from(fraction.len()).ok()? + i64::from(SCALE);
+    let mantissa = shifted(&digits, shift)?;
+    Some(Decimal::from_i128_with_scale(if negative { -mantissa } else { mantissa }, SCALE))
+}
+
+fn split_exponent(number: &[u8]) -> Option<(&[u8], i32)> {
+    let Some(at) = number.iter().position(|b| matches!(b, b'e' | b'E')) else { return Some((number, 0)) };
+    let text = std::str::from_utf8(&number[at + 1..]).ok()?;
+    let exponent: i32 = text.parse().ok()?;
+    Some((&number[..at], exponent.clamp(-10_000, 10_000)))
+}
+
+/// `digits × 10^shift` as an integer, rounded half-even.
+fn shifted(digits: &[u8], shift: i64) -> Option<i128> {
+    let kept = i64::try_from(digits.len()).ok()? + shift;
+    if digits.is_empty() || kept < 0 {
+        return Some(0);
+    }
+    let kept = usize::try_from(kept).ok()?;
+    if kept > INTEGER_DIGITS_MAX + SCALE as usize {
+        return None;
+    }
+    let fold = |all: i128, digit: &u8| all * 10 + i128::from(*digit);
+    if kept >= digits.len() {
+        let zeros = u32::try_from(kept - digits.len()).ok()?;
+        return Some(digits.iter().fold(0, fold) * 10i128.pow(zeros));
+    }
+    let (head, tail) = digits.split_at(kept);
+    let head = head.iter().fold(0, fold);
+    let up = match tail {
+        [5, rest @ ..] if rest.iter().all(|d| *d == 0) => head % 2 == 1,
+        [first, ..] => *first >= 5,
+        [] => false,
+    };
+    Some(head + i128::from(up))
+}
+
+/// A time: RFC 3339, `YYYY-MM-DD HH:MM[:SS[.fff]]`, or a date; without an offset it is UTC. Milliseconds since the epoch.
+#[must_use]
+pub fn timestamp_ms(cell: &str) -> Option<i64> {
+    let bytes = cell.as_bytes();
+    let date = bytes.get(..10)?;
+    if date[4] != b'-' || date[7] != b'-' {
+        return None;
+    }
+    let day = chrono::NaiveDate::from_ymd_opt(
+        i32::try_from(number(&date[..4])?).ok()?,
+        number(&date[5..7])?,
+        number(&date[8..10])?,
+    )?;
+    let days = i64::from(chrono::Datelike::num_days_from_ce(&day)) - 719_163;
+    let clock_ms = match &bytes[10..] {
+        [] => 0,
+        [b'T' | b't' | b' ', clock @ ..] => time_of_day_ms(clock)?,
+        _ => return None,
+    };
+    Some(days * 86_400_000 + clock_ms)
+}
+
+/// Milliseconds of `HH:MM[:SS[.fff]][offset]`, the offset taken off.
+fn time_of_day_ms(clock: &[u8]) -> Option<i64> {
+    let (hour, minute) = (number(clock.get(..2)?)?, number(clock.get(3..5)?)?);
+    if clock[2] != b':' || hour > 23 || minute > 59 {
+        return None;
+    }
+    let mut rest = &clock[5..];
+    let mut second = 0;
+    let mut milli = 0;
+    if let [b':', after @ ..] = rest {
+        second = number(after.get(..2)?)?;
+        rest = &after[2..];
+        if second > 59 {
+            return None;
+        }
+        if let [b'.', after @ ..] = rest {
+            let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
+            if digits == 0 {
+                return None;
+            }
+            milli = (0..3)
+                .fold(0, |all, i| all * 10 + after.get(i).filter(|_| i < digits).map_or(0, |b| i64::from(b - b'0')));
+            rest = &after[digits..];
+        }
+    }
+    let seconds = i64::from(hour * 3600 + minute * 60 + second) - offset_seconds(rest)?;
+    Some(seconds * 1000 + milli)
+}
+
+fn offset_seconds(offset: &[u8]) -> Option<i64> {
+    let (sign, rest) = match offset {
+        [] | [b'Z' | b'z'] => return Some(0),
+        [b'+', rest @ ..] => (1, rest),
+        [b'-', rest @ ..] => (-1, rest),
+        _ => return None,
+    };
+    let hours = number(rest.get(..2)?)?;
+    let minutes = match &rest[2..] {
+        [] => 0,
+        [b':', minutes @ ..] | minutes if minutes.len() == 2 => number(minutes)?,
+        _ => return None,
+    };
+    (hours <= 23 && minutes <= 59).then(|| sign * i64::from(hours * 3600 + minutes * 60))
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |all, b| b.is_ascii_digit().then(|| all * 10 + u32::from(b - b'0')))
+}
+
+/// An account id: text of fewer than 12 digits gets the leading zeros back that spreadsheets take away.
+#[must_use]
+pub fn account(cell: &str) -> String {
+    if cell.bytes().all(|b| b.is_ascii_digit()) { format!("{cell:0>12}") } else { cell.to_owned() }
+}
+
+/// The region a zone lies in, also for local zones: `us-west-2-lax-1a` is in `us-west-2`.
+#[must_use]
+pub fn region_of_zone(zone: &str) -> Option<String> {
+    let zone = zone.to_lowercase();
+    let mut parts = zone.split('-');
+    let mut region = parts.next().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_lowercase()))?.to_owned();
+    let mut words = 0;
+    for part in parts {
+        region.push('-');
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 0 {
+            region.push_str(&part[..digits]);
+            return (words > 0).then_some(region);
+        }
+        if part.is_empty() || !part.bytes().all(|b| b.is_ascii_lowercase()) {
+            return None;
+        }
+        words += 1;
+        region.push_str(part);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_keep_twelve_places_half_even() {
+        let cases = [
+            ("1", Some("1.000000000000")),
+            ("-0.75", Some("-0.750000000000")),
+            ("+.5", Some("0.500000000000")),
+            ("5.", Some("5.000000000000")),
+            ("2.0E-3", Some("0.002000000000")),
+            ("1e3", Some("1000.000000000000")),
+            ("0.0000000000005", Some("0.000000000000")),
+            ("0.0000000000015", Some("0.000000000002")),
+            ("0.00000000000050001", Some("0.000000000001")),
+            ("0.0000000000025", Some("0.000000000002")),
+            ("9e-14", Some("0.000000000000")),
+            ("1e-400", Some("0.000000000000")),
+            ("0e999", Some("0.000000000000")),
+            ("999999999999999", Some("999999999999999.000000000000")),
+            ("1000000000000000", None),
+            ("1e15", None),
+            ("00000000000000000001", Some("1.000000000000")),
+            ("", None),
+            (".", None),
+            ("-", None),
+            ("e5", None),
+            ("1e", None),
+            ("NaN", None),
+            ("inf", None),
+            ("1,5", None),
+            ("1_0", None),
+            ("١", None),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(decimal(input).map(|d| d.to_string()).as_deref(), expected, "{input}");
+        }
+    }
+
+    #[test]
+    fn times_without_offset_are_utc() {
+        let cases = [
+            ("2024-09-01", Some(1_725_148_800_000)),
+            ("2024-09-01 00:00:00", Some(1_725_148_800_000)),
+            ("2024-09-01T00:00:00Z", Some(1_725_148_800_000)),
+            ("2024-09-01T02:00:00.1234+02:00", Some(1_725_148_800_123)),
+            ("2024-08-31T22:00:00.5-0200", Some(1_725_148_800_500)),
+            ("2024-09-01T00:00Z", Some(1_725_148_800_000)),
+            ("1969-12-31 23:59:59.999", Some(-1)),
+            ("2024-02-30", None),
+            ("2024-09-01T24:00:00", None),
+            ("2024-09-01T00:00:60", None),
+            ("2024-09-01T00:00:00.", None),
+            ("2024-09-01x", None),
+            ("not-a-date", None),
+            ("2024-09-0é 00", None),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(timestamp_ms(input), expected, "{input}");
+        }
+    }
+
+    #[test]
+    fn regions_come_out_of_zones() {
+        let cases = [
+            ("us-east-1a", Some("us-east-1")),
+            ("US-West-2-LAX-1a", Some("us-west-2")),
+            ("us-gov-west-1", Some("us-gov-west-1")),
+            ("0.00036", None),
+            ("qqjL:PHX-AD-3", None),
+            ("us-1", None),
+            ("", None),
+        ];
+        for (zone, region) in cases {
+            assert_eq!(region_of_zone(zone).as_deref(), region, "{zone}");
+        }
+    }
+
+    #[test]
+    fn short_account_numbers_get_their_zeros_back() {
+        assert_eq!(account("11353890204"), "011353890204");
+        assert_eq!(account("1234567890123"), "1234567890123");
+        assert_eq!(account("/subscriptions/1"), "/subscriptions/1");
+    }
+
+    #[test]
+    fn null_text_is_absent() {
+        assert_eq!(text(" NULL "), None);
+        assert_eq!(text(" a "), Some("a"));
+        assert_eq!(text("null"), Some("null"));
+    }
+}

@@ -1,0 +1,291 @@
+//! The recorded inventory of billing rows that checkers run over. Rows are added up into lines while they stream by, so
+//! memory grows with the number of distinct things charged, not with the number of rows.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::fact::{CostFact, RowDetail};
+use super::hours::HourSet;
+use super::line::{LineKey, LineSums, UsageLine};
+use super::meter::{self, Meter, Wording};
+
+/// Lines kept at most: about 1.5 GB. A bill of ten million hourly rows has some hundred thousand.
+pub const LINES_MAX: usize = 2_000_000;
+/// Recognised wordings remembered at most; descriptions that name a resource would fill memory otherwise.
+const METERS_MAX: usize = 100_000;
+
+/// Lines of all billing months read, in a fixed order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct BillingInventory {
+    lines: Vec<UsageLine>,
+    newest: BTreeMap<(Arc<str>, Arc<str>), Arc<str>>,
+    dropped_rows: u64,
+}
+
+impl BillingInventory {
+    /// All lines, sorted by key.
+    #[must_use]
+    pub fn lines(&self) -> &[UsageLine] {
+        &self.lines
+    }
+
+    /// Lines of the newest billing month of their paying account: the month findings speak of. Months differ between
+    /// paying accounts, since providers close their books at different times.
+    pub fn current(&self) -> impl Iterator<Item = &UsageLine> {
+        self.lines.iter().filter(|line| self.newest_period(line) == Some(&line.key.period))
+    }
+
+    /// Newest billing month of the line's paying account.
+    #[must_use]
+    pub fn newest_period(&self, line: &UsageLine) -> Option<&Arc<str>> {
+        self.newest.get(&(Arc::clone(&line.key.cloud), Arc::clone(&line.key.billing_account)))
+    }
+
+    /// Rows that found no room, see [`LINES_MAX`].
+    #[must_use]
+    pub fn dropped_rows(&self) -> u64 {
+        self.dropped_rows
+    }
+}
+
+/// Hours of a billing month `YYYY-MM`; 730 when it is not one.
+#[must_use]
+pub fn hours_of_month(period: &str) -> u32 {
+    let days = month_start(period).and_then(|start| {
+        let next = start.checked_add_months(chrono::Months::new(1))?;
+        u32::try_from((next - start).num_days()).ok()
+    });
+    days.map_or(730, |days| days * 24)
+}
+
+fn month_start(period: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok()
+}
+
+/// Adds rows up.
+#[derive(Debug)]
+pub struct InventoryBuilder {
+    lines: HashMap<LineKey, LineSums>,
+    texts: HashSet<Arc<str>>,
+    meters: HashMap<String, Meter>,
+    lines_max: usize,
+    dropped_rows: u64,
+}
+
+impl Default for InventoryBuilder {
+    fn default() -> Self {
+        Self::with_limit(LINES_MAX)
+    }
+}
+
+impl InventoryBuilder {
+    /// Keeps at most `lines_max` lines.
+    #[must_use]
+    pub fn with_limit(lines_max: usize) -> Self {
+        Self { lines: HashMap::new(), texts: HashSet::new(), meters: HashMap::new(), lines_max, dropped_rows: 0 }
+    }
+
+    /// Adds a row to its line.
+    pub fn add(&mut self, fact: &CostFact, detail: &RowDetail) {
+        let key = self.key(fact, detail);
+        if self.lines.len() >= self.lines_max && !self.lines.contains_key(&key) {
+            self.dropped_rows += 1;
+            return;
+        }
+        let description = self.share(detail.description.as_deref().unwrap_or_default());
+        let sums = self.lines.entry(key).or_insert_with(|| LineSums {
+            billed: Decimal::ZERO,
+            amortized: Decimal::ZERO,
+            quantity: Some(Decimal::ZERO),
+            unit_price: None,
+            hours: HourSet::default(),
+            rows: 0,
+            description,
+        });
+        sums.billed += fact.cost_unblended;
+        sums.amortized += fact.cost_amortized;
+        sums.quantity = sums.quantity.zip(detail.quantity).map(|(sum, more)| sum + more);
+        sums.unit_price = detail.unit_price.or(sums.unit_price);
+        sums.rows += 1;
+        if let (Some(month), Some(end)) = (month_start(&fact.billing_period), fact.usage_end_ms) {
+            let month_ms = month.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
+            sums.hours.add(month_ms, fact.usage_start_ms, end);
+        }
+    }
+
+    /// The finished inventory.
+    #[must_use]
+    pub fn finish(self) -> BillingInventory {
+        let mut lines: Vec<_> = self.lines.into_iter().map(|(key, sums)| UsageLine { key, sums }).collect();
+        lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        let mut newest: BTreeMap<(Arc<str>, Arc<str>), Arc<str>> = BTreeMap::new();
+        for UsageLine { key, .. } in &lines {
+            let period = newest.entry((Arc::clone(&key.cloud), Arc::clone(&key.billing_account))).or_default();
+            if key.period > *period {
+                *period = Arc::clone(&key.period);
+            }
+        }
+        BillingInventory { lines, newest, dropped_rows: self.dropped_rows }
+    }
+
+    fn key(&mut self, fact: &CostFact, detail: &RowDetail) -> LineKey {
+        LineKey {
+            cloud: Arc::clone(&detail.cloud),
+            billing_account: self.share_or_empty(fact.payer_account_id.as_deref()),
+            period: self.share(&fact.billing_period),
+            account: self.share(&fact.account_id),
+            region: self.share_or_empty(fact.region.as_deref()),
+            service: self.share_or_empty(fact.service_code.as_deref()),
+            resource: self.share_or_empty(fact.resource_id.as_deref()),
+            resource_type: self.share_or_empty(detail.resource_type.as_deref()),
+            meter: self.meter(fact, detail),
+            category: self.share(&fact.charge_category),
+            is_correction: fact.is_correction,
+            is_negative: fact.cost_unblended.is_sign_negative() && !fact.cost_unblended.is_zero(),
+            pricing: detail.pricing,
+            commitment: self.share_or_empty(fact.commitment_id.as_deref()),
+            is_unused: fact.commitment_status.as_deref() == Some("Unused"),
+            currency: self.share(&fact.currency),
+            tags: Arc::clone(&fact.tags),
+        }
+    }
+
+    /// Few wordings make up millions of rows: each is recognised once.
+    fn meter(&mut self, fact: &CostFact, detail: &RowDetail) -> Meter {
+        let row = Wording {
+            service: fact.service_code.as_deref().map(super::family::product_code).unwrap_or_default(),
+            usage_type: fact.usage_type.as_deref(),
+            operation: fact.operation.as_deref(),
+            description: detail.description.as_deref(),
+        };
+        let texts = [Some(&*detail.cloud), Some(row.service), row.usage_type, row.operation, row.description];
+        let wording = texts.map(Option::unwrap_or_default).join("\u{1f}");
+        if let Some(meter) = self.meters.get(&wording) {
+            return meter.clone();
+        }
+        if self.meters.len() >= METERS_MAX {
+            self.meters.clear();
+        }
+        let meter = meter::of(&detail.cloud, row);
+        self.meters.insert(wording, meter.clone());
+        meter
+    }
+
+    fn share_or_empty(&mut self, text: Option<&str>) -> Arc<str> {
+        self.share(text.unwrap_or_default())
+    }
+
+    /// One copy of each text, however many lines hold it.
+    fn share(&mut self, text: &str) -> Arc<str> {
+        if let Some(shared) = self.texts.get(text) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = text.into();
+        if self.lines.len() < self.lines_max {
+            self.texts.insert(Arc::clone(&shared));
+        }
+        shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fact::Pricing;
+    use super::*;
+
+    fn row(period: &str, hour: i64, resource: &str, cost: i64) -> (CostFact, RowDetail) {
+        let start_ms = month_start(period).unwrap().and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()
+            + hour * 3_600_000;
+        let fact = CostFact {
+            billing_period: period.into(),
+            billing_period_start_ms: None,
+            billing_period_end_ms: None,
+            usage_start_ms: start_ms,
+            usage_end_ms: Some(start_ms + 3_600_000),
+            payer_account_id: Some("payer".into()),
+            account_id: "account".into(),
+            region: None,
+            service_code: Some("AmazonEC2".into()),
+            service: Some("ec2".into()),
+            resource_id: Some(resource.into()),
+            charge_category: "Usage".into(),
+            is_correction: false,
+            usage_type: Some("EBS:VolumeUsage.gp2".into()),
+            operation: None,
+            commitment_id: None,
+            commitment_status: None,
+            currency: "USD".into(),
+            cost_unblended: cost.into(),
+            cost_net: cost.into(),
+            cost_amortized: cost.into(),
+            cost_blended: cost.into(),
+            model_fallback: false,
+            tags: Arc::default(),
+            source_ref: "".into(),
+        };
+        let detail = RowDetail {
+            cloud: "aws".into(),
+            description: None,
+            resource_type: None,
+            pricing: Pricing::Standard,
+            quantity: Some(Decimal::ONE),
+            unit_price: None,
+        };
+        (fact, detail)
+    }
+
+    fn build(lines_max: usize, rows: &[(CostFact, RowDetail)]) -> BillingInventory {
+        let mut builder = InventoryBuilder::with_limit(lines_max);
+        for (fact, detail) in rows {
+            builder.add(fact, detail);
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn rows_of_one_thing_add_up() {
+        let rows = [row("2024-09", 0, "vol-1", 2), row("2024-09", 0, "vol-1", 1), row("2024-09", 5, "vol-1", 4)];
+        let inventory = build(10, &rows);
+        let [line] = inventory.lines() else { panic!("one line expected") };
+        assert_eq!((line.sums.billed, line.sums.rows, line.sums.hours.count()), (7.into(), 3, 2));
+        assert_eq!(line.sums.quantity, Some(3.into()));
+    }
+
+    #[test]
+    fn one_unknown_quantity_makes_the_sum_unknown() {
+        let mut unknown = row("2024-09", 1, "vol-1", 1);
+        unknown.1.quantity = None;
+        let inventory = build(10, &[row("2024-09", 0, "vol-1", 1), unknown]);
+        assert_eq!(inventory.lines()[0].sums.quantity, None);
+    }
+
+    #[test]
+    fn the_order_of_rows_changes_nothing() {
+        let mut rows = [row("2024-09", 0, "b", 2), row("2024-10", 0, "a", 1), row("2024-09", 1, "a", 4)];
+        let first = build(10, &rows);
+        rows.reverse();
+        assert_eq!(first, build(10, &rows));
+    }
+
+    #[test]
+    fn findings_speak_of_the_newest_month() {
+        let inventory = build(10, &[row("2024-09", 0, "a", 1), row("2024-10", 0, "b", 1)]);
+        let current: Vec<_> = inventory.current().map(|line| &*line.key.resource).collect();
+        assert_eq!(current, ["b"]);
+    }
+
+    #[test]
+    fn the_limit_drops_new_lines_and_counts_them() {
+        let rows = [row("2024-09", 0, "a", 1), row("2024-09", 0, "b", 1), row("2024-09", 1, "a", 1)];
+        let inventory = build(1, &rows);
+        assert_eq!((inventory.lines().len(), inventory.lines()[0].sums.rows, inventory.dropped_rows()), (1, 2, 1));
+    }
+
+    #[test]
+    fn months_have_their_own_length() {
+        assert_eq!([hours_of_month("2024-09"), hours_of_month("2024-02"), hours_of_month("2024-12")], [720, 696, 744]);
+    }
+}

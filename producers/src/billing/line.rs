@@ -1,0 +1,104 @@
+//! A line of the inventory: all rows of a billing month that charge the same thing, added up.
+
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use super::fact::Pricing;
+use super::family;
+use super::hours::HourSet;
+use super::meter::Meter;
+use super::tags::Tags;
+
+/// What makes rows one line.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LineKey {
+    /// Cloud.
+    pub cloud: Arc<str>,
+    /// Paying account, empty when not told.
+    pub billing_account: Arc<str>,
+    /// Billing month, `YYYY-MM`.
+    pub period: Arc<str>,
+    /// Account.
+    pub account: Arc<str>,
+    /// Region, empty when not told.
+    pub region: Arc<str>,
+    /// Service as the export names it, empty when not told.
+    pub service: Arc<str>,
+    /// Resource, empty when not told.
+    pub resource: Arc<str>,
+    /// Resource type as the export names it, empty when not told.
+    pub resource_type: Arc<str>,
+    /// What is metered.
+    pub meter: Meter,
+    /// Charge category.
+    pub category: Arc<str>,
+    /// True when it corrects an earlier charge.
+    pub is_correction: bool,
+    /// True when the amount of the row is below 0.
+    pub is_negative: bool,
+    /// How the price came about.
+    pub pricing: Pricing,
+    /// Commitment, empty when none.
+    pub commitment: Arc<str>,
+    /// True for the part of a commitment that nothing used.
+    pub is_unused: bool,
+    /// Billing currency.
+    pub currency: Arc<str>,
+    /// Tags.
+    pub tags: Arc<Tags>,
+}
+
+/// The sums of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineSums {
+    /// Cost as invoiced.
+    pub billed: Decimal,
+    /// Cost with commitments spread over their term.
+    pub amortized: Decimal,
+    /// Quantity in pricing units; `None` when any row does not tell.
+    pub quantity: Option<Decimal>,
+    /// Public price of one unit, of the last row that tells.
+    pub unit_price: Option<Decimal>,
+    /// Hours charged for.
+    pub hours: HourSet,
+    /// Rows.
+    pub rows: u64,
+    /// Description of the first row.
+    pub description: Arc<str>,
+}
+
+/// A line: key and sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageLine {
+    /// What makes it one line.
+    pub key: LineKey,
+    /// What it adds up to.
+    pub sums: LineSums,
+}
+
+impl UsageLine {
+    /// The service as findings name it: the product code on AWS, the service's name elsewhere.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        if &*self.key.cloud == "aws" { family::product_code(&self.key.service) } else { &self.key.service }
+    }
+
+    /// True for on-demand usage that no commitment covers.
+    #[must_use]
+    pub fn is_on_demand(&self) -> bool {
+        self.is_usage() && self.key.pricing == Pricing::Standard && self.key.commitment.is_empty()
+    }
+
+    /// True for usage that costs something.
+    #[must_use]
+    pub fn is_charge(&self) -> bool {
+        self.is_usage() && self.sums.billed > Decimal::ZERO
+    }
+
+    /// True for usage, as against purchases, taxes, credits and adjustments.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        &*self.key.category == "Usage" && !self.key.is_correction
+    }
+}

@@ -1,0 +1,11 @@
+//! Billing rows as checkers see them: cells, facts, meters and the aggregated inventory. Pure functions over
+//! data; knows no file, no store and no checker.
+
+pub mod cells;
+pub mod fact;
+pub mod family;
+pub mod hours;
+pub mod inventory;
+pub mod line;
+pub mod meter;
+pub mod tags;

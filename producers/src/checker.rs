@@ -1,0 +1,148 @@
+//! What a checker is: a pure function from recorded inventories to findings, and its entry in the registry. Checkers
+//! do no I/O and know nothing of topics or storage.
+
+use crate::bootstrap::Bootstrap;
+use crate::finding::Finding;
+use crate::rulepack::{Threshold, UndeclaredThreshold};
+use crate::run_context::RunContext;
+use crate::services::{Services, Unavailable};
+
+/// One checker.
+pub trait Checker: Send {
+    /// Looks at what was collected for one region (`global` or `*` for checkers that are not regional).
+    ///
+    /// # Errors
+    /// What the checker needs was not collected, or it cannot go on.
+    fn run(&self, services: &Services, region: &str) -> Result<Checked, CheckerError>;
+}
+
+/// What a checker found, and how much of its scope it could see.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// Findings, in any order.
+    pub findings: Vec<Finding>,
+    /// Why part of the scope could not be checked; empty when all of it was.
+    pub gaps: Vec<String>,
+    /// Operations the provider refused.
+    pub denied_operations: Vec<String>,
+    /// Operations that ran into throttling.
+    pub throttled_operations: Vec<String>,
+    /// Provider API calls made for this checker.
+    pub api_calls: u64,
+}
+
+/// A checker did not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckerError {
+    /// Its input was not collected.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// It cannot go on.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A checker cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum FactoryError {
+    /// It asks for a threshold that it does not declare.
+    #[error(transparent)]
+    Threshold(#[from] UndeclaredThreshold),
+}
+
+/// How often a checker runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckerScope {
+    /// Once.
+    Global,
+    /// Once per region.
+    Regional,
+}
+
+/// Which collector a checker needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Billing files.
+    Billing,
+    /// The AWS API.
+    Aws,
+}
+
+impl Source {
+    /// For people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Billing => "billing files",
+            Self::Aws => "AWS API",
+        }
+    }
+}
+
+/// A check that a checker may emit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckInfo {
+    /// Id, lower case.
+    pub check_id: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// Category, such as `cost`.
+    pub category: &'static str,
+    /// Sub-category.
+    pub sub_category: &'static str,
+}
+
+/// What a checker says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckerDocs {
+    /// What it looks for.
+    pub what: &'static str,
+    /// Why that matters.
+    pub why: &'static str,
+    /// How cost and savings are worked out, with what makes them unknown.
+    pub money: &'static str,
+    /// When a finding is `fail` or `info`.
+    pub verdict: &'static str,
+    /// Thresholds, with defaults.
+    pub thresholds: &'static [Threshold],
+    /// What it reads.
+    pub data: &'static str,
+    /// Where it stays silent or can be wrong.
+    pub limits: &'static str,
+}
+
+/// A checker's entry in the registry, submitted where the checker is written.
+pub struct CheckerRegistration {
+    /// Stable name: `module:Type`. Opaque; nothing is loaded by it.
+    pub spec: &'static str,
+    /// Lineage of its findings, and the table of its thresholds.
+    pub checker_id: &'static str,
+    /// How often it runs.
+    pub scope: CheckerScope,
+    /// Which collector it needs.
+    pub source: Source,
+    /// Every check it may emit.
+    pub checks: &'static [CheckInfo],
+    /// Provider permissions its collector uses for it.
+    pub actions: &'static [&'static str],
+    /// Documentation.
+    pub docs: &'static CheckerDocs,
+    /// Builds it.
+    pub factory: fn(&RunContext, &Bootstrap) -> Result<Box<dyn Checker>, FactoryError>,
+}
+
+inventory::collect!(CheckerRegistration);
+
+impl CheckerRegistration {
+    /// The declared check of that id.
+    #[must_use]
+    pub fn check(&self, check_id: &str) -> Option<&'static CheckInfo> {
+        self.checks.iter().find(|check| check.check_id == check_id)
+    }
+}
+
+impl std::fmt::Debug for CheckerRegistration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.spec)
+    }
+}

@@ -1,0 +1,3 @@
+//! Checkers over inventories collected from the AWS API.
+
+pub mod s3_lifecycle_missing;

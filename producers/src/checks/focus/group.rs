@@ -1,0 +1,145 @@
+//! Lines of the bill put together for one finding: by resource, or by account and region or service. Groups never mix
+//! clouds, paying accounts or currencies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+
+use crate::billing::hours::HourSet;
+use crate::billing::inventory::{BillingInventory, hours_of_month};
+use crate::billing::line::UsageLine;
+use crate::billing::tags::Tags;
+
+/// Lines that make up one finding, at least one.
+#[derive(Debug, Clone)]
+pub(super) struct Group<'a> {
+    first: &'a UsageLine,
+    lines: Vec<&'a UsageLine>,
+}
+
+/// Puts lines with equal keys together.
+pub(super) fn group_by<'a, K: Ord>(
+    lines: impl Iterator<Item = &'a UsageLine>,
+    key: impl Fn(&'a UsageLine) -> K,
+) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<_, Group<'a>> = BTreeMap::new();
+    for line in lines {
+        let common = (&line.key.cloud, &line.key.billing_account, &line.key.account, &line.key.currency);
+        let group = groups.entry((common, key(line))).or_insert_with(|| Group { first: line, lines: Vec::new() });
+        group.lines.push(line);
+    }
+    groups.into_values().collect()
+}
+
+/// By resource. Lines without a resource are left out.
+pub(super) fn by_resource<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
+    let named = lines.filter(|line| !line.key.resource.is_empty());
+    group_by(named, |line| (&line.key.region, &line.key.service, &line.key.resource))
+}
+
+/// By account and region.
+pub(super) fn by_region<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
+    group_by(lines, |line| &line.key.region)
+}
+
+/// By account and service.
+pub(super) fn by_service<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
+    group_by(lines, |line| line.service())
+}
+
+/// By account, region and service.
+pub(super) fn by_region_and_service<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
+    group_by(lines, |line| (&line.key.region, line.service()))
+}
+
+impl<'a> Group<'a> {
+    /// A line that stands for the group in everything all its lines share.
+    pub(super) fn first(&self) -> &'a UsageLine {
+        self.first
+    }
+
+    /// All lines.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &'a UsageLine> + Clone + '_ {
+        self.lines.iter().copied()
+    }
+
+    /// Billing month of the group.
+    pub(super) fn period(&self) -> &'a Arc<str> {
+        &self.first.key.period
+    }
+
+    /// Currency of the group.
+    pub(super) fn currency(&self) -> &'a str {
+        &self.first.key.currency
+    }
+
+    /// Cost as invoiced.
+    pub(super) fn billed(&self) -> Decimal {
+        self.lines.iter().map(|line| line.sums.billed).sum()
+    }
+
+    /// Quantity, unless a line does not tell.
+    pub(super) fn quantity(&self) -> Option<Decimal> {
+        self.lines.iter().map(|line| line.sums.quantity).sum()
+    }
+
+    /// Price paid per unit: cost by quantity.
+    pub(super) fn unit_cost(&self) -> Option<Decimal> {
+        let quantity = self.quantity().filter(|quantity| *quantity > Decimal::ZERO)?;
+        self.billed().checked_div(quantity).filter(|price| *price > Decimal::ZERO)
+    }
+
+    /// Rows of the bill.
+    pub(super) fn rows(&self) -> u64 {
+        self.lines.iter().map(|line| line.sums.rows).sum()
+    }
+
+    /// Hours charged for.
+    pub(super) fn hours(&self) -> u32 {
+        let mut hours = HourSet::default();
+        self.lines.iter().for_each(|line| hours.merge(&line.sums.hours));
+        hours.count()
+    }
+
+    /// The share of the billing month that was charged for; `None` when no row tells its end.
+    pub(super) fn months(&self) -> Option<Decimal> {
+        let hours = self.hours();
+        (hours > 0).then(|| Decimal::from(hours) / Decimal::from(hours_of_month(self.period()).max(1)))
+    }
+
+    /// Tags: of the line with most of them, since a resource is tagged during the month.
+    pub(super) fn tags(&self) -> Tags {
+        let most = self.lines.iter().max_by_key(|line| line.key.tags.len());
+        most.map(|line| line.key.tags.as_ref().clone()).unwrap_or_default()
+    }
+
+    /// Distinct resources.
+    pub(super) fn resources(&self) -> usize {
+        let named = self.lines.iter().filter(|line| !line.key.resource.is_empty());
+        named.map(|line| &line.key.resource).collect::<std::collections::BTreeSet<_>>().len()
+    }
+
+    /// The resources that cost most, most first, as text.
+    pub(super) fn top_resources(&self, count: usize) -> String {
+        let mut costs: BTreeMap<&str, Decimal> = BTreeMap::new();
+        for line in self.lines.iter().filter(|line| !line.key.resource.is_empty()) {
+            *costs.entry(&line.key.resource).or_default() += line.sums.billed;
+        }
+        let mut costs: Vec<_> = costs.into_iter().collect();
+        costs.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        costs.iter().take(count).map(|(resource, _)| *resource).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How many hours of its month a paying account's bill covers: what `steady` is measured against.
+pub(super) fn hours_of_bill(bill: &BillingInventory, line: &UsageLine) -> u32 {
+    let mut hours = HourSet::default();
+    let same = |other: &&UsageLine| {
+        other.key.cloud == line.key.cloud
+            && other.key.billing_account == line.key.billing_account
+            && other.key.period == line.key.period
+    };
+    bill.lines().iter().filter(same).for_each(|other| hours.merge(&other.sums.hours));
+    hours.count()
+}

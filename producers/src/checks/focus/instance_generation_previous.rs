@@ -1,0 +1,186 @@
+//! Instances of a previous generation.
+
+use std::collections::BTreeSet;
+
+use rust_decimal::Decimal;
+
+use super::group::{Group, by_resource};
+use super::subject::{as_billed, finding, is_visible, money, resource_scope};
+use super::{BillingCheck, OverBill, over_bill};
+use crate::billing::inventory::BillingInventory;
+use crate::billing::line::UsageLine;
+use crate::billing::meter::Meter;
+use crate::checker::{CheckInfo, CheckerDocs};
+use crate::finding::{Finding, Status};
+use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+
+const CHECKER_ID: &str = "focus.compute.generation.previous";
+const CHECK_ID: &str = "billing.compute.generation.previous";
+
+/// Families AWS calls previous generation, or that have a cheaper direct successor, and that successor.
+const SUCCESSORS: [(&str, &str); 18] = [
+    ("c1", "c5"),
+    ("c3", "c5"),
+    ("c4", "c5"),
+    ("cc2", "c5"),
+    ("cr1", "r5"),
+    ("d2", "d3"),
+    ("g2", "g4dn"),
+    ("g3", "g4dn"),
+    ("i2", "i3"),
+    ("m1", "m5"),
+    ("m2", "r5"),
+    ("m3", "m5"),
+    ("m4", "m5"),
+    ("p2", "g4dn"),
+    ("r3", "r5"),
+    ("r4", "r5"),
+    ("t1", "t3"),
+    ("t2", "t3"),
+];
+
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "EC2 instances on demand of a family that has a newer and better priced successor",
+    why: "a newer generation does the same work for less money, and old ones run out of spare capacity",
+    money: "cost = on-demand charges of the instance. Savings = instance hours × (price paid − list price of the same size \
+            of the successor); known only where this bill shows that price in the same region for the same operating \
+            system, and only when it is lower",
+    verdict: "fail for each such instance",
+    thresholds: &[Threshold {
+        key: "families_ignored",
+        default: DefaultValue::List(&[]),
+        meaning: "instance families that stay",
+    }],
+    data: "rows of instance hours with instance type, resource, quantity and list price",
+    limits: "instances under a commitment are left out: the commitment would not follow; whether the software runs on the \
+             successor is not in a bill",
+};
+
+inventory::submit! {
+    over_bill(
+        "checks.focus.instance_generation_previous:InstanceGenerationPreviousChecker",
+        CHECKER_ID,
+        &[CheckInfo {
+            check_id: CHECK_ID,
+            name: "Instance of a previous generation",
+            category: "cost",
+            sub_category: "compute",
+        }],
+        &DOCS,
+        |context, _| {
+            let thresholds = context.rulepack.of(CHECKER_ID, DOCS.thresholds);
+            Ok(Box::new(OverBill(InstanceGenerationPrevious::new(thresholds)?)))
+        },
+    )
+}
+
+struct InstanceGenerationPrevious {
+    ignored: BTreeSet<String>,
+}
+
+impl InstanceGenerationPrevious {
+    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+        Ok(Self { ignored: thresholds.list("families_ignored")?.into_iter().collect() })
+    }
+
+    /// Instance type and the same size of the successor.
+    fn successor<'a>(&self, line: &'a UsageLine) -> Option<(&'a str, String)> {
+        let Meter::InstanceHours(instance_type) = &line.key.meter else { return None };
+        let (family, size) = instance_type.split_once('.')?;
+        let (_, successor) = SUCCESSORS.iter().find(|(old, _)| *old == family)?;
+        (!self.ignored.contains(family)).then(|| (&**instance_type, format!("{successor}.{size}")))
+    }
+
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        let line = group.first();
+        let (instance_type, successor) = self.successor(line)?;
+        let cost = group.billed();
+        if !is_visible(cost) {
+            return None;
+        }
+        let price = successor_price(bill, line, &successor);
+        let new_cost = price.zip(group.quantity()).and_then(|(price, hours)| price.checked_mul(hours));
+        let savings = new_cost.map(|new_cost| cost - new_cost).filter(|savings| is_visible(*savings));
+        let scope = resource_scope(line, "instance", Some(("ec2", "instance")));
+        let message = format!(
+            "instance {} of type {instance_type} cost {} on demand; its successor is {successor}",
+            scope.resource_id,
+            money(cost, group.currency()),
+        );
+        let estimate = as_billed(group, savings, if savings.is_some() { 75 } else { 0 });
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
+            .issue("instance_type", instance_type)
+            .dimension("instance_type", instance_type)
+            .dimension("successor", &successor)
+            .text(
+                "Instance of a previous generation",
+                message,
+                format!("Move to {successor} or a current ARM family after a test; newer drivers may be needed."),
+            );
+        finding.tags = group.tags();
+        Some(finding)
+    }
+}
+
+impl BillingCheck for InstanceGenerationPrevious {
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
+        let old = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && self.successor(l).is_some());
+        by_resource(old).iter().filter_map(|group| self.judge(bill, group)).collect()
+    }
+}
+
+/// List price per hour of the successor in the same region for the same operating system.
+fn successor_price(bill: &BillingInventory, old: &UsageLine, successor: &str) -> Option<Decimal> {
+    let system = operating_system(old)?;
+    bill.current()
+        .filter(|l| matches!(&l.key.meter, Meter::InstanceHours(instance_type) if **instance_type == *successor))
+        .filter(|l| l.key.region == old.key.region && l.key.currency == old.key.currency)
+        .filter(|l| operating_system(l) == Some(system))
+        .find_map(|l| l.sums.unit_price.filter(|price| *price > Decimal::ZERO))
+}
+
+/// `Linux` of `$2.00 per On Demand Linux m4.10xlarge Instance Hour`.
+fn operating_system(line: &UsageLine) -> Option<&str> {
+    let words = line.sums.description.split("On Demand ").nth(1)?.split(" Instance Hour").next()?;
+    words.rsplit_once(' ').map(|(system, _)| system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Row, amounts, check_default, money_of, row};
+    use super::*;
+
+    fn instance(instance_type: &str, system: &str) -> Row {
+        row(&format!("$1 per On Demand {system} {instance_type} Instance Hour")).resource("i-1").cost("2").quantity("2")
+    }
+
+    #[test]
+    fn old_families_are_told_from_new_ones() {
+        let cases =
+            [("m4.large", true), ("t2.micro", true), ("g3.4xlarge", true), ("m5.large", false), ("c7g.xlarge", false)];
+        for (instance_type, is_old) in cases {
+            let findings = check_default(CHECKER_ID, [instance(instance_type, "Linux")]);
+            assert_eq!(findings.len(), usize::from(is_old), "{instance_type}");
+        }
+    }
+
+    #[test]
+    fn savings_need_the_successors_price_in_this_bill() {
+        let successor = |system, price: &str| instance("m5.large", system).resource("i-2").unit_price(price);
+        let cases = [
+            (successor("Linux", "0.75"), money_of("0.5", "2")),
+            (successor("Windows", "0.75"), money_of("-", "2")),
+            (successor("Linux", "0.75").region("eu-west-1"), money_of("-", "2")),
+            (successor("Linux", "1.5"), money_of("-", "2")),
+        ];
+        for (other, expected) in cases {
+            let findings = check_default(CHECKER_ID, [instance("m4.large", "Linux"), other]);
+            assert_eq!(findings.iter().map(amounts).collect::<Vec<_>>(), [expected]);
+        }
+    }
+
+    #[test]
+    fn covered_instances_stay_unsaid() {
+        assert_eq!(check_default(CHECKER_ID, [instance("m4.large", "Linux").committed("plan", "Used")]), []);
+    }
+}

@@ -1,0 +1,204 @@
+//! Snapshots that cost more than the volumes they were taken of, or grow fast.
+
+use rust_decimal::Decimal;
+
+use super::group::{Group, by_region, hours_of_bill};
+use super::subject::{as_billed, figure, finding, is_visible, money, named_scope, percent, round, share_of};
+use super::{BillingCheck, OverBill, over_bill};
+use crate::billing::inventory::BillingInventory;
+use crate::billing::line::UsageLine;
+use crate::billing::meter::Meter;
+use crate::checker::{CheckInfo, CheckerDocs};
+use crate::finding::{Finding, Status};
+use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+
+const CHECKER_ID: &str = "focus.snapshot.storage";
+const SHARE_ID: &str = "billing.snapshot.storage.share";
+const GROWTH_ID: &str = "billing.snapshot.storage.growth";
+
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "accounts and regions where snapshots are a large share of block storage cost, or cost clearly more than the \
+           month before",
+    why: "snapshots pile up when nothing expires them, long after the volumes are gone",
+    money: "cost = snapshot charges. Savings are unknown: a bill does not tell which snapshots are still needed. Growth \
+            compares snapshot charges per hour that the paying account's bill covers, so that a month in progress \
+            compares with a whole one",
+    verdict: "fail when snapshots are at least share_min of snapshots and volumes together, or grew by at least growth_min",
+    thresholds: &[
+        Threshold {
+            key: "share_min",
+            default: DefaultValue::Number("0.50"),
+            meaning: "share of snapshots in block storage cost of the account and region",
+        },
+        Threshold {
+            key: "growth_min",
+            default: DefaultValue::Number("0.20"),
+            meaning: "growth against the month before, 0.20 = a fifth more",
+        },
+    ],
+    data: "rows of snapshot and volume storage; growth needs the month before in the same load",
+    limits: "silent on the share where no volume is charged in the region; snapshots copied for disaster recovery look like \
+             waste",
+};
+
+inventory::submit! {
+    over_bill(
+        "checks.focus.snapshot_storage:SnapshotStorageChecker",
+        CHECKER_ID,
+        &[
+            CheckInfo {
+                check_id: SHARE_ID,
+                name: "Snapshots are a large share of block storage cost",
+                category: "cost",
+                sub_category: "storage",
+            },
+            CheckInfo { check_id: GROWTH_ID, name: "Snapshot cost grows fast", category: "cost", sub_category: "storage" },
+        ],
+        &DOCS,
+        |context, _| Ok(Box::new(OverBill(SnapshotStorage::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
+    )
+}
+
+struct SnapshotStorage {
+    share_min: Decimal,
+    growth_min: Decimal,
+}
+
+impl SnapshotStorage {
+    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+        Ok(Self { share_min: thresholds.number("share_min")?, growth_min: thresholds.number("growth_min")? })
+    }
+
+    fn judge_share(&self, group: &Group<'_>) -> Option<Finding> {
+        let snapshots = snapshots_of(group)?;
+        let (cost, all) = (snapshots.billed(), group.billed());
+        let share = share_of(cost, all);
+        if cost == all || share < self.share_min || !is_visible(cost) {
+            return None;
+        }
+        let currency = group.currency();
+        let message = format!(
+            "snapshots cost {}, {} % of the {} for block storage in {}",
+            money(cost, currency),
+            percent(share),
+            money(all, currency),
+            group.first().key.region,
+        );
+        Some(
+            base(SHARE_ID, &snapshots)
+                .dimension("share_pct", percent(share))
+                .dimension("cost_volumes", round(all - cost))
+                .text(
+                    "Snapshots are a large share of block storage cost",
+                    message,
+                    "Expire snapshots by a lifecycle policy, delete those of volumes that are gone, archive the rest.",
+                ),
+        )
+    }
+
+    fn judge_growth(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        let snapshots = snapshots_of(group)?;
+        let line = snapshots.first();
+        let before: Vec<_> = bill.lines().iter().filter(|l| is_month_before(l, line)).collect();
+        let rate = |cost: Decimal, line: &UsageLine| cost.checked_div(Decimal::from(hours_of_bill(bill, line)));
+        let now = rate(snapshots.billed(), line)?;
+        let then = rate(before.iter().map(|l| l.sums.billed).sum(), before.first()?)?;
+        let growth = now.checked_div(then)? - Decimal::ONE;
+        if growth < self.growth_min || !is_visible(snapshots.billed()) {
+            return None;
+        }
+        let message = format!(
+            "snapshots in {} cost {} in {}, per hour {} % more than the month before",
+            line.key.region,
+            money(snapshots.billed(), group.currency()),
+            line.key.period,
+            percent(growth),
+        );
+        Some(base(GROWTH_ID, &snapshots).dimension("growth_pct", percent(growth)).text(
+            "Snapshot cost grows fast",
+            message,
+            "Look for snapshot schedules without expiry and for jobs that take more snapshots than planned.",
+        ))
+    }
+}
+
+impl BillingCheck for SnapshotStorage {
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
+        let storage =
+            bill.current().filter(|l| l.is_charge() && matches!(l.key.meter, Meter::Snapshot | Meter::Volume(_)));
+        let groups = by_region(storage);
+        let judged = groups.iter().flat_map(|group| [self.judge_share(group), self.judge_growth(bill, group)]);
+        judged.flatten().collect()
+    }
+}
+
+fn snapshots_of<'a>(group: &Group<'a>) -> Option<Group<'a>> {
+    by_region(group.lines().filter(|l| l.key.meter == Meter::Snapshot)).into_iter().next()
+}
+
+fn base(check_id: &'static str, snapshots: &Group<'_>) -> Finding {
+    let scope = named_scope(snapshots.first(), "snapshot-portfolio", "ebs-snapshots");
+    finding(check_id, snapshots, scope, Status::Fail, as_billed(snapshots, None, 90))
+        .dimension("snapshots", snapshots.resources())
+        .dimension("gib_months", snapshots.quantity().map_or_else(|| "unknown".to_owned(), |q| figure(q, 3)))
+}
+
+fn is_month_before(line: &UsageLine, current: &UsageLine) -> bool {
+    let (a, b) = (&line.key, &current.key);
+    let month = |period: &str| {
+        let (year, month) = period.split_once('-')?;
+        Some(year.parse::<i32>().ok()? * 12 + month.parse::<i32>().ok()?)
+    };
+    a.meter == Meter::Snapshot
+        && line.is_charge()
+        && (&a.cloud, &a.billing_account, &a.account, &a.region, &a.currency)
+            == (&b.cloud, &b.billing_account, &b.account, &b.region, &b.currency)
+        && month(&a.period).zip(month(&b.period)).is_some_and(|(a, b)| a + 1 == b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Row, amounts, check_default, money_of, row};
+    use super::*;
+
+    fn snapshot(cost: &str) -> Row {
+        row("$0.05 per GB-Month of snapshot data stored - US West (Oregon)").resource("snap-1").cost(cost).hours(720)
+    }
+
+    fn volume(cost: &str) -> Row {
+        row("$0.08 per GB-month of General Purpose (gp3) provisioned storage - US West (Oregon)").cost(cost)
+    }
+
+    #[test]
+    fn the_share_makes_the_verdict() {
+        let cases = [("5", "5", true), ("4.9", "5.1", false), ("9", "0.1", true)];
+        for (snapshots, volumes, is_found) in cases {
+            let findings = check_default(CHECKER_ID, [snapshot(snapshots), volume(volumes)]);
+            assert_eq!(findings.len(), usize::from(is_found), "{snapshots} {volumes}");
+            if let [finding] = findings.as_slice() {
+                assert_eq!((finding.check_id, amounts(finding)), (SHARE_ID, money_of("-", snapshots)));
+            }
+        }
+    }
+
+    #[test]
+    fn without_volumes_there_is_no_share_to_speak_of() {
+        assert_eq!(check_default(CHECKER_ID, [snapshot("5"), volume("1").region("eu-west-1")]), []);
+    }
+
+    #[test]
+    fn growth_compares_costs_per_hour_of_the_bill() {
+        let cases = [
+            // August is a whole month of 744 hours, September 360 hours of a month in progress.
+            ("100", 744, "100", 360, true),
+            ("100", 744, "50", 360, false),
+            ("100", 744, "59", 360, true),
+        ];
+        for (then, then_hours, now, now_hours, is_found) in cases {
+            let rows = [snapshot(then).hours(then_hours).in_august(), snapshot(now).hours(now_hours)];
+            let findings = check_default(CHECKER_ID, rows);
+            let ids: Vec<_> = findings.iter().map(|f| f.check_id).collect();
+            assert_eq!(ids, if is_found { vec![GROWTH_ID] } else { vec![] }, "{then} {now}");
+        }
+    }
+}

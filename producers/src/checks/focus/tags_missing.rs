@@ -1,0 +1,146 @@
+//! Spend that lacks the tags it is allocated by.
+
+use std::collections::BTreeSet;
+
+use rust_decimal::Decimal;
+
+use super::group::{Group, by_service};
+use super::subject::{account_scope, as_billed, finding, is_visible, money, percent, round, share_of};
+use super::{BillingCheck, OverBill, over_bill};
+use crate::billing::inventory::BillingInventory;
+use crate::billing::line::UsageLine;
+use crate::billing::tags::{canonical_key, is_own};
+use crate::checker::{CheckInfo, CheckerDocs};
+use crate::finding::{Finding, Status};
+use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+
+const CHECKER_ID: &str = "focus.tags.missing";
+const CHECK_ID: &str = "billing.tags.missing";
+
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "spend of an account on a service whose rows lack required tags",
+    why: "cost without an owner is cost nobody reduces",
+    money: "cost = usage charges of rows that lack a required tag (or any tag of one's own, while none is required). \
+            Nothing is saved by tagging",
+    verdict: "fail when such rows are at least share_min of the service's usage charges in the account",
+    thresholds: &[
+        Threshold {
+            key: "required",
+            default: DefaultValue::List(&[]),
+            meaning: "tag keys every row must have, compared without case and punctuation; empty asks for any tag that is \
+                      not the provider's",
+        },
+        Threshold {
+            key: "share_min",
+            default: DefaultValue::Number("0.10"),
+            meaning: "share of the service's usage charges",
+        },
+    ],
+    data: "usage rows with tags",
+    limits: "some charges cannot carry tags; a tag with a wrong value counts as present",
+};
+
+inventory::submit! {
+    over_bill(
+        "checks.focus.tags_missing:TagsMissingChecker",
+        CHECKER_ID,
+        &[CheckInfo {
+            check_id: CHECK_ID,
+            name: "Spend without required tags",
+            category: "governance",
+            sub_category: "allocation",
+        }],
+        &DOCS,
+        |context, _| Ok(Box::new(OverBill(TagsMissing::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
+    )
+}
+
+struct TagsMissing {
+    required: Vec<String>,
+    share_min: Decimal,
+}
+
+impl TagsMissing {
+    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+        Ok(Self { required: thresholds.list("required")?, share_min: thresholds.number("share_min")? })
+    }
+
+    /// Required keys that the line lacks; with none required, `any` when it has no tag of its own.
+    fn missing<'a>(&'a self, line: &UsageLine) -> Vec<&'a str> {
+        let own = || line.key.tags.keys().filter(|key| is_own(key));
+        if self.required.is_empty() {
+            return if own().next().is_none() { vec!["any"] } else { Vec::new() };
+        }
+        let present: BTreeSet<_> = own().map(|key| canonical_key(key)).collect();
+        self.required.iter().filter(|key| !present.contains(&canonical_key(key))).map(String::as_str).collect()
+    }
+
+    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
+        let lacking: Vec<_> = group.lines().filter(|line| !self.missing(line).is_empty()).collect();
+        let cost: Decimal = lacking.iter().map(|line| line.sums.billed).sum();
+        let share = share_of(cost, group.billed());
+        if share < self.share_min || !is_visible(cost) {
+            return None;
+        }
+        let keys: BTreeSet<_> = lacking.iter().flat_map(|line| self.missing(line)).collect();
+        let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
+        let line = group.first();
+        let message = format!(
+            "{} of {} in account {}, {} % of it, lacks tags ({keys})",
+            money(cost, group.currency()),
+            line.service(),
+            line.key.account,
+            percent(share),
+        );
+        let mut estimate = as_billed(group, None, 95);
+        estimate.cost_monthly = Some(round(cost));
+        let scope = account_scope(line, "cost_service", line.service());
+        let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
+            .dimension("missing_keys", keys)
+            .dimension("share_pct", percent(share))
+            .dimension("rows_lacking", lacking.iter().map(|line| line.sums.rows).sum::<u64>());
+        Some(finding.text(
+            format!("{} spend without required tags", line.service()),
+            message,
+            "Tag the resources, enforce the keys by policy, and activate them as cost allocation tags.",
+        ))
+    }
+}
+
+impl BillingCheck for TagsMissing {
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
+        by_service(bill.current().filter(|l| l.is_charge())).iter().filter_map(|group| self.judge(group)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{amounts, check, check_default, money_of, row};
+    use super::*;
+
+    #[test]
+    fn untagged_spend_is_named_from_its_share_on() {
+        for (untagged, is_found) in [("0.9", false), ("1", true)] {
+            let findings = check_default(CHECKER_ID, [row("a").cost(untagged), row("b").cost("9").tag("team", "x")]);
+            assert_eq!(findings.len(), usize::from(is_found), "{untagged}");
+            if let [finding] = findings.as_slice() {
+                assert_eq!(amounts(finding), money_of("-", untagged));
+                assert_eq!((&*finding.scope.resource_type, &*finding.scope.region), ("cost_service", ""));
+            }
+        }
+    }
+
+    #[test]
+    fn a_tag_of_the_provider_is_not_ones_own() {
+        assert_eq!(check_default(CHECKER_ID, [row("a").tag("aws:createdBy", "x")]).len(), 1);
+    }
+
+    #[test]
+    fn required_keys_are_compared_in_canonical_form() {
+        let required = TagsMissing { required: vec!["CostCenter".into(), "app".into()], share_min: Decimal::ZERO };
+        let tagged = row("a").tag("cost-center", "1").tag("App", "2");
+        assert_eq!(check(&required, [tagged.clone()]), []);
+        let findings = check(&required, [tagged, row("b").tag("cost_center", "1")]);
+        assert_eq!(findings[0].dimensions["missing_keys"], "app");
+    }
+}

@@ -1,0 +1,158 @@
+//! Why a billing file cannot be loaded. Each message names the file and, where there is one, the row: 1 is the first
+//! row after the header.
+
+use std::io;
+
+use platform::store::StoreError;
+
+use super::rejects::Rejects;
+
+/// A load failed; nothing of it was published.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be opened or read.
+    #[error("reading billing file {file}: {source}")]
+    Io {
+        /// File.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file has no bytes, or none after unpacking.
+    #[error("billing file {file} is empty")]
+    Empty {
+        /// File.
+        file: String,
+    },
+    /// The file has a header and no rows.
+    #[error("billing file {file} has a header but no rows")]
+    NoRows {
+        /// File.
+        file: String,
+    },
+    /// The columns are those of no known export.
+    #[error(
+        "cur_format_unknown: billing file {file} is neither a FOCUS export nor an AWS cost and usage report; columns seen: {}",
+        columns_text(.columns)
+    )]
+    FormatUnknown {
+        /// File.
+        file: String,
+        /// Columns seen.
+        columns: Vec<String>,
+    },
+    /// The export is known but not read yet.
+    #[error(
+        "billing file {file} is an AWS cost and usage report ({dialect}): not yet supported; export FOCUS 1.0 or later instead"
+    )]
+    DialectUnsupported {
+        /// File.
+        file: String,
+        /// `legacy` or `cur2`.
+        dialect: &'static str,
+    },
+    /// The compressed data ends early or is damaged.
+    #[error("billing file {file} is a damaged gzip file: {reason} after row {row}")]
+    Gzip {
+        /// File.
+        file: String,
+        /// Last complete row.
+        row: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A line, or a quoted field that never ends, is longer than allowed.
+    #[error("billing file {file}, row {row}: line too long: more than {limit} bytes")]
+    LineTooLong {
+        /// File.
+        file: String,
+        /// Row.
+        row: u64,
+        /// Limit.
+        limit: u64,
+    },
+    /// A cell is not text.
+    #[error("billing file {file}, row {row}, column {column}: invalid UTF-8")]
+    Utf8 {
+        /// File.
+        file: String,
+        /// Row.
+        row: u64,
+        /// Column name, or its number.
+        column: String,
+    },
+    /// A row has more or fewer fields than the header.
+    #[error("billing file {file}, row {row}: {found} fields, but the header has {expected}")]
+    FieldCount {
+        /// File.
+        file: String,
+        /// Row.
+        row: u64,
+        /// Fields of the header.
+        expected: u64,
+        /// Fields of the row.
+        found: u64,
+    },
+    /// Parquet that cannot be read.
+    #[error("billing file {file} is not readable Parquet: {reason}")]
+    Parquet {
+        /// File.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// Too many rows are unusable.
+    #[error("cur_quality: {}", .0.summary())]
+    Quality(Box<Rejects>),
+    /// More billing months at once than allowed.
+    #[error("the billing files hold more than {limit} billing months ({period} is one too many): load them in parts")]
+    TooManyPeriods {
+        /// Month.
+        period: String,
+        /// Limit.
+        limit: usize,
+    },
+    /// Cost facts cannot be encoded.
+    #[error("encoding cost facts of billing month {period}: {reason}")]
+    Encode {
+        /// Month.
+        period: String,
+        /// Why.
+        reason: String,
+    },
+    /// Cost facts cannot be stored.
+    #[error("storing cost facts of billing month {period}: {source}")]
+    Store {
+        /// Month.
+        period: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The manifest of stored cost facts cannot be read.
+    #[error("reading {path}: {reason}")]
+    Manifest {
+        /// Path in the store.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl LoadError {
+    /// True when the input is to blame, false when disk or store are.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        !matches!(self, Self::Store { .. } | Self::Manifest { .. } | Self::Encode { .. })
+    }
+}
+
+/// Columns shown in a message at most.
+const COLUMNS_SHOWN: usize = 60;
+
+fn columns_text(columns: &[String]) -> String {
+    let shown = columns.iter().take(COLUMNS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match columns.len().checked_sub(COLUMNS_SHOWN) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}

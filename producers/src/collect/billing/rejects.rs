@@ -1,0 +1,116 @@
+//! Rows that were refused, counted by reason, with samples. A row is refused, never guessed; too many refused rows refuse
+//! the whole load.
+
+use std::collections::BTreeMap;
+
+/// Samples kept.
+const SAMPLES_MAX: usize = 100;
+/// Rejected rows per thousand that a load may have.
+const PER_THOUSAND_MAX: u64 = 1;
+
+/// Why a row was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The start of usage is missing, or a time is unreadable.
+    BadTimestamp,
+    /// No account.
+    MissingAccount,
+    /// No billing currency.
+    MissingCurrency,
+    /// A cost is not a decimal.
+    BadDecimal,
+    /// No cost.
+    MissingCost,
+}
+
+impl Reason {
+    /// As reported.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadTimestamp => "bad_timestamp",
+            Self::MissingAccount => "missing_account",
+            Self::MissingCurrency => "missing_currency",
+            Self::BadDecimal => "bad_decimal",
+            Self::MissingCost => "missing_cost",
+        }
+    }
+}
+
+/// A refused row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// File.
+    pub file: String,
+    /// Row, 1 is the first after the header.
+    pub row: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Rows read and refused.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rejects {
+    /// Rows read.
+    pub rows: u64,
+    /// Refused rows by reason.
+    pub by_reason: BTreeMap<Reason, u64>,
+    /// The first of them.
+    pub samples: Vec<Sample>,
+}
+
+impl Rejects {
+    /// Counts a refused row.
+    pub fn add(&mut self, file: &str, row: u64, reason: Reason) {
+        *self.by_reason.entry(reason).or_default() += 1;
+        if self.samples.len() < SAMPLES_MAX {
+            self.samples.push(Sample { file: file.to_owned(), row, reason });
+        }
+    }
+
+    /// Refused rows.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.by_reason.values().sum()
+    }
+
+    /// True when more than 0.1 % of the rows were refused.
+    #[must_use]
+    pub fn are_too_many(&self) -> bool {
+        self.total().saturating_mul(1000) > self.rows.saturating_mul(PER_THOUSAND_MAX)
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let reasons: Vec<_> = self.by_reason.iter().map(|(r, n)| format!("{n} {}", r.as_str())).collect();
+        let mut text = format!(
+            "{} of {} rows were refused ({}), more than {PER_THOUSAND_MAX} in 1000",
+            self.total(),
+            self.rows,
+            reasons.join(", ")
+        );
+        if let Some(first) = self.samples.first() {
+            text += &format!("; the first is row {} of {}: {}", first.row, first.file, first.reason.as_str());
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_a_thousand_is_still_allowed() {
+        let mut rejects = Rejects { rows: 1000, ..Rejects::default() };
+        rejects.add("f", 3, Reason::BadDecimal);
+        assert!(!rejects.are_too_many());
+        rejects.add("f", 4, Reason::MissingCost);
+        assert!(rejects.are_too_many());
+        assert_eq!(
+            rejects.summary(),
+            "2 of 1000 rows were refused (1 bad_decimal, 1 missing_cost), more than 1 in 1000; the first is row 3 of f: bad_decimal"
+        );
+    }
+}

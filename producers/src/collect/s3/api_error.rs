@@ -1,0 +1,84 @@
+//! What an AWS error means for a collector. One table for all operations.
+
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// What an error means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The caller may not do this.
+    Denied,
+    /// The credentials themselves are not accepted.
+    Refused,
+    /// Too many calls, also after retries.
+    Throttled,
+    /// The resource is gone.
+    Gone,
+    /// Anything else.
+    Other,
+}
+
+const DENIED: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "AllAccessDisabled",
+    "OptInRequired",
+];
+const REFUSED: [&str; 6] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+];
+
+/// Looks an error code up.
+pub(super) fn meaning(code: Option<&str>) -> Meaning {
+    match code {
+        Some(code) if DENIED.contains(&code) => Meaning::Denied,
+        Some(code) if REFUSED.contains(&code) => Meaning::Refused,
+        Some("SlowDown" | "RequestLimitExceeded") => Meaning::Throttled,
+        Some(code) if code.starts_with("Throttling") || code.starts_with("TooManyRequests") => Meaning::Throttled,
+        Some("NoSuchBucket") => Meaning::Gone,
+        _ => Meaning::Other,
+    }
+}
+
+/// Text of an error for people, cut to what fits a reason.
+pub(super) fn describe<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+    SdkError<E, R>: std::error::Error + ProvideErrorMetadata,
+{
+    const BYTES_MAX: usize = 500;
+    let text = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => DisplayErrorContext(error).to_string(),
+    };
+    text[..text.floor_char_boundary(BYTES_MAX)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_a_meaning() {
+        let cases = [
+            (Some("AccessDenied"), Meaning::Denied),
+            (Some("ExpiredToken"), Meaning::Refused),
+            (Some("SlowDown"), Meaning::Throttled),
+            (Some("ThrottlingException"), Meaning::Throttled),
+            (Some("NoSuchBucket"), Meaning::Gone),
+            (Some("InternalError"), Meaning::Other),
+            (None, Meaning::Other),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(meaning(code), expected, "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Appends wire records of one run in batches, with the headers that tie them to the run.
+
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use bytes::Bytes;
+use contracts::topics::{self, headers};
+use platform::broker::{BrokerError, Headers, OutRecord, Producer};
+
+use crate::run_context::RunContext;
+
+/// Records of one append.
+const BATCH_RECORDS: usize = 5_000;
+/// Bytes of one append.
+const BATCH_BYTES: usize = 4 << 20;
+/// Waits between tries of an append that may work later: 12.7 s in all.
+const RETRY_DELAYS_MS: [u64; 7] = [100, 200, 400, 800, 1_600, 3_200, 6_400];
+
+/// Publishing failed. Records before it are published and counted.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The broker did not take a record.
+    #[error("publishing to {topic}: {source}")]
+    Broker {
+        /// Topic.
+        topic: String,
+        /// Why.
+        source: BrokerError,
+    },
+    /// A file of findings cannot be read.
+    #[error("reading findings file {file}: {source}")]
+    File {
+        /// File.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something cannot be written as JSON.
+    #[error("encoding {what}: {source}")]
+    Encode {
+        /// What.
+        what: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The run manifest cannot be stored.
+    #[error("storing the run manifest: {0}")]
+    Store(#[from] platform::store::StoreError),
+}
+
+/// The headers of a run's wire records.
+#[derive(Debug, Clone)]
+pub struct RunHeaders(Headers);
+
+impl RunHeaders {
+    /// Of this run.
+    #[must_use]
+    pub fn new(context: &RunContext) -> Self {
+        let header = |name: &str, value: &str| (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()));
+        Self(vec![
+            header(headers::RUN_ID, &context.run_id),
+            header(headers::TENANT_ID, &context.tenant_id),
+            header(headers::WORKSPACE_ID, &context.workspace_id),
+            header(headers::FINDING_ID_MODE, context.finding_id_mode.as_str()),
+        ])
+    }
+}
+
+/// A record the broker's size limit keeps out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLarge {
+    /// The caller's name for the record.
+    pub tag: u64,
+    /// Its value.
+    pub value: Bytes,
+}
+
+/// Sends wire records of one run.
+pub struct Sender<'a> {
+    producer: &'a mut dyn Producer,
+    topic: Arc<str>,
+    headers: RunHeaders,
+    batch: Vec<(u64, OutRecord)>,
+    batch_bytes: usize,
+    published: u64,
+    too_large: Vec<TooLarge>,
+}
+
+impl<'a> Sender<'a> {
+    /// To the wire topic of our own producers.
+    #[must_use]
+    pub fn new(producer: &'a mut dyn Producer, headers: RunHeaders) -> Self {
+        let topic = Arc::from(topics::WIRE);
+        Self { producer, topic, headers, batch: Vec::new(), batch_bytes: 0, published: 0, too_large: Vec::new() }
+    }
+
+    /// Adds a record; `tag` is the caller's name for it, should the broker refuse its size.
+    ///
+    /// # Errors
+    /// The broker does not take a batch.
+    pub fn send(&mut self, tenant: &str, value: Bytes, tag: u64) -> Result<(), PublishError> {
+        if !self.batch.is_empty() && (self.batch.len() >= BATCH_RECORDS || self.batch_bytes + value.len() > BATCH_BYTES)
+        {
+            self.flush()?;
+        }
+        self.batch_bytes += value.len();
+        let record = OutRecord {
+            topic: Arc::clone(&self.topic),
+            partition: None,
+            key: Some(Bytes::copy_from_slice(tenant.as_bytes())),
+            value,
+            headers: self.headers.0.clone(),
+            timestamp_ms: None,
+        };
+        self.batch.push((tag, record));
+        Ok(())
+    }
+
+    /// Makes all records sent so far durable.
+    ///
+    /// # Errors
+    /// The broker does not take a batch.
+    pub fn flush(&mut self) -> Result<(), PublishError> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (tags, records): (Vec<u64>, Vec<OutRecord>) = batch.into_iter().unzip();
+        match append(self.producer, &records) {
+            Ok(()) => self.published += records.len() as u64,
+            Err(BrokerError::TooLarge { .. }) => self.append_singly(tags, records)?,
+            Err(source) => return Err(self.error(source)),
+        }
+        Ok(())
+    }
+
+    /// One record of the batch is over the broker's limit: find out which, send the others.
+    fn append_singly(&mut self, tags: Vec<u64>, records: Vec<OutRecord>) -> Result<(), PublishError> {
+        for (tag, record) in tags.into_iter().zip(records) {
+            match append(self.producer, std::slice::from_ref(&record)) {
+                Ok(()) => self.published += 1,
+                Err(BrokerError::TooLarge { .. }) => self.too_large.push(TooLarge { tag, value: record.value }),
+                Err(source) => return Err(self.error(source)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Records published so far.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        self.published
+    }
+
+    /// Takes the records that were over the broker's limit and are not published.
+    pub fn take_too_large(&mut self) -> Vec<TooLarge> {
+        std::mem::take(&mut self.too_large)
+    }
+
+    fn error(&self, source: BrokerError) -> PublishError {
+        PublishError::Broker { topic: self.topic.to_string(), source }
+    }
+}
+
+/// Appends, trying again what may work later. A full disk is told at once: room does not come by waiting.
+pub(super) fn append(producer: &mut dyn Producer, records: &[OutRecord]) -> Result<(), BrokerError> {
+    let mut delays = RETRY_DELAYS_MS.into_iter();
+    loop {
+        match (producer.append(records), delays.next()) {
+            (Ok(_), _) => return Ok(()),
+            (Err(error @ BrokerError::Retriable { .. }), Some(delay_ms)) => {
+                tracing::warn!(%error, delay_ms, "append failed, trying again");
+                sleep(Duration::from_millis(delay_ms));
+            }
+            (Err(error), _) => return Err(error),
+        }
+    }
+}

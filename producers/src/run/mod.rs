@@ -1,0 +1,320 @@
+//! One run: collect, check, publish, say what happened. The only place where collectors, checkers and publishing meet.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chrono::SecondsFormat;
+use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
+use platform::broker::{Broker, BrokerError};
+use platform::store::Store;
+
+mod scope;
+mod supervise;
+
+pub use self::scope::{FINDINGS_PER_SCOPE_MAX, Found};
+
+use self::scope::{Inputs, regions_of, run_scope, run_status};
+use crate::bootstrap::Bootstrap;
+use crate::checker::Source;
+use crate::collect::billing::{self, LoadError, LoadReport};
+use crate::collect::s3;
+use crate::draft;
+use crate::progress::Progress;
+use crate::publish::{PublishError, RunHeaders, Sender, UnpublishedLine, publish_file, publish_manifest};
+use crate::registry::Registration;
+use crate::run_context::RunContext;
+use crate::services::{Collected, Services, Unavailable, UnavailableKind};
+
+/// Time one checker has in one scope, and one collector for all it does.
+pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(300);
+
+/// What a run is to do.
+#[derive(Debug, Clone)]
+pub struct RunPlan {
+    /// Facts of the run.
+    pub context: RunContext,
+    /// Checkers to run, as [`crate::registry::Registry::select`] gave them.
+    pub checkers: Vec<Registration>,
+    /// True when somebody named the checkers: then one that is skipped makes the run partial.
+    pub checkers_named: bool,
+    /// Billing files, read as one delivery.
+    pub billing_files: Vec<PathBuf>,
+    /// Files of someone else's wire findings.
+    pub findings_files: Vec<PathBuf>,
+    /// Regions of regional checkers.
+    pub regions: Vec<String>,
+    /// Time one checker has in one scope.
+    pub deadline: Duration,
+    /// Further facts for the manifest.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// What a run works with. The topics `finops.findings.wire` and `finops.runs` must exist.
+#[derive(Clone)]
+pub struct Ports<'a> {
+    /// Log.
+    pub broker: &'a dyn Broker,
+    /// Datasets.
+    pub store: &'a dyn Store,
+    /// Listener.
+    pub progress: Arc<dyn Progress>,
+}
+
+/// What a run did.
+#[derive(Debug)]
+pub struct RunReport {
+    /// As published.
+    pub manifest: RunManifest,
+    /// The billing files, when there were any.
+    pub billing: Option<LoadReport>,
+    /// Findings of own checkers.
+    pub findings_published: u64,
+    /// Lines of findings files.
+    pub lines_published: u64,
+    /// Lines that no record can hold: never silent, never published.
+    pub lines_unpublished: Vec<UnpublishedLine>,
+    /// Wall time by stage, in order.
+    pub stages: Vec<(&'static str, Duration)>,
+}
+
+/// A run ended without a manifest. What it published before is not counted as a finished run by anybody.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A billing file.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A findings file, the broker or the store.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The broker gives no producer.
+    #[error("connecting to the broker: {0}")]
+    Connect(#[from] BrokerError),
+}
+
+/// Runs the plan.
+///
+/// # Errors
+/// Input that cannot be read, or a broker or store that does not take what is published. Whatever happens to a checker is
+/// no error: the manifest tells.
+pub fn run(plan: &RunPlan, ports: &Ports<'_>) -> Result<RunReport, RunError> {
+    let mut stages = Stages::default();
+    must_be_readable(&plan.findings_files)?;
+    let (services, bootstrap, billing) = stages.time("collect", || collect(plan, ports))?;
+    let (mut scopes, mut found) = stages.time("check", || check(plan, ports, services, bootstrap));
+    sort(&mut found);
+
+    let mut producer = ports.broker.producer()?;
+    let mut sender = Sender::new(producer.as_mut(), RunHeaders::new(&plan.context));
+    let started = Instant::now();
+    let kept_out = publish_findings(plan, &found, &mut sender)?;
+    let findings_published = sender.published();
+    mark_kept_out(&mut scopes, &kept_out);
+    let lines_unpublished = publish_files(plan, ports, &mut sender)?;
+    let published = sender.published();
+    let manifest = manifest(plan, scopes, billing.as_ref(), published, &lines_unpublished);
+    publish_manifest(&manifest, producer.as_mut(), ports.store)?;
+    stages.0.push(("publish", started.elapsed()));
+    Ok(RunReport {
+        manifest,
+        billing,
+        findings_published,
+        lines_published: published - findings_published,
+        lines_unpublished,
+        stages: stages.0,
+    })
+}
+
+#[derive(Default)]
+struct Stages(Vec<(&'static str, Duration)>);
+
+impl Stages {
+    fn time<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let outcome = work();
+        self.0.push((stage, started.elapsed()));
+        outcome
+    }
+}
+
+/// A findings file that is not there should be told before an hour of work, not after.
+fn must_be_readable(files: &[PathBuf]) -> Result<(), PublishError> {
+    files.iter().try_for_each(|path| {
+        match std::fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => Err(std::io::Error::from(std::io::ErrorKind::IsADirectory)),
+            Ok(_) => std::fs::File::open(path).map(drop),
+            Err(error) => Err(error),
+        }
+        .map_err(|source| PublishError::File { file: path.display().to_string(), source })
+    })
+}
+
+type CollectedAll = (Services, Bootstrap, Option<LoadReport>);
+
+fn collect(plan: &RunPlan, ports: &Ports<'_>) -> Result<CollectedAll, LoadError> {
+    let needs = |source| plan.checkers.iter().any(|checker| checker.source == source);
+    let mut services = Services::default();
+    let mut bootstrap = Bootstrap::default();
+    let mut report = None;
+    if !plan.billing_files.is_empty() {
+        // Facts are stored even when no checker reads billing rows: costs and attribution need them.
+        let loaded = billing::load(&plan.context.tenant_id, &plan.billing_files, ports.store, &ports.progress)?;
+        services.billing = match loaded.inventory.dropped_rows() {
+            0 => Collected::Ready(loaded.inventory),
+            dropped => Collected::Unavailable(Unavailable::new(
+                UnavailableKind::Failed,
+                format!("the bill charges too many distinct things: {dropped} rows found no room"),
+            )),
+        };
+        report = Some(loaded.report);
+    }
+    if needs(Source::Aws) {
+        ports.progress.begin("asking AWS", None);
+        match s3::collect(plan.deadline) {
+            Ok((facts, inventory)) => {
+                bootstrap = facts;
+                services.s3 = Collected::Ready(inventory);
+            }
+            Err(why) => services.s3 = Collected::Unavailable(why),
+        }
+        ports.progress.end();
+    }
+    Ok((services, bootstrap, report))
+}
+
+fn check(
+    plan: &RunPlan,
+    ports: &Ports<'_>,
+    services: Services,
+    bootstrap: Bootstrap,
+) -> (Vec<ScopeOutcome>, Vec<Found>) {
+    let inputs = Inputs {
+        context: plan.context.clone(),
+        bootstrap: Arc::new(bootstrap),
+        services: Arc::new(services),
+        deadline: plan.deadline,
+    };
+    let tasks: Vec<_> = plan
+        .checkers
+        .iter()
+        .flat_map(|checker| regions_of(checker, &plan.regions).into_iter().map(move |region| (*checker, region)))
+        .collect();
+    ports.progress.begin("running checkers", Some(tasks.len() as u64));
+    let mut scopes = Vec::new();
+    let mut found = Vec::new();
+    for (registration, region) in tasks {
+        let (outcome, findings) = run_scope(&inputs, registration, &region);
+        scopes.push(outcome);
+        found.extend(findings.into_iter().map(|finding| Found { registration, finding }));
+        ports.progress.advance(1);
+    }
+    ports.progress.end();
+    (scopes, found)
+}
+
+/// The order in which findings are published: the same inputs give the same sequence.
+fn sort(found: &mut [Found]) {
+    found.sort_by(|a, b| {
+        let key = |f: &Found| {
+            let Found { registration, finding } = f;
+            let scope = &finding.scope;
+            (
+                scope.region.clone(),
+                registration.spec,
+                finding.check_id,
+                scope.resource_id.clone(),
+                scope.account_id.clone(),
+                scope.service.clone(),
+                finding.issue_key.clone(),
+            )
+        };
+        key(a).cmp(&key(b))
+    });
+}
+
+/// Publishes findings of own checkers; returns the SPECs of those that no record can hold.
+fn publish_findings(
+    plan: &RunPlan,
+    found: &[Found],
+    sender: &mut Sender<'_>,
+) -> Result<Vec<&'static str>, PublishError> {
+    for (tag, Found { registration, finding }) in (0..).zip(found) {
+        let Some(check) = registration.check(finding.check_id) else { continue };
+        let bytes = draft::encode(&plan.context, registration, check, finding)
+            .map_err(|source| PublishError::Encode { what: format!("a finding of {}", registration.spec), source })?;
+        sender.send(&plan.context.tenant_id, Bytes::from(bytes), tag)?;
+    }
+    sender.flush()?;
+    let spec = |tag: u64| found.get(usize::try_from(tag).ok()?).map(|f| f.registration.spec);
+    Ok(sender.take_too_large().into_iter().filter_map(|record| spec(record.tag)).collect())
+}
+
+/// A finding over the broker's limit leaves a gap in its checker's scope.
+fn mark_kept_out(scopes: &mut [ScopeOutcome], specs: &[&str]) {
+    for spec in specs {
+        let Some(scope) = scopes.iter_mut().find(|scope| scope.checker == *spec) else { continue };
+        scope.findings = scope.findings.saturating_sub(1);
+        scope.status = run_manifest::RunStatus::Partial;
+        scope.reason = "a finding is larger than a record may be and was not published".into();
+    }
+}
+
+fn publish_files(
+    plan: &RunPlan,
+    ports: &Ports<'_>,
+    sender: &mut Sender<'_>,
+) -> Result<Vec<UnpublishedLine>, PublishError> {
+    if plan.findings_files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let size = |path: &PathBuf| std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default();
+    ports.progress.begin("publishing findings files", Some(plan.findings_files.iter().map(size).sum()));
+    let mut unpublished = Vec::new();
+    for path in &plan.findings_files {
+        unpublished.extend(publish_file(path, &plan.context.tenant_id, sender, ports.progress.as_ref())?);
+    }
+    ports.progress.end();
+    for line in &unpublished {
+        tracing::error!(file = line.file, line = line.line, bytes = line.bytes, "line is too large to publish");
+    }
+    Ok(unpublished)
+}
+
+fn manifest(
+    plan: &RunPlan,
+    scopes: Vec<ScopeOutcome>,
+    billing: Option<&LoadReport>,
+    published: u64,
+    unpublished: &[UnpublishedLine],
+) -> RunManifest {
+    let context = &plan.context;
+    let mut notes = plan.notes.clone();
+    if !unpublished.is_empty() {
+        notes.insert("lines_unpublished".into(), unpublished.len().to_string());
+    }
+    RunManifest {
+        format_version: run_manifest::FORMAT_VERSION,
+        tenant_id: context.tenant_id.clone(),
+        workspace_id: context.workspace_id.clone(),
+        run_id: context.run_id.clone(),
+        run_ts: context.run_ts_text(),
+        created_at: instant_text(context.clock.now_ms()),
+        status: run_status(&scopes, plan.checkers_named, !plan.findings_files.is_empty()),
+        finding_id_mode: context.finding_id_mode.as_str().to_owned(),
+        engine_name: context.engine_name.clone(),
+        engine_version: context.engine_version.clone(),
+        rulepack_version: context.rulepack.version(),
+        schema_version: context.schema_version,
+        published,
+        scopes,
+        billing_deliveries: billing.map(LoadReport::deliveries).unwrap_or_default(),
+        notes,
+    }
+}
+
+fn instant_text(instant_ms: i64) -> String {
+    let instant = chrono::DateTime::from_timestamp_millis(instant_ms).unwrap_or_default();
+    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

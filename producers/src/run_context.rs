@@ -1,0 +1,186 @@
+//! Facts of one run, fixed before it starts. Checkers read time and identity here and nowhere else, so that the
+//! same input gives the same findings.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::clock::Clock;
+use crate::rulepack::Rulepack;
+
+/// Salt of finding ids, one for all findings of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FindingIdMode {
+    /// The same issue has the same id in every run.
+    #[default]
+    Stable,
+    /// The id changes with the run.
+    PerRun,
+    /// The id changes with the UTC day of the run.
+    PerDay,
+}
+
+impl FindingIdMode {
+    /// All modes.
+    pub const ALL: [Self; 3] = [Self::Stable, Self::PerRun, Self::PerDay];
+
+    /// As on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::PerRun => "per_run",
+            Self::PerDay => "per_day",
+        }
+    }
+}
+
+impl std::str::FromStr for FindingIdMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+            .ok_or_else(|| format!("unknown finding id mode {text:?}: it must be stable, per_run or per_day"))
+    }
+}
+
+/// Facts that make a run.
+#[derive(Clone)]
+pub struct RunFacts {
+    /// Tenant as given; trimmed and lower-cased by [`RunContext::new`].
+    pub tenant_id: String,
+    /// Workspace.
+    pub workspace_id: String,
+    /// Run.
+    pub run_id: String,
+    /// Start of the run.
+    pub run_ts: DateTime<Utc>,
+    /// Engine.
+    pub engine_name: String,
+    /// Engine version.
+    pub engine_version: String,
+    /// Version of the findings' schema.
+    pub schema_version: u16,
+    /// Currency of findings that do not name one.
+    pub default_currency: String,
+    /// Salt of finding ids.
+    pub finding_id_mode: FindingIdMode,
+    /// Thresholds.
+    pub rulepack: Arc<Rulepack>,
+    /// Wall clock, for the manifest only.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Facts of one run, checked. Immutable: there is no way to change one.
+#[derive(Clone)]
+pub struct RunContext(RunFacts);
+
+/// A run cannot have these facts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunContextError {
+    /// The tenant is not a slug.
+    #[error(
+        "tenant {0:?} is not allowed: it must start with a letter or digit and hold at most 63 letters, digits, dots, underscores or hyphens"
+    )]
+    Tenant(String),
+    /// A fact that must not be blank is.
+    #[error("{0} must not be blank")]
+    Blank(&'static str),
+}
+
+impl RunContext {
+    /// Checks the facts and makes the tenant canonical.
+    ///
+    /// # Errors
+    /// The tenant is not a slug, or workspace or run is blank.
+    pub fn new(mut facts: RunFacts) -> Result<Self, RunContextError> {
+        let tenant = facts.tenant_id.trim().to_lowercase();
+        if !contracts::layout::is_tenant_slug(&tenant) {
+            return Err(RunContextError::Tenant(facts.tenant_id));
+        }
+        facts.tenant_id = tenant;
+        for (name, value) in [("workspace", &mut facts.workspace_id), ("run id", &mut facts.run_id)] {
+            *value = value.trim().to_owned();
+            if value.is_empty() {
+                return Err(RunContextError::Blank(name));
+            }
+        }
+        Ok(Self(facts))
+    }
+
+    /// Start of the run as written everywhere: `…Z` with milliseconds.
+    #[must_use]
+    pub fn run_ts_text(&self) -> String {
+        self.0.run_ts.to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+}
+
+impl std::ops::Deref for RunContext {
+    type Target = RunFacts;
+
+    fn deref(&self) -> &RunFacts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RunContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run {} of {}/{}", self.0.run_id, self.0.tenant_id, self.0.workspace_id)
+    }
+}
+
+/// A run id: `run-<start>-<suffix>`; the suffix keeps two runs of one millisecond apart.
+#[must_use]
+pub fn run_id(run_ts: DateTime<Utc>, suffix: &str) -> String {
+    format!("run-{}-{suffix}", run_ts.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    pub(crate) fn facts() -> RunFacts {
+        let run_ts = DateTime::from_timestamp_millis(1_727_740_800_000).unwrap();
+        RunFacts {
+            tenant_id: "acme".into(),
+            workspace_id: "prod".into(),
+            run_id: "run-1".into(),
+            run_ts,
+            engine_name: "finops".into(),
+            engine_version: "0.1.0".into(),
+            schema_version: 1,
+            default_currency: "USD".into(),
+            finding_id_mode: FindingIdMode::Stable,
+            rulepack: Arc::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    pub(crate) fn context() -> RunContext {
+        RunContext::new(facts()).unwrap()
+    }
+
+    #[test]
+    fn a_tenant_is_a_slug() {
+        let of = |tenant: &str| RunContext::new(RunFacts { tenant_id: tenant.into(), ..facts() });
+        assert_eq!(of(" ACME ").unwrap().tenant_id, "acme");
+        for tenant in ["../x", "", "a/b", "-a", "ünï"] {
+            assert_eq!(of(tenant).unwrap_err(), RunContextError::Tenant(tenant.into()));
+        }
+    }
+
+    #[test]
+    fn blank_facts_are_refused() {
+        let error = RunContext::new(RunFacts { run_id: " ".into(), ..facts() }).unwrap_err();
+        assert_eq!(error, RunContextError::Blank("run id"));
+    }
+
+    #[test]
+    fn run_ids_hold_start_and_suffix() {
+        assert_eq!(run_id(facts().run_ts, "7f3a"), "run-2024-10-01T00:00:00.000Z-7f3a");
+    }
+}
