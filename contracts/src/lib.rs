@@ -6,5 +6,6 @@ pub mod commit_record;
 pub mod dead_letter;
 pub mod layout;
 pub mod run_manifest;
+pub mod service_family;
 pub mod source;
 pub mod topics;
