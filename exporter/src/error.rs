@@ -40,6 +40,12 @@ pub enum ExportError {
         /// The tenant asked for.
         tenant: String,
     },
+    /// Several ids begin like that.
+    #[error("several finding ids begin with {prefix:?}; give more of it")]
+    AmbiguousId {
+        /// What was given.
+        prefix: String,
+    },
     /// A row's tenant is not the one its path names (R68).
     #[error("{path} holds a row whose tenant_id is not the tenant of its path")]
     TenantMismatch {
@@ -151,6 +157,7 @@ impl ExportError {
             Self::TenantNotFound { .. } => "tenant_not_found",
             Self::TenantInvalid { .. } => "tenant_invalid",
             Self::NoCompleteRun { .. } => "no_complete_run",
+            Self::AmbiguousId { .. } => "ambiguous_id",
             Self::TenantMismatch { .. } => "tenant_mismatch",
             Self::Column { .. } => "bad_column",
             Self::BadObject { .. } => "bad_object",

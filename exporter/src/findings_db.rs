@@ -14,9 +14,10 @@ use crate::tenant::TenantScope;
 /// Opens the tenant's findings.
 ///
 /// # Errors
-/// The codes of R74, and `tenant_mismatch` when a file holds a row that its path does not own.
+/// `no_input_files` when the cut has neither findings nor runs nor bills; `tenant_mismatch` when a file holds a row that
+/// its path does not own.
 pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Result<Duck> {
-    if cut.findings.is_empty() && cut.runs.is_empty() {
+    if cut.findings.is_empty() && cut.runs.is_empty() && cut.billing.is_empty() {
         return Err(ExportError::NoInputFiles { searched: cut.location.clone() });
     }
     let duck = Duck::open(limits)?;
@@ -29,7 +30,6 @@ pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Resul
         "opening findings",
         &format!("CREATE TEMP VIEW findings AS SELECT * FROM ({query}) WHERE tenant_id = {tenant}"),
     )?;
-    refuse_unknown_tenant(&duck, cut, scope)?;
     duck.run("preparing findings", include_str!("../sql/base/newest_rows.sql"))?;
     load_runs(&duck, cut, scope)?;
     Ok(duck)
@@ -49,7 +49,8 @@ pub(crate) fn check_paths(duck: &Duck, scope: &TenantScope, files: &[&DataFile])
     }
 }
 
-fn refuse_unknown_tenant(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
+/// The codes of R74 for a tenant that has neither rows nor runs.
+pub(crate) fn refuse_unknown_tenant(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
     let found: Option<i64> = duck.value("looking for the tenant", "SELECT 1 FROM findings LIMIT 1")?;
     if found.is_some() || cut.runs_of(scope).next().is_some() {
         return Ok(());

@@ -198,7 +198,7 @@ pub(super) fn build(duck: &Duck, scope: &TenantScope, options: &ExportOptions) -
 }
 
 /// UTF-8, indent 2, one line feed at the end (R77).
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     // Plain structs with text keys: serialising them cannot fail.
     let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
     bytes.push(b'\n');

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub(crate) use documents::finding_columns;
+pub(crate) use documents::{finding_columns, json, json_cell};
 pub use documents::{CorrelatedFinding, Coverage, ExportedFinding, MatrixCell, Summary, TopSaving};
 pub use manifest::{ExportManifest, ExportedFile, FORMAT_VERSION};
 
@@ -92,12 +92,13 @@ pub fn export_tenant(
     limits: &DuckLimits,
 ) -> Result<ExportReport> {
     let duck = findings_db::open(cut, scope, limits)?;
+    findings_db::refuse_unknown_tenant(&duck, cut, scope)?;
     let runs = options.population.load(&duck, scope)?;
     let documents = documents::build(&duck, scope, options)?;
     let rows_read = documents.rows_read;
     let manifest = manifest::build(cut, scope, options, runs, &documents);
     let mut files: Vec<(String, Vec<u8>)> = documents.files.into_iter().map(|f| (f.name.to_owned(), f.bytes)).collect();
-    files.push((manifest::NAME.to_owned(), documents::json(&manifest)));
+    files.push((manifest::NAME.to_owned(), json(&manifest)));
     let folder = folder_of(export_dir, scope);
     let changed = swap::replace_folder(&folder, &files)?;
     tracing::info!(tenant = %scope, rows_read, changed, generation = manifest.generation, "exported");
