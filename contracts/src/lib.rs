@@ -3,6 +3,7 @@
 //! clock, environment, async runtime or database.
 
 pub mod commit_record;
+pub mod cost_manifest;
 pub mod dead_letter;
 pub mod layout;
 pub mod run_manifest;

@@ -19,8 +19,8 @@ pub use cut::{BillingPeriod, ChainPosition, Cut, DataFile, RunFact};
 pub use duck::DuckLimits;
 pub use error::{ExportError, Result};
 pub use export::{
-    CorrelatedFinding, Coverage, DEFAULT_LIMIT, DatasetLabel, ExportManifest, ExportOptions, ExportReport, ExportedFile,
-    ExportedFinding, MatrixCell, Summary, TopSaving, export_tenant, folder_of,
+    CorrelatedFinding, Coverage, DEFAULT_LIMIT, DatasetLabel, ExportManifest, ExportOptions, ExportReport,
+    ExportedFile, ExportedFinding, MatrixCell, Summary, TopSaving, export_tenant, folder_of,
 };
 pub use gold::{
     GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, PeriodTable, Unit, build_gold, dim_key, gold_schema,
@@ -28,7 +28,8 @@ pub use gold::{
 pub use population::{Population, RunRef};
 pub use query::{
     DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, FindingDetail, FindingFilter,
-    FindingList, Payload, Sighting, dead_letter_stats, list_dead_letters, list_findings, show_dead_letter, show_finding,
+    FindingList, Payload, Sighting, dead_letter_stats, list_dead_letters, list_findings, show_dead_letter,
+    show_finding,
 };
 pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, Input, PassReport, TenantReport, once, run};
 pub use tenant::TenantScope;

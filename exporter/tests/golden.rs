@@ -82,3 +82,24 @@ fn errors_have_the_codes_of_the_reference() {
     assert_eq!(code(&[], "acme"), expected["no_glob"]);
     assert_eq!(code(&dataset(), "../x"), "tenant_invalid");
 }
+
+#[test]
+fn the_dataset_has_the_rows_the_reference_wrote() {
+    let layout: Value = serde_json::from_slice(&std::fs::read(golden().join("expected/layout.json")).unwrap()).unwrap();
+    let duck = duckdb::Connection::open_in_memory().unwrap();
+    let mut written = 0;
+    for (file, rows) in layout["rows_per_file"].as_object().unwrap() {
+        let sql = format!("SELECT count(*) FROM read_parquet('{}')", golden().join(file).display());
+        let found: u64 = duck.query_row(&sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(Some(found), rows.as_u64(), "{file}");
+        written += found;
+    }
+    assert_eq!(Some(written), layout["written"].as_u64());
+    let rows = |tenant: &str| {
+        let out = tempfile::tempdir().unwrap();
+        let cut = Cut::of_files(&dataset()).unwrap();
+        let scope = TenantScope::new(tenant).unwrap();
+        export_tenant(&cut, &scope, out.path(), &all(), &DuckLimits::default()).unwrap().rows_read
+    };
+    assert_eq!(rows("acme") + rows("globex-eu"), written);
+}

@@ -2,7 +2,7 @@
 WITH sums AS (
     SELECT
         period, currency, dimensions['model'] AS model,
-        sum(value) FILTER (kpi = 'cost.total' AND len(dimensions) = 1) AS total,
+        sum(value) FILTER (kpi = 'cost.total' AND cardinality(dimensions) = 1) AS total,
         sum(value) FILTER (kpi = 'cost.by_service') AS by_service,
         sum(value) FILTER (kpi = 'cost.by_account') AS by_account,
         sum(value) FILTER (kpi = 'cost.by_region') AS by_region
@@ -10,9 +10,9 @@ WITH sums AS (
     WHERE starts_with(kpi, 'cost.')
     GROUP BY ALL
 )
-SELECT format(
-    'period {} {}: {} {} in total, {} by service, {} by account, {} by region',
-    period, model, total, currency, by_service, by_account, by_region
+SELECT concat(
+    'period ', period, ' ', model, ': ', total, ' ', currency, ' in total, ', by_service, ' by service, ', by_account,
+    ' by account, ', by_region, ' by region'
 )
 FROM sums
 WHERE total IS DISTINCT FROM by_service OR total IS DISTINCT FROM by_account OR total IS DISTINCT FROM by_region

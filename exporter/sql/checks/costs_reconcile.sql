@@ -8,10 +8,12 @@ WITH facts AS (
 totals AS (
     SELECT dimensions['model'] AS model, currency, length(period) AS period_length, sum(value) AS value
     FROM kpi
-    WHERE kpi = 'cost.total' AND len(dimensions) = 2
+    WHERE kpi = 'cost.total' AND cardinality(dimensions) = 2
     GROUP BY ALL
 )
-SELECT format('{} {}: facts add up to {}, periods to {}', facts.model, facts.currency, facts.value, totals.value)
+SELECT concat(
+    facts.model, ' ', facts.currency, ': facts add up to ', facts.value, ', periods to ', coalesce(totals.value, 0)
+)
 FROM facts
 LEFT JOIN totals USING (model, currency)
 WHERE facts.value IS DISTINCT FROM totals.value

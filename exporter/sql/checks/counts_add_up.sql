@@ -3,20 +3,21 @@
 WITH sums AS (
     SELECT
         workspace_id, period,
-        coalesce(sum(value) FILTER (kpi = 'findings.count'), 0) AS total,
-        coalesce(sum(value) FILTER (kpi = 'findings.count_by_status'), 0) AS by_status,
-        coalesce(sum(value) FILTER (kpi = 'findings.matrix'), 0) AS matrix,
-        coalesce(sum(value) FILTER (kpi = 'findings.count_by_status' AND dimensions['status'] = 'fail'), 0) AS failed,
-        coalesce(sum(value) FILTER (kpi = 'findings.count_by_severity'), 0) AS by_severity,
-        coalesce(sum(value) FILTER (kpi = 'findings.count_by_category'), 0) AS by_category,
-        coalesce(sum(value) FILTER (kpi = 'findings.count_by_state'), 0) AS by_state
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count'), 0) AS BIGINT) AS total,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_status'), 0) AS BIGINT) AS by_status,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.matrix'), 0) AS BIGINT) AS matrix,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_status' AND dimensions['status'] = 'fail'), 0) AS BIGINT) AS failed,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_severity'), 0) AS BIGINT) AS by_severity,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_category'), 0) AS BIGINT) AS by_category,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_state'), 0) AS BIGINT) AS by_state
     FROM kpi
     WHERE starts_with(kpi, 'findings.')
     GROUP BY ALL
 )
-SELECT format(
-    'workspace {} period {}: {} rows, {} by status, {} in the matrix; {} failed, {} by severity, {} by category, {} by state',
-    workspace_id, period, total, by_status, matrix, failed, by_severity, by_category, by_state
+SELECT concat(
+    'workspace ', workspace_id, ' period ', period, ': ', total, ' rows, ', by_status, ' by status, ', matrix,
+    ' in the matrix; ', failed, ' failed, ', by_severity, ' by severity, ', by_category, ' by category, ', by_state,
+    ' by state'
 )
 FROM sums
 WHERE total <> by_status OR total <> matrix OR failed <> by_severity OR failed <> by_category OR failed <> by_state

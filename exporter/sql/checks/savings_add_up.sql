@@ -6,9 +6,9 @@ WITH sums AS (
     WHERE kpi = 'savings.potential_monthly'
     GROUP BY ALL
 )
-SELECT format(
-    'workspace {} period {}: {} {} in total, {} by {}',
-    part.workspace_id, part.period, total.value, part.currency, part.value, part.dimension
+SELECT concat(
+    'workspace ', part.workspace_id, ' period ', part.period, ': ', coalesce(total.value, 0), ' ', part.currency,
+    ' in total, ', part.value, ' by ', part.dimension
 )
 FROM sums AS part
 LEFT JOIN sums AS total

@@ -20,7 +20,7 @@ of_tenant AS (
         PARTITION BY period, fingerprint ORDER BY anchor_ts DESC, run_id DESC, of_workspace.workspace_id DESC
     ) = 1
 ),
-both AS (
+of_either AS (
     SELECT * FROM of_workspace WHERE workspace_id <> '*'
     UNION ALL BY NAME
     SELECT * FROM of_tenant
@@ -33,7 +33,7 @@ with_state AS (
             WHEN lifecycle_status = 'snoozed' AND snooze_until_ts <= least(period_end, {now}) THEN 'open'
             ELSE coalesce(lifecycle_status, 'open')
         END AS state
-    FROM both
+    FROM of_either
 )
 SELECT
     * EXCLUDE (period_end, anchor_ts, raw_service, lifecycle_status, snooze_until_ts),

@@ -10,8 +10,8 @@ use crate::cut::{ChainPosition, Cut};
 use crate::population::{Population, RunRef};
 use crate::tenant::TenantScope;
 
-/// Version of the manifest's format.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the manifest's format; a reader refuses a higher one.
+const FORMAT_VERSION: u32 = 1;
 
 /// Name of the manifest.
 pub(super) const NAME: &str = "manifest.json";
@@ -19,7 +19,7 @@ pub(super) const NAME: &str = "manifest.json";
 /// The manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportManifest {
-    /// [`FORMAT_VERSION`].
+    /// Version of this format, 1.
     pub format_version: u32,
     /// Version of the findings contract.
     pub contract_version: String,

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub(crate) use documents::{finding_columns, json, json_cell};
 pub use documents::{CorrelatedFinding, Coverage, ExportedFinding, MatrixCell, Summary, TopSaving};
-pub use manifest::{ExportManifest, ExportedFile, FORMAT_VERSION};
+pub(crate) use documents::{finding_columns, json, json_cell};
+pub use manifest::{ExportManifest, ExportedFile};
 
 use crate::cut::Cut;
 use crate::duck::DuckLimits;

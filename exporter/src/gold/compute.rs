@@ -68,7 +68,7 @@ fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
         let values = params![period.billing_period, period.delivery_id];
         duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
     }
-    let files: Vec<&DataFile> = cut.billing_of(scope).flat_map(|period| &period.files).collect();
+    let files: Vec<&DataFile> = cut.billing_of(scope).map(|period| &period.file).collect();
     findings_db::check_paths(duck, scope, &files)?;
     let paths: Vec<PathBuf> = files.iter().map(|file| file.local.clone()).collect();
     let query = COST_FACTS.query(duck, &paths)?;

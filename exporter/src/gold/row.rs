@@ -1,6 +1,6 @@
 //! A row of the gold tables, its key, and the name of a set of rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
@@ -99,11 +99,6 @@ pub(super) fn generation(tenant: &str, rows: &[KpiRow]) -> String {
         cells.iter().for_each(|cell| hash.update(format!("{}:{cell}", cell.len())));
     }
     hex::encode(hash.finalize())[..16].to_owned()
-}
-
-/// The distinct periods of rows.
-pub(super) fn periods(rows: &[KpiRow]) -> BTreeSet<String> {
-    rows.iter().map(|row| row.period.clone()).collect()
 }
 
 #[cfg(test)]
