@@ -8,6 +8,7 @@
 pub mod arrow_schema;
 pub mod avro;
 pub mod commit_record;
+pub mod cost_manifest;
 pub mod dead_letter;
 pub mod draft;
 mod finding;
@@ -18,6 +19,7 @@ pub mod layout;
 pub mod number;
 mod rules;
 pub mod run_manifest;
+pub mod service_family;
 pub mod source;
 pub mod storage;
 pub mod text;
