@@ -1,6 +1,6 @@
 //! The storage record as Avro in a Confluent frame: value of the valid topic.
 
-use serde_avro_fast::Schema;
+pub use serde_avro_fast::Schema;
 use serde_avro_fast::ser::SerializerConfig;
 
 use crate::frame;
