@@ -16,6 +16,8 @@ pub const VARIABLE: &str = "FINOPS_FAILPOINT";
 
 /// Every point there is.
 pub const NAMES: &[&str] = &[
+    "exporter.export.exchanged",
+    "exporter.export.written",
     "exporter.gold.files.published",
     "exporter.gold.manifest.replaced",
     "store.local.publish.linked",
