@@ -10,6 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub mod embedded;
+mod partition;
+
+pub use partition::partition_for_key;
 
 /// A topic as the broker knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
