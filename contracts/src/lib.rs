@@ -1,11 +1,32 @@
 //! The findings contract as types and pure functions: wire form, rules, identity, storage form,
 //! dataset layout, dead letters, run manifests. Everything here is a function of its arguments: no I/O,
 //! clock, environment, async runtime or database.
+//!
+//! A finding's way: [`judge::judge`] (bytes → [`judge::ValidFinding`] or every broken rule) →
+//! [`storage::cast_for_storage`] → [`avro::Encoder`] → topic → Arrow by [`arrow_schema`] → Parquet by [`layout`].
 
+pub mod arrow_schema;
+pub mod avro;
 pub mod commit_record;
 pub mod cost_manifest;
 pub mod dead_letter;
+pub mod draft;
+mod finding;
+pub mod frame;
+pub mod identity;
+pub mod judge;
 pub mod layout;
+pub mod number;
+mod rules;
 pub mod run_manifest;
+pub mod service_family;
 pub mod source;
+pub mod storage;
+pub mod text;
+pub mod time;
 pub mod topics;
+pub mod violation;
+mod wire;
+
+#[cfg(test)]
+mod golden;

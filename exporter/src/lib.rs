@@ -1,1 +1,33 @@
-//! exporter
+//! From the datasets to what people read: JSON files, gold tables and answers to queries, all through DuckDB over one
+//! consistent [`Cut`]. Every question starts from a [`TenantScope`]. This crate never writes findings and knows
+//! nothing of topics beyond the positions a cut names.
+
+mod columns;
+mod cut;
+mod duck;
+mod error;
+mod export;
+mod findings_db;
+mod gold;
+mod population;
+mod query;
+mod service;
+mod tenant;
+mod time;
+
+pub use cut::{BillingPeriod, ChainPosition, Cut, DataFile, RunFact};
+pub use duck::DuckLimits;
+pub use error::{ExportError, Result};
+pub use export::{
+    CorrelatedFinding, Coverage, DEFAULT_LIMIT, DatasetLabel, ExportManifest, ExportOptions, ExportReport,
+    ExportedFile, ExportedFinding, MatrixCell, Summary, TopSaving, export_tenant, folder_of,
+};
+pub use gold::{GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, PeriodTable, Unit, build_gold, dim_key};
+pub use population::{Population, RunRef};
+pub use query::{
+    DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, FindingDetail, FindingFilter,
+    FindingList, Payload, Sighting, dead_letter_stats, list_dead_letters, list_findings, show_dead_letter,
+    show_finding,
+};
+pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, Input, PassReport, TenantReport, once, run};
+pub use tenant::TenantScope;

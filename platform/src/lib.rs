@@ -2,4 +2,12 @@
 //! telemetry, lifecycle. Nothing here knows what a finding is.
 
 pub mod broker;
+pub mod clock;
+pub mod config;
+pub mod exit;
+pub mod failpoint;
+pub mod lifecycle;
+pub mod names;
+pub mod retry;
 pub mod store;
+pub mod telemetry;

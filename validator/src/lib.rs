@@ -1,1 +1,12 @@
-//! validator
+//! Wire records in, verdicts out: every record of the wire topics becomes one valid record or one dead
+//! letter, moved together with its source offset in one atomic step. The rules are in `contracts`; this
+//! crate only carries records to them. It knows nothing of Parquet, and never drops or repairs a record.
+
+pub mod counters;
+pub mod policy;
+pub mod service;
+pub mod transform;
+
+pub use counters::{Counters, Snapshot};
+pub use policy::{PolicyError, ProducerPolicies};
+pub use service::{Config, Until, ValidatorError, run};

@@ -9,7 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod embedded;
+mod partition;
+
+pub use partition::partition_for_key;
 
 /// A topic as the broker knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,10 @@ use std::io::Read;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod local;
+pub mod path;
 
 /// What became of a put-if-absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,15 @@ pub struct Staged {
     pub bytes: u64,
     /// SHA-256, hex.
     pub sha256: String,
+}
+
+impl Staged {
+    /// The name under which [`Store::staged`] lists the object that this token publishes: the token's
+    /// member `name`. Every store writes it; other members are the store's own.
+    #[must_use]
+    pub fn name_of(token: &serde_json::Value) -> Option<&str> {
+        token.get("name").and_then(serde_json::Value::as_str)
+    }
 }
 
 /// What became of a publish.
@@ -96,6 +108,18 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Wraps an input/output error, telling a full disk or quota apart from everything else.
+    #[must_use]
+    pub fn io(doing: &'static str, path: impl Into<String>, source: std::io::Error) -> Self {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        match source.kind() {
+            StorageFull | QuotaExceeded => Self::NoSpace { doing, path: path.into() },
+            _ => Self::Io { doing, path: path.into(), source },
+        }
+    }
+}
+
 /// Result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -123,15 +147,15 @@ pub trait Store: Send + Sync {
     fn list(&self, folder: &str) -> Result<Vec<Entry>>;
     /// Removes the object; fine if it is gone.
     fn delete(&self, path: &str) -> Result<()>;
-    /// Staged objects, sorted, as tokens with their age: what [`sweep`](Self::sweep) would look at.
+    /// Staged objects, sorted by name ([`Staged::name_of`]), with their age: what [`sweep`](Self::sweep) would look at.
     fn staged(&self) -> Result<Vec<Entry>>;
-    /// Removes staged objects last changed before `before_ms` unless `keep(entry path)`; returns how many.
+    /// Removes staged objects last changed before `before_ms` unless `keep(name)`; returns how many.
     fn sweep(&self, before_ms: i64, keep: &dyn Fn(&str) -> bool) -> Result<u64>;
     /// Path on this machine, when the store is a local folder (lets readers open files without copying).
     fn local_path(&self, path: &str) -> Option<std::path::PathBuf>;
 }
 
-/// An object being staged.
+/// An object being staged; dropped unfinished, it leaves nothing behind.
 pub trait StagedWrite: std::io::Write + Send {
     /// Makes the bytes durable and returns what publishes them.
     fn finish(self: Box<Self>) -> Result<Staged>;

@@ -1,0 +1,603 @@
+//! The canonical finding: a wire message with every member read by the rules of its type (contract.md 5, 6),
+//! amounts still exact. Reading collects the violations of kind; meaning is judged in [`crate::rules`].
+
+use std::borrow::Cow;
+use std::fmt::Arguments;
+
+use serde_json::value::RawValue;
+
+use crate::identity::no_text;
+use crate::number::{self, Decimal};
+use crate::text::{self, Scalar, folded, trim, trimmed};
+use crate::time;
+use crate::violation::{Code, Violation};
+use crate::wire::{self, Elements, Entries, Message, Raw};
+
+pub(crate) type Text<'a> = Option<Cow<'a, str>>;
+
+/// An amount that is a decimal by R15, still spelled as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Amount<'a>(Cow<'a, str>);
+
+impl Amount<'_> {
+    pub fn decimal(&self) -> Result<Decimal<'_>, number::NotADecimal> {
+        Decimal::parse(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Finding<'a> {
+    pub tenant_id: Text<'a>,
+    pub workspace_id: Text<'a>,
+    pub finding_id: Text<'a>,
+    pub fingerprint: Text<'a>,
+    pub run_id: Text<'a>,
+    pub run_ts: Option<i64>,
+    pub ingested_ts: Option<i64>,
+    pub engine_name: Text<'a>,
+    pub engine_version: Text<'a>,
+    pub rulepack_version: Text<'a>,
+    pub scope: Option<Scope<'a>>,
+    pub check_id: Text<'a>,
+    pub check_name: Text<'a>,
+    pub category: Text<'a>,
+    pub sub_category: Text<'a>,
+    pub frameworks: Option<Vec<Text<'a>>>,
+    pub status: Text<'a>,
+    pub severity: Option<Severity<'a>>,
+    pub priority: Option<i64>,
+    pub title: Text<'a>,
+    pub message: Text<'a>,
+    pub advice: Text<'a>,
+    pub recommendation: Text<'a>,
+    pub remediation: Text<'a>,
+    pub links: Option<Vec<Option<Link<'a>>>>,
+    pub estimated: Option<Estimated<'a>>,
+    pub actual: Option<Actual<'a>>,
+    pub lifecycle: Option<Lifecycle<'a>>,
+    pub tags: Option<Vec<(Cow<'a, str>, Text<'a>)>>,
+    pub labels: Option<Vec<(Cow<'a, str>, Text<'a>)>>,
+    pub dimensions: Option<Vec<(Cow<'a, str>, Text<'a>)>>,
+    pub metrics: Option<Vec<(Cow<'a, str>, Option<Amount<'a>>)>>,
+    pub metadata_json: Text<'a>,
+    pub source: Option<Source<'a>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope<'a> {
+    pub cloud: Text<'a>,
+    pub provider_partition: Text<'a>,
+    pub organization_id: Text<'a>,
+    pub billing_account_id: Text<'a>,
+    pub account_id: Text<'a>,
+    pub region: Text<'a>,
+    pub availability_zone: Text<'a>,
+    pub service: Text<'a>,
+    pub resource_type: Text<'a>,
+    pub resource_id: Text<'a>,
+    pub resource_arn: Text<'a>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Severity<'a> {
+    pub level: Text<'a>,
+    pub score: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Link<'a> {
+    pub label: Text<'a>,
+    pub url: Text<'a>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Estimated<'a> {
+    pub monthly_savings: Option<Amount<'a>>,
+    pub monthly_cost: Option<Amount<'a>>,
+    pub one_time_savings: Option<Amount<'a>>,
+    pub confidence: Option<i64>,
+    pub notes: Text<'a>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Actual<'a> {
+    pub cost_7d: Option<Amount<'a>>,
+    pub cost_30d: Option<Amount<'a>>,
+    pub cost_mtd: Option<Amount<'a>>,
+    pub cost_prev_month: Option<Amount<'a>>,
+    pub savings_7d: Option<Amount<'a>>,
+    pub savings_30d: Option<Amount<'a>>,
+    pub model: Option<Model<'a>>,
+    pub attribution: Option<Attribution<'a>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Model<'a> {
+    pub currency: Text<'a>,
+    /// R47 asks for a JSON string, not for its text.
+    pub currency_is_text: bool,
+    pub cost_model: Text<'a>,
+    pub granularity: Text<'a>,
+    pub period_start: Option<i32>,
+    pub period_end: Option<i32>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attribution<'a> {
+    pub method: Text<'a>,
+    pub confidence: Option<i64>,
+    pub matched_keys: Option<Vec<Text<'a>>>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lifecycle<'a> {
+    pub status: Text<'a>,
+    pub first_seen_ts: Option<i64>,
+    pub last_seen_ts: Option<i64>,
+    pub resolved_ts: Option<i64>,
+    pub snooze_until_ts: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source<'a> {
+    pub source_type: Text<'a>,
+    pub source_ref: Text<'a>,
+    pub schema_version: Option<i64>,
+}
+
+/// How a message is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A draft: defaults of section 6, run and producer shortcuts.
+    Draft,
+    /// A record, brought to canonical spelling (R25, R26, R20).
+    Record,
+    /// A record exactly as it is: what the storage cast alone does.
+    AsIs,
+}
+
+/// Reads a message. The finding is as complete as the violations allow.
+pub(crate) fn read<'a>(message: &Message<'a>, form: Form) -> (Finding<'a>, Vec<Violation>) {
+    let mut reader = Reader { form, violations: Vec::new() };
+    let finding = reader.finding(message);
+    (finding, reader.violations)
+}
+
+struct Reader {
+    form: Form,
+    violations: Vec<Violation>,
+}
+
+/// R20 value lists.
+pub(crate) mod values {
+    pub const STATUS: &[&str] = &["pass", "fail", "info", "unknown"];
+    pub const SEVERITY: &[&str] = &["info", "low", "medium", "high", "critical"];
+    pub const LIFECYCLE: &[&str] = &["open", "acknowledged", "snoozed", "resolved", "ignored"];
+    pub const COST_MODEL: &[&str] = &["unblended", "amortized", "net", "blended"];
+    pub const METHOD: &[&str] = &["exact_resource_id", "tag", "heuristic", "shared_unallocated", "none"];
+}
+
+impl Reader {
+    fn report(&mut self, path: Arguments<'_>, code: Code, rule: &str, raw: Raw<'_>) {
+        let value = raw.map_or("", |r| r.get());
+        self.violations.push(Violation::new(path.to_string(), code, rule).with_value(value));
+    }
+
+    /// Text as it is; drafts have "" for what is absent.
+    fn text<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
+        if raw.is_none() {
+            return (self.form == Form::Draft).then_some(Cow::Borrowed(""));
+        }
+        match text::of_scalar(Scalar::of(raw)) {
+            Ok(text) => Some(text),
+            Err(why) => {
+                self.violations.push(no_text(path.to_string(), why, raw));
+                None
+            }
+        }
+    }
+
+    /// R26.
+    fn trimmed<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
+        let text = self.text(raw, path)?;
+        Some(if self.form == Form::AsIs { text } else { trimmed(text) })
+    }
+
+    /// R25.
+    fn folded<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
+        let text = self.text(raw, path)?;
+        Some(if self.form == Form::AsIs { text } else { folded(text) })
+    }
+
+    /// R20: one of the values, in canonical spelling; blank stays blank.
+    fn one_of<'a>(&mut self, raw: Raw<'a>, values: &[&str], path: Arguments<'_>) -> Text<'a> {
+        if self.form == Form::AsIs {
+            return self.text(raw, path);
+        }
+        match Scalar::of(raw) {
+            Scalar::Null => (self.form == Form::Draft).then_some(Cow::Borrowed("")),
+            Scalar::Text(text) => {
+                let text = folded(text);
+                if !text.is_empty() && !values.contains(&text.as_ref()) {
+                    self.report(path, Code::Enum, &format!("must be one of {}", values.join(", ")), raw);
+                }
+                Some(text)
+            }
+            _ => {
+                self.report(path, Code::Enum, &format!("must be one of {}", values.join(", ")), raw);
+                None
+            }
+        }
+    }
+
+    fn integer(&mut self, raw: Raw<'_>, path: Arguments<'_>) -> Option<i64> {
+        let scalar = Scalar::of(raw);
+        if scalar.is_blank() {
+            return None;
+        }
+        number::integer(&scalar)
+            .map_err(|_| self.report(path, Code::Integer, "must be a whole number, or text of digits", raw))
+            .ok()
+    }
+
+    fn amount<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Option<Amount<'a>> {
+        let scalar = Scalar::of(raw);
+        if scalar.is_blank() {
+            return None;
+        }
+        if number::decimal(&scalar).is_err() {
+            self.report(path, Code::Decimal, "must be a decimal number, or text of one, without symbols", raw);
+            return None;
+        }
+        match scalar {
+            Scalar::Number(token) => Some(Amount(Cow::Borrowed(token))),
+            Scalar::Text(text) => Some(Amount(trimmed(text))),
+            _ => None,
+        }
+    }
+
+    fn time(&mut self, raw: Raw<'_>, path: Arguments<'_>) -> Option<i64> {
+        let scalar = Scalar::of(raw);
+        if scalar.is_blank() {
+            return None;
+        }
+        let parsed = if let Scalar::Text(text) = &scalar { time::timestamp(text).ok() } else { None };
+        if parsed.is_none() {
+            self.report(path, Code::Timestamp, "must be a time like 2026-01-20T10:00:00Z, or a date", raw);
+        }
+        parsed
+    }
+
+    fn date(&mut self, raw: Raw<'_>, path: Arguments<'_>) -> Option<i32> {
+        let scalar = Scalar::of(raw);
+        if scalar.is_blank() {
+            return None;
+        }
+        let parsed = if let Scalar::Text(text) = &scalar { time::date(text).ok() } else { None };
+        if parsed.is_none() {
+            self.report(path, Code::Date, "must be a date like 2026-01-20", raw);
+        }
+        parsed
+    }
+
+    /// R45, R53: the object inside, nothing when blank, a violation when it is something else.
+    fn object<'a, T: serde::Deserialize<'a>>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Option<T> {
+        self.container(raw, &Scalar::Object, path, (Code::Object, "must be an object"))
+    }
+
+    fn container<'a, T: serde::Deserialize<'a>>(
+        &mut self,
+        raw: Raw<'a>,
+        kind: &Scalar<'_>,
+        path: Arguments<'_>,
+        (code, rule): (Code, &str),
+    ) -> Option<T> {
+        let scalar = Scalar::of(raw);
+        if scalar.is_blank() {
+            return None;
+        }
+        let read = raw.filter(|_| scalar == *kind).and_then(wire::container);
+        if read.is_none() {
+            self.report(path, code, rule, raw);
+        }
+        read
+    }
+
+    fn list<'a, T>(
+        &mut self,
+        raw: Raw<'a>,
+        path: &str,
+        mut element: impl FnMut(&mut Self, Raw<'a>, Arguments<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let rule = (Code::List, "must be an array");
+        let elements = self.container(raw, &Scalar::List, format_args!("{path}"), rule);
+        match elements {
+            Some(Elements(elements)) => Some(
+                elements
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, raw)| element(self, raw, format_args!("{path}[{i}]")))
+                    .collect(),
+            ),
+            None if self.form == Form::Draft => Some(Vec::new()),
+            None => None,
+        }
+    }
+
+    /// A text element: null stays null, also in drafts.
+    fn element<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
+        raw.and_then(|_| self.text(raw, path))
+    }
+
+    fn map<'a, T>(
+        &mut self,
+        raw: Raw<'a>,
+        path: &str,
+        mut value: impl FnMut(&mut Self, Raw<'a>, Arguments<'_>) -> T,
+    ) -> Option<Vec<(Cow<'a, str>, T)>> {
+        let rule = (Code::Map, "must be an object");
+        let entries = self.container(raw, &Scalar::Object, format_args!("{path}"), rule);
+        match entries {
+            Some(Entries(entries)) => Some(
+                entries
+                    .into_iter()
+                    .map(|(key, raw)| {
+                        let value = value(self, raw, format_args!("{path}[{key}]"));
+                        (key, value)
+                    })
+                    .collect(),
+            ),
+            None if self.form == Form::Draft => Some(Vec::new()),
+            None => None,
+        }
+    }
+
+    fn finding<'a>(&mut self, m: &Message<'a>) -> Finding<'a> {
+        let draft = self.form == Form::Draft;
+        let mut finding = Finding {
+            tenant_id: self.folded(m.tenant_id, format_args!("tenant_id")),
+            workspace_id: self.trimmed(m.workspace_id, format_args!("workspace_id")),
+            finding_id: self.folded(m.finding_id, format_args!("finding_id")),
+            fingerprint: self.folded(m.fingerprint, format_args!("fingerprint")),
+            run_id: self.trimmed(m.run_id, format_args!("run_id")),
+            run_ts: self.time(m.run_ts, format_args!("run_ts")),
+            ingested_ts: self.time(m.ingested_ts, format_args!("ingested_ts")),
+            engine_name: self.trimmed(m.engine_name, format_args!("engine_name")),
+            engine_version: self.trimmed(m.engine_version, format_args!("engine_version")),
+            rulepack_version: self.trimmed(m.rulepack_version, format_args!("rulepack_version")),
+            scope: self.scope(m.scope),
+            check_id: self.folded(m.check_id, format_args!("check_id")),
+            check_name: self.trimmed(m.check_name, format_args!("check_name")),
+            category: self.folded(m.category, format_args!("category")),
+            sub_category: self.folded(m.sub_category, format_args!("sub_category")),
+            frameworks: self.list(m.frameworks, "frameworks", Self::element),
+            status: self.one_of(m.status, values::STATUS, format_args!("status")),
+            severity: self.severity(m.severity),
+            priority: self.integer(m.priority, format_args!("priority")),
+            title: self.trimmed(m.title, format_args!("title")),
+            message: self.trimmed(m.message, format_args!("message")),
+            advice: self.trimmed(m.advice, format_args!("advice")),
+            recommendation: self.trimmed(m.recommendation, format_args!("recommendation")),
+            remediation: self.trimmed(m.remediation, format_args!("remediation")),
+            links: self.list(m.links, "links", Self::link),
+            estimated: self.estimated(m.estimated),
+            actual: self.actual(m.actual),
+            lifecycle: self.lifecycle(m.lifecycle),
+            tags: self.map(m.tags, "tags", Self::text),
+            labels: self.map(m.labels, "labels", Self::text),
+            dimensions: self.map(m.dimensions, "dimensions", Self::text),
+            metrics: self.map(m.metrics, "metrics", Self::amount),
+            metadata_json: self.text(m.metadata_json, format_args!("metadata_json")),
+            source: if draft { Some(self.draft_source(m)) } else { self.source(m.source) },
+        };
+        if draft {
+            self.complete_draft(&mut finding, m);
+            share_advice(&mut finding);
+        }
+        finding
+    }
+
+    /// R27: kept as given; R45: an object always, also when absent.
+    fn scope<'a>(&mut self, raw: Raw<'a>) -> Option<Scope<'a>> {
+        let scope: Option<wire::Scope<'a>> = self.object(raw, format_args!("scope"));
+        if scope.is_none() && self.form != Form::AsIs && Scalar::of(raw).is_blank() {
+            self.report(format_args!("scope"), Code::Object, "must be an object", raw);
+        }
+        let s = scope?;
+        Some(Scope {
+            cloud: self.text(s.cloud, format_args!("scope.cloud")),
+            provider_partition: self.text(s.provider_partition, format_args!("scope.provider_partition")),
+            organization_id: self.text(s.organization_id, format_args!("scope.organization_id")),
+            billing_account_id: self.text(s.billing_account_id, format_args!("scope.billing_account_id")),
+            account_id: self.text(s.account_id, format_args!("scope.account_id")),
+            region: self.text(s.region, format_args!("scope.region")),
+            availability_zone: self.text(s.availability_zone, format_args!("scope.availability_zone")),
+            service: self.text(s.service, format_args!("scope.service")),
+            resource_type: self.text(s.resource_type, format_args!("scope.resource_type")),
+            resource_id: self.text(s.resource_id, format_args!("scope.resource_id")),
+            resource_arn: self.text(s.resource_arn, format_args!("scope.resource_arn")),
+        })
+    }
+
+    fn severity<'a>(&mut self, raw: Raw<'a>) -> Option<Severity<'a>> {
+        let s: wire::Severity<'a> = self.object_or_default(raw, format_args!("severity"))?;
+        Some(Severity {
+            level: self.one_of(s.level, values::SEVERITY, format_args!("severity.level")),
+            score: self.integer(s.score, format_args!("severity.score")),
+        })
+    }
+
+    /// As [`object`](Self::object); a draft has an empty one when it is absent.
+    fn object_or_default<'a, T: serde::Deserialize<'a> + Default>(
+        &mut self,
+        raw: Raw<'a>,
+        path: Arguments<'_>,
+    ) -> Option<T> {
+        self.object(raw, path).or_else(|| (self.form == Form::Draft).then(T::default))
+    }
+
+    /// R55.
+    fn link<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Option<Link<'a>> {
+        let link: Option<wire::Link<'a>> = self.object(raw, path);
+        let link = link?;
+        Some(Link {
+            label: self.text(link.label, format_args!("{path}.label")),
+            url: self.text(link.url, format_args!("{path}.url")),
+        })
+    }
+
+    fn estimated<'a>(&mut self, raw: Raw<'a>) -> Option<Estimated<'a>> {
+        let e: wire::Estimated<'a> = self.object_or_default(raw, format_args!("estimated"))?;
+        Some(Estimated {
+            monthly_savings: self.amount(e.monthly_savings, format_args!("estimated.monthly_savings")),
+            monthly_cost: self.amount(e.monthly_cost, format_args!("estimated.monthly_cost")),
+            one_time_savings: self.amount(e.one_time_savings, format_args!("estimated.one_time_savings")),
+            confidence: if self.form == Form::Draft {
+                Some(self.draft_confidence(e.confidence))
+            } else {
+                self.integer(e.confidence, format_args!("estimated.confidence"))
+            },
+            notes: self.trimmed(e.notes, format_args!("estimated.notes")),
+        })
+    }
+
+    /// R31.
+    fn draft_confidence(&mut self, raw: Raw<'_>) -> i64 {
+        let scalar = Scalar::of(raw);
+        if let Ok(number) = number::decimal(&scalar) {
+            return i64::from(number.to_percent());
+        }
+        match &scalar {
+            Scalar::Null => 0,
+            Scalar::Text(word) => match text::lower(trim(word)).as_ref() {
+                "low" | "l" => 30,
+                "medium" | "med" | "m" => 60,
+                "high" | "h" => 85,
+                _ => 0,
+            },
+            _ => {
+                let rule = "must be a number from 0 to 100, or low, medium, high";
+                self.report(format_args!("estimated.confidence"), Code::Integer, rule, raw);
+                0
+            }
+        }
+    }
+
+    fn actual<'a>(&mut self, raw: Raw<'a>) -> Option<Actual<'a>> {
+        // A draft that brings its own is read like a record's (R32): what is absent stays null.
+        let a: wire::Actual<'a> = self.object(raw, format_args!("actual"))?;
+        let form = self.form;
+        if form == Form::Draft {
+            self.form = Form::Record;
+        }
+        let actual = Actual {
+            cost_7d: self.amount(a.cost_7d, format_args!("actual.cost_7d")),
+            cost_30d: self.amount(a.cost_30d, format_args!("actual.cost_30d")),
+            cost_mtd: self.amount(a.cost_mtd, format_args!("actual.cost_mtd")),
+            cost_prev_month: self.amount(a.cost_prev_month, format_args!("actual.cost_prev_month")),
+            savings_7d: self.amount(a.savings_7d, format_args!("actual.savings_7d")),
+            savings_30d: self.amount(a.savings_30d, format_args!("actual.savings_30d")),
+            model: self.model(a.model),
+            attribution: self.attribution(a.attribution),
+        };
+        self.form = form;
+        Some(actual)
+    }
+
+    fn model<'a>(&mut self, raw: Raw<'a>) -> Option<Model<'a>> {
+        let m: wire::Model<'a> = self.object(raw, format_args!("actual.model"))?;
+        Some(Model {
+            currency_is_text: is_string(m.currency),
+            currency: self.text(m.currency, format_args!("actual.model.currency")),
+            cost_model: self.one_of(m.cost_model, values::COST_MODEL, format_args!("actual.model.cost_model")),
+            granularity: self.text(m.granularity, format_args!("actual.model.granularity")),
+            period_start: self.date(m.period_start, format_args!("actual.model.period_start")),
+            period_end: self.date(m.period_end, format_args!("actual.model.period_end")),
+        })
+    }
+
+    fn attribution<'a>(&mut self, raw: Raw<'a>) -> Option<Attribution<'a>> {
+        let a: wire::Attribution<'a> = self.object(raw, format_args!("actual.attribution"))?;
+        Some(Attribution {
+            method: self.one_of(a.method, values::METHOD, format_args!("actual.attribution.method")),
+            confidence: self.integer(a.confidence, format_args!("actual.attribution.confidence")),
+            matched_keys: self.list(a.matched_keys, "actual.attribution.matched_keys", Self::element),
+        })
+    }
+
+    fn lifecycle<'a>(&mut self, raw: Raw<'a>) -> Option<Lifecycle<'a>> {
+        let l: wire::Lifecycle<'a> = self.object(raw, format_args!("lifecycle"))?;
+        Some(Lifecycle {
+            status: self.one_of(l.status, values::LIFECYCLE, format_args!("lifecycle.status")),
+            first_seen_ts: self.time(l.first_seen_ts, format_args!("lifecycle.first_seen_ts")),
+            last_seen_ts: self.time(l.last_seen_ts, format_args!("lifecycle.last_seen_ts")),
+            resolved_ts: self.time(l.resolved_ts, format_args!("lifecycle.resolved_ts")),
+            snooze_until_ts: self.time(l.snooze_until_ts, format_args!("lifecycle.snooze_until_ts")),
+        })
+    }
+
+    fn source<'a>(&mut self, raw: Raw<'a>) -> Option<Source<'a>> {
+        let s: wire::Source<'a> = self.object(raw, format_args!("source"))?;
+        Some(Source {
+            source_type: self.text(s.source_type, format_args!("source.source_type")),
+            source_ref: self.text(s.source_ref, format_args!("source.source_ref")),
+            schema_version: self.integer(s.schema_version, format_args!("source.schema_version")),
+        })
+    }
+
+    /// R5, R51: the producer's shortcuts under their record paths.
+    fn draft_source<'a>(&mut self, m: &Message<'a>) -> Source<'a> {
+        let source_type = self.text(m.source_type, format_args!("source.source_type"));
+        let version = self.integer(m.schema_version, format_args!("source.schema_version"));
+        Source {
+            source_type: source_type.map(|t| or_default(t, "scanner")),
+            source_ref: self.text(m.checker_id, format_args!("source.source_ref")),
+            schema_version: if Scalar::of(m.schema_version).is_blank() { Some(1) } else { version },
+        }
+    }
+
+    /// R32: what a draft gets when it brings none.
+    fn complete_draft<'a>(&mut self, finding: &mut Finding<'a>, m: &Message<'a>) {
+        let currency = self.trimmed(m.default_currency, format_args!("actual.model.currency"));
+        if Scalar::of(m.actual).is_blank() {
+            finding.actual = Some(Actual {
+                model: Some(Model {
+                    currency: currency.map(|c| or_default(c, "USD")),
+                    currency_is_text: true,
+                    cost_model: Some("".into()),
+                    granularity: Some("".into()),
+                    ..Model::default()
+                }),
+                attribution: Some(Attribution {
+                    method: Some("".into()),
+                    confidence: Some(0),
+                    matched_keys: Some(Vec::new()),
+                }),
+                ..Actual::default()
+            });
+        }
+        if Scalar::of(m.lifecycle).is_blank() {
+            let open = finding.status.as_deref() == Some("fail");
+            finding.lifecycle =
+                Some(Lifecycle { status: Some(if open { "open" } else { "" }.into()), ..Lifecycle::default() });
+        }
+    }
+}
+
+fn is_string(raw: Option<&RawValue>) -> bool {
+    matches!(Scalar::of(raw), Scalar::Text(_))
+}
+
+fn or_default<'a>(text: Cow<'a, str>, default: &'static str) -> Cow<'a, str> {
+    if trim(&text).is_empty() { Cow::Borrowed(default) } else { text }
+}
+
+/// R29: each of the two is the first that is not blank.
+fn share_advice(finding: &mut Finding<'_>) {
+    let blank = |text: &Text<'_>| text.as_deref().is_none_or(|t| trim(t).is_empty());
+    match (blank(&finding.advice), blank(&finding.recommendation)) {
+        (true, false) => finding.advice.clone_from(&finding.recommendation),
+        (false, true) => finding.recommendation.clone_from(&finding.advice),
+        _ => {}
+    }
+}

@@ -1,0 +1,25 @@
+-- counts_add_up: count_by_status and matrix each add up to findings.count; count_by_severity and count_by_state each add
+-- up to the failed checks of count_by_status.
+WITH sums AS (
+    SELECT
+        workspace_id, period,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count'), 0) AS BIGINT) AS total,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_status'), 0) AS BIGINT) AS by_status,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.matrix'), 0) AS BIGINT) AS matrix,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_status' AND dimensions['status'] = 'fail'), 0) AS BIGINT) AS failed,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_severity'), 0) AS BIGINT) AS by_severity,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_category'), 0) AS BIGINT) AS by_category,
+        CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_state'), 0) AS BIGINT) AS by_state
+    FROM kpi
+    WHERE starts_with(kpi, 'findings.')
+    GROUP BY ALL
+)
+SELECT concat(
+    'workspace ', workspace_id, ' period ', period, ': ', total, ' rows, ', by_status, ' by status, ', matrix,
+    ' in the matrix; ', failed, ' failed, ', by_severity, ' by severity, ', by_category, ' by category, ', by_state,
+    ' by state'
+)
+FROM sums
+WHERE total <> by_status OR total <> matrix OR failed <> by_severity OR failed <> by_category OR failed <> by_state
+ORDER BY ALL
+LIMIT 1

@@ -1,0 +1,3 @@
+-- coverage.json: how many rows carry an actual cost (contract 12.5).
+SELECT count(*), count(actual_cost_30d)
+FROM population

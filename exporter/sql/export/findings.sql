@@ -1,0 +1,5 @@
+-- findings.json: newest first, at most the limit (contract 12.2).
+SELECT {columns}
+FROM population
+ORDER BY run_ts DESC NULLS LAST, finding_id NULLS LAST, run_id NULLS LAST, ingested_ts DESC NULLS LAST, message NULLS LAST
+LIMIT ?

@@ -1,0 +1,19 @@
+-- anchor: per workspace and period the complete run with the greatest (run_ts, run_id) inside it. A period is a UTC day
+-- (`2026-01-22`) or month (`2026-01`); a period without a run has no row, so no state is carried over.
+CREATE TEMP TABLE anchor AS
+SELECT workspace_id, run_id, run_ts, period, period_type, period_end
+FROM (
+    SELECT
+        *, 'day' AS period_type, strftime(run_ts, '%Y-%m-%d') AS period,
+        date_trunc('day', run_ts) + INTERVAL 1 DAY AS period_end
+    FROM complete_run
+    UNION ALL BY NAME
+    SELECT
+        *, 'month' AS period_type, strftime(run_ts, '%Y-%m') AS period,
+        date_trunc('month', run_ts) + INTERVAL 1 MONTH AS period_end
+    FROM complete_run
+)
+WHERE run_ts IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY workspace_id, period ORDER BY run_ts DESC, run_id DESC) = 1;
+
+CREATE TEMP VIEW anchor_run AS SELECT DISTINCT workspace_id, run_id FROM anchor;

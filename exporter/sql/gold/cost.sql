@@ -1,0 +1,29 @@
+-- cost: exact cost per period, model and every dimension. A fact belongs to the UTC day and month its usage starts in, whole.
+CREATE TEMP TABLE cost AS
+WITH daily AS (
+    SELECT
+        date_trunc('day', usage_start) AS day, billing_period, account_id, nullif(region, '') AS region,
+        nullif(service, '') AS service, charge_category, currency,
+        sum(cost_amortized) AS amortized, sum(cost_unblended) AS unblended
+    FROM fact
+    WHERE usage_start IS NOT NULL
+    GROUP BY ALL
+),
+dated AS (
+    SELECT *, 'day' AS period_type, strftime(day, '%Y-%m-%d') AS period FROM daily
+    UNION ALL BY NAME
+    SELECT *, 'month' AS period_type, strftime(day, '%Y-%m') AS period FROM daily
+)
+SELECT
+    period, period_type, billing_period, model.name AS model, charge_category, service, account_id, region, currency,
+    sum(model.amount) AS amount
+FROM dated
+CROSS JOIN LATERAL (VALUES ('amortized', amortized), ('unblended', unblended)) AS model (name, amount)
+GROUP BY ALL;
+
+-- cost_scope: the periods that have a fact, and the deliveries behind them.
+CREATE TEMP TABLE cost_scope AS
+SELECT '*' AS workspace_id, period, period_type, list(DISTINCT delivery_id ORDER BY delivery_id) AS sources
+FROM cost
+JOIN delivery USING (billing_period)
+GROUP BY ALL;

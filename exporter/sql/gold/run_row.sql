@@ -1,0 +1,21 @@
+-- run_row: the rows of the anchor runs with only what the KPIs read. Empty text is no value. Account ids that lost their
+-- leading zeros get them back, so that they meet those of the bills. Rows that correlation made are meta: they restate
+-- the money of their sources.
+CREATE TEMP TABLE run_row AS
+SELECT
+    coalesce(workspace_id, '') AS workspace_id,
+    run_id, run_ts, fingerprint, status, severity_level, severity_score, check_id,
+    nullif(category, '') AS category,
+    nullif(service, '') AS raw_service,
+    CASE WHEN regexp_full_match(account_id, '[0-9]{1,11}') THEN lpad(account_id, 12, '0') ELSE nullif(account_id, '') END
+        AS account_id,
+    nullif(region, '') AS region,
+    nullif(resource_type, '') AS resource_type,
+    nullif(resource_id, '') AS resource_id,
+    nullif(title, '') AS title,
+    est_monthly_savings AS savings,
+    coalesce(nullif(upper(trim(currency)), ''), {default_currency}) AS currency,
+    nullif(lifecycle_status, '') AS lifecycle_status,
+    snooze_until_ts,
+    coalesce(starts_with(source_ref, 'correlation:'), false) AS is_meta
+FROM newest_rows('anchor_run');

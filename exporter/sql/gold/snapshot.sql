@@ -1,0 +1,51 @@
+-- snapshot: one row per (workspace, period, fingerprint). Workspace `*` is the whole tenant: the union of its
+-- workspaces, once more one row per fingerprint, because one account may be scanned from two of them; a workspace
+-- that is really called `*` counts there only.
+--
+-- state: what the record carries, `open` when it carries nothing; a snooze that ends before the period does (or before
+-- now, while the period is still running) is over. Only failed checks have a state.
+--
+-- actionable: what somebody could still save money on.
+CREATE TEMP TABLE snapshot AS
+WITH of_workspace AS (
+    SELECT anchor.period, anchor.period_end, anchor.run_ts AS anchor_ts, run_row.*, family.service
+    FROM anchor
+    JOIN run_row USING (workspace_id, run_id)
+    LEFT JOIN family USING (raw_service)
+),
+of_tenant AS (
+    SELECT * REPLACE ('*' AS workspace_id)
+    FROM of_workspace
+    QUALIFY row_number() OVER (
+        PARTITION BY period, fingerprint ORDER BY anchor_ts DESC, run_id DESC, of_workspace.workspace_id DESC
+    ) = 1
+),
+of_either AS (
+    SELECT * FROM of_workspace WHERE workspace_id <> '*'
+    UNION ALL BY NAME
+    SELECT * FROM of_tenant
+),
+with_state AS (
+    SELECT
+        *,
+        CASE
+            WHEN status <> 'fail' THEN NULL
+            WHEN lifecycle_status = 'snoozed' AND snooze_until_ts <= least(period_end, {now}) THEN 'open'
+            ELSE coalesce(lifecycle_status, 'open')
+        END AS state
+    FROM of_either
+)
+SELECT
+    * EXCLUDE (period_end, anchor_ts, raw_service, lifecycle_status, snooze_until_ts),
+    status = 'fail' AND NOT is_meta AND state IN ('open', 'acknowledged') AS actionable
+FROM with_state;
+
+-- snapshot_scope: the (workspace, period) pairs that have a snapshot, also when its run found nothing, and the runs behind it.
+CREATE TEMP TABLE snapshot_scope AS
+SELECT workspace_id, period, period_type, list(DISTINCT run_id ORDER BY run_id) AS sources
+FROM (
+    SELECT workspace_id, period, period_type, run_id FROM anchor WHERE workspace_id <> '*'
+    UNION ALL
+    SELECT '*', period, period_type, run_id FROM anchor
+)
+GROUP BY ALL;

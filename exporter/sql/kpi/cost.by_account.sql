@@ -1,0 +1,7 @@
+-- cost.by_account: cost of the period per model and account, tax left out.
+SELECT
+    '*' AS workspace_id, period, MAP {'model': model, 'account_id': coalesce(account_id, 'unknown')} AS dimensions,
+    sum(amount) AS value, currency
+FROM cost
+WHERE charge_category <> 'Tax'
+GROUP BY period, currency, model, account_id

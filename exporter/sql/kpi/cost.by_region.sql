@@ -1,0 +1,7 @@
+-- cost.by_region: cost of the period per model and region, tax left out.
+SELECT
+    '*' AS workspace_id, period, MAP {'model': model, 'region': coalesce(region, 'unknown')} AS dimensions,
+    sum(amount) AS value, currency
+FROM cost
+WHERE charge_category <> 'Tax'
+GROUP BY period, currency, model, region

@@ -1,0 +1,7 @@
+-- cost.by_service: cost of the period per model and service family, tax left out.
+SELECT
+    '*' AS workspace_id, period, MAP {'model': model, 'service': coalesce(service, 'unknown')} AS dimensions,
+    sum(amount) AS value, currency
+FROM cost
+WHERE charge_category <> 'Tax'
+GROUP BY period, currency, model, service

@@ -1,0 +1,11 @@
+-- cost.total: cost of the period per model: one row without tax, and one row per charge category, tax among them.
+SELECT '*' AS workspace_id, period, MAP {'model': model} AS dimensions, sum(amount) AS value, currency
+FROM cost
+WHERE charge_category <> 'Tax'
+GROUP BY period, currency, model
+UNION ALL
+SELECT
+    '*' AS workspace_id, period, MAP {'charge_category': charge_category, 'model': model} AS dimensions,
+    sum(amount) AS value, currency
+FROM cost
+GROUP BY period, currency, model, charge_category

@@ -1,0 +1,5 @@
+-- findings.count: rows of the snapshot, 0 when the run found nothing.
+SELECT workspace_id, period, MAP {} AS dimensions, count(fingerprint) AS value, NULL AS currency
+FROM snapshot_scope
+LEFT JOIN snapshot USING (workspace_id, period)
+GROUP BY workspace_id, period

@@ -1,0 +1,223 @@
+//! The columns this crate reads, as flat names over the nested contract schema. A column that no file has is null
+//! (R61: readers join files by name); a money column that is not decimal is an error, because a double has already
+//! lost what it was.
+
+use std::path::PathBuf;
+
+use arrow::datatypes::{DataType, Fields};
+
+use crate::duck::{Duck, read_parquet};
+use crate::error::{ExportError, Result};
+
+/// A flat column and where it comes from.
+pub(crate) struct Column {
+    name: &'static str,
+    path: &'static [&'static str],
+    kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Integer,
+    /// `DECIMAL(18,6)`.
+    Money,
+    /// `DECIMAL(38,12)`: costs of single billing rows.
+    Cost,
+    /// UTC instant; held as a plain TIMESTAMP, which needs no time zone database.
+    Time,
+    TextMap,
+    Binary,
+    BinaryMap,
+}
+
+const fn column(name: &'static str, path: &'static [&'static str], kind: Kind) -> Column {
+    Column { name, path, kind }
+}
+
+/// A dataset and its columns; the first is the tenant.
+pub(crate) struct Table {
+    pub dataset: &'static str,
+    pub columns: &'static [Column],
+}
+
+/// Findings.
+pub(crate) const FINDINGS: Table = Table {
+    dataset: contracts::layout::FINDINGS,
+    columns: &[
+        column("tenant_id", &["tenant_id"], Kind::Text),
+        column("workspace_id", &["workspace_id"], Kind::Text),
+        column("finding_id", &["finding_id"], Kind::Text),
+        column("fingerprint", &["fingerprint"], Kind::Text),
+        column("run_id", &["run_id"], Kind::Text),
+        column("run_ts", &["run_ts"], Kind::Time),
+        column("ingested_ts", &["ingested_ts"], Kind::Time),
+        column("check_id", &["check_id"], Kind::Text),
+        column("check_name", &["check_name"], Kind::Text),
+        column("category", &["category"], Kind::Text),
+        column("status", &["status"], Kind::Text),
+        column("severity_level", &["severity", "level"], Kind::Text),
+        column("severity_score", &["severity", "score"], Kind::Integer),
+        column("cloud", &["scope", "cloud"], Kind::Text),
+        column("account_id", &["scope", "account_id"], Kind::Text),
+        column("region", &["scope", "region"], Kind::Text),
+        column("service", &["scope", "service"], Kind::Text),
+        column("resource_type", &["scope", "resource_type"], Kind::Text),
+        column("resource_id", &["scope", "resource_id"], Kind::Text),
+        column("resource_arn", &["scope", "resource_arn"], Kind::Text),
+        column("title", &["title"], Kind::Text),
+        column("message", &["message"], Kind::Text),
+        column("recommendation", &["recommendation"], Kind::Text),
+        column("est_monthly_cost", &["estimated", "monthly_cost"], Kind::Money),
+        column("est_monthly_savings", &["estimated", "monthly_savings"], Kind::Money),
+        column("est_confidence", &["estimated", "confidence"], Kind::Integer),
+        column("actual_cost_30d", &["actual", "cost_30d"], Kind::Money),
+        column("currency", &["actual", "model", "currency"], Kind::Text),
+        column("attribution_method", &["actual", "attribution", "method"], Kind::Text),
+        column("lifecycle_status", &["lifecycle", "status"], Kind::Text),
+        column("snooze_until_ts", &["lifecycle", "snooze_until_ts"], Kind::Time),
+        column("tags", &["tags"], Kind::TextMap),
+        column("source_ref", &["source", "source_ref"], Kind::Text),
+    ],
+};
+
+/// Cost facts.
+pub(crate) const COST_FACTS: Table = Table {
+    dataset: contracts::layout::COST_FACTS,
+    columns: &[
+        column("tenant_id", &["tenant_id"], Kind::Text),
+        column("billing_period", &["billing_period"], Kind::Text),
+        column("usage_start", &["usage_start"], Kind::Time),
+        column("account_id", &["account_id"], Kind::Text),
+        column("region", &["region"], Kind::Text),
+        column("service", &["service"], Kind::Text),
+        column("charge_category", &["charge_category"], Kind::Text),
+        column("currency", &["currency"], Kind::Text),
+        column("cost_unblended", &["cost_unblended"], Kind::Cost),
+        column("cost_amortized", &["cost_amortized"], Kind::Cost),
+    ],
+};
+
+/// Dead letters.
+pub(crate) const DEAD_LETTERS: Table = Table {
+    dataset: contracts::layout::DEAD_LETTERS,
+    columns: &[
+        column("tenant_id", &["tenant_id"], Kind::Text),
+        column("workspace_id", &["workspace_id"], Kind::Text),
+        column("run_id", &["run_id"], Kind::Text),
+        column("src", &["src"], Kind::Text),
+        column("replay_of", &["replay_of"], Kind::Text),
+        column("src_topic", &["src_topic"], Kind::Text),
+        column("src_ts", &["src_ts"], Kind::Time),
+        column("error_code", &["error_code"], Kind::Text),
+        column("error_field", &["error_field"], Kind::Text),
+        column("error_detail", &["error_detail"], Kind::Text),
+        column("errors", &["errors"], Kind::Text),
+        column("contract_version", &["contract_version"], Kind::Text),
+        column("validator_version", &["validator_version"], Kind::Text),
+        column("first_seen_ts", &["first_seen_ts"], Kind::Time),
+        column("replays", &["replays"], Kind::Integer),
+        column("headers", &["headers"], Kind::BinaryMap),
+        column("key", &["key"], Kind::Binary),
+        column("value", &["value"], Kind::Binary),
+        column("value_bytes", &["value_bytes"], Kind::Integer),
+        column("value_sha256", &["value_sha256"], Kind::Text),
+    ],
+};
+
+impl Kind {
+    fn sql_type(self) -> &'static str {
+        match self {
+            Self::Text => "VARCHAR",
+            Self::Integer => "BIGINT",
+            Self::Money => "DECIMAL(18,6)",
+            Self::Cost => "DECIMAL(38,12)",
+            Self::Time => "TIMESTAMP",
+            Self::TextMap => "MAP(VARCHAR, VARCHAR)",
+            Self::Binary => "BLOB",
+            Self::BinaryMap => "MAP(VARCHAR, BLOB)",
+        }
+    }
+
+    fn accepts(self, found: &DataType) -> bool {
+        match self {
+            Self::Money | Self::Cost => matches!(found, DataType::Decimal128(..)),
+            Self::Time => matches!(found, DataType::Timestamp(..)),
+            _ => true,
+        }
+    }
+}
+
+impl Column {
+    /// The select item of this column over files with these fields.
+    fn select(&self, dataset: &'static str, fields: &Fields) -> Result<String> {
+        let sql_type = self.kind.sql_type();
+        let expression = match leaf(fields, self.path) {
+            None => "NULL".to_owned(),
+            Some(found) if self.kind.accepts(found) => {
+                let top = format!("\"{}\"", self.path[0]);
+                self.path[1..].iter().fold(top, |inner, member| format!("struct_extract({inner}, '{member}')"))
+            }
+            Some(found) => {
+                let problem = format!("it is {found}, expected {sql_type}");
+                return Err(ExportError::Column { dataset, column: self.path.join("."), problem });
+            }
+        };
+        Ok(format!("CAST({expression} AS {sql_type}) AS {}", self.name))
+    }
+}
+
+/// Type of the member at `path`, if the files have it.
+fn leaf<'f>(fields: &'f Fields, path: &[&str]) -> Option<&'f DataType> {
+    let (first, rest) = path.split_first()?;
+    let (_, field) = fields.find(first)?;
+    match (rest, field.data_type()) {
+        ([], found) => Some(found),
+        (rest, DataType::Struct(members)) => leaf(members, rest),
+        _ => None,
+    }
+}
+
+impl Table {
+    /// A query over `files` with the flat columns and nothing else. Without files it has the columns and no row.
+    pub(crate) fn query(&self, duck: &Duck, files: &[PathBuf]) -> Result<String> {
+        if files.is_empty() {
+            let none = Fields::empty();
+            let items: Vec<String> =
+                self.columns.iter().map(|c| c.select(self.dataset, &none)).collect::<Result<_>>()?;
+            return Ok(format!("SELECT {} WHERE false", items.join(", ")));
+        }
+        let source = read_parquet(files.iter().map(PathBuf::as_path));
+        let schema = duck.schema(&format!("reading the schema of {}", self.dataset), &format!("FROM {source}"))?;
+        if schema.fields().find("tenant_id").is_none() {
+            let problem = "no file has it".to_owned();
+            return Err(ExportError::Column { dataset: self.dataset, column: "tenant_id".into(), problem });
+        }
+        let items: Vec<String> =
+            self.columns.iter().map(|c| c.select(self.dataset, schema.fields())).collect::<Result<_>>()?;
+        Ok(format!("SELECT {} FROM {source}", items.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::SchemaRef;
+    use contracts::{arrow_schema, dead_letter};
+
+    use super::*;
+
+    /// A misspelt path would read as null everywhere.
+    #[test]
+    fn every_column_is_one_of_the_contract() {
+        let check = |table: &Table, schema: SchemaRef| {
+            for column in table.columns {
+                let found = leaf(schema.fields(), column.path);
+                assert!(found.is_some_and(|t| column.kind.accepts(t)), "{} {}", table.dataset, column.path.join("."));
+            }
+        };
+        check(&FINDINGS, arrow_schema::findings());
+        check(&COST_FACTS, arrow_schema::cost_facts());
+        check(&DEAD_LETTERS, dead_letter::arrow_schema());
+    }
+}

@@ -1,0 +1,52 @@
+//! Which cost facts count: per tenant and billing period the one file its manifest names. A restated period replaces the
+//! manifest, so two deliveries are never added.
+
+use contracts::cost_manifest::{CostManifest, FILE_NAME, FORMAT_VERSION};
+use contracts::layout;
+use platform::store::Store;
+use serde::Serialize;
+
+use super::{DataFile, local_file, tenant_of_path};
+use crate::error::{ExportError, Result};
+
+/// The cost facts of one billing period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BillingPeriod {
+    /// Tenant.
+    pub tenant_id: String,
+    /// `YYYY-MM`.
+    pub billing_period: String,
+    /// Delivery the facts come from.
+    pub delivery_id: String,
+    /// File with the facts.
+    pub file: DataFile,
+}
+
+pub(super) fn read(store: &dyn Store) -> Result<Vec<BillingPeriod>> {
+    let mut periods = Vec::new();
+    for entry in store.list(layout::COST_FACTS)? {
+        let Some(folder) = entry.path.strip_suffix(FILE_NAME).and_then(|rest| rest.strip_suffix('/')) else { continue };
+        if let Some(bytes) = store.get(&entry.path)? {
+            periods.push(period(store, folder, &entry.path, &bytes)?);
+        }
+    }
+    periods.sort_by(|a, b| (&a.tenant_id, &a.billing_period).cmp(&(&b.tenant_id, &b.billing_period)));
+    Ok(periods)
+}
+
+fn period(store: &dyn Store, folder: &str, manifest_path: &str, bytes: &[u8]) -> Result<BillingPeriod> {
+    let bad = |problem: String| ExportError::BadObject { path: manifest_path.to_owned(), problem };
+    let manifest: CostManifest = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+    if manifest.format_version > FORMAT_VERSION {
+        return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", manifest.format_version)));
+    }
+    let tenant_id = tenant_of_path(folder).ok_or_else(|| bad("its path names no tenant".into()))?;
+    let billing_period = folder
+        .rsplit_once("/billing_period=")
+        .and_then(|(_, period)| layout::decode_segment(period))
+        .ok_or_else(|| bad("its path names no billing period".into()))?;
+    let path = format!("{folder}/{}", manifest.part);
+    let local = local_file(store, &path)?;
+    let file = DataFile { path, sha256: manifest.sha256, path_tenant: Some(tenant_id.clone()), local };
+    Ok(BillingPeriod { tenant_id, billing_period, delivery_id: manifest.delivery_id, file })
+}

@@ -1,0 +1,182 @@
+//! What can go wrong while exporting. Messages name the file, column or rule at fault, never another tenant (R74).
+
+use std::path::PathBuf;
+
+use platform::store::StoreError;
+
+/// Result of an exporter call.
+pub type Result<T> = std::result::Result<T, ExportError>;
+
+/// Why nothing was exported. Whatever was there before is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// No file pattern was given.
+    #[error("no input given: name at least one dataset or file pattern")]
+    NoInputGiven,
+    /// The patterns, or the committed state, name no file.
+    #[error("no input files: nothing matches {searched}")]
+    NoInputFiles {
+        /// The patterns or the store's location.
+        searched: String,
+    },
+    /// There are files, but they hold no row.
+    #[error("no rows: the input files are empty")]
+    NoRows,
+    /// The tenant has neither rows nor runs.
+    #[error("tenant {tenant:?} not found in the input")]
+    TenantNotFound {
+        /// The tenant asked for.
+        tenant: String,
+    },
+    /// The text is not a legal tenant id (R66).
+    #[error("tenant {tenant:?} is not a legal tenant id: expected [a-z0-9][a-z0-9._-]{{0,62}}")]
+    TenantInvalid {
+        /// The text asked for.
+        tenant: String,
+    },
+    /// The tenant has rows, but no run of it is complete yet.
+    #[error("tenant {tenant:?} has no complete run yet; population \"all\" exports what has arrived")]
+    NoCompleteRun {
+        /// The tenant asked for.
+        tenant: String,
+    },
+    /// Several ids begin like that.
+    #[error("several finding ids begin with {prefix:?}; give more of it")]
+    AmbiguousId {
+        /// What was given.
+        prefix: String,
+    },
+    /// A row's tenant is not the one its path names (R68).
+    #[error("{path} holds a row whose tenant_id is not the tenant of its path")]
+    TenantMismatch {
+        /// The file.
+        path: String,
+    },
+    /// A column is absent or has another type than the contract says.
+    #[error("reading column {column} of {dataset}: {problem}")]
+    Column {
+        /// Dataset.
+        dataset: &'static str,
+        /// Dotted path of the column.
+        column: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A commit record, run manifest or delivery manifest is unreadable or does not fit its neighbours.
+    #[error("reading {path}: {problem}")]
+    BadObject {
+        /// Path in the store.
+        path: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file of the cut cannot be opened by path: the store is not a local folder.
+    #[error("{path} in {location} cannot be opened by path")]
+    NotLocal {
+        /// Path in the store.
+        path: String,
+        /// The store.
+        location: String,
+    },
+    /// A check of the gold tables found a contradiction; the old generation stays.
+    #[error("gold check {check} failed: {detail}")]
+    Check {
+        /// Name of the check.
+        check: &'static str,
+        /// The first contradiction.
+        detail: String,
+    },
+    /// A KPI value does not fit decimal(18,6).
+    #[error("{kpi} {dim_key:?} of {period}: {value} does not fit 12 digits before the point")]
+    AmountOverflow {
+        /// KPI.
+        kpi: String,
+        /// Period.
+        period: String,
+        /// Dimensions.
+        dim_key: String,
+        /// The value.
+        value: String,
+    },
+    /// Two KPI rows have one key.
+    #[error("two rows of {kpi} for {period}, workspace {workspace:?}, dimensions {dim_key:?}")]
+    DuplicateRow {
+        /// KPI.
+        kpi: String,
+        /// Period.
+        period: String,
+        /// Workspace.
+        workspace: String,
+        /// Dimensions.
+        dim_key: String,
+    },
+    /// A Parquet file could not be encoded or read back.
+    #[error("{doing} {path}: {source}")]
+    Parquet {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: String,
+        /// Why it failed.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// DuckDB refused.
+    #[error("{doing}: {source}")]
+    Duck {
+        /// What was being done.
+        doing: String,
+        /// Why it failed.
+        #[source]
+        source: duckdb::Error,
+    },
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Input/output outside the store failed.
+    #[error("{doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ExportError {
+    /// The public code of an error a caller can act on; `None` for infrastructure.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NoInputGiven => "no_input_given",
+            Self::NoInputFiles { .. } => "no_input_files",
+            Self::NoRows => "no_rows",
+            Self::TenantNotFound { .. } => "tenant_not_found",
+            Self::TenantInvalid { .. } => "tenant_invalid",
+            Self::NoCompleteRun { .. } => "no_complete_run",
+            Self::AmbiguousId { .. } => "ambiguous_id",
+            Self::TenantMismatch { .. } => "tenant_mismatch",
+            Self::Column { .. } => "bad_column",
+            Self::BadObject { .. } => "bad_object",
+            Self::Check { .. } => "gold_check",
+            Self::AmountOverflow { .. } => "amount_overflow",
+            Self::DuplicateRow { .. } => "duplicate_row",
+            Self::NotLocal { .. } | Self::Parquet { .. } | Self::Duck { .. } | Self::Store(_) | Self::Io { .. } => {
+                return None;
+            }
+        })
+    }
+
+    pub(crate) fn duck(doing: impl Into<String>) -> impl FnOnce(duckdb::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Duck { doing, source }
+    }
+
+    pub(crate) fn io(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { doing, path, source }
+    }
+}

@@ -1,0 +1,341 @@
+//! The five documents as types and bytes. Member names and their order are public (contract §12).
+
+use std::collections::BTreeMap;
+
+use duckdb::{Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::{DatasetLabel, ExportOptions};
+use crate::duck::Duck;
+use crate::error::Result;
+use crate::population::sql_time;
+use crate::tenant::TenantScope;
+
+/// A finding as exported and listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "members are those of contract §12.2")]
+pub struct ExportedFinding {
+    pub tenant_id: String,
+    pub workspace_id: Option<String>,
+    pub finding_id: Option<String>,
+    pub fingerprint: Option<String>,
+    pub run_id: Option<String>,
+    pub run_ts: Option<String>,
+    pub check_id: Option<String>,
+    pub check_name: Option<String>,
+    pub category: Option<String>,
+    pub status: Option<String>,
+    pub severity_level: Option<String>,
+    pub severity_score: Option<i64>,
+    pub cloud: Option<String>,
+    pub account_id: Option<String>,
+    pub region: Option<String>,
+    pub service: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+    pub title: Option<String>,
+    pub message: Option<String>,
+    pub recommendation: Option<String>,
+    pub est_monthly_cost: Option<String>,
+    pub est_monthly_savings: Option<String>,
+    pub est_confidence: Option<i64>,
+    pub actual_cost_30d: Option<String>,
+    pub attribution_method: Option<String>,
+    pub tags: Option<BTreeMap<String, Option<String>>>,
+    pub source_ref: Option<String>,
+}
+
+/// A finding that correlation made, as exported: an [`ExportedFinding`] without `cloud` and `tags`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "members are those of contract §12.6")]
+pub struct CorrelatedFinding {
+    pub tenant_id: String,
+    pub workspace_id: Option<String>,
+    pub finding_id: Option<String>,
+    pub fingerprint: Option<String>,
+    pub run_id: Option<String>,
+    pub run_ts: Option<String>,
+    pub check_id: Option<String>,
+    pub check_name: Option<String>,
+    pub category: Option<String>,
+    pub status: Option<String>,
+    pub severity_level: Option<String>,
+    pub severity_score: Option<i64>,
+    pub account_id: Option<String>,
+    pub region: Option<String>,
+    pub service: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+    pub title: Option<String>,
+    pub message: Option<String>,
+    pub recommendation: Option<String>,
+    pub est_monthly_cost: Option<String>,
+    pub est_monthly_savings: Option<String>,
+    pub est_confidence: Option<i64>,
+    pub actual_cost_30d: Option<String>,
+    pub attribution_method: Option<String>,
+    pub source_ref: Option<String>,
+}
+
+impl From<ExportedFinding> for CorrelatedFinding {
+    fn from(finding: ExportedFinding) -> Self {
+        Self {
+            tenant_id: finding.tenant_id,
+            workspace_id: finding.workspace_id,
+            finding_id: finding.finding_id,
+            fingerprint: finding.fingerprint,
+            run_id: finding.run_id,
+            run_ts: finding.run_ts,
+            check_id: finding.check_id,
+            check_name: finding.check_name,
+            category: finding.category,
+            status: finding.status,
+            severity_level: finding.severity_level,
+            severity_score: finding.severity_score,
+            account_id: finding.account_id,
+            region: finding.region,
+            service: finding.service,
+            resource_type: finding.resource_type,
+            resource_id: finding.resource_id,
+            title: finding.title,
+            message: finding.message,
+            recommendation: finding.recommendation,
+            est_monthly_cost: finding.est_monthly_cost,
+            est_monthly_savings: finding.est_monthly_savings,
+            est_confidence: finding.est_confidence,
+            actual_cost_30d: finding.actual_cost_30d,
+            attribution_method: finding.attribution_method,
+            source_ref: finding.source_ref,
+        }
+    }
+}
+
+/// Rows per status and severity level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Tenant.
+    pub tenant_id: String,
+    /// Rows per status; the key of no status is `null`.
+    pub by_status: BTreeMap<String, u64>,
+    /// Rows of all statuses per severity level; the key of no level is `null`.
+    pub by_severity: BTreeMap<String, u64>,
+    /// Rows per pair.
+    pub matrix: Vec<MatrixCell>,
+}
+
+/// Rows of one status and severity level.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatrixCell {
+    /// Status.
+    pub status: Option<String>,
+    /// Severity level.
+    pub severity_level: Option<String>,
+    /// Rows.
+    pub count: u64,
+}
+
+/// One of the failed checks with the largest estimated savings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "members are those of contract §12.4")]
+pub struct TopSaving {
+    pub finding_id: Option<String>,
+    pub check_id: Option<String>,
+    pub check_name: Option<String>,
+    pub severity_level: Option<String>,
+    pub service: Option<String>,
+    pub resource_type: Option<String>,
+    pub resource_id: Option<String>,
+    pub title: Option<String>,
+    pub est_monthly_savings: String,
+    pub est_confidence: Option<i64>,
+}
+
+/// How many findings carry an actual cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Tenant.
+    pub tenant_id: String,
+    /// What was read.
+    pub dataset: DatasetLabel,
+    /// Rows.
+    pub findings_total: u64,
+    /// Rows with `actual.cost_30d`.
+    pub findings_with_actual_cost: u64,
+    /// Their share in percent, half up to two places; a percentage, never money.
+    pub actual_cost_coverage_pct: f64,
+}
+
+/// One file to be written.
+pub(super) struct Document {
+    pub name: &'static str,
+    pub rows: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// All files of a tenant but the manifest.
+pub(super) struct Documents {
+    pub files: Vec<Document>,
+    pub rows_read: u64,
+}
+
+/// Makes the documents from `population`.
+pub(super) fn build(duck: &Duck, scope: &TenantScope, options: &ExportOptions) -> Result<Documents> {
+    let findings = findings(duck, include_str!("../../sql/export/findings.sql"), options.limit)?;
+    let summary = summary(duck, scope)?;
+    let top_savings = top_savings(duck)?;
+    let coverage = coverage(duck, scope, options.dataset)?;
+    let mut files = vec![
+        document("findings.json", findings.len(), &findings),
+        document("summary.json", 1, &summary),
+        document("top_savings.json", top_savings.len(), &top_savings),
+        document("coverage.json", 1, &coverage),
+    ];
+    if options.correlated {
+        let rows = correlated(duck, options.limit)?;
+        files.push(document("correlated_findings.json", rows.len(), &rows));
+    }
+    Ok(Documents { files, rows_read: coverage.findings_total })
+}
+
+/// UTF-8, indent 2, one line feed at the end (R77).
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    // Plain structs with text keys: serialising them cannot fail.
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn document<T: Serialize + ?Sized>(name: &'static str, rows: usize, value: &T) -> Document {
+    Document { name, rows: rows as u64, bytes: json(value) }
+}
+
+/// The select list behind an [`ExportedFinding`], over any relation with the flat columns.
+pub(crate) fn finding_columns() -> String {
+    let run_ts = sql_time("run_ts");
+    format!(
+        "tenant_id, workspace_id, finding_id, fingerprint, run_id, {run_ts}, check_id, check_name, category, status, \
+         severity_level, severity_score, cloud, account_id, region, service, resource_type, resource_id, title, message, \
+         recommendation, CAST(est_monthly_cost AS VARCHAR), CAST(est_monthly_savings AS VARCHAR), est_confidence, \
+         CAST(actual_cost_30d AS VARCHAR), attribution_method, CAST(to_json(tags) AS VARCHAR), source_ref"
+    )
+}
+
+impl ExportedFinding {
+    /// Reads a row of [`finding_columns`].
+    pub(crate) fn from_row(row: &Row<'_>) -> duckdb::Result<Self> {
+        let tags: Option<String> = row.get(26)?;
+        Ok(Self {
+            tenant_id: row.get(0)?,
+            workspace_id: row.get(1)?,
+            finding_id: row.get(2)?,
+            fingerprint: row.get(3)?,
+            run_id: row.get(4)?,
+            run_ts: row.get(5)?,
+            check_id: row.get(6)?,
+            check_name: row.get(7)?,
+            category: row.get(8)?,
+            status: row.get(9)?,
+            severity_level: row.get(10)?,
+            severity_score: row.get(11)?,
+            cloud: row.get(12)?,
+            account_id: row.get(13)?,
+            region: row.get(14)?,
+            service: row.get(15)?,
+            resource_type: row.get(16)?,
+            resource_id: row.get(17)?,
+            title: row.get(18)?,
+            message: row.get(19)?,
+            recommendation: row.get(20)?,
+            est_monthly_cost: row.get(21)?,
+            est_monthly_savings: row.get(22)?,
+            est_confidence: row.get(23)?,
+            actual_cost_30d: row.get(24)?,
+            attribution_method: row.get(25)?,
+            tags: tags.map(|text| json_cell(26, &text)).transpose()?,
+            source_ref: row.get(27)?,
+        })
+    }
+}
+
+/// A cell that holds JSON text.
+pub(crate) fn json_cell<T: serde::de::DeserializeOwned>(index: usize, text: &str) -> duckdb::Result<T> {
+    serde_json::from_str(text)
+        .map_err(|e| duckdb::Error::FromSqlConversionFailure(index, duckdb::types::Type::Text, Box::new(e)))
+}
+
+fn findings(duck: &Duck, sql: &str, limit: u64) -> Result<Vec<ExportedFinding>> {
+    let sql = sql.replace("{columns}", &finding_columns());
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    duck.rows("reading findings", &sql, params![limit], ExportedFinding::from_row)
+}
+
+fn correlated(duck: &Duck, limit: u64) -> Result<Vec<CorrelatedFinding>> {
+    let rows = findings(duck, include_str!("../../sql/export/correlated_findings.sql"), limit)?;
+    Ok(rows.into_iter().map(CorrelatedFinding::from).collect())
+}
+
+fn summary(duck: &Duck, scope: &TenantScope) -> Result<Summary> {
+    let sql = include_str!("../../sql/export/summary.sql");
+    let matrix = duck.rows("counting findings", sql, [], |row| {
+        Ok(MatrixCell { status: row.get(0)?, severity_level: row.get(1)?, count: row.get(2)? })
+    })?;
+    let (mut by_status, mut by_severity) = (BTreeMap::new(), BTreeMap::new());
+    let key = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+    for cell in &matrix {
+        *by_status.entry(key(&cell.status)).or_default() += cell.count;
+        *by_severity.entry(key(&cell.severity_level)).or_default() += cell.count;
+    }
+    Ok(Summary { tenant_id: scope.to_string(), by_status, by_severity, matrix })
+}
+
+fn top_savings(duck: &Duck) -> Result<Vec<TopSaving>> {
+    duck.rows("reading top savings", include_str!("../../sql/export/top_savings.sql"), [], |row| {
+        Ok(TopSaving {
+            finding_id: row.get(0)?,
+            check_id: row.get(1)?,
+            check_name: row.get(2)?,
+            severity_level: row.get(3)?,
+            service: row.get(4)?,
+            resource_type: row.get(5)?,
+            resource_id: row.get(6)?,
+            title: row.get(7)?,
+            est_monthly_savings: row.get(8)?,
+            est_confidence: row.get(9)?,
+        })
+    })
+}
+
+fn coverage(duck: &Duck, scope: &TenantScope, dataset: DatasetLabel) -> Result<Coverage> {
+    let sql = include_str!("../../sql/export/coverage.sql");
+    let counts = duck.rows("measuring coverage", sql, [], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
+    let (total, with_cost) = counts.first().copied().unwrap_or_default();
+    Ok(Coverage {
+        tenant_id: scope.to_string(),
+        dataset,
+        findings_total: total,
+        findings_with_actual_cost: with_cost,
+        actual_cost_coverage_pct: percent(with_cost, total),
+    })
+}
+
+/// 100·part/whole, half up to two places; 0 of nothing.
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    let hundredths = (20_000 * u128::from(part) + u128::from(whole)) / (2 * u128::from(whole));
+    hundredths as f64 / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_rounds_half_up() {
+        let cases = [(22, 66, 33.33), (1, 8, 12.5), (1, 32, 3.13), (2, 3, 66.67), (5, 5, 100.0), (0, 0, 0.0)];
+        for (part, whole, expected) in cases {
+            assert_eq!(percent(part, whole).to_string(), expected.to_string(), "{part} of {whole}");
+        }
+    }
+}

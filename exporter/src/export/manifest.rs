@@ -1,0 +1,90 @@
+//! `export/<tenant>/manifest.json`: what the files hold and from what they were made. No clock and no machine in it:
+//! the same cut gives the same bytes.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::documents::Documents;
+use super::{DatasetLabel, ExportOptions};
+use crate::cut::{ChainPosition, Cut};
+use crate::population::{Population, RunRef};
+use crate::tenant::TenantScope;
+
+/// Version of the manifest's format; a reader refuses a higher one.
+const FORMAT_VERSION: u32 = 1;
+
+/// Name of the manifest.
+pub(super) const NAME: &str = "manifest.json";
+
+/// The manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportManifest {
+    /// Version of this format, 1.
+    pub format_version: u32,
+    /// Version of the findings contract.
+    pub contract_version: String,
+    /// Tenant.
+    pub tenant_id: String,
+    /// First 16 hex digits of the SHA-256 over the files' digests: equal files, equal generation.
+    pub generation: String,
+    /// What was read.
+    pub dataset: DatasetLabel,
+    /// Which rows counted.
+    pub population: Population,
+    /// Most rows of the lists.
+    pub limit: u64,
+    /// SHA-256 of the cut.
+    pub cut: String,
+    /// How far each sink partition had come.
+    pub positions: Vec<ChainPosition>,
+    /// Runs whose rows counted.
+    pub runs: Vec<RunRef>,
+    /// Rows that counted.
+    pub rows_read: u64,
+    /// The files, in the order of contract §12.
+    pub files: Vec<ExportedFile>,
+}
+
+/// One exported file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedFile {
+    /// File name.
+    pub name: String,
+    /// Entries of a list, 1 for an object.
+    pub rows: u64,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, hex.
+    pub sha256: String,
+}
+
+pub(super) fn build(
+    cut: &Cut,
+    scope: &TenantScope,
+    options: &ExportOptions,
+    runs: Vec<RunRef>,
+    documents: &Documents,
+) -> ExportManifest {
+    let mut generation = Sha256::new();
+    let mut files = Vec::new();
+    for document in &documents.files {
+        let sha256 = hex::encode(Sha256::digest(&document.bytes));
+        generation.update(format!("{} {sha256}\n", document.name));
+        let bytes = document.bytes.len() as u64;
+        files.push(ExportedFile { name: document.name.to_owned(), rows: document.rows, bytes, sha256 });
+    }
+    ExportManifest {
+        format_version: FORMAT_VERSION,
+        contract_version: contracts::dead_letter::CONTRACT_VERSION.to_owned(),
+        tenant_id: scope.to_string(),
+        generation: hex::encode(generation.finalize())[..16].to_owned(),
+        dataset: options.dataset,
+        population: options.population,
+        limit: options.limit,
+        cut: cut.id.clone(),
+        positions: cut.positions.clone(),
+        runs,
+        rows_read: documents.rows_read,
+        files,
+    }
+}

@@ -1,0 +1,106 @@
+//! The JSON files of one tenant (contract §12): made in memory from one cut, written beside the old ones and
+//! exchanged in one step.
+
+mod documents;
+mod manifest;
+mod swap;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use documents::{CorrelatedFinding, Coverage, ExportedFinding, MatrixCell, Summary, TopSaving};
+pub(crate) use documents::{finding_columns, json, json_cell};
+pub use manifest::{ExportManifest, ExportedFile};
+
+use crate::cut::Cut;
+use crate::duck::DuckLimits;
+use crate::error::Result;
+use crate::findings_db;
+use crate::population::Population;
+use crate::tenant::TenantScope;
+
+/// Rows in `findings.json` and `correlated_findings.json` unless told otherwise; keeps a page of JSON readable.
+pub const DEFAULT_LIMIT: u64 = 500;
+
+/// Which dataset the caller chose to read (R75).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize)]
+pub enum DatasetLabel {
+    /// Raw and correlated findings.
+    #[default]
+    #[serde(rename = "raw_union")]
+    Raw,
+    /// Findings with attributed costs.
+    #[serde(rename = "enriched")]
+    Enriched,
+}
+
+/// What goes into the files.
+#[derive(Debug, Clone)]
+pub struct ExportOptions {
+    /// Most rows of the two lists of findings.
+    pub limit: u64,
+    /// Write `correlated_findings.json`.
+    pub correlated: bool,
+    /// Rows that count.
+    pub population: Population,
+    /// What the input is.
+    pub dataset: DatasetLabel,
+}
+
+impl Default for ExportOptions {
+    fn default() -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            correlated: true,
+            population: Population::default(),
+            dataset: DatasetLabel::default(),
+        }
+    }
+}
+
+/// What became of one tenant's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExportReport {
+    /// Tenant.
+    pub tenant_id: String,
+    /// Folder of the files.
+    pub folder: PathBuf,
+    /// Rows the files were made from.
+    pub rows_read: u64,
+    /// False when the files were there already, byte for byte.
+    pub changed: bool,
+    /// The files, and what they were made from.
+    pub manifest: ExportManifest,
+}
+
+/// Folder of a tenant's files below the export folder.
+#[must_use]
+pub fn folder_of(export_dir: &Path, scope: &TenantScope) -> PathBuf {
+    export_dir.join(contracts::layout::encode_segment(scope.as_str()))
+}
+
+/// Writes the files of one tenant.
+///
+/// # Errors
+/// The codes of R74 and whatever reading or writing met; the files from before are untouched then.
+pub fn export_tenant(
+    cut: &Cut,
+    scope: &TenantScope,
+    export_dir: &Path,
+    options: &ExportOptions,
+    limits: &DuckLimits,
+) -> Result<ExportReport> {
+    let duck = findings_db::open(cut, scope, limits)?;
+    findings_db::refuse_unknown_tenant(&duck, cut, scope)?;
+    let runs = options.population.load(&duck, scope)?;
+    let documents = documents::build(&duck, scope, options)?;
+    let rows_read = documents.rows_read;
+    let manifest = manifest::build(cut, scope, options, runs, &documents);
+    let mut files: Vec<(String, Vec<u8>)> = documents.files.into_iter().map(|f| (f.name.to_owned(), f.bytes)).collect();
+    files.push((manifest::NAME.to_owned(), json(&manifest)));
+    let folder = folder_of(export_dir, scope);
+    let changed = swap::replace_folder(&folder, &files)?;
+    tracing::info!(tenant = %scope, rows_read, changed, generation = manifest.generation, "exported");
+    Ok(ExportReport { tenant_id: scope.to_string(), folder, rows_read, changed, manifest })
+}

@@ -1,0 +1,85 @@
+//! A DuckDB that holds one tenant's findings and nothing else: view `findings` (flat columns), table `complete_run`,
+//! macro `newest_rows`. Everything that asks about findings starts here.
+
+use std::path::PathBuf;
+
+use duckdb::params;
+
+use crate::columns::FINDINGS;
+use crate::cut::{Cut, DataFile};
+use crate::duck::{Duck, DuckLimits, literal, read_parquet};
+use crate::error::{ExportError, Result};
+use crate::tenant::TenantScope;
+
+/// Opens the tenant's findings.
+///
+/// # Errors
+/// `no_input_files` when the cut has neither findings nor runs nor bills; `tenant_mismatch` when a file holds a row that
+/// its path does not own.
+pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Result<Duck> {
+    if cut.findings.is_empty() && cut.runs.is_empty() && cut.billing.is_empty() {
+        return Err(ExportError::NoInputFiles { searched: cut.location.clone() });
+    }
+    let duck = Duck::open(limits)?;
+    let files: Vec<&DataFile> = cut.findings_of(scope).collect();
+    check_paths(&duck, scope, &files)?;
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.local.clone()).collect();
+    let query = FINDINGS.query(&duck, &paths)?;
+    let tenant = literal(scope.as_str());
+    duck.run(
+        "opening findings",
+        &format!("CREATE TEMP VIEW findings AS SELECT * FROM ({query}) WHERE tenant_id = {tenant}"),
+    )?;
+    duck.run("preparing findings", include_str!("../sql/base/newest_rows.sql"))?;
+    load_runs(&duck, cut, scope)?;
+    Ok(duck)
+}
+
+/// R68: a path that names a tenant must not hold another one's rows.
+pub(crate) fn check_paths(duck: &Duck, scope: &TenantScope, files: &[&DataFile]) -> Result<()> {
+    let owned: Vec<_> = files.iter().filter(|f| f.path_tenant.is_some()).map(|f| f.local.as_path()).collect();
+    if owned.is_empty() {
+        return Ok(());
+    }
+    let (source, tenant) = (read_parquet(owned), literal(scope.as_str()));
+    let sql = format!("SELECT __file FROM {source} WHERE tenant_id IS DISTINCT FROM {tenant} LIMIT 1");
+    match duck.value::<String>("comparing tenants with paths", &sql)? {
+        Some(path) => Err(ExportError::TenantMismatch { path }),
+        None => Ok(()),
+    }
+}
+
+/// The codes of R74 for a tenant that has neither rows nor runs.
+pub(crate) fn refuse_unknown_tenant(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
+    let found: Option<i64> = duck.value("looking for the tenant", "SELECT 1 FROM findings LIMIT 1")?;
+    if found.is_some() || cut.runs_of(scope).next().is_some() {
+        return Ok(());
+    }
+    let any = match cut.findings.as_slice() {
+        [] => None,
+        all => {
+            let source = read_parquet(all.iter().map(|file| file.local.as_path()));
+            duck.value::<i64>("looking for rows", &format!("SELECT 1 FROM {source} LIMIT 1"))?
+        }
+    };
+    Err(match any {
+        None => ExportError::NoRows,
+        Some(_) => ExportError::TenantNotFound { tenant: scope.to_string() },
+    })
+}
+
+fn load_runs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
+    let doing = "loading runs";
+    duck.run(
+        doing,
+        "CREATE TEMP TABLE announced_run (workspace_id VARCHAR, run_id VARCHAR, run_ts TIMESTAMP, is_complete BOOLEAN)",
+    )?;
+    for run in cut.runs_of(scope) {
+        duck.run_with(
+            &format!("loading run {}", run.run_id),
+            "INSERT INTO announced_run VALUES (?, ?, CAST(? AS TIMESTAMP), ?)",
+            params![run.workspace_id, run.run_id, run.run_ts, run.is_complete],
+        )?;
+    }
+    duck.run(doing, include_str!("../sql/base/complete_run.sql"))
+}

@@ -1,0 +1,148 @@
+//! From a tenant's findings and cost facts to KPI rows, checked against each other. All of it happens in DuckDB over
+//! exact decimals; nothing is published here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use duckdb::params;
+
+use super::kpi::{CHECKS, KPIS, Kpi, KpiPopulation};
+use super::row::{KpiRow, dim_key, micro, sort_unique, source_ref};
+use crate::columns::COST_FACTS;
+use crate::cut::{Cut, DataFile};
+use crate::duck::{Duck, DuckLimits, literal};
+use crate::error::{ExportError, Result};
+use crate::export::json_cell;
+use crate::findings_db;
+use crate::tenant::TenantScope;
+
+/// Sorted rows of every period that has a run or a cost fact.
+pub(super) fn rows_by_period(
+    cut: &Cut,
+    scope: &TenantScope,
+    default_currency: &str,
+    now_ms: i64,
+    limits: &DuckLimits,
+) -> Result<BTreeMap<String, Vec<KpiRow>>> {
+    let duck = findings_db::open(cut, scope, limits)?;
+    load_snapshot(&duck, default_currency, now_ms)?;
+    load_costs(&duck, cut, scope)?;
+    run_kpis(&duck)?;
+    run_checks(&duck)?;
+    let mut periods: BTreeMap<String, Vec<KpiRow>> = BTreeMap::new();
+    for kpi in KPIS {
+        for row in read_rows(&duck, kpi)? {
+            periods.entry(row.period.clone()).or_default().push(row);
+        }
+    }
+    periods.values_mut().try_for_each(|rows| sort_unique(rows))?;
+    Ok(periods)
+}
+
+fn load_snapshot(duck: &Duck, default_currency: &str, now_ms: i64) -> Result<()> {
+    let doing = "taking snapshots";
+    duck.run(doing, include_str!("../../sql/gold/anchor.sql"))?;
+    let rows = include_str!("../../sql/gold/run_row.sql").replace("{default_currency}", &literal(default_currency));
+    duck.run(doing, &rows)?;
+    load_families(duck)?;
+    let now = format!("make_timestamp({now_ms} * 1000)");
+    duck.run(doing, &include_str!("../../sql/gold/snapshot.sql").replace("{now}", &now))
+}
+
+/// Checkers spell services in many ways; KPIs use the family, as cost facts do.
+fn load_families(duck: &Duck) -> Result<()> {
+    let doing = "naming service families";
+    duck.run(doing, "CREATE TEMP TABLE family (raw_service VARCHAR, service VARCHAR)")?;
+    let sql = "SELECT DISTINCT raw_service FROM run_row WHERE raw_service IS NOT NULL";
+    for service in duck.rows(doing, sql, [], |row| row.get::<_, String>(0))? {
+        let family = Some(contracts::service_family::family_of(&service)).filter(|family| !family.is_empty());
+        duck.run_with(doing, "INSERT INTO family VALUES (?, ?)", params![service, family])?;
+    }
+    Ok(())
+}
+
+fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
+    let doing = "opening cost facts";
+    duck.run(doing, "CREATE TEMP TABLE delivery (billing_period VARCHAR, delivery_id VARCHAR)")?;
+    for period in cut.billing_of(scope) {
+        let values = params![period.billing_period, period.delivery_id];
+        duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
+    }
+    let files: Vec<&DataFile> = cut.billing_of(scope).map(|period| &period.file).collect();
+    findings_db::check_paths(duck, scope, &files)?;
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.local.clone()).collect();
+    let query = COST_FACTS.query(duck, &paths)?;
+    let tenant = literal(scope.as_str());
+    duck.run(doing, &format!("CREATE TEMP VIEW fact AS SELECT * FROM ({query}) WHERE tenant_id = {tenant}"))?;
+    duck.run("adding up cost facts", include_str!("../../sql/gold/cost.sql"))
+}
+
+fn run_kpis(duck: &Duck) -> Result<()> {
+    duck.run(
+        "preparing KPIs",
+        "CREATE TEMP TABLE kpi (kpi VARCHAR, workspace_id VARCHAR, period VARCHAR, dimensions MAP(VARCHAR, VARCHAR), \
+         value DECIMAL(38,12), currency VARCHAR)",
+    )?;
+    for kpi in KPIS {
+        let sql = format!(
+            "INSERT INTO kpi SELECT {}, workspace_id, period, dimensions, value, currency FROM (\n{}\n)",
+            literal(kpi.name),
+            kpi.sql
+        );
+        duck.run(&format!("computing {}", kpi.name), &sql)?;
+    }
+    Ok(())
+}
+
+fn run_checks(duck: &Duck) -> Result<()> {
+    for check in CHECKS {
+        if let Some(detail) = duck.value(&format!("checking {}", check.name), check.sql)? {
+            return Err(ExportError::Check { check: check.name, detail });
+        }
+    }
+    Ok(())
+}
+
+fn read_rows(duck: &Duck, kpi: &Kpi) -> Result<Vec<KpiRow>> {
+    let scope = match kpi.population {
+        KpiPopulation::Snapshot => "snapshot_scope",
+        KpiPopulation::Facts => "cost_scope",
+    };
+    let sql = format!(
+        "SELECT workspace_id, period, period_type, CAST(to_json(dimensions) AS VARCHAR), \
+         CAST(round_even(value, 6) AS VARCHAR), currency, CAST(to_json(sources) AS VARCHAR) \
+         FROM kpi JOIN {scope} USING (workspace_id, period) WHERE kpi = {}",
+        literal(kpi.name)
+    );
+    let read = |row: &duckdb::Row<'_>| -> duckdb::Result<(KpiRow, String)> {
+        let dimensions: BTreeMap<String, String> = json_cell(3, &row.get::<_, String>(3)?)?;
+        let sources: Vec<String> = json_cell(6, &row.get::<_, String>(6)?)?;
+        let row_without_value = KpiRow {
+            workspace_id: row.get(0)?,
+            kpi_name: kpi.name.to_owned(),
+            dim_key: dim_key(&dimensions),
+            currency: row.get(5)?,
+            dimensions,
+            value_micro: 0,
+            period: row.get(1)?,
+            period_type: row.get(2)?,
+            unit: kpi.unit.as_str(),
+            source_ref: source_ref(&sources),
+        };
+        Ok((row_without_value, row.get(4)?))
+    };
+    let rows = duck.rows(&format!("reading {}", kpi.name), &sql, [], read)?;
+    rows.into_iter().map(|(row, value)| with_value(row, &value)).collect()
+}
+
+fn with_value(row: KpiRow, value: &str) -> Result<KpiRow> {
+    match micro(value) {
+        Some(value_micro) => Ok(KpiRow { value_micro, ..row }),
+        None => Err(ExportError::AmountOverflow {
+            kpi: row.kpi_name,
+            period: row.period,
+            dim_key: row.dim_key,
+            value: value.to_owned(),
+        }),
+    }
+}

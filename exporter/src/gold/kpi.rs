@@ -1,0 +1,116 @@
+//! The catalogue of KPIs: one SQL file each, all of them in [`KPIS`]. A KPI is added by its file and its line here.
+
+/// What a KPI counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Things.
+    Count,
+    /// Money; the row has a currency.
+    Money,
+}
+
+/// What a KPI looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KpiPopulation {
+    /// The last complete run of each workspace in the period.
+    Snapshot,
+    /// Cost facts whose usage starts in the period.
+    Facts,
+}
+
+/// One KPI.
+#[derive(Debug, Clone, Copy)]
+pub struct Kpi {
+    /// Name, as in column `kpi_name`.
+    pub name: &'static str,
+    /// Unit of its values.
+    pub unit: Unit,
+    /// Rows it looks at.
+    pub population: KpiPopulation,
+    /// Query that gives `workspace_id, period, dimensions, value, currency`.
+    pub(crate) sql: &'static str,
+}
+
+macro_rules! kpi {
+    ($name:literal, $unit:ident, $population:ident) => {
+        Kpi {
+            name: $name,
+            unit: Unit::$unit,
+            population: KpiPopulation::$population,
+            sql: include_str!(concat!("../../sql/kpi/", $name, ".sql")),
+        }
+    };
+}
+
+/// Every KPI, by name.
+pub const KPIS: &[Kpi] = &[
+    kpi!("cost.by_account", Money, Facts),
+    kpi!("cost.by_region", Money, Facts),
+    kpi!("cost.by_service", Money, Facts),
+    kpi!("cost.total", Money, Facts),
+    kpi!("findings.count", Count, Snapshot),
+    kpi!("findings.count_by_category", Count, Snapshot),
+    kpi!("findings.count_by_severity", Count, Snapshot),
+    kpi!("findings.count_by_state", Count, Snapshot),
+    kpi!("findings.count_by_status", Count, Snapshot),
+    kpi!("findings.matrix", Count, Snapshot),
+    kpi!("savings.potential_monthly", Money, Snapshot),
+    kpi!("top_savings", Money, Snapshot),
+];
+
+/// A contradiction that must not be published.
+pub(crate) struct Check {
+    pub name: &'static str,
+    /// Query that gives one text per contradiction.
+    pub sql: &'static str,
+}
+
+macro_rules! check {
+    ($name:literal) => {
+        Check { name: $name, sql: include_str!(concat!("../../sql/checks/", $name, ".sql")) }
+    };
+}
+
+/// Every check, by name.
+pub(crate) const CHECKS: &[Check] =
+    &[check!("costs_add_up"), check!("costs_reconcile"), check!("counts_add_up"), check!("savings_add_up")];
+
+impl Unit {
+    /// As in column `unit`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Money => "money",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(folder: &str) -> Vec<String> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sql").join(folder);
+        let mut names: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap().trim_end_matches(".sql").to_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn lists_and_files_agree() {
+        assert_eq!(files("kpi"), KPIS.iter().map(|kpi| kpi.name).collect::<Vec<_>>());
+        assert_eq!(files("checks"), CHECKS.iter().map(|check| check.name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_file_starts_with_its_meaning_in_words() {
+        let all = KPIS.iter().map(|kpi| (kpi.name, kpi.sql)).chain(CHECKS.iter().map(|check| (check.name, check.sql)));
+        for (name, sql) in all {
+            assert!(sql.starts_with(&format!("-- {name}: ")), "{name}");
+        }
+    }
+}

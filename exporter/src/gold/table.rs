@@ -1,0 +1,76 @@
+//! KPI rows as Parquet bytes, and back to what the manifest needs of them.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Decimal128Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
+    TimestampMillisecondArray,
+};
+use bytes::Bytes;
+use contracts::arrow_schema::kpi_gold;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use super::row::KpiRow;
+
+/// Version of the columns; a reader refuses a higher one.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Sorted rows as a Parquet file.
+pub(super) fn encode(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<Vec<u8>, ParquetError> {
+    let batch = batch(tenant, rows, computed_ms)?;
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
+    writer.write(&batch)?;
+    writer.into_inner()
+}
+
+/// Number of rows of a file made by [`encode`].
+pub(super) fn count_rows(bytes: Bytes) -> Result<u64, ParquetError> {
+    let mut rows = 0;
+    for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
+        rows += batch?.num_rows() as u64;
+    }
+    Ok(rows)
+}
+
+fn batch(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<RecordBatch, ParquetError> {
+    let text = |cell: fn(&KpiRow) -> &str| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(cell(row))).collect::<StringArray>())
+    };
+    let tenants: StringArray = rows.iter().map(|_| Some(tenant)).collect();
+    let values = rows.iter().map(|row| Some(row.value_micro)).collect::<Decimal128Array>();
+    let currencies: StringArray = rows.iter().map(|row| row.currency.as_deref()).collect();
+    let computed = TimestampMillisecondArray::from(vec![computed_ms; rows.len()]).with_timezone("UTC");
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(tenants),
+        text(|row| &row.workspace_id),
+        text(|row| &row.period),
+        text(|row| &row.kpi_name),
+        dimensions(rows)?,
+        Arc::new(values.with_precision_and_scale(18, 6)?),
+        Arc::new(currencies),
+        Arc::new(computed),
+        text(|row| &row.source_ref),
+        text(|row| &row.period_type),
+        text(|row| row.unit),
+        text(|row| &row.dim_key),
+    ];
+    Ok(RecordBatch::try_new(kpi_gold(), columns)?)
+}
+
+fn dimensions(rows: &[KpiRow]) -> Result<ArrayRef, ParquetError> {
+    let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
+    let mut builder = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+    for row in rows {
+        for (key, value) in &row.dimensions {
+            builder.keys().append_value(key);
+            builder.values().append_value(value);
+        }
+        builder.append(true)?;
+    }
+    Ok(Arc::new(builder.finish()))
+}

@@ -1,0 +1,251 @@
+//! `dlq list`, `dlq show` and `dlq stats`: records the contract refused. An operator's view: the tenant is a filter here,
+//! because a record too broken to tell its tenant belongs to nobody.
+
+use std::path::PathBuf;
+
+use contracts::layout::UNKNOWN_TENANT;
+use duckdb::types::Value;
+use duckdb::{Row, params, params_from_iter};
+use serde::{Serialize, Serializer};
+
+use super::filter::Conditions;
+use crate::columns::DEAD_LETTERS;
+use crate::cut::Cut;
+use crate::duck::{Duck, DuckLimits};
+use crate::error::Result;
+use crate::population::sql_time;
+
+/// Which dead letters. Empty lists and texts ask for nothing.
+#[derive(Debug, Clone, Default)]
+pub struct DeadLetterFilter {
+    /// Tenants; `_unknown` for records that name none.
+    pub tenant_id: Vec<String>,
+    /// Runs.
+    pub run_id: Vec<String>,
+    /// Codes of the first violation.
+    pub error_code: Vec<String>,
+    /// Fields of the first violation.
+    pub error_field: Vec<String>,
+    /// Source topics.
+    pub src_topic: Vec<String>,
+    /// Words that must all occur in source, code, field or detail, ignoring case.
+    pub text: String,
+    /// Most rows; `None` for all.
+    pub limit: Option<u64>,
+}
+
+/// A dead letter in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "members are columns of `contracts::dead_letter::arrow_schema`")]
+pub struct DeadLetterRow {
+    pub src: Option<String>,
+    pub src_topic: Option<String>,
+    pub src_ts: Option<String>,
+    pub tenant_id: Option<String>,
+    pub workspace_id: Option<String>,
+    pub run_id: Option<String>,
+    pub error_code: Option<String>,
+    pub error_field: Option<String>,
+    pub error_detail: Option<String>,
+    pub first_seen_ts: Option<String>,
+    pub replays: Option<u64>,
+    pub replay_of: Option<String>,
+    /// Size of the record as it was received.
+    pub value_bytes: Option<u64>,
+}
+
+/// Dead letters that match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetterList {
+    /// The first of them, newest first.
+    pub items: Vec<DeadLetterRow>,
+    /// How many match in all.
+    pub total: u64,
+}
+
+/// One dead letter, whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadLetterDetail {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub row: DeadLetterRow,
+    /// All violations.
+    pub errors: serde_json::Value,
+    /// Version of the contract that refused it.
+    pub contract_version: Option<String>,
+    /// Version of the validator.
+    pub validator_version: Option<String>,
+    /// Headers it was received with, in order.
+    pub headers: Vec<(String, Option<Payload>)>,
+    /// Key as received.
+    pub key: Option<Payload>,
+    /// Value as received; only its first bytes when it was over the size limit.
+    pub value: Option<Payload>,
+    /// SHA-256 of the whole value, when only its first bytes were kept.
+    pub value_sha256: Option<String>,
+}
+
+/// Bytes as received; in JSON `{"text": …}`, or `{"hex": …}` when they are no UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload(pub Vec<u8>);
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => serializer.collect_map([("text", text)]),
+            Err(_) => serializer.collect_map([("hex", hex::encode(&self.0))]),
+        }
+    }
+}
+
+/// Dead letters of one tenant, code, field and topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetterStat {
+    /// Tenant, if the records name one.
+    pub tenant_id: Option<String>,
+    /// Code of the first violation.
+    pub error_code: Option<String>,
+    /// Field of the first violation.
+    pub error_field: Option<String>,
+    /// Source topic.
+    pub src_topic: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// First refusal.
+    pub first_seen_ts: Option<String>,
+    /// Last refusal.
+    pub last_seen_ts: Option<String>,
+}
+
+/// Dead letters, newest first.
+///
+/// # Errors
+/// Whatever reading met; a cut without dead letters gives an empty list.
+pub fn list_dead_letters(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimits) -> Result<DeadLetterList> {
+    let duck = open(cut, limits)?;
+    let conditions = conditions(filter);
+    let clause = conditions.clause();
+    let doing = "listing dead letters";
+    let count = format!("SELECT count(*) FROM dead_letters WHERE {clause}");
+    let total = duck.rows(doing, &count, params_from_iter(&conditions.params), |row| row.get(0))?;
+    let limit = filter.limit.map_or_else(String::new, |n| format!("LIMIT {n}"));
+    let list = format!(
+        "SELECT {} FROM dead_letters WHERE {clause} ORDER BY first_seen_ts DESC NULLS LAST, src {limit}",
+        row_columns()
+    );
+    let items = duck.rows(doing, &list, params_from_iter(&conditions.params), read_row)?;
+    Ok(DeadLetterList { items, total: total.first().copied().unwrap_or_default() })
+}
+
+/// The dead letter of one source position, `<topic id>/<partition>/<offset>`.
+///
+/// # Errors
+/// Whatever reading met.
+pub fn show_dead_letter(cut: &Cut, src: &str, limits: &DuckLimits) -> Result<Option<DeadLetterDetail>> {
+    let duck = open(cut, limits)?;
+    let sql = format!(
+        "SELECT {}, errors, contract_version, validator_version, headers, key, value, value_sha256 \
+         FROM dead_letters WHERE src = ? ORDER BY first_seen_ts LIMIT 1",
+        row_columns()
+    );
+    Ok(duck.rows("reading a dead letter", &sql, params![src], read_detail)?.pop())
+}
+
+/// How many dead letters there are per tenant, code, field and topic, most first.
+///
+/// # Errors
+/// Whatever reading met.
+pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimits) -> Result<Vec<DeadLetterStat>> {
+    let duck = open(cut, limits)?;
+    let conditions = conditions(filter);
+    let limit = filter.limit.map_or_else(String::new, |n| format!("LIMIT {n}"));
+    let sql = format!(
+        "SELECT tenant_id, error_code, error_field, src_topic, count(*), {}, {} FROM dead_letters WHERE {} \
+         GROUP BY tenant_id, error_code, error_field, src_topic ORDER BY 5 DESC, 1, 2, 3, 4 {limit}",
+        sql_time("min(first_seen_ts)"),
+        sql_time("max(first_seen_ts)"),
+        conditions.clause()
+    );
+    duck.rows("counting dead letters", &sql, params_from_iter(&conditions.params), |row| {
+        Ok(DeadLetterStat {
+            tenant_id: row.get(0)?,
+            error_code: row.get(1)?,
+            error_field: row.get(2)?,
+            src_topic: row.get(3)?,
+            count: row.get(4)?,
+            first_seen_ts: row.get(5)?,
+            last_seen_ts: row.get(6)?,
+        })
+    })
+}
+
+fn open(cut: &Cut, limits: &DuckLimits) -> Result<Duck> {
+    let duck = Duck::open(limits)?;
+    let paths: Vec<PathBuf> = cut.dead_letters.iter().map(|file| file.local.clone()).collect();
+    let query = DEAD_LETTERS.query(&duck, &paths)?;
+    duck.run("opening dead letters", &format!("CREATE TEMP VIEW dead_letters AS {query}"))?;
+    Ok(duck)
+}
+
+fn conditions(filter: &DeadLetterFilter) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.one_of(&format!("coalesce(tenant_id, '{UNKNOWN_TENANT}')"), &filter.tenant_id);
+    conditions.one_of("run_id", &filter.run_id);
+    conditions.one_of("error_code", &filter.error_code);
+    conditions.one_of("error_field", &filter.error_field);
+    conditions.one_of("src_topic", &filter.src_topic);
+    conditions.words(&["src", "error_code", "error_field", "error_detail"], &filter.text);
+    conditions
+}
+
+fn row_columns() -> String {
+    format!(
+        "src, src_topic, {}, tenant_id, workspace_id, run_id, error_code, error_field, error_detail, {}, replays, \
+         replay_of, coalesce(value_bytes, octet_length(value))",
+        sql_time("src_ts"),
+        sql_time("first_seen_ts")
+    )
+}
+
+fn read_row(row: &Row<'_>) -> duckdb::Result<DeadLetterRow> {
+    Ok(DeadLetterRow {
+        src: row.get(0)?,
+        src_topic: row.get(1)?,
+        src_ts: row.get(2)?,
+        tenant_id: row.get(3)?,
+        workspace_id: row.get(4)?,
+        run_id: row.get(5)?,
+        error_code: row.get(6)?,
+        error_field: row.get(7)?,
+        error_detail: row.get(8)?,
+        first_seen_ts: row.get(9)?,
+        replays: row.get(10)?,
+        replay_of: row.get(11)?,
+        value_bytes: row.get(12)?,
+    })
+}
+
+fn read_detail(row: &Row<'_>) -> duckdb::Result<DeadLetterDetail> {
+    let errors: Option<String> = row.get(13)?;
+    Ok(DeadLetterDetail {
+        row: read_row(row)?,
+        // Written by the validator as JSON; should it ever not be, its text is still worth showing.
+        errors: errors.map_or(serde_json::Value::Null, |text| serde_json::from_str(&text).unwrap_or(text.into())),
+        contract_version: row.get(14)?,
+        validator_version: row.get(15)?,
+        headers: headers(row.get(16)?),
+        key: row.get::<_, Option<Vec<u8>>>(17)?.map(Payload),
+        value: row.get::<_, Option<Vec<u8>>>(18)?.map(Payload),
+        value_sha256: row.get(19)?,
+    })
+}
+
+fn headers(value: Value) -> Vec<(String, Option<Payload>)> {
+    let Value::Map(entries) = value else { return Vec::new() };
+    let entry = |(name, value): &(Value, Value)| {
+        let Value::Text(name) = name else { return None };
+        let value = if let Value::Blob(bytes) = value { Some(Payload(bytes.clone())) } else { None };
+        Some((name.clone(), value))
+    };
+    entries.iter().filter_map(entry).collect()
+}

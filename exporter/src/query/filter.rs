@@ -1,0 +1,54 @@
+//! A WHERE clause with its parameters. Values never become SQL text.
+
+/// Conditions that must all hold.
+#[derive(Default)]
+pub(super) struct Conditions {
+    sql: Vec<String>,
+    pub params: Vec<String>,
+}
+
+impl Conditions {
+    /// `column` equals one of `values`; no values, no condition.
+    pub fn one_of(&mut self, column: &str, values: &[String]) {
+        if !values.is_empty() {
+            self.sql.push(format!("{column} IN ({})", vec!["?"; values.len()].join(", ")));
+            self.params.extend_from_slice(values);
+        }
+    }
+
+    /// Every word of `text` occurs, ignoring case, in one of `columns`.
+    pub fn words(&mut self, columns: &[&str], text: &str) {
+        for word in text.split_whitespace() {
+            let any: Vec<String> =
+                columns.iter().map(|c| format!("contains(lower(coalesce({c}, '')), lower(?))")).collect();
+            self.sql.push(format!("({})", any.join(" OR ")));
+            self.params.extend(std::iter::repeat_n(word.to_owned(), columns.len()));
+        }
+    }
+
+    /// The clause; `true` without conditions.
+    pub fn clause(&self) -> String {
+        if self.sql.is_empty() { "true".to_owned() } else { self.sql.join(" AND ") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_stay_out_of_the_text() {
+        let mut conditions = Conditions::default();
+        conditions.one_of("status", &["fail".into(), "x' OR 1=1".into()]);
+        conditions.one_of("region", &[]);
+        conditions.words(&["title", "message"], " gp2 100% ");
+        assert_eq!(
+            conditions.clause(),
+            "status IN (?, ?) AND (contains(lower(coalesce(title, '')), lower(?)) OR \
+             contains(lower(coalesce(message, '')), lower(?))) AND (contains(lower(coalesce(title, '')), lower(?)) OR \
+             contains(lower(coalesce(message, '')), lower(?)))"
+        );
+        assert_eq!(conditions.params, ["fail", "x' OR 1=1", "gp2", "gp2", "100%", "100%"]);
+        assert_eq!(Conditions::default().clause(), "true");
+    }
+}

@@ -1,0 +1,182 @@
+//! `findings list` and `findings show`.
+
+use duckdb::{params, params_from_iter};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::filter::Conditions;
+use super::record::record_json;
+use crate::cut::Cut;
+use crate::duck::{Duck, DuckLimits, literal, read_parquet};
+use crate::error::{ExportError, Result};
+use crate::export::{ExportedFinding, finding_columns, json_cell};
+use crate::findings_db;
+use crate::population::{Population, RunRef, sql_time};
+use crate::tenant::TenantScope;
+
+/// Fewest characters of an id that `show_finding` completes.
+const ID_PREFIX_MIN: usize = 8;
+
+/// What to list. Empty lists and texts ask for nothing; several values of one member mean *or*, members mean *and*.
+#[derive(Debug, Clone, Default)]
+pub struct FindingFilter {
+    /// Rows to choose from.
+    pub population: Population,
+    /// Workspaces.
+    pub workspace_id: Vec<String>,
+    /// Checks.
+    pub check_id: Vec<String>,
+    /// Categories.
+    pub category: Vec<String>,
+    /// Statuses.
+    pub status: Vec<String>,
+    /// Severity levels.
+    pub severity: Vec<String>,
+    /// Services as stored.
+    pub service: Vec<String>,
+    /// Accounts.
+    pub account_id: Vec<String>,
+    /// Regions.
+    pub region: Vec<String>,
+    /// Words that must all occur in title, resource, check or message, ignoring case.
+    pub text: String,
+    /// Most rows; `None` for all.
+    pub limit: Option<u64>,
+}
+
+/// Findings that match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingList {
+    /// The first of them: largest savings first, then highest severity.
+    pub items: Vec<ExportedFinding>,
+    /// How many match in all.
+    pub total: u64,
+    /// Runs they were chosen from.
+    pub runs: Vec<RunRef>,
+}
+
+/// One finding, whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct FindingDetail {
+    /// Its newest row, every column.
+    pub record: Box<RawValue>,
+    /// When it was seen, newest first.
+    pub sightings: Vec<Sighting>,
+}
+
+/// A finding in one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    /// Workspace.
+    pub workspace_id: Option<String>,
+    /// Run.
+    pub run_id: Option<String>,
+    /// Start of the run.
+    pub run_ts: Option<String>,
+    /// Status in that run.
+    pub status: Option<String>,
+    /// Severity level in that run.
+    pub severity_level: Option<String>,
+    /// Estimated monthly savings in that run.
+    pub est_monthly_savings: Option<String>,
+}
+
+/// Findings of one tenant.
+///
+/// # Errors
+/// The codes of R74, and whatever reading met.
+pub fn list_findings(
+    cut: &Cut,
+    scope: &TenantScope,
+    filter: &FindingFilter,
+    limits: &DuckLimits,
+) -> Result<FindingList> {
+    let duck = open(cut, scope, limits)?;
+    let runs = filter.population.load(&duck, scope)?;
+    let conditions = conditions(filter);
+    let clause = conditions.clause();
+    let doing = "listing findings";
+    let count = format!("SELECT count(*) FROM population WHERE {clause}");
+    let total = duck.rows(doing, &count, params_from_iter(&conditions.params), |row| row.get(0))?;
+    let limit = filter.limit.map_or_else(String::new, |n| format!("LIMIT {n}"));
+    let list = format!(
+        "SELECT {} FROM population WHERE {clause} ORDER BY est_monthly_savings DESC NULLS LAST, \
+         severity_score DESC NULLS LAST, fingerprint, run_ts DESC, finding_id, ingested_ts DESC {limit}",
+        finding_columns()
+    );
+    let items = duck.rows(doing, &list, params_from_iter(&conditions.params), ExportedFinding::from_row)?;
+    Ok(FindingList { items, total: total.first().copied().unwrap_or_default(), runs })
+}
+
+/// One finding by its id or by at least eight first characters of it; `None` when the tenant has none.
+///
+/// # Errors
+/// `ambiguous_id` when several ids begin so; the codes of R74.
+pub fn show_finding(
+    cut: &Cut,
+    scope: &TenantScope,
+    finding_id: &str,
+    limits: &DuckLimits,
+) -> Result<Option<FindingDetail>> {
+    let duck = open(cut, scope, limits)?;
+    let Some(id) = complete_id(&duck, finding_id)? else { return Ok(None) };
+    let doing = "reading a finding";
+    let files = read_parquet(cut.findings_of(scope).map(|file| file.local.as_path()));
+    let record = record_json(duck.schema(doing, &format!("FROM {files}"))?.fields());
+    let tenant = literal(scope.as_str());
+    let sql = format!(
+        "SELECT {record} FROM {files} WHERE tenant_id = {tenant} AND finding_id = ? \
+         ORDER BY run_ts DESC, ingested_ts DESC LIMIT 1"
+    );
+    let record = duck.rows(doing, &sql, params![id], |row| json_cell(0, &row.get::<_, String>(0)?))?.pop();
+    let sightings = sightings(&duck, &id)?;
+    Ok(record.map(|record| FindingDetail { record, sightings }))
+}
+
+fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Result<Duck> {
+    let duck = findings_db::open(cut, scope, limits)?;
+    findings_db::refuse_unknown_tenant(&duck, cut, scope)?;
+    Ok(duck)
+}
+
+fn conditions(filter: &FindingFilter) -> Conditions {
+    let mut conditions = Conditions::default();
+    conditions.one_of("workspace_id", &filter.workspace_id);
+    conditions.one_of("check_id", &filter.check_id);
+    conditions.one_of("category", &filter.category);
+    conditions.one_of("status", &filter.status);
+    conditions.one_of("severity_level", &filter.severity);
+    conditions.one_of("service", &filter.service);
+    conditions.one_of("account_id", &filter.account_id);
+    conditions.one_of("region", &filter.region);
+    conditions.words(&["title", "resource_id", "resource_arn", "check_id", "message"], &filter.text);
+    conditions
+}
+
+fn complete_id(duck: &Duck, text: &str) -> Result<Option<String>> {
+    let by = if text.len() < ID_PREFIX_MIN { "finding_id = ?" } else { "starts_with(finding_id, ?)" };
+    let sql = format!("SELECT DISTINCT finding_id FROM findings WHERE {by} LIMIT 2");
+    let mut found: Vec<String> = duck.rows("looking for a finding", &sql, params![text], |row| row.get(0))?;
+    if found.len() > 1 {
+        return Err(ExportError::AmbiguousId { prefix: text.to_owned() });
+    }
+    Ok(found.pop())
+}
+
+fn sightings(duck: &Duck, finding_id: &str) -> Result<Vec<Sighting>> {
+    let sql = format!(
+        "SELECT DISTINCT workspace_id, run_id, {}, status, severity_level, CAST(est_monthly_savings AS VARCHAR) \
+         FROM findings WHERE finding_id = ? ORDER BY 3 DESC NULLS LAST, 2, 1, 4, 5, 6",
+        sql_time("run_ts")
+    );
+    duck.rows("reading the history of a finding", &sql, params![finding_id], |row| {
+        Ok(Sighting {
+            workspace_id: row.get(0)?,
+            run_id: row.get(1)?,
+            run_ts: row.get(2)?,
+            status: row.get(3)?,
+            severity_level: row.get(4)?,
+            est_monthly_savings: row.get(5)?,
+        })
+    })
+}

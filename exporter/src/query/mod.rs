@@ -1,0 +1,13 @@
+//! Answers for people and the read API: lists and single records, straight from the datasets of a cut. Asking never
+//! writes anything.
+
+mod dead_letters;
+mod filter;
+mod findings;
+mod record;
+
+pub use dead_letters::{
+    DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, Payload, dead_letter_stats,
+    list_dead_letters, show_dead_letter,
+};
+pub use findings::{FindingDetail, FindingFilter, FindingList, Sighting, list_findings, show_finding};

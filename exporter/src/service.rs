@@ -1,0 +1,179 @@
+//! The exporter as a service: once for everything, or again whenever the committed state changes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use platform::clock::Clock;
+use platform::lifecycle::Shutdown;
+use platform::store::Store;
+use sha2::{Digest, Sha256};
+
+use crate::cut::Cut;
+use crate::duck::DuckLimits;
+use crate::error::{ExportError, Result};
+use crate::export::{ExportOptions, ExportReport, export_tenant};
+use crate::gold::{GoldReport, build_gold};
+use crate::tenant::TenantScope;
+
+/// How often a running exporter looks for news: often enough for a person who waits, rare enough to list folders.
+pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What to read.
+#[derive(Debug, Clone, Default)]
+pub enum Input {
+    /// What the sinks have committed to the store.
+    #[default]
+    Committed,
+    /// Files that match these patterns, as findings.
+    Files(Vec<String>),
+}
+
+/// Settings of the exporter.
+#[derive(Clone)]
+pub struct ExporterConfig {
+    /// Datasets, and where the gold tables go.
+    pub store: Arc<dyn Store>,
+    /// Build time.
+    pub clock: Arc<dyn Clock>,
+    /// What to read.
+    pub input: Input,
+    /// One tenant, or all of the cut.
+    pub tenant: Option<String>,
+    /// Folder of the JSON files, `<export_dir>/<tenant>/…`.
+    pub export_dir: PathBuf,
+    /// What goes into the JSON files.
+    pub options: ExportOptions,
+    /// Build the gold tables, too.
+    pub gold: bool,
+    /// Currency of amounts that name none.
+    pub default_currency: String,
+    /// What DuckDB may use.
+    pub limits: DuckLimits,
+    /// How often [`run`] looks for news.
+    pub poll_interval: Duration,
+}
+
+/// What one pass did.
+#[derive(Debug)]
+pub struct PassReport {
+    /// SHA-256 of the cut.
+    pub cut: String,
+    /// Outcome per tenant.
+    pub tenants: Vec<TenantReport>,
+}
+
+/// What became of one tenant.
+#[derive(Debug)]
+pub struct TenantReport {
+    /// Tenant.
+    pub tenant_id: String,
+    /// The JSON files; `None` while the tenant has no findings, or no complete run, to export.
+    pub export: Option<ExportReport>,
+    /// The gold tables, when asked for.
+    pub gold: Option<GoldReport>,
+    /// Why some of it failed; what was there before is still there.
+    pub errors: Vec<ExportError>,
+}
+
+impl PassReport {
+    /// Everything that failed.
+    pub fn errors(&self) -> impl Iterator<Item = (&str, &ExportError)> {
+        self.tenants.iter().flat_map(|tenant| tenant.errors.iter().map(|error| (tenant.tenant_id.as_str(), error)))
+    }
+}
+
+/// Exports once. Of all tenants one that fails does not stop the others; its errors are in the report. A tenant asked
+/// for by name must succeed.
+///
+/// # Errors
+/// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
+pub fn once(config: &ExporterConfig) -> Result<PassReport> {
+    let cut = match &config.input {
+        Input::Committed => Cut::committed(&*config.store)?,
+        Input::Files(patterns) => Cut::of_files(patterns)?,
+    };
+    let tenants = match &config.tenant {
+        None if cut.tenants().is_empty() => return Err(ExportError::NoInputFiles { searched: cut.location }),
+        None => {
+            let reports = cut.tenants().iter().map(|scope| forgiving_pass(config, &cut, scope)).collect();
+            return Ok(PassReport { cut: cut.id, tenants: reports });
+        }
+        Some(tenant) => vec![strict_pass(config, &cut, &TenantScope::new(tenant)?)?],
+    };
+    Ok(PassReport { cut: cut.id, tenants })
+}
+
+fn strict_pass(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<TenantReport> {
+    let export = export_tenant(cut, scope, &config.export_dir, &config.options, &config.limits)?;
+    let gold = config.gold.then(|| gold(config, cut, scope)).transpose()?;
+    Ok(TenantReport { tenant_id: scope.to_string(), export: Some(export), gold, errors: Vec::new() })
+}
+
+fn forgiving_pass(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> TenantReport {
+    let mut report = TenantReport { tenant_id: scope.to_string(), export: None, gold: None, errors: Vec::new() };
+    match export_tenant(cut, scope, &config.export_dir, &config.options, &config.limits) {
+        Ok(export) => report.export = Some(export),
+        // Bills without findings, or a first run still under way: nothing to show yet.
+        Err(error @ (ExportError::TenantNotFound { .. } | ExportError::NoRows | ExportError::NoCompleteRun { .. })) => {
+            tracing::info!(tenant = %scope, %error, "not exported yet");
+        }
+        Err(error) => report.errors.push(error),
+    }
+    match config.gold.then(|| gold(config, cut, scope)).transpose() {
+        Ok(gold) => report.gold = gold,
+        Err(error) => report.errors.push(error),
+    }
+    report
+}
+
+fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<GoldReport> {
+    build_gold(cut, scope, &*config.store, &config.default_currency, config.clock.now_ms(), &config.limits)
+}
+
+/// Exports whenever the committed state changes, until `shutdown`. Failures are logged; bad data is tried again when
+/// something changes, everything else after [`ExporterConfig::poll_interval`].
+pub fn run(config: &ExporterConfig, shutdown: &Shutdown) {
+    let mut done: Option<String> = None;
+    loop {
+        match state(&*config.store) {
+            Ok(now) if done.as_ref() == Some(&now) => {}
+            Ok(now) => {
+                if pass(config) {
+                    done = Some(now);
+                }
+            }
+            Err(error) => tracing::error!(%error, "looking for news failed"),
+        }
+        if shutdown.wait_timeout(config.poll_interval) {
+            return;
+        }
+    }
+}
+
+/// True when trying again without a change would give the same.
+fn pass(config: &ExporterConfig) -> bool {
+    match once(config) {
+        Ok(report) => {
+            report.errors().for_each(|(tenant, error)| tracing::error!(tenant, %error, "exporting failed"));
+            report.errors().all(|(_, error)| error.code().is_some())
+        }
+        Err(ExportError::NoInputFiles { .. }) => true,
+        Err(error) => {
+            tracing::error!(%error, "exporting failed");
+            error.code().is_some()
+        }
+    }
+}
+
+/// A digest that changes whenever a cut may have changed, without reading any object.
+fn state(store: &dyn Store) -> Result<String> {
+    use contracts::layout::{CHAIN, COST_FACTS, DEAD_LETTERS, FINDINGS, RUNS};
+    let mut hash = Sha256::new();
+    for folder in [CHAIN, FINDINGS, DEAD_LETTERS, RUNS, COST_FACTS] {
+        for entry in store.list(folder)? {
+            hash.update(format!("{} {} {}\n", entry.path, entry.bytes, entry.modified_ms));
+        }
+    }
+    Ok(hex::encode(hash.finalize()))
+}

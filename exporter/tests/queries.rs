@@ -1,0 +1,137 @@
+//! What `findings` and `dlq` answer.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use contracts::run_manifest::RunStatus;
+use exporter::{
+    DeadLetterFilter, DuckLimits, FindingFilter, Population, TenantScope, dead_letter_stats, list_dead_letters,
+    list_findings, show_dead_letter, show_finding,
+};
+use support::{FINDING, Finding, World};
+
+fn scope() -> TenantScope {
+    TenantScope::new("acme").unwrap()
+}
+
+fn world() -> World {
+    let of = |finding_id, fingerprint| Finding { finding_id, fingerprint, ..FINDING };
+    let mut world = World::new();
+    world.commit(
+        "acme",
+        &[
+            of("aaaaaaaa01", "f1"),
+            Finding { savings: Some("99"), service: "AmazonS3", region: "us-east-1", ..of("aaaaaaaa02", "f2") },
+            Finding { status: "pass", savings: None, title: "50% off", ..of("bbbbbbbb03", "f3") },
+            Finding { level: "critical", account_id: "999988887777", ..of("cccccccc04", "f4") },
+        ],
+    );
+    let older = Finding { run_id: "r0", run_ts: "2026-01-10T10:00:00Z", savings: Some("1"), ..of("aaaaaaaa01", "f1") };
+    world.commit("acme", &[older]);
+    world.commit("globex", &[Finding { title: "of globex", ..of("dddddddd05", "f5") }]);
+    world.run_manifest("acme", "r1", "2026-01-20T10:00:00.000Z", RunStatus::Complete, 4);
+    world
+}
+
+fn check(filter: FindingFilter, expected: &[&str]) {
+    let list = list_findings(&world().cut(), &scope(), &filter, &DuckLimits::default()).unwrap();
+    let ids: Vec<_> = list.items.iter().map(|f| f.finding_id.as_deref().unwrap()).collect();
+    assert_eq!(ids, expected, "{filter:?}");
+    assert_eq!(list.total, expected.len() as u64);
+}
+
+#[test]
+fn filters_are_exact_and_combine() {
+    let some = |value: &str| vec![value.to_owned()];
+    let none = FindingFilter::default;
+    check(none(), &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "bbbbbbbb03"]);
+    check(FindingFilter { status: some("fail"), ..none() }, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04"]);
+    check(FindingFilter { service: some("AmazonS3"), ..none() }, &["aaaaaaaa02"]);
+    check(FindingFilter { service: some("amazons3"), ..none() }, &[]);
+    check(FindingFilter { severity: some("critical"), ..none() }, &["cccccccc04"]);
+    check(FindingFilter { account_id: some("999988887777"), ..none() }, &["cccccccc04"]);
+    let either = vec!["us-east-1".to_owned(), "nowhere".to_owned()];
+    check(FindingFilter { region: either, status: some("fail"), ..none() }, &["aaaaaaaa02"]);
+    check(FindingFilter { text: "OFF 50%".into(), ..none() }, &["bbbbbbbb03"]);
+    check(FindingFilter { text: "_".into(), ..none() }, &[]);
+    check(FindingFilter { check_id: some("' OR true --"), ..none() }, &[]);
+    let all = FindingFilter { population: Population::All, text: "a title".into(), ..none() };
+    check(all, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "aaaaaaaa01"]);
+}
+
+#[test]
+fn a_limit_cuts_the_list_and_not_the_total() {
+    let filter = FindingFilter { limit: Some(1), ..FindingFilter::default() };
+    let list = list_findings(&world().cut(), &scope(), &filter, &DuckLimits::default()).unwrap();
+    assert_eq!((list.items.len(), list.total), (1, 4));
+}
+
+#[test]
+fn a_finding_is_shown_whole_with_its_history() {
+    let world = world();
+    let show = |id: &str| show_finding(&world.cut(), &scope(), id, &DuckLimits::default());
+    let detail = show("aaaaaaaa01").unwrap().unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&detail).unwrap());
+    assert!(show("bbbbbbbb").unwrap().is_some(), "eight characters are enough");
+    assert!(show("bbbbbbb").unwrap().is_none(), "seven are not");
+    assert!(show("dddddddd05").unwrap().is_none(), "another tenant's");
+    assert_eq!(show("aaaaaaaa").unwrap_err().code(), Some("ambiguous_id"));
+}
+
+#[test]
+fn a_stored_row_is_shown_with_every_column_of_the_contract() {
+    let dataset = format!("{}/tests/golden/dataset/tenant_id=acme/**/*.parquet", env!("CARGO_MANIFEST_DIR"));
+    let cut = exporter::Cut::of_files(&[dataset]).unwrap();
+    let id = "28b0fde79a9a3a3487a4118cfe43699897be78ba1853c1c144e8d309b1329cbb";
+    let detail = show_finding(&cut, &scope(), id, &DuckLimits::default()).unwrap().unwrap();
+    insta::assert_snapshot!(detail.record.get().replace(",\"", ",\n\""));
+}
+
+#[test]
+fn dead_letters_are_listed_counted_and_shown() {
+    let mut world = World::new();
+    let letter = |tenant: &str, src: &str, code: &str, value: &str| {
+        format!(
+            "SELECT {tenant} AS tenant_id, 'r1' AS run_id, '{src}' AS src, 'finops.findings.wire' AS src_topic, \
+             TIMESTAMPTZ '2026-01-20 10:00:00+00' AS src_ts, '{code}' AS error_code, 'scope.cloud' AS error_field, \
+             'must not be blank' AS error_detail, '[{{\"field\":\"scope.cloud\",\"code\":\"{code}\"}}]' AS errors, \
+             TIMESTAMPTZ '2026-01-20 10:00:01.5+00' AS first_seen_ts, CAST(0 AS UINTEGER) AS replays, \
+             MAP {{'run_id': 'r1'::BLOB}} AS headers, 'acme'::BLOB AS key, {value} AS value, \
+             CAST(NULL AS UBIGINT) AS value_bytes, CAST(NULL AS VARCHAR) AS value_sha256"
+        )
+    };
+    let rows = [
+        letter("'acme'", "t/0/1", "required", "'{\"a\":1}'::BLOB"),
+        letter("'acme'", "t/0/2", "required", "'{}'::BLOB"),
+    ];
+    world.commit_dead_letters("acme", 2, &rows.join(" UNION ALL "));
+    world.commit_dead_letters(
+        "_unknown",
+        1,
+        &letter("CAST(NULL AS VARCHAR)", "t/0/3", "bad_json", "'\\xFF\\x00'::BLOB"),
+    );
+    let (cut, limits) = (world.cut(), DuckLimits::default());
+    let list = |filter: DeadLetterFilter| {
+        let list = list_dead_letters(&cut, &filter, &limits).unwrap();
+        list.items.iter().map(|l| l.src.clone().unwrap()).collect::<Vec<_>>()
+    };
+    let none = DeadLetterFilter::default;
+    assert_eq!(list(none()), ["t/0/1", "t/0/2", "t/0/3"]);
+    assert_eq!(list(DeadLetterFilter { tenant_id: vec!["acme".into()], ..none() }), ["t/0/1", "t/0/2"]);
+    assert_eq!(list(DeadLetterFilter { tenant_id: vec!["_unknown".into()], ..none() }), ["t/0/3"]);
+    assert_eq!(list(DeadLetterFilter { error_code: vec!["bad_json".into()], ..none() }), ["t/0/3"]);
+    assert_eq!(list(DeadLetterFilter { text: "BLANK t/0/2".into(), ..none() }), ["t/0/2"]);
+    assert_eq!(list(DeadLetterFilter { limit: Some(1), ..none() }), ["t/0/1"]);
+    let stats = dead_letter_stats(&cut, &none(), &limits).unwrap();
+    let shown = (show_dead_letter(&cut, "t/0/1", &limits).unwrap(), show_dead_letter(&cut, "t/0/3", &limits).unwrap());
+    assert_eq!(shown.0.as_ref().unwrap().value.as_ref().unwrap().0, b"{\"a\":1}");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&(stats, shown)).unwrap());
+    assert!(show_dead_letter(&cut, "t/0/9", &limits).unwrap().is_none());
+}
+
+#[test]
+fn without_dead_letters_the_list_is_empty() {
+    let list = list_dead_letters(&world().cut(), &DeadLetterFilter::default(), &DuckLimits::default()).unwrap();
+    assert_eq!((list.items.len(), list.total), (0, 0));
+}

@@ -1,0 +1,83 @@
+//! Named crash points for crash tests. Test-only: in production the variable is not set and a point costs
+//! one load and one branch.
+//!
+//! `FINOPS_FAILPOINT=<name>` kills the process by SIGKILL the first time it passes that point;
+//! `<name>:<n>` the n-th time. SIGKILL, because nothing may run afterwards: no destructor, no flush.
+//!
+//! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use signal_hook::consts::SIGKILL;
+
+/// The variable that arms a point.
+pub const VARIABLE: &str = "FINOPS_FAILPOINT";
+
+/// Every point there is.
+pub const NAMES: &[&str] = &[
+    "exporter.export.exchanged",
+    "exporter.export.written",
+    "exporter.gold.files.published",
+    "exporter.gold.manifest.replaced",
+    "store.local.publish.linked",
+    "store.local.put.placed",
+    "store.local.put.written",
+    "store.local.stage.finished",
+    "validator.step.begin",
+    "validator.step.committed",
+];
+
+/// Passes the point of that name; the process dies here if it is armed.
+pub fn hit(name: &'static str) {
+    if let Some(armed) = &*ARMED
+        && armed.name == name
+        && armed.passes_left.fetch_sub(1, Ordering::Relaxed) == 1
+    {
+        // Cannot fail: a process may always signal itself.
+        let _ = signal_hook::low_level::raise(SIGKILL);
+    }
+}
+
+/// Read once. A crash test that names no real point would pass without crashing, so it is refused loudly.
+static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
+    let text = std::env::var_os(VARIABLE)?;
+    let armed = parse(&text.to_string_lossy());
+    if armed.is_none() {
+        eprintln!("{VARIABLE}={} names no crash point; there are: {}", text.display(), NAMES.join(", "));
+        std::process::exit(crate::exit::ExitCode::Configuration as i32);
+    }
+    armed
+});
+
+#[derive(Debug)]
+struct Armed {
+    name: &'static str,
+    passes_left: AtomicU64,
+}
+
+fn parse(text: &str) -> Option<Armed> {
+    let (name, passes) = text.split_once(':').unwrap_or((text, "1"));
+    let name = NAMES.iter().find(|known| **known == name)?;
+    let passes = passes.parse().ok().filter(|n| *n > 0)?;
+    Some(Armed { name, passes_left: AtomicU64::new(passes) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_name_and_count() {
+        let check = |text: &str, expected: Option<u64>| {
+            let found = parse(text).map(|armed| armed.passes_left.into_inner());
+            assert_eq!(found, expected, "{text}");
+        };
+        check("store.local.put.written", Some(1));
+        check("store.local.put.written:3", Some(3));
+        check("store.local.put.written:0", None);
+        check("store.local.put.written:x", None);
+        check("store.local.put", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,59 @@
+//! What somebody probably meant: the known names closest to one that is unknown.
+
+/// Letters of the input that are compared; more never help a person and would cost time on junk input.
+const COMPARED_CHARS_MAX: usize = 200;
+
+/// The `n` candidates closest to `input`, the closest first; equally close ones in name order. A candidate
+/// that contains the input comes before one that only resembles it: people type the part they remember.
+///
+/// # Examples
+/// ```
+/// let known = ["broker.url", "sink.batch_rows_max", "sink.flush_age_max"];
+/// assert_eq!(platform::names::closest("sink.batch_row_max", known, 1), ["sink.batch_rows_max"]);
+/// ```
+#[must_use]
+pub fn closest<'a>(input: &str, candidates: impl IntoIterator<Item = &'a str>, n: usize) -> Vec<&'a str> {
+    let input: String = input.chars().take(COMPARED_CHARS_MAX).flat_map(char::to_lowercase).collect();
+    let mut scored: Vec<_> = candidates.into_iter().map(|name| (distance(&input, name), name)).collect();
+    scored.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+    scored.dedup_by_key(|(_, name)| *name);
+    scored.into_iter().take(n).map(|(_, name)| name).collect()
+}
+
+/// 0 for the same text, up to 1 for nothing in common; below 0 when `name` contains a part worth the name.
+fn distance(input: &str, name: &str) -> f64 {
+    let name = name.to_lowercase();
+    let differs = 1.0 - strsim::normalized_damerau_levenshtein(input, &name);
+    let contained = input.chars().count() >= 3 && name.contains(input);
+    if contained { differs - 1.0 } else { differs }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    const CHECKERS: [&str; 4] = [
+        "checks.aws.ebs_gp2_volume:EbsGp2VolumeChecker",
+        "checks.aws.s3_lifecycle_missing:S3LifecycleMissingChecker",
+        "checks.focus.idle_public_ipv4:IdlePublicIpv4Checker",
+        "checks.focus.unused_commitment:UnusedCommitmentChecker",
+    ];
+
+    #[test]
+    fn names_what_was_probably_meant() {
+        let check = |input: &str, expected: &str| assert_eq!(closest(input, CHECKERS, 1), [expected], "{input}");
+        check("checks.aws.s3_lifecycle_mising:S3LifecycleMissingChecker", CHECKERS[1]);
+        check("s3_lifecycle", CHECKERS[1]);
+        check("UNUSEDCOMMITMENT", CHECKERS[3]);
+        check("gp2", CHECKERS[0]);
+    }
+
+    #[test]
+    fn gives_as_many_as_asked_for_and_there_are() {
+        assert_eq!(closest("checks.aws", CHECKERS, 3).len(), 3);
+        assert_eq!(closest("checks.aws", CHECKERS, 9).len(), 4);
+        assert_eq!(closest("b", ["c", "a", "a"], 3), ["a", "c"]);
+        assert!(closest("a", [], 3).is_empty());
+        assert_eq!(closest(&"junk".repeat(1_000_000), CHECKERS, 3).len(), 3);
+    }
+}

@@ -1,0 +1,61 @@
+//! What a validator has done so far, readable while it works.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+/// Shared counters of one validator; they rise only after a step was committed.
+#[derive(Debug, Default)]
+pub struct Counters {
+    read: AtomicU64,
+    valid: AtomicU64,
+    dead: AtomicU64,
+    retries: AtomicU64,
+    dead_by_code: Mutex<BTreeMap<String, u64>>,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Wire records judged.
+    pub read: u64,
+    /// Valid records written.
+    pub valid: u64,
+    /// Dead letters written.
+    pub dead: u64,
+    /// Steps that had to be tried again.
+    pub retries: u64,
+    /// Dead letters by the code of their first violation.
+    pub dead_by_code: BTreeMap<String, u64>,
+}
+
+impl Counters {
+    /// Reads them.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            read: self.read.load(Relaxed),
+            valid: self.valid.load(Relaxed),
+            dead: self.dead.load(Relaxed),
+            retries: self.retries.load(Relaxed),
+            dead_by_code: self.dead_by_code.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    pub(crate) fn retried(&self) {
+        self.retries.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn committed(&self, valid: u64, dead_by_code: &BTreeMap<&'static str, u64>) {
+        let dead: u64 = dead_by_code.values().sum();
+        self.valid.fetch_add(valid, Relaxed);
+        self.dead.fetch_add(dead, Relaxed);
+        self.read.fetch_add(valid + dead, Relaxed);
+        if dead > 0 {
+            let mut by_code = self.dead_by_code.lock().unwrap_or_else(PoisonError::into_inner);
+            for (code, n) in dead_by_code {
+                *by_code.entry((*code).to_owned()).or_default() += n;
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Who may send what: `producers.toml` binds a wire topic to the tenants and check_ids its producer may
+//! speak for. The topic is the security boundary; payload fields only ever narrow it.
+//!
+//! ```toml
+//! [[producer]]
+//! topic = "finops.findings.wire.acme-scanner"
+//! tenants = ["acme", "acme-eu"]        # "*" for any
+//! check_prefixes = ["acme."]           # absent: any check_id
+//! records = false                      # complete records (imports, replays) are refused
+//! finding_id_mode = "stable"
+//! ```
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use contracts::identity::SaltMode;
+use contracts::judge::{Kind, Policy};
+use contracts::topics;
+use serde::Deserialize;
+
+/// Default limit of one wire record (contract.md §2).
+pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// The file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Not the TOML that is expected.
+    #[error("producer policy: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// Problems in the content, all of them.
+    #[error("producer policy: {}", .0.join("; "))]
+    Content(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    producer: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    topic: String,
+    tenants: Vec<String>,
+    #[serde(default)]
+    check_prefixes: Vec<String>,
+    #[serde(default)]
+    records: bool,
+    finding_id_mode: Option<String>,
+}
+
+/// What one topic's producer may do.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// `None` means any tenant.
+    tenants: Option<Vec<String>>,
+    check_prefixes: Vec<String>,
+    records: bool,
+    salt_mode: SaltMode,
+}
+
+/// All bindings.
+#[derive(Debug, Clone)]
+pub struct ProducerPolicies {
+    by_topic: BTreeMap<String, Binding>,
+    message_bytes_max: usize,
+}
+
+impl ProducerPolicies {
+    /// The policy without a file: our own topic may send drafts and records of any tenant, nobody else anything.
+    #[must_use]
+    pub fn own_only(salt_mode: SaltMode) -> Self {
+        let own = Binding { tenants: None, check_prefixes: Vec::new(), records: true, salt_mode };
+        Self { by_topic: BTreeMap::from([(topics::WIRE.to_owned(), own)]), message_bytes_max: MESSAGE_BYTES_MAX }
+    }
+
+    /// Reads a policy file on top of [`own_only`](Self::own_only).
+    ///
+    /// # Errors
+    /// Bad TOML, or every bad entry named by its topic.
+    pub fn parse(text: &str, salt_mode: SaltMode) -> Result<Self, PolicyError> {
+        let file: File = toml::from_str(text)?;
+        let mut policies = Self::own_only(salt_mode);
+        let mut problems = Vec::new();
+        let mut seen = std::collections::BTreeSet::new();
+        for entry in file.producer {
+            if !seen.insert(entry.topic.clone()) {
+                problems.push(format!("topic {} is bound twice", entry.topic));
+            }
+            match entry.into_binding(salt_mode) {
+                Ok((topic, binding)) => {
+                    policies.by_topic.insert(topic, binding);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(policies) } else { Err(PolicyError::Content(problems)) }
+    }
+
+    /// Sets the size above which a record is a dead letter.
+    #[must_use]
+    pub fn with_message_bytes_max(self, message_bytes_max: usize) -> Self {
+        Self { message_bytes_max, ..self }
+    }
+
+    /// The contract's policy for records of a topic. A topic nobody is bound to may speak for no tenant.
+    #[must_use]
+    pub fn for_topic(&self, topic: &str, asked: Option<SaltMode>) -> Policy<'_> {
+        let binding = self.by_topic.get(topic);
+        Policy {
+            salt_mode: asked.or(binding.map(|b| b.salt_mode)).unwrap_or_default(),
+            kind: Kind::Auto,
+            records_allowed: binding.is_some_and(|b| b.records),
+            tenants: match binding {
+                None => Some(&[]),
+                Some(b) => b.tenants.as_deref(),
+            },
+            check_prefixes: binding.map_or(&[], |b| &b.check_prefixes),
+            message_bytes_max: self.message_bytes_max,
+        }
+    }
+}
+
+impl Entry {
+    fn into_binding(self, default_mode: SaltMode) -> Result<(String, Binding), String> {
+        let topic = self.topic;
+        if !topics::is_wire(&topic) {
+            return Err(format!("topic {topic} is not {} or {0}.<producer>", topics::WIRE));
+        }
+        if self.tenants.is_empty() {
+            return Err(format!("topic {topic}: tenants is empty; name them, or \"*\" for any"));
+        }
+        let any = self.tenants.iter().any(|t| t == "*");
+        if let Some(bad) = self.tenants.iter().find(|t| *t != "*" && !contracts::layout::is_tenant_slug(t)) {
+            return Err(format!("topic {topic}: {bad:?} is not a tenant id ([a-z0-9][a-z0-9._-]{{0,62}})"));
+        }
+        let salt_mode = match self.finding_id_mode {
+            None => default_mode,
+            Some(text) => SaltMode::from_str(&text).map_err(|e| format!("topic {topic}: {e}"))?,
+        };
+        let tenants = if any { None } else { Some(self.tenants) };
+        Ok((topic, Binding { tenants, check_prefixes: self.check_prefixes, records: self.records, salt_mode }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_nobody_is_bound_to_speaks_for_no_tenant() {
+        let policies = ProducerPolicies::own_only(SaltMode::Stable);
+        assert_eq!(policies.for_topic("finops.findings.wire.stranger", None).tenants, Some(&[][..]));
+        assert_eq!(policies.for_topic(topics::WIRE, None).tenants, None);
+    }
+
+    #[test]
+    fn a_binding_limits_tenants_checks_and_records() {
+        let text = "[[producer]]\ntopic = \"finops.findings.wire.x\"\ntenants = [\"acme\"]\ncheck_prefixes = [\"x.\"]";
+        let policies = ProducerPolicies::parse(text, SaltMode::PerDay).unwrap();
+        let policy = policies.for_topic("finops.findings.wire.x", None);
+        assert_eq!(policy.tenants, Some(&["acme".to_owned()][..]));
+        assert_eq!(policy.check_prefixes, ["x.".to_owned()]);
+        assert!(!policy.records_allowed);
+        assert_eq!(policy.salt_mode, SaltMode::PerDay);
+    }
+
+    #[test]
+    fn all_problems_are_named_at_once() {
+        let text = "[[producer]]\ntopic = \"other\"\ntenants = [\"a\"]\n[[producer]]\ntopic = \"finops.findings.wire.x\"\ntenants = [\"../x\"]";
+        let message = ProducerPolicies::parse(text, SaltMode::Stable).unwrap_err().to_string();
+        assert!(message.contains("topic other is not"), "{message}");
+        assert!(message.contains("\"../x\" is not a tenant id"), "{message}");
+    }
+}

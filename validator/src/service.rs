@@ -1,0 +1,235 @@
+//! The loop: poll, transform, one atomic step, again. Infrastructure errors never make a dead letter: the
+//! step is tried again in place with backoff until it succeeds or the service is told to stop.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::{avro, topics};
+use platform::broker::{
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicPartition,
+    TopicSpec, Topics,
+};
+use platform::clock::Clock;
+use platform::failpoint;
+use platform::lifecycle::Shutdown;
+use platform::retry::Backoff;
+use tracing::{debug, info, warn};
+
+use crate::counters::Counters;
+use crate::policy::ProducerPolicies;
+use crate::transform::{Outcome, Transform};
+
+/// Consumer group of all validators.
+pub const GROUP: &str = "finops.validator";
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When told to.
+    Shutdown,
+    /// When everything that was on the wire topics at the start has been judged, by this or another validator.
+    Drained,
+}
+
+/// Settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of this member.
+    pub member: String,
+    /// Who may send what.
+    pub policies: ProducerPolicies,
+    /// Partitions of the valid topic, when it has to be created.
+    pub valid_partitions: u32,
+    /// Partitions of the dead-letter topic, when it has to be created: as many as the wire topic has.
+    pub dead_partitions: u32,
+    /// Valid partitions one tenant may use.
+    pub tenant_spread: u32,
+    /// Records per step, at most.
+    pub step_records_max: usize,
+    /// Bytes per step, about.
+    pub step_bytes_max: usize,
+    /// A member silent for this long loses its partitions.
+    pub session_timeout: Duration,
+    /// When to stop.
+    pub until: Until,
+}
+
+/// The validator cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidatorError {
+    /// The broker refused for good.
+    #[error("validator: {0}")]
+    Broker(#[from] BrokerError),
+    /// The program and its checked-in Avro schema do not fit each other.
+    #[error("validator: {0}")]
+    Encode(#[from] avro::EncodeError),
+    /// The checked-in Avro schema is unusable.
+    #[error("validator: {0}")]
+    Schema(#[from] avro::SchemaError),
+}
+
+/// Runs one validator until `config.until` or shutdown.
+///
+/// # Errors
+/// Only what waiting cannot mend; nothing is lost then, the offsets stand where the last step put them.
+pub fn run(
+    config: &Config,
+    broker: &dyn Broker,
+    clock: &dyn Clock,
+    counters: &Arc<Counters>,
+    shutdown: &Shutdown,
+) -> Result<(), ValidatorError> {
+    let topic = |name: &str, partitions| TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        compacted: false,
+        retention_ms: None,
+        retention_bytes: None,
+    };
+    broker.ensure_topic(&topic(topics::WIRE, config.dead_partitions))?;
+    let valid = broker.ensure_topic(&topic(topics::VALID, config.valid_partitions))?;
+    let dead = broker.ensure_topic(&topic(topics::DEAD_LETTERS, config.dead_partitions))?;
+    let targets = match config.until {
+        Until::Shutdown => Vec::new(),
+        Until::Drained => wire_ends(broker)?,
+    };
+    let processor = broker.processor(ConsumerConfig {
+        group: GROUP.to_owned(),
+        topics: Topics::Family(topics::WIRE.to_owned()),
+        member: config.member.clone(),
+        start: Start::Earliest,
+        session_timeout: config.session_timeout,
+        poll_records_max: config.step_records_max,
+        poll_bytes_max: config.step_bytes_max,
+    })?;
+    let schema = avro::schema()?;
+    let transform =
+        Transform::new(config.policies.clone(), &schema, valid.partitions, dead.partitions, config.tenant_spread);
+    let mut member = Member { processor, transform, topic_ids: HashMap::new(), clock, counters, shutdown };
+    while !shutdown.is_requested() {
+        if config.until == Until::Drained && drained(broker, &targets)? {
+            break;
+        }
+        member.turn()?;
+    }
+    member.processor.leave()?;
+    let done = counters.snapshot();
+    info!(read = done.read, valid = done.valid, dead = done.dead, "validator stopped");
+    Ok(())
+}
+
+fn wire_ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
+    let mut ends = Vec::new();
+    for topic in broker.topics()?.into_iter().filter(|t| topics::is_wire(&t.name)) {
+        for partition in 0..topic.partitions {
+            let at = TopicPartition { topic: topic.name.clone(), partition };
+            let marks = broker.watermarks(&at)?;
+            if marks.high > marks.low {
+                ends.push((at, marks.high));
+            }
+        }
+    }
+    Ok(ends)
+}
+
+fn drained(broker: &dyn Broker, targets: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+    if targets.is_empty() {
+        return Ok(true);
+    }
+    let reached: HashMap<TopicPartition, u64> =
+        broker.group_offsets(GROUP)?.into_iter().map(|o| (o.at, o.offset)).collect();
+    Ok(targets.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)))
+}
+
+struct Member<'a> {
+    processor: Box<dyn Processor>,
+    transform: Transform<'a>,
+    topic_ids: HashMap<TopicPartition, Arc<str>>,
+    clock: &'a dyn Clock,
+    counters: &'a Counters,
+    shutdown: &'a Shutdown,
+}
+
+impl Member<'_> {
+    fn turn(&mut self) -> Result<(), ValidatorError> {
+        match self.processor.poll(Duration::from_millis(200)) {
+            Ok(Polled::Assigned(given)) => {
+                for assignment in given {
+                    info!(topic = %assignment.at.topic, partition = assignment.at.partition, position = assignment.position, "assigned");
+                    self.topic_ids.insert(assignment.at, assignment.topic_id);
+                }
+            }
+            Ok(Polled::Revoked(gone) | Polled::Lost(gone)) => {
+                for at in gone {
+                    self.topic_ids.remove(&at);
+                }
+            }
+            Ok(Polled::Records(messages)) => self.step(&messages)?,
+            Ok(Polled::Idle) => {}
+            Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
+                warn!(%error, "poll failed, trying again");
+                let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, messages: &[Message]) -> Result<(), ValidatorError> {
+        let now_ms = self.clock.now_ms();
+        let mut out: Vec<OutRecord> = Vec::with_capacity(messages.len());
+        let mut dead_by_code: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut next: BTreeMap<&TopicPartition, u64> = BTreeMap::new();
+        for message in messages {
+            let Some(topic_id) = self.topic_ids.get(&message.at) else {
+                // Not ours any more: its new owner will read it.
+                debug!(topic = %message.at.topic, partition = message.at.partition, "record of a partition that was taken away");
+                continue;
+            };
+            match self.transform.apply(message, topic_id, now_ms)? {
+                Outcome::Valid(record) => out.push(record),
+                Outcome::Dead(record, code) => {
+                    *dead_by_code.entry(code.as_str()).or_default() += 1;
+                    out.push(record);
+                }
+            }
+            next.insert(&message.at, message.offset + 1);
+        }
+        let offsets: Vec<GroupOffset> = next
+            .into_iter()
+            .map(|(at, offset)| GroupOffset { at: at.clone(), offset, metadata: String::new() })
+            .collect();
+        if self.commit(&out, &offsets)? {
+            let dead: u64 = dead_by_code.values().sum();
+            self.counters.committed(out.len() as u64 - dead, &dead_by_code);
+        }
+        Ok(())
+    }
+
+    /// True when the step was committed; false when it was given up because the partitions are gone or we stop.
+    fn commit(&mut self, out: &[OutRecord], offsets: &[GroupOffset]) -> Result<bool, BrokerError> {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        loop {
+            failpoint::hit("validator.step.begin");
+            match self.processor.step(out, offsets) {
+                Ok(_) => {
+                    failpoint::hit("validator.step.committed");
+                    return Ok(true);
+                }
+                Err(BrokerError::Fenced { doing }) => {
+                    warn!(doing, "fenced, dropping the step; the new owner repeats it");
+                    return Ok(false);
+                }
+                Err(error) if error.is_retriable() => {
+                    self.counters.retried();
+                    warn!(%error, "step failed, trying again");
+                    if backoff.wait(self.shutdown) {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}

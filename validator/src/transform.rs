@@ -1,0 +1,216 @@
+//! One wire message to one outgoing record. Pure: the clock reading and the policies come in.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use contracts::dead_letter::{self, CONTRACT_VERSION, CUT_VALUE_BYTES, CutValue, DeadLetter};
+use contracts::identity::SaltMode;
+use contracts::judge::{self, ValidFinding};
+use contracts::source::{Src, SrcPartition};
+use contracts::topics::{self, headers};
+use contracts::violation::{Code, Violation};
+use contracts::{avro, frame, storage};
+use platform::broker::{Headers, Message, OutRecord};
+use sha2::{Digest, Sha256};
+
+use crate::policy::ProducerPolicies;
+
+/// `dlq.errors` holds at most this many violations; the rest is counted in a last entry.
+const ERRORS_LISTED_MAX: usize = 100;
+
+/// What became of a message.
+pub enum Outcome {
+    /// A valid record for [`topics::VALID`].
+    Valid(OutRecord),
+    /// A dead letter for [`topics::DEAD_LETTERS`], with the code of its first violation.
+    Dead(OutRecord, Code),
+}
+
+/// Everything that is the same for all messages of a validator.
+pub struct Transform<'s> {
+    policies: ProducerPolicies,
+    valid_topic: Arc<str>,
+    dead_topic: Arc<str>,
+    valid_partitions: u32,
+    dead_partitions: u32,
+    tenant_spread: u32,
+    encoder: avro::Encoder<'s>,
+}
+
+impl<'s> Transform<'s> {
+    /// `tenant_spread` is how many valid partitions one tenant may use (1 keeps files few and large).
+    #[must_use]
+    pub fn new(
+        policies: ProducerPolicies,
+        schema: &'s avro::Schema,
+        valid_partitions: u32,
+        dead_partitions: u32,
+        tenant_spread: u32,
+    ) -> Self {
+        Self {
+            policies,
+            valid_topic: topics::VALID.into(),
+            dead_topic: topics::DEAD_LETTERS.into(),
+            valid_partitions,
+            dead_partitions,
+            tenant_spread: tenant_spread.clamp(1, valid_partitions.max(1)),
+            encoder: avro::Encoder::new(schema),
+        }
+    }
+
+    /// Judges one message.
+    ///
+    /// # Errors
+    /// The encoder does not fit the schema: a fault of this program, never of the message.
+    pub fn apply(&mut self, message: &Message, topic_id: &str, now_ms: i64) -> Result<Outcome, avro::EncodeError> {
+        let src = Src {
+            partition: SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition },
+            offset: message.offset,
+        };
+        let finding = match self.judge(message, now_ms) {
+            Ok(finding) => finding,
+            Err(violations) => return Ok(self.dead(message, src, &violations, now_ms)),
+        };
+        match storage::cast_for_storage(&finding) {
+            Ok(record) => {
+                let value = self.encoder.encode(&record)?;
+                Ok(Outcome::Valid(self.valid(message, &finding, &src, value)))
+            }
+            Err(violations) => Ok(self.dead(message, src, &violations, now_ms)),
+        }
+    }
+
+    fn judge<'m>(&self, message: &'m Message, now_ms: i64) -> Result<ValidFinding<'m>, Vec<Violation>> {
+        let asked = asked_mode(message)?;
+        replay_of(message)?;
+        let policy = self.policies.for_topic(&message.at.topic, asked);
+        judge::judge(frame::payload(&message.value), &policy, now_ms).map_err(|r| r.violations)
+    }
+
+    fn valid(&self, message: &Message, finding: &ValidFinding<'_>, src: &Src, value: Vec<u8>) -> OutRecord {
+        let partition = self.valid_partition(finding.tenant_id(), message.at.partition);
+        OutRecord {
+            topic: self.valid_topic.clone(),
+            partition: Some(partition),
+            key: Some(Bytes::copy_from_slice(finding.tenant_id().as_bytes())),
+            value: value.into(),
+            headers: valid_headers(message, finding, src),
+            timestamp_ms: Some(message.timestamp_ms),
+        }
+    }
+
+    /// A tenant keeps its partitions, and one source partition of it always goes to the same one: the sink
+    /// relies on rising `src` per (valid partition, source partition).
+    fn valid_partition(&self, tenant: &str, source_partition: u32) -> u32 {
+        let base = platform::broker::partition_for_key(tenant.as_bytes(), self.valid_partitions);
+        (base + source_partition % self.tenant_spread) % self.valid_partitions
+    }
+
+    fn dead(&self, message: &Message, src: Src, violations: &[Violation], now_ms: i64) -> Outcome {
+        let code = violations.first().map_or(Code::BadJson, |v| v.code);
+        Outcome::Dead(self.dead_letter(message, src, violations, code, now_ms), code)
+    }
+
+    fn dead_letter(&self, message: &Message, src: Src, violations: &[Violation], code: Code, now_ms: i64) -> OutRecord {
+        let too_large = code == Code::TooLarge;
+        let number = |name: &str| message.header(name).and_then(|v| std::str::from_utf8(v).ok()?.parse::<i64>().ok());
+        let letter = DeadLetter {
+            code: code.as_str().to_owned(),
+            field: violations.first().map(|v| v.field.clone()).unwrap_or_default(),
+            detail: violations.first().map(|v| v.message.clone()).unwrap_or_default(),
+            errors: errors_json(violations),
+            src,
+            src_topic: message.at.topic.to_string(),
+            src_timestamp_ms: message.timestamp_ms,
+            contract_version: CONTRACT_VERSION.to_owned(),
+            validator_version: env!("CARGO_PKG_VERSION").to_owned(),
+            first_seen_ms: number(dead_letter::header::FIRST_SEEN).unwrap_or(now_ms),
+            replays: number(dead_letter::header::REPLAYS).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            cut: too_large.then(|| CutValue {
+                bytes: message.value.len() as u64,
+                sha256: hex::encode(Sha256::digest(&message.value)),
+            }),
+            replay_of: None,
+        };
+        let mut out: Headers =
+            message.headers.iter().filter(|(name, _)| !dead_letter::is_envelope_header(name)).cloned().collect();
+        out.extend(letter.to_headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+        let value = if too_large {
+            message.value.slice(..message.value.len().min(CUT_VALUE_BYTES))
+        } else {
+            message.value.clone()
+        };
+        OutRecord {
+            topic: self.dead_topic.clone(),
+            partition: Some(message.at.partition % self.dead_partitions),
+            key: message.key.clone(),
+            value,
+            headers: out,
+            timestamp_ms: Some(message.timestamp_ms),
+        }
+    }
+}
+
+fn valid_headers(message: &Message, finding: &ValidFinding<'_>, src: &Src) -> Headers {
+    let text = |name: &str, value: &str| (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()));
+    let mut out = vec![
+        text(headers::SRC, &src.to_string()),
+        text(headers::TENANT_ID, finding.tenant_id()),
+        text(headers::WORKSPACE_ID, finding.workspace_id()),
+        text(headers::RUN_ID, finding.run_id()),
+        text(headers::RUN_DATE, finding.run_date()),
+    ];
+    for name in [headers::REPLAY_OF, headers::TRACEPARENT] {
+        if let Some(value) = message.header(name) {
+            out.push((name.to_owned(), Bytes::copy_from_slice(value)));
+        }
+    }
+    out
+}
+
+fn asked_mode(message: &Message) -> Result<Option<SaltMode>, Vec<Violation>> {
+    header_value(message, headers::FINDING_ID_MODE, Code::Enum, "must be stable, per_run or per_day", |text| {
+        SaltMode::from_str(text).ok()
+    })
+}
+
+fn replay_of(message: &Message) -> Result<Option<Src>, Vec<Violation>> {
+    header_value(message, headers::REPLAY_OF, Code::Text, "must be <topic id>/<partition>/<offset>", |text| {
+        text.parse().ok()
+    })
+}
+
+fn header_value<T>(
+    message: &Message,
+    name: &str,
+    code: Code,
+    rule: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Vec<Violation>> {
+    let Some(bytes) = message.header(name) else { return Ok(None) };
+    match std::str::from_utf8(bytes).ok().and_then(parse) {
+        Some(value) => Ok(Some(value)),
+        None => Err(vec![Violation::new(format!("headers[{name}]"), code, format!("header {name} {rule}"))]),
+    }
+}
+
+fn errors_json(violations: &[Violation]) -> String {
+    #[derive(serde::Serialize)]
+    struct Listed<'a> {
+        field: &'a str,
+        code: &'a str,
+        message: &'a str,
+    }
+    let mut listed: Vec<Listed<'_>> = violations
+        .iter()
+        .take(ERRORS_LISTED_MAX)
+        .map(|v| Listed { field: &v.field, code: v.code.as_str(), message: &v.message })
+        .collect();
+    let rest = violations.len().saturating_sub(ERRORS_LISTED_MAX);
+    let more = format!("{rest} more violations are not listed");
+    if rest > 0 {
+        listed.push(Listed { field: "", code: "more", message: &more });
+    }
+    serde_json::to_string(&listed).unwrap_or_else(|_| "[]".to_owned())
+}
