@@ -199,3 +199,25 @@ impl Table {
         Ok(format!("SELECT {} FROM {source}", items.join(", ")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::SchemaRef;
+    use contracts::{arrow_schema, dead_letter};
+
+    use super::*;
+
+    /// A misspelt path would read as null everywhere.
+    #[test]
+    fn every_column_is_one_of_the_contract() {
+        let check = |table: &Table, schema: SchemaRef| {
+            for column in table.columns {
+                let found = leaf(schema.fields(), column.path);
+                assert!(found.is_some_and(|t| column.kind.accepts(t)), "{} {}", table.dataset, column.path.join("."));
+            }
+        };
+        check(&FINDINGS, arrow_schema::findings());
+        check(&COST_FACTS, arrow_schema::cost_facts());
+        check(&DEAD_LETTERS, dead_letter::arrow_schema());
+    }
+}

@@ -14,7 +14,7 @@ impl TenantScope {
     /// # Errors
     /// [`ExportError::TenantInvalid`] when the result is not a tenant id.
     pub fn new(text: &str) -> Result<Self> {
-        let tenant = text.trim().to_lowercase();
+        let tenant = contracts::text::folded(text.into()).into_owned();
         if contracts::layout::is_tenant_slug(&tenant) {
             Ok(Self(tenant))
         } else {

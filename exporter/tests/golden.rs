@@ -1,5 +1,7 @@
 //! The reference exports: reading `golden/dataset` gives the files in `golden/expected` (contract §13).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::path::{Path, PathBuf};
 
 use exporter::{Cut, DuckLimits, ExportOptions, Population, TenantScope, export_tenant};
@@ -28,8 +30,12 @@ fn read(path: &Path) -> Value {
 }
 
 fn check(tenant: &str, expected: &str, options: &ExportOptions) {
+    check_dataset(&dataset(), tenant, expected, options);
+}
+
+fn check_dataset(patterns: &[String], tenant: &str, expected: &str, options: &ExportOptions) {
     let out = tempfile::tempdir().unwrap();
-    let cut = Cut::of_files(&dataset()).unwrap();
+    let cut = Cut::of_files(patterns).unwrap();
     let scope = TenantScope::new(tenant).unwrap();
     let report = export_tenant(&cut, &scope, out.path(), options, &DuckLimits::default()).unwrap();
     let mut names: Vec<_> = report.manifest.files.iter().map(|f| f.name.clone()).collect();
@@ -53,6 +59,23 @@ fn both_tenants_as_the_reference_exports_them() {
     check("acme", "acme", &all());
     check("globex-eu", "globex-eu", &all());
     check("  ACME ", "acme", &all());
+}
+
+/// Without tenants in the paths every file holds rows of both: only the column tells them apart.
+#[test]
+fn both_tenants_out_of_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mixed.parquet").display().to_string();
+    let duck = duckdb::Connection::open_in_memory().unwrap();
+    duck.execute_batch(&format!(
+        "COPY (SELECT * FROM read_parquet('{}', hive_partitioning = false)) TO '{file}' (FORMAT parquet)",
+        dataset()[0]
+    ))
+    .unwrap();
+    let tenants = Cut::of_files(std::slice::from_ref(&file)).unwrap().tenants();
+    assert_eq!(tenants.iter().map(TenantScope::as_str).collect::<Vec<_>>(), ["acme", "globex-eu"]);
+    check_dataset(std::slice::from_ref(&file), "acme", "acme", &all());
+    check_dataset(&[file], "globex-eu", "globex-eu", &all());
 }
 
 #[test]

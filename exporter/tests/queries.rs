@@ -1,5 +1,7 @@
 //! What `findings` and `dlq` answer.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use contracts::run_manifest::RunStatus;

@@ -1,5 +1,7 @@
 //! One pass over all tenants, and the loop that repeats it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::time::{Duration, Instant};

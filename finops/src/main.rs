@@ -1,1 +1,3 @@
+//! `finops`: every role and every operator tool in one command.
+
 fn main() {}

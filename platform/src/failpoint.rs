@@ -15,8 +15,18 @@ use signal_hook::consts::SIGKILL;
 pub const VARIABLE: &str = "FINOPS_FAILPOINT";
 
 /// Every point there is.
-pub const NAMES: &[&str] =
-    &["store.local.publish.linked", "store.local.put.placed", "store.local.put.written", "store.local.stage.finished"];
+pub const NAMES: &[&str] = &[
+    "exporter.export.exchanged",
+    "exporter.export.written",
+    "exporter.gold.files.published",
+    "exporter.gold.manifest.replaced",
+    "store.local.publish.linked",
+    "store.local.put.placed",
+    "store.local.put.written",
+    "store.local.stage.finished",
+    "validator.step.begin",
+    "validator.step.committed",
+];
 
 /// Passes the point of that name; the process dies here if it is armed.
 pub fn hit(name: &'static str) {

@@ -1,6 +1,8 @@
 //! What a killed process leaves behind, and how signals end one. Each test runs this test program again
 //! as a child that does only what its variable says.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

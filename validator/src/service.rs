@@ -169,7 +169,7 @@ impl Member<'_> {
             Ok(Polled::Idle) => {}
             Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
                 warn!(%error, "poll failed, trying again");
-                self.shutdown.wait_timeout(Duration::from_millis(200));
+                let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
             }
             Err(error) => return Err(error.into()),
         }
@@ -211,10 +211,10 @@ impl Member<'_> {
     fn commit(&mut self, out: &[OutRecord], offsets: &[GroupOffset]) -> Result<bool, BrokerError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
-            failpoint::hit("validator.before_step");
+            failpoint::hit("validator.step.begin");
             match self.processor.step(out, offsets) {
                 Ok(_) => {
-                    failpoint::hit("validator.after_step");
+                    failpoint::hit("validator.step.committed");
                     return Ok(true);
                 }
                 Err(BrokerError::Fenced { doing }) => {

@@ -4,4 +4,4 @@ SELECT
     sum(amount) AS value, currency
 FROM cost
 WHERE charge_category <> 'Tax'
-GROUP BY ALL
+GROUP BY period, currency, model, account_id

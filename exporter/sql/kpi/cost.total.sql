@@ -2,10 +2,10 @@
 SELECT '*' AS workspace_id, period, MAP {'model': model} AS dimensions, sum(amount) AS value, currency
 FROM cost
 WHERE charge_category <> 'Tax'
-GROUP BY ALL
+GROUP BY period, currency, model
 UNION ALL
 SELECT
     '*' AS workspace_id, period, MAP {'charge_category': charge_category, 'model': model} AS dimensions,
     sum(amount) AS value, currency
 FROM cost
-GROUP BY ALL
+GROUP BY period, currency, model, charge_category

@@ -2,4 +2,4 @@
 SELECT workspace_id, period, MAP {} AS dimensions, count(fingerprint) AS value, NULL AS currency
 FROM snapshot_scope
 LEFT JOIN snapshot USING (workspace_id, period)
-GROUP BY ALL
+GROUP BY workspace_id, period

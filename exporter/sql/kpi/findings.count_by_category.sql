@@ -4,4 +4,4 @@ SELECT
     NULL AS currency
 FROM snapshot
 WHERE status = 'fail'
-GROUP BY ALL
+GROUP BY workspace_id, period, category

@@ -3,4 +3,4 @@ SELECT workspace_id, period, MAP {'severity': level} AS dimensions, count(finger
 FROM snapshot_scope
 CROSS JOIN (VALUES ('info'), ('low'), ('medium'), ('high'), ('critical')) AS closed_list (level)
 LEFT JOIN (SELECT *, severity_level AS level FROM snapshot WHERE status = 'fail') USING (workspace_id, period, level)
-GROUP BY ALL
+GROUP BY workspace_id, period, level

@@ -4,4 +4,4 @@ SELECT workspace_id, period, MAP {'state': state} AS dimensions, count(fingerpri
 FROM snapshot_scope
 CROSS JOIN (VALUES ('open'), ('acknowledged'), ('snoozed'), ('resolved'), ('ignored')) AS closed_list (state)
 LEFT JOIN snapshot USING (workspace_id, period, state)
-GROUP BY ALL
+GROUP BY workspace_id, period, state

@@ -3,4 +3,4 @@ SELECT workspace_id, period, MAP {'status': status} AS dimensions, count(fingerp
 FROM snapshot_scope
 CROSS JOIN (VALUES ('pass'), ('fail'), ('info'), ('unknown')) AS closed_list (status)
 LEFT JOIN snapshot USING (workspace_id, period, status)
-GROUP BY ALL
+GROUP BY workspace_id, period, status

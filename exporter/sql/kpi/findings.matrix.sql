@@ -3,4 +3,4 @@ SELECT
     workspace_id, period, MAP {'severity': coalesce(severity_level, 'unknown'), 'status': status} AS dimensions,
     count(*) AS value, NULL AS currency
 FROM snapshot
-GROUP BY ALL
+GROUP BY workspace_id, period, severity_level, status

@@ -16,4 +16,4 @@ CROSS JOIN LATERAL (
     ('check_id', check_id)
 ) AS dimension (name, value)
 WHERE actionable AND savings > 0
-GROUP BY ALL
+GROUP BY workspace_id, period, currency, dimension.name, dimension.value

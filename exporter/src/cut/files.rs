@@ -1,6 +1,6 @@
 //! A list of files somebody named, as patterns.
 
-use crate::duck::{Duck, DuckLimits, literal};
+use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
 
 use super::{DataFile, tenant_of_path};
@@ -27,6 +27,16 @@ pub(super) fn matching(patterns: &[String]) -> Result<Vec<DataFile>> {
         return Err(ExportError::NoInputFiles { searched: patterns.join(" ") });
     }
     paths.into_iter().map(data_file).collect()
+}
+
+/// Tenants of the rows of files whose path names none.
+pub(super) fn tenants_of_rows(files: &[DataFile]) -> Result<Vec<String>> {
+    let nameless: Vec<_> = files.iter().filter(|f| f.path_tenant.is_none()).map(|f| f.local.as_path()).collect();
+    if nameless.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT DISTINCT tenant_id FROM {} WHERE tenant_id IS NOT NULL", read_parquet(nameless));
+    Duck::open(&DuckLimits::default())?.rows("listing tenants", &sql, [], |row| row.get(0))
 }
 
 /// The folder of a pattern before its first wildcard.

@@ -40,6 +40,8 @@ pub struct Cut {
     pub runs: Vec<RunFact>,
     /// Billing periods, by tenant and period.
     pub billing: Vec<BillingPeriod>,
+    /// Tenants of rows whose path names none.
+    row_tenants: Vec<String>,
 }
 
 /// A Parquet file of the cut.
@@ -73,6 +75,7 @@ impl Cut {
             dead_letters: chains.dead_letters,
             runs,
             billing,
+            row_tenants: Vec::new(),
         };
         cut.id = cut.digest();
         Ok(cut)
@@ -85,6 +88,7 @@ impl Cut {
     /// `no_input_given`, `no_input_files`.
     pub fn of_files(patterns: &[String]) -> Result<Self> {
         let findings = files::matching(patterns)?;
+        let row_tenants = files::tenants_of_rows(&findings)?;
         let mut cut = Self {
             id: String::new(),
             location: patterns.join(" "),
@@ -93,6 +97,7 @@ impl Cut {
             dead_letters: Vec::new(),
             runs: Vec::new(),
             billing: Vec::new(),
+            row_tenants,
         };
         cut.id = cut.digest();
         Ok(cut)
@@ -104,8 +109,9 @@ impl Cut {
         let files = self.findings.iter().filter_map(|file| file.path_tenant.as_deref());
         let runs = self.runs.iter().map(|run| run.tenant_id.as_str());
         let bills = self.billing.iter().map(|period| period.tenant_id.as_str());
+        let rows = self.row_tenants.iter().map(String::as_str);
         let all: BTreeSet<TenantScope> =
-            files.chain(runs).chain(bills).filter_map(|tenant| TenantScope::new(tenant).ok()).collect();
+            files.chain(runs).chain(bills).chain(rows).filter_map(|tenant| TenantScope::new(tenant).ok()).collect();
         all.into_iter().collect()
     }
 

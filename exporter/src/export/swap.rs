@@ -7,6 +7,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use platform::failpoint;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
@@ -26,7 +27,14 @@ pub(super) fn replace_folder(folder: &Path, files: &[(String, Vec<u8>)]) -> Resu
     fs::create_dir_all(parent).map_err(ExportError::io("creating", parent))?;
     remove_leftovers(parent);
     let building = parent.join(format!("{BUILDING}{}", uuid::Uuid::new_v4().simple()));
-    let outcome = write_all(&building, files).and_then(|()| exchange(&building, folder)).and_then(|()| sync(parent));
+    let replace = || {
+        write_all(&building, files)?;
+        failpoint::hit("exporter.export.written");
+        exchange(&building, folder)?;
+        failpoint::hit("exporter.export.exchanged");
+        sync(parent)
+    };
+    let outcome = replace();
     // Now the old files, or on failure the unfinished new ones.
     if let Err(error) = fs::remove_dir_all(&building)
         && error.kind() != ErrorKind::NotFound

@@ -12,7 +12,6 @@ pub use kpi::{KPIS, Kpi, KpiPopulation, Unit};
 pub use manifest::{GoldManifest, PeriodTable};
 pub use publish::GoldReport;
 pub use row::{KpiRow, dim_key};
-pub use table::schema as gold_schema;
 
 use platform::store::Store;
 

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use platform::failpoint;
 use platform::store::{Published, Store};
 
 use super::manifest::{self, FORMAT_VERSION, GoldManifest, PeriodTable};
@@ -58,7 +59,7 @@ pub(super) fn publish(
         };
         tables.insert(period.clone(), table);
     }
-    platform::failpoint::hit("exporter.gold.files.published");
+    failpoint::hit("exporter.gold.files.published");
     let report = GoldReport {
         tenant_id: scope.to_string(),
         periods: tables.len() as u64,
@@ -134,7 +135,7 @@ fn replace_manifest(
     let same = |old: &GoldManifest| old.periods == new.periods && old.retired == new.retired;
     if !old.as_ref().is_some_and(same) {
         store.put(&manifest::path(scope), &crate::export::json(&new))?;
-        platform::failpoint::hit("exporter.gold.manifest.replaced");
+        failpoint::hit("exporter.gold.manifest.replaced");
     }
     for path in due {
         store.delete(&path)?;

@@ -6,8 +6,8 @@ use arrow::array::{
     ArrayRef, Decimal128Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
     TimestampMillisecondArray,
 };
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
+use contracts::arrow_schema::kpi_gold;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -18,28 +18,6 @@ use super::row::KpiRow;
 
 /// Version of the columns; a reader refuses a higher one.
 pub const SCHEMA_VERSION: u32 = 1;
-
-/// Columns of the gold tables (contract §10.3, kpi_gold §2).
-#[must_use]
-pub fn schema() -> SchemaRef {
-    let text = |name: &str| Field::new(name, DataType::Utf8, true);
-    let entry = Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", DataType::Utf8, true)]);
-    let entries = Arc::new(Field::new("entries", DataType::Struct(entry), false));
-    Arc::new(Schema::new(vec![
-        text("tenant_id"),
-        text("workspace_id"),
-        text("period"),
-        text("kpi_name"),
-        Field::new("dimensions", DataType::Map(entries, false), true),
-        Field::new("value", DataType::Decimal128(18, 6), true),
-        text("currency"),
-        Field::new("computed_ts", DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), true),
-        text("source_ref"),
-        text("period_type"),
-        text("unit"),
-        text("dim_key"),
-    ]))
-}
 
 /// Sorted rows as a Parquet file.
 pub(super) fn encode(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<Vec<u8>, ParquetError> {
@@ -81,7 +59,7 @@ fn batch(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<RecordBatch,
         text(|row| row.unit),
         text(|row| &row.dim_key),
     ];
-    Ok(RecordBatch::try_new(schema(), columns)?)
+    Ok(RecordBatch::try_new(kpi_gold(), columns)?)
 }
 
 fn dimensions(rows: &[KpiRow]) -> Result<ArrayRef, ParquetError> {

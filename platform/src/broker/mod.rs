@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod embedded;
 mod partition;
 

@@ -1,0 +1,322 @@
+//! What any broker must do, as tests that any implementation runs. `open` gives a broker on the same data
+//! each time it is called, so that a restart can be played. Only tests call it, so a broken promise is a panic.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Start, TopicPartition,
+    TopicSpec, Topics,
+};
+
+/// Opens the broker under test on its data.
+pub type Open<'o> = &'o dyn Fn() -> Arc<dyn Broker>;
+
+/// One promise by name.
+pub type Check = (&'static str, fn(Open<'_>));
+
+/// Every check; each needs a broker with empty data.
+pub const CHECKS: &[Check] = &[
+    ("order_headers_and_times_are_kept", order_headers_and_times_are_kept),
+    ("a_key_keeps_its_partition", a_key_keeps_its_partition),
+    ("offsets_are_found_by_time", offsets_are_found_by_time),
+    ("reading_outside_is_an_error", reading_outside_is_an_error),
+    ("a_step_is_all_or_nothing", a_step_is_all_or_nothing),
+    ("two_members_share_and_take_over", two_members_share_and_take_over),
+    ("a_stale_member_is_fenced", a_stale_member_is_fenced),
+    ("paused_partitions_are_not_delivered", paused_partitions_are_not_delivered),
+    ("everything_survives_a_restart", everything_survives_a_restart),
+    ("a_topic_made_again_has_another_id", a_topic_made_again_has_another_id),
+    ("a_family_takes_in_new_topics", a_family_takes_in_new_topics),
+    ("an_unknown_topic_is_named", an_unknown_topic_is_named),
+];
+
+const WAIT: Duration = Duration::from_secs(20);
+
+fn topic(broker: &dyn Broker, name: &str, partitions: u32) {
+    let spec =
+        TopicSpec { name: name.to_owned(), partitions, compacted: false, retention_ms: None, retention_bytes: None };
+    assert_eq!(broker.ensure_topic(&spec).unwrap().partitions, partitions);
+}
+
+fn at(topic: &str, partition: u32) -> TopicPartition {
+    TopicPartition { topic: topic.into(), partition }
+}
+
+fn record(topic: &str, partition: u32, value: &str) -> OutRecord {
+    OutRecord {
+        topic: topic.into(),
+        partition: Some(partition),
+        key: None,
+        value: Bytes::copy_from_slice(value.as_bytes()),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
+
+fn append(broker: &dyn Broker, records: &[OutRecord]) {
+    broker.producer().unwrap().append(records).unwrap();
+}
+
+fn values(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(|m| String::from_utf8_lossy(&m.value).into_owned()).collect()
+}
+
+fn all(broker: &dyn Broker, topic: &str, partition: u32) -> Vec<Message> {
+    let at = at(topic, partition);
+    let marks = broker.watermarks(&at).unwrap();
+    let (mut out, mut next) = (Vec::new(), marks.low);
+    while next < marks.high {
+        let batch = broker.read(&at, next, 1000, 1 << 20).unwrap();
+        let Some(last) = batch.last() else { break };
+        next = last.offset + 1;
+        out.extend(batch);
+    }
+    out
+}
+
+fn config(member: &str, topics: Topics) -> ConsumerConfig {
+    ConsumerConfig {
+        group: "group".to_owned(),
+        topics,
+        member: member.to_owned(),
+        start: Start::Earliest,
+        session_timeout: Duration::from_secs(10),
+        poll_records_max: 100,
+        poll_bytes_max: 1 << 20,
+    }
+}
+
+fn names(topic: &str) -> Topics {
+    Topics::Names(vec![topic.to_owned()])
+}
+
+fn offset(at: &TopicPartition, offset: u64) -> GroupOffset {
+    GroupOffset { at: at.clone(), offset, metadata: String::new() }
+}
+
+/// Polls until `done` says so; returns the records that came.
+fn poll_until(consumer: &mut dyn Consumer, mut done: impl FnMut(&Polled) -> bool) {
+    let deadline = Instant::now() + WAIT;
+    loop {
+        let polled = consumer.poll(Duration::from_millis(100)).unwrap();
+        if done(&polled) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "nothing of what was expected came in time");
+    }
+}
+
+fn assigned(consumer: &mut dyn Consumer, partitions: usize) {
+    let mut have = BTreeSet::new();
+    poll_until(consumer, |polled| {
+        match polled {
+            Polled::Assigned(new) => have.extend(new.iter().map(|a| a.at.clone())),
+            Polled::Revoked(gone) | Polled::Lost(gone) => have.retain(|at| !gone.contains(at)),
+            _ => {}
+        }
+        have.len() == partitions
+    });
+}
+
+fn records(consumer: &mut dyn Consumer) -> Vec<Message> {
+    let mut out = Vec::new();
+    poll_until(consumer, |polled| {
+        if let Polled::Records(messages) = polled {
+            out.clone_from(messages);
+        }
+        !out.is_empty()
+    });
+    out
+}
+
+fn order_headers_and_times_are_kept(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 2);
+    let mut first = record("t", 1, "a");
+    first.headers = vec![("h".to_owned(), Bytes::from_static(b"1")), ("h".to_owned(), Bytes::from_static(b"\xff"))];
+    first.key = Some(Bytes::from_static(b"k"));
+    first.timestamp_ms = Some(1_700_000_000_123);
+    let more: Vec<OutRecord> = (0..2500).map(|i| record("t", 1, &i.to_string())).collect();
+    append(&*broker, std::slice::from_ref(&first));
+    append(&*broker, &more);
+    let read = all(&*broker, "t", 1);
+    assert_eq!(read.len(), 2501);
+    assert!(read.windows(2).all(|pair| pair[0].offset < pair[1].offset));
+    assert_eq!((read[0].timestamp_ms, read[0].key.as_deref()), (1_700_000_000_123, Some(&b"k"[..])));
+    assert_eq!(read[0].header("h"), Some(&b"\xff"[..]));
+    assert_eq!(read[0].headers, first.headers);
+    assert_eq!(values(&read[1..]), values_of(&more));
+    assert!(all(&*broker, "t", 0).is_empty());
+}
+
+fn values_of(records: &[OutRecord]) -> Vec<String> {
+    records.iter().map(|r| String::from_utf8_lossy(&r.value).into_owned()).collect()
+}
+
+fn a_key_keeps_its_partition(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 7);
+    let keyed = |key: &str| OutRecord {
+        partition: None,
+        key: Some(Bytes::copy_from_slice(key.as_bytes())),
+        ..record("t", 0, key)
+    };
+    let keys: Vec<String> = (0..50).map(|i| format!("tenant-{i}")).collect();
+    let mut producer = broker.producer().unwrap();
+    for key in &keys {
+        let appended = producer.append(&[keyed(key), keyed(key)]).unwrap();
+        let expected = super::partition_for_key(key.as_bytes(), 7);
+        assert!(appended.iter().all(|a| a.partition == expected), "{key}");
+    }
+}
+
+fn offsets_are_found_by_time(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 1);
+    let base = 1_700_000_000_000;
+    let timed = |ms: i64| OutRecord { timestamp_ms: Some(base + ms), ..record("t", 0, "x") };
+    append(&*broker, &[timed(0), timed(10), timed(20)]);
+    let find = |ms: i64| broker.offset_for_time(&at("t", 0), base + ms).unwrap();
+    assert_eq!((find(-5), find(10), find(11), find(21)), (Some(0), Some(1), Some(2), None));
+}
+
+fn reading_outside_is_an_error(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 1);
+    append(&*broker, &[record("t", 0, "x")]);
+    assert!(broker.read(&at("t", 0), 1, 10, 1000).unwrap().is_empty());
+    let error = broker.read(&at("t", 0), 99, 10, 1000).unwrap_err();
+    assert!(matches!(error, BrokerError::OffsetOutOfRange { offset: 99, .. }), "{error}");
+}
+
+fn a_step_is_all_or_nothing(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "in", 1);
+    topic(&*broker, "out", 1);
+    append(&*broker, &[record("in", 0, "a"), record("in", 0, "b")]);
+    let mut member = broker.processor(config("m", names("in"))).unwrap();
+    let read = records(&mut *member);
+    assert_eq!(values(&read), ["a", "b"]);
+    let bad = [record("out", 0, "A"), record("nowhere", 0, "B")];
+    assert!(member.step(&bad, &[offset(&at("in", 0), 2)]).is_err());
+    assert!(all(&*broker, "out", 0).is_empty(), "a failed step left records");
+    assert!(broker.group_offsets("group").unwrap().is_empty(), "a failed step left offsets");
+    let done = GroupOffset { metadata: "note".to_owned(), ..offset(&at("in", 0), 2) };
+    member.step(&[record("out", 0, "A"), record("out", 0, "B")], std::slice::from_ref(&done)).unwrap();
+    assert_eq!(values(&all(&*broker, "out", 0)), ["A", "B"]);
+    assert_eq!(broker.group_offsets("group").unwrap(), [done]);
+}
+
+fn two_members_share_and_take_over(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 4);
+    let mut one = broker.consumer(config("one", names("t"))).unwrap();
+    assigned(&mut *one, 4);
+    let mut two = broker.consumer(config("two", names("t"))).unwrap();
+    let mut have = [4_i64, 0];
+    let deadline = Instant::now() + WAIT;
+    while have != [2, 2] {
+        for (member, count) in [&mut one, &mut two].into_iter().zip(&mut have) {
+            match member.poll(Duration::from_millis(50)).unwrap() {
+                Polled::Assigned(new) => *count += i64::try_from(new.len()).unwrap(),
+                Polled::Revoked(gone) => *count -= i64::try_from(gone.len()).unwrap(),
+                _ => {}
+            }
+        }
+        assert!(Instant::now() < deadline, "never shared out evenly: {have:?}");
+    }
+    one.leave().unwrap();
+    let mut count = have[1];
+    poll_until(&mut *two, |polled| {
+        if let Polled::Assigned(new) = polled {
+            count += i64::try_from(new.len()).unwrap();
+        }
+        count == 4
+    });
+}
+
+fn a_stale_member_is_fenced(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "in", 1);
+    topic(&*broker, "out", 1);
+    append(&*broker, &[record("in", 0, "a")]);
+    let short = ConsumerConfig { session_timeout: Duration::from_millis(300), ..config("stale", names("in")) };
+    let mut stale = broker.processor(short.clone()).unwrap();
+    assert_eq!(values(&records(&mut *stale)), ["a"]);
+    std::thread::sleep(Duration::from_millis(500));
+    let mut fresh = broker.processor(ConsumerConfig { member: "fresh".to_owned(), ..short }).unwrap();
+    assert_eq!(values(&records(&mut *fresh)), ["a"], "the offset was never committed");
+    fresh.step(&[record("out", 0, "fresh")], &[offset(&at("in", 0), 1)]).unwrap();
+    let error = stale.step(&[record("out", 0, "stale")], &[offset(&at("in", 0), 1)]).unwrap_err();
+    assert!(matches!(error, BrokerError::Fenced { .. }), "{error}");
+    assert_eq!(values(&all(&*broker, "out", 0)), ["fresh"]);
+    poll_until(&mut *stale, |polled| matches!(polled, Polled::Lost(_)));
+}
+
+fn paused_partitions_are_not_delivered(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 1);
+    append(&*broker, &[record("t", 0, "a")]);
+    let mut member = broker.consumer(config("m", names("t"))).unwrap();
+    assigned(&mut *member, 1);
+    member.pause(&[at("t", 0)]).unwrap();
+    for _ in 0..5 {
+        let polled = member.poll(Duration::from_millis(50)).unwrap();
+        assert!(!matches!(polled, Polled::Records(_)), "delivered while paused");
+    }
+    member.resume(&[at("t", 0)]).unwrap();
+    assert_eq!(values(&records(&mut *member)), ["a"]);
+    member.seek(&at("t", 0), 0).unwrap();
+    assert_eq!(values(&records(&mut *member)), ["a"]);
+}
+
+fn everything_survives_a_restart(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 1);
+    append(&*broker, &[record("t", 0, "a"), record("t", 0, "b")]);
+    let before = broker.topics().unwrap();
+    let mut member = broker.consumer(config("m", names("t"))).unwrap();
+    assert_eq!(records(&mut *member).len(), 2);
+    member.commit(&[offset(&at("t", 0), 1)]).unwrap();
+    drop(member);
+    drop(broker);
+    let broker = open();
+    assert_eq!(broker.topics().unwrap(), before);
+    assert_eq!(values(&all(&*broker, "t", 0)), ["a", "b"]);
+    let mut member = broker.consumer(config("m", names("t"))).unwrap();
+    assert_eq!(values(&records(&mut *member)), ["b"]);
+}
+
+fn a_topic_made_again_has_another_id(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 1);
+    append(&*broker, &[record("t", 0, "a")]);
+    let before = broker.topics().unwrap()[0].id.clone();
+    broker.delete_topic("t").unwrap();
+    topic(&*broker, "t", 1);
+    assert_ne!(broker.topics().unwrap()[0].id, before);
+    assert!(all(&*broker, "t", 0).is_empty());
+}
+
+fn a_family_takes_in_new_topics(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "wire", 1);
+    topic(&*broker, "wired", 1);
+    let mut member = broker.consumer(config("m", Topics::Family("wire".to_owned()))).unwrap();
+    assigned(&mut *member, 1);
+    topic(&*broker, "wire.partner", 1);
+    append(&*broker, &[record("wired", 0, "not ours"), record("wire.partner", 0, "ours")]);
+    assert_eq!(values(&records(&mut *member)), ["ours"]);
+}
+
+fn an_unknown_topic_is_named(open: Open<'_>) {
+    let broker = open();
+    let error = broker.producer().unwrap().append(&[record("nowhere", 0, "x")]).unwrap_err();
+    assert!(matches!(&error, BrokerError::UnknownTopic(name) if name.contains("nowhere")), "{error}");
+}

@@ -1,0 +1,19 @@
+//! SQLite errors by what the caller should do about them.
+
+use std::path::Path;
+
+use rusqlite::{Error, ErrorCode};
+
+use super::BrokerError;
+
+pub(super) fn of(error: &Error, doing: &str, path: &Path) -> BrokerError {
+    let doing = doing.to_owned();
+    let reason = format!("{error} ({})", path.display());
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => BrokerError::NoSpace { doing, path: path.display().to_string() },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SystemIoFailure) => {
+            BrokerError::Retriable { doing, reason }
+        }
+        _ => BrokerError::Fatal { doing, reason },
+    }
+}

@@ -1,0 +1,137 @@
+//! The file: its tables, its version, and its topics.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use uuid::Uuid;
+
+use super::{BrokerError, EmbeddedSettings, Result, TopicInfo, TopicSpec, errors};
+
+/// Version of the tables, kept in `user_version`.
+const VERSION: i64 = 1;
+/// `FOPS`: tells our files from other SQLite files.
+const APPLICATION_ID: i64 = 0x464f_5053;
+/// Larger pages than SQLite's default keep a finding of two kilobytes out of overflow chains.
+const PAGE_BYTES: u64 = 16_384;
+
+/// A record's row id is its partition's id shifted by this, plus its offset: records of a partition lie
+/// together, in order.
+pub(super) const OFFSET_BITS: u32 = 40;
+
+const TABLES: &str = "
+    CREATE TABLE topics (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL, compacted INTEGER NOT NULL,
+        retention_ms INTEGER, retention_bytes INTEGER);
+    CREATE TABLE parts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, topic_id TEXT NOT NULL, topic TEXT NOT NULL, partition INTEGER NOT NULL,
+        low INTEGER NOT NULL DEFAULT 0, next INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, partition));
+    CREATE TABLE records (
+        id INTEGER PRIMARY KEY, ts INTEGER NOT NULL, key BLOB, headers BLOB, value BLOB NOT NULL);
+    CREATE TABLE members (
+        id TEXT PRIMARY KEY, grp TEXT NOT NULL, name TEXT NOT NULL, family INTEGER NOT NULL, topics TEXT NOT NULL,
+        process TEXT NOT NULL, deadline_ms INTEGER NOT NULL);
+    CREATE TABLE owners (
+        grp TEXT NOT NULL, part INTEGER NOT NULL, member TEXT NOT NULL, revoking INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (grp, part)) WITHOUT ROWID;
+    CREATE TABLE offsets (
+        grp TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL, metadata TEXT NOT NULL,
+        PRIMARY KEY (grp, part)) WITHOUT ROWID;";
+
+pub(super) fn connect(path: &Path, settings: &EmbeddedSettings) -> Result<Connection> {
+    let doing = format!("opening the broker file {}", path.display());
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(settings.busy_timeout)?;
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "cache_size", -65_536)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        if let Some(bytes) = settings.bytes_max {
+            connection.pragma_update(None, "max_page_count", (bytes / PAGE_BYTES).max(16))?;
+        }
+        Ok(connection)
+    };
+    let mut connection = open().map_err(|e| errors::of(&e, &doing, path))?;
+    let version = migrate(&mut connection).map_err(|e| errors::of(&e, &doing, path))?;
+    if version == VERSION {
+        Ok(connection)
+    } else {
+        let reason = format!("it is not a log of version {VERSION} but of {version}, or another program's file");
+        Err(BrokerError::Fatal { doing, reason })
+    }
+}
+
+/// Makes the tables in an empty file; returns the version it finds.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
+    let read = |c: &Connection, name: &str| c.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    if read(connection, "user_version")? == VERSION && read(connection, "application_id")? == APPLICATION_ID {
+        return Ok(VERSION);
+    }
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = read(&tx, "user_version")?;
+    let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    if version == 0 && tables == 0 {
+        tx.execute_batch(TABLES)?;
+        tx.pragma_update(None, "user_version", VERSION)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.commit()?;
+        return Ok(VERSION);
+    }
+    let ours = read(&tx, "application_id")? == APPLICATION_ID;
+    Ok(if ours { version } else { -1 })
+}
+
+pub(super) fn topics(connection: &Connection) -> rusqlite::Result<Vec<TopicInfo>> {
+    connection.prepare_cached("SELECT name, id, partitions FROM topics ORDER BY name")?.query_map([], topic)?.collect()
+}
+
+fn topic(row: &rusqlite::Row<'_>) -> rusqlite::Result<TopicInfo> {
+    let name: String = row.get(0)?;
+    let id: String = row.get(1)?;
+    Ok(TopicInfo { name: name.into(), id: id.into(), partitions: row.get(2)? })
+}
+
+pub(super) fn ensure_topic(connection: &mut Connection, spec: &TopicSpec) -> rusqlite::Result<TopicInfo> {
+    let find = "SELECT name, id, partitions FROM topics WHERE name = ?1";
+    if let Some(info) = connection.query_row(find, [&spec.name], topic).optional()?
+        && info.partitions >= spec.partitions
+    {
+        return Ok(info);
+    }
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = tx.query_row(find, [&spec.name], topic).optional()?;
+    let have = found.as_ref().map_or(0, |info| info.partitions);
+    let id: Arc<str> = found.map_or_else(|| Uuid::new_v4().to_string().into(), |info| info.id);
+    let partitions = have.max(spec.partitions);
+    tx.execute(
+        "INSERT INTO topics (id, name, partitions, compacted, retention_ms, retention_bytes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET partitions = excluded.partitions",
+        params![&*id, spec.name, partitions, spec.compacted, spec.retention_ms, spec.retention_bytes],
+    )?;
+    for partition in have..partitions {
+        tx.execute(
+            "INSERT INTO parts (topic_id, topic, partition) VALUES (?1, ?2, ?3)",
+            params![&*id, spec.name, partition],
+        )?;
+    }
+    tx.commit()?;
+    Ok(TopicInfo { name: spec.name.as_str().into(), id, partitions })
+}
+
+pub(super) fn delete_topic(connection: &mut Connection, name: &str) -> rusqlite::Result<()> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for part in parts_of(&tx, name)? {
+        tx.execute("DELETE FROM records WHERE id >= ?1 AND id < ?2", [part << OFFSET_BITS, (part + 1) << OFFSET_BITS])?;
+        tx.execute("DELETE FROM owners WHERE part = ?1", [part])?;
+        tx.execute("DELETE FROM offsets WHERE part = ?1", [part])?;
+    }
+    tx.execute("DELETE FROM parts WHERE topic = ?1", [name])?;
+    tx.execute("DELETE FROM topics WHERE name = ?1", [name])?;
+    tx.commit()
+}
+
+fn parts_of(tx: &Transaction<'_>, topic: &str) -> rusqlite::Result<Vec<i64>> {
+    tx.prepare("SELECT id FROM parts WHERE topic = ?1")?.query_map([topic], |row| row.get(0))?.collect()
+}
