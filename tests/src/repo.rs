@@ -1,0 +1,54 @@
+//! The files of the repository, by their path below its root.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Folders that hold what is built, downloaded or produced, never sources.
+const NOT_SOURCES: &[&str] = &[".git", "target", "data", "export", "node_modules", "dist"];
+
+/// Root of the workspace.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Text of a file.
+///
+/// # Panics
+/// When it cannot be read, naming it.
+#[must_use]
+pub fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Paths of all source files, sorted, `/` between segments.
+#[must_use]
+pub fn files() -> Vec<String> {
+    files_below("")
+}
+
+/// Paths of the source files below a folder, sorted.
+///
+/// # Panics
+/// When a folder cannot be read.
+#[must_use]
+pub fn files_below(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                if !NOT_SOURCES.contains(&name.as_str()) {
+                    folders.push(entry.path());
+                }
+            } else {
+                let path = entry.path().strip_prefix(root()).unwrap().to_owned();
+                found.push(path.components().map(|c| c.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("/"));
+            }
+        }
+    }
+    found.sort();
+    found
+}
