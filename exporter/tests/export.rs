@@ -1,4 +1,5 @@
 //! The JSON files over committed data: what they hold, when they change, and what leaves them alone.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -220,7 +221,7 @@ fn files_with_no_row_at_all_are_no_rows() {
 const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever lies beside it, an export holds its own tenant's rows and nothing of the others.
     #[test]

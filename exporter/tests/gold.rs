@@ -1,4 +1,5 @@
 //! KPIs over small worlds made by hand, and how their tables are published.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

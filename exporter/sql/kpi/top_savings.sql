@@ -1,5 +1,16 @@
 -- top_savings: the 50 largest estimated monthly savings that are actionable in the snapshot, ranked 001 to 050 within
--- their currency (amounts of two currencies have no order).
+-- their currency (amounts of two currencies have no order); equal amounts by severity score, then fingerprint.
+WITH ranked AS (
+    SELECT workspace_id, period, currency, unnest(top) AS best, generate_subscripts(top, 1) AS rank
+    FROM (
+        SELECT
+            workspace_id, period, currency,
+            min({'savings': -savings, 'score': -coalesce(severity_score, -1), 'fingerprint': fingerprint}, 50) AS top
+        FROM snapshot
+        WHERE actionable AND savings > 0
+        GROUP BY workspace_id, period, currency
+    )
+)
 SELECT
     workspace_id, period,
     MAP {
@@ -15,14 +26,5 @@ SELECT
         'title': coalesce(title, 'unknown')
     } AS dimensions,
     savings AS value, currency
-FROM (
-    SELECT
-        *,
-        row_number() OVER (
-            PARTITION BY workspace_id, period, currency
-            ORDER BY savings DESC, severity_score DESC NULLS LAST, fingerprint
-        ) AS rank
-    FROM snapshot
-    WHERE actionable AND savings > 0
-)
-WHERE rank <= 50
+FROM (SELECT workspace_id, period, currency, best.fingerprint AS fingerprint, rank FROM ranked)
+JOIN snapshot USING (workspace_id, period, currency, fingerprint)

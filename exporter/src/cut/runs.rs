@@ -80,9 +80,7 @@ mod tests {
     fn check(published: u64, status: RunStatus, named: u64, nameless: u64, expected: bool) {
         let set = |from: u64, n: u64| {
             let mut offsets = OffsetSet::default();
-            for offset in from..from + n {
-                offsets.insert(offset);
-            }
+            assert!((from..from + n).all(|o| offsets.insert(o)));
             SrcSet::from([("t/0".parse().unwrap(), offsets)])
         };
         let delivered = BTreeMap::from([("a/w/r".to_owned(), set(0, named)), ("//r".to_owned(), set(100, nameless))]);
