@@ -15,8 +15,16 @@ use signal_hook::consts::SIGKILL;
 pub const VARIABLE: &str = "FINOPS_FAILPOINT";
 
 /// Every point there is.
-pub const NAMES: &[&str] =
-    &["store.local.publish.linked", "store.local.put.placed", "store.local.put.written", "store.local.stage.finished"];
+pub const NAMES: &[&str] = &[
+    "exporter.gold.files.published",
+    "exporter.gold.manifest.replaced",
+    "store.local.publish.linked",
+    "store.local.put.placed",
+    "store.local.put.written",
+    "store.local.stage.finished",
+    "validator.after_step",
+    "validator.before_step",
+];
 
 /// Passes the point of that name; the process dies here if it is armed.
 pub fn hit(name: &'static str) {
@@ -31,7 +39,7 @@ pub fn hit(name: &'static str) {
 
 /// Read once. A crash test that names no real point would pass without crashing, so it is refused loudly.
 static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
-    let text = std::env::var_os(VARIABLE)?;
+    let text = std::env::var_os(VARIABLE).filter(|text| !text.is_empty())?;
     let armed = parse(&text.to_string_lossy());
     if armed.is_none() {
         eprintln!("{VARIABLE}={} names no crash point; there are: {}", text.display(), NAMES.join(", "));

@@ -1,5 +1,7 @@
 //! Configuration as a user meets it: what is reported, what is shown, what counts.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -1,16 +1,20 @@
 //! What a killed process leaves behind, and how signals end one. Each test runs this test program again
 //! as a child that does only what its variable says.
 
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use platform::config::ConfigBuilder;
 use platform::failpoint;
 use platform::lifecycle::{Shutdown, stop_on_signals};
 use platform::store::local::LocalStore;
 use platform::store::{Published, Staged, Store};
+use platform::telemetry::{self, TelemetryConfig};
 
 const ROLE: &str = "PLATFORM_TEST_ROLE";
 const FOLDER: &str = "PLATFORM_TEST_FOLDER";
@@ -20,6 +24,7 @@ const FOLDER: &str = "PLATFORM_TEST_FOLDER";
 fn child() {
     match std::env::var(ROLE).as_deref() {
         Ok("commit") => commit(Path::new(&std::env::var(FOLDER).unwrap())),
+        Ok("panic") => panic_as_json(),
         Ok("polite") => wait_for_signal(Duration::from_secs(60)),
         Ok("stubborn") => {
             wait_for_signal(Duration::from_secs(60));
@@ -100,6 +105,22 @@ fn a_point_that_does_not_exist_is_refused() {
     assert_eq!(output.status.code(), Some(78));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("FINOPS_FAILPOINT=store.typo names no crash point; there are: "), "{message}");
+}
+
+fn panic_as_json() {
+    let config = ConfigBuilder::new(&[telemetry::SETTINGS]).env([("FINOPS_LOG_FORMAT", "json")]).resolve().unwrap();
+    telemetry::init(TelemetryConfig::from_config(&config).unwrap()).unwrap();
+    assert!(telemetry::init(TelemetryConfig::from_config(&config).unwrap()).is_err());
+    panic!("index {} of 2", 3);
+}
+
+#[test]
+fn a_panic_is_one_line_of_json_on_stderr() {
+    let output = as_child("panic").env_remove("RUST_BACKTRACE").output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    let line: serde_json::Value = serde_json::from_str(text.trim_end()).unwrap_or_else(|e| panic!("{e}: {text}"));
+    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"panic: index 3 of 2".into()));
+    assert!(line["place"].as_str().unwrap().contains("tests/crash.rs:"), "{line}");
 }
 
 fn wait_for_signal(at_most: Duration) {

@@ -1,6 +1,8 @@
 //! A really full disk, where this user may make a small one; `/dev/full` and the error codes are tested
 //! everywhere, beside the code.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The list of crash points and the places where they are passed agree, over all crates.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The local store: the suite every store must pass, and what only a folder can get wrong.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

@@ -112,7 +112,7 @@ impl Write for Digesting {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
