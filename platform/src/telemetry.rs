@@ -1,8 +1,10 @@
 //! What a process says about itself, on stderr: for people or as one JSON object per line. Data goes to
 //! stdout and never passes here.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
+use std::panic::PanicHookInfo;
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -58,20 +60,27 @@ impl TelemetryConfig {
 #[error("setting up telemetry: {0}")]
 pub struct TelemetryError(#[from] tracing_subscriber::util::TryInitError);
 
-/// Sends messages, and panics as messages, to stderr from now on. Once per process.
+/// Sends messages to stderr from now on, in JSON also panics. Once per process.
 ///
 /// # Errors
 /// When it was called before.
 pub fn init(config: TelemetryConfig) -> Result<(), TelemetryError> {
     let color = use_color(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
+    let format = config.format;
     subscriber(config, color, std::io::stderr).try_init()?;
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let message = panic.payload_as_str().unwrap_or("without a message");
-        let thread = std::thread::current();
-        tracing::error!(place, thread = thread.name().unwrap_or("unnamed"), "panic: {message}");
-    }));
+    if format == Format::Json {
+        std::panic::set_hook(Box::new(report_panic));
+    }
     Ok(())
+}
+
+/// A collector reads lines of JSON only; for people the report of the standard library is better.
+fn report_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let message = panic.payload_as_str().unwrap_or("without a message");
+    let backtrace = Backtrace::capture();
+    let captured = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(place, backtrace = captured, thread = std::thread::current().name(), "panic: {message}");
 }
 
 /// Only for a person who has not declined (`NO_COLOR` counts when it is not empty).

@@ -43,7 +43,6 @@ impl Shutdown {
     }
 
     /// Waits until a stop is requested, at most `timeout`; true when it was.
-    #[must_use]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         let waited = self.0.changed.wait_timeout_while(self.lock(), timeout, |reason| reason.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.is_some()

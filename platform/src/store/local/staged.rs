@@ -113,6 +113,7 @@ impl Write for Digesting {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
