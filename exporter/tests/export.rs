@@ -1,8 +1,6 @@
 //! The JSON files over committed data: what they hold, when they change, and what leaves them alone.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,8 +1,6 @@
 //! KPIs over small worlds made by hand, and how their tables are published.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod support;
 
 use contracts::run_manifest::RunStatus;

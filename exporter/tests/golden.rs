@@ -1,8 +1,6 @@
 //! The reference exports: reading `golden/dataset` gives the files in `golden/expected` (contract §13).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::{Path, PathBuf};
 
 use exporter::{Cut, DuckLimits, ExportOptions, Population, TenantScope, export_tenant};

@@ -1,8 +1,6 @@
 //! One pass over all tenants, and the loop that repeats it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,12 @@
 //! Support of the cross-crate tests: the repository's files, the published schemas. Only tests use it, so it
 //! may panic; it knows no service.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "support of tests: a failure is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "support of tests: a failure is a failed test"
+)]
 
 pub mod repo;
 pub mod schemas;
