@@ -73,6 +73,12 @@ pub fn chain_record(topic_id: &str, partition: u32, start: u64) -> String {
     format!("{}/{start:020}.json", chain_dir(topic_id, partition))
 }
 
+/// Path of the checkpoint of a chain at `end`.
+#[must_use]
+pub fn chain_checkpoint(topic_id: &str, partition: u32, end: u64) -> String {
+    format!("{}/checkpoint-{end:020}.json", chain_dir(topic_id, partition))
+}
+
 /// Path of a run manifest.
 #[must_use]
 pub fn run_manifest(tenant: &str, workspace: &str, run_id: &str) -> String {

@@ -7,6 +7,7 @@
 
 pub mod arrow_schema;
 pub mod avro;
+pub mod chain;
 pub mod commit_record;
 pub mod cost_manifest;
 pub mod dead_letter;

@@ -111,6 +111,9 @@ pub struct CheckerDocs {
     pub limits: &'static str,
 }
 
+/// Builds a checker for one run.
+pub type Factory = fn(&RunContext, &Bootstrap) -> Result<Box<dyn Checker>, FactoryError>;
+
 /// A checker's entry in the registry, submitted where the checker is written.
 pub struct CheckerRegistration {
     /// Stable name: `module:Type`. Opaque; nothing is loaded by it.
@@ -128,7 +131,7 @@ pub struct CheckerRegistration {
     /// Documentation.
     pub docs: &'static CheckerDocs,
     /// Builds it.
-    pub factory: fn(&RunContext, &Bootstrap) -> Result<Box<dyn Checker>, FactoryError>,
+    pub factory: Factory,
 }
 
 inventory::collect!(CheckerRegistration);

@@ -150,8 +150,7 @@ pub fn region_of_zone(zone: &str) -> Option<String> {
     let zone = zone.to_lowercase();
     let mut parts = zone.split('-');
     let mut region = parts.next().filter(|p| p.len() == 2 && p.bytes().all(|b| b.is_ascii_lowercase()))?.to_owned();
-    let mut words = 0;
-    for part in parts {
+    for (words, part) in parts.enumerate() {
         region.push('-');
         let digits = part.bytes().take_while(u8::is_ascii_digit).count();
         if digits > 0 {
@@ -161,7 +160,6 @@ pub fn region_of_zone(zone: &str) -> Option<String> {
         if part.is_empty() || !part.bytes().all(|b| b.is_ascii_lowercase()) {
             return None;
         }
-        words += 1;
         region.push_str(part);
     }
     None

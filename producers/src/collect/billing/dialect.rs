@@ -36,10 +36,10 @@ pub fn detect(columns: &[String]) -> Option<Dialect> {
     }
     let snake: Vec<String> = columns.iter().map(|c| snake(c)).collect();
     let has = |name: &&str| snake.iter().any(|c| c == name);
-    if !CUR.iter().all(|name| has(name)) {
+    if !CUR.iter().all(has) {
         return None;
     }
-    Some(if CUR2.iter().any(|name| has(name)) { Dialect::Cur2 } else { Dialect::Legacy })
+    Some(if CUR2.iter().any(has) { Dialect::Cur2 } else { Dialect::Legacy })
 }
 
 /// The name space in which the CSV and Parquet forms of AWS reports meet: `lineItem/UsageStartDate` becomes

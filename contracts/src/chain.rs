@@ -1,0 +1,225 @@
+//! The commit chain as its readers meet it: which objects are links, whether each follows the one before, and
+//! what the links so far add up to. Pure: callers bring paths and bytes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::commit_record::{CommitRecord, FORMAT_VERSION};
+use crate::source::SrcPartition;
+
+/// The start that a link's file name tells; `None` for other objects of the folder (checkpoints).
+#[must_use]
+pub fn link_start(path: &str) -> Option<u64> {
+    twenty_digits(file_name(path).strip_suffix(".json")?)
+}
+
+/// The end that a checkpoint's file name tells.
+#[must_use]
+pub fn checkpoint_end(path: &str) -> Option<u64> {
+    twenty_digits(file_name(path).strip_prefix("checkpoint-")?.strip_suffix(".json")?)
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn twenty_digits(text: &str) -> Option<u64> {
+    (text.len() == 20 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// A link does not continue its chain: it was changed, or one before it was removed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("commit record {path}: {problem}")]
+pub struct BrokenChain {
+    /// The link.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// What a chain's links so far add up to. Kept as a checkpoint object every so often, so that a reader need not
+/// begin with the first link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainHead {
+    /// [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Topic id.
+    pub topic_id: String,
+    /// Partition.
+    pub partition: u32,
+    /// Links so far.
+    pub records: u64,
+    /// First offset of the first link; 0 while there is none.
+    pub first_start: u64,
+    /// First offset of the last link; 0 while there is none.
+    pub last_start: u64,
+    /// One past the last offset of the last link; 0 while there is none.
+    pub end: u64,
+    /// Rows so far.
+    pub rows: u64,
+    /// Dropped duplicates so far.
+    pub duplicates: u64,
+    /// Highest source offset per source partition: a record that does not rise above it is a duplicate.
+    pub heights: BTreeMap<SrcPartition, u64>,
+    /// SHA-256 (hex) of the last link's bytes; empty while there is none.
+    pub last_sha256: String,
+}
+
+impl ChainHead {
+    /// A chain without links.
+    #[must_use]
+    pub fn empty(topic_id: &str, partition: u32) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            topic_id: topic_id.to_owned(),
+            partition,
+            records: 0,
+            first_start: 0,
+            last_start: 0,
+            end: 0,
+            rows: 0,
+            duplicates: 0,
+            heights: BTreeMap::new(),
+            last_sha256: String::new(),
+        }
+    }
+
+    /// Position of the next link; `None` while there is none before it.
+    #[must_use]
+    pub fn position(&self) -> Option<u64> {
+        (self.records > 0).then_some(self.end)
+    }
+
+    /// Reads the next link and moves on.
+    ///
+    /// # Errors
+    /// The object is no commit record of this chain, or does not continue it; nothing has moved then.
+    pub fn follow(&mut self, path: &str, bytes: &[u8]) -> Result<CommitRecord, BrokenChain> {
+        let broken = |problem: String| BrokenChain { path: path.to_owned(), problem };
+        let record: CommitRecord = serde_json::from_slice(bytes).map_err(|e| broken(format!("unreadable: {e}")))?;
+        self.check(path, &record).map_err(broken)?;
+        self.advance(&record, hex::encode(Sha256::digest(bytes)));
+        Ok(record)
+    }
+
+    fn check(&self, path: &str, record: &CommitRecord) -> Result<(), String> {
+        if record.format_version > FORMAT_VERSION {
+            return Err(format!("format version {} is newer than {FORMAT_VERSION}", record.format_version));
+        }
+        if (record.topic_id.as_str(), record.partition) != (&self.topic_id, self.partition) {
+            return Err(format!("it belongs to {}/{}", record.topic_id, record.partition));
+        }
+        if link_start(path) != Some(record.start) || record.end <= record.start {
+            return Err(format!("it covers [{}, {}), which is not what its name says", record.start, record.end));
+        }
+        if self.records > 0 && record.start != self.end {
+            return Err(format!("the record before it ends at {}, this one starts at {}", self.end, record.start));
+        }
+        if record.previous_sha256 != self.last_sha256 {
+            return Err(match self.records {
+                0 => "it names a record before it, which is not there".to_owned(),
+                _ => "it does not carry the digest of the record before it".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Moves on over a link that is known to follow; `sha256` is the digest of its bytes.
+    pub fn advance(&mut self, record: &CommitRecord, sha256: String) {
+        if self.records == 0 {
+            self.first_start = record.start;
+        }
+        self.records += 1;
+        self.last_start = record.start;
+        self.end = record.end;
+        self.rows += record.rows;
+        self.duplicates += record.duplicates;
+        self.last_sha256 = sha256;
+        for (partition, offsets) in &record.src {
+            let Some(max) = offsets.max() else { continue };
+            match self.heights.get_mut(partition) {
+                Some(height) => *height = max.max(*height),
+                None => drop(self.heights.insert(partition.clone(), max)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout;
+    use crate::source::{OffsetSet, SrcSet};
+
+    fn record(start: u64, end: u64, previous: &str) -> CommitRecord {
+        let mut offsets = OffsetSet::default();
+        assert!((start..end).all(|o| offsets.insert(o + 100)));
+        CommitRecord {
+            format_version: FORMAT_VERSION,
+            code_version: "0".into(),
+            dataset: layout::FINDINGS.into(),
+            topic: "t".into(),
+            topic_id: "id".into(),
+            partition: 1,
+            start,
+            end,
+            rows: end - start,
+            duplicates: 0,
+            files: Vec::new(),
+            src: SrcSet::from([("w/0".parse().unwrap(), offsets)]),
+            runs: BTreeMap::new(),
+            writer_id: "w".into(),
+            nonce: "n".into(),
+            previous_sha256: previous.into(),
+            committed_at: String::new(),
+        }
+    }
+
+    fn follow(head: &mut ChainHead, record: &CommitRecord) -> Result<CommitRecord, String> {
+        let bytes = serde_json::to_vec(record).unwrap();
+        head.follow(&layout::chain_record("id", 1, record.start), &bytes).map_err(|e| e.problem)
+    }
+
+    #[test]
+    fn names_tell_links_from_checkpoints() {
+        assert_eq!(link_start(&layout::chain_record("id", 1, 42)), Some(42));
+        assert_eq!(link_start(&layout::chain_checkpoint("id", 1, 42)), None);
+        assert_eq!(checkpoint_end(&layout::chain_checkpoint("id", 1, 42)), Some(42));
+        assert_eq!(link_start("a/42.json"), None);
+    }
+
+    #[test]
+    fn a_chain_adds_up() {
+        let mut head = ChainHead::empty("id", 1);
+        assert_eq!(head.position(), None);
+        follow(&mut head, &record(5, 8, "")).unwrap();
+        let previous = head.last_sha256.clone();
+        follow(&mut head, &record(8, 10, &previous)).unwrap();
+        assert_eq!((head.first_start, head.last_start, head.position()), (5, 8, Some(10)));
+        assert_eq!((head.records, head.rows), (2, 5));
+        assert_eq!(head.heights, BTreeMap::from([("w/0".parse().unwrap(), 109)]));
+    }
+
+    #[test]
+    fn what_does_not_follow_is_named() {
+        let check = |previous: &str, start: u64, change: fn(&mut CommitRecord), expected: &str| {
+            let mut head = ChainHead::empty("id", 1);
+            follow(&mut head, &record(0, 3, "")).unwrap();
+            let digest = if previous == "right" { head.last_sha256.clone() } else { previous.to_owned() };
+            let mut next = record(start, start + 1, &digest);
+            change(&mut next);
+            assert_eq!(follow(&mut head, &next).unwrap_err(), expected);
+            assert_eq!(head.end, 3, "nothing has moved");
+        };
+        check("right", 4, |_| {}, "the record before it ends at 3, this one starts at 4");
+        check("wrong", 3, |_| {}, "it does not carry the digest of the record before it");
+        check("right", 3, |r| r.format_version = 2, "format version 2 is newer than 1");
+        check("right", 3, |r| r.partition = 2, "it belongs to id/2");
+        check("right", 3, |r| r.end = 3, "it covers [3, 3), which is not what its name says");
+        let mut empty = ChainHead::empty("id", 1);
+        let orphan = record(3, 4, "digest");
+        assert_eq!(follow(&mut empty, &orphan).unwrap_err(), "it names a record before it, which is not there");
+    }
+}
