@@ -8,7 +8,6 @@ mod tally;
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use tally::Tally;
@@ -53,8 +52,7 @@ fn test() -> ExitCode {
 fn run(arguments: &[&str]) -> io::Result<Tally> {
     println!("==> cargo {}", arguments.join(" "));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut child = Command::new(cargo).args(arguments).current_dir(root).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new(cargo).args(arguments).stdout(Stdio::piped()).spawn()?;
     let mut tally = Tally::default();
     if let Some(output) = child.stdout.take() {
         pass_on(BufReader::new(output), &mut io::stdout().lock(), &mut tally)?;
