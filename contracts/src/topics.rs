@@ -31,6 +31,9 @@ pub mod headers {
     pub const WORKSPACE_ID: &str = "workspace_id";
     /// On valid records: UTC date of `run_ts`, `YYYY-MM-DD`; with `tenant_id` the partition the sink writes to.
     pub const RUN_DATE: &str = "run_date";
+    /// On valid records: the run the record is counted for, `tenant/workspace/run_id`: as its producer's headers say,
+    /// else as the finding says.
+    pub const RUN: &str = "run";
     /// Salt mode of the finding id that the run asked for: `stable`, `per_run` or `per_day` (R39).
     pub const FINDING_ID_MODE: &str = "finding_id_mode";
     /// W3C trace context.

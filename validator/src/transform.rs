@@ -160,6 +160,7 @@ fn valid_headers(message: &Message, finding: &ValidFinding<'_>, src: &Src) -> He
         text(headers::WORKSPACE_ID, finding.workspace_id()),
         text(headers::RUN_ID, finding.run_id()),
         text(headers::RUN_DATE, finding.run_date()),
+        text(headers::RUN, &run_of(message, finding)),
     ];
     for name in [headers::REPLAY_OF, headers::TRACEPARENT] {
         if let Some(value) = message.header(name) {
@@ -167,6 +168,16 @@ fn valid_headers(message: &Message, finding: &ValidFinding<'_>, src: &Src) -> He
         }
     }
     out
+}
+
+/// The run a record is counted for. A run may carry findings that name other runs (an import), and its manifest counts
+/// them all: what the producer says of its own sending comes first.
+fn run_of(message: &Message, finding: &ValidFinding<'_>) -> String {
+    let header = |name: &str| message.header(name).and_then(|v| std::str::from_utf8(v).ok()).filter(|v| !v.is_empty());
+    match (header(headers::TENANT_ID), header(headers::WORKSPACE_ID), header(headers::RUN_ID)) {
+        (Some(tenant), Some(workspace), Some(run_id)) => format!("{tenant}/{workspace}/{run_id}"),
+        _ => format!("{}/{}/{}", finding.tenant_id(), finding.workspace_id(), finding.run_id()),
+    }
 }
 
 fn asked_mode(message: &Message) -> Result<Option<SaltMode>, Vec<Violation>> {

@@ -127,8 +127,9 @@ fn take(store: &dyn Store, record: CommitRecord, out: &mut Chains) -> Result<()>
             delivered.entry(partition).or_default().union(&offsets);
         }
     }
-    let files = if record.dataset == layout::FINDINGS { &mut out.findings } else { &mut out.dead_letters };
     for file in record.files {
+        let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
+        let files = if is_finding { &mut out.findings } else { &mut out.dead_letters };
         let local = local_file(store, &file.path)?;
         let path_tenant = tenant_of_path(&file.path);
         files.push(DataFile { path: file.path, sha256: file.sha256, path_tenant, local });

@@ -1,0 +1,79 @@
+//! Commit chains as they lie in the store.
+
+use std::collections::{BTreeMap, HashSet};
+
+use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, link_start};
+use contracts::commit_record::CommitRecord;
+use contracts::layout;
+use platform::store::{Staged, Store};
+
+use crate::error::SinkError;
+
+/// Reads a partition's chain, from its newest checkpoint on; returns what it adds up to and its last link.
+///
+/// # Errors
+/// The chain is broken, or the store refuses.
+pub fn load(
+    store: &dyn Store,
+    topic_id: &str,
+    partition: u32,
+) -> Result<(ChainHead, Option<Box<CommitRecord>>), SinkError> {
+    let paths: Vec<String> =
+        store.list(&layout::chain_dir(topic_id, partition))?.into_iter().map(|entry| entry.path).collect();
+    let newest = paths.iter().filter(|path| checkpoint_end(path).is_some()).max_by_key(|path| checkpoint_end(path));
+    let mut head = match newest {
+        Some(path) => checkpoint(store, path)?,
+        None => ChainHead::empty(topic_id, partition),
+    };
+    let from = if head.records == 0 { 0 } else { head.end };
+    let mut links: Vec<(u64, &String)> = paths.iter().filter_map(|path| Some((link_start(path)?, path))).collect();
+    links.sort_unstable();
+    let mut last = None;
+    for (_, path) in links.into_iter().filter(|(start, _)| *start >= from) {
+        last = Some(Box::new(head.follow(path, &present(store, path)?)?));
+    }
+    if last.is_none() && head.records > 0 {
+        last = link(store, &layout::chain_record(topic_id, partition, head.last_start))?;
+    }
+    Ok((head, last))
+}
+
+/// One link; `None` when there is none of that name.
+///
+/// # Errors
+/// It is no commit record, or the store refuses.
+pub fn link(store: &dyn Store, path: &str) -> Result<Option<Box<CommitRecord>>, SinkError> {
+    let Some(bytes) = store.get(path)? else { return Ok(None) };
+    Ok(Some(serde_json::from_slice(&bytes).map_err(|e| broken(path, e.to_string()))?))
+}
+
+/// Names of staged files that the last link of some chain still needs. Links before it are published.
+///
+/// # Errors
+/// A link cannot be read, or the store refuses.
+pub(crate) fn staged_names_in_use(store: &dyn Store) -> Result<HashSet<String>, SinkError> {
+    let mut last: BTreeMap<String, String> = BTreeMap::new();
+    for path in store.list(layout::CHAIN)?.into_iter().map(|entry| entry.path) {
+        if let (Some((folder, _)), Some(_)) = (path.rsplit_once('/'), link_start(&path)) {
+            last.insert(folder.to_owned(), path);
+        }
+    }
+    let mut names = HashSet::new();
+    for path in last.values() {
+        let files = link(store, path)?.map(|link| link.files).unwrap_or_default();
+        names.extend(files.iter().filter_map(|file| Staged::name_of(&file.staged)).map(str::to_owned));
+    }
+    Ok(names)
+}
+
+fn checkpoint(store: &dyn Store, path: &str) -> Result<ChainHead, SinkError> {
+    Ok(serde_json::from_slice(&present(store, path)?).map_err(|e| broken(path, e.to_string()))?)
+}
+
+fn present(store: &dyn Store, path: &str) -> Result<bytes::Bytes, SinkError> {
+    Ok(store.get(path)?.ok_or_else(|| broken(path, "listed, but gone when it was read".into()))?)
+}
+
+fn broken(path: &str, problem: String) -> BrokenChain {
+    BrokenChain { path: path.to_owned(), problem }
+}

@@ -1,0 +1,109 @@
+//! What a sink cannot go on from.
+
+use contracts::chain::BrokenChain;
+use platform::broker::BrokerError;
+use platform::store::StoreError;
+
+/// The sink cannot go on. Nothing is lost: what is committed stays, what is not stays in the topic.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The broker refused for good.
+    #[error("sink: {0}")]
+    Broker(#[from] BrokerError),
+    /// The store refused for good.
+    #[error("sink: {0}")]
+    Store(#[from] StoreError),
+    /// A chain cannot be read.
+    #[error("sink: {0}; run `finops verify` to see what is wrong")]
+    Chain(#[from] BrokenChain),
+    /// The group's position was left by a sink that writes elsewhere (DESIGN.md §5.3 rule 5).
+    #[error(
+        "sink: group position of {topic}/{partition} was left by a sink that writes to store {theirs}, this one is \
+         {ours}: sinks of one group must share their store. Give this sink that store, or another broker"
+    )]
+    ForeignStore {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// Store of the one that left the position.
+        theirs: String,
+        /// This sink's store.
+        ours: String,
+    },
+    /// The group has a position, the store has a shorter chain: commit records were removed.
+    #[error(
+        "sink: group position of {topic}/{partition} is {hint}, but the commit chain in the store ends at {end}: commit \
+         records are missing. Restore `_sink/` of the store; `finops verify` shows what is there"
+    )]
+    ChainLost {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// Position of the group.
+        hint: u64,
+        /// End of the chain.
+        end: u64,
+    },
+    /// The broker has removed records that the sink had not written.
+    #[error(
+        "sink: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
+         written; send them again from their source, `finops repair` finds those that the wire topics still hold"
+    )]
+    RecordsGone {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// First one that is gone.
+        from: u64,
+        /// Oldest one still there.
+        low: u64,
+    },
+    /// The chain is ahead of the topic: the broker was set back or is another one.
+    #[error(
+        "sink: the commit chain of {topic}/{partition} ends at {end}, the topic at {high}: the broker has lost records \
+         that are written already, or is not the one that the chain belongs to"
+    )]
+    TopicBehind {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// End of the chain.
+        end: u64,
+        /// End of the topic.
+        high: u64,
+    },
+    /// A committed file is neither published nor staged, and cannot be made again.
+    #[error("sink: {path} is committed but gone, and cannot be made again from the topic: {problem}")]
+    CannotRebuild {
+        /// File.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// Parquet or Arrow refused.
+    #[error("sink: encoding {path}: {problem}")]
+    Encode {
+        /// File.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// Something cannot be written as JSON.
+    #[error("sink: encoding a commit record: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl SinkError {
+    /// True when the same may succeed later.
+    pub(crate) fn is_retriable(&self) -> bool {
+        match self {
+            Self::Broker(error) => error.is_retriable(),
+            Self::Store(error) => matches!(error, StoreError::NoSpace { .. } | StoreError::Io { .. }),
+            _ => false,
+        }
+    }
+}

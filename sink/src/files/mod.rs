@@ -1,0 +1,190 @@
+//! A batch's rows to Parquet files, staged. The same rows always make the same bytes, so that a file can be made again
+//! and compared.
+
+mod dead_letters;
+mod findings;
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use contracts::commit_record::CommittedFile;
+use contracts::{arrow_schema, dead_letter, layout};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use platform::store::{Staged, StagedWrite, Store, StoreError};
+use tracing::error;
+
+use crate::error::SinkError;
+use crate::machine::{OpenFile, Staging, Target};
+use crate::row::{self, Record};
+
+/// Rows decoded and handed to the Parquet writer at once.
+const CHUNK_ROWS: usize = 8_192;
+/// Rows of a row group: DuckDB reads row groups in parallel and likes about this many.
+const ROW_GROUP_ROWS: usize = 122_880;
+
+/// Writes all files of a batch where no reader looks.
+///
+/// # Errors
+/// The store or Parquet refused; what was staged is dropped again.
+pub(crate) fn stage(store: &dyn Store, batch: &Staging<'_, Record>) -> Result<Vec<CommittedFile>, SinkError> {
+    let mut staged = Vec::with_capacity(batch.files.len());
+    match stage_all(store, batch, &mut staged) {
+        Ok(()) => {
+            staged.sort_by(|a, b| a.path.cmp(&b.path));
+            Ok(staged)
+        }
+        Err(error) => {
+            discard(store, &staged);
+            Err(error)
+        }
+    }
+}
+
+/// Drops staged files; what cannot be dropped now is swept later.
+pub(crate) fn discard(store: &dyn Store, files: &[CommittedFile]) {
+    for file in files {
+        if let Err(error) = store.discard(&staged_of(file)) {
+            tracing::warn!(%error, "a staged file stays until it is swept");
+        }
+    }
+}
+
+/// What publishes a committed file.
+pub(crate) fn staged_of(file: &CommittedFile) -> Staged {
+    Staged { target: file.path.clone(), token: file.staged.clone(), bytes: file.bytes, sha256: file.sha256.clone() }
+}
+
+fn stage_all(store: &dyn Store, batch: &Staging<'_, Record>, staged: &mut Vec<CommittedFile>) -> Result<(), SinkError> {
+    let mut dead: BTreeMap<Target, Vec<Record>> = BTreeMap::new();
+    for (target, OpenFile { rows, .. }) in batch.files {
+        if target.dataset == layout::FINDINGS {
+            for bad in findings_file(store, batch, target, rows, staged)? {
+                let quarantined = row::quarantined(&bad.message, batch.topic_id, bad.problem.unwrap_or_default());
+                dead.entry(quarantined.target).or_default().push(quarantined.payload);
+            }
+        } else {
+            dead.entry(target.clone()).or_default().extend(rows.iter().cloned());
+        }
+    }
+    for (target, mut rows) in dead {
+        rows.sort_by_key(|row| row.message.offset);
+        dead_letters_file(store, batch, &target, &rows, staged)?;
+    }
+    Ok(())
+}
+
+/// Returns the rows that are no storage records of this target.
+fn findings_file(
+    store: &dyn Store,
+    batch: &Staging<'_, Record>,
+    target: &Target,
+    rows: &[Record],
+    staged: &mut Vec<CommittedFile>,
+) -> Result<Vec<Record>, SinkError> {
+    let mut file = File::create(store, batch, target, arrow_schema::findings())?;
+    let mut decoder = findings::Decoder::new().map_err(|problem| file.failed(problem))?;
+    let mut all_bad = Vec::new();
+    for chunk in rows.chunks(CHUNK_ROWS) {
+        let (good, bad) = decoder.decode(chunk, target).map_err(|problem| file.failed(problem))?;
+        file.write(&good)?;
+        for (record, problem) in bad {
+            let at = &record.message.at;
+            let offset = record.message.offset;
+            error!(topic = %at.topic, partition = at.partition, offset, problem, "no storage record: kept as a dead letter");
+            all_bad.push(Record { message: record.message.clone(), problem: Some(problem) });
+        }
+    }
+    if all_bad.len() < rows.len() {
+        staged.push(file.finish(target)?);
+    }
+    Ok(all_bad)
+}
+
+fn dead_letters_file(
+    store: &dyn Store,
+    batch: &Staging<'_, Record>,
+    target: &Target,
+    rows: &[Record],
+    staged: &mut Vec<CommittedFile>,
+) -> Result<(), SinkError> {
+    let mut file = File::create(store, batch, target, dead_letter::arrow_schema())?;
+    for chunk in rows.chunks(CHUNK_ROWS) {
+        let encoded = dead_letters::encode(chunk, batch.topic_id, target).map_err(|e| file.failed(e.to_string()))?;
+        file.write(&encoded)?;
+    }
+    staged.push(file.finish(target)?);
+    Ok(())
+}
+
+/// A Parquet file being staged.
+struct File {
+    path: String,
+    rows: u64,
+    writer: ArrowWriter<Box<dyn StagedWrite>>,
+}
+
+impl File {
+    fn create(
+        store: &dyn Store,
+        batch: &Staging<'_, Record>,
+        target: &Target,
+        schema: SchemaRef,
+    ) -> Result<Self, SinkError> {
+        let Staging { topic_id, partition, start, end, .. } = *batch;
+        let Target { dataset, tenant, run_date } = target;
+        let name = layout::part_name(topic_id, partition, start, end, tenant, run_date);
+        let path = format!("{}/{name}", layout::partition_dir(dataset, tenant, run_date));
+        let staged = store.stage(&path)?;
+        let writer = properties().and_then(|properties| ArrowWriter::try_new(staged, schema, Some(properties)));
+        match writer {
+            Ok(writer) => Ok(Self { path, rows: 0, writer }),
+            Err(error) => Err(refused(&path, error)),
+        }
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(|e| refused(&self.path, e))
+    }
+
+    fn finish(self, target: &Target) -> Result<CommittedFile, SinkError> {
+        let staged = self.writer.into_inner().map_err(|e| refused(&self.path, e))?.finish()?;
+        Ok(CommittedFile {
+            path: self.path,
+            tenant_id: target.tenant.clone(),
+            run_date: target.run_date.clone(),
+            rows: self.rows,
+            bytes: staged.bytes,
+            sha256: staged.sha256,
+            staged: staged.token,
+        })
+    }
+
+    fn failed(&self, problem: String) -> SinkError {
+        SinkError::Encode { path: self.path.clone(), problem }
+    }
+}
+
+fn properties() -> Result<WriterProperties, ParquetError> {
+    Ok(WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_created_by("finops".to_owned())
+        .build())
+}
+
+/// A full disk must be told from a bug: Parquet hands on what its writer said.
+fn refused(path: &str, error: ParquetError) -> SinkError {
+    let io = match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(io) => *io,
+            Err(other) => return SinkError::Encode { path: path.to_owned(), problem: other.to_string() },
+        },
+        other => return SinkError::Encode { path: path.to_owned(), problem: other.to_string() },
+    };
+    SinkError::Store(StoreError::io("staging", path, io))
+}

@@ -1,0 +1,31 @@
+//! What an open batch may hold before it is written.
+
+use std::time::Duration;
+
+/// Limits of open batches. A batch is what one partition has read since its last commit; it is written as a whole when
+/// any limit is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Rows of one file. 200,000 rows of 2 KB make about 128 MB before compression.
+    pub file_rows_max: u64,
+    /// Bytes of records of one file, as read.
+    pub file_bytes_target: u64,
+    /// Age of the oldest record of a batch: how stale a reader may be.
+    pub age_max: Duration,
+    /// Files of one batch: bounds the small files that many tenants make, and what one commit record lists.
+    pub open_files_max: usize,
+    /// Bytes of records over all open batches; the largest batch is written when they are more.
+    pub memory_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_rows_max: 200_000,
+            file_bytes_target: 128 << 20,
+            age_max: Duration::from_secs(60),
+            open_files_max: 2_000,
+            memory_bytes_max: 512 << 20,
+        }
+    }
+}

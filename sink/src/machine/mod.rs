@@ -1,0 +1,305 @@
+//! The sink's decisions, without I/O: what was read and what became of actions comes in, the next action goes out.
+//! Every crash point, rebalance order and lost answer can so be tried in memory, with a seed (`simulation`).
+//!
+//! Per partition: load the chain → publish what its last link committed → seek → consume → (a limit is reached) stage →
+//! commit → publish → leave a hint → consume. A link is committed only after all files of the one before it are
+//! published, so only the last link of a chain can ever need rolling forward.
+
+mod batch;
+mod partition;
+#[cfg(test)]
+mod simulation;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::chain::ChainHead;
+use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::source::Src;
+use platform::broker::TopicPartition;
+use platform::store::Published;
+
+pub use batch::OpenFile;
+
+use crate::error::SinkError;
+use crate::limits::Limits;
+use partition::Partition;
+
+/// Where a row belongs: one open file per target and batch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+    /// Dataset.
+    pub dataset: &'static str,
+    /// Tenant, decoded.
+    pub tenant: String,
+    /// UTC date, `YYYY-MM-DD`.
+    pub run_date: String,
+}
+
+/// A record as the machine sees it.
+#[derive(Debug, Clone)]
+pub struct Row<R> {
+    /// Where its row belongs.
+    pub target: Target,
+    /// Source position.
+    pub src: Src,
+    /// Run it is counted for, with its first source position.
+    pub run: Option<(String, Src)>,
+    /// What it costs in memory, about.
+    pub bytes: u64,
+    /// The record itself.
+    pub payload: R,
+}
+
+/// Who this sink is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Unique per process instance.
+    pub writer_id: String,
+    /// Version of the program.
+    pub code_version: String,
+    /// Identity of the store it writes to.
+    pub store_id: String,
+}
+
+/// A moment. Ages are measured by the clock that never jumps, what people read by the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now {
+    /// Time since some fixed moment, never going back.
+    pub elapsed: Duration,
+    /// Milliseconds since the epoch.
+    pub wall_ms: i64,
+}
+
+/// The group's position, left as a hint by the sink that wrote last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Next offset.
+    pub offset: u64,
+    /// Store of the one that left it, when it says so.
+    pub store_id: Option<String>,
+}
+
+/// A partition that was given to this sink.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// Partition.
+    pub at: TopicPartition,
+    /// Id of its topic.
+    pub topic_id: Arc<str>,
+    /// The group's position.
+    pub hint: Option<Hint>,
+}
+
+/// What is to be done next; the machine waits for its [`Outcome`].
+#[derive(Debug)]
+pub enum Action<'m, R> {
+    /// Read the chain of this topic id and partition.
+    LoadChain {
+        /// Topic id.
+        topic_id: &'m str,
+        /// Partition.
+        partition: u32,
+    },
+    /// Make a committed file visible.
+    Publish(&'m CommittedFile),
+    /// Make the link's files again from the log, compare them and publish them.
+    Rebuild(&'m CommitRecord),
+    /// Read on from this offset.
+    Seek(u64),
+    /// Write a batch's files where no reader looks.
+    Stage(Staging<'m, R>),
+    /// Create the link, unless its name is taken.
+    Commit {
+        /// Name.
+        path: &'m str,
+        /// Content.
+        bytes: &'m [u8],
+    },
+    /// Read the link of that name.
+    ReadLink(&'m str),
+    /// Drop staged files that will never be committed.
+    Discard(&'m [CommittedFile]),
+    /// Tell the group how far this partition is written.
+    LeaveHint(u64),
+    /// Keep the head of the chain as a checkpoint.
+    Checkpoint(&'m ChainHead),
+}
+
+/// A batch to be staged.
+#[derive(Debug)]
+pub struct Staging<'m, R> {
+    /// Topic id.
+    pub topic_id: &'m str,
+    /// Partition.
+    pub partition: u32,
+    /// First offset.
+    pub start: u64,
+    /// One past the last offset.
+    pub end: u64,
+    /// Rows by target.
+    pub files: &'m BTreeMap<Target, OpenFile<R>>,
+}
+
+/// What became of an action.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The chain.
+    ChainLoaded(Box<Loaded>),
+    /// Of a publish.
+    Published(Published),
+    /// The files were made again and are published.
+    Rebuilt,
+    /// The files are staged.
+    Staged(Vec<CommittedFile>),
+    /// Of a commit.
+    Committed(CommitOutcome),
+    /// The link of that name; `None` when there is none.
+    LinkRead(Option<Box<CommitRecord>>),
+    /// Seek, discard, hint and checkpoint are done, as far as they matter.
+    Done,
+}
+
+/// A chain, and what the broker holds of its partition. The broker was asked second, so it cannot be behind.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the links add up to.
+    pub head: ChainHead,
+    /// The last link.
+    pub last: Option<Box<CommitRecord>>,
+    /// Oldest offset of the topic.
+    pub low: u64,
+    /// Next offset of the topic.
+    pub high: u64,
+}
+
+/// What became of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// The link is ours.
+    Created,
+    /// The name is taken: by another sink, or by us when an answer was lost.
+    Exists,
+    /// No answer: it may be there.
+    Unknown,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is in the open batch.
+    Kept,
+    /// Its source position is held already (rule 7): dropped and counted.
+    Duplicate,
+    /// Not of a partition that is being consumed, or before its position: it is somebody else's, or read already.
+    Ignored,
+}
+
+/// The decisions of one sink.
+#[derive(Debug)]
+pub struct Machine<R> {
+    identity: Identity,
+    limits: Limits,
+    now: Now,
+    attempts: u64,
+    partitions: BTreeMap<TopicPartition, Partition<R>>,
+}
+
+impl<R> Machine<R> {
+    /// A sink that owns nothing yet.
+    #[must_use]
+    pub fn new(identity: Identity, limits: Limits) -> Self {
+        Self { identity, limits, now: Now::default(), attempts: 0, partitions: BTreeMap::new() }
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: Now) {
+        self.now = now;
+    }
+
+    /// A partition is ours now.
+    ///
+    /// # Errors
+    /// Its position was left by a sink that writes to another store.
+    pub fn assigned(&mut self, given: Given) -> Result<(), SinkError> {
+        if let Some(Hint { store_id: Some(theirs), .. }) = &given.hint
+            && *theirs != self.identity.store_id
+        {
+            return Err(SinkError::ForeignStore {
+                topic: given.at.topic.to_string(),
+                partition: given.at.partition,
+                theirs: theirs.clone(),
+                ours: self.identity.store_id.clone(),
+            });
+        }
+        self.partitions.insert(given.at.clone(), Partition::new(given));
+        Ok(())
+    }
+
+    /// A partition is being taken away in good order: what it has read is written before it goes.
+    pub fn revoked(&mut self, at: &TopicPartition) {
+        if let Some(partition) = self.partitions.get_mut(at) {
+            partition.leave();
+        }
+        self.partitions.retain(|_, p| !p.is_gone());
+    }
+
+    /// A partition is gone: its batch is dropped, its new owner reads it again.
+    pub fn lost(&mut self, at: &TopicPartition) {
+        self.partitions.remove(at);
+    }
+
+    /// A record was read.
+    pub fn record(&mut self, at: &TopicPartition, offset: u64, row: Row<R>) -> Taken {
+        match self.partitions.get_mut(at) {
+            Some(partition) => partition.take(offset, row, self.now.elapsed),
+            None => Taken::Ignored,
+        }
+    }
+
+    /// Everything that was read is to be written now.
+    pub fn flush(&mut self) {
+        self.partitions.values_mut().for_each(Partition::flush);
+    }
+
+    /// Id of the topic of a partition that is ours.
+    #[must_use]
+    pub fn topic_id(&self, at: &TopicPartition) -> Option<Arc<str>> {
+        Some(self.partitions.get(at)?.topic_id().clone())
+    }
+
+    /// Bytes of all open batches.
+    #[must_use]
+    pub fn buffered_bytes(&self) -> u64 {
+        self.partitions.values().map(Partition::batch_bytes).sum()
+    }
+
+    /// The next action and its partition; the same one until [`done`](Self::done) is told its outcome. `None`: read on.
+    pub fn next_action(&mut self) -> Option<(TopicPartition, Action<'_, R>)> {
+        if self.buffered_bytes() > self.limits.memory_bytes_max
+            && let Some(largest) = self.partitions.values_mut().max_by_key(|p| p.batch_bytes())
+        {
+            largest.flush();
+        }
+        for partition in self.partitions.values_mut() {
+            partition.begin_if_due(&self.limits, self.now.elapsed);
+        }
+        self.partitions.iter().find_map(|(at, partition)| Some((at.clone(), partition.action()?)))
+    }
+
+    /// What became of the action of that partition.
+    ///
+    /// # Errors
+    /// The chain and the topic do not belong together any more.
+    pub fn done(&mut self, at: &TopicPartition, outcome: Outcome) -> Result<(), SinkError> {
+        let Some(partition) = self.partitions.get_mut(at) else { return Ok(()) };
+        if matches!(outcome, Outcome::Staged(_)) {
+            self.attempts += 1;
+        }
+        let nonce = format!("{}/{}", self.identity.writer_id, self.attempts);
+        partition.done(outcome, &self.identity, nonce, self.now.wall_ms)?;
+        self.partitions.retain(|_, p| !p.is_gone());
+        Ok(())
+    }
+}

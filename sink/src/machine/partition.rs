@@ -1,0 +1,271 @@
+//! One partition on its way from assignment to commit, again and again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::chain::ChainHead;
+use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
+use contracts::source::SrcPartition;
+use contracts::{layout, time, topics};
+use platform::broker::TopicPartition;
+use platform::store::Published;
+use sha2::{Digest, Sha256};
+
+use super::batch::Batch;
+use super::{Action, CommitOutcome, Given, Identity, Loaded, Outcome, Row, Staging, Taken};
+use crate::error::SinkError;
+use crate::limits::Limits;
+
+/// Links between two checkpoints.
+const CHECKPOINT_LINKS: u64 = 1_000;
+
+#[derive(Debug)]
+enum Phase {
+    Load,
+    Publish {
+        link: Box<CommitRecord>,
+        next: usize,
+        rebuild: bool,
+    },
+    LeaveHint,
+    Checkpoint,
+    Seek,
+    Consume,
+    Stage,
+    Commit(Box<Attempt>),
+    /// Somebody has that name, or an answer was lost: whose link is it?
+    Resolve(Box<Attempt>),
+    Discard(Vec<CommittedFile>),
+    Gone,
+}
+
+/// A link that may become, or already be, the next of the chain.
+#[derive(Debug)]
+struct Attempt {
+    link: CommitRecord,
+    path: String,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub(super) struct Partition<R> {
+    given: Given,
+    head: ChainHead,
+    heights: BTreeMap<SrcPartition, u64>,
+    batch: Batch<R>,
+    phase: Phase,
+    hinted: Option<u64>,
+    sought: bool,
+    flush: bool,
+    leaving: bool,
+}
+
+impl<R> Partition<R> {
+    pub fn new(given: Given) -> Self {
+        let head = ChainHead::empty(&given.topic_id, given.at.partition);
+        let hinted = given.hint.as_ref().map(|hint| hint.offset);
+        Self {
+            given,
+            head,
+            heights: BTreeMap::new(),
+            batch: Batch::at(0),
+            phase: Phase::Load,
+            hinted,
+            sought: false,
+            flush: false,
+            leaving: false,
+        }
+    }
+
+    pub fn topic_id(&self) -> &Arc<str> {
+        &self.given.topic_id
+    }
+
+    pub fn batch_bytes(&self) -> u64 {
+        self.batch.bytes
+    }
+
+    pub fn is_gone(&self) -> bool {
+        matches!(self.phase, Phase::Gone)
+    }
+
+    pub fn flush(&mut self) {
+        self.flush = true;
+    }
+
+    pub fn leave(&mut self) {
+        self.leaving = true;
+        self.flush = true;
+        if matches!(self.phase, Phase::Consume) && self.batch.is_empty() {
+            self.phase = Phase::Gone;
+        }
+    }
+
+    pub fn take(&mut self, offset: u64, row: Row<R>, elapsed: Duration) -> Taken {
+        if !matches!(self.phase, Phase::Consume) || offset < self.batch.next {
+            return Taken::Ignored;
+        }
+        self.batch.take(offset, row, &mut self.heights, elapsed)
+    }
+
+    pub fn begin_if_due(&mut self, limits: &Limits, elapsed: Duration) {
+        if !matches!(self.phase, Phase::Consume) {
+            return;
+        }
+        if self.batch.is_due(limits, elapsed) || (self.flush && !self.batch.is_empty()) {
+            self.phase = Phase::Stage;
+        } else {
+            self.flush = false;
+        }
+    }
+
+    pub fn action(&self) -> Option<Action<'_, R>> {
+        Some(match &self.phase {
+            Phase::Load => Action::LoadChain { topic_id: &self.given.topic_id, partition: self.given.at.partition },
+            Phase::Publish { link, rebuild: true, .. } => Action::Rebuild(link),
+            Phase::Publish { link, next, .. } => Action::Publish(link.files.get(*next)?),
+            Phase::LeaveHint => Action::LeaveHint(self.head.end),
+            Phase::Checkpoint => Action::Checkpoint(&self.head),
+            Phase::Seek => Action::Seek(self.batch.start),
+            Phase::Stage => Action::Stage(Staging {
+                topic_id: &self.given.topic_id,
+                partition: self.given.at.partition,
+                start: self.batch.start,
+                end: self.batch.next,
+                files: &self.batch.files,
+            }),
+            Phase::Commit(attempt) => Action::Commit { path: &attempt.path, bytes: &attempt.bytes },
+            Phase::Resolve(attempt) => Action::ReadLink(&attempt.path),
+            Phase::Discard(files) => Action::Discard(files),
+            Phase::Consume | Phase::Gone => return None,
+        })
+    }
+
+    pub fn done(
+        &mut self,
+        outcome: Outcome,
+        identity: &Identity,
+        nonce: String,
+        wall_ms: i64,
+    ) -> Result<(), SinkError> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Load);
+        self.phase = match (phase, outcome) {
+            (Phase::Load, Outcome::ChainLoaded(loaded)) => self.loaded(*loaded)?,
+            (Phase::Publish { link, .. }, Outcome::Published(Published::Missing)) => {
+                Phase::Publish { link, next: 0, rebuild: true }
+            }
+            (Phase::Publish { link, next, .. }, Outcome::Published(_)) => self.publish(link, next + 1),
+            (Phase::Publish { .. }, Outcome::Rebuilt) => self.after_publish(),
+            (Phase::LeaveHint, _) => {
+                self.hinted = Some(self.head.end);
+                self.after_hint()
+            }
+            (Phase::Checkpoint, _) => self.after_checkpoint(),
+            (Phase::Seek, _) => {
+                self.sought = true;
+                self.consume()
+            }
+            (Phase::Stage, Outcome::Staged(files)) => {
+                Phase::Commit(Box::new(self.attempt(files, identity, nonce, wall_ms)?))
+            }
+            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Created)) => self.committed(*attempt),
+            (Phase::Commit(attempt), Outcome::Committed(_)) => Phase::Resolve(attempt),
+            (Phase::Resolve(attempt), Outcome::LinkRead(found)) => match found {
+                None => Phase::Commit(attempt),
+                Some(link) if link.nonce == attempt.link.nonce => self.committed(*attempt),
+                Some(_) => Phase::Discard(attempt.link.files),
+            },
+            (Phase::Discard(_), _) => {
+                self.sought = false;
+                Phase::Load
+            }
+            (phase, _) => phase,
+        };
+        Ok(())
+    }
+
+    fn loaded(&mut self, loaded: Loaded) -> Result<Phase, SinkError> {
+        let Loaded { head, last, low, high } = loaded;
+        let TopicPartition { topic, partition } = &self.given.at;
+        let (topic, partition) = (topic.to_string(), *partition);
+        if let Some(hint) = self.given.hint.as_ref().filter(|hint| hint.store_id.is_some() && hint.offset > head.end) {
+            return Err(SinkError::ChainLost { topic, partition, hint: hint.offset, end: head.end });
+        }
+        let position = head.position().unwrap_or(low);
+        if position < low {
+            return Err(SinkError::RecordsGone { topic, partition, from: position, low });
+        }
+        if position > high {
+            return Err(SinkError::TopicBehind { topic, partition, end: position, high });
+        }
+        self.heights = head.heights.clone();
+        self.batch = Batch::at(position);
+        self.head = head;
+        Ok(match last {
+            Some(link) => self.publish(link, 0),
+            None => self.after_publish(),
+        })
+    }
+
+    fn publish(&self, link: Box<CommitRecord>, next: usize) -> Phase {
+        if next < link.files.len() { Phase::Publish { link, next, rebuild: false } } else { self.after_publish() }
+    }
+
+    fn after_publish(&self) -> Phase {
+        if self.head.records > 0 && self.hinted != Some(self.head.end) { Phase::LeaveHint } else { self.after_hint() }
+    }
+
+    fn after_hint(&self) -> Phase {
+        let is_due = self.sought && self.head.records > 0 && self.head.records.is_multiple_of(CHECKPOINT_LINKS);
+        if is_due { Phase::Checkpoint } else { self.after_checkpoint() }
+    }
+
+    fn after_checkpoint(&self) -> Phase {
+        if self.sought { self.consume() } else { Phase::Seek }
+    }
+
+    fn consume(&self) -> Phase {
+        if self.leaving && self.batch.is_empty() { Phase::Gone } else { Phase::Consume }
+    }
+
+    fn attempt(
+        &mut self,
+        files: Vec<CommittedFile>,
+        identity: &Identity,
+        nonce: String,
+        wall_ms: i64,
+    ) -> Result<Attempt, SinkError> {
+        let Given { at, topic_id, .. } = &self.given;
+        let is_findings = &*at.topic == topics::VALID;
+        let link = CommitRecord {
+            format_version: FORMAT_VERSION,
+            code_version: identity.code_version.clone(),
+            dataset: if is_findings { layout::FINDINGS } else { layout::DEAD_LETTERS }.to_owned(),
+            topic: at.topic.to_string(),
+            topic_id: topic_id.to_string(),
+            partition: at.partition,
+            start: self.batch.start,
+            end: self.batch.next,
+            rows: files.iter().map(|file| file.rows).sum(),
+            duplicates: self.batch.duplicates,
+            files,
+            src: std::mem::take(&mut self.batch.src),
+            runs: std::mem::take(&mut self.batch.runs),
+            writer_id: identity.writer_id.clone(),
+            nonce,
+            previous_sha256: self.head.last_sha256.clone(),
+            committed_at: time::format_timestamp(wall_ms),
+        };
+        let bytes = serde_json::to_vec(&link)?;
+        Ok(Attempt { path: layout::chain_record(topic_id, at.partition, link.start), link, bytes })
+    }
+
+    /// The rows are safe: their memory goes, and the next batch begins where this one ends.
+    fn committed(&mut self, attempt: Attempt) -> Phase {
+        self.head.advance(&attempt.link, hex::encode(Sha256::digest(&attempt.bytes)));
+        self.batch = Batch::at(attempt.link.end);
+        self.flush = self.leaving;
+        self.publish(Box::new(attempt.link), 0)
+    }
+}

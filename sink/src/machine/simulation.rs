@@ -1,0 +1,499 @@
+//! Sinks in a world of accidents, by seed: crashes before and after every action, answers that get lost, partitions that
+//! move while their owner is away, staged files that vanish, records that come twice. Whatever happens, every
+//! source record must end in exactly one published file, and no reader may ever see one twice or half a file.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::chain::ChainHead;
+use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::layout;
+use contracts::source::Src;
+use platform::broker::TopicPartition;
+use platform::store::Published;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, OpenFile, Outcome, Row, Target};
+use crate::limits::Limits;
+
+const STORE: &str = "store-1";
+const TOPIC_ID: &str = "topic-id";
+const PARTITIONS: u32 = 3;
+const MEMBERS: usize = 3;
+/// Worlds that are tried.
+const SEEDS: u64 = 200;
+
+/// A record of the simulated topic: its source position and where its row belongs.
+#[derive(Debug, Clone)]
+struct Logged {
+    src: Src,
+    target: Target,
+}
+
+#[derive(Debug, Clone)]
+struct StagedFile {
+    path: String,
+    rows: Vec<Src>,
+}
+
+#[derive(Default)]
+struct Store {
+    links: BTreeMap<String, Vec<u8>>,
+    checkpoints: BTreeMap<String, Vec<u8>>,
+    staged: BTreeMap<String, StagedFile>,
+    published: BTreeMap<String, Vec<Src>>,
+    /// Every source position a reader has seen, with its file.
+    seen: HashMap<Src, String>,
+    names: u64,
+}
+
+impl Store {
+    fn chain(&self, at: &TopicPartition) -> (ChainHead, Option<Box<CommitRecord>>) {
+        let mut head = ChainHead::empty(TOPIC_ID, at.partition);
+        let mut last = None;
+        for (path, bytes) in &self.links {
+            if path.starts_with(&format!("{}/", layout::chain_dir(TOPIC_ID, at.partition))) {
+                last = Some(Box::new(head.follow(path, bytes).expect("the chain is never broken")));
+            }
+        }
+        (head, last)
+    }
+
+    fn stage(&mut self, path: String, target: &Target, rows: Vec<Src>) -> CommittedFile {
+        self.names += 1;
+        let name = format!("staged-{}", self.names);
+        self.staged.insert(name.clone(), StagedFile { path: path.clone(), rows: rows.clone() });
+        CommittedFile {
+            path,
+            tenant_id: target.tenant.clone(),
+            run_date: target.run_date.clone(),
+            rows: rows.len() as u64,
+            bytes: rows.len() as u64,
+            sha256: format!("{rows:?}"),
+            staged: serde_json::json!({ "name": name }),
+        }
+    }
+
+    fn publish(&mut self, file: &CommittedFile) -> Published {
+        let name = file.staged["name"].as_str().expect("a name");
+        if let Some(rows) = self.published.get(&file.path) {
+            assert_eq!(format!("{rows:?}"), file.sha256, "another content under {}", file.path);
+            self.staged.remove(name);
+            return Published::Already;
+        }
+        let Some(staged) = self.staged.remove(name) else { return Published::Missing };
+        assert_eq!(staged.path, file.path);
+        for src in &staged.rows {
+            let before = self.seen.insert(src.clone(), file.path.clone());
+            assert_eq!(before, None, "a reader sees {src} twice, now in {}", file.path);
+        }
+        self.published.insert(file.path.clone(), staged.rows);
+        Published::Done
+    }
+}
+
+/// What a member will learn at its next poll.
+enum Event {
+    Assigned,
+    Revoked,
+    Lost,
+}
+
+struct Member {
+    machine: Machine<Src>,
+    /// Where it reads on, of the partitions it believes to own.
+    reading: BTreeMap<TopicPartition, u64>,
+    events: Vec<(TopicPartition, Event)>,
+}
+
+struct World {
+    rng: StdRng,
+    log: BTreeMap<TopicPartition, Vec<Logged>>,
+    next_src: BTreeMap<u32, u64>,
+    expected: BTreeSet<Src>,
+    store: Store,
+    hints: BTreeMap<TopicPartition, u64>,
+    members: Vec<Member>,
+    owner: BTreeMap<TopicPartition, Option<usize>>,
+    instances: u64,
+    elapsed: Duration,
+    accidents: bool,
+    counts: Counts,
+}
+
+/// How often what happened: a simulation in which nothing happens proves nothing.
+#[derive(Debug, Default, Clone)]
+struct Counts {
+    crashes: u64,
+    races_lost: u64,
+    rebuilt: u64,
+    unanswered: u64,
+    duplicates: u64,
+    commits: u64,
+    lost: u64,
+    revoked: u64,
+}
+
+fn partition(n: u32) -> TopicPartition {
+    TopicPartition { topic: Arc::from("valid"), partition: n }
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let all: Vec<_> = (0..PARTITIONS).map(partition).collect();
+        let mut world = Self {
+            rng: StdRng::seed_from_u64(seed),
+            log: all.iter().map(|at| (at.clone(), Vec::new())).collect(),
+            next_src: BTreeMap::new(),
+            expected: BTreeSet::new(),
+            store: Store::default(),
+            hints: BTreeMap::new(),
+            members: Vec::new(),
+            owner: all.iter().map(|at| (at.clone(), None)).collect(),
+            instances: 0,
+            elapsed: Duration::ZERO,
+            accidents: true,
+            counts: Counts::default(),
+        };
+        for _ in 0..MEMBERS {
+            let member = world.member();
+            world.members.push(member);
+        }
+        world
+    }
+
+    fn member(&mut self) -> Member {
+        self.instances += 1;
+        let identity = Identity {
+            writer_id: format!("writer-{}", self.instances),
+            code_version: "0".into(),
+            store_id: STORE.into(),
+        };
+        let limits = Limits {
+            file_rows_max: self.rng.random_range(1..8),
+            file_bytes_target: 1_000,
+            age_max: Duration::from_secs(self.rng.random_range(1..30)),
+            open_files_max: self.rng.random_range(1..4),
+            memory_bytes_max: self.rng.random_range(20..200),
+        };
+        Member { machine: Machine::new(identity, limits), reading: BTreeMap::new(), events: Vec::new() }
+    }
+
+    fn chance(&mut self, per_mille: u32) -> bool {
+        self.accidents && self.rng.random_range(0..1_000) < per_mille
+    }
+
+    /// Appends a record; now and then one whose source position was written before.
+    fn produce(&mut self) {
+        let at = partition(self.rng.random_range(0..PARTITIONS));
+        let log = self.log.get_mut(&at).expect("a log");
+        if !log.is_empty() && self.rng.random_range(0..15) == 0 {
+            let again = log[self.rng.random_range(0..log.len())].clone();
+            log.push(again);
+            return;
+        }
+        // A source partition always feeds the same valid partition here, as a tenant does.
+        let source = at.partition * 10 + self.rng.random_range(0..2);
+        let offset = self.next_src.entry(source).or_default();
+        *offset += self.rng.random_range(1..3);
+        let src: Src = format!("wire/{source}/{offset}").parse().expect("a position");
+        let target = Target {
+            dataset: layout::FINDINGS,
+            tenant: format!("tenant-{}", self.rng.random_range(0..3)),
+            run_date: format!("2026-01-0{}", self.rng.random_range(1..3)),
+        };
+        self.expected.insert(src.clone());
+        log.push(Logged { src, target });
+    }
+
+    /// The coordinator moves a partition: in good order, or because its owner seems dead.
+    fn rebalance(&mut self) {
+        let at = partition(self.rng.random_range(0..PARTITIONS));
+        let to = self.rng.random_range(0..MEMBERS);
+        match self.owner[&at] {
+            Some(from) if from == to => {}
+            Some(from) if self.rng.random_bool(0.5) => {
+                self.members[from].events.push((at.clone(), Event::Revoked));
+                self.owner.insert(at, None);
+            }
+            Some(from) => {
+                self.members[from].events.push((at.clone(), Event::Lost));
+                self.give(at, to);
+            }
+            None => {
+                let is_being_revoked = self.members.iter().any(|m| m.events.iter().any(|(p, _)| *p == at));
+                if !is_being_revoked {
+                    self.give(at, to);
+                }
+            }
+        }
+    }
+
+    fn give(&mut self, at: TopicPartition, to: usize) {
+        self.members[to].events.push((at.clone(), Event::Assigned));
+        self.owner.insert(at, Some(to));
+    }
+
+    fn crash(&mut self, who: usize) {
+        self.counts.crashes += 1;
+        self.members[who] = self.member();
+        self.owner.values_mut().filter(|owner| **owner == Some(who)).for_each(|owner| *owner = None);
+    }
+
+    /// One member does one thing.
+    fn step(&mut self, who: usize) {
+        let now = Now { elapsed: self.elapsed, wall_ms: 1_767_225_600_000 };
+        self.members[who].machine.tick(now);
+        if self.members[who].machine.next_action().is_some() {
+            self.act(who);
+        } else {
+            self.poll(who);
+        }
+    }
+
+    fn poll(&mut self, who: usize) {
+        // A member may be away for long: it learns late what it has lost, and goes on writing meanwhile.
+        if !self.members[who].events.is_empty() && (!self.accidents || self.rng.random_range(0..4) == 0) {
+            let (at, event) = self.members[who].events.remove(0);
+            return self.tell(who, &at, &event);
+        }
+        let mut reading: Vec<_> = self.members[who].reading.clone().into_iter().collect();
+        if reading.is_empty() {
+            return;
+        }
+        let (at, from) = reading.swap_remove(self.rng.random_range(0..reading.len()));
+        let upto = (from as usize + self.rng.random_range(1..6)).min(self.log[&at].len());
+        for offset in from as usize..upto {
+            let Logged { src, target } = self.log[&at][offset].clone();
+            let run = Some(("t/w/r".to_owned(), src.clone()));
+            let row = Row { target, src: src.clone(), run, bytes: 10, payload: src };
+            self.members[who].machine.record(&at, offset as u64, row);
+        }
+        self.members[who].reading.insert(at, upto as u64);
+        if self.rng.random_range(0..40) == 0 {
+            self.members[who].machine.flush();
+        }
+    }
+
+    fn tell(&mut self, who: usize, at: &TopicPartition, event: &Event) {
+        let member = &mut self.members[who];
+        match event {
+            Event::Assigned => {
+                let hint = self.hints.get(at).map(|offset| Hint { offset: *offset, store_id: Some(STORE.into()) });
+                let given = Given { at: at.clone(), topic_id: Arc::from(TOPIC_ID), hint };
+                member.machine.assigned(given).expect("the same store");
+            }
+            Event::Revoked => {
+                self.counts.revoked += 1;
+                member.machine.revoked(at);
+                member.reading.remove(at);
+            }
+            Event::Lost => {
+                self.counts.lost += 1;
+                member.machine.lost(at);
+                member.reading.remove(at);
+            }
+        }
+    }
+
+    /// Does the next action of a member, if nothing happens to it before, meanwhile or after.
+    fn act(&mut self, who: usize) {
+        if self.chance(15) {
+            return self.crash(who);
+        }
+        let (answer_lost, vanishes, dies) = (self.chance(60), self.chance(40), self.chance(15));
+        let never_arrives = answer_lost && self.rng.random_bool(0.5);
+        let World { members, store, log, hints, counts, .. } = self;
+        let Member { machine, reading, .. } = &mut members[who];
+        let Some((at, action)) = machine.next_action() else { return };
+        let outcome = match action {
+            Action::LoadChain { .. } => {
+                let (head, last) = store.chain(&at);
+                let high = log[&at].len() as u64;
+                Outcome::ChainLoaded(Box::new(Loaded { head, last, low: 0, high }))
+            }
+            Action::Publish(file) => {
+                if vanishes && let Some(name) = file.staged["name"].as_str() {
+                    store.staged.remove(name);
+                }
+                Outcome::Published(store.publish(file))
+            }
+            Action::Rebuild(link) => {
+                counts.rebuilt += 1;
+                rebuild(store, &log[&at], link);
+                Outcome::Rebuilt
+            }
+            Action::Seek(offset) => {
+                reading.insert(at.clone(), offset);
+                Outcome::Done
+            }
+            Action::Stage(batch) => {
+                let name = |t: &Target| {
+                    layout::part_name(TOPIC_ID, batch.partition, batch.start, batch.end, &t.tenant, &t.run_date)
+                };
+                let files =
+                    batch.files.iter().map(|(target, open)| store.stage(name(target), target, open.rows.clone()));
+                Outcome::Staged(files.collect())
+            }
+            Action::Commit { path, bytes } => {
+                let exists = store.links.contains_key(path);
+                if !exists && !never_arrives {
+                    counts.commits += 1;
+                    store.links.insert(path.to_owned(), bytes.to_vec());
+                }
+                counts.unanswered += u64::from(answer_lost);
+                Outcome::Committed(match (answer_lost, exists) {
+                    (true, _) => CommitOutcome::Unknown,
+                    (false, true) => CommitOutcome::Exists,
+                    (false, false) => CommitOutcome::Created,
+                })
+            }
+            Action::ReadLink(path) => {
+                let link = store.links.get(path).map(|bytes| serde_json::from_slice(bytes).expect("a link"));
+                Outcome::LinkRead(link)
+            }
+            Action::Discard(files) => {
+                counts.races_lost += 1;
+                files.iter().filter_map(|f| f.staged["name"].as_str()).for_each(|name| drop(store.staged.remove(name)));
+                Outcome::Done
+            }
+            Action::LeaveHint(offset) => {
+                // A fenced member's hint is refused by the broker.
+                if self.owner[&at] == Some(who) {
+                    hints.insert(at.clone(), offset);
+                }
+                Outcome::Done
+            }
+            Action::Checkpoint(head) => {
+                store.checkpoints.insert(format!("{at:?}"), serde_json::to_vec(head).expect("json"));
+                Outcome::Done
+            }
+        };
+        if dies {
+            return self.crash(who);
+        }
+        machine.done(&at, outcome).expect("chain and topic belong together");
+    }
+
+    fn run(seed: u64, steps: usize) -> Counts {
+        let mut world = Self::new(seed);
+        for _ in 0..steps {
+            match world.rng.random_range(0..100) {
+                0..25 => world.produce(),
+                25..30 => world.rebalance(),
+                30..33 => world.elapsed += Duration::from_secs(world.rng.random_range(0..10)),
+                33 => world.sweep(),
+                _ => {
+                    let who = world.rng.random_range(0..MEMBERS);
+                    world.step(who);
+                }
+            }
+        }
+        world.come_to_rest();
+        world.judge(seed);
+        world.counts
+    }
+
+    /// Removes staged files that no chain's last link names, as the sweep does after a day. A writer that is still
+    /// between stage and commit after a day is as good as dead: only files of members at rest are old here.
+    fn sweep(&mut self) {
+        if self.members.iter_mut().any(|member| member.machine.next_action().is_some()) {
+            return;
+        }
+        let named: HashSet<String> = (0..PARTITIONS)
+            .filter_map(|n| self.store.chain(&partition(n)).1)
+            .flat_map(|link| link.files)
+            .filter_map(|file| file.staged["name"].as_str().map(str::to_owned))
+            .collect();
+        self.store.staged.retain(|name, _| named.contains(name));
+    }
+
+    /// No more accidents: every partition gets an owner, everything is read and written.
+    fn come_to_rest(&mut self) {
+        self.accidents = false;
+        for n in 0..PARTITIONS {
+            let at = partition(n);
+            for member in &mut self.members {
+                member.events.retain(|(p, event)| *p != at || !matches!(event, Event::Assigned));
+                member.events.push((at.clone(), Event::Lost));
+            }
+            self.give(at, 0);
+        }
+        for _ in 0..20_000 {
+            for who in 0..MEMBERS {
+                self.members[who].machine.flush();
+                self.step(who);
+            }
+            if (0..PARTITIONS).all(|n| self.store.chain(&partition(n)).0.end == self.log[&partition(n)].len() as u64) {
+                break;
+            }
+        }
+        while self.members.iter_mut().any(|member| member.machine.next_action().is_some()) {
+            (0..MEMBERS).for_each(|who| self.step(who));
+        }
+    }
+
+    fn judge(&self, seed: u64) {
+        let written: BTreeSet<Src> = self.store.published.values().flatten().cloned().collect();
+        let rows = self.store.published.values().map(Vec::len).sum::<usize>();
+        assert_eq!(rows, written.len(), "seed {seed}: a row is there twice");
+        assert_eq!(written, self.expected, "seed {seed}: not every record is there");
+        for n in 0..PARTITIONS {
+            let (head, _) = self.store.chain(&partition(n));
+            assert_eq!(
+                head.rows + head.duplicates,
+                self.log[&partition(n)].len() as u64,
+                "seed {seed}: the chain adds up"
+            );
+        }
+    }
+}
+
+fn rebuild(store: &mut Store, log: &[Logged], link: &CommitRecord) {
+    let mut rows: BTreeMap<Target, OpenFile<Src>> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for Logged { src, target } in &log[link.start as usize..link.end as usize] {
+        let was_kept = link.src.get(&src.partition).is_some_and(|offsets| offsets.contains(src.offset));
+        if was_kept && seen.insert(src.clone()) {
+            rows.entry(target.clone()).or_default().rows.push(src.clone());
+        }
+    }
+    for (target, open) in rows {
+        let name = layout::part_name(TOPIC_ID, link.partition, link.start, link.end, &target.tenant, &target.run_date);
+        let committed = link.files.iter().find(|file| file.path == name).expect("the file was committed");
+        let made = store.stage(name, &target, open.rows);
+        assert_eq!((made.rows, &made.sha256), (committed.rows, &committed.sha256), "made again, it is the same");
+        store.publish(&made);
+    }
+}
+
+#[test]
+fn each_record_ends_in_one_file_whatever_happens() {
+    let mut all = Counts::default();
+    for seed in 0..SEEDS {
+        let counts = World::run(seed, 1_000);
+        all.crashes += counts.crashes;
+        all.races_lost += counts.races_lost;
+        all.rebuilt += counts.rebuilt;
+        all.unanswered += counts.unanswered;
+        all.commits += counts.commits;
+        all.lost += counts.lost;
+        all.revoked += counts.revoked;
+        all.duplicates += counts.duplicates;
+    }
+    println!("{all:?}");
+    let Counts { crashes, races_lost, rebuilt, unanswered, commits, lost, revoked, .. } = all;
+    for (what, n) in [
+        ("crashes", crashes),
+        ("races lost", races_lost),
+        ("rebuilt links", rebuilt),
+        ("unanswered commits", unanswered),
+        ("commits", commits),
+        ("lost partitions", lost),
+        ("revoked partitions", revoked),
+    ] {
+        assert!(n >= SEEDS, "only {n} {what}: the simulation is too tame to prove anything");
+    }
+}

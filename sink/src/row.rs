@@ -1,0 +1,98 @@
+//! What the sink must know of a record without decoding it: where its row belongs, and where it came from.
+
+use std::sync::Arc;
+
+use contracts::source::{Src, SrcPartition};
+use contracts::topics::{self, headers};
+use contracts::{dead_letter, layout, time};
+use platform::broker::Message;
+
+use crate::machine::{Row, Target};
+
+/// `error_code` of a record of the valid topic that is no storage record: somebody else wrote there.
+pub(crate) const NOT_A_STORAGE_RECORD: &str = "not_a_storage_record";
+
+/// A record with what is wrong with it, if it cannot be what its topic promises.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub message: Arc<Message>,
+    pub problem: Option<String>,
+}
+
+/// Finds out where a record's row belongs.
+pub(crate) fn of_message(message: Message, topic_id: &str) -> Row<Record> {
+    let message = Arc::new(message);
+    let is_valid_topic = &*message.at.topic == topics::VALID;
+    let found = if is_valid_topic { of_valid(&message) } else { of_dead_letter(&message) };
+    found.unwrap_or_else(|problem| quarantined(&message, topic_id, problem))
+}
+
+/// A record that is not what its topic promises becomes a dead letter of itself: kept, counted, in nobody's way.
+pub(crate) fn quarantined(message: &Arc<Message>, topic_id: &str, problem: String) -> Row<Record> {
+    let own = SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition };
+    Row {
+        target: Target {
+            dataset: layout::DEAD_LETTERS,
+            tenant: layout::UNKNOWN_TENANT.into(),
+            run_date: time::date_of(message.timestamp_ms),
+        },
+        src: Src { partition: own, offset: message.offset },
+        run: None,
+        bytes: size(message),
+        payload: Record { message: message.clone(), problem: Some(problem) },
+    }
+}
+
+fn of_valid(message: &Arc<Message>) -> Result<Row<Record>, String> {
+    let tenant = required(message, headers::TENANT_ID)?;
+    let run_date = required(message, headers::RUN_DATE)?;
+    if !layout::is_tenant_slug(tenant) {
+        return Err(format!("header {} is no tenant", headers::TENANT_ID));
+    }
+    if time::date(run_date).map(time::format_date).as_deref() != Ok(run_date) {
+        return Err(format!("header {} is no date", headers::RUN_DATE));
+    }
+    let target = Target { dataset: layout::FINDINGS, tenant: tenant.to_owned(), run_date: run_date.to_owned() };
+    let run = text(message, headers::RUN).map(str::to_owned);
+    row(message, target, run)
+}
+
+fn of_dead_letter(message: &Arc<Message>) -> Result<Row<Record>, String> {
+    let tenant = text(message, headers::TENANT_ID).filter(|t| layout::is_tenant_slug(t));
+    let target = Target {
+        dataset: layout::DEAD_LETTERS,
+        tenant: tenant.unwrap_or(layout::UNKNOWN_TENANT).to_owned(),
+        run_date: time::date_of(message.timestamp_ms),
+    };
+    let run = text(message, headers::RUN_ID).map(|run_id| match (tenant, text(message, headers::WORKSPACE_ID)) {
+        (Some(tenant), Some(workspace)) => format!("{tenant}/{workspace}/{run_id}"),
+        _ => format!("//{run_id}"),
+    });
+    dead_letter::DeadLetter::from_headers(|name| message.header(name)).map_err(|e| e.to_string())?;
+    row(message, target, run)
+}
+
+fn row(message: &Arc<Message>, target: Target, run: Option<String>) -> Result<Row<Record>, String> {
+    let position = |name: &str, value: &str| value.parse::<Src>().map_err(|e| format!("header {name}: {e}"));
+    let src = position(headers::SRC, required(message, headers::SRC)?)?;
+    let first = match text(message, headers::REPLAY_OF) {
+        Some(value) => position(headers::REPLAY_OF, value)?,
+        None => src.clone(),
+    };
+    let payload = Record { message: message.clone(), problem: None };
+    Ok(Row { target, src, run: run.map(|run| (run, first)), bytes: size(message), payload })
+}
+
+fn required<'m>(message: &'m Message, name: &str) -> Result<&'m str, String> {
+    text(message, name).ok_or_else(|| format!("header {name} is absent or no text"))
+}
+
+fn text<'m>(message: &'m Message, name: &str) -> Option<&'m str> {
+    std::str::from_utf8(message.header(name)?).ok()
+}
+
+/// What the record costs in memory, about.
+fn size(message: &Message) -> u64 {
+    let headers: usize = message.headers.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
+    (message.value.len() + headers + 256) as u64
+}

@@ -1,0 +1,420 @@
+//! Carries out what the [machine](crate::machine) decides: reads the topics, writes the store, tries again what may
+//! work later. One thread owns all of it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use contracts::commit_record::CommitRecord;
+use contracts::source::SrcSet;
+use contracts::{layout, topics};
+use platform::broker::{
+    Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start, TopicPartition,
+    TopicSpec, Topics,
+};
+use platform::clock::Clock;
+use platform::failpoint;
+use platform::lifecycle::Shutdown;
+use platform::retry::Backoff;
+use platform::store::{Published, PutOutcome, Store};
+use serde::{Deserialize, Serialize};
+use tracing::{debug, info, warn};
+use uuid::Uuid;
+
+use crate::counters::Counters;
+use crate::error::SinkError;
+use crate::limits::Limits;
+use crate::machine::{
+    Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, OpenFile, Outcome, Staging, Taken, Target,
+};
+use crate::row::{self, Record};
+use crate::{chain, files};
+
+/// Consumer group of all sinks.
+pub const GROUP: &str = "finops.sink";
+
+/// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
+const SWEEP_AGE_MS: i64 = 86_400_000;
+const SWEEP_EVERY: Duration = Duration::from_secs(6 * 3_600);
+const POLL_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// When to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When told to.
+    Shutdown,
+    /// When everything that was on the topics at the start is written, by this or another sink.
+    Drained,
+}
+
+/// Settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of this member.
+    pub member: String,
+    /// What an open batch may hold.
+    pub limits: Limits,
+    /// A member silent for this long loses its partitions.
+    pub session_timeout: Duration,
+    /// When to stop.
+    pub until: Until,
+}
+
+/// Runs one sink until `config.until` or shutdown; what was read by then is written.
+///
+/// # Errors
+/// Only what waiting cannot mend. Nothing is lost then: what is not committed is still in the topics.
+pub fn run(
+    config: &Config,
+    broker: &dyn Broker,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    counters: &Arc<Counters>,
+    shutdown: &Shutdown,
+) -> Result<(), SinkError> {
+    for name in [topics::VALID, topics::DEAD_LETTERS] {
+        let (retention_ms, retention_bytes) = (None, None);
+        broker.ensure_topic(&TopicSpec {
+            name: name.to_owned(),
+            partitions: 1,
+            compacted: false,
+            retention_ms,
+            retention_bytes,
+        })?;
+    }
+    let ends = match config.until {
+        Until::Shutdown => Vec::new(),
+        Until::Drained => ends(broker)?,
+    };
+    let consumer = broker.consumer(ConsumerConfig {
+        group: GROUP.to_owned(),
+        topics: Topics::Names(vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()]),
+        member: config.member.clone(),
+        start: Start::Earliest,
+        session_timeout: config.session_timeout,
+        poll_records_max: 10_000,
+        poll_bytes_max: 16 << 20,
+    })?;
+    let identity = Identity {
+        writer_id: format!("{}/{}", config.member, Uuid::new_v4().simple()),
+        code_version: env!("CARGO_PKG_VERSION").to_owned(),
+        store_id: store.id().to_owned(),
+    };
+    let writer_id = identity.writer_id.clone();
+    let machine = Machine::new(identity, config.limits.clone());
+    let mut sink = Sink {
+        machine,
+        writer_id,
+        consumer,
+        broker,
+        store,
+        clock,
+        counters,
+        shutdown,
+        started: Instant::now(),
+        swept: None,
+    };
+    while !shutdown.is_requested() {
+        if config.until == Until::Drained && is_drained(broker, &ends)? {
+            break;
+        }
+        sink.turn(config.until)?;
+    }
+    sink.machine.flush();
+    sink.settle()?;
+    sink.consumer.leave()?;
+    let done = counters.snapshot();
+    info!(findings = done.findings_rows, dead_letters = done.dead_letter_rows, files = done.files, "sink stopped");
+    Ok(())
+}
+
+fn ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
+    let mut ends = Vec::new();
+    for topic in broker.topics()?.into_iter().filter(|t| [topics::VALID, topics::DEAD_LETTERS].contains(&&*t.name)) {
+        for partition in 0..topic.partitions {
+            let at = TopicPartition { topic: topic.name.clone(), partition };
+            let marks = broker.watermarks(&at)?;
+            if marks.high > marks.low {
+                ends.push((at, marks.high));
+            }
+        }
+    }
+    Ok(ends)
+}
+
+fn is_drained(broker: &dyn Broker, ends: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+    if ends.is_empty() {
+        return Ok(true);
+    }
+    let reached = broker.group_offsets(GROUP)?;
+    Ok(ends.iter().all(|(at, end)| reached.iter().any(|o| o.at == *at && o.offset >= *end)))
+}
+
+/// What the group's offset says beside the offset.
+#[derive(Serialize, Deserialize)]
+struct HintMetadata {
+    store_id: String,
+}
+
+struct Sink<'a> {
+    machine: Machine<Record>,
+    writer_id: String,
+    consumer: Box<dyn Consumer>,
+    broker: &'a dyn Broker,
+    store: &'a dyn Store,
+    clock: &'a dyn Clock,
+    counters: &'a Counters,
+    shutdown: &'a Shutdown,
+    started: Instant,
+    swept: Option<Instant>,
+}
+
+impl Sink<'_> {
+    fn turn(&mut self, until: Until) -> Result<(), SinkError> {
+        match self.consumer.poll(POLL_TIMEOUT) {
+            Ok(Polled::Assigned(given)) => given.into_iter().try_for_each(|assignment| self.assigned(assignment))?,
+            Ok(Polled::Revoked(gone)) => gone.iter().for_each(|at| self.machine.revoked(at)),
+            Ok(Polled::Lost(gone)) => gone.iter().for_each(|at| self.machine.lost(at)),
+            Ok(Polled::Records(messages)) => messages.into_iter().for_each(|message| self.record(message)),
+            Ok(Polled::Idle) if until == Until::Drained => self.machine.flush(),
+            Ok(Polled::Idle) => {}
+            Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
+                warn!(%error, "poll failed, trying again");
+                self.counters.retried();
+                let _stop = self.shutdown.wait_timeout(POLL_TIMEOUT);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.settle()?;
+        self.sweep_if_due();
+        Ok(())
+    }
+
+    fn assigned(&mut self, assignment: Assignment) -> Result<(), SinkError> {
+        let Assignment { at, topic_id, position, metadata } = assignment;
+        let hint = metadata.map(|text| Hint {
+            offset: position,
+            store_id: serde_json::from_str(&text).ok().map(|hint: HintMetadata| hint.store_id),
+        });
+        info!(topic = %at.topic, partition = at.partition, hint = ?hint.as_ref().map(|h| h.offset), "assigned");
+        self.machine.assigned(Given { at, topic_id, hint })
+    }
+
+    fn record(&mut self, message: Message) {
+        let (at, offset) = (message.at.clone(), message.offset);
+        let Some(topic_id) = self.machine.topic_id(&at) else { return };
+        self.counters.read();
+        let row = row::of_message(message, &topic_id);
+        let src = row.src.clone();
+        match self.machine.record(&at, offset, row) {
+            Taken::Kept => {}
+            Taken::Ignored => debug!(topic = %at.topic, partition = at.partition, offset, "read before"),
+            Taken::Duplicate => {
+                warn!(topic = %at.topic, partition = at.partition, offset, %src, "this source record is held already: dropped");
+            }
+        }
+    }
+
+    /// Does all that is due.
+    fn settle(&mut self) -> Result<(), SinkError> {
+        self.machine.tick(Now { elapsed: self.started.elapsed(), wall_ms: self.clock.now_ms() });
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let mut hands = Hands {
+            consumer: self.consumer.as_mut(),
+            broker: self.broker,
+            store: self.store,
+            counters: self.counters,
+            writer_id: &self.writer_id,
+        };
+        loop {
+            let Some((at, action)) = self.machine.next_action() else { return Ok(()) };
+            let outcome = match hands.perform(&at, &action) {
+                Ok(outcome) => outcome,
+                Err(error) if error.is_retriable() => {
+                    warn!(%error, topic = %at.topic, partition = at.partition, "trying again");
+                    self.counters.retried();
+                    if backoff.wait(self.shutdown) {
+                        return Err(error);
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if !matches!(outcome, Outcome::Committed(CommitOutcome::Unknown)) {
+                backoff.reset();
+            } else if backoff.wait(self.shutdown) {
+                info!("stopping with an unanswered commit: the next sink finds out whether it was made");
+                return Ok(());
+            }
+            self.machine.done(&at, outcome)?;
+        }
+    }
+
+    /// Sweeping is housekeeping: when it fails, the next one does it.
+    fn sweep_if_due(&mut self) {
+        if self.swept.is_some_and(|at| at.elapsed() < SWEEP_EVERY) {
+            return;
+        }
+        self.swept = Some(Instant::now());
+        let before_ms = self.clock.now_ms().saturating_sub(SWEEP_AGE_MS);
+        match sweep(self.store, before_ms) {
+            Ok(0) => {}
+            Ok(swept) => info!(swept, "removed staged files that no commit names"),
+            Err(error) => warn!(%error, "could not sweep staged files"),
+        }
+    }
+}
+
+fn sweep(store: &dyn Store, before_ms: i64) -> Result<u64, SinkError> {
+    if !store.staged()?.iter().any(|entry| entry.modified_ms < before_ms) {
+        return Ok(0);
+    }
+    let in_use = chain::staged_names_in_use(store)?;
+    Ok(store.sweep(before_ms, &|name| in_use.contains(name))?)
+}
+
+/// Does one action. Every action can be done again.
+struct Hands<'a> {
+    consumer: &'a mut dyn Consumer,
+    broker: &'a dyn Broker,
+    store: &'a dyn Store,
+    counters: &'a Counters,
+    writer_id: &'a str,
+}
+
+impl Hands<'_> {
+    fn perform(&mut self, at: &TopicPartition, action: &Action<'_, Record>) -> Result<Outcome, SinkError> {
+        Ok(match action {
+            Action::LoadChain { topic_id, partition } => {
+                let (head, last) = chain::load(self.store, topic_id, *partition)?;
+                let marks = self.broker.watermarks(at)?;
+                Outcome::ChainLoaded(Box::new(Loaded { head, last, low: marks.low, high: marks.high }))
+            }
+            Action::Publish(file) => {
+                failpoint::hit("sink.publish.begin");
+                let published = self.store.publish(&files::staged_of(file))?;
+                if published == Published::Missing {
+                    warn!(path = file.path, "a committed file is gone before it was published: making it again");
+                }
+                failpoint::hit("sink.publish.done");
+                Outcome::Published(published)
+            }
+            Action::Rebuild(link) => {
+                rebuild(self.broker, self.store, at, link)?;
+                Outcome::Rebuilt
+            }
+            Action::Seek(offset) => {
+                self.consumer.seek(at, *offset)?;
+                Outcome::Done
+            }
+            Action::Stage(batch) => {
+                let staged = files::stage(self.store, batch)?;
+                failpoint::hit("sink.stage.done");
+                Outcome::Staged(staged)
+            }
+            Action::Commit { path, bytes } => Outcome::Committed(self.commit(path, bytes)),
+            Action::ReadLink(path) => {
+                let link = chain::link(self.store, path)?;
+                if let Some(own) = link.as_ref().filter(|link| link.writer_id == self.writer_id) {
+                    self.counters.committed(own);
+                }
+                Outcome::LinkRead(link)
+            }
+            Action::Discard(staged) => {
+                self.counters.race_lost();
+                warn!(topic = %at.topic, partition = at.partition, "another sink has written these records: going on from its end");
+                files::discard(self.store, staged);
+                Outcome::Done
+            }
+            Action::LeaveHint(offset) => {
+                self.leave_hint(at, *offset)?;
+                Outcome::Done
+            }
+            Action::Checkpoint(head) => {
+                let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
+                self.store.put(&path, &serde_json::to_vec(head)?)?;
+                Outcome::Done
+            }
+        })
+    }
+
+    fn commit(&self, path: &str, bytes: &[u8]) -> CommitOutcome {
+        failpoint::hit("sink.commit.begin");
+        match self.store.put_if_absent(path, bytes) {
+            Ok(PutOutcome::Created) => {
+                failpoint::hit("sink.commit.done");
+                if let Ok(link) = serde_json::from_slice::<CommitRecord>(bytes) {
+                    self.counters.committed(&link);
+                }
+                CommitOutcome::Created
+            }
+            Ok(PutOutcome::Exists) => CommitOutcome::Exists,
+            Err(error) => {
+                warn!(%error, "no answer to a commit: looking whether it was made");
+                self.counters.retried();
+                CommitOutcome::Unknown
+            }
+        }
+    }
+
+    /// The chain is the truth; a hint that cannot be left because the partition has moved on is not missed.
+    fn leave_hint(&mut self, at: &TopicPartition, offset: u64) -> Result<(), SinkError> {
+        let metadata = serde_json::to_string(&HintMetadata { store_id: self.store.id().to_owned() })?;
+        match self.consumer.commit(&[GroupOffset { at: at.clone(), offset, metadata }]) {
+            Err(BrokerError::Fenced { .. }) => debug!(topic = %at.topic, partition = at.partition, "no hint: fenced"),
+            other => other?,
+        }
+        failpoint::hit("sink.hint.left");
+        Ok(())
+    }
+}
+
+/// Makes the files of a link again from the topic and publishes them, if they are byte for byte what was committed.
+fn rebuild(broker: &dyn Broker, store: &dyn Store, at: &TopicPartition, link: &CommitRecord) -> Result<(), SinkError> {
+    let first = link.files.first().map(|file| file.path.clone()).unwrap_or_default();
+    let cannot = |problem: String| SinkError::CannotRebuild { path: first.clone(), problem };
+    let rows = match read_again(broker, at, link) {
+        Err(SinkError::Broker(error)) if !error.is_retriable() => return Err(cannot(error.to_string())),
+        other => other?,
+    };
+    let CommitRecord { topic_id, partition, start, end, .. } = link;
+    let batch = Staging { topic_id, partition: *partition, start: *start, end: *end, files: &rows };
+    let made = files::stage(store, &batch)?;
+    let same = made.len() == link.files.len()
+        && made
+            .iter()
+            .zip(&link.files)
+            .all(|(a, b)| (&a.path, a.rows, a.bytes, &a.sha256) == (&b.path, b.rows, b.bytes, &b.sha256));
+    if !same {
+        files::discard(store, &made);
+        return Err(cannot("the topic's records make other files now".into()));
+    }
+    for file in &made {
+        if store.publish(&files::staged_of(file))? == Published::Missing {
+            return Err(cannot("a file staged again is gone again".into()));
+        }
+    }
+    Ok(())
+}
+
+fn read_again(
+    broker: &dyn Broker,
+    at: &TopicPartition,
+    link: &CommitRecord,
+) -> Result<std::collections::BTreeMap<Target, OpenFile<Record>>, SinkError> {
+    let mut files = std::collections::BTreeMap::<Target, OpenFile<Record>>::new();
+    let mut seen = SrcSet::new();
+    let mut next = link.start;
+    while next < link.end {
+        let messages = broker.read(at, next, 10_000, 16 << 20)?;
+        let Some(last) = messages.last() else { break };
+        next = last.offset + 1;
+        for message in messages.into_iter().take_while(|message| message.offset < link.end) {
+            let row = row::of_message(message, &link.topic_id);
+            let was_kept = link.src.get(&row.src.partition).is_some_and(|offsets| offsets.contains(row.src.offset));
+            if was_kept && seen.entry(row.src.partition).or_default().insert(row.src.offset) {
+                files.entry(row.target).or_default().rows.push(row.payload);
+            }
+        }
+    }
+    Ok(files)
+}
