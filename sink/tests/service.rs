@@ -1,0 +1,337 @@
+//! The sink over the real embedded log and a real folder: what it writes, and what it refuses.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::TimestampMillisecondType;
+use bytes::Bytes;
+use contracts::dead_letter::{CONTRACT_VERSION, DeadLetter};
+use contracts::judge::{Policy, judge};
+use contracts::topics::{self, headers};
+use contracts::{arrow_schema, avro, dead_letter, layout, storage};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::{Broker, OutRecord, TopicSpec};
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
+use platform::store::Store;
+use platform::store::local::LocalStore;
+use serde_json::{Value, json};
+use sink::{Config, Counters, Limits, SinkError, Snapshot, Until};
+
+struct World {
+    folder: tempfile::TempDir,
+    broker: EmbeddedBroker,
+    store: LocalStore,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let broker = EmbeddedBroker::open(&folder.path().join("log.db"), EmbeddedSettings::default()).unwrap();
+        for topic in [topics::VALID, topics::DEAD_LETTERS] {
+            broker
+                .ensure_topic(&TopicSpec {
+                    name: topic.into(),
+                    partitions: 2,
+                    compacted: false,
+                    retention_ms: None,
+                    retention_bytes: None,
+                })
+                .unwrap();
+        }
+        let store = LocalStore::open(&folder.path().join("data")).unwrap();
+        Self { folder, broker, store }
+    }
+
+    fn append(&self, records: &[OutRecord]) {
+        self.broker.producer().unwrap().append(records).unwrap();
+    }
+
+    fn drain(&self) -> Result<Snapshot, SinkError> {
+        drain(&self.broker, &self.store, Limits::default())
+    }
+
+    fn rows(&self, dataset: &str) -> Vec<RecordBatch> {
+        let mut all = Vec::new();
+        for entry in self.store.list(dataset).unwrap() {
+            let file = std::fs::File::open(self.store.local_path(&entry.path).unwrap()).unwrap();
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+            all.extend(reader.map(Result::unwrap));
+        }
+        all
+    }
+
+    fn count(&self, dataset: &str) -> usize {
+        self.rows(dataset).iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+fn drain(broker: &dyn Broker, store: &dyn Store, limits: Limits) -> Result<Snapshot, SinkError> {
+    let counters = Arc::new(Counters::default());
+    let config =
+        Config { member: "sink-test".into(), limits, session_timeout: Duration::from_secs(10), until: Until::Drained };
+    sink::run(&config, broker, store, &SystemClock, &counters, &Shutdown::new())?;
+    Ok(counters.snapshot())
+}
+
+fn header(name: &str, value: &str) -> (String, Bytes) {
+    (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()))
+}
+
+/// A record of the valid topic, as the validator makes it.
+fn valid(tenant: &str, day: &str, src: u64) -> OutRecord {
+    let mut wire: Value = serde_json::from_str(include_str!("../../schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
+    wire["tenant_id"] = json!(tenant);
+    wire["run_ts"] = json!(format!("{day}T10:00:00Z"));
+    wire["title"] = json!(format!("finding {src}"));
+    let bytes = serde_json::to_vec(&wire).unwrap();
+    let finding = judge(&bytes, &Policy::default(), 0).unwrap();
+    let record = storage::cast_for_storage(&finding).unwrap();
+    let schema = avro::schema().unwrap();
+    let value = avro::Encoder::new(&schema).encode(&record).unwrap();
+    OutRecord {
+        topic: topics::VALID.into(),
+        partition: Some(0),
+        key: Some(Bytes::copy_from_slice(tenant.as_bytes())),
+        value: value.into(),
+        headers: vec![
+            header(headers::SRC, &format!("wire-id/0/{src}")),
+            header(headers::TENANT_ID, tenant),
+            header(headers::RUN_DATE, day),
+            header(headers::RUN, &format!("{tenant}/prod/run-1")),
+        ],
+        timestamp_ms: None,
+    }
+}
+
+fn dead(src: u64, value: &[u8], more: &[(String, Bytes)]) -> OutRecord {
+    let letter = DeadLetter {
+        code: "bad_json".into(),
+        field: String::new(),
+        detail: "not JSON".into(),
+        errors: "[]".into(),
+        src: format!("wire-id/0/{src}").parse().unwrap(),
+        src_topic: topics::WIRE.into(),
+        src_timestamp_ms: 1_768_903_200_000,
+        contract_version: CONTRACT_VERSION.into(),
+        validator_version: "0".into(),
+        first_seen_ms: 1_768_903_200_001,
+        replays: 0,
+        cut: None,
+        replay_of: None,
+    };
+    let mut all = more.to_vec();
+    all.extend(letter.to_headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    OutRecord {
+        topic: topics::DEAD_LETTERS.into(),
+        partition: Some(0),
+        key: None,
+        value: Bytes::copy_from_slice(value),
+        headers: all,
+        timestamp_ms: Some(1_768_903_200_000),
+    }
+}
+
+#[test]
+fn rows_lie_by_tenant_and_date_with_the_contracts_types() {
+    let world = World::new();
+    let records: Vec<_> = (0..30)
+        .map(|n| valid(["acme", "globex"][n as usize % 2], ["2026-01-20", "2026-01-21"][n as usize % 3 / 2], n))
+        .collect();
+    world.append(&records);
+    let done = world.drain().unwrap();
+    assert_eq!((done.findings_rows, done.files, done.commits, done.duplicates), (30, 4, 1, 0));
+
+    let mut folders: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in world.store.list(layout::FINDINGS).unwrap() {
+        *folders.entry(entry.path.rsplit_once('/').unwrap().0.to_owned()).or_default() += 1;
+    }
+    let folders: Vec<_> = folders.into_iter().map(|(folder, n)| format!("{folder}: {n}")).collect();
+    insta::assert_snapshot!(folders.join("\n"), @r"
+    finops_findings/tenant_id=acme/run_date=2026-01-20: 1
+    finops_findings/tenant_id=acme/run_date=2026-01-21: 1
+    finops_findings/tenant_id=globex/run_date=2026-01-20: 1
+    finops_findings/tenant_id=globex/run_date=2026-01-21: 1
+    ");
+    for batch in world.rows(layout::FINDINGS) {
+        assert_eq!(batch.schema().fields(), arrow_schema::findings().fields());
+        let days = batch.column_by_name("run_ts").unwrap().as_primitive::<TimestampMillisecondType>();
+        assert_eq!(days.values().iter().map(|ms| ms / 86_400_000).collect::<std::collections::HashSet<_>>().len(), 1);
+    }
+    assert_eq!(world.drain().unwrap(), Snapshot::default(), "nothing is left to do");
+    assert!(world.store.staged().unwrap().is_empty());
+}
+
+#[test]
+fn a_source_position_is_written_once() {
+    let world = World::new();
+    let day = "2026-01-20";
+    world.append(&[valid("acme", day, 1), valid("acme", day, 2), valid("acme", day, 1), valid("acme", day, 2)]);
+    let done = world.drain().unwrap();
+    assert_eq!((done.findings_rows, done.duplicates), (2, 2));
+    world.append(&[valid("acme", day, 2), valid("acme", day, 3)]);
+    let done = world.drain().unwrap();
+    assert_eq!((done.findings_rows, done.duplicates), (1, 1), "the chain remembers");
+    world.append(&[valid("acme", day, 3)]);
+    let done = world.drain().unwrap();
+    assert_eq!((done.findings_rows, done.files, done.commits), (0, 0, 1), "only duplicates: a link without files");
+}
+
+#[test]
+fn dead_letters_keep_bytes_and_headers() {
+    let world = World::new();
+    let more = [
+        header(headers::TENANT_ID, "acme"),
+        header(headers::WORKSPACE_ID, "prod"),
+        header(headers::RUN_ID, "run-1"),
+        header("x", "first"),
+        header("x", "last"),
+    ];
+    world.append(&[dead(1, b"{\xff\x00", &more), dead(2, b"", &[header(headers::TENANT_ID, "../x")])]);
+    let done = world.drain().unwrap();
+    assert_eq!((done.dead_letter_rows, done.files), (2, 2));
+    let rows = world.rows(layout::DEAD_LETTERS);
+    assert_eq!(rows[0].schema().fields(), dead_letter::arrow_schema().fields());
+    let known = rows.iter().find(|b| b.column_by_name("tenant_id").unwrap().is_valid(0)).unwrap();
+    assert_eq!(known.column_by_name("value").unwrap().as_binary::<i32>().value(0), b"{\xff\x00");
+    let map = known.column_by_name("headers").unwrap().as_map().value(0);
+    let names: Vec<_> = map.column(0).as_string::<i32>().iter().flatten().map(str::to_owned).collect();
+    assert_eq!(names, ["tenant_id", "workspace_id", "run_id", "x"]);
+    assert_eq!(map.column(1).as_binary::<i32>().value(3), b"last");
+    let paths: Vec<_> = world.store.list(layout::DEAD_LETTERS).unwrap().into_iter().map(|e| e.path).collect();
+    assert!(paths.iter().any(|p| p.contains("tenant_id=_unknown/run_date=2026-01-20")), "{paths:?}");
+}
+
+#[test]
+fn what_is_no_storage_record_is_kept_apart() {
+    let world = World::new();
+    let day = "2026-01-20";
+    let change = |n: u64, change: fn(&mut OutRecord)| {
+        let mut record = valid("acme", day, n);
+        change(&mut record);
+        record
+    };
+    world.append(&[
+        valid("acme", day, 1),
+        change(2, |r| r.headers.clear()),
+        change(3, |r| r.value = Bytes::from_static(b"\0\0\0\0\x01garbage")),
+        change(4, |r| r.value = r.value.slice(..r.value.len() - 3)),
+        change(5, |r| r.headers.push(header(headers::TENANT_ID, "globex"))),
+        change(6, |r| r.headers.push(header(headers::RUN_DATE, "2026-01-22"))),
+        change(7, |r| r.headers.push(header(headers::RUN_DATE, "2026-1-22"))),
+        change(8, |r| r.value = [&r.value[..], b"more"].concat().into()),
+        valid("acme", day, 9),
+    ]);
+    let done = world.drain().unwrap();
+    assert_eq!((done.findings_rows, done.dead_letter_rows), (2, 7));
+    let mut details = Vec::new();
+    for batch in world.rows(layout::DEAD_LETTERS) {
+        let text = |name: &str, row| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
+        assert!((0..batch.num_rows()).all(|row| text("error_code", row) == "not_a_storage_record"));
+        details.extend((0..batch.num_rows()).map(|row| format!("{}: {}", text("src", row), text("error_detail", row))));
+    }
+    let topic_id = world.broker.topics().unwrap().into_iter().find(|t| &*t.name == topics::VALID).unwrap().id;
+    let details = details.join("\n").replace(&*topic_id, "valid-id");
+    insta::assert_snapshot!(details);
+}
+
+#[test]
+fn a_sink_of_another_store_is_refused() {
+    let world = World::new();
+    world.append(&[valid("acme", "2026-01-20", 1)]);
+    world.drain().unwrap();
+    let other = LocalStore::open(&world.folder.path().join("other")).unwrap();
+    world.append(&[valid("acme", "2026-01-20", 2)]);
+    let error = drain(&world.broker, &other, Limits::default()).unwrap_err();
+    assert!(matches!(error, SinkError::ForeignStore { .. }), "{error}");
+    assert_eq!(world.drain().unwrap().findings_rows, 1, "the right one goes on");
+}
+
+#[test]
+fn a_removed_commit_record_is_noticed() {
+    let world = World::new();
+    for n in 0..3 {
+        world.append(&[valid("acme", "2026-01-20", n)]);
+        world.drain().unwrap();
+    }
+    let links: Vec<_> = world.store.list(layout::CHAIN).unwrap().into_iter().map(|e| e.path).collect();
+    assert_eq!(links.len(), 3);
+    world.append(&[valid("acme", "2026-01-20", 9)]);
+    let bytes = world.store.get(&links[2]).unwrap().unwrap();
+    world.store.delete(&links[2]).unwrap();
+    assert!(matches!(world.drain().unwrap_err(), SinkError::ChainLost { .. }));
+    world.store.put(&links[2], &bytes).unwrap();
+    world.store.delete(&links[1]).unwrap();
+    assert!(matches!(world.drain().unwrap_err(), SinkError::Chain(_)));
+}
+
+#[test]
+fn a_committed_file_that_is_gone_is_made_again_or_missed_loudly() {
+    let world = World::new();
+    world.append(&[valid("acme", "2026-01-20", 1), valid("globex", "2026-01-20", 2), valid("acme", "2026-01-20", 1)]);
+    world.append(&[dead(5, b"x", &[])]);
+    world.drain().unwrap();
+    let files = || -> BTreeMap<String, Bytes> {
+        let both = [layout::FINDINGS, layout::DEAD_LETTERS].map(|d| world.store.list(d).unwrap()).concat();
+        both.into_iter().map(|e| (e.path.clone(), world.store.get(&e.path).unwrap().unwrap())).collect()
+    };
+    let before = files();
+    assert_eq!(before.len(), 3);
+    before.keys().for_each(|path| world.store.delete(path).unwrap());
+    // Nothing new to read: but a new sink looks first whether the last link is published.
+    world.append(&[valid("acme", "2026-01-20", 3), dead(6, b"y", &[])]);
+    world.drain().unwrap();
+    let after = files();
+    assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "byte for byte");
+    assert_eq!(world.count(layout::FINDINGS), 3);
+}
+
+#[test]
+fn limits_end_a_batch() {
+    let check = |limits: Limits, files: u64, commits: u64| {
+        let world = World::new();
+        for n in 0..6 {
+            world.append(&[valid(["a", "b", "c"][n as usize % 3], "2026-01-20", n)]);
+        }
+        let done = drain(&world.broker, &world.store, limits.clone()).unwrap();
+        assert_eq!((done.findings_rows, done.files, done.commits), (6, files, commits), "{limits:?}");
+    };
+    check(Limits::default(), 3, 1);
+    // A poll may bring all records at once, so a batch ends at the poll in which a limit is reached, not within it.
+    check(Limits { file_rows_max: 1, ..Limits::default() }, 3, 1);
+    check(Limits { memory_bytes_max: 1, ..Limits::default() }, 3, 1);
+}
+
+#[test]
+fn two_sinks_share_the_work() {
+    let world = World::new();
+    for partition in [0, 1] {
+        let records: Vec<_> = (0..200)
+            .map(|n| {
+                let mut record = valid(&format!("tenant-{}", n % 5), "2026-01-20", n + 1_000 * partition);
+                record.partition = Some(partition as u32);
+                record
+            })
+            .collect();
+        world.append(&records);
+    }
+    let path: &Path = &world.folder.path().join("log.db");
+    let total: u64 = std::thread::scope(|scope| {
+        let sinks = [0, 1].map(|_| {
+            scope.spawn(|| {
+                let broker = EmbeddedBroker::open(path, EmbeddedSettings::default()).unwrap();
+                let limits = Limits { file_rows_max: 10, ..Limits::default() };
+                drain(&broker, &world.store, limits).unwrap().findings_rows
+            })
+        });
+        sinks.map(|sink| sink.join().unwrap()).iter().sum()
+    });
+    assert_eq!(total, 400);
+    assert_eq!(world.count(layout::FINDINGS), 400);
+}
