@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use crate::clock::Clock;
 use crate::rulepack::Rulepack;
+use platform::clock::Clock;
 
 /// Salt of finding ids, one for all findings of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -141,7 +141,7 @@ pub fn run_id(run_ts: DateTime<Utc>, suffix: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::clock::SystemClock;
+    use platform::clock::SystemClock;
 
     pub(crate) fn facts() -> RunFacts {
         let run_ts = DateTime::from_timestamp_millis(1_727_740_800_000).unwrap();
