@@ -90,8 +90,10 @@ const SETTINGS: &[Declaration] = &[
     DUCK_MEMORY.declared(),
 ];
 
-/// Whoever runs a command once reads its result, whoever runs a service reads its log.
-const QUIET: &[Declaration] = &[telemetry::LOG_FILTER.default("warn").declared(), telemetry::LOG_FORMAT.declared()];
+/// Whoever runs a command once reads its result, whoever runs a service reads its log. The AWS client reports as a
+/// warning what it then returns as an error, too.
+const QUIET: &[Declaration] =
+    &[telemetry::LOG_FILTER.default("warn,aws_config=error").declared(), telemetry::LOG_FORMAT.declared()];
 
 /// The configuration in force.
 pub struct Settings {
