@@ -80,6 +80,10 @@ pub enum Verb {
     /// Dead letters: what was refused and why
     #[command(subcommand)]
     Dlq(DlqVerb),
+    /// Proves that nothing is lost, doubled or changed
+    Verify,
+    /// Sends again what `verify` found missing
+    Repair(RepairArgs),
     /// The configuration in force
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -257,6 +261,13 @@ pub enum DlqVerb {
     },
     /// How many, by code, field and topic
     Stats,
+}
+
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// Say what would be sent, and stop
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]

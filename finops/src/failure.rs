@@ -51,6 +51,7 @@ fails_with! {
     StoreError => ExitCode::Io;
     sink::SinkError => ExitCode::Io;
     validator::ValidatorError => ExitCode::Io;
+    sink::verify::VerifyError => ExitCode::Io;
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
     producers::registry::RegistryError => ExitCode::Configuration;

@@ -53,6 +53,20 @@ impl Ports {
             .map(Arc::new)
             .map_err(|e| Failure::bad_input(format!("no data in {}: {e}", settings.root.display())))
     }
+
+    /// Opens what is there: broker and store of an earlier run.
+    pub fn existing(settings: &Settings) -> Result<Self> {
+        let store = Self::store_only(settings)?;
+        let path = settings.data.join(BROKER_FILE);
+        if !path.is_file() {
+            return Err(Failure::bad_input(format!(
+                "no broker in {}: {} is not there",
+                settings.data.display(),
+                path.display()
+            )));
+        }
+        Ok(Self { broker: EmbeddedBroker::open(&path, settings.broker.clone())?, store })
+    }
 }
 
 /// A stop by signal: the first ends in good order, the second at once.

@@ -6,11 +6,13 @@ mod contract;
 mod dlq;
 mod exporter_role;
 mod findings;
+mod repair;
 mod run;
 mod sink_role;
 mod summary;
 mod up;
 mod validator_role;
+mod verify;
 
 use clap::CommandFactory;
 use platform::exit::ExitCode;
@@ -38,6 +40,8 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Contract(verb) => contract::run(&verb, &settings, output),
         Verb::Findings(verb) => findings::run(&verb, &settings, output),
         Verb::Dlq(verb) => dlq::run(&verb, &settings, output),
+        Verb::Verify => verify::run(&settings, output),
+        Verb::Repair(args) => repair::run(&args, &settings, output),
         Verb::Config(_) => config::show(&settings, output),
         Verb::Completions { .. } => Ok(ExitCode::Done),
     }
