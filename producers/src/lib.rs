@@ -6,7 +6,6 @@ pub mod billing;
 pub mod bootstrap;
 pub mod checker;
 pub mod checks;
-pub mod clock;
 pub mod collect;
 pub mod draft;
 pub mod finding;

@@ -8,7 +8,7 @@ use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
 use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimate, Finding, Status};
+use crate::finding::{Estimated, Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.effective.cost.mismatch";
@@ -75,7 +75,7 @@ impl EffectiveCostMismatch {
         let mut scope = account_scope(group.first(), "account", payer);
         scope.account_id = payer.to_string();
         scope.service = "billing".to_owned();
-        let estimate = Estimate { cost_monthly: None, ..as_billed(group, None, 0) };
+        let estimate = Estimated { monthly_cost: None, ..as_billed(group, None, 0) };
         let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
             .dimension("difference", round(difference))
             .dimension("billed_on_demand", round(billed))

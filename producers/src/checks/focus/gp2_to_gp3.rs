@@ -182,9 +182,9 @@ mod tests {
         let gp3 = row("$0.09 per GB-month of General Purpose (gp3) provisioned storage - US East").unit_price("0.09");
         let findings = check_default(CHECKER_ID, [gp2(100, 720), gp3.clone()]);
         assert_eq!(amounts(&findings[0]), money_of("1", "10"));
-        assert_eq!(findings[0].estimate.confidence, 85);
+        assert_eq!(findings[0].estimated.confidence, 85);
         let findings = check_default(CHECKER_ID, [gp2(100, 720), gp3.region("eu-west-3")]);
-        assert_eq!((amounts(&findings[0]).0.as_deref(), findings[0].estimate.confidence), (Some("2"), 70));
+        assert_eq!((amounts(&findings[0]).0.as_deref(), findings[0].estimated.confidence), (Some("2"), 70));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl NatDataProcessing {
         let is_much = gib.is_some_and(|gib| gib >= self.gib_min);
         let status = if is_much { Status::Fail } else { Status::Info };
         let mut estimate = as_billed(group, None, 90);
-        estimate.cost_monthly = Some(round(cost));
+        estimate.monthly_cost = Some(round(cost));
         let scope = resource_scope(line, "nat-gateway", Some(("ec2", "natgateway")));
         let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 3));
         let message =

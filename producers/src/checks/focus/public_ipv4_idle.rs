@@ -75,7 +75,7 @@ mod tests {
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
         assert_eq!(amounts(finding), money_of("0.005", "0.005"));
         assert_eq!((&*finding.scope.resource_id, &*finding.scope.service), ("eipalloc-0a", "AmazonVPC"));
-        assert_eq!(finding.severity.level, "low");
+        assert_eq!(finding.severity.level, crate::finding::Level::Low);
     }
 
     #[test]

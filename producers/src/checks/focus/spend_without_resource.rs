@@ -67,7 +67,7 @@ impl SpendWithoutResource {
             percent(share),
         );
         let mut estimate = as_billed(group, None, 95);
-        estimate.cost_monthly = Some(round(cost));
+        estimate.monthly_cost = Some(round(cost));
         let scope = account_scope(line, "cost_service", line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
             .dimension("share_pct", percent(share))

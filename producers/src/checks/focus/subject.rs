@@ -4,7 +4,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::group::Group;
 use crate::billing::line::UsageLine;
-use crate::finding::{Estimate, Finding, Scope, Status};
+use crate::finding::{Estimated, Finding, Scope, Status};
 use crate::severity;
 
 /// Places of stored amounts. Less than half a unit of the last one would be stored as 0, and a zero is a claim.
@@ -44,7 +44,7 @@ pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &s
         },
         resource_type: resource_type.to_owned(),
         resource_id: resource_id.to_owned(),
-        resource_arn: String::new(),
+        ..Scope::default()
     }
 }
 
@@ -85,11 +85,12 @@ fn last_part<'a>(text: &'a str, separators: &[char]) -> &'a str {
 }
 
 /// Money of a group: what the bill says for its month, never stretched to a whole one.
-pub(super) fn as_billed(group: &Group<'_>, savings: Option<Decimal>, confidence: u8) -> Estimate {
-    Estimate {
-        savings_monthly: savings.map(round),
-        cost_monthly: Some(round(group.billed())),
+pub(super) fn as_billed(group: &Group<'_>, savings: Option<Decimal>, confidence: u8) -> Estimated {
+    Estimated {
+        monthly_savings: savings.map(round),
+        monthly_cost: Some(round(group.billed())),
         confidence,
+        one_time_savings: None,
         notes: format!("as billed for {}, {} hours charged", group.period(), group.hours()),
     }
 }
@@ -105,7 +106,7 @@ pub(super) fn finding(
     group: &Group<'_>,
     scope: Scope,
     status: Status,
-    estimate: Estimate,
+    estimate: Estimated,
 ) -> Finding {
     let mut finding = Finding::new(check_id, scope, status, severity::of(status, &estimate))
         // Amounts of two currencies are never one issue.
@@ -113,7 +114,7 @@ pub(super) fn finding(
         .dimension("billing_period", group.period())
         .dimension("hours_charged", group.hours())
         .dimension("rows", group.rows())
-        .estimate(estimate);
+        .estimated(estimate);
     finding.currency = Some(group.currency().to_owned());
     finding
 }

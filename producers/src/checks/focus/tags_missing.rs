@@ -93,7 +93,7 @@ impl TagsMissing {
             percent(share),
         );
         let mut estimate = as_billed(group, None, 95);
-        estimate.cost_monthly = Some(round(cost));
+        estimate.monthly_cost = Some(round(cost));
         let scope = account_scope(line, "cost_service", line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
             .dimension("missing_keys", keys)

@@ -7,7 +7,7 @@ use super::subject::{account_scope, as_billed, figure, finding, is_visible, mone
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimate, Finding, Status};
+use crate::finding::{Estimated, Finding, Status};
 
 const CHECKER_ID: &str = "focus.usage.negative";
 const CHECK_ID: &str = "billing.usage.negative";
@@ -59,7 +59,7 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
         line.key.account,
         money(amount, group.currency()),
     );
-    let estimate = Estimate { cost_monthly: None, ..as_billed(group, None, 0) };
+    let estimate = Estimated { monthly_cost: None, ..as_billed(group, None, 0) };
     let scope = account_scope(line, "cost_service", line.service());
     let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
         .dimension("amount_negative", figure(amount, 6))

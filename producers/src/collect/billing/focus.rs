@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use contracts::service_family;
 use rust_decimal::Decimal;
 
 use super::rejects::Reason;
 use super::row::Row;
+use crate::billing::cells;
 use crate::billing::fact::{CostFact, Pricing, RowDetail};
 use crate::billing::tags::{self, Tags};
-use crate::billing::{cells, family};
 
 /// Distinct tag texts remembered; a bill has few.
 const TAGS_MAX: usize = 100_000;
@@ -164,7 +165,7 @@ impl FocusReader {
             payer_account_id: row.get(c.billing_account).map(cells::account),
             account_id,
             region: region.or_else(|| row.get(c.zone).and_then(cells::region_of_zone)),
-            service: service_code.map(family::family_of),
+            service: service_code.map(service_family::family_of),
             service_code: service_code.map(str::to_owned),
             resource_id: text(c.resource),
             charge_category: text(c.category).unwrap_or_else(|| "Usage".to_owned()),

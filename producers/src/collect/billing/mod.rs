@@ -23,7 +23,6 @@ mod row;
 pub use self::container::FileIdentity;
 pub use self::csv_rows::LINE_BYTES_MAX;
 pub use self::error::LoadError;
-pub use self::facts_batch::schema as facts_schema;
 pub use self::facts_writer::LivePeriod;
 pub use self::rejects::{Reason, Rejects, Sample};
 
