@@ -15,6 +15,16 @@ pub(super) fn is_visible(amount: Decimal) -> bool {
     amount.round_dp(MONEY_PLACES) > Decimal::ZERO
 }
 
+/// Region of what is bound to none.
+const NO_REGION: &str = "global";
+/// Sums over many resources below this, in billing currency, are not worth a person's time.
+const WORTH_TELLING: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+
+/// True when the sum over an account, region or service is at least a cent: below that, nobody wants to hear of it.
+pub(super) fn is_worth_telling(sum: Decimal) -> bool {
+    sum >= WORTH_TELLING
+}
+
 /// Scope of a group about one resource. `arn` gives the service and path kind of an ARN to build where the bill only has
 /// the bare id.
 pub(super) fn resource_scope(line: &UsageLine, resource_type: &str, arn: Option<(&str, &str)>) -> Scope {
@@ -37,7 +47,7 @@ pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &s
         provider_partition: if &*key.cloud == "aws" { partition_of(&key.region).to_owned() } else { String::new() },
         billing_account_id: key.billing_account.to_string(),
         account_id: key.account.to_string(),
-        region: key.region.to_string(),
+        region: if key.region.is_empty() { NO_REGION.to_owned() } else { key.region.to_string() },
         service: match line.service() {
             "" => "unknown".to_owned(),
             service => service.to_owned(),
@@ -48,9 +58,9 @@ pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &s
     }
 }
 
-/// The same scope without a region: for what an account spends wherever it spends it.
+/// The same scope in no region: for what an account spends wherever it spends it.
 pub(super) fn account_scope(line: &UsageLine, resource_type: &str, resource_id: &str) -> Scope {
-    Scope { region: String::new(), ..named_scope(line, resource_type, resource_id) }
+    Scope { region: NO_REGION.to_owned(), ..named_scope(line, resource_type, resource_id) }
 }
 
 fn partition_of(region: &str) -> &'static str {
@@ -91,7 +101,7 @@ pub(super) fn as_billed(group: &Group<'_>, savings: Option<Decimal>, confidence:
         monthly_cost: Some(round(group.billed())),
         confidence,
         one_time_savings: None,
-        notes: format!("as billed for {}, {} hours charged", group.period(), group.hours()),
+        notes: format!("as billed for {}, {} charged", group.period(), counted(group.hours(), "hour", "hours")),
     }
 }
 
@@ -117,6 +127,12 @@ pub(super) fn finding(
         .estimated(estimate);
     finding.currency = Some(group.currency().to_owned());
     finding
+}
+
+/// `1 hour`, `2 hours`.
+pub(super) fn counted<N: PartialEq + From<u8> + std::fmt::Display>(count: N, one: &str, many: &str) -> String {
+    let noun = if count == N::from(1) { one } else { many };
+    format!("{count} {noun}")
 }
 
 /// An amount for people: two places from one unit on, else as many as are stored.
