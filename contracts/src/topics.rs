@@ -17,6 +17,14 @@ pub fn is_wire(topic: &str) -> bool {
     topic.strip_prefix(WIRE).is_some_and(|rest| rest.is_empty() || (rest.len() > 1 && rest.starts_with('.')))
 }
 
+/// Consumer groups.
+pub mod groups {
+    /// Validators: what their group has passed is judged.
+    pub const VALIDATOR: &str = "finops.validator";
+    /// Sinks: their group's position is a hint, the commit chain the truth.
+    pub const SINK: &str = "finops.sink";
+}
+
 /// Names of record headers.
 pub mod headers {
     /// `<topic id>/<partition>/<offset>` of the wire record this one was made from.

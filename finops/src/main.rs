@@ -1,3 +1,30 @@
-//! `finops`: every role and every operator tool in one command.
+//! `finops`: every role and every operator tool in one command. Presentation and wiring only; what a
+//! role does is in its own crate.
 
-fn main() {}
+mod cli;
+mod commands;
+mod failure;
+mod output;
+mod ports;
+mod progress;
+mod settings;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use platform::exit::ExitCode;
+
+fn main() -> std::process::ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe while printing help is nobody's problem.
+            let _ = error.print();
+            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            return if asked { ExitCode::Done } else { ExitCode::Usage }.into();
+        }
+    };
+    match commands::dispatch(cli) {
+        Ok(code) => code.into(),
+        Err(failure) => failure.report().into(),
+    }
+}

@@ -9,6 +9,7 @@ use contracts::identity::SaltMode;
 use platform::clock::Clock;
 
 use crate::rulepack::Rulepack;
+use platform::clock::Clock;
 
 /// Facts that make a run.
 #[derive(Clone)]

@@ -8,8 +8,10 @@ mod error;
 mod files;
 pub mod limits;
 pub mod machine;
+pub mod repair;
 mod row;
 pub mod service;
+pub mod verify;
 
 pub use counters::{Counters, Snapshot};
 pub use error::SinkError;

@@ -30,7 +30,7 @@ use crate::row::{self, Record};
 use crate::{chain, files};
 
 /// Consumer group of all sinks.
-pub const GROUP: &str = "finops.sink";
+pub const GROUP: &str = topics::groups::SINK;
 
 /// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
 const SWEEP_AGE_MS: i64 = 86_400_000;
@@ -369,7 +369,12 @@ impl Hands<'_> {
 }
 
 /// Makes the files of a link again from the topic and publishes them, if they are byte for byte what was committed.
-fn rebuild(broker: &dyn Broker, store: &dyn Store, at: &TopicPartition, link: &CommitRecord) -> Result<(), SinkError> {
+pub(crate) fn rebuild(
+    broker: &dyn Broker,
+    store: &dyn Store,
+    at: &TopicPartition,
+    link: &CommitRecord,
+) -> Result<(), SinkError> {
     let first = link.files.first().map(|file| file.path.clone()).unwrap_or_default();
     let cannot = |problem: String| SinkError::CannotRebuild { path: first.clone(), problem };
     let rows = match read_again(broker, at, link) {

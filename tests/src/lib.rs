@@ -8,5 +8,6 @@
     reason = "support of tests: a failure is a failed test"
 )]
 
+pub mod pipeline;
 pub mod repo;
 pub mod schemas;

@@ -21,7 +21,7 @@ use crate::policy::ProducerPolicies;
 use crate::transform::{Outcome, Transform};
 
 /// Consumer group of all validators.
-pub const GROUP: &str = "finops.validator";
+pub const GROUP: &str = topics::groups::VALIDATOR;
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -72,17 +72,21 @@ pub fn publish_file(
 }
 
 /// One line, without its end.
-struct Line {
+#[derive(Debug)]
+pub struct Line {
     /// The line, when it is not cut.
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     /// Bytes taken from the file.
-    read: u64,
+    pub read: u64,
     /// Size and digest of a line over the limit.
-    cut: Option<(u64, String)>,
+    pub cut: Option<(u64, String)>,
 }
 
-/// The next line; one over the limit is hashed and dropped as it streams by, so memory stays bounded.
-fn next_line(reader: &mut impl BufRead, bytes_max: usize) -> std::io::Result<Option<Line>> {
+/// The next line; one over the limit is hashed and dropped as it streams by, so memory stays bounded. `None` at the end.
+///
+/// # Errors
+/// Reading failed.
+pub fn next_line(reader: &mut impl BufRead, bytes_max: usize) -> std::io::Result<Option<Line>> {
     let mut line = Line { bytes: Vec::new(), read: 0, cut: None };
     let mut over: Option<(u64, Sha256)> = None;
     loop {

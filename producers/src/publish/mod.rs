@@ -5,6 +5,6 @@ mod file;
 mod manifest;
 mod sender;
 
-pub use self::file::{LINE_BYTES_MAX, UnpublishedLine, publish_file};
+pub use self::file::{LINE_BYTES_MAX, Line, UnpublishedLine, next_line, publish_file};
 pub use self::manifest::publish_manifest;
 pub use self::sender::{PublishError, RunHeaders, Sender};

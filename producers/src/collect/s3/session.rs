@@ -1,6 +1,7 @@
 //! Credentials, identity and clients of an AWS run. The only place that builds AWS clients; the async runtime lives and
 //! ends here.
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -13,7 +14,7 @@ use aws_config::{BehaviorVersion, SdkConfig, imds};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use super::api_error::{Meaning, describe, meaning};
 use super::{S3Inventory, buckets};
@@ -76,7 +77,9 @@ async fn configure() -> Result<SdkConfig, Unavailable> {
         return Err(match error {
             CredentialsError::CredentialsNotLoaded(_) => skipped("no AWS credentials are configured"),
             CredentialsError::ProviderTimedOut(_) => skipped("no AWS credentials were found in time"),
-            other => failed(format!("loading AWS credentials: {other}")),
+            // The chain's last resort. A machine in no cloud, or one whose metadata service is off, has no credentials.
+            other if is_of_metadata_service(&other) => skipped("no AWS credentials are configured"),
+            other => failed(format!("loading AWS credentials: {}", DisplayErrorContext(&other))),
         });
     }
     let timeouts = TimeoutConfig::builder()
@@ -91,6 +94,10 @@ async fn configure() -> Result<SdkConfig, Unavailable> {
         .timeout_config(timeouts)
         .load()
         .await)
+}
+
+fn is_of_metadata_service(error: &CredentialsError) -> bool {
+    error.source().is_some_and(|source| source.is::<imds::client::error::ImdsError>())
 }
 
 async fn identity(config: &SdkConfig) -> Result<Bootstrap, Unavailable> {

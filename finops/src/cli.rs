@@ -1,0 +1,277 @@
+//! The command line as types. Help texts are the doc comments; completions are generated from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Cloud-cost findings from checkers to Parquet, JSON and KPI tables: nothing lost, nothing counted twice.
+#[derive(Debug, Parser)]
+#[command(name = "finops", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Configuration file [default: $FINOPS_CONFIG, else ./finops.toml if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the embedded broker and, unless told otherwise, of all data [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Folder of the valid findings; its parent is the store of all datasets [default: <data>/finops_findings]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Folder of the exported JSON [default: <data>/export]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub export: Option<PathBuf>,
+    /// Form of what is printed to stdout
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Log level or filter, to stderr [default: warn]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Form of the log [default: human]
+    #[arg(long, global = true, value_enum)]
+    pub log_format: Option<LogFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+    Ndjson,
+    Csv,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// The main job, once: collect, check, publish, validate, sink, export; then exit
+    Run(Box<RunArgs>),
+    /// All services in one process, until stopped
+    Up,
+    /// The validator as a service
+    #[command(subcommand)]
+    Validator(ValidatorVerb),
+    /// The sink as a service
+    #[command(subcommand)]
+    Sink(SinkVerb),
+    /// The exporter: once, or as a service
+    #[command(subcommand)]
+    Exporter(ExporterVerb),
+    /// What the checkers are and what they look for
+    #[command(subcommand)]
+    Checkers(CheckersVerb),
+    /// The contract, for producers
+    #[command(subcommand)]
+    Contract(ContractVerb),
+    /// Findings of one tenant, from the dataset
+    #[command(subcommand)]
+    Findings(FindingsVerb),
+    /// Dead letters: what was refused and why
+    #[command(subcommand)]
+    Dlq(DlqVerb),
+    /// Proves that nothing is lost, doubled or changed
+    Verify,
+    /// Sends again what `verify` found missing
+    Repair(RepairArgs),
+    /// The configuration in force
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Completions for a shell, to stdout
+    Completions {
+        /// Shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Tenant the findings belong to
+    #[arg(long)]
+    pub tenant: String,
+    /// Workspace of the tenant
+    #[arg(long, default_value = "default")]
+    pub workspace: String,
+    /// Billing files in FOCUS 1.0 to 1.2: CSV, CSV.gz or Parquet; repeatable
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub focus: Vec<PathBuf>,
+    /// Someone else's wire findings, one JSON object per line, published as they are; repeatable
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub findings: Vec<PathBuf>,
+    /// Only these checkers, by SPEC or checker id; repeatable [default: all]
+    #[arg(long, num_args = 1.., value_name = "SPEC")]
+    pub checker: Vec<String>,
+    /// All but these checkers; repeatable
+    #[arg(long, num_args = 1.., value_name = "SPEC")]
+    pub exclude_checker: Vec<String>,
+    /// What a finding id is stable over
+    #[arg(long, default_value = "stable", value_name = "MODE", value_parser = ["stable", "per_run", "per_day"])]
+    pub finding_id_mode: String,
+    /// Thresholds of the checkers
+    #[arg(long, value_name = "FILE")]
+    pub rulepack: Option<PathBuf>,
+    /// Rows in findings.json
+    #[arg(long, default_value_t = exporter::DEFAULT_LIMIT, value_name = "N")]
+    pub limit: u64,
+    /// Say what would be checked, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ValidatorVerb {
+    /// Until stopped
+    Run {
+        /// Stop when everything on the wire topics has been judged
+        #[arg(long)]
+        drain: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SinkVerb {
+    /// Until stopped
+    Run {
+        /// Stop when everything on the topics has been committed
+        #[arg(long)]
+        drain: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ExporterVerb {
+    /// Build the exports and KPI tables once
+    Once(ExportArgs),
+    /// Build them whenever new findings were committed, until stopped
+    Run(ExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Only this tenant [default: all]
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Rows in findings.json
+    #[arg(long, default_value_t = exporter::DEFAULT_LIMIT, value_name = "N")]
+    pub limit: u64,
+    /// Rows that count: of the latest complete run per workspace, or of all runs
+    #[arg(long, default_value = "latest_run", value_parser = ["latest_run", "all"])]
+    pub population: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CheckersVerb {
+    /// All checkers, by SPEC
+    List,
+    /// What a checker looks for, its formula and thresholds
+    Explain {
+        /// SPEC, checker id or check_id
+        spec: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ContractVerb {
+    /// Judges wire findings, one JSON object per line, as the validator would
+    Test(ContractTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ContractTestArgs {
+    /// File, or - for standard input
+    pub file: PathBuf,
+    /// What a line is: a draft gets its ids computed, a record brings them
+    #[arg(long, default_value = "auto", value_parser = ["draft", "record", "auto"])]
+    pub kind: String,
+    /// What a finding id is stable over
+    #[arg(long, default_value = "stable", value_name = "MODE", value_parser = ["stable", "per_run", "per_day"])]
+    pub finding_id_mode: String,
+}
+
+#[derive(Debug, Args)]
+pub struct FindingsFilter {
+    /// Tenant
+    #[arg(long)]
+    pub tenant: String,
+    /// Only this check_id
+    #[arg(long)]
+    pub check: Option<String>,
+    /// Only this status
+    #[arg(long, value_parser = ["pass", "fail", "info", "unknown"])]
+    pub status: Option<String>,
+    /// Only this severity
+    #[arg(long, value_parser = ["info", "low", "medium", "high", "critical"])]
+    pub severity: Option<String>,
+    /// Only this service
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Only this account
+    #[arg(long)]
+    pub account: Option<String>,
+    /// All runs, not only the latest complete one per workspace
+    #[arg(long)]
+    pub all_runs: bool,
+    /// At most this many, largest savings first
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub limit: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum FindingsVerb {
+    /// Findings of a tenant
+    List(FindingsFilter),
+    /// Everything about one finding
+    Show {
+        /// Tenant
+        #[arg(long)]
+        tenant: String,
+        /// finding_id, or the first 8 or more characters of one
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DlqVerb {
+    /// Dead letters, newest first
+    List {
+        /// Only this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Only this code
+        #[arg(long)]
+        code: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 20, value_name = "N")]
+        limit: u64,
+    },
+    /// One dead letter with its violations and bytes
+    Show {
+        /// Source position, as `dlq list` prints it
+        src: String,
+    },
+    /// How many, by code, field and topic
+    Stats,
+}
+
+#[derive(Debug, Args)]
+pub struct RepairArgs {
+    /// Say what would be sent, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Every setting, its value and where it comes from
+    Show,
+}

@@ -1,0 +1,25 @@
+//! `finops config show`.
+
+use platform::exit::ExitCode;
+use serde_json::json;
+
+use crate::cli::Output;
+use crate::failure::Result;
+use crate::output::Rows;
+use crate::settings::Settings;
+
+pub fn show(settings: &Settings, output: Output) -> Result<ExitCode> {
+    let mut rows = Rows::new(&["key", "value", "origin", "variable", "accepts", "help"]);
+    for row in settings.config.rows() {
+        rows.push(vec![
+            json!(row.key),
+            json!(row.value),
+            json!(row.origin),
+            json!(row.variable),
+            json!(row.accepts),
+            json!(row.help),
+        ]);
+    }
+    rows.print(output)?;
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,59 @@
+//! One file per verb.
+
+mod checkers;
+mod config;
+mod contract;
+mod dlq;
+mod exporter_role;
+mod findings;
+mod repair;
+mod run;
+mod sink_role;
+mod summary;
+mod up;
+mod validator_role;
+mod verify;
+
+use clap::CommandFactory;
+use platform::exit::ExitCode;
+
+use crate::cli::{Cli, Verb};
+use crate::failure::Result;
+use crate::settings;
+
+/// Does what was asked.
+pub fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let Cli { global, verb } = cli;
+    if let Verb::Completions { shell } = verb {
+        clap_complete::generate(shell, &mut Cli::command(), "finops", &mut std::io::stdout());
+        return Ok(ExitCode::Done);
+    }
+    let settings = settings::load(&global, is_service(&verb))?;
+    let output = global.output;
+    match verb {
+        Verb::Run(args) => run::run(&args, &settings, output),
+        Verb::Up => up::run(&settings),
+        Verb::Validator(verb) => validator_role::run(&verb, &settings, output),
+        Verb::Sink(verb) => sink_role::run(&verb, &settings, output),
+        Verb::Exporter(verb) => exporter_role::run(&verb, &settings, output),
+        Verb::Checkers(verb) => checkers::run(&verb, output),
+        Verb::Contract(verb) => contract::run(&verb, &settings, output),
+        Verb::Findings(verb) => findings::run(&verb, &settings, output),
+        Verb::Dlq(verb) => dlq::run(&verb, &settings, output),
+        Verb::Verify => verify::run(&settings, output),
+        Verb::Repair(args) => repair::run(&args, &settings, output),
+        Verb::Config(_) => config::show(&settings, output),
+        Verb::Completions { .. } => Ok(ExitCode::Done),
+    }
+}
+
+fn is_service(verb: &Verb) -> bool {
+    use crate::cli::{ExporterVerb, SinkVerb, ValidatorVerb};
+    matches!(
+        verb,
+        Verb::Up
+            | Verb::Validator(ValidatorVerb::Run { drain: false })
+            | Verb::Sink(SinkVerb::Run { drain: false })
+            | Verb::Exporter(ExporterVerb::Run(_))
+    )
+}

@@ -1,0 +1,160 @@
+//! `finops run`: collect → check → publish → validate → sink → export, once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use exporter::{ExportError, ExportOptions};
+use platform::broker::Broker;
+use platform::clock::{Clock, SystemClock};
+use platform::exit::ExitCode;
+use platform::lifecycle::Shutdown;
+use producers::registry::Registry;
+use producers::rulepack::Rulepack;
+use producers::run::{RunPlan, RunReport};
+use producers::run_context::{RunContext, RunFacts, run_id};
+use uuid::Uuid;
+
+use super::exporter_role;
+use super::summary::{Delivered, Summary};
+use crate::cli::{Output, RunArgs};
+use crate::failure::{Failure, Result};
+use crate::ports::{self, Ports};
+use crate::progress::{Bars, watched};
+use crate::settings::Settings;
+
+/// Version of the stored findings, as own checkers write it.
+const SCHEMA_VERSION: u16 = 1;
+
+pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
+    let plan = plan(args, settings)?;
+    if args.dry_run {
+        return dry_run(&plan);
+    }
+    let validator_config = ports::validator_config(settings, validator::Until::Drained)?;
+    let ports = Ports::open(settings)?;
+    let shutdown = ports::stop_on_signals()?;
+
+    let report = collect_check_publish(&plan, &ports)?;
+    let mut stages = report.stages.clone();
+    let started = Instant::now();
+    let judged = validate(&validator_config, &ports, &shutdown)?;
+    stages.push(("validate", started.elapsed()));
+    let started = Instant::now();
+    let written = write(settings, &ports, &shutdown)?;
+    stages.push(("sink", started.elapsed()));
+    if shutdown.is_requested() {
+        let why = "stopped before everything was written; what is published is kept: the next `finops run`, or \
+                   `finops up`, goes on with it";
+        return Err(Failure::new(ExitCode::TryAgain, why));
+    }
+    let started = Instant::now();
+    let options = ExportOptions { limit: args.limit, ..ExportOptions::default() };
+    let mut config = ports::exporter_config(settings, ports.store.clone(), options);
+    config.tenant = None;
+    let exported = match exporter::once(&config) {
+        Err(ExportError::NoInputFiles { .. }) => None,
+        other => Some(other?),
+    };
+    stages.push(("export", started.elapsed()));
+
+    let delivered = Delivered::of_run(&ports, settings, &report.manifest)?;
+    let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &stages);
+    summary.print(output)?;
+    let failed = exported.as_ref().map_or(ExitCode::Done, exporter_role::code);
+    Ok(if failed == ExitCode::Done { summary.exit_code(&report) } else { failed })
+}
+
+fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
+    if args.focus.is_empty() && args.findings.is_empty() && args.checker.is_empty() {
+        let why = "nothing to do: give billing files (--focus), findings (--findings) or a checker (--checker)";
+        return Err(Failure::usage(why));
+    }
+    let registry = Registry::linked()?;
+    let has_something_to_check = !args.focus.is_empty() || !args.checker.is_empty();
+    let checkers = match has_something_to_check {
+        true => registry.select(&args.checker, &args.exclude_checker)?,
+        false => Vec::new(),
+    };
+    let rulepack = match &args.rulepack {
+        None => Rulepack::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                Failure::new(ExitCode::Configuration, format!("reading rulepack {}: {e}", path.display()))
+            })?;
+            Rulepack::parse(&text, &registry.thresholds())?
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let run_ts: DateTime<Utc> = DateTime::from_timestamp_millis(clock.now_ms()).unwrap_or_default();
+    let suffix = Uuid::new_v4().simple().to_string();
+    let context = RunContext::new(RunFacts {
+        tenant_id: args.tenant.clone(),
+        workspace_id: args.workspace.clone(),
+        run_id: run_id(run_ts, &suffix[..8]),
+        run_ts,
+        engine_name: "finops".to_owned(),
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        schema_version: SCHEMA_VERSION,
+        default_currency: settings.default_currency.clone(),
+        finding_id_mode: args.finding_id_mode.parse().map_err(Failure::usage)?,
+        rulepack: Arc::new(rulepack),
+        clock,
+    })?;
+    Ok(RunPlan {
+        context,
+        checkers,
+        checkers_named: !args.checker.is_empty(),
+        billing_files: args.focus.clone(),
+        findings_files: args.findings.clone(),
+        regions: settings.regions.clone(),
+        deadline: settings.deadline,
+        notes: BTreeMap::new(),
+    })
+}
+
+fn dry_run(plan: &RunPlan) -> Result<ExitCode> {
+    eprintln!("would run for tenant {}, workspace {}:", plan.context.tenant_id, plan.context.workspace_id);
+    for path in plan.billing_files.iter().chain(&plan.findings_files) {
+        let bytes =
+            std::fs::metadata(path).map_err(|e| Failure::bad_input(format!("reading {}: {e}", path.display())))?;
+        eprintln!("  read {} ({} bytes)", path.display(), bytes.len());
+    }
+    plan.checkers.iter().for_each(|checker| eprintln!("  check {}", checker.spec));
+    Ok(ExitCode::Done)
+}
+
+fn collect_check_publish(plan: &RunPlan, ports: &Ports) -> Result<RunReport> {
+    let progress = Arc::new(Bars::default());
+    Ok(producers::run::run(plan, &producers::run::Ports { broker: &ports.broker, store: &*ports.store, progress })?)
+}
+
+fn validate(config: &validator::Config, ports: &Ports, shutdown: &Shutdown) -> Result<validator::Snapshot> {
+    let counters = Arc::new(validator::Counters::default());
+    watched(
+        "validating",
+        None,
+        || counters.snapshot().read,
+        || validator::run(config, &ports.broker, &SystemClock, &counters, shutdown),
+    )?;
+    Ok(counters.snapshot())
+}
+
+fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<sink::Snapshot> {
+    let counters = Arc::new(sink::Counters::default());
+    let config = ports::sink_config(settings, sink::Until::Drained);
+    watched(
+        "writing",
+        None,
+        || counters.snapshot().read,
+        || sink::run(&config, &ports.broker, &*ports.store, &SystemClock, &counters, shutdown),
+    )?;
+    ports.broker.clean()?;
+    Ok(counters.snapshot())
+}
+
+/// Stage times as milliseconds.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

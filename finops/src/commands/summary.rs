@@ -1,0 +1,354 @@
+//! What `finops run` says at its end, in numbers and money.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use contracts::run_manifest::{RunManifest, RunStatus};
+use exporter::{Cut, DeadLetterFilter, FindingFilter, PassReport, TenantScope, dead_letter_stats, list_findings};
+use platform::exit::ExitCode;
+use producers::run::RunReport;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::run::millis;
+use crate::cli::Output;
+use crate::failure::Result;
+use crate::output::{plain_table, print_value};
+use crate::ports::Ports;
+use crate::settings::Settings;
+
+/// Money and findings of one severity, service or check.
+#[derive(Debug, Default, Clone, Serialize)]
+pub struct Potential {
+    findings: u64,
+    savings_monthly: Decimal,
+}
+
+/// What became of one run's records, as the dataset tells.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    records: u64,
+    is_complete: bool,
+    dead_by_code: BTreeMap<String, u64>,
+    example: Option<String>,
+    by_severity: BTreeMap<String, Potential>,
+    by_service: BTreeMap<String, Potential>,
+    by_check: BTreeMap<String, Potential>,
+}
+
+impl Delivered {
+    pub fn of_run(ports: &Ports, settings: &Settings, manifest: &RunManifest) -> Result<Self> {
+        let cut = Cut::committed(&*ports.store)?;
+        let mut delivered = Self::default();
+        let run = cut.runs.iter().find(|run| run.tenant_id == manifest.tenant_id && run.run_id == manifest.run_id);
+        if let Some(run) = run {
+            (delivered.records, delivered.is_complete) = (run.delivered, run.is_complete);
+        }
+        let of_run = DeadLetterFilter { run_id: vec![manifest.run_id.clone()], ..DeadLetterFilter::default() };
+        for stat in dead_letter_stats(&cut, &of_run, &settings.duck)? {
+            *delivered.dead_by_code.entry(stat.error_code.unwrap_or_default()).or_default() += stat.count;
+        }
+        if !delivered.dead_by_code.is_empty() {
+            let first = DeadLetterFilter { limit: Some(1), ..of_run };
+            let found = exporter::list_dead_letters(&cut, &first, &settings.duck)?;
+            delivered.example = found.items.into_iter().next().and_then(|letter| letter.src);
+        }
+        delivered.add_savings(&cut, settings, manifest)?;
+        Ok(delivered)
+    }
+
+    /// Savings of the failed checks of this run: what the exports show for it.
+    fn add_savings(&mut self, cut: &Cut, settings: &Settings, manifest: &RunManifest) -> Result<()> {
+        let scope = TenantScope::new(&manifest.tenant_id)?;
+        let filter = FindingFilter { workspace_id: vec![manifest.workspace_id.clone()], ..FindingFilter::default() };
+        let found = match list_findings(cut, &scope, &filter, &settings.duck) {
+            // Nothing of this tenant is there to be shown yet.
+            Err(error) if error.code().is_some() => return Ok(()),
+            other => other?,
+        };
+        for finding in found.items.into_iter().filter(|f| f.run_id.as_deref() == Some(&manifest.run_id)) {
+            let savings = match finding.status.as_deref() {
+                Some("fail") => finding.est_monthly_savings.and_then(|text| text.parse().ok()).unwrap_or_default(),
+                _ => Decimal::ZERO,
+            };
+            for (map, key) in [
+                (&mut self.by_severity, finding.severity_level),
+                (&mut self.by_service, finding.service),
+                (&mut self.by_check, finding.check_id),
+            ] {
+                let entry = map.entry(key.unwrap_or_else(|| "unknown".to_owned())).or_default();
+                entry.findings += 1;
+                entry.savings_monthly += savings;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The end of a run.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    run_id: String,
+    tenant_id: String,
+    workspace_id: String,
+    status: RunStatus,
+    billing: Option<Billing>,
+    scopes: Scopes,
+    published: u64,
+    delivered: u64,
+    complete: bool,
+    valid: u64,
+    dead_letters: u64,
+    dead_letters_by_code: BTreeMap<String, u64>,
+    dead_letter_example: Option<String>,
+    lines_unpublished: Vec<String>,
+    judged: u64,
+    duplicates: u64,
+    files: u64,
+    file_bytes: u64,
+    rows: u64,
+    currency: String,
+    potential_savings_monthly: Decimal,
+    by_severity: BTreeMap<String, Potential>,
+    by_service: BTreeMap<String, Potential>,
+    by_check: BTreeMap<String, Potential>,
+    exports: Vec<Exported>,
+    stages_ms: Vec<(&'static str, u64)>,
+    #[serde(skip)]
+    next: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Billing {
+    files: usize,
+    rows_accepted: u64,
+    rows_refused: BTreeMap<&'static str, u64>,
+    months: Vec<String>,
+    currencies: Vec<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Scopes {
+    found_something: u64,
+    silent: u64,
+    partial: Vec<String>,
+    skipped: Vec<String>,
+    failed: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Exported {
+    tenant_id: String,
+    folder: PathBuf,
+    files: Vec<(String, u64)>,
+    gold_rows: u64,
+    changed: bool,
+}
+
+impl Summary {
+    pub fn new(
+        settings: &Settings,
+        report: &RunReport,
+        judged: &validator::Snapshot,
+        written: &sink::Snapshot,
+        exported: Option<&PassReport>,
+        delivered: Delivered,
+        stages: &[(&'static str, Duration)],
+    ) -> Self {
+        let manifest = &report.manifest;
+        let dead = delivered.dead_by_code.values().sum();
+        Self {
+            run_id: manifest.run_id.clone(),
+            tenant_id: manifest.tenant_id.clone(),
+            workspace_id: manifest.workspace_id.clone(),
+            status: manifest.status,
+            billing: report.billing.as_ref().map(|load| Billing {
+                files: load.files.len(),
+                rows_accepted: load.rejects.rows - load.rejects.total(),
+                rows_refused: load.rejects.by_reason.iter().map(|(reason, n)| (reason.as_str(), *n)).collect(),
+                months: load.periods.iter().map(|period| period.billing_period.clone()).collect(),
+                currencies: load.currencies.keys().cloned().collect(),
+            }),
+            scopes: scopes(manifest),
+            published: manifest.published,
+            delivered: delivered.records,
+            complete: delivered.is_complete,
+            valid: delivered.records.saturating_sub(dead),
+            dead_letters: dead,
+            dead_letters_by_code: delivered.dead_by_code,
+            dead_letter_example: delivered.example,
+            lines_unpublished: report.lines_unpublished.iter().map(ToString::to_string).collect(),
+            judged: judged.read,
+            duplicates: written.duplicates,
+            files: written.files,
+            file_bytes: written.file_bytes,
+            rows: written.findings_rows + written.dead_letter_rows,
+            currency: settings.default_currency.clone(),
+            potential_savings_monthly: delivered.by_check.values().map(|p| p.savings_monthly).sum(),
+            by_severity: delivered.by_severity,
+            by_service: delivered.by_service,
+            by_check: delivered.by_check,
+            exports: exported.map(exports).unwrap_or_default(),
+            stages_ms: stages.iter().map(|(name, time)| (*name, millis(*time))).collect(),
+            next: format!("finops findings list --tenant {} --data {}", manifest.tenant_id, settings.data.display()),
+        }
+    }
+
+    pub fn print(&self, output: Output) -> Result<()> {
+        match output {
+            Output::Table => print_text(&self.to_string())?,
+            _ => print_value(&serde_json::to_value(self).unwrap_or_default(), output)?,
+        }
+        Ok(())
+    }
+
+    /// A run whose input was refused in part, or that checked only a part, must not look like a whole one to a script.
+    pub fn exit_code(&self, report: &RunReport) -> ExitCode {
+        let named_credentials = report.manifest.scopes.iter().any(|s| s.reason.to_lowercase().contains("credentials"));
+        match self.status {
+            _ if !self.lines_unpublished.is_empty() => ExitCode::BadInput,
+            RunStatus::Complete if self.complete => ExitCode::Done,
+            RunStatus::Complete => ExitCode::TryAgain,
+            _ if named_credentials => ExitCode::CredentialsRefused,
+            _ => ExitCode::TryAgain,
+        }
+    }
+}
+
+fn print_text(text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    std::io::stdout().lock().write_all(text.as_bytes())
+}
+
+fn scopes(manifest: &RunManifest) -> Scopes {
+    let mut all = Scopes::default();
+    for scope in &manifest.scopes {
+        let named = || format!("{}: {}", scope.checker, scope.reason);
+        match scope.status {
+            RunStatus::Complete if scope.findings > 0 => all.found_something += 1,
+            RunStatus::Complete => all.silent += 1,
+            RunStatus::Partial => all.partial.push(named()),
+            RunStatus::Skipped => all.skipped.push(named()),
+            RunStatus::Failed => all.failed.push(named()),
+        }
+    }
+    all
+}
+
+fn exports(report: &PassReport) -> Vec<Exported> {
+    let exported = report.tenants.iter().filter_map(|tenant| {
+        let export = tenant.export.as_ref()?;
+        Some(Exported {
+            tenant_id: tenant.tenant_id.clone(),
+            folder: export.folder.clone(),
+            files: export.manifest.files.iter().map(|file| (file.name.clone(), file.rows)).collect(),
+            gold_rows: tenant.gold.as_ref().map_or(0, |gold| gold.rows),
+            changed: export.changed,
+        })
+    });
+    exported.collect()
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = serde_json::to_value(self.status).ok().and_then(|v| v.as_str().map(str::to_owned));
+        writeln!(f, "Run {} of {}/{}: {}", self.run_id, self.tenant_id, self.workspace_id, status.unwrap_or_default())?;
+        if let Some(billing) = &self.billing {
+            let refused = by_name(billing.rows_refused.iter().map(|(reason, n)| (*reason, *n)));
+            let (months, currencies) = (billing.months.join(", "), billing.currencies.join(", "));
+            writeln!(
+                f,
+                "\nBilling     {} file(s), {} rows accepted, refused: {refused}; {months}, in {currencies}",
+                billing.files, billing.rows_accepted
+            )?;
+        }
+        self.write_scopes(f)?;
+        self.write_records(f)?;
+        self.write_money(f)?;
+        for export in &self.exports {
+            let files: Vec<_> = export.files.iter().map(|(name, rows)| format!("{name} ({rows})")).collect();
+            let unchanged = if export.changed { "" } else { ", unchanged" };
+            writeln!(f, "\nExported    {}{unchanged}\n            {}", export.folder.display(), files.join("  "))?;
+            writeln!(f, "            {} KPI rows in {}", export.gold_rows, contracts::layout::KPI_GOLD)?;
+        }
+        let times: Vec<_> =
+            self.stages_ms.iter().map(|(name, ms)| format!("{name} {}.{:03} s", ms / 1_000, ms % 1_000)).collect();
+        writeln!(f, "\nTime        {}\nNext        {}", times.join("  "), self.next)
+    }
+}
+
+impl Summary {
+    fn write_scopes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Scopes { found_something, silent, partial, skipped, failed } = &self.scopes;
+        if *found_something + *silent == 0 && partial.is_empty() && skipped.is_empty() && failed.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "Checkers    {found_something} found something, {silent} found nothing")?;
+        for (what, list) in [("partial", partial), ("skipped", skipped), ("failed", failed)] {
+            list.iter().try_for_each(|one| writeln!(f, "            {what}: {one}"))?;
+        }
+        Ok(())
+    }
+
+    fn write_records(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by_code = by_name(self.dead_letters_by_code.iter().map(|(code, n)| (code.as_str(), *n)));
+        writeln!(f, "\nPublished   {}", self.published)?;
+        writeln!(f, "Valid       {}", self.valid)?;
+        writeln!(f, "Dead        {by_code}")?;
+        if let Some(src) = &self.dead_letter_example {
+            writeln!(f, "            for one of them: finops dlq show {src}")?;
+        }
+        for line in &self.lines_unpublished {
+            writeln!(f, "            {line}")?;
+        }
+        writeln!(f, "Duplicates  {}", self.duplicates)?;
+        writeln!(f, "Written     {} rows in {} file(s), {} bytes", self.rows, self.files, self.file_bytes)?;
+        if self.delivered < self.published {
+            writeln!(f, "            {} record(s) have not arrived: finops verify", self.published - self.delivered)?;
+        }
+        if self.judged > self.published {
+            writeln!(f, "            {} record(s) were left over from before", self.judged - self.published)?;
+        }
+        Ok(())
+    }
+
+    fn write_money(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.by_check.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nPotential savings a month: {:.2} {}", self.potential_savings_monthly, self.currency)?;
+        for (what, map) in [("SEVERITY", &self.by_severity), ("SERVICE", &self.by_service), ("CHECK", &self.by_check)] {
+            let mut rows: Vec<_> = map.iter().collect();
+            rows.sort_by_key(|(_, potential)| std::cmp::Reverse((potential.savings_monthly, potential.findings)));
+            let mut table = plain_table();
+            table.set_header([what, "FINDINGS", "SAVINGS"]);
+            for (name, potential) in rows {
+                table.add_row([
+                    name.clone(),
+                    potential.findings.to_string(),
+                    format!("{:.2}", potential.savings_monthly),
+                ]);
+            }
+            for column in [1, 2] {
+                if let Some(column) = table.column_mut(column) {
+                    column.set_cell_alignment(comfy_table::CellAlignment::Right);
+                }
+            }
+            writeln!(f, "{table}")?;
+        }
+        Ok(())
+    }
+}
+
+/// `3: required 2, enum 1`, or `0`.
+fn by_name<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
+    let mut total = 0;
+    let mut text = String::new();
+    for (name, n) in counts {
+        total += n;
+        let _ = write!(text, "{}{name} {n}", if text.is_empty() { ": " } else { ", " });
+    }
+    format!("{total}{text}")
+}

@@ -1,0 +1,48 @@
+//! `finops up`: validator, sink and exporter in one process until stopped.
+
+use std::sync::Arc;
+
+use exporter::ExportOptions;
+use platform::clock::SystemClock;
+use platform::exit::ExitCode;
+use platform::lifecycle::{Service, first_failure, supervise};
+
+use crate::failure::{Failure, Result};
+use crate::ports::{self, Ports};
+use crate::settings::Settings;
+
+pub fn run(settings: &Settings) -> Result<ExitCode> {
+    let validator_config = ports::validator_config(settings, validator::Until::Shutdown)?;
+    let sink_config = ports::sink_config(settings, sink::Until::Shutdown);
+    let Ports { broker, store } = Ports::open(settings)?;
+    let exporter_config = ports::exporter_config(settings, store.clone(), ExportOptions::default());
+    let shutdown = ports::stop_on_signals()?;
+    let (for_validator, for_sink, for_cleaner) = (broker.clone(), broker.clone(), broker);
+    let services = vec![
+        Service::new("validator", move |stop| {
+            validator::run(&validator_config, &for_validator, &SystemClock, &Arc::default(), &stop)
+        }),
+        Service::new("sink", move |stop| {
+            sink::run(&sink_config, &for_sink, &*store, &SystemClock, &Arc::default(), &stop)
+        }),
+        Service::new("exporter", move |stop| {
+            exporter::run(&exporter_config, &stop);
+            Ok::<_, std::convert::Infallible>(())
+        }),
+        Service::new("cleaner", move |stop| {
+            ports::keep_clean(&for_cleaner, &stop);
+            Ok::<_, std::convert::Infallible>(())
+        }),
+    ];
+    eprintln!(
+        "finops is up: reading wire findings from {}, writing to {}, exporting to {}; stop with Ctrl-C",
+        settings.data.display(),
+        settings.root.display(),
+        settings.export.display()
+    );
+    let ended = supervise(services, &shutdown);
+    match first_failure(&ended) {
+        Some(failure) => Err(Failure::new(ExitCode::Io, failure)),
+        None => Ok(ExitCode::Done),
+    }
+}

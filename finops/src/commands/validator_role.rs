@@ -1,0 +1,30 @@
+//! `finops validator run`.
+
+use std::sync::Arc;
+
+use platform::clock::SystemClock;
+use platform::exit::ExitCode;
+use serde_json::json;
+use validator::Until;
+
+use crate::cli::{Output, ValidatorVerb};
+use crate::failure::Result;
+use crate::output::print_value;
+use crate::ports::{self, Ports};
+use crate::settings::Settings;
+
+pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
+    let ValidatorVerb::Run { drain } = verb;
+    let until = if *drain { Until::Drained } else { Until::Shutdown };
+    let config = ports::validator_config(settings, until)?;
+    let Ports { broker, .. } = Ports::open(settings)?;
+    let shutdown = ports::stop_on_signals()?;
+    let counters = Arc::new(validator::Counters::default());
+    validator::run(&config, &broker, &SystemClock, &counters, &shutdown)?;
+    let done = counters.snapshot();
+    print_value(
+        &json!({ "read": done.read, "valid": done.valid, "dead": done.dead, "retries": done.retries }),
+        output,
+    )?;
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,62 @@
+//! `finops verify`: proves that nothing is lost, doubled or changed.
+
+use platform::broker::Broker;
+use platform::exit::ExitCode;
+use serde_json::json;
+use sink::verify::{Report, verify};
+
+use crate::cli::Output;
+use crate::failure::Result;
+use crate::output::{Rows, print_value};
+use crate::ports::Ports;
+use crate::progress;
+use crate::settings::Settings;
+
+pub fn run(settings: &Settings, output: Output) -> Result<ExitCode> {
+    let Ports { broker, store } = Ports::existing(settings)?;
+    let bar = progress::bar("verifying files", None);
+    let broker: &dyn Broker = &broker;
+    let report = verify(&*store, Some(broker), &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    match output {
+        Output::Table => print_table(&report)?,
+        Output::Csv => problems(&report).print(output)?,
+        _ => print_value(&serde_json::to_value(&report).unwrap_or_default(), output)?,
+    }
+    Ok(if report.is_clean() { ExitCode::Done } else { ExitCode::BadInput })
+}
+
+fn problems(report: &Report) -> Rows {
+    let mut rows = Rows::new(&["rule", "object", "detail"]);
+    for problem in &report.problems {
+        rows.push(vec![json!(problem.rule), json!(problem.object), json!(problem.detail)]);
+    }
+    rows
+}
+
+fn print_table(report: &Report) -> Result<()> {
+    let mut chains = Rows::new(&["topic", "partition", "commits", "end", "rows", "duplicates", "last commit"]);
+    for chain in &report.chains {
+        chains.push(vec![
+            json!(chain.topic),
+            json!(chain.partition),
+            json!(chain.links),
+            json!(chain.end),
+            json!(chain.rows),
+            json!(chain.duplicates),
+            json!(chain.committed_at),
+        ]);
+    }
+    chains.print(Output::Table)?;
+    let Report { files, findings_rows, dead_letter_rows, duplicates, in_flight, .. } = report;
+    println!(
+        "{files} files, {findings_rows} findings, {dead_letter_rows} dead letters, {duplicates} duplicates dropped"
+    );
+    println!("on their way: {} not judged, {} not written", in_flight.unjudged, in_flight.unwritten);
+    if report.is_clean() {
+        println!("nothing is lost, nothing is there twice, nothing was changed");
+        return Ok(());
+    }
+    println!("{} problem(s):", report.problems.len());
+    Ok(problems(report).print(Output::Table)?)
+}

@@ -1,0 +1,197 @@
+//! Every setting of every role, in one table; `finops config show` prints it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use contracts::layout;
+use platform::broker::embedded::EmbeddedSettings;
+use platform::config::{self, Config, ConfigProblems, Declaration, Flag, Problem, Setting};
+use platform::telemetry;
+
+use crate::cli::{Global, LogFormat};
+
+const DATA: Setting<Option<PathBuf>> =
+    Setting::path("data.dir").help("folder of the broker and of all data").optional();
+const OUT: Setting<Option<PathBuf>> =
+    Setting::path("data.out").help("folder of the findings; its parent is the store of all datasets").optional();
+const EXPORT: Setting<Option<PathBuf>> = Setting::path("export.dir").help("folder of the exported JSON").optional();
+const CURRENCY: Setting<String> =
+    Setting::text("run.default_currency").default("USD").help("currency of amounts that name none");
+const DEADLINE: Setting<Duration> =
+    Setting::duration("run.deadline", Duration::from_secs(1)..=Duration::from_secs(86_400))
+        .default("300s")
+        .help("time a checker has in one scope, and a collector in all");
+const REGIONS: Setting<Option<Vec<String>>> =
+    Setting::list("run.regions").help("regions of regional checkers").optional();
+const BROKER_BYTES_MAX: Setting<Option<u64>> =
+    Setting::bytes("broker.bytes_max", 1 << 20..=1 << 50).help("largest size of the broker's file").optional();
+const RETENTION: Setting<Option<Duration>> =
+    Setting::duration("broker.retention", Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400))
+        .help("age at which records leave the broker [default: never]")
+        .optional();
+const SESSION: Setting<Duration> =
+    Setting::duration("broker.session_timeout", Duration::from_secs(1)..=Duration::from_secs(600))
+        .default("30s")
+        .help("a service silent for this long loses its partitions to others");
+const PARTITIONS: Setting<u32> = Setting::integer("broker.partitions", 1..=1_024)
+    .default("4")
+    .help("partitions of each topic, when it has to be created: as many services can share the work");
+const PRODUCERS: Setting<Option<PathBuf>> =
+    Setting::path("validator.producers").help("policy file: which producer may send what").optional();
+const MESSAGE_BYTES_MAX: Setting<usize> =
+    Setting::bytes("validator.message_bytes_max", 1_024..=8 << 20).default("1MiB").help("largest wire record");
+const TENANT_SPREAD: Setting<u32> = Setting::integer("validator.tenant_spread", 1..=1_024)
+    .default("1")
+    .help("partitions that one tenant's findings may use; change it only while no validator runs");
+const STEP_RECORDS: Setting<usize> =
+    Setting::integer("validator.step_records_max", 1..=100_000).default("5000").help("records of one atomic step");
+const FILE_ROWS: Setting<u64> =
+    Setting::integer("sink.file_rows_max", 1..=10_000_000).default("200000").help("rows at which a file is written");
+const FILE_BYTES: Setting<u64> = Setting::bytes("sink.file_bytes_target", 1_024..=1 << 32)
+    .default("128MiB")
+    .help("bytes of records at which a file is written");
+const AGE_MAX: Setting<Duration> =
+    Setting::duration("sink.age_max", Duration::from_millis(50)..=Duration::from_secs(86_400))
+        .default("60s")
+        .help("age of a record at which its batch is written");
+const OPEN_FILES: Setting<usize> =
+    Setting::integer("sink.open_files_max", 1..=100_000).default("2000").help("files of one batch");
+const SINK_MEMORY: Setting<u64> = Setting::bytes("sink.memory_bytes_max", 1 << 20..=1 << 40)
+    .default("512MiB")
+    .help("bytes of records over all open batches");
+const POLL: Setting<Duration> =
+    Setting::duration("exporter.poll_interval", Duration::from_millis(100)..=Duration::from_secs(86_400))
+        .default("2s")
+        .help("how often a running exporter looks for new findings");
+const DUCK_MEMORY: Setting<u64> =
+    Setting::bytes("exporter.memory_bytes_max", 64 << 20..=1 << 40).default("2GiB").help("memory DuckDB may use");
+
+const SETTINGS: &[Declaration] = &[
+    DATA.declared(),
+    OUT.declared(),
+    EXPORT.declared(),
+    CURRENCY.declared(),
+    DEADLINE.declared(),
+    REGIONS.declared(),
+    BROKER_BYTES_MAX.declared(),
+    RETENTION.declared(),
+    SESSION.declared(),
+    PARTITIONS.declared(),
+    PRODUCERS.declared(),
+    MESSAGE_BYTES_MAX.declared(),
+    TENANT_SPREAD.declared(),
+    STEP_RECORDS.declared(),
+    FILE_ROWS.declared(),
+    FILE_BYTES.declared(),
+    AGE_MAX.declared(),
+    OPEN_FILES.declared(),
+    SINK_MEMORY.declared(),
+    POLL.declared(),
+    DUCK_MEMORY.declared(),
+];
+
+/// Whoever runs a command once reads its result, whoever runs a service reads its log. The AWS client reports as a
+/// warning what it then returns as an error, too.
+const QUIET: &[Declaration] =
+    &[telemetry::LOG_FILTER.default("warn,aws_config=error").declared(), telemetry::LOG_FORMAT.declared()];
+
+/// The configuration in force.
+pub struct Settings {
+    pub config: Config,
+    /// Folder of the broker's file.
+    pub data: PathBuf,
+    /// Root of the store: the parent of the findings dataset.
+    pub root: PathBuf,
+    pub export: PathBuf,
+    pub default_currency: String,
+    pub deadline: Duration,
+    pub regions: Vec<String>,
+    pub broker: EmbeddedSettings,
+    pub retention: Option<Duration>,
+    pub session_timeout: Duration,
+    pub partitions: u32,
+    pub producers: Option<PathBuf>,
+    pub message_bytes_max: usize,
+    pub tenant_spread: u32,
+    pub step_records_max: usize,
+    pub sink_limits: sink::Limits,
+    pub export_poll_interval: Duration,
+    pub duck: exporter::DuckLimits,
+}
+
+/// Reads all sources; `is_service` decides how much is logged unless somebody says.
+pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblems> {
+    let tables = [SETTINGS, if is_service { telemetry::SETTINGS } else { QUIET }];
+    let config = config::load(&tables, global.config.as_deref(), flags(global))?;
+    telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| Problem {
+        origin: None,
+        key: None,
+        reason: e.to_string(),
+    })?;
+    let (data, root) = folders(&config)?;
+    let duck = exporter::DuckLimits {
+        memory_max_mb: config.get(&DUCK_MEMORY)? >> 20,
+        spill_dir: root.join("_exporter").join("spill"),
+        ..exporter::DuckLimits::default()
+    };
+    Ok(Settings {
+        export: config.get(&EXPORT)?.unwrap_or_else(|| root.join("export")),
+        data,
+        root,
+        default_currency: config.get(&CURRENCY)?,
+        deadline: config.get(&DEADLINE)?,
+        regions: config.get(&REGIONS)?.unwrap_or_default(),
+        broker: EmbeddedSettings { bytes_max: config.get(&BROKER_BYTES_MAX)?, ..EmbeddedSettings::default() },
+        retention: config.get(&RETENTION)?,
+        session_timeout: config.get(&SESSION)?,
+        partitions: config.get(&PARTITIONS)?,
+        producers: config.get(&PRODUCERS)?,
+        message_bytes_max: config.get(&MESSAGE_BYTES_MAX)?,
+        tenant_spread: config.get(&TENANT_SPREAD)?,
+        step_records_max: config.get(&STEP_RECORDS)?,
+        sink_limits: sink::Limits {
+            file_rows_max: config.get(&FILE_ROWS)?,
+            file_bytes_target: config.get(&FILE_BYTES)?,
+            age_max: config.get(&AGE_MAX)?,
+            open_files_max: config.get(&OPEN_FILES)?,
+            memory_bytes_max: config.get(&SINK_MEMORY)?,
+        },
+        export_poll_interval: config.get(&POLL)?,
+        duck,
+        config,
+    })
+}
+
+/// Data folder and store root: each follows from the other unless both are given.
+fn folders(config: &Config) -> Result<(PathBuf, PathBuf), ConfigProblems> {
+    let (data, out) = (config.get(&DATA)?, config.get(&OUT)?);
+    let Some(out) = out else {
+        let data = data.unwrap_or_else(|| PathBuf::from("data"));
+        return Ok((data.clone(), data));
+    };
+    if out.file_name().is_none_or(|name| name != layout::FINDINGS) {
+        let reason = format!("must be a folder named {}, such as data/{0}", layout::FINDINGS);
+        return Err(config.problem(&OUT, reason).into());
+    }
+    let parent = out.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new(".")).to_owned();
+    Ok((data.unwrap_or_else(|| parent.clone()), parent))
+}
+
+fn flags(global: &Global) -> Vec<Flag> {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.display().to_string());
+    let format = global.log_format.map(|format| match format {
+        LogFormat::Human => "human".to_owned(),
+        LogFormat::Json => "json".to_owned(),
+    });
+    let given = [
+        ("--data", "data.dir", path(&global.data)),
+        ("--out", "data.out", path(&global.out)),
+        ("--export", "export.dir", path(&global.export)),
+        ("--log", "log.filter", global.log.clone()),
+        ("--log-format", "log.format", format),
+    ];
+    given
+        .into_iter()
+        .filter_map(|(name, key, value)| Some(Flag { name: name.into(), key: key.into(), value: value? }))
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! The whole chain in process: a folder with a broker and a store, and the services drained one after another.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use contracts::identity::SaltMode;
+use contracts::topics;
+use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
+use platform::store::local::LocalStore;
+use validator::ProducerPolicies;
+
+/// A data folder with everything in it.
+pub struct Pipeline {
+    /// Log.
+    pub broker: EmbeddedBroker,
+    /// Datasets.
+    pub store: Arc<LocalStore>,
+    /// Folder of both.
+    pub folder: PathBuf,
+}
+
+impl Pipeline {
+    /// Opens or makes one.
+    ///
+    /// # Panics
+    /// When it cannot.
+    #[must_use]
+    pub fn open(folder: &Path) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        let broker = EmbeddedBroker::open(&folder.join("broker.sqlite"), EmbeddedSettings::default()).unwrap();
+        for name in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS] {
+            let (name, compacted) = (name.to_owned(), name == topics::RUNS);
+            let spec = TopicSpec { name, partitions: 2, compacted, retention_ms: None, retention_bytes: None };
+            broker.ensure_topic(&spec).unwrap();
+        }
+        let store = Arc::new(LocalStore::open(folder).unwrap());
+        Self { broker, store, folder: folder.to_owned() }
+    }
+
+    /// Publishes records on the wire topic.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn publish(&self, records: impl IntoIterator<Item = (Option<&'static str>, Vec<u8>, Headers)>) {
+        let record = |(key, value, headers): (Option<&'static str>, Vec<u8>, Headers)| OutRecord {
+            topic: topics::WIRE.into(),
+            partition: None,
+            key: key.map(|key| Bytes::from_static(key.as_bytes())),
+            value: value.into(),
+            headers,
+            timestamp_ms: None,
+        };
+        let records: Vec<_> = records.into_iter().map(record).collect();
+        self.broker.producer().unwrap().append(&records).unwrap();
+    }
+
+    /// Judges all that is on the wire topics.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn validate(&self) -> validator::Snapshot {
+        let config = validator::Config {
+            member: "validator".into(),
+            policies: ProducerPolicies::own_only(SaltMode::Stable),
+            valid_partitions: 2,
+            dead_partitions: 2,
+            tenant_spread: 1,
+            step_records_max: 100,
+            step_bytes_max: 1 << 20,
+            session_timeout: Duration::from_secs(10),
+            until: validator::Until::Drained,
+        };
+        let counters = Arc::default();
+        validator::run(&config, &self.broker, &SystemClock, &counters, &Shutdown::new()).unwrap();
+        counters.snapshot()
+    }
+
+    /// Writes all that was judged.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn sink(&self) -> Result<sink::Snapshot, sink::SinkError> {
+        let config = sink::Config {
+            member: "sink".into(),
+            limits: sink::Limits::default(),
+            session_timeout: Duration::from_secs(10),
+            until: sink::Until::Drained,
+        };
+        let counters = Arc::default();
+        sink::run(&config, &self.broker, &*self.store, &SystemClock, &counters, &Shutdown::new())?;
+        Ok(counters.snapshot())
+    }
+
+    /// Judges and writes all there is.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn drain(&self) {
+        let _ = self.validate();
+        self.sink().unwrap();
+    }
+
+    /// What `finops verify` finds.
+    ///
+    /// # Panics
+    /// When it cannot look.
+    #[must_use]
+    pub fn verify(&self) -> sink::verify::Report {
+        sink::verify::verify(&*self.store, Some(&self.broker), &|| {}).unwrap()
+    }
+}
+
+/// Copies a folder with all that is in it.
+///
+/// # Panics
+/// When it cannot.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
