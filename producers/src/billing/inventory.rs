@@ -156,7 +156,7 @@ impl InventoryBuilder {
     /// Few wordings make up millions of rows: each is recognised once.
     fn meter(&mut self, fact: &CostFact, detail: &RowDetail) -> Meter {
         let row = Wording {
-            service: fact.service_code.as_deref().map(super::family::product_code).unwrap_or_default(),
+            service: fact.service_code.as_deref().map(contracts::service_family::product_code).unwrap_or_default(),
             usage_type: fact.usage_type.as_deref(),
             operation: fact.operation.as_deref(),
             description: detail.description.as_deref(),

@@ -10,6 +10,7 @@ use crate::run_context::RunContext;
 use crate::services::Services;
 
 mod group;
+mod prices;
 mod subject;
 #[cfg(test)]
 mod testing;
