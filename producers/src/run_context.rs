@@ -9,7 +9,6 @@ use contracts::identity::SaltMode;
 use platform::clock::Clock;
 
 use crate::rulepack::Rulepack;
-use platform::clock::Clock;
 
 /// Facts that make a run.
 #[derive(Clone)]

@@ -53,7 +53,7 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
     }
     let line = group.first();
     let message = format!(
-        "{} of {} in account {}, {} in all, below zero and not marked as correction",
+        "{} of {} in account {} charged below zero, {} in all, without a mark as correction",
         counted(group.rows(), "row", "rows"),
         line.service(),
         line.key.account,
