@@ -1,5 +1,7 @@
 //! Billing files that cannot be read, or only in part: what is said about them, and that nothing of them is stored.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::io::Write;

@@ -1,6 +1,8 @@
 //! FOCUS 1.0 as CSV and Parquet, and 1.2 as CSV, of one synthetic bill: all three give the same cost facts, and those
 //! are the ones that an independent program worked out.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod support;
 
 use std::collections::BTreeMap;
