@@ -1,5 +1,6 @@
 //! FOCUS 1.0 as CSV and Parquet, and 1.2 as CSV, of one synthetic bill: all three give the same cost facts, and those
 //! are the ones that an independent program worked out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should panic")]
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -56,7 +57,7 @@ fn stored_facts(files: Vec<PathBuf>) -> Vec<String> {
     assert_eq!(report.billing.unwrap().periods.len(), 3);
     let mut facts = Vec::new();
     for path in world.stored("cur_facts").iter().filter(|path| path.ends_with(".parquet")) {
-        let file = bytes::Bytes::from(world.store.get(path).unwrap().unwrap());
+        let file = world.store.get(path).unwrap().unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
         for batch in reader {
             let batch = batch.unwrap();
