@@ -1,8 +1,6 @@
 //! Billing files that cannot be read, or only in part: what is said about them, and that nothing of them is stored.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod support;
 
 use std::io::Write;

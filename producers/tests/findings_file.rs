@@ -1,8 +1,6 @@
 //! Files of someone else's findings: every line goes out as it is, and what cannot is told.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod support;
 
 use contracts::topics;

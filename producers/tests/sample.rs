@@ -2,8 +2,6 @@
 //! The figures are worked out again here from the CSV's text with whole numbers, sharing nothing with the checkers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

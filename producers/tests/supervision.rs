@@ -1,8 +1,6 @@
 //! Checkers that go wrong, beside others that do not: the run goes on and the manifest tells.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should panic")]
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod support;
 
 use std::process::Command;
