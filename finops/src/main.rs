@@ -23,8 +23,10 @@ fn main() -> std::process::ExitCode {
             return if asked { ExitCode::Done } else { ExitCode::Usage }.into();
         }
     };
-    match commands::dispatch(cli) {
-        Ok(code) => code.into(),
-        Err(failure) => failure.report().into(),
+    match std::panic::catch_unwind(|| commands::dispatch(cli)) {
+        Ok(Ok(code)) => code.into(),
+        Ok(Err(failure)) => failure.report().into(),
+        // Reported where it happened.
+        Err(_panic) => ExitCode::Bug.into(),
     }
 }

@@ -45,9 +45,9 @@ impl Rows {
             Output::Ndjson => self.cells.iter().try_for_each(|row| writeln!(out, "{}", self.object(row))),
             Output::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
-                csv.write_record(&self.columns)?;
+                csv.write_record(&self.columns).map_err(io_error)?;
                 for row in &self.cells {
-                    csv.write_record(row.iter().map(text))?;
+                    csv.write_record(row.iter().map(text)).map_err(io_error)?;
                 }
                 csv.flush()
             }
@@ -79,12 +79,44 @@ pub fn plain_table() -> Table {
     table
 }
 
-/// One value for a program: pretty JSON, or a line of it.
+/// The kind is kept: a reader that went away is no failure.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// Text for people. Not `print!`: that panics when the reader went away.
+pub fn print_text(text: &str) -> io::Result<()> {
+    io::stdout().lock().write_all(text.as_bytes())
+}
+
+/// One value: pretty JSON, a line of it, or its leaves as CSV, one a row.
 pub fn print_value(value: &Value, form: Output) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match form {
+        Output::Table | Output::Json => writeln!(out, "{value:#}"),
         Output::Ndjson => writeln!(out, "{value}"),
-        _ => writeln!(out, "{value:#}"),
+        Output::Csv => {
+            let mut rows = Rows::new(&["field", "value"]);
+            leaves(String::new(), value, &mut rows);
+            drop(out);
+            rows.print(form)
+        }
+    }
+}
+
+fn leaves(field: String, value: &Value, rows: &mut Rows) {
+    let below = |name: &str| if field.is_empty() { name.to_owned() } else { format!("{field}.{name}") };
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            members.iter().for_each(|(name, value)| leaves(below(name), value, rows));
+        }
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().enumerate().for_each(|(i, value)| leaves(format!("{field}[{i}]"), value, rows));
+        }
+        _ => rows.push(vec![Value::String(field), value.clone()]),
     }
 }
 

@@ -10,11 +10,14 @@ use platform::telemetry;
 
 use crate::cli::{Global, LogFormat};
 
-const DATA: Setting<Option<PathBuf>> =
-    Setting::path("data.dir").help("folder of the broker and of all data").optional();
-const OUT: Setting<Option<PathBuf>> =
-    Setting::path("data.out").help("folder of the findings; its parent is the store of all datasets").optional();
-const EXPORT: Setting<Option<PathBuf>> = Setting::path("export.dir").help("folder of the exported JSON").optional();
+const DATA: Setting<Option<PathBuf>> = Setting::path("data.dir")
+    .help("folder of the broker and of all data [default: data, or the parent of data.out]")
+    .optional();
+const OUT: Setting<Option<PathBuf>> = Setting::path("data.out")
+    .help("folder of the findings; its parent is the store of all datasets [default: finops_findings in data.dir]")
+    .optional();
+const EXPORT: Setting<Option<PathBuf>> =
+    Setting::path("export.dir").help("folder of the exported JSON [default: export, beside the findings]").optional();
 const CURRENCY: Setting<String> =
     Setting::text("run.default_currency").default("USD").help("currency of amounts that name none");
 const DEADLINE: Setting<Duration> =

@@ -129,14 +129,11 @@ impl Registry {
         if chosen.is_empty() { Err(SelectionError::NothingLeft) } else { Ok(chosen) }
     }
 
-    /// The known names most like this one: SPECs for what looks like one, checker ids else.
-    fn closest(&self, name: &str) -> Vec<&'static str> {
-        let mut known: Vec<_> = self.0.iter().map(|r| if name.contains(':') { r.spec } else { r.checker_id }).collect();
-        let likeness =
-            |known: &str| strsim::normalized_damerau_levenshtein(&name.to_lowercase(), &known.to_lowercase());
-        known.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)).then(a.cmp(b)));
-        known.truncate(CLOSEST);
-        known
+    /// The known names most like this one: SPECs for what looks like the start of one, checker ids else.
+    #[must_use]
+    pub fn closest(&self, name: &str) -> Vec<&'static str> {
+        let is_spec = name.contains(':') || name.starts_with("checks.");
+        platform::names::closest(name, self.0.iter().map(|r| if is_spec { r.spec } else { r.checker_id }), CLOSEST)
     }
 }
 

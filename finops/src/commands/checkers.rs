@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{CheckersVerb, Output};
 use crate::failure::{Failure, Result};
-use crate::output::{Rows, print_value};
+use crate::output::{Rows, print_text, print_value};
 
 pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
     let registry = Registry::linked()?;
@@ -15,12 +15,11 @@ pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
         CheckersVerb::List => list(&registry, output)?,
         CheckersVerb::Explain { spec } => {
             let Some(checker) = registry.find(spec) else {
-                let known = registry.all().iter().flat_map(|r| [r.spec, r.checker_id]);
-                let closest = platform::names::closest(spec, known, 3).join(", ");
+                let closest = registry.closest(spec).join(", ");
                 return Err(Failure::usage(format!("unknown checker {spec:?}; closest: {closest}")));
             };
             match output {
-                Output::Table => print!("{}", text(checker)),
+                Output::Table => print_text(&text(checker))?,
                 _ => print_value(&value(checker), output)?,
             }
         }

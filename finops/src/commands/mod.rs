@@ -14,6 +14,8 @@ mod up;
 mod validator_role;
 mod verify;
 
+use std::io::Write;
+
 use clap::CommandFactory;
 use platform::exit::ExitCode;
 
@@ -25,7 +27,10 @@ use crate::settings;
 pub fn dispatch(cli: Cli) -> Result<ExitCode> {
     let Cli { global, verb } = cli;
     if let Verb::Completions { shell } = verb {
-        clap_complete::generate(shell, &mut Cli::command(), "finops", &mut std::io::stdout());
+        // In memory first: the generators panic when a reader goes away.
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "finops", &mut script);
+        std::io::stdout().lock().write_all(&script)?;
         return Ok(ExitCode::Done);
     }
     let settings = settings::load(&global, is_service(&verb))?;

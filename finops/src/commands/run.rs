@@ -1,6 +1,9 @@
 //! `finops run`: collect → check → publish → validate → sink → export, once.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,12 +17,14 @@ use producers::registry::Registry;
 use producers::rulepack::Rulepack;
 use producers::run::{RunPlan, RunReport};
 use producers::run_context::{RunContext, RunFacts, run_id};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::exporter_role;
 use super::summary::{Delivered, Summary};
 use crate::cli::{Output, RunArgs};
 use crate::failure::{Failure, Result};
+use crate::output::Rows;
 use crate::ports::{self, Ports};
 use crate::progress::{Bars, watched};
 use crate::settings::Settings;
@@ -29,8 +34,10 @@ const SCHEMA_VERSION: u16 = 1;
 
 pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let plan = plan(args, settings)?;
+    // What is missing is told before anything is made.
+    let inputs = inputs(&plan)?;
     if args.dry_run {
-        return dry_run(&plan);
+        return dry_run(&plan, &inputs, output);
     }
     let validator_config = ports::validator_config(settings, validator::Until::Drained)?;
     let ports = Ports::open(settings)?;
@@ -114,14 +121,30 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
     })
 }
 
-fn dry_run(plan: &RunPlan) -> Result<ExitCode> {
-    eprintln!("would run for tenant {}, workspace {}:", plan.context.tenant_id, plan.context.workspace_id);
-    for path in plan.billing_files.iter().chain(&plan.findings_files) {
-        let bytes =
-            std::fs::metadata(path).map_err(|e| Failure::bad_input(format!("reading {}: {e}", path.display())))?;
-        eprintln!("  read {} ({} bytes)", path.display(), bytes.len());
-    }
-    plan.checkers.iter().for_each(|checker| eprintln!("  check {}", checker.spec));
+/// Every file to be read, with its bytes.
+fn inputs(plan: &RunPlan) -> Result<Vec<(&Path, u64)>> {
+    let billing = plan.billing_files.iter().map(|path| ("billing", path.as_path()));
+    let findings = plan.findings_files.iter().map(|path| ("findings", path.as_path()));
+    let readable = |(kind, path): (&str, &'_ Path)| {
+        let why = |e: io::Error| Failure::bad_input(format!("reading {kind} file {}: {e}", path.display()));
+        let meta = std::fs::metadata(path).map_err(why)?;
+        if meta.is_dir() {
+            return Err(why(io::ErrorKind::IsADirectory.into()));
+        }
+        // A pipe is opened once only: closing it would end whoever writes to it.
+        if meta.is_file() {
+            File::open(path).map_err(why)?;
+        }
+        Ok(meta.len())
+    };
+    billing.chain(findings).map(|input| readable(input).map(|bytes| (input.1, bytes))).collect()
+}
+
+fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<ExitCode> {
+    let mut rows = Rows::new(&["would", "what", "bytes"]);
+    inputs.iter().for_each(|(path, bytes)| rows.push(vec![json!("read"), json!(path), json!(bytes)]));
+    plan.checkers.iter().for_each(|checker| rows.push(vec![json!("check"), json!(checker.spec), json!(null)]));
+    rows.print(output)?;
     Ok(ExitCode::Done)
 }
 

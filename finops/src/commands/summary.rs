@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::run::millis;
 use crate::cli::Output;
 use crate::failure::Result;
-use crate::output::{plain_table, print_value};
+use crate::output::{plain_table, print_text, print_value};
 use crate::ports::Ports;
 use crate::settings::Settings;
 
@@ -215,11 +215,6 @@ impl Summary {
             _ => ExitCode::TryAgain,
         }
     }
-}
-
-fn print_text(text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    std::io::stdout().lock().write_all(text.as_bytes())
 }
 
 fn scopes(manifest: &RunManifest) -> Scopes {

@@ -7,7 +7,7 @@ use sink::verify::{Report, verify};
 
 use crate::cli::Output;
 use crate::failure::Result;
-use crate::output::{Rows, print_value};
+use crate::output::{Rows, print_text, print_value};
 use crate::ports::Ports;
 use crate::progress;
 use crate::settings::Settings;
@@ -49,14 +49,14 @@ fn print_table(report: &Report) -> Result<()> {
     }
     chains.print(Output::Table)?;
     let Report { files, findings_rows, dead_letter_rows, duplicates, in_flight, .. } = report;
-    println!(
-        "{files} files, {findings_rows} findings, {dead_letter_rows} dead letters, {duplicates} duplicates dropped"
-    );
-    println!("on their way: {} not judged, {} not written", in_flight.unjudged, in_flight.unwritten);
+    print_text(&format!(
+        "{files} file(s), {findings_rows} findings, {dead_letter_rows} dead letters, {duplicates} duplicates dropped\n\
+         on their way: {} not judged, {} not written\n",
+        in_flight.unjudged, in_flight.unwritten
+    ))?;
     if report.is_clean() {
-        println!("nothing is lost, nothing is there twice, nothing was changed");
-        return Ok(());
+        return Ok(print_text("nothing is lost, nothing is there twice, nothing was changed\n")?);
     }
-    println!("{} problem(s):", report.problems.len());
+    print_text(&format!("{} problem(s):\n", report.problems.len()))?;
     Ok(problems(report).print(Output::Table)?)
 }

@@ -144,7 +144,9 @@ fn must_be_readable(files: &[PathBuf]) -> Result<(), PublishError> {
     files.iter().try_for_each(|path| {
         match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => Err(std::io::Error::from(std::io::ErrorKind::IsADirectory)),
-            Ok(_) => std::fs::File::open(path).map(drop),
+            // A pipe is opened once only: closing it would end whoever writes to it.
+            Ok(meta) if meta.is_file() => std::fs::File::open(path).map(drop),
+            Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
         .map_err(|source| PublishError::File { file: path.display().to_string(), source })

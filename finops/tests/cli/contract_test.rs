@@ -1,0 +1,123 @@
+//! `finops contract test`: one answer a line, whatever the line is.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::place::{Ended, FINOPS, Place, good, repo};
+
+/// Good, blank, broken, not text, incomplete with a carriage return, blank, no object, good without a line end.
+fn mixed() -> Vec<u8> {
+    let good = good("acme", "vol-1");
+    let lines: [&[u8]; 8] = [&good, b"", b"{\"a", b"\xff\xfe{}", b"{\"tenant_id\":\"acme\"}\r", b" \t", b"[]", &good];
+    lines.join(&b'\n')
+}
+
+fn codes(answer: &Value) -> Vec<String> {
+    let all = answer["violations"].as_array().unwrap().iter();
+    all.map(|v| format!("{}:{}", v["field"].as_str().unwrap(), v["code"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn every_line_that_is_not_blank_gets_one_answer() {
+    let place = Place::new();
+    place.write("mixed.ndjson", mixed());
+    let ended = place.finops("contract test mixed.ndjson --output ndjson");
+    let answers = ended.lines(65);
+    let numbers: Vec<_> =
+        answers.iter().map(|a| (a["line"].as_u64().unwrap(), a["valid"].as_bool().unwrap())).collect();
+    assert_eq!(numbers, [(1, true), (3, false), (4, false), (5, false), (7, false), (8, true)]);
+    assert_eq!(ended.stderr, "2 valid, 4 invalid\n");
+
+    let [first, cut, bytes, incomplete, list, last] = &answers[..] else { unreachable!() };
+    assert_eq!(first["stored"], last["stored"], "but for the time");
+    for (answer, at) in [(cut, ":bad_json"), (bytes, ":bad_json"), (list, ":bad_json")] {
+        assert_eq!(codes(answer), [at]);
+        assert_eq!((&answer["fingerprint"], &answer["finding_id"]), (&Value::Null, &Value::Null));
+    }
+    assert!(codes(incomplete).contains(&"scope.cloud:required".to_owned()), "{incomplete}");
+    for id in ["fingerprint", "finding_id"] {
+        assert_eq!(incomplete[id].as_str().unwrap().len(), 64, "an id is given whenever it can be computed");
+    }
+    let members = |answer: &Value| answer.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(first), ["line", "valid", "fingerprint", "finding_id", "violations", "stored"]);
+    assert_eq!(members(incomplete), ["line", "valid", "fingerprint", "finding_id", "violations"]);
+}
+
+#[test]
+fn people_read_lines_and_programs_json() {
+    let place = Place::new();
+    place.write("mixed.ndjson", mixed());
+    insta::assert_snapshot!(place.finops("contract test mixed.ndjson"), @"
+    ");
+    let as_lines = place.finops("contract test mixed.ndjson --output ndjson").lines(65).len();
+    assert_eq!(place.finops("contract test mixed.ndjson --output json").json(65).as_array().unwrap().len(), as_lines);
+}
+
+#[test]
+fn what_is_stored_is_told_in_full() {
+    let place = Place::new();
+    place.write("one.ndjson", good("acme", "vol-1"));
+    let mut answer = place.finops("contract test one.ndjson --output ndjson").lines(0).remove(0);
+    answer["stored"]["ingested_ts"] = json!("…");
+    insta::assert_json_snapshot!("stored", answer);
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let place = Place::new();
+    let mut child = place
+        .command(FINOPS)
+        .args(["contract", "test", "-", "--output", "ndjson"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&mixed()).unwrap();
+    assert_eq!(Ended::from(child.wait_with_output().unwrap()).lines(65).len(), 6);
+}
+
+#[test]
+fn nothing_to_test_is_bad_input() {
+    let place = Place::new();
+    place.write("blank.ndjson", "\n \n");
+    for (file, output) in [("blank.ndjson", ""), ("/dev/null", "")] {
+        let ended = place.finops(&format!("contract test {file} --output ndjson"));
+        assert_eq!((ended.code, ended.text().as_str()), (Some(65), output), "{ended}");
+        assert!(ended.stderr.contains("error: there is no finding in the input"), "{ended}");
+    }
+}
+
+/// With 64 MB for all its data, the program cannot have held the line.
+#[test]
+fn a_line_of_100_mb_streams_by() {
+    let place = Place::new();
+    let long = [b"{\"x\":\"".as_slice(), &vec![b'a'; 100_000_000], b"\"}\n", &good("acme", "vol-1")].concat();
+    place.write("long.ndjson", long);
+    let ended = place.sh("ulimit -d 65536 && exec \"$FINOPS\" contract test long.ndjson --output ndjson");
+    let answers = ended.lines(65);
+    assert_eq!((codes(&answers[0]), &answers[1]["valid"]), (vec![":too_large".to_owned()], &json!(true)));
+}
+
+#[test]
+fn kind_and_salt_are_the_callers_choice() {
+    let place = Place::new();
+    let record = std::fs::read(repo("schemas/examples/valid/aws_rds_record.json")).unwrap();
+    let record: Value = serde_json::from_slice(&record).unwrap();
+    place.write("record.ndjson", record.to_string());
+    place.write("draft.ndjson", good("acme", "vol-1"));
+    let ids = |arguments: &str| {
+        let answer = place.finops(&format!("contract test {arguments} --output ndjson")).lines(0).remove(0);
+        [&answer["fingerprint"], &answer["finding_id"]].map(|id| id.as_str().unwrap().to_owned())
+    };
+    assert_eq!(ids("record.ndjson"), ids("record.ndjson --kind record"));
+    assert_eq!(ids("record.ndjson")[1], record["finding_id"], "an import keeps its ids");
+    let [stable, per_run, per_day] =
+        ["stable", "per_run", "per_day"].map(|m| ids(&format!("draft.ndjson --finding-id-mode {m}")));
+    assert_eq!((&stable[0], &stable[0]), (&per_run[0], &per_day[0]), "one issue, one fingerprint");
+    assert!(stable[1] != per_run[1] && per_run[1] != per_day[1] && stable[1] != per_day[1]);
+    let as_record = place.finops("contract test draft.ndjson --kind record --output ndjson").lines(65).remove(0);
+    assert!(codes(&as_record).contains(&"finding_id:required".to_owned()), "{as_record}");
+}

@@ -1,0 +1,12 @@
+//! `finops` as its users meet it: the real program, what it prints and how it ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod configuration;
+mod contract_test;
+mod help;
+mod job;
+mod output;
+mod place;
+mod services;
