@@ -14,7 +14,7 @@ pub(super) struct ListPrices<'a>(BTreeMap<Key<'a>, Decimal>);
 type Key<'a> = (&'a Meter, &'a str, &'a str, Option<&'a str>);
 
 impl<'a> ListPrices<'a> {
-    /// Those of the newest month, read once for all findings.
+    /// Those of the current month, read once for all findings.
     pub(super) fn new(bill: &'a BillingInventory) -> Self {
         let mut prices = BTreeMap::new();
         for line in bill.current() {
