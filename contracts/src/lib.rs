@@ -31,3 +31,5 @@ mod wire;
 
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod proof;

@@ -54,6 +54,7 @@ fails_with! {
     sink::verify::VerifyError => ExitCode::Io;
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
+    contracts::identity::UnknownSaltMode => ExitCode::Usage;
     producers::registry::RegistryError => ExitCode::Configuration;
     producers::registry::SelectionError => ExitCode::Usage;
     producers::rulepack::RulepackError => ExitCode::Configuration;

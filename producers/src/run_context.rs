@@ -5,47 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-
-use crate::rulepack::Rulepack;
+use contracts::identity::SaltMode;
 use platform::clock::Clock;
 
-/// Salt of finding ids, one for all findings of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FindingIdMode {
-    /// The same issue has the same id in every run.
-    #[default]
-    Stable,
-    /// The id changes with the run.
-    PerRun,
-    /// The id changes with the UTC day of the run.
-    PerDay,
-}
-
-impl FindingIdMode {
-    /// All modes.
-    pub const ALL: [Self; 3] = [Self::Stable, Self::PerRun, Self::PerDay];
-
-    /// As on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stable => "stable",
-            Self::PerRun => "per_run",
-            Self::PerDay => "per_day",
-        }
-    }
-}
-
-impl std::str::FromStr for FindingIdMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or_else(|| format!("unknown finding id mode {text:?}: it must be stable, per_run or per_day"))
-    }
-}
+use crate::rulepack::Rulepack;
 
 /// Facts that make a run.
 #[derive(Clone)]
@@ -67,7 +30,7 @@ pub struct RunFacts {
     /// Currency of findings that do not name one.
     pub default_currency: String,
     /// Salt of finding ids.
-    pub finding_id_mode: FindingIdMode,
+    pub finding_id_mode: SaltMode,
     /// Thresholds.
     pub rulepack: Arc<Rulepack>,
     /// Wall clock, for the manifest only.
@@ -154,7 +117,7 @@ pub(crate) mod tests {
             engine_version: "0.1.0".into(),
             schema_version: 1,
             default_currency: "USD".into(),
-            finding_id_mode: FindingIdMode::Stable,
+            finding_id_mode: SaltMode::Stable,
             rulepack: Arc::default(),
             clock: Arc::new(SystemClock),
         }

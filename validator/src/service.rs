@@ -2,6 +2,7 @@
 //! step is tried again in place with backoff until it succeeds or the service is told to stop.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,7 +181,7 @@ impl Member<'_> {
         let now_ms = self.clock.now_ms();
         let mut out: Vec<OutRecord> = Vec::with_capacity(messages.len());
         let mut dead_by_code: BTreeMap<&'static str, u64> = BTreeMap::new();
-        let mut next: BTreeMap<&TopicPartition, u64> = BTreeMap::new();
+        let mut spans: BTreeMap<&TopicPartition, Range<u64>> = BTreeMap::new();
         for message in messages {
             let Some(topic_id) = self.topic_ids.get(&message.at) else {
                 // Not ours any more: its new owner will read it.
@@ -194,15 +195,24 @@ impl Member<'_> {
                     out.push(record);
                 }
             }
-            next.insert(&message.at, message.offset + 1);
+            spans.entry(&message.at).or_insert(message.offset..message.offset).end = message.offset + 1;
         }
-        let offsets: Vec<GroupOffset> = next
-            .into_iter()
-            .map(|(at, offset)| GroupOffset { at: at.clone(), offset, metadata: String::new() })
+        let offsets: Vec<GroupOffset> = spans
+            .iter()
+            .map(|(at, span)| GroupOffset { at: (*at).clone(), offset: span.end, metadata: String::new() })
             .collect();
         if self.commit(&out, &offsets)? {
             let dead: u64 = dead_by_code.values().sum();
             self.counters.committed(out.len() as u64 - dead, &dead_by_code);
+            return Ok(());
+        }
+        // A partition of the step that is still ours, or ours again, is read again from where the step began: going on
+        // behind it would skip these records for good.
+        for (at, span) in spans {
+            match self.processor.seek(at, span.start) {
+                Ok(()) | Err(BrokerError::Fenced { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }
@@ -218,7 +228,7 @@ impl Member<'_> {
                     return Ok(true);
                 }
                 Err(BrokerError::Fenced { doing }) => {
-                    warn!(doing, "fenced, dropping the step; the new owner repeats it");
+                    warn!(doing, "fenced, dropping the step; whoever owns its partitions repeats it");
                     return Ok(false);
                 }
                 Err(error) if error.is_retriable() => {

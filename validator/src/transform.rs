@@ -133,8 +133,11 @@ impl<'s> Transform<'s> {
             }),
             replay_of: None,
         };
-        let mut out: Headers =
-            message.headers.iter().filter(|(name, _)| !dead_letter::is_envelope_header(name)).cloned().collect();
+        // An unreadable replay.of is what is wrong with the record; kept, it would make its letter unreadable too.
+        let has_bad_replay = replay_of(message).is_err();
+        let is_kept =
+            |name: &str| !(dead_letter::is_envelope_header(name) || (has_bad_replay && name == headers::REPLAY_OF));
+        let mut out: Headers = message.headers.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
         out.extend(letter.to_headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())));
         let value = if too_large {
             message.value.slice(..message.value.len().min(CUT_VALUE_BYTES))

@@ -105,7 +105,7 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         schema_version: SCHEMA_VERSION,
         default_currency: settings.default_currency.clone(),
-        finding_id_mode: args.finding_id_mode.parse().map_err(Failure::usage)?,
+        finding_id_mode: args.finding_id_mode.parse()?,
         rulepack: Arc::new(rulepack),
         clock,
     })?;

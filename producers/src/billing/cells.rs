@@ -70,72 +70,7 @@ fn shifted(digits: &[u8], shift: i64) -> Option<i128> {
 /// A time: RFC 3339, `YYYY-MM-DD HH:MM[:SS[.fff]]`, or a date; without an offset it is UTC. Milliseconds since the epoch.
 #[must_use]
 pub fn timestamp_ms(cell: &str) -> Option<i64> {
-    let bytes = cell.as_bytes();
-    let date = bytes.get(..10)?;
-    if date[4] != b'-' || date[7] != b'-' {
-        return None;
-    }
-    let day = chrono::NaiveDate::from_ymd_opt(
-        i32::try_from(number(&date[..4])?).ok()?,
-        number(&date[5..7])?,
-        number(&date[8..10])?,
-    )?;
-    let days = i64::from(chrono::Datelike::num_days_from_ce(&day)) - 719_163;
-    let clock_ms = match &bytes[10..] {
-        [] => 0,
-        [b'T' | b't' | b' ', clock @ ..] => time_of_day_ms(clock)?,
-        _ => return None,
-    };
-    Some(days * 86_400_000 + clock_ms)
-}
-
-/// Milliseconds of `HH:MM[:SS[.fff]][offset]`, the offset taken off.
-fn time_of_day_ms(clock: &[u8]) -> Option<i64> {
-    let (hour, minute) = (number(clock.get(..2)?)?, number(clock.get(3..5)?)?);
-    if clock[2] != b':' || hour > 23 || minute > 59 {
-        return None;
-    }
-    let mut rest = &clock[5..];
-    let mut second = 0;
-    let mut milli = 0;
-    if let [b':', after @ ..] = rest {
-        second = number(after.get(..2)?)?;
-        rest = &after[2..];
-        if second > 59 {
-            return None;
-        }
-        if let [b'.', after @ ..] = rest {
-            let digits = after.iter().take_while(|b| b.is_ascii_digit()).count();
-            if digits == 0 {
-                return None;
-            }
-            milli = (0..3)
-                .fold(0, |all, i| all * 10 + after.get(i).filter(|_| i < digits).map_or(0, |b| i64::from(b - b'0')));
-            rest = &after[digits..];
-        }
-    }
-    let seconds = i64::from(hour * 3600 + minute * 60 + second) - offset_seconds(rest)?;
-    Some(seconds * 1000 + milli)
-}
-
-fn offset_seconds(offset: &[u8]) -> Option<i64> {
-    let (sign, rest) = match offset {
-        [] | [b'Z' | b'z'] => return Some(0),
-        [b'+', rest @ ..] => (1, rest),
-        [b'-', rest @ ..] => (-1, rest),
-        _ => return None,
-    };
-    let hours = number(rest.get(..2)?)?;
-    let minutes = match &rest[2..] {
-        [] => 0,
-        [b':', minutes @ ..] | minutes if minutes.len() == 2 => number(minutes)?,
-        _ => return None,
-    };
-    (hours <= 23 && minutes <= 59).then(|| sign * i64::from(hours * 3600 + minutes * 60))
-}
-
-fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |all, b| b.is_ascii_digit().then(|| all * 10 + u32::from(b - b'0')))
+    contracts::time::timestamp(cell).ok()
 }
 
 /// An account id: text of fewer than 12 digits gets the leading zeros back that spreadsheets take away.

@@ -16,14 +16,20 @@ use super::meter::{self, Meter, Wording};
 pub const LINES_MAX: usize = 2_000_000;
 /// Recognised wordings remembered at most; descriptions that name a resource would fill memory otherwise.
 const METERS_MAX: usize = 100_000;
+/// Hours of usage from which a month says enough to be spoken of: a week. On the first days of a month nothing can be
+/// told from it yet, and what was found in the month before is not gone.
+const MONTH_HOURS_MIN: u32 = 168;
 
 /// Lines of all billing months read, in a fixed order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct BillingInventory {
     lines: Vec<UsageLine>,
-    newest: BTreeMap<(Arc<str>, Arc<str>), Arc<str>>,
+    current: BTreeMap<Payer, Arc<str>>,
     dropped_rows: u64,
 }
+
+/// Cloud and paying account.
+type Payer = (Arc<str>, Arc<str>);
 
 impl BillingInventory {
     /// All lines, sorted by key.
@@ -32,16 +38,10 @@ impl BillingInventory {
         &self.lines
     }
 
-    /// Lines of the newest billing month of their paying account: the month findings speak of. Months differ between
-    /// paying accounts, since providers close their books at different times.
+    /// Lines of the month findings speak of: the newest of their paying account with a week of usage, else the newest.
+    /// Months differ between paying accounts, since providers close their books at different times.
     pub fn current(&self) -> impl Iterator<Item = &UsageLine> {
-        self.lines.iter().filter(|line| self.newest_period(line) == Some(&line.key.period))
-    }
-
-    /// Newest billing month of the line's paying account.
-    #[must_use]
-    pub fn newest_period(&self, line: &UsageLine) -> Option<&Arc<str>> {
-        self.newest.get(&(Arc::clone(&line.key.cloud), Arc::clone(&line.key.billing_account)))
+        self.lines.iter().filter(|line| self.current.get(&payer(line)) == Some(&line.key.period))
     }
 
     /// Rows that found no room, see [`LINES_MAX`].
@@ -49,6 +49,25 @@ impl BillingInventory {
     pub fn dropped_rows(&self) -> u64 {
         self.dropped_rows
     }
+}
+
+fn payer(line: &UsageLine) -> Payer {
+    (Arc::clone(&line.key.cloud), Arc::clone(&line.key.billing_account))
+}
+
+fn current_months(lines: &[UsageLine]) -> BTreeMap<Payer, Arc<str>> {
+    let mut hours: BTreeMap<Payer, BTreeMap<Arc<str>, HourSet>> = BTreeMap::new();
+    for line in lines {
+        let month = hours.entry(payer(line)).or_default().entry(Arc::clone(&line.key.period)).or_default();
+        if line.is_usage() {
+            month.merge(&line.sums.hours);
+        }
+    }
+    let current = |months: &BTreeMap<Arc<str>, HourSet>| {
+        let told = months.iter().rev().find(|(_, hours)| hours.count() >= MONTH_HOURS_MIN);
+        told.or(months.last_key_value()).map(|(month, _)| Arc::clone(month))
+    };
+    hours.iter().filter_map(|(payer, months)| Some((payer.clone(), current(months)?))).collect()
 }
 
 /// Hours of a billing month `YYYY-MM`; 730 when it is not one.
@@ -121,14 +140,7 @@ impl InventoryBuilder {
     pub fn finish(self) -> BillingInventory {
         let mut lines: Vec<_> = self.lines.into_iter().map(|(key, sums)| UsageLine { key, sums }).collect();
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let mut newest: BTreeMap<(Arc<str>, Arc<str>), Arc<str>> = BTreeMap::new();
-        for UsageLine { key, .. } in &lines {
-            let period = newest.entry((Arc::clone(&key.cloud), Arc::clone(&key.billing_account))).or_default();
-            if key.period > *period {
-                *period = Arc::clone(&key.period);
-            }
-        }
-        BillingInventory { lines, newest, dropped_rows: self.dropped_rows }
+        BillingInventory { current: current_months(&lines), lines, dropped_rows: self.dropped_rows }
     }
 
     fn key(&mut self, fact: &CostFact, detail: &RowDetail) -> LineKey {
@@ -156,7 +168,7 @@ impl InventoryBuilder {
     /// Few wordings make up millions of rows: each is recognised once.
     fn meter(&mut self, fact: &CostFact, detail: &RowDetail) -> Meter {
         let row = Wording {
-            service: fact.service_code.as_deref().map(super::family::product_code).unwrap_or_default(),
+            service: fact.service_code.as_deref().map(contracts::service_family::product_code).unwrap_or_default(),
             usage_type: fact.usage_type.as_deref(),
             operation: fact.operation.as_deref(),
             description: detail.description.as_deref(),
@@ -275,6 +287,17 @@ mod tests {
         let inventory = build(10, &[row("2024-09", 0, "a", 1), row("2024-10", 0, "b", 1)]);
         let current: Vec<_> = inventory.current().map(|line| &*line.key.resource).collect();
         assert_eq!(current, ["b"]);
+    }
+
+    #[test]
+    fn a_month_that_has_just_begun_tells_nothing_yet() {
+        for (hours_now, current) in [(167, "2024-09"), (168, "2024-10")] {
+            let hours = |period, count| (0..count).map(move |hour| row(period, hour, "a", 1));
+            let rows: Vec<_> = hours("2024-09", 168).chain(hours("2024-10", hours_now)).collect();
+            let inventory = build(10, &rows);
+            let months: Vec<_> = inventory.current().map(|line| &*line.key.period).collect();
+            assert_eq!(months, [current], "{hours_now}");
+        }
     }
 
     #[test]

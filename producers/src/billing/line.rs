@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use contracts::service_family::product_code;
 use rust_decimal::Decimal;
 
 use super::fact::Pricing;
-use super::family;
 use super::hours::HourSet;
 use super::meter::Meter;
 use super::tags::Tags;
@@ -81,7 +81,7 @@ impl UsageLine {
     /// The service as findings name it: the product code on AWS, the service's name elsewhere.
     #[must_use]
     pub fn service(&self) -> &str {
-        if &*self.key.cloud == "aws" { family::product_code(&self.key.service) } else { &self.key.service }
+        if &*self.key.cloud == "aws" { product_code(&self.key.service) } else { &self.key.service }
     }
 
     /// True for on-demand usage that no commitment covers.

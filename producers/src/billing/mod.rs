@@ -3,7 +3,6 @@
 
 pub mod cells;
 pub mod fact;
-pub mod family;
 pub mod hours;
 pub mod inventory;
 pub mod line;

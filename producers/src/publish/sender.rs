@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contracts::topics::{self, headers};
 use platform::broker::{BrokerError, Headers, OutRecord, Producer};
+use platform::retry::Backoff;
 
 use crate::run_context::RunContext;
 
@@ -14,8 +15,10 @@ use crate::run_context::RunContext;
 const BATCH_RECORDS: usize = 5_000;
 /// Bytes of one append.
 const BATCH_BYTES: usize = 4 << 20;
-/// Waits between tries of an append that may work later: 12.7 s in all.
-const RETRY_DELAYS_MS: [u64; 7] = [100, 200, 400, 800, 1_600, 3_200, 6_400];
+/// Tries again of an append that may work later: some ten seconds in all.
+const RETRIES_MAX: u32 = 7;
+const RETRY_FIRST: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_millis(6_400);
 
 /// Publishing failed. Records before it are published and counted.
 #[derive(Debug, thiserror::Error)]
@@ -166,15 +169,16 @@ impl<'a> Sender<'a> {
 
 /// Appends, trying again what may work later. A full disk is told at once: room does not come by waiting.
 pub(super) fn append(producer: &mut dyn Producer, records: &[OutRecord]) -> Result<(), BrokerError> {
-    let mut delays = RETRY_DELAYS_MS.into_iter();
+    let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
     loop {
-        match (producer.append(records), delays.next()) {
-            (Ok(_), _) => return Ok(()),
-            (Err(error @ BrokerError::Retriable { .. }), Some(delay_ms)) => {
-                tracing::warn!(%error, delay_ms, "append failed, trying again");
-                sleep(Duration::from_millis(delay_ms));
+        match producer.append(records) {
+            Ok(_) => return Ok(()),
+            Err(error @ BrokerError::Retriable { .. }) if backoff.attempts() < RETRIES_MAX => {
+                let delay = backoff.next_delay();
+                tracing::warn!(%error, ?delay, "append failed, trying again");
+                sleep(delay);
             }
-            (Err(error), _) => return Err(error),
+            Err(error) => return Err(error),
         }
     }
 }

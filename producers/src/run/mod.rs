@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chrono::SecondsFormat;
 use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
+use contracts::time::format_timestamp;
 use platform::broker::{Broker, BrokerError};
 use platform::store::Store;
 
@@ -21,7 +21,7 @@ use crate::bootstrap::Bootstrap;
 use crate::checker::Source;
 use crate::collect::billing::{self, LoadError, LoadReport};
 use crate::collect::s3;
-use crate::draft;
+use crate::draft::draft;
 use crate::progress::Progress;
 use crate::publish::{PublishError, RunHeaders, Sender, UnpublishedLine, publish_file, publish_manifest};
 use crate::registry::Registration;
@@ -244,7 +244,7 @@ fn publish_findings(
 ) -> Result<Vec<&'static str>, PublishError> {
     for (tag, Found { registration, finding }) in (0..).zip(found) {
         let Some(check) = registration.check(finding.check_id) else { continue };
-        let bytes = draft::encode(&plan.context, registration, check, finding)
+        let bytes = serde_json::to_vec(&draft(&plan.context, registration, check, finding))
             .map_err(|source| PublishError::Encode { what: format!("a finding of {}", registration.spec), source })?;
         sender.send(&plan.context.tenant_id, Bytes::from(bytes), tag)?;
     }
@@ -302,7 +302,7 @@ fn manifest(
         workspace_id: context.workspace_id.clone(),
         run_id: context.run_id.clone(),
         run_ts: context.run_ts_text(),
-        created_at: instant_text(context.clock.now_ms()),
+        created_at: format_timestamp(context.clock.now_ms()),
         status: run_status(&scopes, plan.checkers_named, !plan.findings_files.is_empty()),
         finding_id_mode: context.finding_id_mode.as_str().to_owned(),
         engine_name: context.engine_name.clone(),
@@ -314,9 +314,4 @@ fn manifest(
         billing_deliveries: billing.map(LoadReport::deliveries).unwrap_or_default(),
         notes,
     }
-}
-
-fn instant_text(instant_ms: i64) -> String {
-    let instant = chrono::DateTime::from_timestamp_millis(instant_ms).unwrap_or_default();
-    instant.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -4,13 +4,13 @@ use crate::checker::{
     CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, Source,
 };
 use crate::collect::s3::{Bucket, Lifecycle, S3Inventory};
-use crate::finding::{Finding, Scope, Severity, Status};
+use crate::finding::{Finding, Level, Scope, Severity, Status};
 use crate::services::Services;
 use crate::severity;
 
 const CHECK_ID: &str = "aws.s3.governance.lifecycle.missing";
 /// Fixed: without the bucket's size no amount is at stake that could pick a level.
-const MISSING: Severity = Severity { level: "medium", score: 500 };
+const MISSING: Severity = Severity { level: Level::Medium, score: Some(500) };
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "S3 buckets without a lifecycle rule that moves or expires objects",
@@ -113,6 +113,7 @@ impl S3LifecycleMissingChecker {
             resource_type: "s3_bucket".into(),
             resource_id: bucket.name.clone(),
             resource_arn: format!("arn:{}:s3:::{}", inventory.partition, bucket.name),
+            ..Scope::default()
         }
     }
 }
@@ -139,11 +140,11 @@ mod tests {
     fn what_the_api_said_makes_the_verdict() {
         let rules = |enabled, effective| Lifecycle::Rules { enabled, effective };
         let cases = [
-            (Lifecycle::Missing, Some((Status::Fail, 500))),
-            (rules(1, 0), Some((Status::Fail, 500))),
-            (rules(0, 0), Some((Status::Fail, 500))),
+            (Lifecycle::Missing, Some((Status::Fail, Some(500)))),
+            (rules(1, 0), Some((Status::Fail, Some(500)))),
+            (rules(0, 0), Some((Status::Fail, Some(500)))),
             (rules(2, 1), None),
-            (Lifecycle::Denied, Some((Status::Info, 110))),
+            (Lifecycle::Denied, Some((Status::Info, Some(110)))),
             (Lifecycle::Unknown("timeout".into()), None),
         ];
         for (lifecycle, expected) in cases {

@@ -2,8 +2,8 @@
 
 use rust_decimal::Decimal;
 
-use super::group::{Group, by_resource, group_by, hours_of_bill};
-use super::subject::{as_billed, figure, finding, is_visible, money, named_scope};
+use super::group::{Group, HoursOfBill, by_resource, group_by};
+use super::subject::{as_billed, counted, figure, finding, is_visible, money, named_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
@@ -96,19 +96,21 @@ impl CommitmentGap {
         let currency = group.currency();
         let message = match savings {
             Some(savings) => format!(
-                "{} of {family} ran on demand; {} of {} instances ran steadily and cost {}: a commitment would have \
-                 saved about {}",
+                "{} of {family} ran on demand; {} of {} ran steadily and cost {}: a commitment would have saved about {}",
                 money(cost, currency),
                 steady.len(),
-                instances.len(),
+                counted(instances.len(), "instance", "instances"),
                 money(steady_cost, currency),
                 money(savings, currency),
             ),
             None => format!(
-                "{} of {family} ran on demand and no commitment covered it; the bill does not show whether any of its \
-                 {} instances runs steadily",
+                "{} of {family} ran on demand and no commitment covered it; the bill does not show {} running \
+                 steadily",
                 money(cost, currency),
-                instances.len(),
+                match instances.len() {
+                    0 | 1 => "it".to_owned(),
+                    count => format!("any of its {count} instances"),
+                },
             ),
         };
         let estimate = as_billed(group, savings, if savings.is_some() { 50 } else { 0 });
@@ -131,7 +133,8 @@ impl BillingCheck for CommitmentGap {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let compute = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && family_of(l).is_some());
         let groups = group_by(compute, |line| (&line.key.region, line.service(), family_of(line)));
-        groups.iter().filter_map(|group| self.judge(group, hours_of_bill(bill, group.first()))).collect()
+        let hours = HoursOfBill::new(bill);
+        groups.iter().filter_map(|group| self.judge(group, hours.of(group.first()))).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use super::subject::{as_billed, finding, is_visible, money, resource_scope, roun
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimate, Finding, Status};
+use crate::finding::{Estimated, Finding, Status};
 use rust_decimal::Decimal;
 
 const CHECKER_ID: &str = "focus.commitment.unused";
@@ -53,7 +53,7 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
         if line.key.commitment.starts_with("arn:") { line.key.commitment.to_string() } else { String::new() };
     let message = format!("commitment {} left {} unused", scope.resource_id, money(unused, group.currency()));
     let amount = Some(round(unused));
-    let estimate = Estimate { savings_monthly: amount, cost_monthly: amount, ..as_billed(group, None, 80) };
+    let estimate = Estimated { monthly_savings: amount, monthly_cost: amount, ..as_billed(group, None, 80) };
     let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate);
     Some(finding.text(
         "Commitment partly unused",

@@ -66,7 +66,7 @@ impl CreditMasking {
             percent(share),
         );
         let mut estimate = as_billed(group, None, 90);
-        estimate.cost_monthly = Some(round(credited.min(usage)));
+        estimate.monthly_cost = Some(round(credited.min(usage)));
         let scope = account_scope(line, "cost_service", line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
             .dimension("share_pct", percent(share))

@@ -2,13 +2,12 @@
 
 use rust_decimal::Decimal;
 
-use super::group::{Group, group_by};
+use super::group::{Group, by_payer};
 use super::subject::{account_scope, as_billed, finding, is_visible, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
-use crate::billing::line::UsageLine;
 use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimate, Finding, Status};
+use crate::finding::{Estimated, Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.effective.cost.mismatch";
@@ -56,18 +55,16 @@ impl EffectiveCostMismatch {
         Ok(Self { ratio_max: thresholds.number("ratio_max")? })
     }
 
-    fn judge(&self, lines: &[&UsageLine], group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
         let payer = &group.first().key.billing_account;
-        let mine =
-            || lines.iter().filter(|l| l.key.billing_account == *payer && l.key.currency == group.first().key.currency);
-        let billed: Decimal = mine().map(|l| l.sums.billed).sum();
-        let difference: Decimal = mine().map(|l| (l.sums.amortized - l.sums.billed).abs()).sum();
+        let billed = group.billed();
+        let difference: Decimal = group.lines().map(|l| (l.sums.amortized - l.sums.billed).abs()).sum();
         let share = share_of(difference, billed);
         if share <= self.ratio_max || !is_visible(difference) {
             return None;
         }
         let message = format!(
-            "effective and billed cost of on-demand usage differ by {} in all, {} % of the {} billed",
+            "effective and billed cost of on-demand usage in the bill of {payer} differ by {} in all, {} % of the {} billed",
             money(difference, group.currency()),
             percent(share),
             money(billed, group.currency()),
@@ -75,7 +72,7 @@ impl EffectiveCostMismatch {
         let mut scope = account_scope(group.first(), "account", payer);
         scope.account_id = payer.to_string();
         scope.service = "billing".to_owned();
-        let estimate = Estimate { cost_monthly: None, ..as_billed(group, None, 0) };
+        let estimate = Estimated { monthly_cost: None, ..as_billed(group, None, 0) };
         let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
             .dimension("difference", round(difference))
             .dimension("billed_on_demand", round(billed))
@@ -90,17 +87,8 @@ impl EffectiveCostMismatch {
 
 impl BillingCheck for EffectiveCostMismatch {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let lines: Vec<_> = bill.current().filter(|l| l.is_charge() && l.is_on_demand()).collect();
-        // One group per paying account: groups are by account, the payer's first one stands for all.
-        let mut groups = group_by(lines.iter().copied(), |_| ());
-        groups.dedup_by(|b, a| {
-            let of = |g: &Group<'_>| {
-                let key = &g.first().key;
-                (key.cloud.clone(), key.billing_account.clone(), key.currency.clone())
-            };
-            of(a) == of(b)
-        });
-        groups.iter().filter_map(|group| self.judge(&lines, group)).collect()
+        let on_demand = bill.current().filter(|l| l.is_charge() && l.is_on_demand());
+        by_payer(on_demand).iter().filter_map(|group| self.judge(group)).collect()
     }
 }
 

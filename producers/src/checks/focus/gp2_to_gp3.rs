@@ -3,9 +3,11 @@
 use rust_decimal::Decimal;
 
 use super::group::{Group, by_resource};
-use super::subject::{as_billed, figure, finding, money, resource_scope};
+use super::prices::ListPrices;
+use super::subject::{as_billed, counted, figure, finding, money, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
+use crate::billing::line::UsageLine;
 use crate::billing::meter::{Meter, VolumeKind};
 use crate::checker::{CheckInfo, CheckerDocs};
 use crate::finding::{Finding, Status};
@@ -83,9 +85,9 @@ impl Gp2ToGp3 {
         size_gib.checked_mul(ratio)?.checked_add(extra)
     }
 
-    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
-        let observed = gp3_ratio(bill, group);
+        let observed = gp3_ratio(prices, line);
         let ratio = observed.unwrap_or(self.price_ratio);
         let price = group.unit_cost()?;
         let months = group.months();
@@ -101,11 +103,11 @@ impl Gp2ToGp3 {
         let size = figure(size_gib, 1);
         let text = format!(
             "volume {} of {size} GiB is charged as gp2 at {} per GiB-month; gp3 of the same speed would have cost {} less \
-             for the {} hours charged",
+             for the {} charged",
             scope.resource_id,
             money(price, currency),
             money(savings, currency),
-            group.hours(),
+            counted(group.hours(), "hour", "hours"),
         );
         let mut finding = finding(CHECK_ID, group, scope, Status::Fail, as_billed(group, Some(savings), confidence))
             .issue("source", "gp2")
@@ -122,21 +124,15 @@ impl Gp2ToGp3 {
 impl BillingCheck for Gp2ToGp3 {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let gp2 = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::Volume(VolumeKind::Gp2));
-        by_resource(gp2).iter().filter_map(|group| self.judge(bill, group)).collect()
+        let prices = ListPrices::new(bill);
+        by_resource(gp2).iter().filter_map(|group| self.judge(&prices, group)).collect()
     }
 }
 
 /// List price of gp3 by that of gp2 in the volume's region, where the bill shows both.
-fn gp3_ratio(bill: &BillingInventory, gp2: &Group<'_>) -> Option<Decimal> {
-    let line = gp2.first();
-    let price = |kind| {
-        bill.current()
-            .filter(|l| l.key.meter == Meter::Volume(kind) && l.key.region == line.key.region)
-            .filter(|l| l.key.currency == line.key.currency)
-            .find_map(|l| l.sums.unit_price.filter(|price| *price > Decimal::ZERO))
-    };
-    let gp2_price = line.sums.unit_price.filter(|price| *price > Decimal::ZERO);
-    price(VolumeKind::Gp3)?.checked_div(gp2_price?)
+fn gp3_ratio(prices: &ListPrices<'_>, gp2: &UsageLine) -> Option<Decimal> {
+    let gp2_price = gp2.sums.unit_price.filter(|price| *price > Decimal::ZERO);
+    prices.beside(gp2, &Meter::Volume(VolumeKind::Gp3))?.checked_div(gp2_price?)
 }
 
 #[cfg(test)]
@@ -182,9 +178,9 @@ mod tests {
         let gp3 = row("$0.09 per GB-month of General Purpose (gp3) provisioned storage - US East").unit_price("0.09");
         let findings = check_default(CHECKER_ID, [gp2(100, 720), gp3.clone()]);
         assert_eq!(amounts(&findings[0]), money_of("1", "10"));
-        assert_eq!(findings[0].estimate.confidence, 85);
+        assert_eq!(findings[0].estimated.confidence, 85);
         let findings = check_default(CHECKER_ID, [gp2(100, 720), gp3.region("eu-west-3")]);
-        assert_eq!((amounts(&findings[0]).0.as_deref(), findings[0].estimate.confidence), (Some("2"), 70));
+        assert_eq!((amounts(&findings[0]).0.as_deref(), findings[0].estimated.confidence), (Some("2"), 70));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
+use super::subject::short_id;
 use crate::billing::hours::HourSet;
 use crate::billing::inventory::{BillingInventory, hours_of_month};
 use crate::billing::line::UsageLine;
@@ -23,11 +24,25 @@ pub(super) fn group_by<'a, K: Ord>(
     lines: impl Iterator<Item = &'a UsageLine>,
     key: impl Fn(&'a UsageLine) -> K,
 ) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<_, Group<'a>> = BTreeMap::new();
+    put_together(lines, |line| (payer(line), &line.key.account, key(line)))
+}
+
+/// By paying account, all its accounts together.
+pub(super) fn by_payer<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
+    put_together(lines, payer)
+}
+
+fn payer(line: &UsageLine) -> (&str, &str, &str) {
+    (&line.key.cloud, &line.key.billing_account, &line.key.currency)
+}
+
+fn put_together<'a, K: Ord>(
+    lines: impl Iterator<Item = &'a UsageLine>,
+    key: impl Fn(&'a UsageLine) -> K,
+) -> Vec<Group<'a>> {
+    let mut groups: BTreeMap<K, Group<'a>> = BTreeMap::new();
     for line in lines {
-        let common = (&line.key.cloud, &line.key.billing_account, &line.key.account, &line.key.currency);
-        let group = groups.entry((common, key(line))).or_insert_with(|| Group { first: line, lines: Vec::new() });
-        group.lines.push(line);
+        groups.entry(key(line)).or_insert_with(|| Group { first: line, lines: Vec::new() }).lines.push(line);
     }
     groups.into_values().collect()
 }
@@ -128,18 +143,29 @@ impl<'a> Group<'a> {
         }
         let mut costs: Vec<_> = costs.into_iter().collect();
         costs.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        costs.iter().take(count).map(|(resource, _)| *resource).collect::<Vec<_>>().join(", ")
+        costs.iter().take(count).map(|(resource, _)| short_id(resource)).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// How many hours of its month a paying account's bill covers: what `steady` is measured against.
-pub(super) fn hours_of_bill(bill: &BillingInventory, line: &UsageLine) -> u32 {
-    let mut hours = HourSet::default();
-    let same = |other: &&UsageLine| {
-        other.key.cloud == line.key.cloud
-            && other.key.billing_account == line.key.billing_account
-            && other.key.period == line.key.period
-    };
-    bill.lines().iter().filter(same).for_each(|other| hours.merge(&other.sums.hours));
-    hours.count()
+/// How many hours of each month the bill of each paying account covers: what `steady` and `growth` are measured against.
+pub(super) struct HoursOfBill<'a>(BTreeMap<(&'a str, &'a str, &'a str), HourSet>);
+
+impl<'a> HoursOfBill<'a> {
+    /// Counts them, once for all findings.
+    pub(super) fn new(bill: &'a BillingInventory) -> Self {
+        let mut hours: BTreeMap<_, HourSet> = BTreeMap::new();
+        for line in bill.lines() {
+            hours.entry(Self::key(line)).or_default().merge(&line.sums.hours);
+        }
+        Self(hours)
+    }
+
+    /// Of the line's paying account and month.
+    pub(super) fn of(&self, line: &UsageLine) -> u32 {
+        self.0.get(&Self::key(line)).map_or(0, HourSet::count)
+    }
+
+    fn key(line: &UsageLine) -> (&str, &str, &str) {
+        (&line.key.cloud, &line.key.billing_account, &line.key.period)
+    }
 }

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use rust_decimal::Decimal;
-
 use super::group::{Group, by_resource};
+use super::prices::ListPrices;
 use super::subject::{as_billed, finding, is_visible, money, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
@@ -17,33 +16,45 @@ use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 const CHECKER_ID: &str = "focus.compute.generation.previous";
 const CHECK_ID: &str = "billing.compute.generation.previous";
 
-/// Families AWS calls previous generation, or that have a cheaper direct successor, and that successor.
-const SUCCESSORS: [(&str, &str); 18] = [
-    ("c1", "c5"),
-    ("c3", "c5"),
-    ("c4", "c5"),
-    ("cc2", "c5"),
-    ("cr1", "r5"),
-    ("d2", "d3"),
-    ("g2", "g4dn"),
-    ("g3", "g4dn"),
-    ("i2", "i3"),
-    ("m1", "m5"),
-    ("m2", "r5"),
-    ("m3", "m5"),
-    ("m4", "m5"),
-    ("p2", "g4dn"),
-    ("r3", "r5"),
-    ("r4", "r5"),
-    ("t1", "t3"),
-    ("t2", "t3"),
+/// A family of a previous generation.
+struct Family {
+    name: &'static str,
+    successor: &'static str,
+    /// Sizes that the successor has too, for the same work. Others have no counterpart to compare prices with.
+    sizes: &'static [&'static str],
+}
+
+const fn family(name: &'static str, successor: &'static str, sizes: &'static [&'static str]) -> Family {
+    Family { name, successor, sizes }
+}
+
+/// Families AWS calls previous generation, or that have a direct successor.
+const FAMILIES: [Family; 18] = [
+    family("c1", "c5", &[]),
+    family("c3", "c5", &["large", "xlarge", "2xlarge", "4xlarge"]),
+    family("c4", "c5", &["large", "xlarge", "2xlarge", "4xlarge"]),
+    family("cc2", "c5", &[]),
+    family("cr1", "r5", &["8xlarge"]),
+    family("d2", "d3", &["xlarge", "2xlarge", "4xlarge"]),
+    family("g2", "g4dn", &[]),
+    family("g3", "g4dn", &["4xlarge"]),
+    family("i2", "i3", &["xlarge", "2xlarge", "4xlarge", "8xlarge"]),
+    family("m1", "m5", &["large", "xlarge"]),
+    family("m2", "r5", &[]),
+    family("m3", "m5", &["large", "xlarge", "2xlarge"]),
+    family("m4", "m5", &["large", "xlarge", "2xlarge", "4xlarge", "16xlarge"]),
+    family("p2", "g4dn", &[]),
+    family("r3", "r5", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge"]),
+    family("r4", "r5", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"]),
+    family("t1", "t3", &["micro"]),
+    family("t2", "t3", &["nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"]),
 ];
 
 const DOCS: CheckerDocs = CheckerDocs {
-    what: "EC2 instances on demand of a family that has a newer and better priced successor",
-    why: "a newer generation does the same work for less money, and old ones run out of spare capacity",
+    what: "EC2 instances on demand of a family that has a newer successor",
+    why: "a newer generation mostly does the same work for less money, and old ones run out of spare capacity",
     money: "cost = on-demand charges of the instance. Savings = instance hours × (price paid − list price of the same size \
-            of the successor); known only where this bill shows that price in the same region for the same operating \
+            of the successor); known only where that size exists and this bill shows its price in the same region for the same operating \
             system, and only when it is lower",
     verdict: "fail for each such instance",
     thresholds: &[Threshold {
@@ -83,24 +94,27 @@ impl InstanceGenerationPrevious {
         Ok(Self { ignored: thresholds.list("families_ignored")?.into_iter().collect() })
     }
 
-    /// Instance type and the same size of the successor.
-    fn successor<'a>(&self, line: &'a UsageLine) -> Option<(&'a str, String)> {
+    /// Instance type, its family and its size.
+    fn old<'a>(&self, line: &'a UsageLine) -> Option<(&'a str, &'static Family, &'a str)> {
         let Meter::InstanceHours(instance_type) = &line.key.meter else { return None };
-        let (family, size) = instance_type.split_once('.')?;
-        let (_, successor) = SUCCESSORS.iter().find(|(old, _)| *old == family)?;
-        (!self.ignored.contains(family)).then(|| (&**instance_type, format!("{successor}.{size}")))
+        let (name, size) = instance_type.split_once('.')?;
+        let family = FAMILIES.iter().find(|family| family.name == name)?;
+        (!self.ignored.contains(name)).then_some((&**instance_type, family, size))
     }
 
-    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
-        let (instance_type, successor) = self.successor(line)?;
+        let (instance_type, family, size) = self.old(line)?;
         let cost = group.billed();
         if !is_visible(cost) {
             return None;
         }
-        let price = successor_price(bill, line, &successor);
+        let same_size = family.sizes.contains(&size).then(|| format!("{}.{size}", family.successor));
+        let price =
+            same_size.as_deref().and_then(|successor| prices.beside(line, &Meter::InstanceHours(successor.into())));
         let new_cost = price.zip(group.quantity()).and_then(|(price, hours)| price.checked_mul(hours));
         let savings = new_cost.map(|new_cost| cost - new_cost).filter(|savings| is_visible(*savings));
+        let successor = same_size.unwrap_or_else(|| format!("the {} family", family.successor));
         let scope = resource_scope(line, "instance", Some(("ec2", "instance")));
         let message = format!(
             "instance {} of type {instance_type} cost {} on demand; its successor is {successor}",
@@ -115,7 +129,7 @@ impl InstanceGenerationPrevious {
             .text(
                 "Instance of a previous generation",
                 message,
-                format!("Move to {successor} or a current ARM family after a test; newer drivers may be needed."),
+                format!("Compare prices and move to {successor} after a test; newer drivers may be needed."),
             );
         finding.tags = group.tags();
         Some(finding)
@@ -124,25 +138,10 @@ impl InstanceGenerationPrevious {
 
 impl BillingCheck for InstanceGenerationPrevious {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let old = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && self.successor(l).is_some());
-        by_resource(old).iter().filter_map(|group| self.judge(bill, group)).collect()
+        let old = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && self.old(l).is_some());
+        let prices = ListPrices::new(bill);
+        by_resource(old).iter().filter_map(|group| self.judge(&prices, group)).collect()
     }
-}
-
-/// List price per hour of the successor in the same region for the same operating system.
-fn successor_price(bill: &BillingInventory, old: &UsageLine, successor: &str) -> Option<Decimal> {
-    let system = operating_system(old)?;
-    bill.current()
-        .filter(|l| matches!(&l.key.meter, Meter::InstanceHours(instance_type) if **instance_type == *successor))
-        .filter(|l| l.key.region == old.key.region && l.key.currency == old.key.currency)
-        .filter(|l| operating_system(l) == Some(system))
-        .find_map(|l| l.sums.unit_price.filter(|price| *price > Decimal::ZERO))
-}
-
-/// `Linux` of `$2.00 per On Demand Linux m4.10xlarge Instance Hour`.
-fn operating_system(line: &UsageLine) -> Option<&str> {
-    let words = line.sums.description.split("On Demand ").nth(1)?.split(" Instance Hour").next()?;
-    words.rsplit_once(' ').map(|(system, _)| system)
 }
 
 #[cfg(test)]
@@ -176,6 +175,14 @@ mod tests {
         for (other, expected) in cases {
             let findings = check_default(CHECKER_ID, [instance("m4.large", "Linux"), other]);
             assert_eq!(findings.iter().map(amounts).collect::<Vec<_>>(), [expected]);
+        }
+    }
+
+    #[test]
+    fn only_sizes_that_exist_are_named() {
+        for (instance_type, successor) in [("m4.4xlarge", "m5.4xlarge"), ("m4.10xlarge", "the m5 family")] {
+            let findings = check_default(CHECKER_ID, [instance(instance_type, "Linux")]);
+            assert_eq!(findings[0].dimensions["successor"], successor);
         }
     }
 

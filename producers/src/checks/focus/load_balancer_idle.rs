@@ -74,7 +74,7 @@ impl LoadBalancerIdle {
         }
         let scope = resource_scope(group.first(), "load-balancer", None);
         let message = format!(
-            "load balancer {} was charged for {hours} hours with {} units of work per hour and cost {}",
+            "load balancer {} did {} units of work per hour in {hours} charged hours and cost {}",
             scope.resource_id,
             figure(units_hour, 4),
             money(cost, group.currency()),

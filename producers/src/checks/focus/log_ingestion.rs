@@ -55,7 +55,7 @@ impl LogIngestion {
         }
         let gib = group.quantity();
         let status = if gib.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
-        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 3));
+        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
         let scope = resource_scope(group.first(), "log_group", None);
         let message = format!("log group {} took in {gib} GB for {}", scope.resource_id, money(cost, group.currency()));
         let mut finding =

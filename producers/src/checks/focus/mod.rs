@@ -1,5 +1,6 @@
-//! Checkers over billing rows. All money is what the bill says for its newest month; hours or days without a row are not
-//! filled in, and a month in progress is not stretched. What a sample or an incomplete bill cannot tell stays unsaid.
+//! Checkers over billing rows. All money is what the bill says for one month, the newest with a week of usage; hours or
+//! days without a row are not filled in, and a month in progress is not stretched. What a sample or an incomplete bill
+//! cannot tell stays unsaid.
 
 use crate::bootstrap::Bootstrap;
 use crate::checker::{
@@ -10,6 +11,7 @@ use crate::run_context::RunContext;
 use crate::services::Services;
 
 mod group;
+mod prices;
 mod subject;
 #[cfg(test)]
 mod testing;

@@ -59,20 +59,21 @@ impl NatDataProcessing {
         let is_much = gib.is_some_and(|gib| gib >= self.gib_min);
         let status = if is_much { Status::Fail } else { Status::Info };
         let mut estimate = as_billed(group, None, 90);
-        estimate.cost_monthly = Some(round(cost));
+        estimate.monthly_cost = Some(round(cost));
         let scope = resource_scope(line, "nat-gateway", Some(("ec2", "natgateway")));
-        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 3));
+        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
         let message =
             format!("NAT gateway {} processed {gib} GB for {}", scope.resource_id, money(cost, group.currency()));
-        let mut finding = finding(CHECK_ID, group, scope, status, estimate)
-            .dimension("gib_processed", gib)
-            .dimension("cost_hours", round(sum(Meter::NatHours)))
-            .text(
-                "NAT gateway charged for data",
-                message,
-                "Add gateway endpoints for S3 and DynamoDB, keep traffic between zones local, and pull images through an \
+        let mut finding = finding(CHECK_ID, group, scope, status, estimate).dimension("gib_processed", gib).text(
+            "NAT gateway charged for data",
+            message,
+            "Add gateway endpoints for S3 and DynamoDB, keep traffic between zones local, and pull images through an \
                  endpoint.",
-            );
+        );
+        let cost_hours = sum(Meter::NatHours);
+        if is_visible(cost_hours) {
+            finding = finding.dimension("cost_hours", round(cost_hours));
+        }
         finding.tags = group.tags();
         Some(finding)
     }

@@ -1,7 +1,7 @@
 //! Public IPv4 addresses that are paid for and used by nothing.
 
 use super::group::{Group, by_resource};
-use super::subject::{as_billed, finding, is_visible, money, resource_scope};
+use super::subject::{as_billed, counted, finding, is_visible, money, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
@@ -47,9 +47,9 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
     }
     let scope = resource_scope(group.first(), "elastic-ip", Some(("ec2", "elastic-ip")));
     let message = format!(
-        "public IPv4 address {} was idle for {} charged hours and cost {}",
+        "public IPv4 address {} was idle for {} and cost {}",
         scope.resource_id,
-        group.hours(),
+        counted(group.hours(), "charged hour", "charged hours"),
         money(cost, group.currency()),
     );
     let mut finding = finding(CHECK_ID, group, scope, Status::Fail, as_billed(group, Some(cost), 95)).text(
@@ -75,7 +75,7 @@ mod tests {
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
         assert_eq!(amounts(finding), money_of("0.005", "0.005"));
         assert_eq!((&*finding.scope.resource_id, &*finding.scope.service), ("eipalloc-0a", "AmazonVPC"));
-        assert_eq!(finding.severity.level, "low");
+        assert_eq!(finding.severity.level, crate::finding::Level::Low);
     }
 
     #[test]

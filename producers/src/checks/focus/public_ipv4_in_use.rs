@@ -1,7 +1,7 @@
 //! What public IPv4 addresses in use cost.
 
 use super::group::{Group, by_region};
-use super::subject::{as_billed, finding, is_visible, money, named_scope};
+use super::subject::{as_billed, counted, finding, is_worth_telling, money, named_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
@@ -15,7 +15,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "charges for public IPv4 addresses in use, by account and region",
     why: "every public address costs by the hour; machines behind a load balancer or NAT gateway rarely need one",
     money: "cost = charges for addresses in use. Savings are unknown: a bill does not tell which addresses are needed",
-    verdict: "info for each account and region",
+    verdict: "info for each account and region, from a cent on",
     thresholds: &[],
     data: "rows of in-use address hours with resource",
     limits: "addresses of managed services cannot be given back one by one",
@@ -42,13 +42,13 @@ impl BillingCheck for PublicIpv4InUse {
 
 fn judge(group: &Group<'_>) -> Option<Finding> {
     let cost = group.billed();
-    if !is_visible(cost) {
+    if !is_worth_telling(cost) {
         return None;
     }
     let line = group.first();
     let message = format!(
-        "{} public IPv4 addresses in use in {} cost {}",
-        group.resources(),
+        "{} in use in {} cost {}",
+        counted(group.resources(), "public IPv4 address", "public IPv4 addresses"),
         line.key.region,
         money(cost, group.currency()),
     );

@@ -1,8 +1,10 @@
 //! Snapshots that cost more than the volumes they were taken of, or grow fast.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
-use super::group::{Group, by_region, hours_of_bill};
+use super::group::{Group, HoursOfBill, by_region};
 use super::subject::{as_billed, figure, finding, is_visible, money, named_scope, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
@@ -78,7 +80,7 @@ impl SnapshotStorage {
         }
         let currency = group.currency();
         let message = format!(
-            "snapshots cost {}, {} % of the {} for block storage in {}",
+            "snapshots cost {}, {} % of the {} billed for block storage in {}",
             money(cost, currency),
             percent(share),
             money(all, currency),
@@ -96,13 +98,13 @@ impl SnapshotStorage {
         )
     }
 
-    fn judge_growth(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+    fn judge_growth(&self, hours: &HoursOfBill<'_>, past: &Past<'_>, group: &Group<'_>) -> Option<Finding> {
         let snapshots = snapshots_of(group)?;
         let line = snapshots.first();
-        let before: Vec<_> = bill.lines().iter().filter(|l| is_month_before(l, line)).collect();
-        let rate = |cost: Decimal, line: &UsageLine| cost.checked_div(Decimal::from(hours_of_bill(bill, line)));
+        let (cost_before, line_before) = past.get(&place_and_month(line, 0)?)?;
+        let rate = |cost: Decimal, line: &UsageLine| cost.checked_div(Decimal::from(hours.of(line)));
         let now = rate(snapshots.billed(), line)?;
-        let then = rate(before.iter().map(|l| l.sums.billed).sum(), before.first()?)?;
+        let then = rate(*cost_before, line_before)?;
         let growth = now.checked_div(then)? - Decimal::ONE;
         if growth < self.growth_min || !is_visible(snapshots.billed()) {
             return None;
@@ -127,7 +129,8 @@ impl BillingCheck for SnapshotStorage {
         let storage =
             bill.current().filter(|l| l.is_charge() && matches!(l.key.meter, Meter::Snapshot | Meter::Volume(_)));
         let groups = by_region(storage);
-        let judged = groups.iter().flat_map(|group| [self.judge_share(group), self.judge_growth(bill, group)]);
+        let (hours, past) = (HoursOfBill::new(bill), past(bill));
+        let judged = groups.iter().flat_map(|group| [self.judge_share(group), self.judge_growth(&hours, &past, group)]);
         judged.flatten().collect()
     }
 }
@@ -143,17 +146,26 @@ fn base(check_id: &'static str, snapshots: &Group<'_>) -> Finding {
         .dimension("gib_months", snapshots.quantity().map_or_else(|| "unknown".to_owned(), |q| figure(q, 3)))
 }
 
-fn is_month_before(line: &UsageLine, current: &UsageLine) -> bool {
-    let (a, b) = (&line.key, &current.key);
-    let month = |period: &str| {
-        let (year, month) = period.split_once('-')?;
-        Some(year.parse::<i32>().ok()? * 12 + month.parse::<i32>().ok()?)
-    };
-    a.meter == Meter::Snapshot
-        && line.is_charge()
-        && (&a.cloud, &a.billing_account, &a.account, &a.region, &a.currency)
-            == (&b.cloud, &b.billing_account, &b.account, &b.region, &b.currency)
-        && month(&a.period).zip(month(&b.period)).is_some_and(|(a, b)| a + 1 == b)
+/// Cloud, paying account, account, region and currency, and a month counted from year 0.
+type PlaceAndMonth<'a> = ([&'a str; 5], i32);
+/// Snapshot charges of every month, found by the month that follows, each with a line that stands for it.
+type Past<'a> = BTreeMap<PlaceAndMonth<'a>, (Decimal, &'a UsageLine)>;
+
+fn past(bill: &BillingInventory) -> Past<'_> {
+    let mut past = Past::new();
+    for line in bill.lines().iter().filter(|l| l.is_charge() && l.key.meter == Meter::Snapshot) {
+        let Some(key) = place_and_month(line, 1) else { continue };
+        past.entry(key).or_insert((Decimal::ZERO, line)).0 += line.sums.billed;
+    }
+    past
+}
+
+/// The line's place, and its month moved by so many.
+fn place_and_month(line: &UsageLine, months: i32) -> Option<PlaceAndMonth<'_>> {
+    let key = &line.key;
+    let (year, month) = key.period.split_once('-')?;
+    let month = year.parse::<i32>().ok()? * 12 + month.parse::<i32>().ok()? + months;
+    Some(([&key.cloud, &key.billing_account, &key.account, &key.region, &key.currency], month))
 }
 
 #[cfg(test)]

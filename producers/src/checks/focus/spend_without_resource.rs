@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::group::{Group, by_service};
-use super::subject::{account_scope, as_billed, finding, is_visible, money, percent, round, share_of};
+use super::subject::{account_scope, as_billed, finding, is_worth_telling, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::checker::{CheckInfo, CheckerDocs};
@@ -17,7 +17,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "usage charges of an account and service that name no resource",
     why: "they can be blamed on nothing: no finding, owner or tag will ever meet them",
     money: "cost = usage charges without a resource id. Nothing is saved by naming them",
-    verdict: "info when they are at least share_min of the service's usage charges in the account",
+    verdict: "info when they are at least a cent and share_min of the service's usage charges in the account",
     thresholds: &[Threshold {
         key: "share_min",
         default: DefaultValue::Number("0.10"),
@@ -55,7 +55,7 @@ impl SpendWithoutResource {
         let nameless = group.lines().filter(|l| l.key.resource.is_empty());
         let cost: Decimal = nameless.clone().map(|l| l.sums.billed).sum();
         let share = share_of(cost, group.billed());
-        if share < self.share_min || !is_visible(cost) {
+        if share < self.share_min || !is_worth_telling(cost) {
             return None;
         }
         let line = group.first();
@@ -67,7 +67,7 @@ impl SpendWithoutResource {
             percent(share),
         );
         let mut estimate = as_billed(group, None, 95);
-        estimate.cost_monthly = Some(round(cost));
+        estimate.monthly_cost = Some(round(cost));
         let scope = account_scope(line, "cost_service", line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
             .dimension("share_pct", percent(share))

@@ -4,7 +4,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::group::Group;
 use crate::billing::line::UsageLine;
-use crate::finding::{Estimate, Finding, Scope, Status};
+use crate::finding::{Estimated, Finding, Scope, Status};
 use crate::severity;
 
 /// Places of stored amounts. Less than half a unit of the last one would be stored as 0, and a zero is a claim.
@@ -13,6 +13,16 @@ const MONEY_PLACES: u32 = 6;
 /// True when an amount is more than what rounds to 0 in storage.
 pub(super) fn is_visible(amount: Decimal) -> bool {
     amount.round_dp(MONEY_PLACES) > Decimal::ZERO
+}
+
+/// Region of what is bound to none.
+const NO_REGION: &str = "global";
+/// Sums over many resources below this, in billing currency, are not worth a person's time.
+const WORTH_TELLING: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+
+/// True when the sum over an account, region or service is at least a cent: below that, nobody wants to hear of it.
+pub(super) fn is_worth_telling(sum: Decimal) -> bool {
+    sum >= WORTH_TELLING
 }
 
 /// Scope of a group about one resource. `arn` gives the service and path kind of an ARN to build where the bill only has
@@ -37,20 +47,20 @@ pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &s
         provider_partition: if &*key.cloud == "aws" { partition_of(&key.region).to_owned() } else { String::new() },
         billing_account_id: key.billing_account.to_string(),
         account_id: key.account.to_string(),
-        region: key.region.to_string(),
+        region: if key.region.is_empty() { NO_REGION.to_owned() } else { key.region.to_string() },
         service: match line.service() {
             "" => "unknown".to_owned(),
             service => service.to_owned(),
         },
         resource_type: resource_type.to_owned(),
         resource_id: resource_id.to_owned(),
-        resource_arn: String::new(),
+        ..Scope::default()
     }
 }
 
-/// The same scope without a region: for what an account spends wherever it spends it.
+/// The same scope in no region: for what an account spends wherever it spends it.
 pub(super) fn account_scope(line: &UsageLine, resource_type: &str, resource_id: &str) -> Scope {
-    Scope { region: String::new(), ..named_scope(line, resource_type, resource_id) }
+    Scope { region: NO_REGION.to_owned(), ..named_scope(line, resource_type, resource_id) }
 }
 
 fn partition_of(region: &str) -> &'static str {
@@ -85,12 +95,13 @@ fn last_part<'a>(text: &'a str, separators: &[char]) -> &'a str {
 }
 
 /// Money of a group: what the bill says for its month, never stretched to a whole one.
-pub(super) fn as_billed(group: &Group<'_>, savings: Option<Decimal>, confidence: u8) -> Estimate {
-    Estimate {
-        savings_monthly: savings.map(round),
-        cost_monthly: Some(round(group.billed())),
+pub(super) fn as_billed(group: &Group<'_>, savings: Option<Decimal>, confidence: u8) -> Estimated {
+    Estimated {
+        monthly_savings: savings.map(round),
+        monthly_cost: Some(round(group.billed())),
         confidence,
-        notes: format!("as billed for {}, {} hours charged", group.period(), group.hours()),
+        one_time_savings: None,
+        notes: format!("as billed for {}, {} charged", group.period(), counted(group.hours(), "hour", "hours")),
     }
 }
 
@@ -105,7 +116,7 @@ pub(super) fn finding(
     group: &Group<'_>,
     scope: Scope,
     status: Status,
-    estimate: Estimate,
+    estimate: Estimated,
 ) -> Finding {
     let mut finding = Finding::new(check_id, scope, status, severity::of(status, &estimate))
         // Amounts of two currencies are never one issue.
@@ -113,9 +124,15 @@ pub(super) fn finding(
         .dimension("billing_period", group.period())
         .dimension("hours_charged", group.hours())
         .dimension("rows", group.rows())
-        .estimate(estimate);
+        .estimated(estimate);
     finding.currency = Some(group.currency().to_owned());
     finding
+}
+
+/// `1 hour`, `2 hours`.
+pub(super) fn counted<N: PartialEq + From<u8> + std::fmt::Display>(count: N, one: &str, many: &str) -> String {
+    let noun = if count == N::from(1) { one } else { many };
+    format!("{count} {noun}")
 }
 
 /// An amount for people: two places from one unit on, else as many as are stored.

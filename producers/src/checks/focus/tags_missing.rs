@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rust_decimal::Decimal;
 
 use super::group::{Group, by_service};
-use super::subject::{account_scope, as_billed, finding, is_visible, money, percent, round, share_of};
+use super::subject::{account_scope, as_billed, finding, is_worth_telling, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
@@ -18,11 +18,12 @@ const CHECKER_ID: &str = "focus.tags.missing";
 const CHECK_ID: &str = "billing.tags.missing";
 
 const DOCS: CheckerDocs = CheckerDocs {
-    what: "spend of an account on a service whose rows lack required tags",
+    what: "spend of an account on resources of a service that lack required tags",
     why: "cost without an owner is cost nobody reduces",
-    money: "cost = usage charges of rows that lack a required tag (or any tag of one's own, while none is required). \
-            Nothing is saved by tagging",
-    verdict: "fail when such rows are at least share_min of the service's usage charges in the account",
+    money: "cost = usage charges of resources that lack a required tag (or any tag of one's own, while none is \
+            required). Nothing is saved by tagging",
+    verdict: "fail when such charges are at least a cent and share_min of those of all resources of the service in the \
+              account",
     thresholds: &[
         Threshold {
             key: "required",
@@ -36,8 +37,9 @@ const DOCS: CheckerDocs = CheckerDocs {
             meaning: "share of the service's usage charges",
         },
     ],
-    data: "usage rows with tags",
-    limits: "some charges cannot carry tags; a tag with a wrong value counts as present",
+    data: "usage rows with resource and tags",
+    limits: "charges without a resource cannot be tagged and are another check's matter; a tag with a wrong value counts \
+             as present",
 };
 
 inventory::submit! {
@@ -79,28 +81,29 @@ impl TagsMissing {
         let lacking: Vec<_> = group.lines().filter(|line| !self.missing(line).is_empty()).collect();
         let cost: Decimal = lacking.iter().map(|line| line.sums.billed).sum();
         let share = share_of(cost, group.billed());
-        if share < self.share_min || !is_visible(cost) {
+        if share < self.share_min || !is_worth_telling(cost) {
             return None;
         }
         let keys: BTreeSet<_> = lacking.iter().flat_map(|line| self.missing(line)).collect();
         let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
+        let lack = if self.required.is_empty() { "any tag of your own".to_owned() } else { format!("the tags {keys}") };
         let line = group.first();
         let message = format!(
-            "{} of {} in account {}, {} % of it, lacks tags ({keys})",
-            money(cost, group.currency()),
+            "resources of {} in account {} cost {} ({} % of the service's resources) without {lack}",
             line.service(),
             line.key.account,
+            money(cost, group.currency()),
             percent(share),
         );
         let mut estimate = as_billed(group, None, 95);
-        estimate.cost_monthly = Some(round(cost));
+        estimate.monthly_cost = Some(round(cost));
         let scope = account_scope(line, "cost_service", line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
             .dimension("missing_keys", keys)
             .dimension("share_pct", percent(share))
             .dimension("rows_lacking", lacking.iter().map(|line| line.sums.rows).sum::<u64>());
         Some(finding.text(
-            format!("{} spend without required tags", line.service()),
+            format!("{} resources without required tags", line.service()),
             message,
             "Tag the resources, enforce the keys by policy, and activate them as cost allocation tags.",
         ))
@@ -109,38 +112,44 @@ impl TagsMissing {
 
 impl BillingCheck for TagsMissing {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        by_service(bill.current().filter(|l| l.is_charge())).iter().filter_map(|group| self.judge(group)).collect()
+        let taggable = bill.current().filter(|l| l.is_charge() && !l.key.resource.is_empty());
+        by_service(taggable).iter().filter_map(|group| self.judge(group)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{amounts, check, check_default, money_of, row};
+    use super::super::testing::{Row, amounts, check, check_default, money_of, row};
     use super::*;
+
+    fn bucket(name: &str) -> Row {
+        row("x").resource(name)
+    }
 
     #[test]
     fn untagged_spend_is_named_from_its_share_on() {
         for (untagged, is_found) in [("0.9", false), ("1", true)] {
-            let findings = check_default(CHECKER_ID, [row("a").cost(untagged), row("b").cost("9").tag("team", "x")]);
+            let rows = [bucket("a").cost(untagged), bucket("b").cost("9").tag("team", "x"), row("c").cost("5")];
+            let findings = check_default(CHECKER_ID, rows);
             assert_eq!(findings.len(), usize::from(is_found), "{untagged}");
             if let [finding] = findings.as_slice() {
                 assert_eq!(amounts(finding), money_of("-", untagged));
-                assert_eq!((&*finding.scope.resource_type, &*finding.scope.region), ("cost_service", ""));
+                assert_eq!((&*finding.scope.resource_type, &*finding.scope.region), ("cost_service", "global"));
             }
         }
     }
 
     #[test]
     fn a_tag_of_the_provider_is_not_ones_own() {
-        assert_eq!(check_default(CHECKER_ID, [row("a").tag("aws:createdBy", "x")]).len(), 1);
+        assert_eq!(check_default(CHECKER_ID, [bucket("a").tag("aws:createdBy", "x")]).len(), 1);
     }
 
     #[test]
     fn required_keys_are_compared_in_canonical_form() {
         let required = TagsMissing { required: vec!["CostCenter".into(), "app".into()], share_min: Decimal::ZERO };
-        let tagged = row("a").tag("cost-center", "1").tag("App", "2");
+        let tagged = bucket("a").tag("cost-center", "1").tag("App", "2");
         assert_eq!(check(&required, [tagged.clone()]), []);
-        let findings = check(&required, [tagged, row("b").tag("cost_center", "1")]);
+        let findings = check(&required, [tagged, bucket("b").tag("cost_center", "1")]);
         assert_eq!(findings[0].dimensions["missing_keys"], "app");
     }
 }

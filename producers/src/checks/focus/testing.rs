@@ -6,7 +6,6 @@ use rust_decimal::Decimal;
 
 use super::BillingCheck;
 use crate::billing::fact::{CostFact, Pricing, RowDetail};
-use crate::billing::family;
 use crate::billing::inventory::{BillingInventory, InventoryBuilder};
 use crate::checker::Checker;
 use crate::finding::Finding;
@@ -82,7 +81,7 @@ impl Row {
 
     pub(super) fn service(mut self, service: &str) -> Self {
         self.fact.service_code = Some(service.into());
-        self.fact.service = Some(family::family_of(service));
+        self.fact.service = Some(contracts::service_family::family_of(service));
         self
     }
 
@@ -178,7 +177,7 @@ pub(super) fn check_default(spec: &str, rows: impl IntoIterator<Item = Row>) -> 
 /// Savings and cost of a finding, as text.
 pub(super) fn amounts(finding: &Finding) -> (Option<String>, Option<String>) {
     let text = |amount: Option<Decimal>| amount.map(|amount| amount.normalize().to_string());
-    (text(finding.estimate.savings_monthly), text(finding.estimate.cost_monthly))
+    (text(finding.estimated.monthly_savings), text(finding.estimated.monthly_cost))
 }
 
 /// `(Some(savings), Some(cost))`, `-` for none.

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::group::{Group, by_region_and_service};
-use super::subject::{as_billed, figure, finding, is_visible, money, named_scope};
+use super::subject::{as_billed, figure, finding, is_worth_telling, money, named_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
@@ -18,7 +18,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "data transfer between zones of a region, by account, region and service",
     why: "it is charged in both directions and grows with every chatty service; much of it can stay in one zone",
     money: "cost = transfer charges. Savings are unknown: a bill does not tell which traffic could stay",
-    verdict: "fail from cost_min on; info below",
+    verdict: "fail from cost_min on; info from a cent on",
     thresholds: &[Threshold {
         key: "cost_min",
         default: DefaultValue::Number("100"),
@@ -49,7 +49,7 @@ impl TransferCrossZone {
 
     fn judge(&self, group: &Group<'_>) -> Option<Finding> {
         let cost = group.billed();
-        if !is_visible(cost) {
+        if !is_worth_telling(cost) {
             return None;
         }
         let line = group.first();
@@ -63,7 +63,7 @@ impl TransferCrossZone {
         );
         let scope = named_scope(line, "data-transfer", "cross-zone");
         let finding = finding(CHECK_ID, group, scope, status, as_billed(group, None, 95))
-            .dimension("gib", group.quantity().map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 3)))
+            .dimension("gib", group.quantity().map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6)))
             .dimension("resources", group.resources())
             .dimension("top_resources", group.top_resources(3));
         Some(finding.text(
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_stored_as_zero_is_not_said() {
-        assert_eq!(check_default(CHECKER_ID, [transfer("i-1", "0.0000004")]), []);
+    fn less_than_a_cent_is_not_said() {
+        assert_eq!(check_default(CHECKER_ID, [transfer("i-1", "0.009")]), []);
     }
 }

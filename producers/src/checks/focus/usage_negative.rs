@@ -3,11 +3,11 @@
 use rust_decimal::Decimal;
 
 use super::group::{Group, by_service};
-use super::subject::{account_scope, as_billed, figure, finding, is_visible, money};
+use super::subject::{account_scope, as_billed, counted, figure, finding, is_worth_telling, money};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimate, Finding, Status};
+use crate::finding::{Estimated, Finding, Status};
 
 const CHECKER_ID: &str = "focus.usage.negative";
 const CHECK_ID: &str = "billing.usage.negative";
@@ -16,7 +16,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "usage rows with a negative amount that are not marked as corrections, by account and service",
     why: "they take back charges of earlier days: sums per day or resource are wrong until both are seen together",
     money: "none: what was taken back is in the dimension amount_negative",
-    verdict: "info for each account and service with such rows",
+    verdict: "info for each account and service where such rows take back a cent or more",
     thresholds: &[],
     data: "usage rows with ChargeClass and amount",
     limits: "does not find the charge that is taken back",
@@ -48,18 +48,18 @@ impl BillingCheck for UsageNegative {
 
 fn judge(group: &Group<'_>) -> Option<Finding> {
     let amount: Decimal = group.billed();
-    if !is_visible(-amount) {
+    if !is_worth_telling(-amount) {
         return None;
     }
     let line = group.first();
     let message = format!(
-        "{} rows of {} in account {} charge {} and are not marked as corrections",
-        group.rows(),
+        "{} of {} in account {} charged below zero, {} in all, without a mark as correction",
+        counted(group.rows(), "row", "rows"),
         line.service(),
         line.key.account,
         money(amount, group.currency()),
     );
-    let estimate = Estimate { cost_monthly: None, ..as_billed(group, None, 0) };
+    let estimate = Estimated { monthly_cost: None, ..as_billed(group, None, 0) };
     let scope = account_scope(line, "cost_service", line.service());
     let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
         .dimension("amount_negative", figure(amount, 6))

@@ -1,4 +1,4 @@
-//! Cost facts as Arrow columns, in the order and types of the dataset `cur_facts`.
+//! Cost facts as Arrow columns, in the order of the contract's schema of `cur_facts`.
 
 use std::sync::Arc;
 
@@ -6,58 +6,14 @@ use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
     TimestampMillisecondArray,
 };
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
+use contracts::arrow_schema::cost_facts;
 use rust_decimal::Decimal;
 
 use crate::billing::cells::SCALE;
 use crate::billing::fact::CostFact;
 
 const PRECISION: u8 = 38;
-
-/// The schema.
-#[must_use]
-pub fn schema() -> SchemaRef {
-    let text = |name: &str, null| Field::new(name, DataType::Utf8, null);
-    let time =
-        |name: &str, null| Field::new(name, DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), null);
-    let cost = |name: &str| Field::new(name, DataType::Decimal128(PRECISION, SCALE as i8), false);
-    let flag = |name: &str| Field::new(name, DataType::Boolean, false);
-    let entry = Fields::from(vec![text("key", false), text("value", true)]);
-    let entries = Field::new("entries", DataType::Struct(entry), false);
-    Arc::new(Schema::new(vec![
-        text("tenant_id", false),
-        text("source_format", false),
-        text("billing_period", false),
-        time("billing_period_start", true),
-        time("billing_period_end", true),
-        time("usage_start", false),
-        time("usage_end", true),
-        text("payer_account_id", true),
-        text("account_id", false),
-        text("region", true),
-        text("service_code", true),
-        text("service", true),
-        text("resource_id", true),
-        text("line_item_type", true),
-        text("charge_category", false),
-        flag("is_correction"),
-        text("usage_type", true),
-        text("operation", true),
-        text("commitment_id", true),
-        text("commitment_status", true),
-        text("currency", false),
-        cost("cost_unblended"),
-        cost("cost_net"),
-        cost("cost_amortized"),
-        cost("cost_blended"),
-        flag("model_fallback"),
-        flag("currency_defaulted"),
-        flag("unknown_type"),
-        Field::new("tags", DataType::Map(Arc::new(entries), false), false),
-        text("source_ref", false),
-    ]))
-}
 
 /// The facts as one batch.
 ///
@@ -99,7 +55,7 @@ pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<Re
         tags(facts)?,
         text(facts, |f| Some(&f.source_ref)),
     ];
-    RecordBatch::try_new(schema(), columns)
+    RecordBatch::try_new(cost_facts(), columns)
 }
 
 fn text<'a>(facts: &'a [CostFact], of: impl Fn(&'a CostFact) -> Option<&'a str>) -> ArrayRef {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use contracts::arrow_schema::cost_facts;
 use contracts::cost_manifest::{self, CostManifest};
 use contracts::layout;
 use parquet::arrow::ArrowWriter;
@@ -142,7 +143,7 @@ impl<'a> FactsWriter<'a> {
             .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
-        ArrowWriter::try_new(staged, facts_batch::schema(), Some(properties)).map_err(|e| encode_error(period, &e))
+        ArrowWriter::try_new(staged, cost_facts(), Some(properties)).map_err(|e| encode_error(period, &e))
     }
 
     fn publish_period(&self, period: String, mut writer: PeriodWriter) -> Result<LivePeriod, LoadError> {

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use contracts::service_family;
 use rust_decimal::Decimal;
 
-use super::rejects::Reason;
+use super::rejects::{Reason, Refusal};
 use super::row::Row;
+use crate::billing::cells;
 use crate::billing::fact::{CostFact, Pricing, RowDetail};
 use crate::billing::tags::{self, Tags};
-use crate::billing::{cells, family};
 
 /// Distinct tag texts remembered; a bill has few.
 const TAGS_MAX: usize = 100_000;
@@ -131,32 +132,34 @@ impl FocusReader {
     ///
     /// # Errors
     /// Why the row is refused: times first, then account, currency, costs.
-    pub fn read(&mut self, row: Row<'_>) -> Result<(CostFact, RowDetail), Reason> {
+    pub fn read(&mut self, row: Row<'_>) -> Result<(CostFact, RowDetail), Refusal> {
         let c = self.columns;
         let text = |column| row.get(column).map(str::to_owned);
         let first = |pair: [Option<usize>; 2]| pair.into_iter().find_map(|column| row.get(column));
-        let time = |column| match row.get(column) {
+        let no = |reason, column| Refusal { reason, column };
+        let time = |at, column| match row.get(at) {
             None => Ok(None),
-            Some(cell) => cells::timestamp_ms(cell).map(Some).ok_or(Reason::BadTimestamp),
+            Some(cell) => cells::timestamp_ms(cell).map(Some).ok_or(no(Reason::BadTimestamp, column)),
         };
-        let usage_start_ms = time(c.charge_start)?.ok_or(Reason::BadTimestamp)?;
-        let usage_end_ms = time(c.charge_end)?;
-        let billing_period_start_ms = time(c.billing_start)?;
-        let billing_period_end_ms = time(c.billing_end)?;
+        let no_start = no(Reason::BadTimestamp, "ChargePeriodStart");
+        let usage_start_ms = time(c.charge_start, "ChargePeriodStart")?.ok_or(no_start)?;
+        let usage_end_ms = time(c.charge_end, "ChargePeriodEnd")?;
+        let billing_period_start_ms = time(c.billing_start, "BillingPeriodStart")?;
+        let billing_period_end_ms = time(c.billing_end, "BillingPeriodEnd")?;
         let account = row.get(c.sub_account).or_else(|| row.get(c.billing_account));
-        let account_id = cells::account(account.ok_or(Reason::MissingAccount)?);
-        let currency = row.get(c.currency).ok_or(Reason::MissingCurrency)?.to_uppercase();
-        let amount = |column| match row.get(column) {
+        let account_id = cells::account(account.ok_or(no(Reason::MissingAccount, "SubAccountId"))?);
+        let currency = row.get(c.currency).ok_or(no(Reason::MissingCurrency, "BillingCurrency"))?.to_uppercase();
+        let amount = |at, column| match row.get(at) {
             None => Ok(None),
-            Some(cell) => cells::decimal(cell).map(Some).ok_or(Reason::BadDecimal),
+            Some(cell) => cells::decimal(cell).map(Some).ok_or(no(Reason::BadDecimal, column)),
         };
-        let billed: Decimal = amount(c.billed_cost)?.ok_or(Reason::MissingCost)?;
-        let effective = amount(c.effective_cost)?;
+        let billed: Decimal = amount(c.billed_cost, "BilledCost")?.ok_or(no(Reason::MissingCost, "BilledCost"))?;
+        let effective = amount(c.effective_cost, "EffectiveCost")?;
 
         let service_code = first(c.service);
         let region = first(c.region).map(str::to_lowercase);
         let fact = CostFact {
-            billing_period: month(billing_period_start_ms.unwrap_or(usage_start_ms)).ok_or(Reason::BadTimestamp)?,
+            billing_period: month(billing_period_start_ms.unwrap_or(usage_start_ms)).ok_or(no_start)?,
             billing_period_start_ms,
             billing_period_end_ms,
             usage_start_ms,
@@ -164,7 +167,7 @@ impl FocusReader {
             payer_account_id: row.get(c.billing_account).map(cells::account),
             account_id,
             region: region.or_else(|| row.get(c.zone).and_then(cells::region_of_zone)),
-            service: service_code.map(family::family_of),
+            service: service_code.map(service_family::family_of),
             service_code: service_code.map(str::to_owned),
             resource_id: text(c.resource),
             charge_category: text(c.category).unwrap_or_else(|| "Usage".to_owned()),
@@ -271,7 +274,7 @@ mod tests {
         r#"{"a":"b"}"#,
     ];
 
-    fn read(cells: [&str; 11]) -> Result<(CostFact, RowDetail), Reason> {
+    fn read(cells: [&str; 11]) -> Result<(CostFact, RowDetail), Refusal> {
         let mut reader = FocusReader::new(&HEADER.map(str::to_owned), "d/f".into());
         reader.read(Row::Csv(&StringRecord::from(cells.to_vec())))
     }
@@ -305,13 +308,14 @@ mod tests {
             ("EffectiveCost", "NaN", Reason::BadDecimal),
         ];
         for (column, cell, reason) in cases {
-            assert_eq!(read(with(column, cell)).map(|_| ()), Err(reason), "{column}={cell}");
+            let refusal = read(with(column, cell)).unwrap_err();
+            assert_eq!((refusal.reason, refusal.column.to_lowercase()), (reason, column.to_lowercase()), "{cell}");
         }
         let mut cells = with("SubAccountId", "");
         cells[4] = " ";
-        assert_eq!(read(cells).map(|_| ()), Err(Reason::MissingAccount));
+        assert_eq!(read(cells).unwrap_err().reason, Reason::MissingAccount);
         cells[5] = "x";
-        assert_eq!(read(cells).map(|_| ()), Err(Reason::BadTimestamp));
+        assert_eq!(read(cells).unwrap_err().reason, Reason::BadTimestamp);
     }
 
     #[test]

@@ -23,9 +23,8 @@ mod row;
 pub use self::container::FileIdentity;
 pub use self::csv_rows::LINE_BYTES_MAX;
 pub use self::error::LoadError;
-pub use self::facts_batch::schema as facts_schema;
 pub use self::facts_writer::LivePeriod;
-pub use self::rejects::{Reason, Rejects, Sample};
+pub use self::rejects::{Reason, Refusal, Rejects, Sample};
 
 use self::container::Visitor;
 use self::dialect::Dialect;
@@ -167,6 +166,12 @@ impl Load<'_> {
             self.facts.abandon();
             return Err(LoadError::Quality(Box::new(self.rejects)));
         }
+        if self.rejects.total() > 0 {
+            tracing::warn!("{}", self.rejects.summary());
+        }
+        if self.unreadable_tags > 0 {
+            tracing::warn!(rows = self.unreadable_tags, "tags that are not a JSON object were left out");
+        }
         let report = LoadReport {
             delivery_id: self.delivery_id,
             files,
@@ -208,8 +213,8 @@ impl Visitor for Load<'_> {
                 }
                 self.facts.add(fact)
             }
-            Err(reason) => {
-                self.rejects.add(&self.file, number, reason);
+            Err(refusal) => {
+                self.rejects.add(&self.file, number, refusal);
                 Ok(())
             }
         }

@@ -37,6 +37,15 @@ impl Reason {
     }
 }
 
+/// What is wrong with a row, and in which column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// Column, as the export's standard spells it.
+    pub column: &'static str,
+}
+
 /// A refused row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
@@ -45,7 +54,14 @@ pub struct Sample {
     /// Row, 1 is the first after the header.
     pub row: u64,
     /// Why.
-    pub reason: Reason,
+    pub refusal: Refusal,
+}
+
+impl std::fmt::Display for Sample {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Refusal { reason, column } = self.refusal;
+        write!(f, "row {} of {}: {} in {column}", self.row, self.file, reason.as_str())
+    }
 }
 
 /// Rows read and refused.
@@ -61,10 +77,10 @@ pub struct Rejects {
 
 impl Rejects {
     /// Counts a refused row.
-    pub fn add(&mut self, file: &str, row: u64, reason: Reason) {
-        *self.by_reason.entry(reason).or_default() += 1;
+    pub fn add(&mut self, file: &str, row: u64, refusal: Refusal) {
+        *self.by_reason.entry(refusal.reason).or_default() += 1;
         if self.samples.len() < SAMPLES_MAX {
-            self.samples.push(Sample { file: file.to_owned(), row, reason });
+            self.samples.push(Sample { file: file.to_owned(), row, refusal });
         }
     }
 
@@ -84,14 +100,12 @@ impl Rejects {
     #[must_use]
     pub fn summary(&self) -> String {
         let reasons: Vec<_> = self.by_reason.iter().map(|(r, n)| format!("{n} {}", r.as_str())).collect();
-        let mut text = format!(
-            "{} of {} rows were refused ({}), more than {PER_THOUSAND_MAX} in 1000",
-            self.total(),
-            self.rows,
-            reasons.join(", ")
-        );
+        let mut text = format!("{} of {} rows were refused ({})", self.total(), self.rows, reasons.join(", "));
+        if self.are_too_many() {
+            text += &format!(", more than {PER_THOUSAND_MAX} in 1000");
+        }
         if let Some(first) = self.samples.first() {
-            text += &format!("; the first is row {} of {}: {}", first.row, first.file, first.reason.as_str());
+            text += &format!("; the first is {first}");
         }
         text
     }
@@ -104,13 +118,19 @@ mod tests {
     #[test]
     fn one_in_a_thousand_is_still_allowed() {
         let mut rejects = Rejects { rows: 1000, ..Rejects::default() };
-        rejects.add("f", 3, Reason::BadDecimal);
+        let refusal = |reason| Refusal { reason, column: "BilledCost" };
+        rejects.add("f", 3, refusal(Reason::BadDecimal));
+        assert_eq!(
+            rejects.summary(),
+            "1 of 1000 rows were refused (1 bad_decimal); the first is row 3 of f: bad_decimal in BilledCost"
+        );
         assert!(!rejects.are_too_many());
-        rejects.add("f", 4, Reason::MissingCost);
+        rejects.add("f", 4, refusal(Reason::MissingCost));
         assert!(rejects.are_too_many());
         assert_eq!(
             rejects.summary(),
-            "2 of 1000 rows were refused (1 bad_decimal, 1 missing_cost), more than 1 in 1000; the first is row 3 of f: bad_decimal"
+            "2 of 1000 rows were refused (1 bad_decimal, 1 missing_cost), more than 1 in 1000; the first is row 3 of f: \
+             bad_decimal in BilledCost"
         );
     }
 }

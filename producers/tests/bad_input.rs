@@ -1,0 +1,115 @@
+//! Billing files that cannot be read, or only in part: what is said about them, and that nothing of them is stored.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use parquet::arrow::ArrowWriter;
+use support::{World, golden, plan};
+
+const HEADER: &str =
+    "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,SubAccountId,ChargePeriodStart,ResourceId";
+const GOOD: &str = "1.5,1.5,USD,999900001111,111122223333,2024-09-01 00:00:00,i-1";
+
+fn gzip(content: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Rows that differ, so that they do not compress to nothing.
+fn rows(count: usize) -> String {
+    let row =
+        |n: usize| format!("{}.5,1.5,USD,999900001111,111122223333,2024-09-01 00:00:00,i-{:x}\n", n % 7, n * 7919);
+    (0..count).map(row).collect()
+}
+
+fn parquet(rows: usize) -> Vec<u8> {
+    let columns = HEADER.split(',').zip(GOOD.split(','));
+    let column =
+        |(name, cell): (&str, &str)| (name.to_owned(), Arc::new(StringArray::from(vec![cell; rows])) as ArrayRef);
+    let batch = RecordBatch::try_from_iter(columns.map(column)).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// What a run says about a file; nothing of it may be left behind.
+fn refusal(name: &str, content: &[u8]) -> String {
+    let world = World::new();
+    let file = world.file(name, content);
+    let error = world.run(&plan("run-1", vec![file])).expect_err(name);
+    assert_eq!(world.stored("cur_facts"), Vec::<String>::new(), "{name}");
+    assert!(world.values(contracts::topics::WIRE).is_empty() && world.values(contracts::topics::RUNS).is_empty());
+    error.to_string().replace(&format!("{}/", world.dir.path().display()), "")
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named_with_the_reason() {
+    let broken = |cells: &str| format!("{HEADER}\n{GOOD}\n{cells}\n");
+    let truncated = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    let invalid = [HEADER.as_bytes(), b"\n1,1,USD,9,1\xff,2024-09-01,i\n"].concat();
+    let mut damaged = parquet(3);
+    damaged.truncate(100);
+    let cases: [(&str, Vec<u8>); 14] = [
+        ("empty.csv", Vec::new()),
+        ("empty.csv.gz", gzip("")),
+        ("header.csv", HEADER.into()),
+        ("header.parquet", parquet(0)),
+        ("other.csv", b"date,amount\n2024-09-01,5\n".to_vec()),
+        ("other.json", br#"{"a":1}"#.to_vec()),
+        (
+            "cur.csv",
+            b"lineItem/UsageStartDate,lineItem/LineItemType,lineItem/UnblendedCost\n2024-09-01,Usage,1\n".to_vec(),
+        ),
+        ("truncated.csv.gz", truncated(gzip(&format!("{HEADER}\n{}", rows(20_000))))),
+        ("utf8.csv", invalid),
+        ("fields.csv", broken("1,1,USD").into()),
+        ("long.csv", broken(&"x".repeat(3 << 20)).into()),
+        ("quote.csv", broken(&format!("\"{}", rows(40_000))).into()),
+        ("damaged.parquet", damaged),
+        ("broken.csv", broken("1e,1,USD,9,1,2024-09-01,i").into()),
+    ];
+    let said: Vec<_> = cases.iter().map(|(name, content)| refusal(name, content)).collect();
+    insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn the_aws_forms_are_told_apart_and_refused() {
+    let said = |file: &str| {
+        let world = World::new();
+        world.run(&plan("run-1", vec![golden(file)])).unwrap_err().to_string()
+    };
+    assert!(said("legacy.csv.gz").contains("AWS cost and usage report (legacy): not yet supported"));
+    assert!(said("cur2.snappy.parquet").contains("AWS cost and usage report (cur2): not yet supported"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let world = World::new();
+    let missing = world.dir.path().join("missing.csv");
+    let error = world.run(&plan("run-1", vec![missing.clone()])).unwrap_err().to_string();
+    assert_eq!(error, format!("reading billing file {}: No such file or directory (os error 2)", missing.display()));
+    let folder = world.dir.path().to_owned();
+    let error = world.run(&plan("run-1", vec![folder])).unwrap_err().to_string();
+    assert!(error.contains("is a directory"), "{error}");
+}
+
+#[test]
+fn one_bad_row_in_a_thousand_is_counted_by_reason_and_the_rest_is_used() {
+    let world = World::new();
+    let bad = "1,1,USD,9,1,soon,i\n1,1,,9,1,2024-09-01,i\n";
+    let file = world.file("bill.csv", format!("{HEADER}\n{}{bad}", rows(2_000)));
+    let report = world.run(&plan("run-1", vec![file])).unwrap();
+    let [delivery] = report.manifest.billing_deliveries.as_slice() else { panic!("one month expected") };
+    assert_eq!(delivery.accepted, 2_000);
+    let rejected: Vec<_> = delivery.rejected.iter().map(|(reason, rows)| (reason.as_str(), *rows)).collect();
+    assert_eq!(rejected, [("bad_timestamp", 1), ("missing_currency", 1)]);
+    let samples: Vec<_> = report.billing.unwrap().rejects.samples.iter().map(|s| (s.row, s.refusal.column)).collect();
+    assert_eq!(samples, [(2_001, "ChargePeriodStart"), (2_002, "BillingCurrency")]);
+}

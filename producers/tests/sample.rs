@@ -1,0 +1,216 @@
+//! All checkers over the real sample: what they publish keeps the contract, repeats exactly, and says what the bill says.
+//! The figures are worked out again here from the CSV's text with whole numbers, sharing nothing with the checkers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should panic")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contracts::run_manifest::{RunManifest, RunStatus};
+use contracts::topics;
+use producers::run::RunPlan;
+use support::{Published, World, accept, plan, sample};
+
+fn publish(plan: &RunPlan) -> Vec<Published> {
+    let world = World::new();
+    world.run(plan).unwrap();
+    accept(&world.values(topics::WIRE))
+}
+
+fn findings() -> Vec<Published> {
+    publish(&plan("run-1", vec![sample()]))
+}
+
+/// A decimal text in units of 10^-12; more digits are an error of the test.
+fn pico(text: &str) -> i128 {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    assert!(fraction.len() <= 12, "{text}");
+    let value = format!("{whole}{fraction:0<12}").parse::<i128>().unwrap();
+    if negative { -value } else { value }
+}
+
+/// Rounded half-even to six places, in units of 10^-6.
+fn micro(pico: i128) -> i128 {
+    let (whole, rest) = (pico.div_euclid(1_000_000), pico.rem_euclid(1_000_000));
+    whole + i128::from(rest > 500_000 || (rest == 500_000 && whole % 2 == 1))
+}
+
+fn amount(finding: &Published, name: &str) -> Option<i128> {
+    let text = finding.json["estimated"].get(name)?.as_str()?;
+    Some(pico(text) / 1_000_000)
+}
+
+type CsvRow = BTreeMap<String, String>;
+
+fn csv_rows() -> Vec<CsvRow> {
+    let mut reader = csv::Reader::from_path(sample()).unwrap();
+    reader.deserialize().map(|row| row.unwrap()).collect()
+}
+
+/// Billed cost by a column, of the rows that are of interest.
+fn billed_by(column: &str, is_wanted: impl Fn(&CsvRow) -> bool) -> BTreeMap<String, i128> {
+    let mut sums = BTreeMap::new();
+    for row in csv_rows().iter().filter(|row| is_wanted(row)) {
+        *sums.entry(row[column].clone()).or_default() += pico(&row["BilledCost"]);
+    }
+    sums
+}
+
+fn describes(row: &CsvRow, words: &str) -> bool {
+    row["ChargeDescription"].contains(words)
+}
+
+fn of<'a>(findings: &'a [Published], check_id: &'a str) -> impl Iterator<Item = &'a Published> {
+    findings.iter().filter(move |finding| finding.text("/check_id") == check_id)
+}
+
+#[test]
+fn the_kinds_of_findings_and_their_money() {
+    let mut kinds: BTreeMap<(String, String), (usize, i128, i128)> = BTreeMap::new();
+    for finding in findings() {
+        let kind = (finding.text("/check_id").to_owned(), finding.text("/status").to_owned());
+        let (count, savings, cost) = kinds.entry(kind).or_default();
+        *count += 1;
+        *savings += amount(&finding, "monthly_savings").unwrap_or_default();
+        *cost += amount(&finding, "monthly_cost").unwrap_or_default();
+    }
+    let check_ids: BTreeSet<_> = kinds.keys().map(|(check_id, _)| check_id).collect();
+    assert!(check_ids.len() >= 10, "{check_ids:?}");
+    let line = |((check, status), (count, savings, cost)): (&(String, String), &(usize, i128, i128))| {
+        format!("{check:<40} {status:<5} {count:>3} findings  savings {savings:>8} µ  cost {cost:>9} µ")
+    };
+    insta::assert_snapshot!(kinds.iter().map(line).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn what_the_findings_say() {
+    let said: BTreeMap<_, _> = findings()
+        .iter()
+        .map(|f| {
+            (f.text("/check_id").to_owned(), [f.text("/title"), f.text("/message"), f.text("/advice")].join("\n  "))
+        })
+        .collect();
+    let texts: Vec<_> = said.iter().map(|(check, text)| format!("{check}\n  {text}")).collect();
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn every_finding_names_resource_account_region_and_service() {
+    let mut fingerprints = BTreeSet::new();
+    for finding in findings() {
+        for member in ["resource_id", "resource_type", "account_id", "billing_account_id", "region", "service", "cloud"]
+        {
+            assert!(!finding.text(&format!("/scope/{member}")).is_empty(), "{member} of {:#}", finding.json);
+        }
+        let service = finding.text("/scope/service");
+        let is_code = finding.text("/scope/cloud") != "aws" || !service.contains(' ');
+        assert!(is_code, "{service} is a name, not a product code");
+        assert!(fingerprints.insert(finding.fingerprint.clone()), "two findings are one issue: {:#}", finding.json);
+    }
+}
+
+#[test]
+fn gp2_savings_are_a_fifth_of_what_the_bill_charges_for_the_volume() {
+    let findings = findings();
+    let volumes = billed_by("ResourceId", |row| describes(row, "(gp2) provisioned storage"));
+    let found: Vec<_> = of(&findings, "billing.ebs.gp2.to.gp3").collect();
+    assert_eq!((found.len(), volumes.len()), (24, 24));
+    for finding in found {
+        let billed = volumes[finding.text("/scope/resource_id")];
+        assert_eq!(amount(finding, "monthly_cost"), Some(micro(billed)), "{:#}", finding.json);
+        // All volumes are small: gp3 costs four fifths in every region of the sample and no extra speed is needed.
+        // The bill's own figures are rounded to ten places, hence the one unit of tolerance.
+        let savings = amount(finding, "monthly_savings").unwrap();
+        assert!((savings - micro(billed / 5)).abs() <= 1, "{savings} of {billed}: {:#}", finding.json);
+    }
+}
+
+#[test]
+fn idle_addresses_and_extended_support_are_saved_whole() {
+    let findings = findings();
+    let cases = [
+        ("billing.ipv4.idle", "Idle public IPv4 address", 3),
+        ("billing.database.support.extended", "Extended Support", 2),
+    ];
+    for (check_id, words, count) in cases {
+        let billed = billed_by("ResourceId", |row| describes(row, words) && pico(&row["BilledCost"]) > 0);
+        let found: BTreeMap<_, _> = of(&findings, check_id)
+            .map(|f| {
+                (f.text("/scope/resource_arn").to_owned(), (amount(f, "monthly_savings"), amount(f, "monthly_cost")))
+            })
+            .collect();
+        let expected: BTreeMap<_, _> =
+            billed.into_iter().map(|(arn, cost)| (arn, (Some(micro(cost)), Some(micro(cost))))).collect();
+        assert_eq!((found.len(), &found), (count, &expected), "{check_id}");
+    }
+}
+
+#[test]
+fn on_demand_compute_adds_up_to_the_bill() {
+    let findings = findings();
+    let is_compute = |row: &CsvRow| {
+        let instance = describes(row, "On Demand ") && describes(row, " Instance Hour");
+        let is_aws_usage = row["ProviderName"] == "AWS" && row["ChargeCategory"] == "Usage";
+        is_aws_usage && (instance || describes(row, "AWS Fargate - ")) && row["PricingCategory"] == "Standard"
+    };
+    let billed: i128 = billed_by("ProviderName", is_compute).values().sum();
+    let found: i128 = of(&findings, "billing.compute.commitment.gap").filter_map(|f| amount(f, "monthly_cost")).sum();
+    let count = of(&findings, "billing.compute.commitment.gap").count() as i128;
+    // Each finding is rounded by itself; charges that round to nothing are not told.
+    assert!((found - micro(billed)).abs() <= count, "{found} found, {} billed", micro(billed));
+}
+
+#[test]
+fn savings_are_never_more_than_the_cost_and_never_a_mere_claim() {
+    for finding in findings() {
+        let (savings, cost) = (amount(&finding, "monthly_savings"), amount(&finding, "monthly_cost"));
+        if let Some(savings) = savings {
+            assert!(savings > 0 && Some(savings) <= cost, "{:#}", finding.json);
+            assert_eq!(finding.text("/status"), "fail");
+        }
+    }
+}
+
+fn ids(findings: &[Published]) -> Vec<(&str, &str)> {
+    findings.iter().map(|f| (f.fingerprint.as_str(), f.finding_id.as_str())).collect()
+}
+
+#[test]
+fn the_same_bill_gives_the_same_findings_in_the_same_order() {
+    let (one, other) = (findings(), publish(&plan("run-2", vec![sample()])));
+    assert_eq!(ids(&one), ids(&other));
+    for (one, mut other) in one.into_iter().zip(other) {
+        other.json["run_id"] = one.json["run_id"].clone();
+        assert_eq!(one.json, other.json);
+    }
+}
+
+#[test]
+fn a_second_run_stores_the_bill_once() {
+    let world = World::new();
+    world.run(&plan("run-1", vec![sample()])).unwrap();
+    let first = world.stored("cur_facts");
+    let report = world.run(&plan("run-2", vec![sample()])).unwrap();
+    assert_eq!(world.stored("cur_facts"), first);
+    assert!(report.billing.unwrap().periods.iter().all(|period| period.unchanged));
+    assert_eq!(world.values(topics::WIRE).len() as u64, 2 * report.manifest.published);
+}
+
+#[test]
+fn the_manifest_tells_what_was_checked_and_published() {
+    let world = World::new();
+    let report = world.run(&plan("run-1", vec![sample()])).unwrap();
+    let records = world.values(topics::RUNS);
+    let [record] = records.as_slice() else { panic!("one manifest expected") };
+    let manifest: RunManifest = serde_json::from_slice(record).unwrap();
+    assert_eq!(manifest, report.manifest);
+    assert_eq!(world.stored("_runs"), [contracts::layout::run_manifest("acme", "prod", "run-1")]);
+    assert_eq!(manifest.status, RunStatus::Complete);
+    assert_eq!(manifest.published, world.values(topics::WIRE).len() as u64);
+    assert_eq!(manifest.scopes.iter().map(|scope| scope.findings).sum::<u64>(), manifest.published);
+    assert!(manifest.scopes.iter().all(|scope| scope.status == RunStatus::Complete && scope.reason.is_empty()));
+    let months: Vec<_> = manifest.billing_deliveries.iter().map(|d| (&*d.billing_period, d.accepted)).collect();
+    assert_eq!(months, [("2024-09", 699), ("2024-10", 1)]);
+    assert!(manifest.billing_deliveries.iter().all(|delivery| delivery.rejected.is_empty()));
+}

@@ -1,0 +1,197 @@
+//! The validator as a member of a group over the real embedded log: whatever happens between two steps, every wire
+//! record becomes exactly one valid record or dead letter, in order.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use contracts::topics;
+use platform::broker::{Broker, BrokerError, TopicPartition};
+use platform::lifecycle::Shutdown;
+use serde_json::json;
+use support::{Meddle, Meddling, PARTITIONS, World, config, draft_with, header, own, run};
+use validator::{Config, Until};
+
+/// Every third record is broken.
+fn fill(world: &World, per_partition: u64) {
+    for partition in 0..PARTITIONS {
+        for n in 0..per_partition {
+            let status = if n % 3 == 2 { "broken" } else { "fail" };
+            world.send_to(topics::WIRE, partition, draft_with("status", json!(status)), &[]);
+        }
+    }
+}
+
+/// Every source of the wire topic came out once, on the right side, and in order.
+fn assert_each_once(world: &World, per_partition: u64) {
+    let topic_id = world.topic(topics::WIRE).id;
+    for partition in 0..PARTITIONS {
+        let prefix = format!("{topic_id}/{partition}/");
+        for (topic, is_dead) in [(topics::VALID, false), (topics::DEAD_LETTERS, true)] {
+            let records = world.records(topic);
+            let offsets: Vec<u64> =
+                records.iter().filter_map(|r| header(r, "src").strip_prefix(&prefix)?.parse().ok()).collect();
+            let expected: Vec<u64> = (0..per_partition).filter(|n| (n % 3 == 2) == is_dead).collect();
+            assert_eq!(offsets, expected, "sources of partition {partition} on {topic}");
+        }
+    }
+}
+
+fn group_offsets(world: &World) -> Vec<u64> {
+    let offsets = world.broker.group_offsets(validator::service::GROUP).unwrap();
+    let of = |partition| TopicPartition { topic: topics::WIRE.into(), partition };
+    (0..PARTITIONS).map(|p| offsets.iter().find(|o| o.at == of(p)).map_or(0, |o| o.offset)).collect()
+}
+
+fn meddling(world: &World, meddle: impl Fn(u64) -> Result<(), BrokerError> + Send + Sync + 'static) -> Meddling {
+    let meddle: Meddle = Arc::new(meddle);
+    Meddling { inner: world.broker.clone(), meddle }
+}
+
+#[test]
+fn drained_mode_ends_when_there_is_nothing_and_when_everything_is_judged() {
+    let world = World::new();
+    assert_eq!(world.drain(own()).read, 0);
+    fill(&world, 20);
+    let done = world.drain(own());
+    assert_eq!((done.read, done.valid, done.dead, done.retries), (40, 28, 12, 0));
+    assert_each_once(&world, 20);
+    assert_eq!(group_offsets(&world), [20, 20]);
+    assert_eq!(world.drain(own()).read, 0, "nothing is judged twice");
+    assert_each_once(&world, 20);
+}
+
+#[test]
+fn a_producer_topic_made_later_is_read_too() {
+    let world = World::new();
+    fill(&world, 3);
+    let _ = world.drain(own());
+    world.topic("finops.findings.wire.late");
+    world.send("finops.findings.wire.late", draft_with("title", json!("t")), &[]);
+    assert_eq!(world.drain(own()).dead, 1, "nobody may speak on it yet");
+}
+
+#[test]
+fn a_restart_goes_on_exactly_where_it_stopped() {
+    let world = World::new();
+    fill(&world, 30);
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    let broker = meddling(&world, move |n| {
+        if n == 3 {
+            stop.request("test");
+        }
+        Ok(())
+    });
+    let done = run(&config("first"), &broker, &shutdown).unwrap();
+    assert_eq!(done.read, 21, "three steps of seven");
+    assert_eq!(group_offsets(&world).iter().sum::<u64>(), 21);
+    let rest = world.drain(own());
+    assert_eq!(rest.read, 39);
+    assert_each_once(&world, 30);
+}
+
+#[test]
+fn trouble_that_may_pass_is_waited_out_in_place() {
+    let world = World::new();
+    fill(&world, 10);
+    let broker = meddling(&world, |n| match n {
+        2 | 3 => Err(BrokerError::Retriable { doing: "stepping".into(), reason: "the disk is busy".into() }),
+        4 => Err(BrokerError::NoSpace { doing: "stepping".into(), path: "/somewhere".into() }),
+        _ => Ok(()),
+    });
+    let done = run(&config("one"), &broker, &Shutdown::new()).unwrap();
+    assert_eq!((done.read, done.retries), (20, 3));
+    assert_each_once(&world, 10);
+}
+
+#[test]
+fn trouble_that_will_not_pass_ends_it_and_moves_nothing() {
+    let world = World::new();
+    fill(&world, 10);
+    let broker = meddling(&world, |n| match n {
+        2 => Err(BrokerError::Fatal { doing: "stepping".into(), reason: "the file is damaged".into() }),
+        _ => Ok(()),
+    });
+    let error = run(&config("one"), &broker, &Shutdown::new()).unwrap_err();
+    assert_eq!(error.to_string(), "validator: stepping: the file is damaged");
+    assert_eq!(group_offsets(&world).iter().sum::<u64>(), 7);
+    let _ = world.drain(own());
+    assert_each_once(&world, 10);
+}
+
+#[test]
+fn shutdown_ends_the_wait_for_trouble_to_pass() {
+    let world = World::new();
+    fill(&world, 3);
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    let broker = meddling(&world, move |_| {
+        stop.request("test");
+        Err(BrokerError::Retriable { doing: "stepping".into(), reason: "never ends".into() })
+    });
+    assert_eq!(run(&config("one"), &broker, &shutdown).unwrap().read, 0);
+    assert_eq!(group_offsets(&world), [0, 0]);
+    let _ = world.drain(own());
+    assert_each_once(&world, 3);
+}
+
+#[test]
+fn two_validators_share_the_partitions() {
+    let world = World::new();
+    fill(&world, 200);
+    let (one, two) = std::thread::scope(|threads| {
+        let member = |name: &'static str| {
+            let broker = &world.broker;
+            let config = Config { step_records_max: 3, ..config(name) };
+            threads.spawn(move || run(&config, broker, &Shutdown::new()).unwrap())
+        };
+        let (one, two) = (member("one"), member("two"));
+        (one.join().unwrap(), two.join().unwrap())
+    });
+    assert_eq!(one.read + two.read, 400);
+    assert_each_once(&world, 200);
+}
+
+#[test]
+fn a_validator_that_lost_its_partitions_writes_nothing() {
+    let world = World::new();
+    fill(&world, 10);
+    let (taken_over, both_done) = (Arc::new(AtomicBool::new(false)), Shutdown::new());
+    let seen = taken_over.clone();
+    // Holds its first step back until another member has judged everything.
+    let broker = meddling(&world, move |n| {
+        while n == 1 && !seen.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    });
+    let stale = Config { session_timeout: Duration::from_millis(300), until: Until::Shutdown, ..config("stale") };
+    std::thread::scope(|threads| {
+        let stale = threads.spawn(|| run(&stale, &broker, &both_done).unwrap());
+        std::thread::sleep(Duration::from_millis(1_000));
+        assert_eq!(world.drain(own()).read, 20);
+        taken_over.store(true, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(500));
+        both_done.request("test");
+        assert_eq!(stale.join().unwrap().read, 0, "what it had judged was its successor's to write");
+    });
+    assert_each_once(&world, 10);
+}
+
+#[test]
+fn a_step_that_was_refused_to_one_who_keeps_its_partitions_is_repeated() {
+    let world = World::new();
+    fill(&world, 10);
+    let broker = meddling(&world, |n| match n {
+        1 | 3 => Err(BrokerError::Fenced { doing: "stepping".into() }),
+        _ => Ok(()),
+    });
+    let done = run(&config("one"), &broker, &Shutdown::new()).unwrap();
+    assert_eq!(done.read, 20);
+    assert_each_once(&world, 10);
+}

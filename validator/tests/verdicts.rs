@@ -1,0 +1,231 @@
+//! What becomes of one wire record, over the real embedded log: where it goes, and what travels with it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use contracts::dead_letter::{CONTRACT_VERSION, CUT_VALUE_BYTES, DeadLetter};
+use contracts::identity::SaltMode;
+use contracts::judge::{Policy, judge};
+use contracts::{avro, storage, topics};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use support::{NOW_MS, World, draft, draft_with, header, own};
+use validator::ProducerPolicies;
+
+fn letter(message: &platform::broker::Message) -> DeadLetter {
+    DeadLetter::from_headers(|name| message.header(name)).unwrap()
+}
+
+#[test]
+fn a_valid_record_is_the_avro_of_its_row_with_all_headers() {
+    let world = World::new();
+    let wire = draft().to_string();
+    let trace: &[u8] = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    world.send(topics::WIRE, wire.clone(), &[("traceparent", trace), ("other", b"is not passed on")]);
+    let out = world.one(own(), topics::VALID);
+
+    let finding = judge(wire.as_bytes(), &Policy::default(), NOW_MS).unwrap();
+    let row = storage::cast_for_storage(&finding).unwrap();
+    let schema = avro::schema().unwrap();
+    assert_eq!(out.value, avro::Encoder::new(&schema).encode(&row).unwrap());
+    assert_eq!(out.key.as_deref(), Some(finding.tenant_id().as_bytes()));
+    assert_eq!(out.timestamp_ms, 1_768_903_000_000, "the time of the wire record");
+    assert_eq!(out.at.partition, platform::broker::partition_for_key(finding.tenant_id().as_bytes(), 2));
+
+    let topic_id = world.topic(topics::WIRE).id;
+    let run = format!("{}/{}/{}", finding.tenant_id(), finding.workspace_id(), finding.run_id());
+    let mut names: Vec<_> = out.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["run", "run_date", "run_id", "src", "tenant_id", "traceparent", "workspace_id"]);
+    assert_eq!(header(&out, "src"), format!("{topic_id}/1/0"));
+    assert_eq!(header(&out, "tenant_id"), finding.tenant_id());
+    assert_eq!(header(&out, "workspace_id"), finding.workspace_id());
+    assert_eq!(header(&out, "run_id"), finding.run_id());
+    assert_eq!(header(&out, "run_date"), finding.run_date());
+    assert_eq!(header(&out, "run"), run);
+    assert_eq!(header(&out, "traceparent").as_bytes(), trace);
+}
+
+#[test]
+fn a_dead_letter_is_the_record_as_received_with_the_reasons_in_its_headers() {
+    let world = World::new();
+    let mut wire = draft();
+    wire["status"] = json!("no such status, and a secret");
+    wire["tenant_id"] = json!("");
+    let bytes = format!(" {wire}\n");
+    let theirs: &[(&str, &[u8])] =
+        &[("theirs", b"\xff\x00"), ("tenant_id", b"acme"), ("dlq.error.code", b"forged"), ("src", b"forged/0/0")];
+    world.send(topics::WIRE, bytes.clone(), theirs);
+    let out = world.one(own(), topics::DEAD_LETTERS);
+
+    assert_eq!(out.value, bytes.as_bytes(), "bytes as received");
+    assert_eq!(out.key.as_deref(), Some(&b"some key"[..]));
+    assert_eq!((out.at.partition, out.timestamp_ms), (1, 1_768_903_000_000));
+    assert_eq!(out.header("theirs"), Some(&b"\xff\x00"[..]), "headers as received");
+    assert_eq!(header(&out, "tenant_id"), "acme");
+    let forged = out.headers.iter().filter(|(_, value)| value.starts_with(b"forged")).count();
+    assert_eq!(forged, 0, "an envelope that came with the record is not passed on");
+
+    let src = format!("{}/1/0", world.topic(topics::WIRE).id);
+    assert_eq!(header(&out, "src"), src);
+    let letter = letter(&out);
+    assert_eq!(letter.src.to_string(), src);
+    assert_eq!((letter.code.as_str(), letter.field.as_str()), ("enum", "status"));
+    assert_eq!(letter.detail, "must be one of pass, fail, info, unknown");
+    assert_eq!((letter.src_topic.as_str(), letter.src_timestamp_ms), (topics::WIRE, 1_768_903_000_000));
+    assert_eq!((letter.contract_version.as_str(), letter.validator_version.as_str()), (CONTRACT_VERSION, "0.1.0"));
+    assert_eq!((letter.first_seen_ms, letter.replays, letter.cut, letter.replay_of), (NOW_MS, 0, None, None));
+    let errors: Value = serde_json::from_str(&letter.errors).unwrap();
+    let found: Vec<_> = errors.as_array().unwrap().iter().map(|e| (e["field"].as_str(), e["code"].as_str())).collect();
+    assert_eq!(found, [(Some("status"), Some("enum")), (Some("tenant_id"), Some("required"))]);
+    assert_eq!(header(&out, "__connect.errors.topic"), topics::WIRE);
+    assert_eq!(header(&out, "__connect.errors.partition"), "1");
+    assert_eq!(header(&out, "__connect.errors.offset"), "0");
+    assert_eq!(
+        header(&out, "__connect.errors.exception.message"),
+        "enum at status: must be one of pass, fail, info, unknown"
+    );
+    let told = out.headers.iter().any(|(_, value)| String::from_utf8_lossy(value).contains("secret"));
+    assert!(!told, "no header holds a payload value");
+}
+
+#[test]
+fn what_is_no_message_is_a_dead_letter() {
+    let cases: [(&[u8], &str); 6] = [
+        (b"", "bad_json"),
+        (b"\xff\xfe{", "bad_json"),
+        (b"\0\0\0\0\x01", "bad_json"),
+        (b"\0\0", "bad_json"),
+        (b"[]", "bad_json"),
+        (b"{\"tenant_id\":\"\\ud800\"}", "bad_json"),
+    ];
+    let world = World::new();
+    for (value, _) in cases {
+        world.send(topics::WIRE, value.to_vec(), &[]);
+    }
+    let done = world.drain(own());
+    assert_eq!((done.read, done.valid, done.dead), (6, 0, 6));
+    assert_eq!(done.dead_by_code, [("bad_json".to_owned(), 6)].into());
+    for (out, (value, code)) in world.records(topics::DEAD_LETTERS).iter().zip(cases) {
+        assert_eq!((&out.value[..], letter(out).code.as_str()), (value, code));
+    }
+}
+
+#[test]
+fn a_confluent_frame_is_taken_off_and_its_schema_id_not_trusted() {
+    let world = World::new();
+    let framed = [b"\0\xff\xff\xff\xff".as_slice(), draft().to_string().as_bytes()].concat();
+    world.send(topics::WIRE, framed, &[("__value_schema_id", b"nonsense")]);
+    let _ = world.one(own(), topics::VALID);
+}
+
+#[test]
+fn a_record_over_the_limit_is_cut_and_its_digest_kept() {
+    let limit = 100_000;
+    for (length, topic) in [(limit, topics::VALID), (limit + 1, topics::DEAD_LETTERS)] {
+        let world = World::new();
+        let mut wire = draft().to_string();
+        wire.push_str(&" ".repeat(length - wire.len()));
+        world.send(topics::WIRE, wire.clone(), &[]);
+        let out = world.one(own().with_message_bytes_max(limit), topic);
+        if topic == topics::DEAD_LETTERS {
+            let letter = letter(&out);
+            let cut = letter.cut.unwrap();
+            assert_eq!((letter.code.as_str(), letter.field.as_str()), ("too_large", ""));
+            assert_eq!((cut.bytes, cut.sha256), (length as u64, hex::encode(Sha256::digest(&wire))));
+            assert_eq!(out.value, wire.as_bytes()[..CUT_VALUE_BYTES]);
+        }
+    }
+}
+
+#[test]
+fn a_producer_speaks_only_for_its_tenants_and_checks_and_sends_drafts_only() {
+    let policy = "[[producer]]\ntopic = \"finops.findings.wire.x\"\ntenants = [\"acme\"]\ncheck_prefixes = [\"aws.\"]";
+    let mut theirs = draft();
+    theirs["tenant_id"] = json!("ACME ");
+    let record = std::str::from_utf8(include_bytes!("../../schemas/examples/valid/aws_rds_record.json")).unwrap();
+    let mut record: Value = serde_json::from_str(record).unwrap();
+    record["tenant_id"] = json!("acme");
+    let with = |key: &str, value: &str| {
+        let mut wire = theirs.clone();
+        wire[key] = json!(value);
+        wire
+    };
+    for (topic, wire, verdict) in [
+        ("finops.findings.wire.x", theirs.clone(), None),
+        ("finops.findings.wire.x", with("tenant_id", "other"), Some(("tenant_forbidden", "tenant_id"))),
+        ("finops.findings.wire.x", with("check_id", "gcp.a.b"), Some(("tenant_forbidden", "check_id"))),
+        ("finops.findings.wire.x", record.clone(), Some(("record_forbidden", "finding_id"))),
+        ("finops.findings.wire.stranger", theirs.clone(), Some(("tenant_forbidden", "tenant_id"))),
+        (topics::WIRE, record, None),
+    ] {
+        let world = World::new();
+        world.topic(topic);
+        world.send(topic, wire.to_string(), &[]);
+        let policies = ProducerPolicies::parse(policy, SaltMode::Stable).unwrap();
+        let out = world.one(policies, if verdict.is_some() { topics::DEAD_LETTERS } else { topics::VALID });
+        if let Some(verdict) = verdict {
+            let letter = letter(&out);
+            assert_eq!((letter.code.as_str(), letter.field.as_str()), verdict, "{topic}");
+            assert_eq!(letter.src_topic, topic);
+        }
+    }
+}
+
+#[test]
+fn the_finding_id_mode_is_a_header_and_must_be_one() {
+    let value_with = |mode: &[u8]| {
+        let world = World::new();
+        world.send(topics::WIRE, draft().to_string(), &[("finding_id_mode", mode)]);
+        world.one(own(), topics::VALID).value
+    };
+    assert_eq!(value_with(b"stable"), value_with(b"stable"));
+    assert_ne!(value_with(b"stable"), value_with(b"per_run"));
+    assert_ne!(value_with(b"per_day"), value_with(b"per_run"));
+    for mode in [&b"hourly"[..], b"", b"\xff"] {
+        let world = World::new();
+        world.send(topics::WIRE, draft().to_string(), &[("finding_id_mode", mode)]);
+        let letter = letter(&world.one(own(), topics::DEAD_LETTERS));
+        assert_eq!((letter.code.as_str(), letter.field.as_str()), ("enum", "headers[finding_id_mode]"));
+    }
+}
+
+#[test]
+fn the_first_source_of_a_record_sent_again_is_kept() {
+    let replay: &[(&str, &[u8])] =
+        &[("replay.of", b"first/3/9"), ("dlq.first_seen", b"17"), ("dlq.replays", b"2"), ("dlq.src", b"old/0/1")];
+    let world = World::new();
+    world.send(topics::WIRE, draft().to_string(), replay);
+    let out = world.one(own(), topics::VALID);
+    assert_eq!(header(&out, "replay.of"), "first/3/9");
+    assert!(out.headers.iter().all(|(name, _)| !name.starts_with("dlq.")));
+
+    let world = World::new();
+    world.send(topics::WIRE, draft_with("check_id", json!("")), replay);
+    let letter = letter(&world.one(own(), topics::DEAD_LETTERS));
+    assert_eq!(letter.replay_of, Some("first/3/9".parse().unwrap()));
+    assert_eq!((letter.first_seen_ms, letter.replays), (17, 2));
+    assert_eq!(letter.src.to_string(), format!("{}/1/0", world.topic(topics::WIRE).id), "a new source");
+}
+
+#[test]
+fn an_unreadable_replay_header_makes_a_dead_letter_that_can_be_read() {
+    for bad in [&b"nowhere"[..], b"", b"\xff/0/1"] {
+        let world = World::new();
+        world.send(topics::WIRE, draft().to_string(), &[("replay.of", bad)]);
+        let letter = letter(&world.one(own(), topics::DEAD_LETTERS));
+        assert_eq!((letter.code.as_str(), letter.field.as_str()), ("text", "headers[replay.of]"));
+        assert_eq!(letter.replay_of, None);
+    }
+}
+
+#[test]
+fn a_flood_of_violations_is_listed_up_to_a_limit_and_the_rest_counted() {
+    let world = World::new();
+    world.send(topics::WIRE, draft_with("frameworks", (0..250).map(|_| json!([])).collect()), &[]);
+    let letter = letter(&world.one(own(), topics::DEAD_LETTERS));
+    let errors: Vec<Value> = serde_json::from_str(&letter.errors).unwrap();
+    assert_eq!(errors.len(), 101);
+    assert_eq!(errors[100]["message"], "150 more violations are not listed");
+}
