@@ -50,7 +50,10 @@ pub fn run() -> Result<(), String> {
         let value = wire.clone();
         let message = Message { at: at.clone(), offset: 1, timestamp_ms: 0, key: None, value, headers: Vec::new() };
         match transform.apply(&message, "topic-id", 0) {
-            Ok(Outcome::Valid(record)) => Ok(drop(black_box(record))),
+            Ok(Outcome::Valid(record)) => {
+                black_box(record);
+                Ok(())
+            }
             Ok(Outcome::Dead(_, code)) => Err(broken(&code)),
             Err(error) => Err(error.to_string()),
         }

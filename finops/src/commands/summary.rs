@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use contracts::run_manifest::{RunManifest, RunStatus};
-use exporter::{Cut, DeadLetterFilter, FindingFilter, PassReport, TenantScope, dead_letter_stats, list_findings};
+use exporter::{Cut, DeadLetterFilter, PassReport, TenantScope, dead_letter_stats, potential_savings};
 use platform::exit::ExitCode;
 use producers::run::RunReport;
 use rust_decimal::Decimal;
@@ -18,6 +18,9 @@ use crate::failure::Result;
 use crate::output::{plain_table, print_text, print_value};
 use crate::ports::Ports;
 use crate::settings::Settings;
+
+/// Tenants whose exported files are listed for people; programs get all.
+const EXPORTS_SHOWN: usize = 3;
 
 /// Money and findings of one severity, service or check.
 #[derive(Debug, Default, Clone, Serialize)]
@@ -59,27 +62,23 @@ impl Delivered {
         Ok(delivered)
     }
 
-    /// Savings of the failed checks of this run: what the exports show for it.
+    /// Savings of the failed checks: what the exports show for this workspace now.
     fn add_savings(&mut self, cut: &Cut, settings: &Settings, manifest: &RunManifest) -> Result<()> {
         let scope = TenantScope::new(&manifest.tenant_id)?;
-        let filter = FindingFilter { workspace_id: vec![manifest.workspace_id.clone()], ..FindingFilter::default() };
-        let found = match list_findings(cut, &scope, &filter, &settings.duck) {
+        let found = match potential_savings(cut, &scope, &manifest.workspace_id, &settings.duck) {
             // Nothing of this tenant is there to be shown yet.
             Err(error) if error.code().is_some() => return Ok(()),
             other => other?,
         };
-        for finding in found.items.into_iter().filter(|f| f.run_id.as_deref() == Some(&manifest.run_id)) {
-            let savings = match finding.status.as_deref() {
-                Some("fail") => finding.est_monthly_savings.and_then(|text| text.parse().ok()).unwrap_or_default(),
-                _ => Decimal::ZERO,
-            };
+        for finding in found {
+            let savings = finding.est_monthly_savings.and_then(|text| text.parse().ok()).unwrap_or(Decimal::ZERO);
             for (map, key) in [
                 (&mut self.by_severity, finding.severity_level),
                 (&mut self.by_service, finding.service),
                 (&mut self.by_check, finding.check_id),
             ] {
                 let entry = map.entry(key.unwrap_or_else(|| "unknown".to_owned())).or_default();
-                entry.findings += 1;
+                entry.findings += finding.findings;
                 entry.savings_monthly += savings;
             }
         }
@@ -262,11 +261,14 @@ impl fmt::Display for Summary {
         self.write_scopes(f)?;
         self.write_records(f)?;
         self.write_money(f)?;
-        for export in &self.exports {
+        for export in self.exports.iter().take(EXPORTS_SHOWN) {
             let files: Vec<_> = export.files.iter().map(|(name, rows)| format!("{name} ({rows})")).collect();
             let unchanged = if export.changed { "" } else { ", unchanged" };
             writeln!(f, "\nExported    {}{unchanged}\n            {}", export.folder.display(), files.join("  "))?;
             writeln!(f, "            {} KPI rows in {}", export.gold_rows, contracts::layout::KPI_GOLD)?;
+        }
+        if let Some(more @ 1..) = self.exports.len().checked_sub(EXPORTS_SHOWN) {
+            writeln!(f, "            and {more} more tenant(s)")?;
         }
         let times: Vec<_> =
             self.stages_ms.iter().map(|(name, ms)| format!("{name} {}.{:03} s", ms / 1_000, ms % 1_000)).collect();

@@ -74,7 +74,7 @@ fn mixed() -> Vec<u8> {
 fn each_finding_is_a_row_or_a_dead_letter() {
     let place = Place::new();
     place.write("mixed.ndjson", mixed());
-    let ended = place.finops("run --tenant acme --workspace imports --findings mixed.ndjson");
+    let ended = place.finops("run --tenant acme --workspace prod --findings mixed.ndjson");
     insta::with_settings!({ filters => [
         (r"run-\d{4}-\d\d-\d\dT[0-9:.]+Z-[0-9a-f]{8}", "RUN"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "TOPIC"),
@@ -100,6 +100,8 @@ fn each_finding_is_a_row_or_a_dead_letter() {
     assert_eq!(place.finops("dlq list --limit 2 --output ndjson").lines(0).len(), 2);
     let globex = place.finops("findings list --tenant globex --output ndjson").lines(0);
     assert_eq!(globex.len(), 1, "{globex:?}");
+    let acme = place.finops("findings list --tenant acme --output ndjson").lines(0);
+    assert_eq!(acme.len(), 1, "the run that passed it on is no later run that found nothing: {acme:?}");
     assert_eq!(place.finops("verify").code, Some(0));
 }
 
