@@ -26,7 +26,8 @@ const EXPORTS_SHOWN: usize = 3;
 #[derive(Debug, Default, Clone, Serialize)]
 pub struct Potential {
     findings: u64,
-    savings_monthly: Decimal,
+    /// `None` while no finding of it has an estimate: unknown is not 0.
+    savings_monthly: Option<Decimal>,
 }
 
 /// What became of one run's records, as the dataset tells.
@@ -71,7 +72,7 @@ impl Delivered {
             other => other?,
         };
         for finding in found {
-            let savings = finding.est_monthly_savings.and_then(|text| text.parse().ok()).unwrap_or(Decimal::ZERO);
+            let savings: Option<Decimal> = finding.est_monthly_savings.and_then(|text| text.parse().ok());
             for (map, key) in [
                 (&mut self.by_severity, finding.severity_level),
                 (&mut self.by_service, finding.service),
@@ -79,7 +80,8 @@ impl Delivered {
             ] {
                 let entry = map.entry(key.unwrap_or_else(|| "unknown".to_owned())).or_default();
                 entry.findings += finding.findings;
-                entry.savings_monthly += savings;
+                entry.savings_monthly =
+                    savings.map(|s| s + entry.savings_monthly.unwrap_or_default()).or(entry.savings_monthly);
             }
         }
         Ok(())
@@ -185,7 +187,7 @@ impl Summary {
             file_bytes: written.file_bytes,
             rows: written.findings_rows + written.dead_letter_rows,
             currency: settings.default_currency.clone(),
-            potential_savings_monthly: delivered.by_check.values().map(|p| p.savings_monthly).sum(),
+            potential_savings_monthly: delivered.by_check.values().filter_map(|p| p.savings_monthly).sum(),
             by_severity: delivered.by_severity,
             by_service: delivered.by_service,
             by_check: delivered.by_check,
@@ -325,7 +327,7 @@ impl Summary {
                 table.add_row([
                     name.clone(),
                     potential.findings.to_string(),
-                    format!("{:.2}", potential.savings_monthly),
+                    potential.savings_monthly.map(|s| format!("{s:.2}")).unwrap_or_default(),
                 ]);
             }
             for column in [1, 2] {
