@@ -140,27 +140,82 @@ impl OffsetSet {
         self.0.last().map(|&(_, end)| end - 1)
     }
 
-    /// Adds all offsets of `other`.
+    /// Adds all offsets of `other`. Cheap when they lie above all that are in the set.
     pub fn union(&mut self, other: &Self) {
-        let mut all: Vec<(u64, u64)> = self.0.iter().chain(&other.0).copied().collect();
-        all.sort_unstable();
-        self.0.clear();
-        for (start, end) in all {
-            match self.0.last_mut() {
-                Some((_, last)) if start <= *last => *last = (*last).max(end),
-                _ => self.0.push((start, end)),
+        let is_above = matches!((self.0.last(), other.0.first()), (Some((_, end)), Some((start, _))) if end < start);
+        self.0.extend(&other.0);
+        if is_above {
+            return;
+        }
+        // Two sorted runs: merging them is what a stable sort does best.
+        self.0.sort();
+        let mut kept = 0;
+        for at in 1..self.0.len() {
+            let (start, end) = self.0[at];
+            if start <= self.0[kept].1 {
+                self.0[kept].1 = self.0[kept].1.max(end);
+            } else {
+                kept += 1;
+                self.0[kept] = (start, end);
             }
         }
+        self.0.truncate(kept + 1);
     }
 
     /// How many offsets are in both sets.
     #[must_use]
     pub fn overlap(&self, other: &Self) -> u64 {
-        let mut both = self.clone();
-        both.union(other);
-        self.count() + other.count() - both.count()
+        let shared = |&(start, end): &(u64, u64)| -> u64 {
+            let first = self.0.partition_point(|&(_, own_end)| own_end <= start);
+            let touching = self.0[first..].iter().take_while(|(own_start, _)| *own_start < end);
+            touching.map(|&(own_start, own_end)| own_end.min(end) - own_start.max(start)).sum()
+        };
+        other.0.iter().map(shared).sum()
+    }
+}
+
+impl From<std::ops::Range<u64>> for OffsetSet {
+    fn from(range: std::ops::Range<u64>) -> Self {
+        Self(if range.is_empty() { Vec::new() } else { vec![(range.start, range.end)] })
     }
 }
 
 /// Offsets per source partition.
 pub type SrcSet = BTreeMap<SrcPartition, OffsetSet>;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::OffsetSet;
+
+    fn set(offsets: &BTreeSet<u64>) -> OffsetSet {
+        let mut set = OffsetSet::default();
+        assert!(offsets.iter().all(|o| set.insert(*o)));
+        set
+    }
+
+    proptest! {
+        #[test]
+        fn sets_add_up_like_sets(
+            a in prop::collection::btree_set(0_u64..60, 0..40),
+            b in prop::collection::btree_set(0_u64..60, 0..40),
+            above in 0_u64..70,
+        ) {
+            for b in [b.clone(), b.iter().map(|o| o + above).collect()] {
+                prop_assert_eq!(set(&a).overlap(&set(&b)), a.intersection(&b).count() as u64);
+                let mut all = set(&a);
+                all.union(&set(&b));
+                prop_assert_eq!(&all, &set(&a.union(&b).copied().collect()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_is_a_set() {
+        assert_eq!(OffsetSet::from(3..6), set(&BTreeSet::from([3, 4, 5])));
+        assert_eq!(OffsetSet::from(3..3), OffsetSet::default());
+    }
+}

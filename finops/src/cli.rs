@@ -83,7 +83,7 @@ pub enum Verb {
     Dlq(DlqVerb),
     /// Proves that nothing is lost, doubled or changed
     Verify,
-    /// Sends again what `verify` found missing
+    /// Brings back what `verify` found missing, as far as the broker still holds it
     Repair(RepairArgs),
     /// The configuration in force
     #[command(subcommand)]
@@ -146,6 +146,12 @@ pub enum SinkVerb {
         /// Stop when everything on the topics has been committed
         #[arg(long)]
         drain: bool,
+    },
+    /// What is written and what is not yet: commit chains with their lag, files by tenant and day
+    Inspect {
+        /// Only files of this tenant
+        #[arg(long)]
+        tenant: Option<String>,
     },
 }
 

@@ -52,6 +52,7 @@ fails_with! {
     sink::SinkError => ExitCode::Io;
     validator::ValidatorError => ExitCode::Io;
     sink::verify::VerifyError => ExitCode::Io;
+    sink::inspect::InspectError => ExitCode::Io;
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
     contracts::identity::UnknownSaltMode => ExitCode::Usage;

@@ -6,12 +6,14 @@ pub mod chain;
 pub mod counters;
 mod error;
 mod files;
+pub mod inspect;
 pub mod limits;
 pub mod machine;
 pub mod repair;
 mod row;
 pub mod service;
 pub mod verify;
+mod walk;
 
 pub use counters::{Counters, Snapshot};
 pub use error::SinkError;

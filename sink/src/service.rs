@@ -151,8 +151,8 @@ fn is_drained(broker: &dyn Broker, ends: &[(TopicPartition, u64)]) -> Result<boo
 
 /// What the group's offset says beside the offset.
 #[derive(Serialize, Deserialize)]
-struct HintMetadata {
-    store_id: String,
+pub(crate) struct HintMetadata {
+    pub store_id: String,
 }
 
 struct Sink<'a> {

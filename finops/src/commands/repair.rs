@@ -20,6 +20,9 @@ pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<Exi
     let report = verify(&*store, Some(broker), &|| bar.inc(1))?;
     bar.finish_and_clear();
     let plan = repair::plan(&report);
+    for problem in &plan.blocked_by {
+        eprintln!("mend this first, until then nothing is sent: {}: {}", problem.object, problem.detail);
+    }
     if plan.is_empty() {
         eprintln!("there is nothing that can be brought back");
     }
@@ -28,5 +31,9 @@ pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<Exi
     if done.sent > 0 {
         eprintln!("{} record(s) were sent again; `finops up` or `finops run` takes them on", done.sent);
     }
-    Ok(ExitCode::Done)
+    for failed in &done.failed {
+        eprintln!("error: {failed}");
+    }
+    let is_whole = plan.blocked_by.is_empty() && done.failed.is_empty();
+    Ok(if is_whole { ExitCode::Done } else { ExitCode::TryAgain })
 }

@@ -1,24 +1,79 @@
-//! `finops sink run`.
+//! `finops sink run|inspect`.
 
 use std::sync::Arc;
 
+use platform::broker::Broker;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
+use serde_json::json;
 use sink::Until;
+use sink::inspect::{Inspection, inspect};
 
 use crate::cli::{Output, SinkVerb};
 use crate::failure::Result;
-use crate::output::print_value;
+use crate::output::{Rows, print_text, print_value};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 
 pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let SinkVerb::Run { drain } = verb;
-    let until = if *drain { Until::Drained } else { Until::Shutdown };
+    match verb {
+        SinkVerb::Run { drain } => service(if *drain { Until::Drained } else { Until::Shutdown }, settings, output),
+        SinkVerb::Inspect { tenant } => {
+            let Ports { broker, store } = Ports::existing(settings)?;
+            let broker: &dyn Broker = &broker;
+            let found = inspect(&*store, Some(broker), tenant.as_deref())?;
+            match output {
+                Output::Table => print_table(&found)?,
+                Output::Csv => folders(&found).print(output)?,
+                _ => print_value(&serde_json::to_value(&found).unwrap_or_default(), output)?,
+            }
+            Ok(ExitCode::Done)
+        }
+    }
+}
+
+fn service(until: Until, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = Ports::open(settings)?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(sink::Counters::default());
     sink::run(&ports::sink_config(settings, until), &broker, &*store, &SystemClock, &counters, &shutdown)?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;
     Ok(ExitCode::Done)
+}
+
+fn print_table(found: &Inspection) -> Result<()> {
+    let mut chains = Rows::new(&["topic", "partition", "commits", "end", "lag", "rows", "duplicates", "last commit"]);
+    for chain in &found.chains {
+        chains.push(vec![
+            json!(chain.topic),
+            json!(chain.partition),
+            json!(chain.links),
+            json!(chain.end),
+            json!(chain.lag),
+            json!(chain.rows),
+            json!(chain.duplicates),
+            json!(chain.committed_at),
+        ]);
+    }
+    chains.print(Output::Table)?;
+    for broken in found.chains.iter().filter_map(|chain| chain.broken.as_ref()) {
+        print_text(&format!("{broken}; `finops verify` tells more\n"))?;
+    }
+    print_text("\n")?;
+    Ok(folders(found).print(Output::Table)?)
+}
+
+fn folders(found: &Inspection) -> Rows {
+    let mut rows = Rows::new(&["dataset", "tenant", "run date", "files", "rows", "bytes"]);
+    for folder in &found.folders {
+        rows.push(vec![
+            json!(folder.dataset),
+            json!(folder.tenant_id),
+            json!(folder.run_date),
+            json!(folder.files),
+            json!(folder.rows),
+            json!(folder.bytes),
+        ]);
+    }
+    rows
 }

@@ -54,6 +54,15 @@ fn print_table(report: &Report) -> Result<()> {
          on their way: {} not judged, {} not written\n",
         in_flight.unjudged, in_flight.unwritten
     ))?;
+    for gone in &report.unproven {
+        print_text(&format!("no longer on the broker, and no row: {gone}\n"))?;
+    }
+    for run in &report.incomplete_runs {
+        let sink::verify::IncompleteRun { run, published, arrived, on_the_way } = run;
+        print_text(&format!(
+            "run {run}: {arrived} of {published} records have arrived, {on_the_way} are on their way\n"
+        ))?;
+    }
     if report.is_clean() {
         return Ok(print_text("nothing is lost, nothing is there twice, nothing was changed\n")?);
     }

@@ -34,6 +34,7 @@ fn the_verbs_of_the_product_are_there() {
         "up",
         "validator run",
         "sink run",
+        "sink inspect",
         "exporter once",
         "exporter run",
         "checkers list",

@@ -1,135 +1,203 @@
 //! Whether every wire record that was judged is a row, or on its way to be one.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::ops::Range;
 
 use contracts::source::{OffsetSet, Src, SrcPartition, SrcSet};
 use contracts::topics::{self, headers};
-use platform::broker::{Broker, Message, TopicInfo, TopicPartition};
-use serde::Serialize;
+use platform::broker::{Broker, BrokerError, Message, TopicInfo, TopicPartition};
 
-use super::{VerifyError, ranges_text};
+use super::{Held, InFlight, Missing};
 
 const READ_RECORDS: usize = 10_000;
 const READ_BYTES: usize = 16 << 20;
 
-/// Records that are on their way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct InFlight {
-    /// Not judged yet.
-    pub unjudged: u64,
-    /// Judged, not written yet.
-    pub unwritten: u64,
-}
-
-impl InFlight {
-    /// Nothing is on its way.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.unjudged + self.unwritten == 0
-    }
-}
-
-/// Records of a wire partition that are nowhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Missing {
-    /// Topic name.
-    pub topic: String,
-    /// Topic id and partition.
-    pub partition: SrcPartition,
-    /// Their offsets.
-    pub offsets: OffsetSet,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&ranges_text(&self.partition, &self.offsets))
-    }
-}
-
 pub(super) struct Found {
     pub in_flight: InFlight,
     pub missing: Vec<Missing>,
+    pub unproven: Vec<Missing>,
+    /// Topic partitions that end before what was written from them, and how.
+    pub behind: Vec<(String, String)>,
+    /// How far the wire topics were looked at.
+    pub wire_ends: BTreeMap<TopicPartition, u64>,
+    /// First positions of records on their way, by `run_id`.
+    pub runs: BTreeMap<String, SrcSet>,
 }
 
-/// `positions` are the ends of the chains by topic id and partition; `held` the source positions answered for.
-pub(super) fn check(
-    broker: &dyn Broker,
-    positions: &BTreeMap<(String, u32), u64>,
-    held: &SrcSet,
-) -> Result<Found, VerifyError> {
+pub(super) fn check(broker: &dyn Broker, held: &Held) -> Result<Found, BrokerError> {
     // In this order: what moves on meanwhile is seen as on its way, never as lost.
     let judged: BTreeMap<TopicPartition, u64> =
         broker.group_offsets(topics::groups::VALIDATOR)?.into_iter().map(|o| (o.at, o.offset)).collect();
     let all = broker.topics()?;
-    let mut held = held.clone();
+    let mut look = Look { broker, answered: held.firsts.clone(), runs: BTreeMap::new() };
     let mut in_flight = InFlight::default();
-    for topic in all.iter().filter(|t| [topics::VALID, topics::DEAD_LETTERS].contains(&&*t.name)) {
-        for at in partitions(topic) {
-            let from = positions.get(&(topic.id.to_string(), at.partition)).copied().unwrap_or_default();
-            read(broker, &at, from, u64::MAX, |message| {
-                in_flight.unwritten += 1;
-                [headers::SRC, headers::REPLAY_OF].iter().for_each(|name| answer(&mut held, message, name));
-            })?;
+    let mut behind = Vec::new();
+    for (at, id) in partitions(&all, |name| [topics::VALID, topics::DEAD_LETTERS].contains(&name)) {
+        let end = held.ends.get(&(id.topic_id.clone(), id.partition)).copied().unwrap_or_default();
+        let high = broker.watermarks(&at)?.high;
+        if end > high {
+            behind.push((id.to_string(), format!("topic {} ends at {high}, its commit chain at {end}", at.topic)));
+        }
+        in_flight.unwritten += look.on_their_way(&at, end, None)?.count;
+    }
+    let judged_until = |at: &TopicPartition| judged.get(at).copied().unwrap_or_default();
+    let mut wire_ends = BTreeMap::new();
+    for (at, id) in partitions(&all, topics::is_wire) {
+        let moving = look.on_their_way(&at, judged_until(&at), Some(&id))?;
+        in_flight.unjudged += moving.count;
+        wire_ends.insert(at, moving.end);
+    }
+    let (mut missing, mut unproven) = (Vec::new(), Vec::new());
+    for (at, id) in partitions(&all, topics::is_wire) {
+        let marks = broker.watermarks(&at)?;
+        if let Some(max) = held.src.get(&id).and_then(OffsetSet::max).filter(|max| *max >= marks.high) {
+            let detail = format!(
+                "topic {} ends at {}, rows come from offsets up to {max}: its next records will be taken for duplicates",
+                at.topic, marks.high
+            );
+            behind.push((id.to_string(), detail));
+        }
+        let until = judged_until(&at);
+        let answered = look.answered.get(&id).cloned().unwrap_or_default();
+        let topic = at.topic.to_string();
+        let lost = lost(broker, &at, &id, marks.low..until, &answered)?;
+        if lost.count() > 0 {
+            missing.push(Missing { topic: topic.clone(), partition: id.clone(), offsets: lost });
+        }
+        let mut gone = OffsetSet::default();
+        gaps(0..marks.low, &answered).into_iter().for_each(|gap| gone.union(&OffsetSet::from(gap)));
+        if gone.count() > 0 {
+            unproven.push(Missing { topic, partition: id, offsets: gone });
         }
     }
-    let mut missing = Vec::new();
-    for topic in all.iter().filter(|t| topics::is_wire(&t.name)) {
-        for at in partitions(topic) {
-            let until = judged.get(&at).copied().unwrap_or_default();
-            read(broker, &at, until, u64::MAX, |message| {
-                in_flight.unjudged += 1;
-                answer(&mut held, message, headers::REPLAY_OF);
-            })?;
-        }
-    }
-    for topic in all.iter().filter(|t| topics::is_wire(&t.name)) {
-        for at in partitions(topic) {
-            let until = judged.get(&at).copied().unwrap_or_default();
-            let partition = SrcPartition { topic_id: topic.id.to_string(), partition: at.partition };
-            let offsets = lost(broker, &at, until, held.get(&partition))?;
-            if offsets.count() > 0 {
-                missing.push(Missing { topic: topic.name.to_string(), partition, offsets });
+    Ok(Found { in_flight, missing, unproven, behind, wire_ends, runs: look.runs })
+}
+
+fn partitions(all: &[TopicInfo], wanted: impl Fn(&str) -> bool) -> Vec<(TopicPartition, SrcPartition)> {
+    let topics = all.iter().filter(|topic| wanted(&topic.name));
+    let each = topics.flat_map(|topic| (0..topic.partitions).map(move |partition| (topic, partition)));
+    each.map(|(topic, partition)| {
+        let at = TopicPartition { topic: topic.name.clone(), partition };
+        (at, SrcPartition { topic_id: topic.id.to_string(), partition })
+    })
+    .collect()
+}
+
+struct Look<'a> {
+    broker: &'a dyn Broker,
+    /// Source positions that are answered for.
+    answered: SrcSet,
+    runs: BTreeMap<String, SrcSet>,
+}
+
+struct Moving {
+    count: u64,
+    end: u64,
+}
+
+impl Look<'_> {
+    /// Counts and remembers the records from an offset on; `own` is the partition's id where a record's position is its
+    /// source position.
+    fn on_their_way(
+        &mut self,
+        at: &TopicPartition,
+        from: u64,
+        own: Option<&SrcPartition>,
+    ) -> Result<Moving, BrokerError> {
+        let mut count = 0;
+        let (answered, runs) = (&mut self.answered, &mut self.runs);
+        let end = read(self.broker, at, from, u64::MAX, |message| {
+            count += 1;
+            let src = match own {
+                Some(partition) => Some(Src { partition: partition.clone(), offset: message.offset }),
+                None => position(message, headers::SRC),
+            };
+            let replayed = position(message, headers::REPLAY_OF);
+            if let (Some(run_id), Some(first)) = (run_id(message), replayed.as_ref().or(src.as_ref())) {
+                insert(runs.entry(run_id.to_owned()).or_default(), first.clone());
             }
-        }
-    }
-    Ok(Found { in_flight, missing })
-}
-
-fn partitions(topic: &TopicInfo) -> impl Iterator<Item = TopicPartition> + '_ {
-    (0..topic.partitions).map(|partition| TopicPartition { topic: topic.name.clone(), partition })
-}
-
-fn answer(held: &mut SrcSet, message: &Message, header: &str) {
-    let text = message.header(header).and_then(|value| std::str::from_utf8(value).ok());
-    if let Some(src) = text.and_then(|text| text.parse::<Src>().ok()) {
-        let _new = held.entry(src.partition).or_default().insert(src.offset);
+            // An unjudged record is not asked for itself.
+            let answers = [replayed, src.filter(|_| own.is_none())];
+            answers.into_iter().flatten().for_each(|src| insert(answered, src));
+        })?;
+        Ok(Moving { count, end })
     }
 }
 
-/// Records that the broker holds below `until` and nobody answers for. Looks at the records themselves: not every offset
-/// of a broker is one.
+fn insert(set: &mut SrcSet, src: Src) {
+    let _new = set.entry(src.partition).or_default().insert(src.offset);
+}
+
+fn text<'m>(message: &'m Message, header: &str) -> Option<&'m str> {
+    std::str::from_utf8(message.header(header)?).ok()
+}
+
+fn position(message: &Message, header: &str) -> Option<Src> {
+    text(message, header)?.parse().ok()
+}
+
+/// A valid record is counted for the run that its producer named, everything else for the one in its header.
+fn run_id(message: &Message) -> Option<&str> {
+    let counted_for = text(message, headers::RUN).and_then(|run| run.splitn(3, '/').nth(2));
+    counted_for.or_else(|| text(message, headers::RUN_ID))
+}
+
+/// The position that the record stands for: that of the first one when it was sent again.
+pub(crate) fn replay_of(message: &Message) -> Option<Src> {
+    position(message, headers::REPLAY_OF)
+}
+
+/// Records of a range that nobody answers for. Looks at the records themselves: not every offset of a broker is one.
 fn lost(
     broker: &dyn Broker,
     at: &TopicPartition,
-    until: u64,
-    held: Option<&OffsetSet>,
-) -> Result<OffsetSet, VerifyError> {
-    let low = broker.watermarks(at)?.low;
-    let mut lost = OffsetSet::default();
-    for gap in gaps(low..until, held) {
-        read(broker, at, gap.start, gap.end, |message| {
-            let _new = lost.insert(message.offset);
+    id: &SrcPartition,
+    range: Range<u64>,
+    answered: &OffsetSet,
+) -> Result<OffsetSet, BrokerError> {
+    let mut originals = OffsetSet::default();
+    let mut replays: BTreeMap<Src, u64> = BTreeMap::new();
+    for span in spans(gaps(range, answered)) {
+        read(broker, at, span.start, span.end, |message| {
+            if answered.contains(message.offset) {
+                return;
+            }
+            match replay_of(message) {
+                Some(first) => _ = replays.insert(first, message.offset),
+                None => _ = originals.insert(message.offset),
+            }
         })?;
+    }
+    let Some(earliest) = replays.values().copied().chain(originals.ranges().next().map(|r| r.start)).min() else {
+        return Ok(originals);
+    };
+    // Of several records that stand for one first record the last one counts: it was sent in place of the others, and is
+    // looked at itself. Else what is lost once more would be sent once more for each time it was lost.
+    let mut replaced = OffsetSet::default();
+    read(broker, at, earliest + 1, u64::MAX, |message| {
+        let Some(first) = replay_of(message) else { return };
+        if replays.get(&first).is_some_and(|offset| *offset < message.offset) {
+            replays.remove(&first);
+        }
+        if first.partition == *id && first.offset < message.offset && originals.contains(first.offset) {
+            let _new = replaced.insert(first.offset);
+        }
+    })?;
+    let mut lost = OffsetSet::default();
+    for part in originals.ranges().flat_map(|range| gaps(range, &replaced)) {
+        lost.union(&OffsetSet::from(part));
+    }
+    for offset in replays.into_values() {
+        let _new = lost.insert(offset);
     }
     Ok(lost)
 }
 
 /// The parts of a range that a set does not hold.
-fn gaps(range: std::ops::Range<u64>, held: Option<&OffsetSet>) -> Vec<std::ops::Range<u64>> {
+fn gaps(range: Range<u64>, held: &OffsetSet) -> Vec<Range<u64>> {
     let mut gaps = Vec::new();
     let mut next = range.start;
-    for part in held.into_iter().flat_map(OffsetSet::ranges) {
+    for part in held.ranges() {
         if part.start > next && next < range.end {
             gaps.push(next..part.start.min(range.end));
         }
@@ -141,38 +209,61 @@ fn gaps(range: std::ops::Range<u64>, held: Option<&OffsetSet>) -> Vec<std::ops::
     gaps
 }
 
-fn read(
+/// Gaps that one read would bring together are read together: a Kafka topic has a gap for each transaction.
+fn spans(gaps: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let mut spans: Vec<Range<u64>> = Vec::new();
+    for gap in gaps {
+        match spans.last_mut() {
+            Some(span) if gap.end - span.start <= READ_RECORDS as u64 => span.end = gap.end,
+            _ => spans.push(gap),
+        }
+    }
+    spans
+}
+
+/// Reads what the broker holds of a range; returns where it stopped.
+pub(crate) fn read(
     broker: &dyn Broker,
     at: &TopicPartition,
     from: u64,
     until: u64,
     mut each: impl FnMut(&Message),
-) -> Result<(), VerifyError> {
+) -> Result<u64, BrokerError> {
     let marks = broker.watermarks(at)?;
     let mut next = from.max(marks.low);
     let until = until.min(marks.high);
     while next < until {
-        let messages = broker.read(at, next, READ_RECORDS, READ_BYTES)?;
-        let Some(last) = messages.last() else { return Ok(()) };
+        let records_max = usize::try_from(until - next).unwrap_or(READ_RECORDS).min(READ_RECORDS);
+        let messages = match broker.read(at, next, records_max, READ_BYTES) {
+            Ok(messages) => messages,
+            // Retention has taken them meanwhile.
+            Err(BrokerError::OffsetOutOfRange { low, .. }) if low > next => {
+                next = low;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(last) = messages.last() else { break };
         next = last.offset + 1;
         messages.iter().take_while(|message| message.offset < until).for_each(&mut each);
     }
-    Ok(())
+    Ok(until.max(from))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn held(offsets: &[u64]) -> OffsetSet {
+        let mut set = OffsetSet::default();
+        assert!(offsets.iter().all(|o| set.insert(*o)));
+        set
+    }
+
     #[test]
     fn gaps_are_what_is_not_held() {
-        let held = |offsets: &[u64]| {
-            let mut set = OffsetSet::default();
-            assert!(offsets.iter().all(|o| set.insert(*o)));
-            set
-        };
-        let check = |offsets: &[u64], range: std::ops::Range<u64>, expected: &str| {
-            assert_eq!(format!("{:?}", gaps(range, Some(&held(offsets)))), expected, "{offsets:?}");
+        let check = |offsets: &[u64], range: Range<u64>, expected: &str| {
+            assert_eq!(format!("{:?}", gaps(range, &held(offsets))), expected, "{offsets:?}");
         };
         check(&[], 3..6, "[3..6]");
         check(&[3, 4, 5], 3..6, "[]");
@@ -180,5 +271,14 @@ mod tests {
         check(&[4], 3..6, "[3..4, 5..6]");
         check(&[7], 3..6, "[3..6]");
         check(&[], 3..3, "[]");
+    }
+
+    #[test]
+    fn near_gaps_are_read_together() {
+        assert_eq!(
+            spans(vec![3..4, 10..11, 9_000..9_001, 20_000..90_000, 90_001..90_002]),
+            [3..9_001, 20_000..90_000, 90_001..90_002]
+        );
+        assert_eq!(spans(Vec::new()), []);
     }
 }

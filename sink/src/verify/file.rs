@@ -1,33 +1,85 @@
-//! Whether a committed file is, byte for byte and row for row, what was committed.
+//! Whether a committed file is, byte for byte and row for row, what was committed. Read as a stream where the store is a
+//! local folder.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMillisecondType;
-use bytes::Bytes;
-use contracts::commit_record::CommittedFile;
+use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::source::{Src, SrcSet};
 use contracts::{arrow_schema, dead_letter, layout, time};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
+use platform::store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 
 use super::Rule;
 
-/// Returns the first positions of rows that were sent again, as far as the file tells (dead letters do).
-pub(super) fn check(file: &CommittedFile, bytes: &Bytes) -> Result<SrcSet, (Rule, String)> {
-    if bytes.len() as u64 != file.bytes {
-        let detail = format!("{} bytes, committed were {}", bytes.len(), file.bytes);
-        return Err((Rule::FileChanged, detail));
+/// What a committed file turned out to be.
+pub(super) enum Checked {
+    /// It is not there.
+    Missing,
+    /// It is what was committed. With the first positions of rows that were sent again, as far as the file tells (dead
+    /// letters do).
+    Good { replays: SrcSet },
+    /// It is not.
+    Bad(Rule, String),
+}
+
+pub(super) fn check(store: &dyn Store, link: &CommitRecord, file: &CommittedFile) -> Result<Checked, StoreError> {
+    let found = match store.local_path(&file.path) {
+        Some(path) => match File::open(path) {
+            Ok(opened) => examine(link, file, opened),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Checked::Missing),
+            Err(error) => Err(unreadable(&error)),
+        },
+        None => match store.get(&file.path)? {
+            Some(bytes) => examine(link, file, bytes),
+            None => return Ok(Checked::Missing),
+        },
+    };
+    Ok(match found {
+        Ok(replays) => Checked::Good { replays },
+        Err((rule, detail)) => Checked::Bad(rule, detail),
+    })
+}
+
+fn unreadable(error: &impl std::error::Error) -> (Rule, String) {
+    (Rule::FileChanged, format!("it cannot be read: {error}"))
+}
+
+fn examine(
+    link: &CommitRecord,
+    file: &CommittedFile,
+    source: impl ChunkReader + 'static,
+) -> Result<SrcSet, (Rule, String)> {
+    if source.len() != file.bytes {
+        return Err((Rule::FileChanged, format!("{} bytes, committed were {}", source.len(), file.bytes)));
     }
-    let sha256 = hex::encode(Sha256::digest(bytes));
+    let sha256 =
+        source.get_read(0).map_err(|e| unreadable(&e)).and_then(|all| digest(all).map_err(|e| unreadable(&e)))?;
     if sha256 != file.sha256 {
         return Err((Rule::FileChanged, format!("its SHA-256 is {sha256}, committed was {}", file.sha256)));
     }
-    content(file, bytes).map_err(|detail| (Rule::FileContent, detail))
+    content(link, file, source).map_err(|detail| (Rule::FileContent, detail))
 }
 
-fn content(file: &CommittedFile, bytes: &Bytes) -> Result<SrcSet, String> {
+fn digest(mut all: impl Read) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match all.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}
+
+fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader + 'static) -> Result<SrcSet, String> {
     let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).map_err(|e| e.to_string())?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(source).map_err(|e| e.to_string())?;
     let wanted = if is_finding { arrow_schema::findings() } else { dead_letter::arrow_schema() };
     if builder.schema().fields() != wanted.fields() {
         return Err("its columns are not those of the contract".to_owned());
@@ -36,13 +88,9 @@ fn content(file: &CommittedFile, bytes: &Bytes) -> Result<SrcSet, String> {
     if u64::try_from(rows) != Ok(file.rows) {
         return Err(format!("{rows} rows, committed were {}", file.rows));
     }
-    let wanted_dir = layout::partition_dir(
-        if is_finding { layout::FINDINGS } else { layout::DEAD_LETTERS },
-        &file.tenant_id,
-        &file.run_date,
-    );
-    if !file.path.starts_with(&format!("{wanted_dir}/")) {
-        return Err(format!("it does not lie in {wanted_dir}"));
+    let wanted_path = path(link, file, if is_finding { layout::FINDINGS } else { layout::DEAD_LETTERS });
+    if file.path != wanted_path {
+        return Err(format!("what it holds belongs into {wanted_path}"));
     }
     let columns = if is_finding { ["tenant_id", "run_ts"] } else { ["tenant_id", "replay_of"] };
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
@@ -53,6 +101,13 @@ fn content(file: &CommittedFile, bytes: &Bytes) -> Result<SrcSet, String> {
         if is_finding { day(file, &batch)? } else { replays(&batch, &mut firsts)? }
     }
     Ok(firsts)
+}
+
+fn path(link: &CommitRecord, file: &CommittedFile, dataset: &str) -> String {
+    let CommitRecord { topic_id, partition, start, end, .. } = link;
+    let CommittedFile { tenant_id, run_date, .. } = file;
+    let name = layout::part_name(topic_id, *partition, *start, *end, tenant_id, run_date);
+    format!("{}/{name}", layout::partition_dir(dataset, tenant_id, run_date))
 }
 
 fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow::array::ArrayRef, String> {

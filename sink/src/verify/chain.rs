@@ -1,0 +1,267 @@
+//! Whether a chain, its checkpoints and its files are what was committed.
+
+use std::collections::BTreeMap;
+
+use contracts::chain::{ChainHead, link_start};
+use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::layout;
+use contracts::source::{OffsetSet, SrcSet};
+use contracts::topics;
+use platform::store::{Staged, Store, StoreError};
+
+use super::file::{self, Checked};
+use super::{ChainReport, Held, Report, Rule, add};
+use crate::walk::{Folder, Step, Walked};
+
+pub(super) fn verify(
+    store: &dyn Store,
+    folder: &Folder,
+    report: &mut Report,
+    held: &mut Held,
+    progress: &dyn Fn(),
+) -> Result<(), StoreError> {
+    let mut heads: BTreeMap<u64, ChainHead> = BTreeMap::new();
+    let mut chain = Chain { store, report, held, progress };
+    let walked = folder.walk(store, |step| {
+        if folder.checkpoints.contains(&step.head.end) {
+            heads.insert(step.head.end, step.head.clone());
+        }
+        chain.link(&step)
+    })?;
+    chain.checkpoints(folder, &heads, &walked)?;
+    chain.rest(folder, &walked)?;
+    let Walked { head, last: Some(last), .. } = walked else { return Ok(()) };
+    report.duplicates += head.duplicates;
+    held.ends.insert((folder.topic_id.clone(), folder.partition), head.end);
+    report.chains.push(ChainReport {
+        topic: last.topic,
+        topic_id: head.topic_id,
+        partition: head.partition,
+        links: head.records,
+        end: head.end,
+        rows: head.rows,
+        duplicates: head.duplicates,
+        committed_at: last.committed_at,
+    });
+    Ok(())
+}
+
+struct Chain<'a> {
+    store: &'a dyn Store,
+    report: &'a mut Report,
+    held: &'a mut Held,
+    progress: &'a dyn Fn(),
+}
+
+impl Chain<'_> {
+    fn link(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
+        let Step { path, link, .. } = step;
+        for contradiction in contradictions(link) {
+            self.report.problem(Rule::LinkAddsUp, *path, contradiction);
+        }
+        for (partition, offsets) in &link.src {
+            let twice = self.held.src.get(partition).map_or(0, |held| held.overlap(offsets));
+            if twice > 0 {
+                let detail = format!("{twice} source position(s) of {partition} are held by earlier rows already");
+                self.report.problem(Rule::SourceTwice, *path, detail);
+            }
+        }
+        add(&mut self.held.src, &link.src);
+        self.answer(link);
+        let mut has_missing = false;
+        for file in &link.files {
+            has_missing |= self.file(link, file, step.is_last)?;
+            (self.progress)();
+        }
+        if has_missing {
+            self.report.links_with_missing_files.push((*link).clone());
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, link: &CommitRecord) {
+        add(&mut self.held.firsts, &link.src);
+        for (run, firsts) in &link.runs {
+            add(&mut self.held.firsts, firsts);
+            add(self.held.runs.entry(run.clone()).or_default(), firsts);
+        }
+    }
+
+    /// True when the file is missing.
+    fn file(&mut self, link: &CommitRecord, file: &CommittedFile, is_last: bool) -> Result<bool, StoreError> {
+        self.report.files += 1;
+        if !self.held.files.insert(file.path.clone()) {
+            self.report.problem(Rule::LinkAddsUp, &file.path, "two commit records name this file");
+        }
+        let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
+        *(if is_finding { &mut self.report.findings_rows } else { &mut self.report.dead_letter_rows }) += file.rows;
+        let mut checked = file::check(self.store, link, file)?;
+        if matches!(checked, Checked::Missing) && is_last {
+            // The last link's files become visible after it was committed: now, or by the next sink.
+            if self.is_staged(file)? {
+                return Ok(false);
+            }
+            checked = file::check(self.store, link, file)?;
+        }
+        match checked {
+            Checked::Good { replays } => add(&mut self.held.firsts, &replays),
+            Checked::Bad(rule, detail) => self.report.problem(rule, &file.path, detail),
+            Checked::Missing => {
+                self.report.problem(Rule::FileMissing, &file.path, format!("{} rows are gone", file.rows));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_staged(&self, file: &CommittedFile) -> Result<bool, StoreError> {
+        let Some(name) = Staged::name_of(&file.staged) else { return Ok(false) };
+        Ok(self.store.staged()?.iter().any(|entry| entry.path == name))
+    }
+
+    /// Checkpoints as far as the chain could be followed: behind that there is nothing to compare them with.
+    fn checkpoints(
+        &mut self,
+        folder: &Folder,
+        heads: &BTreeMap<u64, ChainHead>,
+        walked: &Walked,
+    ) -> Result<(), StoreError> {
+        let is_followed = |end: u64| walked.broken.is_none() || end <= walked.head.end;
+        for end in folder.checkpoints.iter().copied().filter(|end| is_followed(*end)) {
+            let path = layout::chain_checkpoint(&folder.topic_id, folder.partition, end);
+            let kept: Option<ChainHead> = self.store.get(&path)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            if kept.is_none() || kept.as_ref() != heads.get(&end) {
+                let detail = format!("it is not what the commit records up to {end} add up to");
+                self.report.problem(Rule::CheckpointDiffers, path, detail);
+            }
+        }
+        Ok(())
+    }
+
+    /// Links that could not be followed. What they say is not verified, but it is not foreign or lost either.
+    fn rest(&mut self, folder: &Folder, walked: &Walked) -> Result<(), StoreError> {
+        let mut claimed_end = walked.head.end;
+        match &walked.broken {
+            Some(broken) => {
+                let rest = walked.unread.len();
+                let detail = format!("{}; {rest} commit record(s) from here on are not verified", broken.problem);
+                self.report.problem(Rule::ChainBroken, &broken.path, detail);
+            }
+            None => {
+                for path in &walked.unread {
+                    self.report.problem(Rule::ChainBroken, path, "it starts where no other commit record ends");
+                }
+            }
+        }
+        for path in &walked.unread {
+            let bytes = self.store.get(path)?;
+            let Some(link) = bytes.and_then(|bytes| serde_json::from_slice::<CommitRecord>(&bytes).ok()) else {
+                // It was there for whatever it held.
+                claimed_end = claimed_end.max(link_start(path).map_or(0, |start| start + 1));
+                continue;
+            };
+            claimed_end = claimed_end.max(link.end);
+            self.answer(&link);
+            self.held.files.extend(link.files.into_iter().map(|file| file.path));
+        }
+        if claimed_end > 0 || !walked.unread.is_empty() {
+            self.held.claimed_ends.insert((folder.topic_id.clone(), folder.partition), claimed_end);
+        } else if !folder.checkpoints.is_empty() && walked.last.is_none() {
+            self.report.problem(Rule::ChainBroken, folder.path(), "there are checkpoints but no commit records");
+        }
+        Ok(())
+    }
+}
+
+/// What in a link does not go together.
+fn contradictions(link: &CommitRecord) -> Vec<String> {
+    let CommitRecord { rows, start, end, duplicates, .. } = link;
+    let mut all = Vec::new();
+    let in_files: u64 = link.files.iter().map(|file| file.rows).sum();
+    let sources = count(&link.src);
+    if in_files != *rows || sources != *rows {
+        all.push(format!("{rows} rows, {in_files} in its files, {sources} source positions"));
+    }
+    let answered = rows.saturating_add(*duplicates);
+    // Not every offset of a broker is a record, so there may be fewer.
+    if answered > end.saturating_sub(*start) {
+        all.push(format!("{rows} rows and {duplicates} duplicates of [{start}, {end})"));
+    }
+    let in_runs: u64 = link.runs.values().map(count).sum();
+    if in_runs > *rows {
+        all.push(format!("{rows} rows, {in_runs} of them belong to runs"));
+    }
+    let dataset = match link.topic.as_str() {
+        topics::VALID => layout::FINDINGS,
+        _ => layout::DEAD_LETTERS,
+    };
+    if link.dataset != dataset {
+        all.push(format!("records of topic {} do not make dataset {}", link.topic, link.dataset));
+    }
+    all
+}
+
+fn count(set: &SrcSet) -> u64 {
+    set.values().map(OffsetSet::count).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::commit_record::FORMAT_VERSION;
+
+    use super::*;
+
+    #[test]
+    fn a_link_that_contradicts_itself_is_found() {
+        let set = |offsets: std::ops::Range<u64>| {
+            let mut all = OffsetSet::default();
+            assert!(offsets.into_iter().all(|o| all.insert(o)));
+            SrcSet::from([("wire/0".parse().unwrap(), all)])
+        };
+        let file = |rows| CommittedFile {
+            path: "p".into(),
+            tenant_id: "acme".into(),
+            run_date: "2026-01-20".into(),
+            rows,
+            bytes: 1,
+            sha256: String::new(),
+            staged: serde_json::Value::Null,
+        };
+        let right = CommitRecord {
+            format_version: FORMAT_VERSION,
+            code_version: "0".into(),
+            dataset: layout::FINDINGS.into(),
+            topic: topics::VALID.into(),
+            topic_id: "id".into(),
+            partition: 0,
+            start: 10,
+            end: 14,
+            rows: 3,
+            duplicates: 1,
+            files: vec![file(1), file(2)],
+            src: set(0..3),
+            runs: BTreeMap::from([("a/b/c".into(), set(0..3))]),
+            writer_id: "w".into(),
+            nonce: "n".into(),
+            previous_sha256: String::new(),
+            committed_at: String::new(),
+        };
+        let check = |change: &dyn Fn(&mut CommitRecord), expected: &[&str]| {
+            let mut link = right.clone();
+            change(&mut link);
+            assert_eq!(contradictions(&link), expected);
+        };
+        check(&|_| {}, &[]);
+        check(&|l| l.end = 20, &[]);
+        check(&|l| l.rows = 2, &["2 rows, 3 in its files, 3 source positions", "2 rows, 3 of them belong to runs"]);
+        check(&|l| l.src = set(0..2), &["3 rows, 3 in its files, 2 source positions"]);
+        check(&|l| l.files = vec![file(4)], &["3 rows, 4 in its files, 3 source positions"]);
+        check(&|l| l.duplicates = 2, &["3 rows and 2 duplicates of [10, 14)"]);
+        check(&|l| l.duplicates = u64::MAX, &[&format!("3 rows and {} duplicates of [10, 14)", u64::MAX)]);
+        check(&|l| l.runs = BTreeMap::from([("r".into(), set(0..4))]), &["3 rows, 4 of them belong to runs"]);
+        check(
+            &|l| l.topic = topics::DEAD_LETTERS.into(),
+            &["records of topic finops.findings.dlq do not make dataset finops_findings"],
+        );
+    }
+}

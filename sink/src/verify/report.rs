@@ -1,0 +1,192 @@
+//! What verifying finds, as scripts and people read it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use contracts::commit_record::CommitRecord;
+use contracts::source::{OffsetSet, SrcPartition};
+use platform::broker::TopicPartition;
+use serde::Serialize;
+
+/// What a problem breaks. A closed list: scripts may rely on the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The broker's sinks write to another store than this one.
+    StoreForeign,
+    /// A topic ends before what was written from it: the broker was set back, or is another one.
+    TopicBehind,
+    /// A commit record is unreadable, changed or removed.
+    ChainBroken,
+    /// A checkpoint does not say what the links before it add up to.
+    CheckpointDiffers,
+    /// A commit record contradicts itself: rows, files and source positions do not add up.
+    LinkAddsUp,
+    /// A committed file is not there.
+    FileMissing,
+    /// A committed file has another size or digest.
+    FileChanged,
+    /// A committed file is no Parquet, or holds other rows or columns than it must.
+    FileContent,
+    /// A file in a dataset that no commit record names.
+    FileForeign,
+    /// A source position is held by two rows.
+    SourceTwice,
+    /// A wire record was judged, but is neither a row nor on its way to be one.
+    RecordLost,
+    /// Not all that a finished run published has arrived or is on its way.
+    RunIncomplete,
+    /// A run manifest is unreadable, or that of another run.
+    ManifestUnreadable,
+}
+
+impl Rule {
+    /// While this is broken it cannot be told what is missing: sending again could double what is there.
+    #[must_use]
+    pub fn hides_what_is_missing(self) -> bool {
+        matches!(self, Self::StoreForeign | Self::TopicBehind | Self::ChainBroken)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = serde_json::to_value(self).ok().and_then(|v| v.as_str().map(str::to_owned));
+        f.write_str(&name.unwrap_or_default())
+    }
+}
+
+/// Something is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Problem {
+    /// What it breaks.
+    pub rule: Rule,
+    /// Path in the store, topic partition or run.
+    pub object: String,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// A partition's chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChainReport {
+    /// Topic.
+    pub topic: String,
+    /// Topic id.
+    pub topic_id: String,
+    /// Partition.
+    pub partition: u32,
+    /// Commit records.
+    pub links: u64,
+    /// One past the last committed offset.
+    pub end: u64,
+    /// Committed rows.
+    pub rows: u64,
+    /// Dropped duplicates.
+    pub duplicates: u64,
+    /// When the last commit was made.
+    pub committed_at: String,
+}
+
+/// Records that are on their way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct InFlight {
+    /// Not judged yet.
+    pub unjudged: u64,
+    /// Judged, not written yet.
+    pub unwritten: u64,
+}
+
+impl InFlight {
+    /// Nothing is on its way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.unjudged + self.unwritten == 0
+    }
+}
+
+/// Offsets of a wire partition that no row answers for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// Topic name.
+    pub topic: String,
+    /// Topic id and partition.
+    pub partition: SrcPartition,
+    /// The offsets.
+    pub offsets: OffsetSet,
+}
+
+impl fmt::Display for Missing {
+    /// Shows the first ranges.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 10;
+        write!(f, "{} record(s) of {} {}: offsets ", self.offsets.count(), self.topic, self.partition)?;
+        for (n, range) in self.offsets.ranges().take(SHOWN).enumerate() {
+            f.write_str(if n == 0 { "" } else { ", " })?;
+            match range.end - range.start {
+                1 => write!(f, "{}", range.start)?,
+                _ => write!(f, "{}–{}", range.start, range.end - 1)?,
+            }
+        }
+        match self.offsets.ranges().count().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more ranges"),
+        }
+    }
+}
+
+/// A run of which not all has arrived. A problem only when what has not arrived is not on its way either.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IncompleteRun {
+    /// `tenant/workspace/run_id`.
+    pub run: String,
+    /// Records it published.
+    pub published: u64,
+    /// Those that are rows.
+    pub arrived: u64,
+    /// Those that are on their way.
+    pub on_the_way: u64,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    /// Chains, by topic id and partition.
+    pub chains: Vec<ChainReport>,
+    /// Committed files.
+    pub files: u64,
+    /// Rows of valid findings.
+    pub findings_rows: u64,
+    /// Rows of dead letters.
+    pub dead_letter_rows: u64,
+    /// Dropped duplicates.
+    pub duplicates: u64,
+    /// Wire records that are on their way.
+    pub in_flight: InFlight,
+    /// Wire records that were judged and are nowhere, by partition: what `repair` sends again.
+    pub missing: Vec<Missing>,
+    /// Offsets that the broker no longer holds and no row answers for: lost, or never records (a Kafka topic counts its
+    /// transaction marks as offsets).
+    pub unproven: Vec<Missing>,
+    /// Runs of which not all has arrived.
+    pub incomplete_runs: Vec<IncompleteRun>,
+    /// All problems, by rule and object.
+    pub problems: Vec<Problem>,
+    /// Links with a file that is gone.
+    #[serde(skip)]
+    pub(crate) links_with_missing_files: Vec<CommitRecord>,
+    /// How far the wire topics were looked at.
+    #[serde(skip)]
+    pub(crate) wire_ends: BTreeMap<TopicPartition, u64>,
+}
+
+impl Report {
+    /// Nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    pub(super) fn problem(&mut self, rule: Rule, object: impl Into<String>, detail: impl Into<String>) {
+        self.problems.push(Problem { rule, object: object.into(), detail: detail.into() });
+    }
+}
