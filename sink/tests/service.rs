@@ -94,8 +94,7 @@ fn valid(tenant: &str, day: &str, src: u64) -> OutRecord {
     let bytes = serde_json::to_vec(&wire).unwrap();
     let finding = judge(&bytes, &Policy::default(), 0).unwrap();
     let record = storage::cast_for_storage(&finding).unwrap();
-    let schema = avro::schema().unwrap();
-    let value = avro::Encoder::new(&schema).encode(&record).unwrap();
+    let value = avro::encode(&record);
     OutRecord {
         topic: topics::VALID.into(),
         partition: Some(0),
