@@ -30,15 +30,39 @@ impl Micros {
 /// With exactly six decimals: `12.340000`.
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let abs = self.0.unsigned_abs();
-        write!(f, "{sign}{}.{:06}", abs / 1_000_000, abs % 1_000_000)
+        f.write_str(self.written(&mut [0; TEXT_BYTES]))
     }
 }
 
 impl Serialize for Micros {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.written(&mut [0; TEXT_BYTES]))
+    }
+}
+
+/// Sign, twelve digits, point, six digits.
+const TEXT_BYTES: usize = 20;
+
+impl Micros {
+    /// Digits from the right into the buffer: every amount of every record passes here, so it does not use `fmt`.
+    fn written(self, buffer: &mut [u8; TEXT_BYTES]) -> &str {
+        let mut rest = self.0.unsigned_abs();
+        let mut at = TEXT_BYTES;
+        // Six decimals, the point, and at least one digit before it.
+        while rest > 0 || TEXT_BYTES - at < 8 {
+            at -= 1;
+            if TEXT_BYTES - at == 7 {
+                buffer[at] = b'.';
+            } else {
+                buffer[at] = b"0123456789"[(rest % 10) as usize];
+                rest /= 10;
+            }
+        }
+        if self.0 < 0 {
+            at -= 1;
+            buffer[at] = b'-';
+        }
+        std::str::from_utf8(&buffer[at..]).unwrap_or_default()
     }
 }
 

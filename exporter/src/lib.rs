@@ -26,8 +26,8 @@ pub use gold::{GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, Perio
 pub use population::{Population, RunRef};
 pub use query::{
     DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, FindingDetail, FindingFilter,
-    FindingList, Payload, Sighting, dead_letter_stats, list_dead_letters, list_findings, show_dead_letter,
-    show_finding,
+    FindingList, ID_PREFIX_MIN, Payload, Potential, Sighting, dead_letter_stats, list_dead_letters, list_findings,
+    potential_savings, show_dead_letter, show_finding,
 };
 pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, Input, PassReport, TenantReport, once, run};
 pub use tenant::TenantScope;

@@ -15,6 +15,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Configuration file [default: $FINOPS_CONFIG, else ./finops.toml if it is there]
     #[arg(long, global = true, value_name = "FILE")]

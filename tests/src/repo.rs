@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold what is built, downloaded or produced, never sources.
-const NOT_SOURCES: &[&str] = &[".git", "target", "data", "export", "node_modules", "dist"];
+const NOT_SOURCES: &[&str] = &[".git", "target", "node_modules", "dist"];
+/// The same, in the root only: where README's commands write.
+const NOT_SOURCES_IN_ROOT: &[&str] = &["data", "export"];
 
 /// Root of the workspace.
 #[must_use]
@@ -40,7 +42,9 @@ pub fn files_below(folder: &str) -> Vec<String> {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
             if entry.file_type().unwrap().is_dir() {
-                if !NOT_SOURCES.contains(&name.as_str()) {
+                let is_root = folder.components().eq(root().components());
+                let is_output = is_root && NOT_SOURCES_IN_ROOT.contains(&name.as_str());
+                if !is_output && !NOT_SOURCES.contains(&name.as_str()) {
                     folders.push(entry.path());
                 }
             } else {

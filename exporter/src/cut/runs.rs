@@ -30,6 +30,8 @@ pub struct RunFact {
     pub delivered: u64,
     /// True when it may be read as a whole.
     pub is_complete: bool,
+    /// True when it only passed on somebody else's findings: they name runs of their own, and this one has no rows.
+    pub is_import: bool,
 }
 
 pub(super) fn read(store: &dyn Store, delivered: &BTreeMap<String, SrcSet>) -> Result<Vec<RunFact>> {
@@ -62,6 +64,7 @@ fn fact(manifest: RunManifest, delivered: &BTreeMap<String, SrcSet>) -> RunFact 
     let delivered = named + nameless.min(manifest.published.saturating_sub(named));
     RunFact {
         is_complete: manifest.status != RunStatus::Failed && delivered >= manifest.published,
+        is_import: manifest.scopes.is_empty(),
         tenant_id: manifest.tenant_id,
         workspace_id: manifest.workspace_id,
         run_id: manifest.run_id,

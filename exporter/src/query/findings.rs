@@ -14,8 +14,8 @@ use crate::findings_db;
 use crate::population::{Population, RunRef, sql_time};
 use crate::tenant::TenantScope;
 
-/// Fewest characters of an id that `show_finding` completes.
-const ID_PREFIX_MIN: usize = 8;
+/// Fewest characters of an id that [`show_finding`] completes.
+pub const ID_PREFIX_MIN: usize = 8;
 
 /// What to list. Empty lists and texts ask for nothing; several values of one member mean *or*, members mean *and*.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +79,47 @@ pub struct Sighting {
     pub severity_level: Option<String>,
     /// Estimated monthly savings in that run.
     pub est_monthly_savings: Option<String>,
+}
+
+/// Findings and savings of one severity, service and check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Potential {
+    /// Severity level.
+    pub severity_level: Option<String>,
+    /// Service.
+    pub service: Option<String>,
+    /// Check.
+    pub check_id: Option<String>,
+    /// Findings.
+    pub findings: u64,
+    /// Estimated monthly savings of the failed ones; `None` when none of them has an estimate.
+    pub est_monthly_savings: Option<String>,
+}
+
+/// What the latest complete runs of a workspace of the tenant could save.
+///
+/// # Errors
+/// The codes of R74, and whatever reading met.
+pub fn potential_savings(
+    cut: &Cut,
+    scope: &TenantScope,
+    workspace_id: &str,
+    limits: &DuckLimits,
+) -> Result<Vec<Potential>> {
+    let duck = open(cut, scope, limits)?;
+    Population::LatestRun.load(&duck, scope)?;
+    let sql = "SELECT severity_level, service, check_id, count(*), \
+               CAST(sum(est_monthly_savings) FILTER (status = 'fail') AS VARCHAR) \
+               FROM population WHERE coalesce(workspace_id, '') = ? GROUP BY ALL ORDER BY ALL";
+    duck.rows("adding up savings", sql, [workspace_id], |row| {
+        Ok(Potential {
+            severity_level: row.get(0)?,
+            service: row.get(1)?,
+            check_id: row.get(2)?,
+            findings: row.get(3)?,
+            est_monthly_savings: row.get(4)?,
+        })
+    })
 }
 
 /// Findings of one tenant.

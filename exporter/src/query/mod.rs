@@ -10,4 +10,7 @@ pub use dead_letters::{
     DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, Payload, dead_letter_stats,
     list_dead_letters, show_dead_letter,
 };
-pub use findings::{FindingDetail, FindingFilter, FindingList, Sighting, list_findings, show_finding};
+pub use findings::{
+    FindingDetail, FindingFilter, FindingList, ID_PREFIX_MIN, Potential, Sighting, list_findings, potential_savings,
+    show_finding,
+};

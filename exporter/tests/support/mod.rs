@@ -9,7 +9,7 @@ use std::sync::Arc;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::cost_manifest::CostManifest;
 use contracts::layout;
-use contracts::run_manifest::{RunManifest, RunStatus};
+use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::{OffsetSet, SrcSet};
 use exporter::{Cut, DuckLimits, ExporterConfig, Input, TenantScope};
 use platform::clock::ManualClock;
@@ -242,7 +242,19 @@ impl World {
             rulepack_version: "1".into(),
             schema_version: 1,
             published,
-            scopes: Vec::new(),
+            scopes: vec![ScopeOutcome {
+                checker: "checks.test:Checker".into(),
+                check_ids: Vec::new(),
+                account_id: "*".into(),
+                region: "*".into(),
+                status,
+                reason: String::new(),
+                denied_operations: Vec::new(),
+                throttled_operations: Vec::new(),
+                api_calls: 0,
+                findings: published,
+                duration_ms: 0,
+            }],
             billing_deliveries: Vec::new(),
             notes: BTreeMap::new(),
         };

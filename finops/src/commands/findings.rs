@@ -17,6 +17,12 @@ pub fn run(verb: &FindingsVerb, settings: &Settings, output: Output) -> Result<E
         FindingsVerb::List(args) => list(args, &cut, settings, output),
         FindingsVerb::Show { tenant, id } => {
             let scope = TenantScope::new(tenant)?;
+            if id.len() < exporter::ID_PREFIX_MIN {
+                let least = exporter::ID_PREFIX_MIN;
+                return Err(Failure::bad_input(format!(
+                    "finding id {id:?} is too short: give its first {least} characters or more"
+                )));
+            }
             let Some(found) = show_finding(&cut, &scope, id, &settings.duck)? else {
                 return Err(Failure::bad_input(format!("tenant {tenant} has no finding {id}")));
             };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use contracts::run_manifest::{RunManifest, RunStatus};
-use exporter::{Cut, DeadLetterFilter, FindingFilter, PassReport, TenantScope, dead_letter_stats, list_findings};
+use exporter::{Cut, DeadLetterFilter, PassReport, TenantScope, dead_letter_stats, potential_savings};
 use platform::exit::ExitCode;
 use producers::run::RunReport;
 use rust_decimal::Decimal;
@@ -19,11 +19,15 @@ use crate::output::{plain_table, print_text, print_value};
 use crate::ports::Ports;
 use crate::settings::Settings;
 
+/// Tenants whose exported files are listed for people; programs get all.
+const EXPORTS_SHOWN: usize = 3;
+
 /// Money and findings of one severity, service or check.
 #[derive(Debug, Default, Clone, Serialize)]
 pub struct Potential {
     findings: u64,
-    savings_monthly: Decimal,
+    /// `None` while no finding of it has an estimate: unknown is not 0.
+    savings_monthly: Option<Decimal>,
 }
 
 /// What became of one run's records, as the dataset tells.
@@ -59,28 +63,25 @@ impl Delivered {
         Ok(delivered)
     }
 
-    /// Savings of the failed checks of this run: what the exports show for it.
+    /// Savings of the failed checks: what the exports show for this workspace now.
     fn add_savings(&mut self, cut: &Cut, settings: &Settings, manifest: &RunManifest) -> Result<()> {
         let scope = TenantScope::new(&manifest.tenant_id)?;
-        let filter = FindingFilter { workspace_id: vec![manifest.workspace_id.clone()], ..FindingFilter::default() };
-        let found = match list_findings(cut, &scope, &filter, &settings.duck) {
+        let found = match potential_savings(cut, &scope, &manifest.workspace_id, &settings.duck) {
             // Nothing of this tenant is there to be shown yet.
             Err(error) if error.code().is_some() => return Ok(()),
             other => other?,
         };
-        for finding in found.items.into_iter().filter(|f| f.run_id.as_deref() == Some(&manifest.run_id)) {
-            let savings = match finding.status.as_deref() {
-                Some("fail") => finding.est_monthly_savings.and_then(|text| text.parse().ok()).unwrap_or_default(),
-                _ => Decimal::ZERO,
-            };
+        for finding in found {
+            let savings: Option<Decimal> = finding.est_monthly_savings.and_then(|text| text.parse().ok());
             for (map, key) in [
                 (&mut self.by_severity, finding.severity_level),
                 (&mut self.by_service, finding.service),
                 (&mut self.by_check, finding.check_id),
             ] {
                 let entry = map.entry(key.unwrap_or_else(|| "unknown".to_owned())).or_default();
-                entry.findings += 1;
-                entry.savings_monthly += savings;
+                entry.findings += finding.findings;
+                entry.savings_monthly =
+                    savings.map(|s| s + entry.savings_monthly.unwrap_or_default()).or(entry.savings_monthly);
             }
         }
         Ok(())
@@ -186,7 +187,7 @@ impl Summary {
             file_bytes: written.file_bytes,
             rows: written.findings_rows + written.dead_letter_rows,
             currency: settings.default_currency.clone(),
-            potential_savings_monthly: delivered.by_check.values().map(|p| p.savings_monthly).sum(),
+            potential_savings_monthly: delivered.by_check.values().filter_map(|p| p.savings_monthly).sum(),
             by_severity: delivered.by_severity,
             by_service: delivered.by_service,
             by_check: delivered.by_check,
@@ -262,11 +263,14 @@ impl fmt::Display for Summary {
         self.write_scopes(f)?;
         self.write_records(f)?;
         self.write_money(f)?;
-        for export in &self.exports {
+        for export in self.exports.iter().take(EXPORTS_SHOWN) {
             let files: Vec<_> = export.files.iter().map(|(name, rows)| format!("{name} ({rows})")).collect();
             let unchanged = if export.changed { "" } else { ", unchanged" };
             writeln!(f, "\nExported    {}{unchanged}\n            {}", export.folder.display(), files.join("  "))?;
             writeln!(f, "            {} KPI rows in {}", export.gold_rows, contracts::layout::KPI_GOLD)?;
+        }
+        if let Some(more @ 1..) = self.exports.len().checked_sub(EXPORTS_SHOWN) {
+            writeln!(f, "            and {more} more tenant(s)")?;
         }
         let times: Vec<_> =
             self.stages_ms.iter().map(|(name, ms)| format!("{name} {}.{:03} s", ms / 1_000, ms % 1_000)).collect();
@@ -323,7 +327,7 @@ impl Summary {
                 table.add_row([
                     name.clone(),
                     potential.findings.to_string(),
-                    format!("{:.2}", potential.savings_monthly),
+                    potential.savings_monthly.map(|s| format!("{s:.2}")).unwrap_or_default(),
                 ]);
             }
             for column in [1, 2] {

@@ -13,6 +13,14 @@ fn five_errors_in_a_file_come_at_once() {
          [log]\nformat = 'xml'\n",
     );
     insta::assert_snapshot!(place.finops("config show"), @r#"
+    exit Some(78)
+    stderr:
+    error: 5 problems in the configuration:
+      finops.toml:2: broker.partitions: expected a whole number from 1 to 1024, found "0"
+      finops.toml:3: broker.session_timeout: expected a duration such as 30s, from 1s to 10m, found "soon"
+      finops.toml:6: sink.file_rows: unknown setting; closest: sink.file_rows_max
+      finops.toml:7: sink.memory_bytes_max: expected a size such as 128MB, from 1MiB to 1TiB, found "1kB"
+      finops.toml:10: log.format: expected one of human, json, found "xml"
     "#);
 }
 
@@ -22,12 +30,18 @@ fn every_source_of_settings_is_named() {
     place.write("finops.toml", "[broker]\npartitions = 'many'\n");
     let ended = place
         .command(FINOPS)
-        .args(["config", "show", "--out", "data/elsewhere"])
+        .args(["config", "show"])
         .env("FINOPS_SINK_AGE_MAX", "1 fortnight")
         .env("FINOPS_SINK_AGE_MIN", "1s")
         .output()
         .unwrap();
     insta::assert_snapshot!(super::place::Ended::from(ended), @r#"
+    exit Some(78)
+    stderr:
+    error: 3 problems in the configuration:
+      finops.toml:2: broker.partitions: expected a whole number from 1 to 1024, found type string
+      FINOPS_SINK_AGE_MAX: sink.age_max: expected a duration such as 30s, from 50ms to 1d, found "1 fortnight"
+      FINOPS_SINK_AGE_MIN: unknown variable; closest: FINOPS_SINK_AGE_MAX
     "#);
 }
 

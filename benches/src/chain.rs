@@ -1,0 +1,107 @@
+//! The whole chain on the embedded broker: published records to committed Parquet files, validator and sink side by side.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use contracts::identity::SaltMode;
+use contracts::topics;
+use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::{Broker, OutRecord, TopicSpec};
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
+use platform::store::local::LocalStore;
+use validator::ProducerPolicies;
+
+use crate::cpu;
+use crate::findings::finding;
+
+const BATCH: usize = 5_000;
+const PARTITIONS: u32 = 4;
+
+/// Publishes `total` findings below `folder`, then judges and writes them.
+pub fn run(folder: &Path, total: usize) -> Result<(), String> {
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let store = LocalStore::open(folder).map_err(|e| text(&e))?;
+    let broker =
+        EmbeddedBroker::open(&folder.join("broker.sqlite"), EmbeddedSettings::default()).map_err(|e| text(&e))?;
+    for topic in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS] {
+        let (name, compacted) = (topic.to_owned(), false);
+        let spec = TopicSpec { name, partitions: PARTITIONS, compacted, retention_ms: None, retention_bytes: None };
+        broker.ensure_topic(&spec).map_err(|e| text(&e))?;
+    }
+    let bytes: usize = (0..1_000).map(|n| finding(n).len()).sum::<usize>() / 1_000;
+    println!("{}; {total} findings of {bytes} bytes, every step synced to disk", cpu::model());
+    stage("publish", total, || {
+        let mut producer = broker.producer().map_err(|e| text(&e))?;
+        for from in (0..total).step_by(BATCH) {
+            let batch: Vec<_> = (from..(from + BATCH).min(total)).map(record).collect();
+            producer.append(&batch).map_err(|e| text(&e))?;
+        }
+        Ok(())
+    })?;
+    stage("validate and write", total, || {
+        let (validator, sink) = configs();
+        let stop_sink = Shutdown::new();
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| {
+                sink::run(&sink, &broker, &store, &SystemClock, &Arc::default(), &stop_sink).map_err(|e| text(&e))
+            });
+            let judged = validator::run(&validator, &broker, &SystemClock, &Arc::default(), &Shutdown::new());
+            stop_sink.request("everything is judged");
+            let written = writing.join().map_err(|_| "the sink panicked".to_owned())?;
+            judged.map_err(|e| text(&e)).and(written)
+        })?;
+        let rest = sink::Config { until: sink::Until::Drained, ..sink };
+        sink::run(&rest, &broker, &store, &SystemClock, &Arc::default(), &Shutdown::new()).map_err(|e| text(&e))
+    })
+}
+
+fn stage(name: &str, total: usize, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    let (before, started) = (cpu::time()?, Instant::now());
+    work()?;
+    let (cpu, wall) = (cpu::time()?.saturating_sub(before), started.elapsed());
+    #[allow(clippy::cast_precision_loss, reason = "a count of records, far below 2^52")]
+    let records = total as f64;
+    println!(
+        "{name:20} {:9.0} records per second, {:9.0} per CPU-second, {} MiB resident",
+        records / wall.as_secs_f64(),
+        records / cpu.as_secs_f64(),
+        cpu::resident_mib()
+    );
+    Ok(())
+}
+
+fn record(n: usize) -> OutRecord {
+    OutRecord {
+        topic: topics::WIRE.into(),
+        partition: None,
+        key: Some(Bytes::from(format!("tenant-{}", n % 50))),
+        value: finding(n).into(),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
+
+fn configs() -> (validator::Config, sink::Config) {
+    let session_timeout = Duration::from_secs(30);
+    let validator = validator::Config {
+        member: "bench-validator".into(),
+        policies: ProducerPolicies::own_only(SaltMode::Stable),
+        valid_partitions: PARTITIONS,
+        dead_partitions: PARTITIONS,
+        tenant_spread: 1,
+        step_records_max: BATCH,
+        step_bytes_max: 16 << 20,
+        session_timeout,
+        until: validator::Until::Drained,
+    };
+    let sink = sink::Config {
+        member: "bench-sink".into(),
+        limits: sink::Limits::default(),
+        session_timeout,
+        until: sink::Until::Shutdown,
+    };
+    (validator, sink)
+}

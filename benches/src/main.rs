@@ -1,0 +1,44 @@
+//! `cargo run --bin bench -- <what>`: throughput and memory, measured in CPU time and beside a peer in the same run. A
+//! plain program, so that it is built as the product is and DuckDB is not compiled a second time.
+
+mod chain;
+mod cpu;
+mod feed;
+mod findings;
+mod naive;
+mod sink;
+mod validator;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: bench validator | sink FOLDER RECORDS | chain FOLDER RECORDS | findings RECORDS";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["validator"] => validator::run(),
+        ["sink", folder, records] => count(records).and_then(|n| sink::run(Path::new(folder), n as u64)),
+        ["chain", folder, records] => count(records).and_then(|n| chain::run(Path::new(folder), n)),
+        ["findings", records] => count(records).and_then(print),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("bench: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The findings themselves, for a peer that reads a file.
+fn print(total: usize) -> Result<(), String> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    (0..total).try_for_each(|n| writeln!(out, "{}", findings::finding(n))).map_err(|e| e.to_string())
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    text.replace('_', "").parse().map_err(|_| format!("{text:?} is no number of records; {USAGE}"))
+}

@@ -1,0 +1,90 @@
+//! The sink: Avro records to committed Parquet files, and the memory it takes over millions of them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use contracts::identity::SaltMode;
+use contracts::{avro, topics};
+use platform::broker::{Message, TopicPartition};
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
+use platform::store::local::LocalStore;
+use sink::{Config, Counters, Limits, Until};
+use validator::ProducerPolicies;
+use validator::transform::{Outcome, Transform};
+
+use crate::cpu;
+use crate::feed::Feed;
+use crate::findings::finding;
+
+const TEMPLATES: usize = 20_000;
+
+/// Writes `total` records below `folder`, in which the files stay, and says what that took.
+pub fn run(folder: &Path, total: u64) -> Result<(), String> {
+    let templates = templates()?;
+    let bytes: usize = templates.iter().map(|m| m.value.len()).sum::<usize>() / templates.len();
+    println!("{}; {total} records of {bytes} bytes of Avro, files synced to disk", cpu::model());
+    let feed = Feed { templates: Arc::new(templates), total, written: Arc::new(AtomicU64::new(0)) };
+    let store = LocalStore::open(folder).map_err(|e| e.to_string())?;
+    let config = Config {
+        member: "bench".into(),
+        limits: Limits::default(),
+        session_timeout: Duration::from_secs(30),
+        until: Until::Drained,
+    };
+    let counters = Arc::new(Counters::default());
+    let (before, started) = (cpu::time()?, Instant::now());
+    let done = Shutdown::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| report_memory(&counters, total, &done));
+        let outcome = sink::run(&config, &feed, &store, &SystemClock, &counters, &Shutdown::new());
+        done.request("finished");
+        outcome.map_err(|e| e.to_string())
+    })?;
+    let (spent, wall, written) = (cpu::time()?.saturating_sub(before), started.elapsed(), counters.snapshot());
+    #[allow(clippy::cast_precision_loss, reason = "counts of records, far below 2^52")]
+    let (per_cpu, per_wall) = (total as f64 / spent.as_secs_f64(), total as f64 / wall.as_secs_f64());
+    println!("{} files, {} bytes", written.files, written.file_bytes);
+    println!("{per_cpu:9.0} records per CPU-second, {per_wall:9.0} per second");
+    Ok(())
+}
+
+/// Resident memory each time another tenth is done.
+fn report_memory(counters: &Counters, total: u64, done: &Shutdown) {
+    let mut next = total / 10;
+    while !done.wait_timeout(Duration::from_millis(20)) {
+        let read = counters.snapshot().read;
+        if read >= next {
+            println!("{read:9} read, {} MiB resident", cpu::resident_mib());
+            next += total / 10;
+        }
+    }
+}
+
+/// Records as the validator makes them, without their source position.
+fn templates() -> Result<Vec<Message>, String> {
+    let schema = avro::schema().map_err(|e| e.to_string())?;
+    let mut transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &schema, 1, 1, 1);
+    let at = TopicPartition { topic: topics::VALID.into(), partition: 0 };
+    (0..TEMPLATES)
+        .map(|n| {
+            let wire = TopicPartition { topic: topics::WIRE.into(), partition: 0 };
+            let (value, headers) = (Bytes::from(finding(n)), Vec::new());
+            let message = Message { at: wire, offset: 0, timestamp_ms: 0, key: None, value, headers };
+            match transform.apply(&message, "wire", 0).map_err(|e| e.to_string())? {
+                Outcome::Valid(out) => Ok(Message {
+                    at: at.clone(),
+                    offset: 0,
+                    timestamp_ms: 0,
+                    key: out.key,
+                    value: out.value,
+                    headers: out.headers,
+                }),
+                Outcome::Dead(_, code) => Err(format!("a generated finding is not valid: {code:?}")),
+            }
+        })
+        .collect()
+}

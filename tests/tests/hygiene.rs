@@ -1,0 +1,218 @@
+//! What no compiler checks: who may know whom, what must be where, what must not be written.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use tests::repo;
+
+fn metadata() -> Metadata {
+    MetadataCommand::new().manifest_path(repo::root().join("Cargo.toml")).no_deps().exec().unwrap()
+}
+
+/// Direct dependencies of each workspace crate, without those of its tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let of = |package: &cargo_metadata::Package| {
+        let normal = package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development);
+        normal.map(|d| d.name.clone()).collect()
+    };
+    metadata().packages.iter().map(|p| (p.name.to_string(), of(p))).collect()
+}
+
+#[test]
+fn crates_know_only_whom_they_may() {
+    let all = dependencies();
+    let workspace: BTreeSet<&str> = all.keys().map(String::as_str).collect();
+    let may: BTreeMap<&str, &[&str]> = BTreeMap::from([
+        ("contracts", &[][..]),
+        ("platform", &[]),
+        ("producers", &["contracts", "platform"]),
+        ("validator", &["contracts", "platform"]),
+        ("sink", &["contracts", "platform"]),
+        ("exporter", &["contracts", "platform"]),
+        ("xtask", &[]),
+    ]);
+    for (name, allowed) in may {
+        let known: Vec<_> = all[name].iter().filter(|d| workspace.contains(d.as_str())).collect();
+        assert!(known.iter().all(|d| allowed.contains(&d.as_str())), "{name} knows {known:?}, may know {allowed:?}");
+    }
+}
+
+#[test]
+fn what_is_slow_or_does_io_stays_where_it_belongs() {
+    let users = |wanted: fn(&str) -> bool| -> BTreeSet<String> {
+        let all = dependencies().into_iter();
+        all.filter(|(_, deps)| deps.iter().any(|d| wanted(d))).map(|(name, _)| name).collect()
+    };
+    let named = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(users(|d| d.contains("duckdb")), named(&["exporter"]));
+    assert!(users(|d| d.starts_with("aws-")).is_subset(&named(&["producers", "platform"])));
+    assert!(users(|d| d == "rdkafka" || d == "rusqlite").is_subset(&named(&["platform"])));
+    let pure = &dependencies()["contracts"];
+    for io in ["tokio", "rdkafka", "rusqlite", "duckdb", "tracing", "tempfile", "rand"] {
+        assert!(!pure.contains(io), "contracts is pure and must not know {io}");
+    }
+}
+
+#[test]
+fn required_packages_are_used() {
+    let metadata = metadata();
+    let all: BTreeSet<&str> = metadata.packages.iter().flat_map(|p| &p.dependencies).map(|d| d.name.as_str()).collect();
+    for name in [
+        "rdkafka",
+        "tokio",
+        "serde",
+        "serde_json",
+        "apache-avro",
+        "arrow",
+        "parquet",
+        "duckdb",
+        "rust_decimal",
+        "chrono",
+        "aws-config",
+        "aws-sdk-s3",
+        "sha2",
+        "testcontainers",
+    ] {
+        assert!(all.contains(name), "{name} is not a dependency of the workspace");
+    }
+}
+
+#[test]
+fn the_top_level_holds_what_it_must() {
+    for entry in [
+        "Cargo.toml",
+        "producers",
+        "validator",
+        "sink",
+        "exporter",
+        "schemas",
+        "docker-compose.yml",
+        "tests",
+        "README.md",
+        "ARCHITECTURE.md",
+        "LICENSE",
+        ".ci/run",
+        ".gitignore",
+        "contracts",
+        "platform",
+        "finops",
+        "benches",
+        "docs",
+        "xtask",
+    ] {
+        assert!(repo::root().join(entry).exists(), "{entry} is missing");
+    }
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    let documents: Vec<_> = repo::files().into_iter().filter(|path| path.ends_with(".md")).collect();
+    assert!(documents.len() > 4, "{documents:?}");
+    let mut named = 0;
+    for document in documents {
+        for quoted in repo::read(&document).split('`').skip(1).step_by(2) {
+            let first = quoted.split('/').next().unwrap();
+            let is_path = quoted.contains('/') && !quoted.contains(['<', '*', ' ', '…', '=', '{', '\n']);
+            if is_path && repo::root().join(first).is_dir() && !["target", "data", "export"].contains(&first) {
+                named += 1;
+                assert!(repo::root().join(quoted).exists(), "{document} names {quoted}, which is not there");
+            }
+        }
+    }
+    assert!(named > 40, "only {named} paths were looked at");
+}
+
+#[test]
+fn the_readme_is_what_ci_runs() {
+    assert!(repo::read("README.md").contains("\ncargo xtask test\n"));
+    assert!(repo::read(".ci/run").trim_end().ends_with("exec cargo xtask test"));
+}
+
+#[test]
+fn nothing_in_the_repository_knows_a_machine() {
+    let texts = repo::files().into_iter().filter(|path| !path.ends_with("hygiene.rs") && !path.ends_with(".lock"));
+    for path in texts {
+        let Ok(text) = std::fs::read_to_string(repo::root().join(&path)) else { continue };
+        for word in [
+            concat!("/ro", "ot/"),
+            concat!("/wo", "rk/"),
+            concat!("/ho", "me/"),
+            concat!("TO", "DO"),
+            concat!("FIX", "ME"),
+        ] {
+            assert!(!text.contains(word), "{path} holds {word:?}");
+        }
+    }
+}
+
+fn sources() -> Vec<String> {
+    repo::files().into_iter().filter(|path| path.ends_with(".rs") && !path.contains("/golden/")).collect()
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for path in sources() {
+        assert!(repo::read(&path).starts_with("//!"), "{path} does not begin with what it is for");
+    }
+}
+
+#[test]
+fn no_file_outgrows_a_reader() {
+    const LINES_MAX: usize = 700;
+    for path in sources() {
+        let lines = repo::read(&path).lines().count();
+        assert!(lines <= LINES_MAX, "{path} has {lines} lines");
+    }
+}
+
+/// Where a float is allowed, with the reason; nothing here is money.
+const FLOATS: &[(&str, &str)] = &[
+    ("benches/src/chain.rs", "rates"),
+    ("benches/src/sink.rs", "rates"),
+    ("benches/src/validator.rs", "rates"),
+    ("contracts/src/number.rs", "asks whether a token would have been infinite, and takes no value from it"),
+    ("contracts/src/proof/properties.rs", "makes JSON numbers of every kind"),
+    ("contracts/src/proof/source_hygiene.rs", "looks for the same words"),
+    ("contracts/src/text.rs", "how a JSON number is written as text, as the contract asks"),
+    ("exporter/src/export/documents.rs", "a coverage percentage"),
+    ("platform/src/names.rs", "likeness of words"),
+    ("producers/src/run/supervise.rs", "seconds in a message"),
+];
+
+#[test]
+fn no_float_holds_money() {
+    let has_float = |path: &String| {
+        let text = repo::read(path);
+        text.lines().any(|line| {
+            let code = line.split("//").next().unwrap_or_default();
+            code.contains("f64") || code.contains("f32")
+        })
+    };
+    let found: BTreeSet<_> =
+        sources().into_iter().filter(|path| !path.contains("/tests/") && has_float(path)).collect();
+    let listed: BTreeSet<_> = FLOATS.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(found, listed, "money is exact: a float must be none, and be listed here with the reason");
+    for path in repo::files_below("exporter/sql") {
+        let sql: String =
+            repo::read(&path).lines().filter_map(|line| line.split("--").next()).collect::<Vec<_>>().join("\n");
+        let sql = sql.to_uppercase();
+        for word in ["DOUBLE", "FLOAT", " REAL"] {
+            assert!(!sql.contains(word), "{path} uses {word}");
+        }
+    }
+}
+
+#[test]
+fn compose_is_valid_and_pinned() {
+    let compose: serde_json::Value = serde_saphyr::from_str(&repo::read("docker-compose.yml")).unwrap();
+    let services = compose["services"].as_object().unwrap();
+    assert!(!services.is_empty());
+    for (name, service) in services {
+        let image = service["image"].as_str().unwrap_or_else(|| panic!("{name} has no image"));
+        let tag = image.rsplit_once(':').map_or("", |(_, tag)| tag);
+        let is_exact = image.contains("@sha256:") || tag.split('.').filter(|p| p.parse::<u32>().is_ok()).count() == 3;
+        assert!(is_exact, "{name}: image {image} is not pinned to an exact version");
+    }
+}
