@@ -47,7 +47,7 @@ pub fn files_below(folder: &str) -> Vec<String> {
                 if !is_output && !NOT_SOURCES.contains(&name.as_str()) {
                     folders.push(entry.path());
                 }
-            } else {
+            } else if name != ".git" {
                 let path = entry.path().strip_prefix(root()).unwrap().to_owned();
                 found.push(path.components().map(|c| c.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("/"));
             }
