@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
-use contracts::{avro, topics};
+use contracts::topics;
 use platform::broker::{Message, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
@@ -66,15 +66,14 @@ fn report_memory(counters: &Counters, total: u64, done: &Shutdown) {
 
 /// Records as the validator makes them, without their source position.
 fn templates() -> Result<Vec<Message>, String> {
-    let schema = avro::schema().map_err(|e| e.to_string())?;
-    let mut transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &schema, 1, 1, 1);
+    let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), 1, 1, 1);
     let at = TopicPartition { topic: topics::VALID.into(), partition: 0 };
     (0..TEMPLATES)
         .map(|n| {
             let wire = TopicPartition { topic: topics::WIRE.into(), partition: 0 };
             let (value, headers) = (Bytes::from(finding(n)), Vec::new());
             let message = Message { at: wire, offset: 0, timestamp_ms: 0, key: None, value, headers };
-            match transform.apply(&message, "wire", 0).map_err(|e| e.to_string())? {
+            match transform.apply(&message, "wire", 0) {
                 Outcome::Valid(out) => Ok(Message {
                     at: at.clone(),
                     offset: 0,

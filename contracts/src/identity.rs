@@ -160,7 +160,10 @@ pub fn salt(mode: SaltMode, run_id: &str, run_ts_ms: Option<i64>) -> Option<Cow<
 }
 
 fn sha256(text: &str) -> String {
-    hex::encode(Sha256::digest(text.as_bytes()))
+    let mut digits = [0; 64];
+    // Cannot fail: 32 bytes are 64 digits.
+    let _ = hex::encode_to_slice(Sha256::digest(text.as_bytes()), &mut digits);
+    String::from_utf8_lossy(&digits).into_owned()
 }
 
 fn members<'m, V: AsRef<str> + 'm>(out: &mut String, entries: impl Iterator<Item = (&'m str, &'m V)>) {
@@ -177,7 +180,8 @@ fn members<'m, V: AsRef<str> + 'm>(out: &mut String, entries: impl Iterator<Item
 /// A JSON string by R36.
 fn quote(out: &mut String, text: &str) {
     out.push('"');
-    if text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
+    // No early end: the compiler then looks at many bytes at once.
+    if text.bytes().fold(false, |found, b| found | (b < 0x20) | (b == b'"') | (b == b'\\')) {
         for c in text.chars() {
             match c {
                 '"' => out.push_str("\\\""),

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use crate::avro;
 use crate::finding::{self, Amount, Finding, Text};
 use crate::judge::ValidFinding;
 use crate::number::Micros;
@@ -26,102 +27,141 @@ impl<T: Serialize> Serialize for Entries<'_, T> {
     }
 }
 
+/// A struct whose members are those of the Avro record, in its order.
 macro_rules! row {
-    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $vis:vis struct $name:ident { $($field:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-        pub(crate) struct $name<'a> { $(pub(crate) $field: $type,)* }
+        $vis struct $name<'a> { $(pub(crate) $field: $type,)* }
+
+        impl avro::Write for $name<'_> {
+            fn write(&self, out: &mut Vec<u8>) {
+                $(avro::Write::write(&self.$field, out);)*
+            }
+        }
     };
 }
 
-/// One row of `finops_findings`. Only [`cast_for_storage`] makes one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename = "finding")]
-pub struct StorageRecord<'a> {
-    pub(crate) tenant_id: Str<'a>,
-    pub(crate) workspace_id: Str<'a>,
-    pub(crate) finding_id: Str<'a>,
-    pub(crate) fingerprint: Str<'a>,
-    pub(crate) run_id: Str<'a>,
-    pub(crate) run_ts: Option<i64>,
-    pub(crate) ingested_ts: Option<i64>,
-    pub(crate) engine_name: Str<'a>,
-    pub(crate) engine_version: Str<'a>,
-    pub(crate) rulepack_version: Str<'a>,
-    pub(crate) scope: Option<Scope<'a>>,
-    pub(crate) check_id: Str<'a>,
-    pub(crate) check_name: Str<'a>,
-    pub(crate) category: Str<'a>,
-    pub(crate) sub_category: Str<'a>,
-    pub(crate) frameworks: Option<Vec<Str<'a>>>,
-    pub(crate) status: Str<'a>,
-    pub(crate) severity: Option<Severity<'a>>,
-    pub(crate) priority: Option<u16>,
-    pub(crate) title: Str<'a>,
-    pub(crate) message: Str<'a>,
-    pub(crate) advice: Str<'a>,
-    pub(crate) recommendation: Str<'a>,
-    pub(crate) remediation: Str<'a>,
-    pub(crate) links: Option<Vec<Option<Link<'a>>>>,
-    pub(crate) estimated: Option<Estimated<'a>>,
-    pub(crate) actual: Option<Actual<'a>>,
-    pub(crate) lifecycle: Option<Lifecycle<'a>>,
-    pub(crate) tags: Option<Entries<'a, Str<'a>>>,
-    pub(crate) labels: Option<Entries<'a, Str<'a>>>,
-    pub(crate) dimensions: Option<Entries<'a, Str<'a>>>,
-    pub(crate) metrics: Option<Entries<'a, Option<Micros>>>,
-    pub(crate) metadata_json: Str<'a>,
-    pub(crate) source: Option<Source<'a>>,
-}
+row!(
+    /// One row of `finops_findings`. Only [`cast_for_storage`] makes one.
+    pub struct StorageRecord {
+        tenant_id: Str<'a>,
+        workspace_id: Str<'a>,
+        finding_id: Str<'a>,
+        fingerprint: Str<'a>,
+        run_id: Str<'a>,
+        run_ts: Option<i64>,
+        ingested_ts: Option<i64>,
+        engine_name: Str<'a>,
+        engine_version: Str<'a>,
+        rulepack_version: Str<'a>,
+        scope: Option<Scope<'a>>,
+        check_id: Str<'a>,
+        check_name: Str<'a>,
+        category: Str<'a>,
+        sub_category: Str<'a>,
+        frameworks: Option<Vec<Str<'a>>>,
+        status: Str<'a>,
+        severity: Option<Severity<'a>>,
+        priority: Option<u16>,
+        title: Str<'a>,
+        message: Str<'a>,
+        advice: Str<'a>,
+        recommendation: Str<'a>,
+        remediation: Str<'a>,
+        links: Option<Vec<Option<Link<'a>>>>,
+        estimated: Option<Estimated<'a>>,
+        actual: Option<Actual<'a>>,
+        lifecycle: Option<Lifecycle<'a>>,
+        tags: Option<Entries<'a, Str<'a>>>,
+        labels: Option<Entries<'a, Str<'a>>>,
+        dimensions: Option<Entries<'a, Str<'a>>>,
+        metrics: Option<Entries<'a, Option<Micros>>>,
+        metadata_json: Str<'a>,
+        source: Option<Source<'a>>,
+    }
+);
 
-row!(Scope {
-    cloud: Str<'a>,
-    provider_partition: Str<'a>,
-    organization_id: Str<'a>,
-    billing_account_id: Str<'a>,
-    account_id: Str<'a>,
-    region: Str<'a>,
-    availability_zone: Str<'a>,
-    service: Str<'a>,
-    resource_type: Str<'a>,
-    resource_id: Str<'a>,
-    resource_arn: Str<'a>,
-});
-row!(Severity { level: Str<'a>, score: Option<u16>, });
-row!(Link { label: Str<'a>, url: Str<'a>, });
-row!(Estimated {
-    monthly_savings: Option<Micros>,
-    monthly_cost: Option<Micros>,
-    one_time_savings: Option<Micros>,
-    confidence: Option<u8>,
-    notes: Str<'a>,
-});
-row!(Actual {
-    cost_7d: Option<Micros>,
-    cost_30d: Option<Micros>,
-    cost_mtd: Option<Micros>,
-    cost_prev_month: Option<Micros>,
-    savings_7d: Option<Micros>,
-    savings_30d: Option<Micros>,
-    model: Option<Model<'a>>,
-    attribution: Option<Attribution<'a>>,
-});
-row!(Model {
-    currency: Str<'a>,
-    cost_model: Str<'a>,
-    granularity: Str<'a>,
-    period_start: Option<i32>,
-    period_end: Option<i32>,
-});
-row!(Attribution { method: Str<'a>, confidence: Option<u8>, matched_keys: Option<Vec<Str<'a>>>, });
-row!(Lifecycle {
-    status: Str<'a>,
-    first_seen_ts: Option<i64>,
-    last_seen_ts: Option<i64>,
-    resolved_ts: Option<i64>,
-    snooze_until_ts: Option<i64>,
-});
-row!(Source { source_type: Str<'a>, source_ref: Str<'a>, schema_version: Option<u16>, });
+row!(
+    pub(crate) struct Scope {
+        cloud: Str<'a>,
+        provider_partition: Str<'a>,
+        organization_id: Str<'a>,
+        billing_account_id: Str<'a>,
+        account_id: Str<'a>,
+        region: Str<'a>,
+        availability_zone: Str<'a>,
+        service: Str<'a>,
+        resource_type: Str<'a>,
+        resource_id: Str<'a>,
+        resource_arn: Str<'a>,
+    }
+);
+row!(
+    pub(crate) struct Severity {
+        level: Str<'a>,
+        score: Option<u16>,
+    }
+);
+row!(
+    pub(crate) struct Link {
+        label: Str<'a>,
+        url: Str<'a>,
+    }
+);
+row!(
+    pub(crate) struct Estimated {
+        monthly_savings: Option<Micros>,
+        monthly_cost: Option<Micros>,
+        one_time_savings: Option<Micros>,
+        confidence: Option<u8>,
+        notes: Str<'a>,
+    }
+);
+row!(
+    pub(crate) struct Actual {
+        cost_7d: Option<Micros>,
+        cost_30d: Option<Micros>,
+        cost_mtd: Option<Micros>,
+        cost_prev_month: Option<Micros>,
+        savings_7d: Option<Micros>,
+        savings_30d: Option<Micros>,
+        model: Option<Model<'a>>,
+        attribution: Option<Attribution<'a>>,
+    }
+);
+row!(
+    pub(crate) struct Model {
+        currency: Str<'a>,
+        cost_model: Str<'a>,
+        granularity: Str<'a>,
+        period_start: Option<i32>,
+        period_end: Option<i32>,
+    }
+);
+row!(
+    pub(crate) struct Attribution {
+        method: Str<'a>,
+        confidence: Option<u8>,
+        matched_keys: Option<Vec<Str<'a>>>,
+    }
+);
+row!(
+    pub(crate) struct Lifecycle {
+        status: Str<'a>,
+        first_seen_ts: Option<i64>,
+        last_seen_ts: Option<i64>,
+        resolved_ts: Option<i64>,
+        snooze_until_ts: Option<i64>,
+    }
+);
+row!(
+    pub(crate) struct Source {
+        source_type: Str<'a>,
+        source_ref: Str<'a>,
+        schema_version: Option<u16>,
+    }
+);
 
 /// The cast: pure, one record at a time, the schema decides.
 ///

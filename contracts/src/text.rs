@@ -79,7 +79,8 @@ pub fn trim(text: &str) -> &str {
 /// R10: full Unicode lower-casing with the final-sigma rule.
 #[must_use]
 pub fn lower(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
+    // No early end: the compiler then looks at many bytes at once.
+    if text.bytes().fold(true, |all, b| all & b.is_ascii() & !b.is_ascii_uppercase()) {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(text.to_lowercase())

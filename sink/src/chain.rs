@@ -77,3 +77,71 @@ fn present(store: &dyn Store, path: &str) -> Result<bytes::Bytes, SinkError> {
 fn broken(path: &str, problem: String) -> BrokenChain {
     BrokenChain { path: path.to_owned(), problem }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::commit_record::FORMAT_VERSION;
+    use platform::store::local::LocalStore;
+    use std::collections::BTreeMap;
+
+    /// Puts links [0, 10), [10, 20), … into the store; returns the heads after each.
+    fn chain(store: &dyn Store, links: u64) -> Vec<ChainHead> {
+        let mut head = ChainHead::empty("id", 0);
+        let heads = (0..links).map(|n| {
+            let link = CommitRecord {
+                format_version: FORMAT_VERSION,
+                code_version: "0".into(),
+                dataset: layout::FINDINGS.into(),
+                topic: "t".into(),
+                topic_id: "id".into(),
+                partition: 0,
+                start: n * 10,
+                end: n * 10 + 10,
+                rows: 0,
+                duplicates: 10,
+                files: Vec::new(),
+                src: BTreeMap::new(),
+                runs: BTreeMap::new(),
+                writer_id: "w".into(),
+                nonce: n.to_string(),
+                previous_sha256: head.last_sha256.clone(),
+                committed_at: String::new(),
+            };
+            let (path, bytes) = (layout::chain_record("id", 0, link.start), serde_json::to_vec(&link).unwrap());
+            store.put_if_absent(&path, &bytes).unwrap();
+            head.follow(&path, &bytes).unwrap();
+            head.clone()
+        });
+        heads.collect()
+    }
+
+    #[test]
+    fn a_checkpoint_saves_reading_what_is_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        assert_eq!(load(&store, "id", 0).unwrap().0, ChainHead::empty("id", 0));
+        let heads = chain(&store, 5);
+        let (head, last) = load(&store, "id", 0).unwrap();
+        assert_eq!((&head, last.map(|link| link.start)), (&heads[4], Some(40)));
+
+        let checkpoint = |n: usize| {
+            let path = layout::chain_checkpoint("id", 0, heads[n].end);
+            store.put(&path, &serde_json::to_vec(&heads[n]).unwrap()).unwrap();
+        };
+        checkpoint(2);
+        store.delete(&layout::chain_record("id", 0, 0)).unwrap();
+        let (head, last) = load(&store, "id", 0).unwrap();
+        assert_eq!((&head, last.map(|link| link.start)), (&heads[4], Some(40)), "the first link was not needed");
+        checkpoint(4);
+        let (head, last) = load(&store, "id", 0).unwrap();
+        assert_eq!(
+            (&head, last.map(|link| link.start)),
+            (&heads[4], Some(40)),
+            "the last link is, to be rolled forward"
+        );
+        store.delete(&layout::chain_checkpoint("id", 0, heads[4].end)).unwrap();
+        store.delete(&layout::chain_checkpoint("id", 0, heads[2].end)).unwrap();
+        assert!(load(&store, "id", 0).is_err(), "without checkpoints the first link is missed");
+    }
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,8 +94,7 @@ fn valid(tenant: &str, day: &str, src: u64) -> OutRecord {
     let bytes = serde_json::to_vec(&wire).unwrap();
     let finding = judge(&bytes, &Policy::default(), 0).unwrap();
     let record = storage::cast_for_storage(&finding).unwrap();
-    let schema = avro::schema().unwrap();
-    let value = avro::Encoder::new(&schema).encode(&record).unwrap();
+    let value = avro::encode(&record);
     OutRecord {
         topic: topics::VALID.into(),
         partition: Some(0),
@@ -290,6 +290,31 @@ fn a_committed_file_that_is_gone_is_made_again_or_missed_loudly() {
     let after = files();
     assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)), "byte for byte");
     assert_eq!(world.count(layout::FINDINGS), 3);
+}
+
+#[test]
+fn staging_that_nobody_committed_is_swept_after_a_day() {
+    let world = World::new();
+    world.append(&[valid("acme", "2026-01-20", 1)]);
+    world.drain().unwrap();
+    let stage = |target: &str| {
+        let mut staged = world.store.stage(target).unwrap();
+        staged.write_all(b"left by a sink that died").unwrap();
+        staged.finish().unwrap();
+    };
+    stage("finops_findings/tenant_id=acme/run_date=2026-01-20/part-old.parquet");
+    let two_days_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
+    let staging = world.folder.path().join("data").join(layout::STAGING);
+    for entry in std::fs::read_dir(staging).unwrap() {
+        let file = std::fs::File::options().append(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(two_days_ago).unwrap();
+    }
+    stage("finops_findings/tenant_id=acme/run_date=2026-01-20/part-new.parquet");
+    assert_eq!(world.store.staged().unwrap().len(), 2);
+    world.append(&[valid("acme", "2026-01-20", 2)]);
+    world.drain().unwrap();
+    assert_eq!(world.store.staged().unwrap().len(), 1, "the young one may still be committed");
+    assert_eq!(world.count(layout::FINDINGS), 2);
 }
 
 #[test]

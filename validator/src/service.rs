@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::{avro, topics};
+use contracts::topics;
 use platform::broker::{
     Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicPartition,
     TopicSpec, Topics,
@@ -62,12 +62,6 @@ pub enum ValidatorError {
     /// The broker refused for good.
     #[error("validator: {0}")]
     Broker(#[from] BrokerError),
-    /// The program and its checked-in Avro schema do not fit each other.
-    #[error("validator: {0}")]
-    Encode(#[from] avro::EncodeError),
-    /// The checked-in Avro schema is unusable.
-    #[error("validator: {0}")]
-    Schema(#[from] avro::SchemaError),
 }
 
 /// Runs one validator until `config.until` or shutdown.
@@ -104,9 +98,7 @@ pub fn run(
         poll_records_max: config.step_records_max,
         poll_bytes_max: config.step_bytes_max,
     })?;
-    let schema = avro::schema()?;
-    let transform =
-        Transform::new(config.policies.clone(), &schema, valid.partitions, dead.partitions, config.tenant_spread);
+    let transform = Transform::new(config.policies.clone(), valid.partitions, dead.partitions, config.tenant_spread);
     let mut member = Member { processor, transform, topic_ids: HashMap::new(), clock, counters, shutdown };
     while !shutdown.is_requested() {
         if config.until == Until::Drained && drained(broker, &targets)? {
@@ -145,7 +137,7 @@ fn drained(broker: &dyn Broker, targets: &[(TopicPartition, u64)]) -> Result<boo
 
 struct Member<'a> {
     processor: Box<dyn Processor>,
-    transform: Transform<'a>,
+    transform: Transform,
     topic_ids: HashMap<TopicPartition, Arc<str>>,
     clock: &'a dyn Clock,
     counters: &'a Counters,
@@ -188,7 +180,7 @@ impl Member<'_> {
                 debug!(topic = %message.at.topic, partition = message.at.partition, "record of a partition that was taken away");
                 continue;
             };
-            match self.transform.apply(message, topic_id, now_ms)? {
+            match self.transform.apply(message, topic_id, now_ms) {
                 Outcome::Valid(record) => out.push(record),
                 Outcome::Dead(record, code) => {
                     *dead_by_code.entry(code.as_str()).or_default() += 1;

@@ -28,26 +28,19 @@ pub enum Outcome {
 }
 
 /// Everything that is the same for all messages of a validator.
-pub struct Transform<'s> {
+pub struct Transform {
     policies: ProducerPolicies,
     valid_topic: Arc<str>,
     dead_topic: Arc<str>,
     valid_partitions: u32,
     dead_partitions: u32,
     tenant_spread: u32,
-    encoder: avro::Encoder<'s>,
 }
 
-impl<'s> Transform<'s> {
+impl Transform {
     /// `tenant_spread` is how many valid partitions one tenant may use (1 keeps files few and large).
     #[must_use]
-    pub fn new(
-        policies: ProducerPolicies,
-        schema: &'s avro::Schema,
-        valid_partitions: u32,
-        dead_partitions: u32,
-        tenant_spread: u32,
-    ) -> Self {
+    pub fn new(policies: ProducerPolicies, valid_partitions: u32, dead_partitions: u32, tenant_spread: u32) -> Self {
         Self {
             policies,
             valid_topic: topics::VALID.into(),
@@ -55,29 +48,23 @@ impl<'s> Transform<'s> {
             valid_partitions,
             dead_partitions,
             tenant_spread: tenant_spread.clamp(1, valid_partitions.max(1)),
-            encoder: avro::Encoder::new(schema),
         }
     }
 
     /// Judges one message.
-    ///
-    /// # Errors
-    /// The encoder does not fit the schema: a fault of this program, never of the message.
-    pub fn apply(&mut self, message: &Message, topic_id: &str, now_ms: i64) -> Result<Outcome, avro::EncodeError> {
+    #[must_use]
+    pub fn apply(&self, message: &Message, topic_id: &str, now_ms: i64) -> Outcome {
         let src = Src {
             partition: SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition },
             offset: message.offset,
         };
         let finding = match self.judge(message, now_ms) {
             Ok(finding) => finding,
-            Err(violations) => return Ok(self.dead(message, src, &violations, now_ms)),
+            Err(violations) => return self.dead(message, src, &violations, now_ms),
         };
         match storage::cast_for_storage(&finding) {
-            Ok(record) => {
-                let value = self.encoder.encode(&record)?;
-                Ok(Outcome::Valid(self.valid(message, &finding, &src, value)))
-            }
-            Err(violations) => Ok(self.dead(message, src, &violations, now_ms)),
+            Ok(record) => Outcome::Valid(self.valid(message, &finding, &src, avro::encode(&record))),
+            Err(violations) => self.dead(message, src, &violations, now_ms),
         }
     }
 

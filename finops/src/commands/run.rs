@@ -26,7 +26,7 @@ use crate::cli::{Output, RunArgs};
 use crate::failure::{Failure, Result};
 use crate::output::Rows;
 use crate::ports::{self, Ports};
-use crate::progress::{Bars, watched};
+use crate::progress::{self, Bars, watched};
 use crate::settings::Settings;
 
 /// Version of the stored findings, as own checkers write it.
@@ -60,7 +60,10 @@ pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCo
     let options = ExportOptions { limit: args.limit, ..ExportOptions::default() };
     let mut config = ports::exporter_config(settings, ports.store.clone(), options);
     config.tenant = None;
-    let exported = match exporter::once(&config) {
+    let bar = progress::bar("exporting", None);
+    let outcome = exporter::once(&config);
+    bar.finish_and_clear();
+    let exported = match outcome {
         Err(ExportError::NoInputFiles { .. }) => None,
         other => Some(other?),
     };
