@@ -10,4 +10,6 @@
 
 pub mod pipeline;
 pub mod repo;
+pub mod sample;
 pub mod schemas;
+pub mod shape;

@@ -1,5 +1,7 @@
 //! The published JSON Schemas, as validators and as trees to look at.
 
+use std::collections::BTreeSet;
+
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -34,6 +36,34 @@ pub fn validator_of(name: &str, definition: &str) -> Validator {
     compile(name, &json!({ "$ref": format!("#/$defs/{definition}"), "$defs": whole["$defs"] }))
 }
 
+/// Validator of a node that may refer to the definitions of its schema.
+///
+/// # Panics
+/// When the node is no schema.
+#[must_use]
+pub fn validator_of_node(schema: &Value, node: &Value) -> Validator {
+    let mut node = node.clone();
+    if let (Some(node), Some(definitions)) = (node.as_object_mut(), schema.get("$defs")) {
+        node.insert("$defs".to_owned(), definitions.clone());
+    }
+    compile("a node", &node)
+}
+
+/// Every node of a schema that describes an object by its members, with its place.
+#[must_use]
+pub fn objects(schema: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), schema)];
+    while let Some((place, node)) = open.pop() {
+        if node["properties"].is_object() && node["required"].is_array() {
+            found.push((place.clone(), node));
+        }
+        let inner = node.as_object().into_iter().flatten();
+        open.extend(inner.map(|(name, node)| (format!("{place}/{name}"), node)));
+    }
+    found
+}
+
 fn compile(name: &str, schema: &Value) -> Validator {
     jsonschema::draft202012::new(schema).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
@@ -48,13 +78,13 @@ pub fn assert_valid(validator: &Validator, document: &Value, what: &str) {
     assert!(problems.is_empty(), "{what}:\n{}", problems.join("\n"));
 }
 
-/// Names of the members that a schema node lists, in order; `$ref` and `allOf` are followed.
+/// Names of the members that a schema node lists; `$ref` and `allOf` are followed.
 ///
 /// # Panics
 /// When a `$ref` leads nowhere.
 #[must_use]
-pub fn members(schema: &Value, pointer: &str) -> Vec<String> {
-    let mut out = Vec::new();
+pub fn members(schema: &Value, pointer: &str) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
     collect(schema, node(schema, pointer), &mut out);
     out
 }
@@ -73,20 +103,25 @@ pub fn node<'s>(schema: &'s Value, pointer: &str) -> &'s Value {
     at
 }
 
-fn resolve<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
+/// The node itself, or what its `$ref` leads to.
+///
+/// # Panics
+/// When it leads nowhere.
+#[must_use]
+pub fn resolve<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
     match node.get("$ref").and_then(Value::as_str) {
         Some(reference) => schema.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere")),
         None => node,
     }
 }
 
-fn collect(schema: &Value, node: &Value, out: &mut Vec<String>) {
+fn collect(schema: &Value, node: &Value, out: &mut BTreeSet<String>) {
     let resolved = resolve(schema, node);
     if !std::ptr::eq(resolved, node) {
         collect(schema, resolved, out);
     }
     if let Some(properties) = node["properties"].as_object() {
-        out.extend(properties.keys().filter(|name| !out.contains(name)).cloned().collect::<Vec<_>>());
+        out.extend(properties.keys().cloned());
     }
     for part in node["allOf"].as_array().into_iter().flatten() {
         collect(schema, part, out);

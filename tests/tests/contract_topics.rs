@@ -1,0 +1,140 @@
+//! AsyncAPI and the dead letter's schema against what the program does: names of topics, and the headers that records
+//! really have after the validator.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use contracts::topics::{self, headers};
+use platform::broker::{Broker, Message, TopicPartition};
+use serde_json::{Value, json};
+use tests::pipeline::Pipeline;
+use tests::{repo, schemas};
+
+fn asyncapi() -> Value {
+    serde_saphyr::from_str(&repo::read("schemas/asyncapi.yaml")).unwrap()
+}
+
+fn names_of(node: &Value) -> BTreeSet<String> {
+    match node {
+        Value::Object(members) => members.keys().cloned().collect(),
+        Value::Array(items) => items.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
+        other => panic!("{other}"),
+    }
+}
+
+fn set<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeSet<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn topics_are_those_of_the_program() {
+    let api = asyncapi();
+    let addresses = api["channels"].as_object().unwrap().values().map(|c| c["address"].as_str().unwrap());
+    let producer = format!("{}.{{producer}}", topics::WIRE);
+    let all = [topics::WIRE, &producer, topics::VALID, topics::DEAD_LETTERS, topics::RUNS, topics::LIFECYCLE];
+    assert_eq!(set(addresses), set(all));
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn references<'v>(node: &'v Value, out: &mut Vec<&'v str>) {
+        out.extend(node.get("$ref").and_then(Value::as_str));
+        match node {
+            Value::Object(members) => members.values().for_each(|inner| references(inner, out)),
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, out)),
+            _ => {}
+        }
+    }
+    let api = asyncapi();
+    let mut all = Vec::new();
+    references(&api, &mut all);
+    assert!(all.len() > 20, "{all:?}");
+    for reference in all {
+        match reference.strip_prefix('#') {
+            Some(pointer) => assert!(api.pointer(pointer).is_some(), "{reference} leads nowhere"),
+            None => assert!(repo::root().join("schemas").join(reference).is_file(), "{reference} is no file"),
+        }
+    }
+}
+
+/// Every header a producer may send.
+fn producer_headers() -> Vec<(String, Bytes)> {
+    let src = "topic/0/1";
+    let all = [
+        (headers::RUN_ID, "run-1"),
+        (headers::TENANT_ID, "acme"),
+        (headers::WORKSPACE_ID, "prod"),
+        (headers::FINDING_ID_MODE, "per_run"),
+        (headers::REPLAY_OF, src),
+        (headers::TRACEPARENT, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        (headers::VALUE_SCHEMA_ID, "1"),
+    ];
+    all.map(|(name, value)| (name.to_owned(), Bytes::from_static(value.as_bytes()))).into()
+}
+
+/// What the validator makes of these: the records of a topic.
+fn judged(topic: &str, records: Vec<(Vec<u8>, Vec<(String, Bytes)>)>) -> Vec<Message> {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = Pipeline::open(folder.path());
+    let count = records.len();
+    pipeline.publish(records.into_iter().map(|(value, headers)| (Some("acme"), value, headers)));
+    let _ = pipeline.validate();
+    let read =
+        |partition| pipeline.broker.read(&TopicPartition { topic: topic.into(), partition }, 0, 100, 64 << 20).unwrap();
+    let messages: Vec<_> = (0..2).flat_map(read).collect();
+    assert_eq!(messages.len(), count, "{topic}");
+    messages
+}
+
+fn header_names(message: &Message) -> BTreeSet<String> {
+    set(message.headers.iter().map(|(name, _)| name.as_str()))
+}
+
+#[test]
+fn producers_may_send_the_headers_that_are_described() {
+    let described = &asyncapi()["components"]["schemas"]["wireHeaders"]["properties"];
+    assert_eq!(names_of(described), set(producer_headers().iter().map(|(name, _)| name.as_str())));
+}
+
+#[test]
+fn valid_records_have_the_headers_that_are_described() {
+    let described = &asyncapi()["components"]["schemas"]["validHeaders"];
+    let good = || repo::read("schemas/examples/valid/aws_ebs_gp2.json").into_bytes();
+    let valid = judged(topics::VALID, vec![(good(), Vec::new()), (good(), producer_headers())]);
+    assert_eq!(header_names(&valid[0]), names_of(&described["required"]), "of a record that came with none");
+    assert_eq!(header_names(&valid[1]), names_of(&described["properties"]), "of a record that came with all");
+}
+
+#[test]
+fn dead_letters_have_the_headers_that_are_described() {
+    let (schema, validator) = (schemas::schema("dead_letter"), schemas::validator("dead_letter"));
+    let large = || vec![b' '; contracts::judge::Policy::default().message_bytes_max + 1];
+    let own = || ("x-own".to_owned(), Bytes::from_static(b"kept"));
+    let dead = judged(
+        topics::DEAD_LETTERS,
+        vec![(b"{".to_vec(), Vec::new()), (large(), [producer_headers(), vec![own()]].concat())],
+    );
+    assert_eq!(header_names(&dead[0]), names_of(&schema["required"]), "of a record that came with none");
+    let came = &set(producer_headers().iter().map(|(name, _)| name.as_str())) | &set(["x-own"]);
+    assert_eq!(
+        header_names(&dead[1]),
+        &names_of(&schema["properties"]) | &came,
+        "of one that came with all and was cut"
+    );
+    for message in &dead {
+        let text = |(name, value): &(String, Bytes)| (name.clone(), std::str::from_utf8(value).unwrap().to_owned());
+        let headers: BTreeMap<_, _> = message.headers.iter().map(text).collect();
+        schemas::assert_valid(&validator, &json!(headers), "dead letter");
+        let errors: Value = serde_json::from_str(&headers["dlq.errors"]).unwrap();
+        let content = &schema["properties"]["dlq.errors"]["contentSchema"];
+        schemas::assert_valid(&schemas::validator_of_node(&schema, content), &errors, "dlq.errors");
+    }
+}
+
+#[test]
+fn the_codes_are_those_of_the_program() {
+    let codes = schemas::schema("dead_letter")["$defs"]["code"]["enum"].clone();
+    assert_eq!(names_of(&codes), set(contracts::violation::Code::ALL.iter().map(|code| code.as_str())));
+}
