@@ -74,8 +74,11 @@ fn producer_headers() -> Vec<(String, Bytes)> {
     all.map(|(name, value)| (name.to_owned(), Bytes::from_static(value.as_bytes()))).into()
 }
 
+/// Value and headers of a record.
+type Sent = (Vec<u8>, Vec<(String, Bytes)>);
+
 /// What the validator makes of these: the records of a topic.
-fn judged(topic: &str, records: Vec<(Vec<u8>, Vec<(String, Bytes)>)>) -> Vec<Message> {
+fn judged(topic: &str, records: Vec<Sent>) -> Vec<Message> {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(folder.path());
     let count = records.len();
