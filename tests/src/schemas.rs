@@ -78,29 +78,26 @@ pub fn assert_valid(validator: &Validator, document: &Value, what: &str) {
     assert!(problems.is_empty(), "{what}:\n{}", problems.join("\n"));
 }
 
-/// Names of the members that a schema node lists; `$ref` and `allOf` are followed.
+/// Names of the members of what lies at a path of members below a definition; `$ref`, `allOf` and the items of lists
+/// are followed.
 ///
 /// # Panics
 /// When a `$ref` leads nowhere.
 #[must_use]
-pub fn members(schema: &Value, pointer: &str) -> BTreeSet<String> {
-    let mut out = BTreeSet::new();
-    collect(schema, node(schema, pointer), &mut out);
-    out
+pub fn members(schema: &Value, definition: &str, path: &[&str]) -> BTreeSet<String> {
+    let mut parts = parts(schema, &schema["$defs"][definition]);
+    for name in path {
+        let inner = parts.iter().filter_map(|part| part["properties"].get(name));
+        parts = inner.flat_map(|node| self::parts(schema, node)).collect();
+    }
+    parts.iter().filter_map(|part| part["properties"].as_object()).flat_map(|p| p.keys().cloned()).collect()
 }
 
-/// The node at a JSON pointer, following `$ref`s on the way.
-///
-/// # Panics
-/// When nothing is there.
-#[must_use]
-pub fn node<'s>(schema: &'s Value, pointer: &str) -> &'s Value {
-    let mut at = schema;
-    for segment in pointer.split('/').skip(1) {
-        at = at.get(segment).unwrap_or_else(|| panic!("no {segment} of {pointer} in {at}"));
-        at = resolve(schema, at);
-    }
-    at
+/// A node and all that says something about the same value or, of a list, about its items.
+fn parts<'s>(schema: &'s Value, node: &'s Value) -> Vec<&'s Value> {
+    let node = resolve(schema, node);
+    let more = node["allOf"].as_array().into_iter().flatten().chain(node.get("items"));
+    more.flat_map(|inner| parts(schema, inner)).chain([node]).collect()
 }
 
 /// The node itself, or what its `$ref` leads to.
@@ -112,18 +109,5 @@ pub fn resolve<'s>(schema: &'s Value, node: &'s Value) -> &'s Value {
     match node.get("$ref").and_then(Value::as_str) {
         Some(reference) => schema.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} leads nowhere")),
         None => node,
-    }
-}
-
-fn collect(schema: &Value, node: &Value, out: &mut BTreeSet<String>) {
-    let resolved = resolve(schema, node);
-    if !std::ptr::eq(resolved, node) {
-        collect(schema, resolved, out);
-    }
-    if let Some(properties) = node["properties"].as_object() {
-        out.extend(properties.keys().cloned());
-    }
-    for part in node["allOf"].as_array().into_iter().flatten() {
-        collect(schema, part, out);
     }
 }

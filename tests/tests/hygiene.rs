@@ -79,30 +79,64 @@ fn required_packages_are_used() {
     }
 }
 
+/// What lies in the root, and nothing else does but what tools hide there.
+const TOP_LEVEL: &[&str] = &[
+    "ARCHITECTURE.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "benches",
+    "clippy.toml",
+    "contracts",
+    "docker-compose.yml",
+    "docs",
+    "examples",
+    "exporter",
+    "finops",
+    "platform",
+    "producers",
+    "rustfmt.toml",
+    "schemas",
+    "sink",
+    "tests",
+    "validator",
+    "xtask",
+];
+
 #[test]
 fn the_top_level_holds_what_it_must() {
-    for entry in [
-        "Cargo.toml",
-        "producers",
-        "validator",
-        "sink",
-        "exporter",
-        "schemas",
-        "docker-compose.yml",
-        "tests",
-        "README.md",
-        "ARCHITECTURE.md",
-        "LICENSE",
-        ".ci/run",
-        ".gitignore",
-        "contracts",
-        "platform",
-        "finops",
-        "benches",
-        "docs",
-        "xtask",
-    ] {
-        assert!(repo::root().join(entry).exists(), "{entry} is missing");
+    let files = repo::files();
+    let found = files.iter().map(|path| path.split('/').next().unwrap()).filter(|name| !name.starts_with('.'));
+    assert_eq!(found.collect::<BTreeSet<_>>(), TOP_LEVEL.iter().copied().collect());
+    for hidden in [".ci/run", ".cargo/config.toml", ".gitignore"] {
+        assert!(files.iter().any(|path| path == hidden), "{hidden} is missing");
+    }
+}
+
+/// Where decisions are made, and what they must be told instead of finding out.
+const PURE: &[&str] = &[
+    "contracts/src",
+    "producers/src/billing",
+    "producers/src/checks/focus",
+    "sink/src/machine",
+    "validator/src/transform.rs",
+];
+const IMPURE: &[&str] =
+    &["std::fs", "std::env", "std::io", "std::net", "std::process", "std::thread", "SystemTime", "Instant", "::now("];
+
+#[test]
+fn pure_code_does_no_io_and_reads_no_clock() {
+    let is_pure = |path: &&String| PURE.iter().any(|pure| path.starts_with(pure));
+    let all = sources();
+    let pure: Vec<_> = all.iter().filter(is_pure).filter(|path| !path.starts_with("contracts/src/proof/")).collect();
+    assert!(PURE.iter().all(|folder| pure.iter().any(|path| path.starts_with(folder))), "{pure:?}");
+    for path in pure {
+        let text = repo::read(path);
+        let code = text.lines().filter_map(|line| line.split("//").next());
+        for line in code {
+            assert!(!IMPURE.iter().any(|word| line.contains(word)), "{path} is to be pure: {line}");
+        }
     }
 }
 
@@ -122,6 +156,20 @@ fn documents_name_files_that_exist() {
         }
     }
     assert!(named > 40, "only {named} paths were looked at");
+}
+
+#[test]
+fn comments_name_documents_that_exist() {
+    let mut named = 0;
+    for path in sources().into_iter().filter(|path| !path.ends_with("hygiene.rs")) {
+        for word in repo::read(&path).split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c))) {
+            if word.starts_with("docs/") && word.ends_with(".md") {
+                named += 1;
+                assert!(repo::root().join(word).is_file(), "{path} names {word}, which is not there");
+            }
+        }
+    }
+    assert!(named > 0, "no comment was looked at");
 }
 
 #[test]

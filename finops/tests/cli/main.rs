@@ -9,4 +9,5 @@ mod help;
 mod job;
 mod output;
 mod place;
+mod readme;
 mod services;
