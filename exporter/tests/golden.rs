@@ -7,7 +7,7 @@ use exporter::{Cut, DuckLimits, ExportOptions, Population, TenantScope, export_t
 use serde_json::Value;
 
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden")
 }
 
 fn dataset() -> Vec<String> {

@@ -80,7 +80,8 @@ fn a_finding_is_shown_whole_with_its_history() {
 
 #[test]
 fn a_stored_row_is_shown_with_every_column_of_the_contract() {
-    let dataset = format!("{}/tests/golden/dataset/tenant_id=acme/**/*.parquet", env!("CARGO_MANIFEST_DIR"));
+    let dataset =
+        format!("{}/tests/golden/dataset/tenant_id=acme/**/*.parquet", std::env::var("CARGO_MANIFEST_DIR").unwrap());
     let cut = exporter::Cut::of_files(&[dataset]).unwrap();
     let id = "28b0fde79a9a3a3487a4118cfe43699897be78ba1853c1c144e8d309b1329cbb";
     let detail = show_finding(&cut, &scope(), id, &DuckLimits::default()).unwrap().unwrap();

@@ -12,7 +12,7 @@ fn the_query_of_the_readme_answers() {
     let mut world = World::new();
     world.commit("acme", &[Finding { savings: Some("2.25"), ..FINDING }, Finding { finding_id: "id-f2", ..FINDING }]);
     world.commit("globex", &[Finding { savings: None, ..FINDING }]);
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("README.md");
+    let readme = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().join("README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
     let query = readme.split("\n```sql\n").nth(1).unwrap().split("\n```").next().unwrap();
     let data = world.folder.path().join("data/finops_findings");

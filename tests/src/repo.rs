@@ -11,7 +11,7 @@ const NOT_SOURCES_IN_ROOT: &[&str] = &["data", "export"];
 /// Root of the workspace.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned()
 }
 
 /// Text of a file.

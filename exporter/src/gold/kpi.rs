@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn files(folder: &str) -> Vec<String> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sql").join(folder);
+        let folder = std::path::Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("sql").join(folder);
         let mut names: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|e| e.unwrap().file_name().into_string().unwrap().trim_end_matches(".sql").to_owned())

@@ -98,7 +98,7 @@ impl fmt::Display for Ended {
 
 /// A file of this repository.
 pub fn repo(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().join(path)
 }
 
 /// Real billing data.
