@@ -11,6 +11,7 @@ use platform::broker::{Broker, TopicSpec};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
+use platform::store::Store;
 use platform::store::local::LocalStore;
 use uuid::Uuid;
 use validator::ProducerPolicies;
@@ -24,8 +25,8 @@ const BROKER_FILE: &str = "broker.sqlite";
 /// Broker and store, open.
 #[derive(Clone)]
 pub struct Ports {
-    pub broker: EmbeddedBroker,
-    pub store: Arc<LocalStore>,
+    pub broker: Arc<dyn Broker>,
+    pub store: Arc<dyn Store>,
 }
 
 impl Ports {
@@ -35,7 +36,7 @@ impl Ports {
             Failure::new(ExitCode::Io, format!("creating data folder {}: {e}", settings.data.display()))
         })?;
         let store = Arc::new(LocalStore::open(&settings.root)?);
-        let broker = EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?;
+        let broker = Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?);
         let retention_ms = settings.retention.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         for (name, compacted) in
             [(topics::WIRE, false), (topics::VALID, false), (topics::DEAD_LETTERS, false), (topics::RUNS, true)]
@@ -48,10 +49,10 @@ impl Ports {
     }
 
     /// Opens what a reader needs; nothing is made.
-    pub fn store_only(settings: &Settings) -> Result<Arc<LocalStore>> {
-        LocalStore::open_existing(&settings.root)
-            .map(Arc::new)
-            .map_err(|e| Failure::bad_input(format!("no data in {}: {e}", settings.root.display())))
+    pub fn store_only(settings: &Settings) -> Result<Arc<dyn Store>> {
+        let store = LocalStore::open_existing(&settings.root)
+            .map_err(|e| Failure::bad_input(format!("no data in {}: {e}", settings.root.display())))?;
+        Ok(Arc::new(store))
     }
 
     /// Opens what is there: broker and store of an earlier run.
@@ -65,7 +66,7 @@ impl Ports {
                 path.display()
             )));
         }
-        Ok(Self { broker: EmbeddedBroker::open(&path, settings.broker.clone())?, store })
+        Ok(Self { broker: Arc::new(EmbeddedBroker::open(&path, settings.broker.clone())?), store })
     }
 }
 
@@ -109,7 +110,7 @@ pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
     }
 }
 
-pub fn exporter_config(settings: &Settings, store: Arc<LocalStore>, options: ExportOptions) -> ExporterConfig {
+pub fn exporter_config(settings: &Settings, store: Arc<dyn Store>, options: ExportOptions) -> ExporterConfig {
     ExporterConfig {
         store,
         clock: Arc::new(SystemClock),

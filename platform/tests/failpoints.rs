@@ -12,7 +12,7 @@ const CALL: &str = "failpoint::hit(\"";
 
 #[test]
 fn every_point_is_listed_once_and_passed_somewhere() {
-    let workspace = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap();
+    let workspace = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned();
     let mut passed = BTreeSet::new();
     for member in fs::read_dir(workspace).unwrap() {
         collect(&member.unwrap().path().join("src"), &mut passed);

@@ -1,6 +1,5 @@
 //! `finops repair`: brings back what `verify` finds missing.
 
-use platform::broker::Broker;
 use platform::exit::ExitCode;
 use serde_json::json;
 use sink::repair;
@@ -15,9 +14,8 @@ use crate::settings::Settings;
 
 pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = Ports::existing(settings)?;
-    let broker: &dyn Broker = &broker;
     let bar = progress::bar("verifying files", None);
-    let report = verify(&*store, Some(broker), &|| bar.inc(1))?;
+    let report = verify(&*store, Some(&*broker), &|| bar.inc(1))?;
     bar.finish_and_clear();
     let plan = repair::plan(&report);
     for problem in &plan.blocked_by {
@@ -26,7 +24,7 @@ pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<Exi
     if plan.is_empty() {
         eprintln!("there is nothing that can be brought back");
     }
-    let done = if args.dry_run { repair::Repaired::default() } else { repair::execute(&plan, broker, &*store)? };
+    let done = if args.dry_run { repair::Repaired::default() } else { repair::execute(&plan, &*broker, &*store)? };
     print_value(&json!({ "plan": plan, "dry_run": args.dry_run, "done": done }), output)?;
     if done.sent > 0 {
         eprintln!("{} record(s) were sent again; `finops up` or `finops run` takes them on", done.sent);

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use exporter::{ExportError, ExportOptions};
-use platform::broker::Broker;
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
 use platform::lifecycle::Shutdown;
@@ -153,7 +152,7 @@ fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<Ex
 
 fn collect_check_publish(plan: &RunPlan, ports: &Ports) -> Result<RunReport> {
     let progress = Arc::new(Bars::default());
-    Ok(producers::run::run(plan, &producers::run::Ports { broker: &ports.broker, store: &*ports.store, progress })?)
+    Ok(producers::run::run(plan, &producers::run::Ports { broker: &*ports.broker, store: &*ports.store, progress })?)
 }
 
 fn validate(config: &validator::Config, ports: &Ports, shutdown: &Shutdown) -> Result<validator::Snapshot> {
@@ -162,7 +161,7 @@ fn validate(config: &validator::Config, ports: &Ports, shutdown: &Shutdown) -> R
         "validating",
         None,
         || counters.snapshot().read,
-        || validator::run(config, &ports.broker, &SystemClock, &counters, shutdown),
+        || validator::run(config, &*ports.broker, &SystemClock, &counters, shutdown),
     )?;
     Ok(counters.snapshot())
 }
@@ -174,7 +173,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<sink
         "writing",
         None,
         || counters.snapshot().read,
-        || sink::run(&config, &ports.broker, &*ports.store, &SystemClock, &counters, shutdown),
+        || sink::run(&config, &*ports.broker, &*ports.store, &SystemClock, &counters, shutdown),
     )?;
     ports.broker.clean()?;
     Ok(counters.snapshot())

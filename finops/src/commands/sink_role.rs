@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use platform::broker::Broker;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
@@ -20,8 +19,7 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
         SinkVerb::Run { drain } => service(if *drain { Until::Drained } else { Until::Shutdown }, settings, output),
         SinkVerb::Inspect { tenant } => {
             let Ports { broker, store } = Ports::existing(settings)?;
-            let broker: &dyn Broker = &broker;
-            let found = inspect(&*store, Some(broker), tenant.as_deref())?;
+            let found = inspect(&*store, Some(&*broker), tenant.as_deref())?;
             match output {
                 Output::Table => print_table(&found)?,
                 Output::Csv => folders(&found).print(output)?,
@@ -36,7 +34,7 @@ fn service(until: Until, settings: &Settings, output: Output) -> Result<ExitCode
     let Ports { broker, store } = Ports::open(settings)?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(sink::Counters::default());
-    sink::run(&ports::sink_config(settings, until), &broker, &*store, &SystemClock, &counters, &shutdown)?;
+    sink::run(&ports::sink_config(settings, until), &*broker, &*store, &SystemClock, &counters, &shutdown)?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;
     Ok(ExitCode::Done)
 }

@@ -20,17 +20,17 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     let (for_validator, for_sink, for_cleaner) = (broker.clone(), broker.clone(), broker);
     let services = vec![
         Service::new("validator", move |stop| {
-            validator::run(&validator_config, &for_validator, &SystemClock, &Arc::default(), &stop)
+            validator::run(&validator_config, &*for_validator, &SystemClock, &Arc::default(), &stop)
         }),
         Service::new("sink", move |stop| {
-            sink::run(&sink_config, &for_sink, &*store, &SystemClock, &Arc::default(), &stop)
+            sink::run(&sink_config, &*for_sink, &*store, &SystemClock, &Arc::default(), &stop)
         }),
         Service::new("exporter", move |stop| {
             exporter::run(&exporter_config, &stop);
             Ok::<_, std::convert::Infallible>(())
         }),
         Service::new("cleaner", move |stop| {
-            ports::keep_clean(&for_cleaner, &stop);
+            ports::keep_clean(&*for_cleaner, &stop);
             Ok::<_, std::convert::Infallible>(())
         }),
     ];

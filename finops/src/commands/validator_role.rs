@@ -20,7 +20,7 @@ pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<
     let Ports { broker, .. } = Ports::open(settings)?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(validator::Counters::default());
-    validator::run(&config, &broker, &SystemClock, &counters, &shutdown)?;
+    validator::run(&config, &*broker, &SystemClock, &counters, &shutdown)?;
     let done = counters.snapshot();
     print_value(
         &json!({ "read": done.read, "valid": done.valid, "dead": done.dead, "retries": done.retries }),

@@ -1,6 +1,5 @@
 //! `finops verify`: proves that nothing is lost, doubled or changed.
 
-use platform::broker::Broker;
 use platform::exit::ExitCode;
 use serde_json::json;
 use sink::verify::{Report, verify};
@@ -15,8 +14,7 @@ use crate::settings::Settings;
 pub fn run(settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = Ports::existing(settings)?;
     let bar = progress::bar("verifying files", None);
-    let broker: &dyn Broker = &broker;
-    let report = verify(&*store, Some(broker), &|| bar.inc(1))?;
+    let report = verify(&*store, Some(&*broker), &|| bar.inc(1))?;
     bar.finish_and_clear();
     match output {
         Output::Table => print_table(&report)?,
