@@ -299,7 +299,9 @@ impl Hands<'_> {
                 Outcome::Published(published)
             }
             Action::Rebuild(link) => {
+                failpoint::hit("sink.rebuild.begin");
                 rebuild(self.broker, self.store, at, link)?;
+                failpoint::hit("sink.rebuild.done");
                 Outcome::Rebuilt
             }
             Action::Seek(offset) => {
@@ -307,6 +309,7 @@ impl Hands<'_> {
                 Outcome::Done
             }
             Action::Stage(batch) => {
+                failpoint::hit("sink.stage.begin");
                 let staged = files::stage(self.store, batch)?;
                 failpoint::hit("sink.stage.done");
                 Outcome::Staged(staged)
@@ -331,7 +334,9 @@ impl Hands<'_> {
             }
             Action::Checkpoint(head) => {
                 let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
+                failpoint::hit("sink.checkpoint.begin");
                 self.store.put(&path, &serde_json::to_vec(head)?)?;
+                failpoint::hit("sink.checkpoint.done");
                 Outcome::Done
             }
         })
@@ -359,6 +364,7 @@ impl Hands<'_> {
     /// The chain is the truth; a hint that cannot be left because the partition has moved on is not missed.
     fn leave_hint(&mut self, at: &TopicPartition, offset: u64) -> Result<(), SinkError> {
         let metadata = serde_json::to_string(&HintMetadata { store_id: self.store.id().to_owned() })?;
+        failpoint::hit("sink.hint.begin");
         match self.consumer.commit(&[GroupOffset { at: at.clone(), offset, metadata }]) {
             Err(BrokerError::Fenced { .. }) => debug!(topic = %at.topic, partition = at.partition, "no hint: fenced"),
             other => other?,

@@ -134,11 +134,13 @@ fn replace_manifest(
     new.retired = retired.into_iter().filter(|(path, _)| !new.lists(path) && !due.contains(path)).collect();
     let same = |old: &GoldManifest| old.periods == new.periods && old.retired == new.retired;
     if !old.as_ref().is_some_and(same) {
+        failpoint::hit("exporter.gold.manifest.begin");
         store.put(&manifest::path(scope), &crate::export::json(&new))?;
         failpoint::hit("exporter.gold.manifest.replaced");
     }
     for path in due {
         store.delete(&path)?;
+        failpoint::hit("exporter.gold.retired.deleted");
     }
     Ok(())
 }
