@@ -1,6 +1,7 @@
 //! Carries out what the [machine](crate::machine) decides: reads the topics, writes the store, tries again what may
 //! work later. One thread owns all of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// When to stop.
     pub until: Until,
+    /// Go on behind records that the broker has removed before they were written, instead of stopping at them.
+    pub skips_gone: bool,
 }
 
 /// Runs one sink until `config.until` or shutdown; what was read by then is written.
@@ -100,7 +103,10 @@ pub fn run(
         store_id: store.id().to_owned(),
     };
     let writer_id = identity.writer_id.clone();
-    let machine = Machine::new(identity, config.limits.clone());
+    let mut machine = Machine::new(identity, config.limits.clone());
+    if config.skips_gone {
+        machine.skip_gone();
+    }
     let mut sink = Sink {
         machine,
         writer_id,
@@ -114,7 +120,7 @@ pub fn run(
         swept: None,
     };
     while !shutdown.is_requested() {
-        if config.until == Until::Drained && is_drained(broker, &ends)? {
+        if config.until == Until::Drained && is_drained(broker, store, &ends)? {
             break;
         }
         sink.turn(config.until)?;
@@ -141,12 +147,28 @@ fn ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> 
     Ok(ends)
 }
 
-fn is_drained(broker: &dyn Broker, ends: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+/// The group's offsets say so, and the chains agree: anybody may set offsets.
+fn is_drained(broker: &dyn Broker, store: &dyn Store, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
     if ends.is_empty() {
         return Ok(true);
     }
-    let reached = broker.group_offsets(GROUP)?;
-    Ok(ends.iter().all(|(at, end)| reached.iter().any(|o| o.at == *at && o.offset >= *end)))
+    let mut reached: HashMap<TopicPartition, u64> =
+        broker.group_offsets(GROUP)?.into_iter().map(|o| (o.at, o.offset)).collect();
+    if !ends.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)) {
+        return Ok(false);
+    }
+    for topic in broker.topics()? {
+        for partition in 0..topic.partitions {
+            let at = TopicPartition { topic: topic.name.clone(), partition };
+            if ends.iter().any(|(known, _)| *known == at)
+                && let Some(hint) = reached.remove(&at)
+                && chain::load(store, &topic.id, partition)?.0.end < hint
+            {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// What the group's offset says beside the offset.
@@ -181,6 +203,17 @@ impl Sink<'_> {
                 warn!(%error, "poll failed, trying again");
                 self.counters.retried();
                 let _stop = self.shutdown.wait_timeout(POLL_TIMEOUT);
+            }
+            // Deleted, and perhaps about to be made again.
+            Err(error @ BrokerError::UnknownTopic(_)) => {
+                warn!(%error, "waiting for it; a sink that starts makes it");
+                let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
+            }
+            // Retention has overtaken this sink. What it holds is written first: the broker may not have it any more.
+            Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
+                self.machine.flush();
+                self.settle()?;
+                return Err(SinkError::RecordsGone { topic, partition, from: offset, low });
             }
             Err(error) => return Err(error.into()),
         }
@@ -237,6 +270,12 @@ impl Sink<'_> {
                     }
                     continue;
                 }
+                // The next poll says what is to be read now.
+                Err(SinkError::Broker(error @ BrokerError::UnknownTopic(_))) => {
+                    warn!(%error, partition = at.partition, "its topic was deleted: dropping what was read of it");
+                    self.machine.lost(&at);
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             if !matches!(outcome, Outcome::Committed(CommitOutcome::Unknown)) {
@@ -287,6 +326,9 @@ impl Hands<'_> {
             Action::LoadChain { topic_id, partition } => {
                 let (head, last) = chain::load(self.store, topic_id, *partition)?;
                 let marks = self.broker.watermarks(at)?;
+                if let Some(end) = head.position().filter(|end| *end < marks.low) {
+                    warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records are gone unwritten");
+                }
                 Outcome::ChainLoaded(Box::new(Loaded { head, last, low: marks.low, high: marks.high }))
             }
             Action::Publish(file) => {

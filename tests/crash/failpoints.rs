@@ -131,14 +131,15 @@ fn killed_while_rebuilding(kind: Kind, point: &str) {
     note(Fault::Point(point.to_owned()), &site, 2, None, &count, "goes on");
 }
 
-/// Checkpoints are rare: each record is a commit of its own here, and all are in one partition.
+/// Checkpoints are rare: here every third commit makes one.
 fn killed_at_a_checkpoint(kind: Kind, point: &str) {
-    let site = Site::open(kind).with("FINOPS_SINK_FILE_ROWS_MAX", "1");
-    let battle = Battle::begin(&site);
-    assert!(battle.load.publish_as(1_300, |_| "acme".to_owned()));
-    let mut services = battle.start(&[Role::Validator]);
-    Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, point)]).wait_for_kill(point);
-    services.push(Service::start(&site, Role::Sink));
-    let count = battle.finish(services);
+    let site = Site::open(kind).with("FINOPS_SINK_CHECKPOINT_COMMITS", "3");
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator]);
+        Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, point)]).wait_for_kill(point);
+        services.push(Service::start(&site, Role::Sink));
+        battle.wait_for_work(200, &mut services);
+        services
+    });
     note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
 }

@@ -20,3 +20,4 @@ mod failpoints;
 mod guarantees;
 mod kills;
 mod members;
+mod positions;

@@ -37,8 +37,10 @@ pub enum Deed {
     SinkOffsetsSetBack,
     /// The offsets of the sinks are set beyond what is written.
     SinkOffsetsSetAhead,
-    /// The group of the sinks is deleted.
-    SinkGroupDeleted,
+    /// The offsets of the validators are set back.
+    ValidatorOffsetsSetBack,
+    /// The offsets of the validators are set ahead.
+    ValidatorOffsetsSetAhead,
     /// Records leave the broker before a sink has written them.
     RetentionPassedSink,
     /// Records leave the broker before a validator has judged them.
@@ -65,7 +67,8 @@ impl Deed {
         Self::WireTopicMadeAgain,
         Self::SinkOffsetsSetBack,
         Self::SinkOffsetsSetAhead,
-        Self::SinkGroupDeleted,
+        Self::ValidatorOffsetsSetBack,
+        Self::ValidatorOffsetsSetAhead,
         Self::RetentionPassedSink,
         Self::RetentionPassedValidator,
         Self::ClockJumps,
@@ -98,7 +101,8 @@ impl fmt::Display for Fault {
                 Deed::WireTopicMadeAgain => "wire topic deleted and made again under a running validator",
                 Deed::SinkOffsetsSetBack => "offsets of the sinks set back",
                 Deed::SinkOffsetsSetAhead => "offsets of the sinks set beyond what is written",
-                Deed::SinkGroupDeleted => "group of the sinks deleted",
+                Deed::ValidatorOffsetsSetBack => "offsets of the validators set back",
+                Deed::ValidatorOffsetsSetAhead => "offsets of the validators set ahead",
                 Deed::RetentionPassedSink => "retention passes the position of the sink",
                 Deed::RetentionPassedValidator => "retention passes the position of the validator",
                 Deed::ClockJumps => "clocks jump",

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use contracts::{layout, time};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-/// What a row is: of a finding its id, of a dead letter its source position. No text is both.
+/// What a row is: of a finding its id, of a dead letter its first source position. No text is both.
 pub type Key = String;
 
 /// The keys of a data file's rows.
@@ -40,7 +40,7 @@ fn key(path: &str, batch: &RecordBatch, row: usize) -> Result<Key, String> {
         return Err(format!("row {row} is of tenant {tenant}"));
     }
     if dataset == layout::DEAD_LETTERS {
-        return text("src")?.ok_or_else(|| format!("row {row} has no src"));
+        return text("replay_of")?.or(text("src")?).ok_or_else(|| format!("row {row} has no src"));
     }
     let run_ts = batch.column_by_name("run_ts").ok_or("it has no column run_ts")?;
     let date = time::date_of(run_ts.as_primitive::<TimestampMillisecondType>().value(row));

@@ -77,6 +77,17 @@ pub fn done(site: &Site, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Runs the program to its end, which must be a bad one, and returns its exit code and what it said.
+///
+/// # Panics
+/// When it ends well.
+#[must_use]
+pub fn refused(site: &Site, arguments: &[&str]) -> (i32, String) {
+    let output = command(site, arguments).env("FINOPS_LOG_FILTER", "error").output().unwrap();
+    assert!(!output.status.success(), "finops {} ended well", arguments.join(" "));
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
 /// What `finops verify` reports, clean or not.
 ///
 /// # Panics
