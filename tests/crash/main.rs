@@ -16,8 +16,11 @@ macro_rules! at_each_site {
     };
 }
 
+mod clocks;
 mod failpoints;
 mod guarantees;
 mod kills;
 mod members;
 mod positions;
+mod room;
+mod scale;

@@ -30,7 +30,7 @@ fn members_come_and_go(kind: Kind) {
             }
             let leaver = services.swap_remove(members[rng.random_range(0..members.len())]);
             if rng.random() {
-                leaver.stop();
+                let _ = leaver.stop();
             } else {
                 leaver.kill();
                 killed += 1;

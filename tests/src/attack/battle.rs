@@ -47,7 +47,9 @@ impl<'s> Battle<'s> {
         let produced = oracle::produced(self.site, Some(&self.load));
         let wanted: u64 = produced.values().map(|srcs| srcs.len() as u64).sum();
         self.wait_for_rows(wanted, &mut services);
-        services.into_iter().for_each(Service::stop);
+        for service in services {
+            let _ = service.stop();
+        }
         let (site, load) = (self.site, self.load);
         let _ = self.reader.end();
         oracle::judge_all(site, Some(&load))

@@ -45,7 +45,7 @@ pub fn judge_alone(site: &Site) {
     while read(&site.export_folder()) != read(&fresh) && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(50));
     }
-    exporter.stop();
+    let _ = exporter.stop();
     judge(site, &fresh);
 }
 

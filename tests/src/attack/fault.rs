@@ -53,6 +53,10 @@ pub enum Deed {
     BrokerFull,
     /// Services are added and taken away.
     ScaledOut,
+    /// All load is of one tenant, which may use several partitions.
+    HotTenant,
+    /// There are very many tenants.
+    ManyTenants,
 }
 
 impl Deed {
@@ -75,6 +79,8 @@ impl Deed {
         Self::StoreFull,
         Self::BrokerFull,
         Self::ScaledOut,
+        Self::HotTenant,
+        Self::ManyTenants,
     ];
 }
 
@@ -109,6 +115,8 @@ impl fmt::Display for Fault {
                 Deed::StoreFull => "disk of the store full for a while",
                 Deed::BrokerFull => "broker without room for a while",
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",
+                Deed::HotTenant => "one hot tenant spread over all partitions",
+                Deed::ManyTenants => "many small tenants",
             },
         })
     }

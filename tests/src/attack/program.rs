@@ -104,7 +104,8 @@ pub struct Service {
     /// What it is.
     pub role: Role,
     child: Child,
-    log: PathBuf,
+    /// Without ending: `.log` for what it logs, `.out` for what it prints.
+    files: PathBuf,
 }
 
 impl Service {
@@ -121,16 +122,17 @@ impl Service {
     #[must_use]
     pub fn start_with(site: &Site, role: Role, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU64 = AtomicU64::new(0);
-        let log = site.folder().join(format!("{role:?}-{}.log", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let files = site.folder().join(format!("{role:?}-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let file = |ending: &str| File::create(files.with_extension(ending)).unwrap();
         let mut command = command(site, &[role.arguments(), arguments].concat());
-        command.envs(environment.iter().copied()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
-        Self { role, child: command.spawn().unwrap(), log }
+        command.envs(environment.iter().copied()).stdout(file("out")).stderr(file("log"));
+        Self { role, child: command.spawn().unwrap(), files }
     }
 
     /// What it logged.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        std::fs::read_to_string(self.files.with_extension("log")).unwrap_or_default()
     }
 
     /// `kill -9`.
@@ -143,15 +145,16 @@ impl Service {
         assert_eq!(self.child.wait().unwrap().signal(), Some(SIGKILL), "{}", self.log());
     }
 
-    /// Asks it to stop, and expects it to do so in good order.
+    /// Asks it to stop, and expects it to do so in good order; returns what it printed.
     ///
     /// # Panics
     /// When it does not.
-    pub fn stop(mut self) {
+    pub fn stop(mut self) -> String {
         self.assert_runs();
         self.signal("TERM");
         let status = self.wait(Duration::from_secs(60));
         assert!(status.success(), "{:?} ended with {status}: {}", self.role, self.log());
+        std::fs::read_to_string(self.files.with_extension("out")).unwrap()
     }
 
     /// Sends a signal, by its name without `SIG`.
@@ -194,9 +197,27 @@ impl Service {
         assert!(ended.is_none(), "{:?} ended by itself with {}: {}", self.role, ended.unwrap(), self.log());
     }
 
-    /// Resident memory in bytes; `None` when the system does not tell.
+    /// Runs until it has ended, well, by itself; returns the most memory it had, in bytes.
+    ///
+    /// # Panics
+    /// When it does not.
     #[must_use]
-    pub fn resident_bytes(&self) -> Option<u64> {
+    pub fn resident_until_end(mut self, at_most: Duration) -> u64 {
+        let deadline = Instant::now() + at_most;
+        let mut most = 0;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{:?} ended with {status}: {}", self.role, self.log());
+                return most;
+            }
+            assert!(Instant::now() < deadline, "{:?} has not ended in {at_most:?}: {}", self.role, self.log());
+            most = most.max(self.resident_bytes().unwrap_or_default());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Most resident memory so far, in bytes; `None` when the system does not tell.
+    fn resident_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)

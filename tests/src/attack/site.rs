@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::topics;
+use contracts::{layout, topics};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, TopicInfo, TopicSpec};
 use platform::store::Store;
@@ -78,24 +78,29 @@ impl Site {
     /// When it cannot be made.
     #[must_use]
     pub fn open(kind: Kind) -> Self {
-        Self::open_in(kind, tempfile::tempdir().unwrap())
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("data")).unwrap();
+        Self::open_in(kind, folder)
     }
 
-    /// A fresh one below a folder of the caller's choice.
+    /// One in a folder of the caller's making, with the store in `data` and the broker beside it.
     ///
     /// # Panics
     /// When it cannot be made.
     #[must_use]
     pub fn open_in(kind: Kind, folder: TempDir) -> Self {
         let data = folder.path().join("data");
-        std::fs::create_dir_all(&data).unwrap();
         let (broker, store): (Arc<dyn Broker>, Arc<dyn Store>) = match kind {
             Kind::EmbeddedLocal => {
-                let broker = EmbeddedBroker::open(&data.join("broker.sqlite"), EmbeddedSettings::default());
+                let broker = EmbeddedBroker::open(&folder.path().join("broker.sqlite"), EmbeddedSettings::default());
                 (Arc::new(broker.unwrap()), Arc::new(LocalStore::open(&data).unwrap()))
             }
         };
-        let arguments = vec!["--data".to_owned(), data.display().to_string()];
+        let out = data.join(layout::FINDINGS);
+        let arguments = [("--data", folder.path()), ("--out", &out)]
+            .into_iter()
+            .flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()])
+            .collect();
         let haste = HASTE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let session = ("FINOPS_BROKER_SESSION_TIMEOUT".to_owned(), format!("{}s", kind.session_timeout().as_secs()));
         let environment = haste.chain([session]).collect();
