@@ -81,7 +81,7 @@ fn run_is_killed(kind: Kind) {
             .stderr(std::process::Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(whole.mul_f64(rng.random_range(0.0..1.1)));
+        std::thread::sleep(whole * rng.random_range(0..1_100) / 1_000);
         child.kill().unwrap();
         killed += u64::from(!child.wait().unwrap().success());
     }
