@@ -57,7 +57,8 @@ fn attack() -> ExitCode {
     let mut total = Tally::default();
     for step in [
         &["build", "--workspace", "--bin", "finops"][..],
-        &["test", "--workspace", "--test", "crash", "--no-fail-fast"],
+        // The document is checked when it is written.
+        &["test", "--workspace", "--test", "crash", "--no-fail-fast", "--", "--skip", "guarantees::"],
         &["test", "--workspace", "--test", "crash", "--", "--ignored", "--exact", "guarantees::write"],
     ] {
         if total.failed == 0 {
