@@ -10,7 +10,6 @@ use std::time::Duration;
 use contracts::{layout, topics};
 use exporter::{Cut, DeadLetterFilter, DuckLimits, Population, TenantScope};
 use platform::broker::{Broker, ConsumerConfig, GroupOffset, Polled, Start, TopicPartition, Topics};
-use platform::store::Store;
 use serde_json::{Value, json};
 use sink::repair;
 use sink::verify::Rule;

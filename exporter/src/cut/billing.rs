@@ -6,7 +6,7 @@ use contracts::layout;
 use platform::store::Store;
 use serde::Serialize;
 
-use super::{DataFile, tenant_of_path};
+use super::{DataFile, remote, tenant_of_path};
 use crate::error::{ExportError, Result};
 
 /// The cost facts of one billing period.
@@ -24,10 +24,12 @@ pub struct BillingPeriod {
 
 pub(super) fn read(store: &dyn Store) -> Result<Vec<BillingPeriod>> {
     let mut periods = Vec::new();
-    for entry in store.list(layout::COST_FACTS)? {
-        let Some(folder) = entry.path.strip_suffix(FILE_NAME).and_then(|rest| rest.strip_suffix('/')) else { continue };
-        if let Some(bytes) = store.get(&entry.path)? {
-            periods.push(period(folder, &entry.path, &bytes)?);
+    let folder = |path: &str| path.strip_suffix(FILE_NAME)?.strip_suffix('/').map(str::to_owned);
+    let mut paths: Vec<String> = store.list(layout::COST_FACTS)?.into_iter().map(|entry| entry.path).collect();
+    paths.retain(|path| folder(path).is_some());
+    for (path, bytes) in paths.iter().zip(remote::get_all(store, &paths)?) {
+        if let (Some(folder), Some(bytes)) = (folder(path), bytes) {
+            periods.push(period(&folder, path, &bytes)?);
         }
     }
     periods.sort_by(|a, b| (&a.tenant_id, &a.billing_period).cmp(&(&b.tenant_id, &b.billing_period)));

@@ -9,7 +9,7 @@ use platform::store::{Entry, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{DataFile, tenant_of_path};
+use super::{DataFile, remote, tenant_of_path};
 use crate::error::{ExportError, Result};
 
 /// How far one chain had come.
@@ -71,8 +71,8 @@ fn record_paths(store: &dyn Store) -> Result<BTreeMap<String, Vec<String>>> {
 fn read_chain(store: &dyn Store, records: &[String], sizes: &BTreeMap<String, u64>, out: &mut Chains) -> Result<()> {
     let mut position: Option<ChainPosition> = None;
     let mut previous_sha256 = String::new();
-    for path in records {
-        let Some(bytes) = store.get(path)? else { break };
+    for (path, bytes) in records.iter().zip(remote::get_all(store, records)?) {
+        let Some(bytes) = bytes else { break };
         let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
         let record: CommitRecord = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
         if record.format_version > FORMAT_VERSION {

@@ -2,18 +2,14 @@
 //! so a question about one tenant fetches that tenant's files.
 
 use std::fmt;
-use std::panic;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 
 use platform::store::{Object, Store};
 
+use super::remote::{is_remote, several_at_a_time};
 use super::{Cut, DataFile};
 use crate::error::{ExportError, Result};
-
-/// Files fetched at a time: enough to hide the way to the store, few enough not to fill it.
-const FETCHES_AT_A_TIME: usize = 8;
 
 /// The store of a cut.
 #[derive(Clone)]
@@ -29,20 +25,12 @@ impl Cut {
     /// Where these files are on this machine, in their order.
     pub(crate) fn local<'c>(&self, files: impl IntoIterator<Item = &'c DataFile>) -> Result<Vec<PathBuf>> {
         let files: Vec<&DataFile> = files.into_iter().collect();
-        let fetch = |part: &[&DataFile]| part.iter().map(|file| self.local_of(file)).collect::<Result<Vec<_>>>();
-        let is_remote = |file: &&DataFile| self.origin.as_ref().is_some_and(|o| o.0.local_path(&file.path).is_none());
-        if !files.first().is_some_and(is_remote) {
-            return fetch(&files);
+        let is_far = |file: &&DataFile| self.origin.as_ref().is_some_and(|origin| is_remote(&*origin.0, &file.path));
+        if files.first().is_some_and(is_far) {
+            several_at_a_time(&files, |file| self.local_of(file))
+        } else {
+            files.into_iter().map(|file| self.local_of(file)).collect()
         }
-        let share = files.len().div_ceil(FETCHES_AT_A_TIME);
-        thread::scope(|scope| {
-            let parts: Vec<_> = files.chunks(share).map(|part| scope.spawn(move || fetch(part))).collect();
-            let mut all = Vec::with_capacity(files.len());
-            for part in parts {
-                all.extend(part.join().unwrap_or_else(|payload| panic::resume_unwind(payload))?);
-            }
-            Ok(all)
-        })
     }
 
     fn local_of(&self, file: &DataFile) -> Result<PathBuf> {

@@ -8,6 +8,7 @@ mod billing;
 mod chain;
 mod files;
 mod local;
+mod remote;
 mod runs;
 
 use std::collections::BTreeSet;

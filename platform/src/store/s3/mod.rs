@@ -60,8 +60,7 @@ impl S3Store {
     /// Opens a bucket as a store and makes it one if it is not yet. Proves first that the service keeps put-if-absent.
     ///
     /// # Errors
-    /// Credentials or bucket are refused, the service does not know put-if-absent, the store has a newer format, or the
-    /// folder for copies cannot be made.
+    /// Credentials or bucket are refused, the service does not know put-if-absent, or the store has a newer format.
     pub fn open(settings: S3Settings) -> Result<Self> {
         let mut store = Self::at(&settings)?;
         let bucket = store.remote.bucket.clone();
@@ -89,7 +88,7 @@ impl S3Store {
     }
 
     fn at(settings: &S3Settings) -> Result<Self> {
-        let cache = FileCache::open(&settings.cache_dir, settings.cache_bytes_max)?;
+        let cache = FileCache::new(&settings.cache_dir, settings.cache_bytes_max);
         let blocking = Blocking::start()?;
         let owned = settings.clone();
         let client = blocking.run(async move { Ok(client::build(&owned).await) })?;
