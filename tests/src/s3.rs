@@ -6,6 +6,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use platform::config::Secret;
@@ -18,7 +20,7 @@ const SERVER: &str = include_str!("s3/serve.py");
 /// A running server without buckets.
 pub struct S3Server {
     child: Child,
-    /// The server ends when this is closed, also when the test is killed.
+    /// The server ends when this is closed, also when the test is killed or the value is never dropped.
     _stdin: Option<ChildStdin>,
     port: u16,
 }
@@ -47,6 +49,13 @@ impl S3Server {
         Self { child, _stdin: stdin, port }
     }
 
+    /// The one that all tests of a program share; it ends with the program.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<S3Server> = LazyLock::new(S3Server::start);
+        &SHARED
+    }
+
     /// URL of its API.
     #[must_use]
     pub fn url(&self) -> String {
@@ -58,13 +67,22 @@ impl S3Server {
     /// # Panics
     /// When the server refuses.
     #[must_use]
-    pub fn bucket(&self, name: &str, prefix: &str, folder: &Path) -> S3Settings {
+    pub fn bucket(&self, prefix: &str, folder: &Path) -> S3Settings {
+        static BUCKETS: AtomicU64 = AtomicU64::new(0);
+        let name = format!("bucket-{}", BUCKETS.fetch_add(1, Ordering::Relaxed));
         let answer = self.request("PUT", &format!("/{name}"), b"");
         assert!(answer.starts_with("HTTP/1.1 200 "), "making bucket {name}: {answer}");
+        let (bucket, prefix, endpoint) = (name, prefix.to_owned(), Some(self.url()));
+        S3Settings { bucket, prefix, endpoint, ..Self::settings(folder) }
+    }
+
+    /// How to reach a server of this kind, without saying which.
+    #[must_use]
+    pub fn settings(folder: &Path) -> S3Settings {
         S3Settings {
-            bucket: name.to_owned(),
-            prefix: prefix.to_owned(),
-            endpoint: Some(self.url()),
+            bucket: String::new(),
+            prefix: "finops".to_owned(),
+            endpoint: None,
             region: Some("us-east-1".to_owned()),
             path_style: true,
             credentials: Some(("test".to_owned(), Secret::new("test"))),
@@ -80,8 +98,8 @@ impl S3Server {
     /// # Panics
     /// When it cannot be opened.
     #[must_use]
-    pub fn store(&self, name: &str, folder: &Path) -> S3Store {
-        S3Store::open(self.bucket(name, "finops/prod", folder)).unwrap()
+    pub fn store(&self, folder: &Path) -> S3Store {
+        S3Store::open(self.bucket("finops/prod", folder)).unwrap()
     }
 
     /// Sends one unsigned request and returns the answer.

@@ -17,18 +17,17 @@ struct World {
     proxy: Proxy,
     settings: S3Settings,
     store: S3Store,
-    server: S3Server,
     _folder: tempfile::TempDir,
 }
 
 fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
-    let server = S3Server::start();
+    let server = S3Server::shared();
     let proxy = Proxy::before(&server.url());
-    let own = server.bucket("data", "finops", folder.path());
+    let own = server.bucket("finops", folder.path());
     let settings = S3Settings { endpoint: Some(proxy.url()), ..own };
     let store = S3Store::open(settings.clone()).unwrap();
-    World { proxy, settings, store, server, _folder: folder }
+    World { proxy, settings, store, _folder: folder }
 }
 
 fn stage(store: &dyn Store, target: &str, bytes: &[u8]) -> Staged {
@@ -53,8 +52,7 @@ fn noise(bytes: usize) -> Vec<u8> {
 #[test]
 fn keeps_every_promise_of_a_store() {
     let folder = tempfile::tempdir().unwrap();
-    let server = S3Server::start();
-    let store = server.store("data", folder.path());
+    let store = S3Server::shared().store(folder.path());
     CASES.iter().for_each(|case| case.run(&store));
 }
 
@@ -72,30 +70,29 @@ fn large_objects_are_sent_in_parts_and_read_in_ranges() {
     let mut read = Vec::new();
     world.store.open("data/large").unwrap().unwrap().read_to_end(&mut read).unwrap();
     assert!(read == bytes);
-    assert_eq!(world.proxy.count("GET", "/data/finops/data/large"), 4);
+    assert_eq!(world.proxy.count("GET", "/finops/data/large"), 4);
     assert!(world.store.get("data/large").unwrap().unwrap() == bytes);
 }
 
 #[test]
 fn a_service_without_put_if_absent_is_refused() {
     let world = world();
-    world.proxy.plan("PUT", "/_proof/", u32::MAX, Fault::ForgetHeader("if-none-match".into()));
+    world.proxy.plan("PUT", "/_store.json", u32::MAX, Fault::ForgetHeader("if-none-match".into()));
     let error = S3Store::open(world.settings.clone()).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     let text = error.to_string();
-    for part in ["proving put-if-absent in s3://data/finops", &world.proxy.url(), "created twice", "Use a service"] {
+    let place = format!("proving put-if-absent in {}", world.store.location());
+    for part in [&place, &world.proxy.url(), "created twice", "Use a service"] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     world.proxy.clear();
-    S3Store::open(world.settings.clone()).unwrap();
-    let left = world.server.request("GET", "/data?list-type=2&prefix=finops/_proof", b"");
-    assert!(!left.contains("<Key>"), "{left}");
+    assert_eq!(S3Store::open(world.settings.clone()).unwrap().id(), world.store.id());
 }
 
 #[test]
 fn a_service_that_says_it_knows_no_conditions_is_refused() {
     let world = world();
-    world.proxy.plan("PUT", "/_proof/", u32::MAX, Fault::Answer(501, s3_error("NotImplemented")));
+    world.proxy.plan("PUT", "/_store.json", u32::MAX, Fault::Answer(501, s3_error("NotImplemented")));
     let error = S3Store::open(world.settings.clone()).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 }
@@ -141,7 +138,10 @@ fn an_overloaded_service_is_asked_again() {
     world.proxy.plan("", "slow", u32::MAX, Fault::Answer(503, s3_error("SlowDown")));
     let error = world.store.put("slow/2", b"x").unwrap_err();
     assert!(error.is_retriable(), "{error:?}");
-    assert!(error.to_string().starts_with("writing s3://data/finops/slow/2: SlowDown: planned"), "{error}");
+    assert!(
+        error.to_string().starts_with(&format!("writing {}/slow/2: SlowDown: planned", world.store.location())),
+        "{error}"
+    );
 }
 
 #[test]
@@ -166,7 +166,10 @@ fn refused_credentials_and_buckets_stop_with_what_was_refused() {
         let before = world.proxy.seen().len();
         let error = world.store.put_if_absent("data/1", b"x").unwrap_err();
         assert!(is_expected(&error) && !error.is_retriable(), "{code}: {error:?}");
-        assert!(error.to_string().starts_with(&format!("writing s3://data/finops/data/1: {code}: planned")), "{error}");
+        assert!(
+            error.to_string().starts_with(&format!("writing {}/data/1: {code}: planned", world.store.location())),
+            "{error}"
+        );
         assert_eq!(world.proxy.seen().len(), before + 1, "{code}: trying again mends nothing");
         let opened = S3Store::open(world.settings.clone()).unwrap_err();
         assert!(is_expected(&opened), "{opened:?}");
@@ -193,9 +196,9 @@ fn a_refused_part_comes_out_of_the_writer_as_it_was() {
 fn a_lost_answer_to_complete_ends_as_published() {
     let world = world();
     let staged = stage(&world.store, "data/1", b"bytes");
-    world.proxy.plan("POST", "/data/1?uploadId=", 1, Fault::LoseAnswer);
+    world.proxy.plan("POST", "data/1?uploadId=", 1, Fault::LoseAnswer);
     assert_ne!(world.store.publish(&staged).unwrap(), Published::Missing);
-    assert_eq!(world.proxy.count("POST", "/data/1?uploadId="), 2);
+    assert_eq!(world.proxy.count("POST", "data/1?uploadId="), 2);
     assert_eq!(world.store.publish(&staged).unwrap(), Published::Already);
     assert_eq!(world.store.get("data/1").unwrap().unwrap(), "bytes");
 }
@@ -221,7 +224,7 @@ fn whatever_is_said_to_a_repeated_complete_the_object_decides() {
 fn a_service_that_completes_without_conditions_only_is_used_without() {
     let world = world();
     let staged = stage(&world.store, "data/1", b"bytes");
-    world.proxy.plan("POST", "/data/1?uploadId=", 1, Fault::Answer(501, s3_error("NotImplemented")));
+    world.proxy.plan("POST", "data/1?uploadId=", 1, Fault::Answer(501, s3_error("NotImplemented")));
     assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
 }
 
@@ -260,7 +263,7 @@ fn a_prefix_is_a_store_of_its_own() {
     assert_eq!(world.store.get("data/1").unwrap().unwrap(), "1");
     assert_eq!(other.list("").unwrap().iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["_store.json", "data/1"]);
     let same = S3Store::open_existing(S3Settings { prefix: "finops/other".into(), ..world.settings.clone() }).unwrap();
-    assert_eq!((same.id(), same.location()), (other.id(), "s3://data/finops/other".to_owned()));
+    assert_eq!((same.id(), same.location()), (other.id(), format!("{}/other", world.store.location())));
     assert_eq!(same.publish(&staged).unwrap(), Published::Done);
 }
 
@@ -269,15 +272,15 @@ fn opening_an_existing_store_creates_nothing() {
     let world = world();
     let typo = S3Settings { prefix: "fniops".into(), ..world.settings.clone() };
     let error = S3Store::open_existing(typo).unwrap_err().to_string();
-    assert_eq!(error, "opening store s3://data/fniops: not a store: it has no _store.json");
+    let place = format!("s3://{}/fniops", world.settings.bucket);
+    assert_eq!(error, format!("opening store {place}: not a store: it has no _store.json"));
     assert_eq!(world.proxy.count("PUT", "/fniops"), 0);
 }
 
 #[test]
 fn many_that_open_a_new_store_agree_who_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let server = S3Server::start();
-    let settings = server.bucket("new", "", folder.path());
+    let settings = S3Server::shared().bucket("", folder.path());
     let ids: Vec<String> = std::thread::scope(|scope| {
         let open = || S3Store::open(settings.clone()).unwrap().id().to_owned();
         let all: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
@@ -290,7 +293,7 @@ fn many_that_open_a_new_store_agree_who_it_is() {
 fn the_stores_own_objects_are_not_for_callers() {
     let world = world();
     let staged = stage(&world.store, "data/1", b"bytes");
-    for path in ["_store.json", "_proof/1", "_proof"] {
+    for path in ["_store.json", "../_store.json"] {
         assert!(matches!(world.store.put(path, b"x"), Err(StoreError::BadPath { .. })), "{path}");
         assert!(matches!(world.store.delete(path), Err(StoreError::BadPath { .. })), "{path}");
         assert!(matches!(world.store.stage(path), Err(StoreError::BadPath { .. })), "{path}");
@@ -325,9 +328,9 @@ fn copies_are_fetched_once_and_compared() {
     world.store.publish(&stage(&world.store, "data/1", &bytes)).unwrap();
     let copy = world.store.local_file(object("data/1", &bytes, &digest)).unwrap();
     assert!(std::fs::read(&copy).unwrap() == bytes);
-    let fetched = world.proxy.count("GET", "/data/1");
+    let fetched = world.proxy.count("GET", "data/1");
     assert_eq!(world.store.local_file(object("data/1", &bytes, &digest)).unwrap(), copy);
-    assert_eq!(world.proxy.count("GET", "/data/1"), fetched, "it is here already");
+    assert_eq!(world.proxy.count("GET", "data/1"), fetched, "it is here already");
 
     world.store.put("data/1", b"other content").unwrap();
     std::fs::write(&copy, b"torn").unwrap();

@@ -1,5 +1,4 @@
-//! The whole chain with its datasets in a bucket: the same rows, files, exports and tables as in a local folder, and the
-//! same again after a kill at any step.
+//! The whole chain with its datasets in a bucket: the same rows, files, exports and tables as in a local folder.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -112,8 +111,7 @@ fn a_bucket_holds_what_a_folder_holds() {
     let local = Pipeline::open(&near);
     local.sink().unwrap();
 
-    let server = S3Server::start();
-    let bucket: Arc<dyn Store> = Arc::new(server.store("data", folder.path()));
+    let bucket: Arc<dyn Store> = Arc::new(S3Server::shared().store(folder.path()));
     // Cost facts and run manifest, which the producer puts into the store.
     produce(&Pipeline::open_on(&folder.path().join("scratch"), Arc::clone(&bucket)));
     let remote = Pipeline::open_on(&far, bucket);
@@ -149,8 +147,7 @@ fn a_bucket_holds_what_a_folder_holds() {
 #[test]
 fn a_question_about_one_tenant_fetches_its_files_only() {
     let folder = tempfile::tempdir().unwrap();
-    let server = S3Server::start();
-    let settings = server.bucket("data", "", folder.path());
+    let settings = S3Server::shared().bucket("", folder.path());
     let copies = settings.cache_dir.clone();
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(settings).unwrap()));
     for tenant in ["acme", "globex", "initech"] {
@@ -173,8 +170,7 @@ fn a_question_about_one_tenant_fetches_its_files_only() {
 #[test]
 fn verify_sees_what_the_bucket_holds_now() {
     let folder = tempfile::tempdir().unwrap();
-    let server = S3Server::start();
-    let pipeline = Pipeline::open_on(folder.path(), Arc::new(server.store("data", folder.path())));
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Server::shared().store(folder.path())));
     pipeline.publish((0..5).map(|n| (Some("acme"), good("acme", n), Vec::new())));
     pipeline.drain();
     assert_eq!(pipeline.verify().problems, []);
@@ -192,8 +188,7 @@ fn verify_sees_what_the_bucket_holds_now() {
 #[test]
 fn a_sink_of_another_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let server = S3Server::start();
-    let pipeline = Pipeline::open_on(folder.path(), Arc::new(server.store("data", folder.path())));
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Server::shared().store(folder.path())));
     pipeline.publish([(Some("acme"), good("acme", 1), Vec::new())]);
     pipeline.drain();
     let elsewhere = LocalStore::open(&folder.path().join("elsewhere")).unwrap();

@@ -63,13 +63,17 @@ impl S3Store {
     /// Credentials or bucket are refused, the service does not know put-if-absent, or the store has a newer format.
     pub fn open(settings: S3Settings) -> Result<Self> {
         let mut store = Self::at(&settings)?;
-        let bucket = store.remote.bucket.clone();
-        let endpoint = settings.endpoint.unwrap_or_else(|| "AWS".to_owned());
-        store.remote.blocking.run(async move { put::prove_put_if_absent(&bucket, &endpoint).await })?;
-        store.id = match store.read_identity()? {
-            Some(id) => id,
+        let (bytes, id) = match store.identity()? {
+            Some(identity) => identity,
             None => store.make_identity()?,
         };
+        let bucket = store.remote.bucket.clone();
+        let endpoint = settings.endpoint.unwrap_or_else(|| "AWS".to_owned());
+        store
+            .remote
+            .blocking
+            .run(async move { put::prove_put_if_absent(&bucket, IDENTITY, bytes, &endpoint).await })?;
+        store.id = id;
         Ok(store)
     }
 
@@ -80,10 +84,11 @@ impl S3Store {
     /// As [`open`](Self::open), and when it is not a store.
     pub fn open_existing(settings: S3Settings) -> Result<Self> {
         let mut store = Self::at(&settings)?;
-        store.id = store.read_identity()?.ok_or_else(|| {
+        let (_, id) = store.identity()?.ok_or_else(|| {
             let reason = std::io::Error::new(ErrorKind::NotFound, format!("not a store: it has no {IDENTITY}"));
             StoreError::io("opening store", store.location(), reason)
         })?;
+        store.id = id;
         Ok(store)
     }
 
@@ -101,21 +106,24 @@ impl S3Store {
         Ok(Self { remote: Arc::new(remote), id: String::new(), cache })
     }
 
-    fn read_identity(&self) -> Result<Option<String>> {
+    /// The identity's bytes, and the id they hold.
+    fn identity(&self) -> Result<Option<(Bytes, String)>> {
         let Some(bytes) = self.get(IDENTITY)? else { return Ok(None) };
         let refused = |reason: String| StoreError::Refused {
             doing: "reading the identity of the store,",
             path: self.remote.bucket.show(IDENTITY),
             reason,
         };
-        Ok(Some(Identity::parse(&bytes).map_err(refused)?.store_id))
+        let id = Identity::parse(&bytes).map_err(refused)?.store_id;
+        Ok(Some((bytes, id)))
     }
 
     /// Two processes may open a new store at once: the first identity wins, both read it.
-    fn make_identity(&self) -> Result<String> {
+    fn make_identity(&self) -> Result<(Bytes, String)> {
         let identity = Identity::new();
-        self.create(IDENTITY, identity.to_bytes().into())?;
-        Ok(self.read_identity()?.unwrap_or(identity.store_id))
+        let bytes = Bytes::from(identity.to_bytes());
+        self.create(IDENTITY, bytes.clone())?;
+        Ok(self.identity()?.unwrap_or((bytes, identity.store_id)))
     }
 
     fn create(&self, path: &str, bytes: Bytes) -> Result<PutOutcome> {
@@ -123,21 +131,12 @@ impl S3Store {
         self.remote.blocking.run(async move { put::create(&bucket, &path, bytes).await })
     }
 
-    /// What callers may read.
-    fn readable(&self, path: &str) -> Result<()> {
-        self.remote.bucket.check(path)?;
-        if put::is_of_the_proof(path) {
-            return Err(StoreError::BadPath { path: path.to_owned(), reason: "it is for the store's own use" });
-        }
-        Ok(())
-    }
-
     /// What callers may write or remove.
     fn writable(&self, path: &str) -> Result<()> {
         if path == IDENTITY {
             return Err(StoreError::BadPath { path: path.to_owned(), reason: "it holds the store's identity" });
         }
-        self.readable(path)
+        self.remote.bucket.check(path)
     }
 
     fn abort(&self, path: String, upload: String) -> Result<()> {
@@ -185,13 +184,13 @@ impl Store for S3Store {
     }
 
     fn get(&self, path: &str) -> Result<Option<Bytes>> {
-        self.readable(path)?;
+        self.remote.bucket.check(path)?;
         let (bucket, path) = (self.remote.bucket.clone(), path.to_owned());
         self.remote.blocking.run(async move { bucket.get(&path).await })
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>> {
-        self.readable(path)?;
+        self.remote.bucket.check(path)?;
         Ok(Reader::open(Arc::clone(&self.remote), path)?.map(|reader| Box::new(reader) as _))
     }
 
@@ -199,12 +198,11 @@ impl Store for S3Store {
         let beginning = if folder.is_empty() {
             String::new()
         } else {
-            self.readable(folder)?;
+            self.remote.bucket.check(folder)?;
             format!("{folder}/")
         };
         let bucket = self.remote.bucket.clone();
         let mut found = self.remote.blocking.run(async move { bucket.list(&beginning).await })?;
-        found.retain(|entry| !put::is_of_the_proof(&entry.path));
         // Not every service lists in order.
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
@@ -247,7 +245,7 @@ impl Store for S3Store {
     }
 
     fn local_file(&self, object: Object<'_>) -> Result<PathBuf> {
-        self.readable(object.path)?;
+        self.remote.bucket.check(object.path)?;
         self.cache.file(self, object)
     }
 }

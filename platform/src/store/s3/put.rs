@@ -12,13 +12,6 @@ use crate::store::{PutOutcome, Result, StoreError};
 
 /// Attempts when conditional writes of one object meet.
 pub(super) const CONFLICT_ATTEMPTS_MAX: u32 = 8;
-/// Where the proof writes.
-const PROOF: &str = "_proof";
-
-/// True for paths that only [`prove_put_if_absent`] uses.
-pub(super) fn is_of_the_proof(path: &str) -> bool {
-    path.strip_prefix(PROOF).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
 
 pub(super) fn conflict_backoff() -> Backoff {
     Backoff::new(Duration::from_millis(50), Duration::from_secs(2))
@@ -57,21 +50,22 @@ pub(super) async fn replace(bucket: &Bucket, path: &str, bytes: Bytes) -> Result
     Ok(())
 }
 
-/// Creates one object twice: the second time must be refused. Without that two sinks could overwrite each other's
-/// commits and nobody would notice.
-pub(super) async fn prove_put_if_absent(bucket: &Bucket, endpoint: &str) -> Result<()> {
-    let path = format!("{PROOF}/{}", Uuid::new_v4().simple());
-    let first = create(bucket, &path, Bytes::from_static(b"first")).await?;
-    let second = create(bucket, &path, Bytes::from_static(b"second")).await?;
-    bucket.delete(&path).await?;
-    if (first, second) == (PutOutcome::Created, PutOutcome::Exists) {
-        return Ok(());
+/// Creates an object that is there, with the bytes it has: that must be refused. Without that two sinks could overwrite
+/// each other's commits and nobody would notice.
+pub(super) async fn prove_put_if_absent(bucket: &Bucket, present: &str, bytes: Bytes, endpoint: &str) -> Result<()> {
+    let doing = "proving put-if-absent in";
+    match bucket.put(present, bytes, &new_write_id(), true).await {
+        Err(failure) if failure.is_taken() => Ok(()),
+        Err(failure) => Err(failure.into_error(doing, bucket.url())),
+        Ok(()) => {
+            let reason = format!(
+                "the service at {endpoint} let an object be created twice: it ignores `If-None-Match: *`, so that \
+                 writers could overwrite each other unnoticed. Use a service or version that knows conditional writes, \
+                 or a local folder"
+            );
+            Err(StoreError::Refused { doing, path: bucket.url(), reason })
+        }
     }
-    let reason = format!(
-        "the service at {endpoint} let an object be created twice: it ignores `If-None-Match: *`, so that writers could \
-         overwrite each other unnoticed. Use a service or version that knows conditional writes, or a local folder"
-    );
-    Err(StoreError::Refused { doing: "proving put-if-absent in", path: bucket.url(), reason })
 }
 
 pub(super) fn new_write_id() -> String {
