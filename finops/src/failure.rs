@@ -117,3 +117,33 @@ impl From<producers::run::RunError> for Failure {
         Self::new(code, error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_refused_tells_the_code_whoever_met_it() {
+        let (doing, path, reason) = ("writing", "s3://data/a".to_owned(), "AccessDenied".to_owned());
+        let denied = || StoreError::Denied { doing, path: path.clone(), reason: reason.clone() };
+        let refused = || StoreError::Refused { doing, path: path.clone(), reason: "NoSuchBucket".to_owned() };
+        let failed = || StoreError::io("writing", "a", std::io::Error::other("disk"));
+        for (store, code) in [
+            (&denied as &dyn Fn() -> StoreError, ExitCode::CredentialsRefused),
+            (&refused, ExitCode::Configuration),
+            (&failed, ExitCode::Io),
+        ] {
+            let load = producers::collect::billing::LoadError::Store { period: "2026-01".into(), source: store() };
+            let failures = [
+                Failure::from(store()),
+                sink::SinkError::from(store()).into(),
+                sink::verify::VerifyError::from(sink::SinkError::from(store())).into(),
+                exporter::ExportError::from(store()).into(),
+                producers::run::RunError::from(load).into(),
+            ];
+            for failure in failures {
+                assert_eq!(failure.code, code, "{}", failure.message);
+            }
+        }
+    }
+}

@@ -128,6 +128,29 @@ impl Drop for S3Server {
     }
 }
 
+/// The settings as environment variables, for a `finops` of its own.
+#[must_use]
+pub fn variables(settings: &S3Settings) -> Vec<(&'static str, String)> {
+    let (key, secret) = settings.credentials.clone().unwrap_or(("test".to_owned(), Secret::new("test")));
+    vec![
+        ("FINOPS_STORE_URL", format!("s3://{}/{}", settings.bucket, settings.prefix)),
+        ("FINOPS_STORE_S3_ENDPOINT", settings.endpoint.clone().unwrap_or_default()),
+        ("FINOPS_STORE_S3_REGION", settings.region.clone().unwrap_or_default()),
+        ("FINOPS_STORE_S3_PATH_STYLE", settings.path_style.to_string()),
+        ("FINOPS_STORE_S3_ACCESS_KEY_ID", key),
+        ("FINOPS_STORE_S3_SECRET_ACCESS_KEY", secret.expose().to_owned()),
+        ("FINOPS_STORE_S3_ATTEMPTS_MAX", settings.attempts_max.to_string()),
+        ("FINOPS_STORE_S3_ATTEMPT_TIMEOUT", format!("{}ms", settings.attempt_timeout.as_millis())),
+        ("FINOPS_STORE_CACHE_DIR", settings.cache_dir.display().to_string()),
+        ("FINOPS_STORE_CACHE_BYTES_MAX", settings.cache_bytes_max.to_string()),
+    ]
+}
+
+/// What [`variables`] left in the environment of this process; others with our prefix are of other tests.
+pub fn own_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars().filter(|(name, _)| name.starts_with("FINOPS_STORE_"))
+}
+
 /// The Python environment with the pinned packages; made once for each set of them, also when many tests ask at once.
 fn environment() -> PathBuf {
     let pins = hex::encode(Sha256::digest(REQUIREMENTS));

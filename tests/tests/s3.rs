@@ -5,12 +5,13 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
+use platform::config::ConfigBuilder;
 use platform::store::conformance::CASES;
-use platform::store::s3::{S3Settings, S3Store};
+use platform::store::s3::{S3Settings, S3Store, SETTINGS};
 use platform::store::{Object, Published, PutOutcome, Staged, Store, StoreError};
 use sha2::{Digest, Sha256};
 use tests::proxy::{Fault, Proxy, s3_error};
-use tests::s3::S3Server;
+use tests::s3::{S3Server, own_variables, variables};
 
 /// A server with a proxy before it and a store behind both.
 struct World {
@@ -155,6 +156,65 @@ fn a_silent_service_does_not_hang_the_store() {
     let error = store.get("silent/1").unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     assert!(error.is_retriable() && error.to_string().contains("silent/1"), "{error}");
+}
+
+#[test]
+fn an_answer_that_stalls_is_asked_for_again() {
+    let world = world();
+    let settings = S3Settings { attempt_timeout: Duration::from_millis(300), ..world.settings.clone() };
+    let store = S3Store::open(settings).unwrap();
+    let bytes = noise(100_000);
+    store.put("stalling/1", &bytes).unwrap();
+    world.proxy.plan("GET", "stalling/1", 2, Fault::StallAnswer(50_000));
+    assert!(store.get("stalling/1").unwrap().unwrap() == bytes);
+    world.proxy.plan("GET", "stalling/1", u32::MAX, Fault::StallAnswer(50_000));
+    let error = store.get("stalling/1").unwrap_err();
+    assert!(error.is_retriable(), "{error:?}");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_named() {
+    let world = world();
+    let nowhere = Some("http://127.0.0.1:9".to_owned());
+    let settings = S3Settings { endpoint: nowhere, attempts_max: 2, ..world.settings.clone() };
+    let error = S3Store::open(settings).unwrap_err();
+    assert!(error.is_retriable(), "{error:?}");
+    let text = error.to_string();
+    assert!(text.starts_with("reading s3://") && text.contains("Connection refused"), "{text}");
+}
+
+/// Not a test of its own: says how a store without credentials refuses.
+#[test]
+fn child_without_credentials() {
+    let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
+    let Some(settings) = S3Settings::from_config(&config).unwrap() else { return };
+    let error = S3Store::open(settings).unwrap_err();
+    println!("is denied: {}, {error}", matches!(error, StoreError::Denied { .. }));
+}
+
+#[test]
+fn without_credentials_it_says_so() {
+    let world = world();
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child_without_credentials", "--nocapture"]).env_clear();
+    let own = variables(&world.settings).into_iter().filter(|(name, _)| !name.contains("ACCESS_KEY"));
+    command.envs(own).env("AWS_EC2_METADATA_DISABLED", "true");
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(
+        said.contains("is denied: true, reading s3://") && said.contains("no credentials were found in environment"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_store_of_the_future_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = S3Server::shared().bucket("finops", folder.path());
+    let identity = br#"{"format_version":2,"store_id":"x"}"#;
+    let put = S3Server::shared().request("PUT", &format!("/{}/finops/_store.json", settings.bucket), identity);
+    assert!(put.starts_with("HTTP/1.1 200"), "{put}");
+    let error = S3Store::open(settings).unwrap_err().to_string();
+    assert!(error.contains("_store.json: format 2 is newer than this program"), "{error}");
 }
 
 #[test]

@@ -5,16 +5,14 @@
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
+use platform::config::ConfigBuilder;
 use platform::failpoint;
-use platform::store::s3::{S3Settings, S3Store};
+use platform::store::s3::{S3Settings, S3Store, SETTINGS};
 use platform::store::{Published, Staged, Store};
-use tests::s3::S3Server;
+use tests::s3::{S3Server, own_variables, variables};
 
-const BUCKET: &str = "S3_CRASH_BUCKET";
-const ENDPOINT: &str = "S3_CRASH_ENDPOINT";
 /// The signal of a failpoint.
 const SIGKILL: i32 = 9;
 
@@ -22,8 +20,9 @@ const SIGKILL: i32 = 9;
 /// not taken yet.
 #[test]
 fn child() {
-    let (Ok(bucket), Ok(endpoint)) = (std::env::var(BUCKET), std::env::var(ENDPOINT)) else { return };
-    let store = S3Store::open(settings(bucket, endpoint, Path::new("."))).unwrap();
+    let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
+    let Some(settings) = S3Settings::from_config(&config).unwrap() else { return };
+    let store = S3Store::open(settings).unwrap();
     if store.get("chain/0.json").unwrap().is_none() {
         let mut writer = store.stage("data/part-0.parquet").unwrap();
         writer.write_all(b"rows").unwrap();
@@ -35,14 +34,10 @@ fn child() {
     store.put("manifest.json", b"done").unwrap();
 }
 
-fn settings(bucket: String, endpoint: String, folder: &Path) -> S3Settings {
-    S3Settings { bucket, endpoint: Some(endpoint), ..S3Server::settings(folder) }
-}
-
 fn run(settings: &S3Settings, failpoint: Option<&str>) -> ExitStatus {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture"]).stdout(Stdio::null()).stderr(Stdio::null());
-    command.env(BUCKET, &settings.bucket).env(ENDPOINT, settings.endpoint.as_ref().unwrap());
+    command.envs(variables(settings));
     failpoint.map(|armed| command.env(failpoint::VARIABLE, armed));
     command.status().unwrap()
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
+use super::S3Settings;
 use super::failure::Failure;
 use crate::retry::Backoff;
 use crate::store::{Entry, Result, StoreError, path};
@@ -28,6 +29,8 @@ pub(super) struct Bucket {
     name: Arc<str>,
     /// Empty, or ends with a slash.
     prefix: Arc<str>,
+    /// Longest wait for the body of an answer: the client's own time-outs end with its head.
+    body_timeout: Duration,
 }
 
 /// What is known of an object without reading it.
@@ -63,9 +66,10 @@ pub(super) struct Range {
 }
 
 impl Bucket {
-    pub(super) fn new(client: Client, name: &str, prefix: &str) -> Self {
+    pub(super) fn new(client: Client, settings: &S3Settings) -> Self {
+        let S3Settings { bucket, prefix, attempt_timeout, .. } = settings;
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Self { client, name: name.into(), prefix: prefix.into() }
+        Self { client, name: bucket.as_str().into(), prefix: prefix.into(), body_timeout: *attempt_timeout }
     }
 
     pub(super) fn url(&self) -> String {
@@ -149,13 +153,18 @@ impl Bucket {
                 Err(failure) => return Err(failure.into_error("reading", self.show(path))),
             };
             let (total, tag) = (total_bytes(&found), found.e_tag().map(str::to_owned));
-            match found.body.collect().await {
+            let collected = tokio::time::timeout(self.body_timeout, found.body.collect()).await;
+            let collected = match collected {
+                Ok(collected) => collected.map_err(std::io::Error::from),
+                Err(late) => Err(late.into()),
+            };
+            match collected {
                 Ok(body) => return Ok(Some(Range { bytes: body.into_bytes(), total, tag })),
                 Err(error) if backoff.attempts() + 1 < BODY_ATTEMPTS_MAX => {
                     tracing::warn!(path = self.show(path), %error, "an answer broke off, asking again");
                     tokio::time::sleep(backoff.next_delay()).await;
                 }
-                Err(error) => return Err(StoreError::io("reading", self.show(path), error.into())),
+                Err(error) => return Err(StoreError::io("reading", self.show(path), error)),
             }
         }
     }

@@ -13,6 +13,9 @@ use crate::store::StoreError;
 /// Letters of a message that are kept.
 const TEXT_BYTES_MAX: usize = 500;
 
+const NO_CREDENTIALS: &str = "no credentials were found in environment, profile, container or instance; give them there, \
+                              or as store.s3.access_key_id and store.s3.secret_access_key";
+
 /// A failed request.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -68,7 +71,10 @@ where
             0 => meaning_without_answer(&error),
             _ => meaning(status, &code),
         };
-        let mut text = describe(&error, status, &code);
+        let mut text = match (status, meaning) {
+            (0, Meaning::Denied) => format!("{NO_CREDENTIALS} ({})", describe(&error, status, &code)),
+            _ => describe(&error, status, &code),
+        };
         text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
         if let Some(request) = request {
             text.push_str(&format!(" (request {request})"));
@@ -110,7 +116,8 @@ where
     let message = error.as_service_error().and_then(ProvideErrorMetadata::message).unwrap_or_default();
     match (status, code, message) {
         (..300, "", _) => {
-            let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+            let all = causes(error).map(ToString::to_string);
+            let mut texts: Vec<_> = all.map(|text| text.lines().next().unwrap_or_default().to_owned()).collect();
             // Many layers repeat what is below them.
             texts.dedup_by(|next, kept| kept.contains(next.as_str()));
             texts.join(": ")

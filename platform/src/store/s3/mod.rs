@@ -98,7 +98,7 @@ impl S3Store {
         let owned = settings.clone();
         let client = blocking.run(async move { Ok(client::build(&owned).await) })?;
         let remote = Remote {
-            bucket: Bucket::new(client, &settings.bucket, &settings.prefix),
+            bucket: Bucket::new(client, settings),
             blocking,
             parts_in_flight: Arc::new(Semaphore::new(PARTS_IN_FLIGHT_MAX)),
             completes_if_absent: Arc::new(AtomicBool::new(true)),
