@@ -167,7 +167,7 @@ impl Store for S3Store {
 
     fn stage(&self, target: &str) -> Result<Box<dyn StagedWrite>> {
         self.writable(target)?;
-        Ok(Box::new(StagedUpload::begin(Arc::clone(&self.remote), target)?))
+        Ok(Box::new(StagedUpload::new(Arc::clone(&self.remote), target)))
     }
 
     fn publish(&self, staged: &Staged) -> Result<Published> {

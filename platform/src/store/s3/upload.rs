@@ -1,5 +1,5 @@
-//! An object being staged: a multipart upload to its final key, sent part by part while it is written, aborted when it
-//! is not finished.
+//! An object being staged: a multipart upload to its final key, begun with its first part, sent part by part while it is
+//! written, aborted when it is not finished.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ const PARTS_MAX: usize = 10_000;
 pub(super) struct StagedUpload {
     remote: Arc<Remote>,
     target: String,
-    upload: String,
+    /// Id of the upload, once it is begun.
+    upload: Option<String>,
     write_id: String,
     buffer: Vec<u8>,
     parts_begun: usize,
@@ -36,16 +37,12 @@ pub(super) struct StagedUpload {
 }
 
 impl StagedUpload {
-    pub(super) fn begin(remote: Arc<Remote>, target: &str) -> Result<Self> {
-        let (write_id, target) = (new_write_id(), target.to_owned());
-        let (bucket, path, id) = (remote.bucket.clone(), target.clone(), write_id.clone());
-        let upload = remote.blocking.run(async move { bucket.create_upload(&path, &id).await })?;
-        failpoint::hit("store.s3.stage.begun");
-        Ok(Self {
+    pub(super) fn new(remote: Arc<Remote>, target: &str) -> Self {
+        Self {
             remote,
-            target,
-            upload,
-            write_id,
+            target: target.to_owned(),
+            upload: None,
+            write_id: new_write_id(),
             buffer: Vec::new(),
             parts_begun: 0,
             sending: JoinSet::new(),
@@ -54,7 +51,18 @@ impl StagedUpload {
             bytes: 0,
             failed: false,
             finished: false,
-        })
+        }
+    }
+
+    /// Id of the upload; begins it when it is not begun.
+    fn upload(&mut self) -> Result<String> {
+        if let Some(upload) = &self.upload {
+            return Ok(upload.clone());
+        }
+        let (bucket, path, id) = (self.remote.bucket.clone(), self.target.clone(), self.write_id.clone());
+        let upload = self.remote.blocking.run(async move { bucket.create_upload(&path, &id).await })?;
+        failpoint::hit("store.s3.stage.begun");
+        Ok(self.upload.insert(upload).clone())
     }
 
     /// Sends what is buffered as the next part; waits while too many are on their way.
@@ -64,6 +72,7 @@ impl StagedUpload {
             let reason = format!("it has more than {PARTS_MAX} parts of {PART_BYTES} bytes");
             return Err(StoreError::Refused { doing, path, reason });
         }
+        let upload = self.upload()?;
         while let Some(done) = self.sending.try_join_next() {
             self.sent.push(joined(done)?);
         }
@@ -74,7 +83,7 @@ impl StagedUpload {
         let bytes = std::mem::take(&mut self.buffer).into();
         self.parts_begun += 1;
         let number = self.parts_begun;
-        let (bucket, path, upload) = (self.remote.bucket.clone(), self.target.clone(), self.upload.clone());
+        let (bucket, path) = (self.remote.bucket.clone(), self.target.clone());
         let send = async move {
             let numbered = i32::try_from(number).unwrap_or(i32::MAX);
             let part = bucket.upload_part(&path, &upload, numbered, bytes).await?;
@@ -139,14 +148,11 @@ impl StagedWrite for StagedUpload {
             return Err(StoreError::io("staging", self.remote.bucket.show(&self.target), reason));
         }
         let parts = self.all_sent()?;
+        let upload = self.upload()?;
         failpoint::hit("store.s3.stage.finished");
         self.finished = true;
-        let token = Token {
-            name: staged_name(&self.target, &self.upload),
-            upload: self.upload.clone(),
-            write_id: self.write_id.clone(),
-            parts,
-        };
+        let name = staged_name(&self.target, &upload);
+        let token = Token { name, upload, write_id: self.write_id.clone(), parts };
         Ok(Staged {
             target: self.target.clone(),
             token: serde_json::json!(token),
@@ -158,10 +164,8 @@ impl StagedWrite for StagedUpload {
 
 impl Drop for StagedUpload {
     fn drop(&mut self) {
-        if self.finished {
-            return;
-        }
-        let (bucket, path, upload) = (self.remote.bucket.clone(), self.target.clone(), self.upload.clone());
+        let Some(upload) = self.upload.take().filter(|_| !self.finished) else { return };
+        let (bucket, path) = (self.remote.bucket.clone(), self.target.clone());
         let mut sending = std::mem::take(&mut self.sending);
         let aborted = self.remote.blocking.run(async move {
             sending.shutdown().await;
