@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::counters::Counters;
 use crate::error::SinkError;
+use crate::files::Publisher;
 use crate::limits::Limits;
 use crate::machine::{
     Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, OpenFile, Outcome, Staging, Taken, Target,
@@ -257,6 +258,7 @@ impl Sink<'_> {
             store: self.store,
             counters: self.counters,
             writer_id: &self.writer_id,
+            publisher: Publisher::default(),
         };
         loop {
             let Some((at, action)) = self.machine.next_action() else { return Ok(()) };
@@ -318,6 +320,7 @@ struct Hands<'a> {
     store: &'a dyn Store,
     counters: &'a Counters,
     writer_id: &'a str,
+    publisher: Publisher,
 }
 
 impl Hands<'_> {
@@ -331,9 +334,9 @@ impl Hands<'_> {
                 }
                 Outcome::ChainLoaded(Box::new(Loaded { head, last, low: marks.low, high: marks.high }))
             }
-            Action::Publish(file) => {
+            Action::Publish { file, next } => {
                 failpoint::hit("sink.publish.begin");
-                let published = self.store.publish(&files::staged_of(file))?;
+                let published = self.publisher.publish(self.store, file, next)?;
                 if published == Published::Missing {
                     warn!(path = file.path, "a committed file is gone before it was published: making it again");
                 }

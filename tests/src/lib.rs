@@ -10,7 +10,9 @@
 
 pub mod attack;
 pub mod pipeline;
+pub mod proxy;
 pub mod repo;
+pub mod s3;
 pub mod sample;
 pub mod schemas;
 pub mod shape;

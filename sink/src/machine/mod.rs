@@ -103,7 +103,12 @@ pub enum Action<'m, R> {
         partition: u32,
     },
     /// Make a committed file visible.
-    Publish(&'m CommittedFile),
+    Publish {
+        /// The file.
+        file: &'m CommittedFile,
+        /// Those that are to be published after it; they may be published with it.
+        next: &'m [CommittedFile],
+    },
     /// Make the link's files again from the log, compare them and publish them.
     Rebuild(&'m CommitRecord),
     /// Read on from this offset.

@@ -132,7 +132,10 @@ impl<R> Partition<R> {
         Some(match &self.phase {
             Phase::Load => Action::LoadChain { topic_id: &self.given.topic_id, partition: self.given.at.partition },
             Phase::Publish { link, rebuild: true, .. } => Action::Rebuild(link),
-            Phase::Publish { link, next, .. } => Action::Publish(link.files.get(*next)?),
+            Phase::Publish { link, next, .. } => {
+                let (file, next) = link.files.get(*next..)?.split_first()?;
+                Action::Publish { file, next }
+            }
             Phase::LeaveHint => Action::LeaveHint(self.head.end),
             Phase::Checkpoint => Action::Checkpoint(&self.head),
             Phase::Seek => Action::Seek(self.batch.next),

@@ -315,7 +315,7 @@ impl World {
                 let high = log[&at].len() as u64;
                 Outcome::ChainLoaded(Box::new(Loaded { head, last, low: 0, high }))
             }
-            Action::Publish(file) => {
+            Action::Publish { file, .. } => {
                 if vanishes && let Some(name) = file.staged["name"].as_str() {
                     store.staged.remove(name);
                 }
