@@ -13,6 +13,7 @@ use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
 use platform::store::Store;
 use platform::store::local::LocalStore;
+use platform::store::s3::S3Store;
 use uuid::Uuid;
 use validator::ProducerPolicies;
 
@@ -35,7 +36,10 @@ impl Ports {
         std::fs::create_dir_all(&settings.data).map_err(|e| {
             Failure::new(ExitCode::Io, format!("creating data folder {}: {e}", settings.data.display()))
         })?;
-        let store = Arc::new(LocalStore::open(&settings.root)?);
+        let store: Arc<dyn Store> = match &settings.s3 {
+            Some(s3) => Arc::new(S3Store::open(s3.clone())?),
+            None => Arc::new(LocalStore::open(&settings.root)?),
+        };
         let broker = Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?);
         let retention_ms = settings.retention.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         for (name, compacted) in
@@ -50,6 +54,9 @@ impl Ports {
 
     /// Opens what a reader needs; nothing is made.
     pub fn store_only(settings: &Settings) -> Result<Arc<dyn Store>> {
+        if let Some(s3) = &settings.s3 {
+            return Ok(Arc::new(S3Store::open_existing(s3.clone())?));
+        }
         let store = LocalStore::open_existing(&settings.root)
             .map_err(|e| Failure::bad_input(format!("no data in {}: {e}", settings.root.display())))?;
         Ok(Arc::new(store))

@@ -124,11 +124,13 @@ pub struct Settings {
     pub sink_limits: sink::Limits,
     pub export_poll_interval: Duration,
     pub duck: exporter::DuckLimits,
+    /// The bucket, when the store is one.
+    pub s3: Option<platform::store::s3::S3Settings>,
 }
 
 /// Reads all sources; `is_service` decides how much is logged unless somebody says.
 pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblems> {
-    let tables = [SETTINGS, if is_service { telemetry::SETTINGS } else { QUIET }];
+    let tables = [SETTINGS, platform::store::s3::SETTINGS, if is_service { telemetry::SETTINGS } else { QUIET }];
     let config = config::load(&tables, global.config.as_deref(), flags(global))?;
     telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| Problem {
         origin: None,
@@ -166,6 +168,7 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         },
         export_poll_interval: config.get(&POLL)?,
         duck,
+        s3: platform::store::s3::S3Settings::from_config(&config)?,
         config,
     })
 }

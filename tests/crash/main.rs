@@ -7,15 +7,24 @@
 /// Makes a test of each attack at each site.
 macro_rules! at_each_site {
     ($($attack:ident),+ $(,)?) => {
-        mod embedded_local {
+        at_site!(embedded_local, EmbeddedLocal, $($attack),+);
+        at_site!(embedded_s3, EmbeddedS3, $($attack),+);
+    };
+}
+
+/// Makes a test of each attack at one site.
+macro_rules! at_site {
+    ($module:ident, $kind:ident, $($attack:ident),+ $(,)?) => {
+        mod $module {
             $(#[test]
             fn $attack() {
-                super::$attack(tests::attack::site::Kind::EmbeddedLocal);
+                super::$attack(tests::attack::site::Kind::$kind);
             })+
         }
     };
 }
 
+mod buckets;
 mod clocks;
 mod failpoints;
 mod guarantees;

@@ -14,7 +14,9 @@ use tests::attack::program::{self, Role};
 use tests::attack::reader::Reader;
 use tests::attack::site::{Kind, Site};
 
-at_each_site!(
+at_site!(
+    embedded_local,
+    EmbeddedLocal,
     the_valid_topic_is_made_again,
     the_wire_topic_is_made_again,
     sink_offsets_are_set_back,

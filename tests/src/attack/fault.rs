@@ -51,6 +51,18 @@ pub enum Deed {
     StoreFull,
     /// The broker's file may not grow for a while.
     BrokerFull,
+    /// The bucket answers 500.
+    BucketErrors,
+    /// The bucket asks to slow down.
+    BucketSlowDown,
+    /// Answers to commits are lost: asked again, the bucket says that the record is there.
+    BucketCommitAnswersLost,
+    /// The bucket says that a commit record is there, which is not.
+    BucketCommitsRefused,
+    /// Answers to completed uploads are lost.
+    BucketPublishAnswersLost,
+    /// Requests and answers are lost, cut, delayed and held.
+    BucketNetworkBad,
     /// Services are added and taken away.
     ScaledOut,
     /// All load is of one tenant, which may use several partitions.
@@ -78,6 +90,12 @@ impl Deed {
         Self::ClockJumps,
         Self::StoreFull,
         Self::BrokerFull,
+        Self::BucketErrors,
+        Self::BucketSlowDown,
+        Self::BucketCommitAnswersLost,
+        Self::BucketCommitsRefused,
+        Self::BucketPublishAnswersLost,
+        Self::BucketNetworkBad,
         Self::ScaledOut,
         Self::HotTenant,
         Self::ManyTenants,
@@ -114,6 +132,12 @@ impl fmt::Display for Fault {
                 Deed::ClockJumps => "clocks jump",
                 Deed::StoreFull => "disk of the store full for a while",
                 Deed::BrokerFull => "broker without room for a while",
+                Deed::BucketErrors => "bucket answers 500",
+                Deed::BucketSlowDown => "bucket answers 503, slow down",
+                Deed::BucketCommitAnswersLost => "answers to commits lost: 412 for the own earlier request",
+                Deed::BucketCommitsRefused => "412 for a commit record that is not there",
+                Deed::BucketPublishAnswersLost => "answers to completed uploads lost",
+                Deed::BucketNetworkBad => "requests and answers lost, cut, delayed, held",
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",
                 Deed::HotTenant => "one hot tenant spread over all partitions",
                 Deed::ManyTenants => "many small tenants",

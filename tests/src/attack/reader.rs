@@ -33,6 +33,7 @@ impl Glob {
     pub fn of(site: &Site) -> Self {
         match site.kind {
             Kind::EmbeddedLocal => Self::Folder(site.folder().join("data")),
+            Kind::EmbeddedS3 => Self::Bucket(site.store.clone()),
         }
     }
 
@@ -150,11 +151,13 @@ impl Reader {
     pub fn start(site: &Site, unique: bool) -> Self {
         let (glob, seen, stop) =
             (Glob::of(site), Arc::new(Mutex::new(Seen::default())), Arc::new(AtomicBool::new(false)));
+        // A bucket answers all of us from one small server.
+        let pause = Duration::from_millis(if matches!(glob, Glob::Bucket(_)) { 100 } else { 10 });
         let (shared, stopped) = (seen.clone(), stop.clone());
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::SeqCst) {
                 shared.lock().unwrap().look(&glob, unique);
-                std::thread::sleep(Duration::from_millis(10));
+                std::thread::sleep(pause);
             }
         });
         Self { seen, stop, thread: Some(thread) }

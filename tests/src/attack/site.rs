@@ -9,24 +9,31 @@ use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, TopicInfo, TopicSpec};
 use platform::store::Store;
 use platform::store::local::LocalStore;
+use platform::store::s3::{S3Settings, S3Store};
 use tempfile::TempDir;
+
+use crate::proxy::Proxy;
+use crate::s3::{S3Server, variables};
 
 /// Which broker and which store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The broker in a file, the store in a folder.
     EmbeddedLocal,
+    /// The broker in a file, the store in a bucket.
+    EmbeddedS3,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: &[Self] = &[Self::EmbeddedLocal];
+    pub const ALL: &[Self] = &[Self::EmbeddedLocal, Self::EmbeddedS3];
 
     /// Name in tables.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::EmbeddedLocal => "embedded, local",
+            Self::EmbeddedS3 => "embedded, S3",
         }
     }
 
@@ -34,7 +41,7 @@ impl Kind {
     #[must_use]
     pub fn session_timeout(self) -> Duration {
         match self {
-            Self::EmbeddedLocal => Duration::from_secs(2),
+            Self::EmbeddedLocal | Self::EmbeddedS3 => Duration::from_secs(2),
         }
     }
 
@@ -43,6 +50,8 @@ impl Kind {
     pub fn absent_points(self) -> &'static [&'static str] {
         match self {
             Self::EmbeddedLocal => &["broker.kafka.", "store.s3."],
+            // What is retired has to be old, and the age of an object in a bucket cannot be set.
+            Self::EmbeddedS3 => &["broker.kafka.", "store.local.", "exporter.gold.retired."],
         }
     }
 }
@@ -59,6 +68,8 @@ pub struct Site {
     pub broker: Arc<dyn Broker>,
     /// The store, for the oracle.
     pub store: Arc<dyn Store>,
+    /// What lies between the services and their bucket.
+    pub network: Option<Proxy>,
     folder: TempDir,
 }
 
@@ -90,21 +101,33 @@ impl Site {
     #[must_use]
     pub fn open_in(kind: Kind, folder: TempDir) -> Self {
         let data = folder.path().join("data");
-        let (broker, store): (Arc<dyn Broker>, Arc<dyn Store>) = match kind {
+        let broker = EmbeddedBroker::open(&folder.path().join("broker.sqlite"), EmbeddedSettings::default());
+        let broker: Arc<dyn Broker> = Arc::new(broker.unwrap());
+        let mut arguments = vec!["--data".to_owned(), folder.path().display().to_string()];
+        let (store, network, bucket): (Arc<dyn Store>, _, _) = match kind {
             Kind::EmbeddedLocal => {
-                let broker = EmbeddedBroker::open(&folder.path().join("broker.sqlite"), EmbeddedSettings::default());
-                (Arc::new(broker.unwrap()), Arc::new(LocalStore::open(&data).unwrap()))
+                let out = data.join(layout::FINDINGS).display().to_string();
+                arguments.extend(["--out".to_owned(), out]);
+                (Arc::new(LocalStore::open(&data).unwrap()), None, Vec::new())
+            }
+            Kind::EmbeddedS3 => {
+                let direct = S3Server::shared().bucket("finops/prod", folder.path());
+                let network = Proxy::before(direct.endpoint.as_ref().unwrap());
+                let of_services = S3Settings {
+                    endpoint: Some(network.url()),
+                    attempt_timeout: Duration::from_secs(2),
+                    ..direct.clone()
+                };
+                let bucket = variables(&of_services);
+                (Arc::new(S3Store::open(direct).unwrap()), Some(network), bucket)
             }
         };
-        let out = data.join(layout::FINDINGS);
-        let arguments = [("--data", folder.path()), ("--out", &out)]
-            .into_iter()
-            .flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()])
-            .collect();
         let haste = HASTE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let session = ("FINOPS_BROKER_SESSION_TIMEOUT".to_owned(), format!("{}s", kind.session_timeout().as_secs()));
-        let environment = haste.chain([session]).collect();
-        let site = Self { kind, arguments, environment, broker, store, folder };
+        let export = ("FINOPS_EXPORT_DIR".to_owned(), data.join("export").display().to_string());
+        let bucket = bucket.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let environment = haste.chain([session, export]).chain(bucket).collect();
+        let site = Self { kind, arguments, environment, broker, store, network, folder };
         for name in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS] {
             let _ = site.make_topic(name, 4);
         }

@@ -1,0 +1,79 @@
+//! A bucket that answers badly, or whose answers are lost on the way.
+
+use std::time::Duration;
+
+use contracts::layout;
+use tests::attack::battle::{Battle, note};
+use tests::attack::fault::{Deed, Fault};
+use tests::attack::program::Role;
+use tests::attack::site::{Kind, Site};
+use tests::proxy::{self, s3_error};
+
+at_site!(
+    embedded_s3,
+    EmbeddedS3,
+    errors,
+    slow_down,
+    commit_answers_are_lost,
+    commits_are_refused,
+    publish_answers_are_lost,
+    the_network_is_bad,
+);
+
+/// A planned fault: method, part of the target, how often, what.
+type Plan = (&'static str, &'static str, u32, proxy::Fault);
+
+/// Plans the faults twice while services work, waits until they were met, and lets them go on.
+fn attacked(kind: Kind, deed: Deed, plans: &[Plan]) {
+    let site = Site::open(kind);
+    let network = site.network.as_ref().unwrap();
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator, Role::Sink]);
+        battle.wait_for_work(50, &mut services);
+        for _ in 0..2 {
+            for (method, part_of_target, times, fault) in plans {
+                network.plan(method, part_of_target, *times, fault.clone());
+            }
+            battle.wait_for_work(150, &mut services);
+        }
+        for (method, part_of_target, ..) in plans {
+            assert!(network.count(method, part_of_target) > 0, "no request was {method} …{part_of_target}…");
+        }
+        network.clear();
+        services
+    });
+    note(Fault::Deed(deed), &site, 0, None, &count, "goes on");
+}
+
+fn errors(kind: Kind) {
+    attacked(kind, Deed::BucketErrors, &[("", "", 40, proxy::Fault::Answer(500, s3_error("InternalError")))]);
+}
+
+fn slow_down(kind: Kind) {
+    attacked(kind, Deed::BucketSlowDown, &[("", "", 40, proxy::Fault::Answer(503, s3_error("SlowDown")))]);
+}
+
+fn commit_answers_are_lost(kind: Kind) {
+    attacked(kind, Deed::BucketCommitAnswersLost, &[("PUT", layout::CHAIN, 8, proxy::Fault::LoseAnswer)]);
+}
+
+fn commits_are_refused(kind: Kind) {
+    let refused = proxy::Fault::Answer(412, s3_error("PreconditionFailed"));
+    attacked(kind, Deed::BucketCommitsRefused, &[("PUT", layout::CHAIN, 8, refused)]);
+}
+
+fn publish_answers_are_lost(kind: Kind) {
+    attacked(kind, Deed::BucketPublishAnswersLost, &[("POST", "uploadId=", 12, proxy::Fault::LoseAnswer)]);
+}
+
+fn the_network_is_bad(kind: Kind) {
+    let plans = [
+        ("PUT", "", 6, proxy::Fault::LoseRequest),
+        ("PUT", "", 6, proxy::Fault::LoseAnswer),
+        ("POST", "", 6, proxy::Fault::LoseAnswer),
+        ("GET", "", 4, proxy::Fault::CutAnswer(40)),
+        ("POST", "", 4, proxy::Fault::Delay(Duration::from_millis(700))),
+        ("PUT", "", 2, proxy::Fault::Hang),
+    ];
+    attacked(kind, Deed::BucketNetworkBad, &plans);
+}
