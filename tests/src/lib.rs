@@ -8,6 +8,7 @@
     reason = "support of tests: a failure is a failed test"
 )]
 
+pub mod kafka;
 pub mod pipeline;
 pub mod repo;
 pub mod sample;
