@@ -40,7 +40,10 @@ impl Ports {
             Some(s3) => Arc::new(S3Store::open(s3.clone())?),
             None => Arc::new(LocalStore::open(&settings.root)?),
         };
-        let broker = Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?);
+        let broker: Arc<dyn Broker> = match &settings.kafka {
+            Some(kafka) => Arc::new(platform::broker::kafka::KafkaBroker::connect(kafka.clone())?),
+            None => Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?),
+        };
         let retention_ms = settings.retention.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         for (name, compacted) in
             [(topics::WIRE, false), (topics::VALID, false), (topics::DEAD_LETTERS, false), (topics::RUNS, true)]
@@ -65,6 +68,9 @@ impl Ports {
     /// Opens what is there: broker and store of an earlier run.
     pub fn existing(settings: &Settings) -> Result<Self> {
         let store = Self::store_only(settings)?;
+        if let Some(kafka) = &settings.kafka {
+            return Ok(Self { broker: Arc::new(platform::broker::kafka::KafkaBroker::connect(kafka.clone())?), store });
+        }
         let path = settings.data.join(BROKER_FILE);
         if !path.is_file() {
             return Err(Failure::bad_input(format!(

@@ -126,11 +126,12 @@ pub struct Settings {
     pub duck: exporter::DuckLimits,
     /// The bucket, when the store is one.
     pub s3: Option<platform::store::s3::S3Settings>,
+    pub kafka: Option<platform::broker::kafka::KafkaSettings>,
 }
 
 /// Reads all sources; `is_service` decides how much is logged unless somebody says.
 pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblems> {
-    let tables = [SETTINGS, platform::store::s3::SETTINGS, if is_service { telemetry::SETTINGS } else { QUIET }];
+    let tables = [SETTINGS, platform::store::s3::SETTINGS, platform::broker::kafka::SETTINGS, if is_service { telemetry::SETTINGS } else { QUIET }];
     let config = config::load(&tables, global.config.as_deref(), flags(global))?;
     telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| Problem {
         origin: None,
@@ -168,6 +169,7 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         },
         export_poll_interval: config.get(&POLL)?,
         duck,
+        kafka: platform::broker::kafka::KafkaSettings::from_config(&config)?,
         s3: platform::store::s3::S3Settings::from_config(&config)?,
         config,
     })

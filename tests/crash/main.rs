@@ -7,6 +7,8 @@
 /// Makes a test of each attack at each site.
 macro_rules! at_each_site {
     ($($attack:ident),+ $(,)?) => {
+        /// For sites that can only be attacked by one at a time.
+        pub const ATTACKS: &[crate::kafka::Attack] = &[$((concat!(module_path!(), "::", stringify!($attack)), $attack)),+];
         at_site!(embedded_local, EmbeddedLocal, $($attack),+);
         at_site!(embedded_s3, EmbeddedS3, $($attack),+);
     };
@@ -28,6 +30,7 @@ mod buckets;
 mod clocks;
 mod failpoints;
 mod guarantees;
+mod kafka;
 mod kills;
 mod members;
 mod positions;

@@ -63,6 +63,8 @@ pub enum Deed {
     BucketPublishAnswersLost,
     /// Requests and answers are lost, cut, delayed and held.
     BucketNetworkBad,
+    /// The broker is killed and started again.
+    BrokerKilled,
     /// Services are added and taken away.
     ScaledOut,
     /// All load is of one tenant, which may use several partitions.
@@ -96,6 +98,7 @@ impl Deed {
         Self::BucketCommitsRefused,
         Self::BucketPublishAnswersLost,
         Self::BucketNetworkBad,
+        Self::BrokerKilled,
         Self::ScaledOut,
         Self::HotTenant,
         Self::ManyTenants,
@@ -138,6 +141,7 @@ impl fmt::Display for Fault {
                 Deed::BucketCommitsRefused => "412 for a commit record that is not there",
                 Deed::BucketPublishAnswersLost => "answers to completed uploads lost",
                 Deed::BucketNetworkBad => "requests and answers lost, cut, delayed, held",
+                Deed::BrokerKilled => "`kill -9` of the broker, started again",
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",
                 Deed::HotTenant => "one hot tenant spread over all partitions",
                 Deed::ManyTenants => "many small tenants",

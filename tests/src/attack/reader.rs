@@ -32,8 +32,8 @@ impl Glob {
     #[must_use]
     pub fn of(site: &Site) -> Self {
         match site.kind {
-            Kind::EmbeddedLocal => Self::Folder(site.folder().join("data")),
-            Kind::EmbeddedS3 => Self::Bucket(site.store.clone()),
+            Kind::EmbeddedLocal | Kind::KafkaLocal => Self::Folder(site.folder().join("data")),
+            Kind::EmbeddedS3 | Kind::KafkaS3 => Self::Bucket(site.store.clone()),
         }
     }
 

@@ -1,11 +1,12 @@
 //! A place to attack: a broker and a store, the arguments that bring the program there, and handles for the oracle.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contracts::{layout, topics};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::kafka::{KafkaBroker, KafkaSettings};
 use platform::broker::{Broker, TopicInfo, TopicSpec};
 use platform::store::Store;
 use platform::store::local::LocalStore;
@@ -22,11 +23,15 @@ pub enum Kind {
     EmbeddedLocal,
     /// The broker in a file, the store in a bucket.
     EmbeddedS3,
+    /// Kafka, the store in a folder.
+    KafkaLocal,
+    /// Kafka, the store in a bucket.
+    KafkaS3,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: &[Self] = &[Self::EmbeddedLocal, Self::EmbeddedS3];
+    pub const ALL: &[Self] = &[Self::EmbeddedLocal, Self::EmbeddedS3, Self::KafkaLocal, Self::KafkaS3];
 
     /// Name in tables.
     #[must_use]
@@ -34,13 +39,15 @@ impl Kind {
         match self {
             Self::EmbeddedLocal => "embedded, local",
             Self::EmbeddedS3 => "embedded, S3",
+            Self::KafkaLocal => "Kafka, local",
+            Self::KafkaS3 => "Kafka, S3",
         }
     }
 
     /// The broker is a file that all processes share.
     #[must_use]
     pub fn is_embedded(self) -> bool {
-        matches!(self, Self::EmbeddedLocal)
+        matches!(self, Self::EmbeddedLocal | Self::EmbeddedS3)
     }
 
     /// How long a silent member keeps its partitions.
@@ -48,6 +55,7 @@ impl Kind {
     pub fn session_timeout(self) -> Duration {
         match self {
             Self::EmbeddedLocal | Self::EmbeddedS3 => Duration::from_secs(2),
+            Self::KafkaLocal | Self::KafkaS3 => Duration::from_secs(6),
         }
     }
 
@@ -58,6 +66,8 @@ impl Kind {
             Self::EmbeddedLocal => &["broker.kafka.", "store.s3."],
             // What is retired has to be old, and the age of an object in a bucket cannot be set.
             Self::EmbeddedS3 => &["broker.kafka.", "store.local.", "exporter.gold.retired."],
+            Self::KafkaLocal => &["broker.embedded.", "store.s3."],
+            Self::KafkaS3 => &["broker.embedded.", "store.local.", "exporter.gold.retired."],
         }
     }
 }
@@ -77,6 +87,17 @@ pub struct Site {
     /// What lies between the services and their bucket.
     pub network: Option<Proxy>,
     folder: TempDir,
+}
+
+/// Brokers of the cluster that is attacked. Topics have fixed names: there is one site at it at a time.
+static KAFKA: Mutex<Option<String>> = Mutex::new(None);
+
+/// Says where Kafka is, for sites that use it.
+///
+/// # Panics
+/// Never.
+pub fn use_kafka(brokers: &str) {
+    *KAFKA.lock().unwrap() = Some(brokers.to_owned());
 }
 
 /// Sizes that make much happen in little time.
@@ -107,16 +128,29 @@ impl Site {
     #[must_use]
     pub fn open_in(kind: Kind, folder: TempDir) -> Self {
         let data = folder.path().join("data");
-        let broker = EmbeddedBroker::open(&folder.path().join("broker.sqlite"), EmbeddedSettings::default());
-        let broker: Arc<dyn Broker> = Arc::new(broker.unwrap());
         let mut arguments = vec!["--data".to_owned(), folder.path().display().to_string()];
+        let broker: Arc<dyn Broker> = match kind {
+            Kind::EmbeddedLocal | Kind::EmbeddedS3 => {
+                let path = folder.path().join("broker.sqlite");
+                Arc::new(EmbeddedBroker::open(&path, EmbeddedSettings::default()).unwrap())
+            }
+            Kind::KafkaLocal | Kind::KafkaS3 => {
+                let brokers = KAFKA.lock().unwrap().clone().expect("attacks on Kafka say where it is");
+                let brokers: Vec<&str> = brokers.split(',').collect();
+                let broker = KafkaBroker::connect(KafkaSettings::plaintext(&brokers)).unwrap();
+                for topic in broker.topics().unwrap() {
+                    broker.delete_topic(&topic.name).unwrap();
+                }
+                Arc::new(broker)
+            }
+        };
         let (store, network, bucket): (Arc<dyn Store>, _, _) = match kind {
-            Kind::EmbeddedLocal => {
+            Kind::EmbeddedLocal | Kind::KafkaLocal => {
                 let out = data.join(layout::FINDINGS).display().to_string();
                 arguments.extend(["--out".to_owned(), out]);
                 (Arc::new(LocalStore::open(&data).unwrap()), None, Vec::new())
             }
-            Kind::EmbeddedS3 => {
+            Kind::EmbeddedS3 | Kind::KafkaS3 => {
                 let direct = S3Server::shared().bucket("finops/prod", folder.path());
                 let network = Proxy::before(direct.endpoint.as_ref().unwrap());
                 let of_services = S3Settings {
@@ -130,9 +164,11 @@ impl Site {
         };
         let haste = HASTE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let session = ("FINOPS_BROKER_SESSION_TIMEOUT".to_owned(), format!("{}s", kind.session_timeout().as_secs()));
+        let brokers = KAFKA.lock().unwrap().clone().filter(|_| !kind.is_embedded());
+        let brokers = brokers.map(|brokers| ("FINOPS_BROKER_KAFKA_BROKERS".to_owned(), brokers));
         let export = ("FINOPS_EXPORT_DIR".to_owned(), data.join("export").display().to_string());
         let bucket = bucket.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let environment = haste.chain([session, export]).chain(bucket).collect();
+        let environment = haste.chain([session, export]).chain(bucket).chain(brokers).collect();
         let site = Self { kind, arguments, environment, broker, store, network, folder };
         for name in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS] {
             let _ = site.make_topic(name, 4);
