@@ -174,7 +174,16 @@ impl Broker for KafkaBroker {
 
     fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
         self.inner.topics.partition(&self.inner.admin, at)?;
-        self.inner.admin.offset_for_time(at, timestamp_ms)
+        // What the cluster finds may be the end of a transaction, which has a time and is no record.
+        let mut next = self.inner.admin.offset_for_time(at, timestamp_ms)?;
+        while let Some(offset) = next {
+            let found = self.read(at, offset, 100, 1 << 20)?;
+            if let Some(record) = found.iter().find(|record| record.timestamp_ms >= timestamp_ms) {
+                return Ok(Some(record.offset));
+            }
+            next = found.last().map(|last| last.offset + 1);
+        }
+        Ok(None)
     }
 
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>> {
