@@ -11,6 +11,15 @@ pub const RUNS: &str = "finops.runs";
 /// Lifecycle events from the API, keyed `tenant/key`.
 pub const LIFECYCLE: &str = "finops.lifecycle";
 
+/// One partition, no records: who has it in a group named after a lock holds that lock.
+pub const LOCKS: &str = "finops.locks";
+
+/// The wire topic of a producer: its name, or the topic itself.
+#[must_use]
+pub fn wire_of(producer: &str) -> String {
+    if is_wire(producer) { producer.to_owned() } else { format!("{WIRE}.{producer}") }
+}
+
 /// True for the wire topic and every producer topic below it.
 #[must_use]
 pub fn is_wire(topic: &str) -> bool {
@@ -23,6 +32,8 @@ pub mod groups {
     pub const VALIDATOR: &str = "finops.validator";
     /// Sinks: their group's position is a hint, the commit chain the truth.
     pub const SINK: &str = "finops.sink";
+    /// The lock of whoever sends records again.
+    pub const REDRIVE: &str = "finops.redrive";
 }
 
 /// Names of record headers.

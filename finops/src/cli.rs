@@ -247,19 +247,42 @@ pub enum FindingsVerb {
     },
 }
 
+/// Which dead letters. Each option may be repeated: any of its values matches.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which dead letters")]
+pub struct DlqFilter {
+    /// Only this tenant; _unknown for records that name none
+    #[arg(long)]
+    pub tenant: Vec<String>,
+    /// Only this code
+    #[arg(long)]
+    pub code: Vec<String>,
+    /// Only of this producer: its name, or a wire topic
+    #[arg(long, value_name = "NAME")]
+    pub producer: Vec<String>,
+    /// Only of this run
+    #[arg(long, value_name = "RUN_ID")]
+    pub run: Vec<String>,
+    /// Only this source position, as `dlq list` prints it
+    #[arg(long)]
+    pub src: Vec<String>,
+    /// First refused at or after: a time such as 2026-01-20T06:00:00Z, or a date
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub since: Option<i64>,
+    /// First refused before
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub until: Option<i64>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum DlqVerb {
     /// Dead letters, newest first
     List {
-        /// Only this tenant
-        #[arg(long)]
-        tenant: Option<String>,
-        /// Only this code
-        #[arg(long)]
-        code: Option<String>,
         /// At most this many
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u64,
+        #[command(flatten)]
+        filter: DlqFilter,
     },
     /// One dead letter with its violations and bytes
     Show {
@@ -267,7 +290,39 @@ pub enum DlqVerb {
         src: String,
     },
     /// How many, by code, field and topic
-    Stats,
+    Stats {
+        #[command(flatten)]
+        filter: DlqFilter,
+    },
+    /// Sends dead letters back to the topic they came from, each once
+    Redrive(RedriveArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RedriveArgs {
+    /// All dead letters; without it a filter is needed
+    #[arg(long)]
+    pub all: bool,
+    /// Say what would be sent, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// JSON Patch (RFC 6902) to apply to each record; a record it does not fit is left alone
+    #[arg(long, value_name = "FILE")]
+    pub patch: Option<PathBuf>,
+    /// Send at most this many records a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+    /// Send at most this many records
+    #[arg(long, value_name = "N")]
+    pub max: Option<u64>,
+    /// Leave alone what was redriven this often
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub replays_max: u32,
+    /// Who asks, for the audit record
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
+    pub by: String,
+    #[command(flatten)]
+    pub filter: DlqFilter,
 }
 
 #[derive(Debug, Args)]

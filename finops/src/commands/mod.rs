@@ -6,6 +6,7 @@ mod contract;
 mod dlq;
 mod exporter_role;
 mod findings;
+mod redrive;
 mod repair;
 mod run;
 mod sink_role;
@@ -61,4 +62,12 @@ fn is_service(verb: &Verb) -> bool {
             | Verb::Sink(SinkVerb::Run { drain: false })
             | Verb::Exporter(ExporterVerb::Run(_))
     )
+}
+
+/// A time or a date on the command line, as milliseconds since the epoch.
+pub fn instant(text: &str) -> std::result::Result<i64, String> {
+    const DAY_MS: i64 = 86_400_000;
+    let date = contracts::time::date(text).map(|days| i64::from(days) * DAY_MS);
+    let time = date.or_else(|_| contracts::time::timestamp(text));
+    time.map_err(|_| "expected a time such as 2026-01-20T06:00:00Z, or a date".to_owned())
 }

@@ -45,6 +45,7 @@ fn the_verbs_of_the_product_are_there() {
         "dlq list",
         "dlq show",
         "dlq stats",
+        "dlq redrive",
         "verify",
         "repair",
         "config show",

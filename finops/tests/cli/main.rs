@@ -10,4 +10,5 @@ mod job;
 mod output;
 mod place;
 mod readme;
+mod redrive;
 mod services;
