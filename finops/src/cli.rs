@@ -85,6 +85,9 @@ pub enum Verb {
     Verify,
     /// Brings back what `verify` found missing, as far as the broker still holds it
     Repair(RepairArgs),
+    /// Judges wire records once more: into a fresh root that is compared and swapped in, or into the same dataset
+    #[command(subcommand)]
+    Replay(ReplayVerb),
     /// The configuration in force
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -330,6 +333,81 @@ pub struct RepairArgs {
     /// Say what would be sent, and stop
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// Which wire records.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which wire records [default: all that were judged]")]
+pub struct WireArgs {
+    /// Received at or after: a time such as 2026-01-20T06:00:00Z, or a date
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub since: Option<i64>,
+    /// Received before
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub until: Option<i64>,
+    /// Only these offsets: <topic>/<partition>:<from>..<until>, the last one exclusive or left out; repeatable
+    #[arg(long, value_name = "STRETCH")]
+    pub offsets: Vec<String>,
+    /// Only of this tenant; repeatable
+    #[arg(long)]
+    pub tenant: Vec<String>,
+    /// Only of this check_id; repeatable
+    #[arg(long)]
+    pub check: Vec<String>,
+    /// Only of this run; repeatable
+    #[arg(long, value_name = "RUN_ID")]
+    pub run: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReplayVerb {
+    /// Replays; given again after it was stopped or killed, it goes on
+    Run(ReplayRunArgs),
+    /// What differs between the current root and a fresh one; exit code 3 when something does
+    Compare {
+        /// Root that the replay has made
+        #[arg(long, value_name = "DIR")]
+        with: PathBuf,
+        /// Only this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        /// List at most this many findings of each kind
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u64,
+    },
+    /// Puts the fresh root in the place of the current one; services must be stopped
+    Swap {
+        /// Root that the replay has made; afterwards it keeps the former data
+        #[arg(long, value_name = "DIR")]
+        with: PathBuf,
+        /// Also when the fresh root lacks records that the current one has
+        #[arg(long)]
+        allow_partial: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayRunArgs {
+    /// Into a fresh root: an empty folder on the file system of the current one
+    #[arg(long, value_name = "DIR", required_unless_present = "into_topic", conflicts_with = "into_topic")]
+    pub to: Option<PathBuf>,
+    /// Into the current root: records are sent again through their wire topic and become new rows
+    #[arg(long)]
+    pub into_topic: bool,
+    /// Id of the replay, small letters, digits and - [default: that of the same replay, if it has not ended, or a new one]
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Into a topic: send at most this many records a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "into_topic")]
+    pub rate: Option<u32>,
+    /// Who asks, for the audit record
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
+    pub by: String,
+    /// Say what would be replayed, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub records: WireArgs,
 }
 
 #[derive(Debug, Subcommand)]

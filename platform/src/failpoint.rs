@@ -29,6 +29,7 @@ pub const NAMES: &[&str] = &[
     "sink.redrive.noted",
     "sink.redrive.sent",
     "sink.stage.done",
+    "sink.swap.moved",
     "store.local.publish.linked",
     "store.local.put.placed",
     "store.local.put.written",

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contracts::commit_record::CommitRecord;
+use contracts::layout;
 use contracts::source::SrcSet;
-use contracts::{layout, topics};
+use contracts::topics::{self, Lane};
 use platform::broker::{
     Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start, TopicPartition,
     TopicSpec, Topics,
@@ -51,6 +52,8 @@ pub enum Until {
 pub struct Config {
     /// Name of this member.
     pub member: String,
+    /// What it reads, and as which group.
+    pub lane: Lane,
     /// What an open batch may hold.
     pub limits: Limits,
     /// A member silent for this long loses its partitions.
@@ -71,10 +74,11 @@ pub fn run(
     counters: &Arc<Counters>,
     shutdown: &Shutdown,
 ) -> Result<(), SinkError> {
-    for name in [topics::VALID, topics::DEAD_LETTERS] {
+    let lane = &config.lane;
+    for name in [&lane.valid, &lane.dead_letters] {
         let (retention_ms, retention_bytes) = (None, None);
         broker.ensure_topic(&TopicSpec {
-            name: name.to_owned(),
+            name: name.clone(),
             partitions: 1,
             compacted: false,
             retention_ms,
@@ -83,11 +87,11 @@ pub fn run(
     }
     let ends = match config.until {
         Until::Shutdown => Vec::new(),
-        Until::Drained => ends(broker)?,
+        Until::Drained => ends(broker, lane)?,
     };
     let consumer = broker.consumer(ConsumerConfig {
-        group: GROUP.to_owned(),
-        topics: Topics::Names(vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()]),
+        group: lane.sinks.clone(),
+        topics: Topics::Names(vec![lane.valid.clone(), lane.dead_letters.clone()]),
         member: config.member.clone(),
         start: Start::Earliest,
         session_timeout: config.session_timeout,
@@ -114,7 +118,7 @@ pub fn run(
         swept: None,
     };
     while !shutdown.is_requested() {
-        if config.until == Until::Drained && is_drained(broker, &ends)? {
+        if config.until == Until::Drained && is_drained(broker, lane, &ends)? {
             break;
         }
         sink.turn(config.until)?;
@@ -127,9 +131,9 @@ pub fn run(
     Ok(())
 }
 
-fn ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
+fn ends(broker: &dyn Broker, lane: &Lane) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
     let mut ends = Vec::new();
-    for topic in broker.topics()?.into_iter().filter(|t| [topics::VALID, topics::DEAD_LETTERS].contains(&&*t.name)) {
+    for topic in broker.topics()?.into_iter().filter(|t| [&*lane.valid, &*lane.dead_letters].contains(&&*t.name)) {
         for partition in 0..topic.partitions {
             let at = TopicPartition { topic: topic.name.clone(), partition };
             let marks = broker.watermarks(&at)?;
@@ -141,11 +145,11 @@ fn ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> 
     Ok(ends)
 }
 
-fn is_drained(broker: &dyn Broker, ends: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+fn is_drained(broker: &dyn Broker, lane: &Lane, ends: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
     if ends.is_empty() {
         return Ok(true);
     }
-    let reached = broker.group_offsets(GROUP)?;
+    let reached = broker.group_offsets(&lane.sinks)?;
     Ok(ends.iter().all(|(at, end)| reached.iter().any(|o| o.at == *at && o.offset >= *end)))
 }
 

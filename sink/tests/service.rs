@@ -75,8 +75,13 @@ impl World {
 
 fn drain(broker: &dyn Broker, store: &dyn Store, limits: Limits) -> Result<Snapshot, SinkError> {
     let counters = Arc::new(Counters::default());
-    let config =
-        Config { member: "sink-test".into(), limits, session_timeout: Duration::from_secs(10), until: Until::Drained };
+    let config = Config {
+        member: "sink-test".into(),
+        lane: contracts::topics::Lane::live(),
+        limits,
+        session_timeout: Duration::from_secs(10),
+        until: Until::Drained,
+    };
     sink::run(&config, broker, store, &SystemClock, &counters, &Shutdown::new())?;
     Ok(counters.snapshot())
 }

@@ -8,6 +8,7 @@ mod exporter_role;
 mod findings;
 mod redrive;
 mod repair;
+mod replay;
 mod run;
 mod sink_role;
 mod summary;
@@ -48,6 +49,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Dlq(verb) => dlq::run(&verb, &settings, output),
         Verb::Verify => verify::run(&settings, output),
         Verb::Repair(args) => repair::run(&args, &settings, output),
+        Verb::Replay(verb) => replay::run(&verb, &settings, output),
         Verb::Config(_) => config::show(&settings, output),
         Verb::Completions { .. } => Ok(ExitCode::Done),
     }

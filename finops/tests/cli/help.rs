@@ -48,6 +48,9 @@ fn the_verbs_of_the_product_are_there() {
         "dlq redrive",
         "verify",
         "repair",
+        "replay run",
+        "replay compare",
+        "replay swap",
         "config show",
         "completions",
     ] {

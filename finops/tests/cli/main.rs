@@ -11,4 +11,5 @@ mod output;
 mod place;
 mod readme;
 mod redrive;
+mod replay;
 mod services;

@@ -2,7 +2,7 @@
 //! folder in the store, whose objects are never changed:
 //!
 //! ```text
-//! _audit/redrive/<time>-<id>/plan.json            what is about to be done
+//! _audit/redrive/<time>-<id>/plan.json            what is about to be done (_audit/replay/<id>/ for a replay)
 //!                           <n, 8 digits>.json        the records of part n, before they are sent
 //!                           <n, 8 digits>.done.json   whether they were sent, and where to
 //!                           result.json             how it ended; without it, it was interrupted
@@ -103,6 +103,44 @@ impl<'a> Journal<'a> {
         Ok(journal)
     }
 
+    /// Begins that of a replay, or goes on with it; returns also what it was begun with.
+    pub(super) fn replay<T: Serialize + DeserializeOwned>(
+        store: &'a dyn Store,
+        clock: &'a dyn Clock,
+        id: &str,
+        by: &str,
+        plan: T,
+    ) -> Result<(Self, T), ResendError> {
+        let folder = format!("{}/{}", layout::AUDIT_REPLAY, layout::encode_segment(id));
+        let mut journal = Self { store, clock, folder, next_part: 0, sources: SrcSet::new() };
+        let path = format!("{}/plan.json", journal.folder);
+        let Some(begun) = get::<Plan<T>>(store, &path)? else {
+            let at = time::format_timestamp(clock.now_ms());
+            let begun = Plan { format_version: FORMAT_VERSION, by: by.to_owned(), at, plan };
+            journal.put("plan.json", &begun)?;
+            return Ok((journal, begun.plan));
+        };
+        let has_ended = get::<Ended<serde_json::Value>>(store, &format!("{}/result.json", journal.folder))?.is_some();
+        if begun.format_version > FORMAT_VERSION || has_ended {
+            let problem = if has_ended { "it has ended: give another id" } else { "it has a newer format" };
+            return Err(ResendError::Audit { path, problem: problem.to_owned() });
+        }
+        let folder = journal.folder.clone();
+        parts(store, &folder, |part, sources, done| {
+            journal.next_part = part + 1;
+            if done.is_some_and(|done| done.is_sent) {
+                add(&mut journal.sources, &sources);
+            }
+            Ok(())
+        })?;
+        Ok((journal, begun.plan))
+    }
+
+    /// Positions of what it has sent.
+    pub(super) fn sources(&self) -> &SrcSet {
+        &self.sources
+    }
+
     /// Where it lies in the store.
     #[must_use]
     pub fn folder(&self) -> &str {
@@ -156,9 +194,28 @@ pub fn sent_before(store: &dyn Store, clock: &dyn Clock, mark: &str) -> Result<S
             Ok(())
         })?;
         let sources = journal.sources.clone();
-        journal.end(End::Interrupted, ())?;
+        // A replay can be gone on with.
+        if !folder.starts_with(layout::AUDIT_REPLAY) {
+            journal.end(End::Interrupted, ())?;
+        }
         Ok(sources)
     })
+}
+
+/// Replays that have not ended, with what they were begun with.
+pub(super) fn unended_replays<T: DeserializeOwned>(store: &dyn Store) -> Result<Vec<(String, T)>, ResendError> {
+    let mut all = Vec::new();
+    for path in store.list(layout::AUDIT_REPLAY)?.into_iter().map(|entry| entry.path) {
+        let Some(folder) = path.strip_suffix("/plan.json") else { continue };
+        if get::<serde_json::Value>(store, &format!("{folder}/result.json"))?.is_some() {
+            continue;
+        }
+        let id = folder.rsplit('/').next().and_then(layout::decode_segment);
+        if let (Some(id), Some(plan)) = (id, get::<Plan<T>>(store, &path)?) {
+            all.push((id, plan.plan));
+        }
+    }
+    Ok(all)
 }
 
 /// As [`sent_before`] for somebody without the lock: a part without an answer is taken as sent, and nothing is written.
@@ -181,7 +238,9 @@ pub fn sent_so_far(store: &dyn Store) -> Result<SrcSet, ResendError> {
 /// What all audit records say was sent; `unended` tells it of one without a result.
 fn all(store: &dyn Store, unended: impl Fn(&str) -> Result<SrcSet, ResendError>) -> Result<SrcSet, ResendError> {
     let mut all = SrcSet::new();
-    for path in store.list(layout::AUDIT_REDRIVE)?.into_iter().map(|entry| entry.path) {
+    let mut objects = store.list(layout::AUDIT_REDRIVE)?;
+    objects.extend(store.list(layout::AUDIT_REPLAY)?);
+    for path in objects.into_iter().map(|entry| entry.path) {
         let Some(folder) = path.strip_suffix("/plan.json") else { continue };
         let sources = match get::<Ended<serde_json::Value>>(store, &format!("{folder}/result.json"))? {
             Some(ended) if ended.format_version > FORMAT_VERSION => {

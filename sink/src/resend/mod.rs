@@ -1,5 +1,5 @@
 //! Records that an operator sends through the pipeline once more: dead letters whose cause is mended ([`redrive`]), and
-//! wire records that are to be judged again. What was sent is told in an audit record ([`journal`]), which is also how a
+//! wire records that are to be judged again ([`wire`]). What was sent is told in an audit record ([`journal`]), which is also how a
 //! second try knows what the first one did. Knows records and positions; what a finding is it does not know.
 
 pub mod journal;
@@ -7,6 +7,8 @@ pub mod letters;
 pub mod lock;
 pub mod patch;
 pub mod redrive;
+mod sender;
+pub mod wire;
 
 use contracts::chain::BrokenChain;
 use platform::broker::BrokerError;

@@ -2,15 +2,13 @@
 //! the same verdicts; only that one of them appends.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use contracts::dead_letter;
 use contracts::source::{Src, SrcSet};
 use contracts::topics::{self, groups, headers};
-use platform::broker::{Appended, Broker, OutRecord};
+use platform::broker::{Broker, OutRecord};
 use platform::clock::Clock;
-use platform::failpoint;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use serde::{Deserialize, Serialize};
@@ -20,11 +18,8 @@ use super::journal::{self, End, Journal};
 use super::letters::{self, Filter, Letter};
 use super::lock::Lock;
 use super::patch::Patch;
+use super::sender::{PART_BYTES_MAX, PART_RECORDS_MAX, Sender};
 
-/// Records of one atomic step, at most: what is unknown for a moment after a crash.
-const PART_RECORDS_MAX: usize = 500;
-/// Bytes of one atomic step, about.
-const PART_BYTES_MAX: usize = 8 << 20;
 /// Letters that a report lists one by one, at most.
 const LISTED_MAX: usize = 1_000;
 
@@ -164,11 +159,11 @@ pub fn execute(
     let id = uuid::Uuid::new_v4().simple().to_string();
     let journal = Journal::begin(store, clock, &id[..8], &request.by, asked)?;
     let mut look = Look::new(request, broker, sent)?;
-    let mut sending = Sending { journal, lock, rate: request.rate, started: Instant::now(), sent: 0, shutdown };
+    let mut sending = Sending(Sender::new(journal, lock, request.rate, shutdown));
     look.walk(store, &mut sending)?;
-    let report = Report { audit: Some(sending.journal.folder().to_owned()), ..look.report() };
+    let report = Report { audit: Some(sending.0.journal.folder().to_owned()), ..look.report() };
     let end = if report.is_capped || report.is_stopped { End::Stopped } else { End::Done };
-    sending.journal.end(end, &report)?;
+    sending.0.journal.end(end, &report)?;
     Ok(report)
 }
 
@@ -200,60 +195,24 @@ impl Hands for Looking {
     }
 }
 
-struct Sending<'a> {
-    journal: Journal<'a>,
-    lock: Lock,
-    rate: Option<u32>,
-    started: Instant,
-    sent: u64,
-    shutdown: &'a Shutdown,
-}
+struct Sending<'a>(Sender<'a>);
 
 impl Hands for Sending<'_> {
     fn may_go_on(&mut self) -> Result<bool, ResendError> {
-        self.lock.beat()?;
-        Ok(!self.shutdown.is_requested())
+        self.0.may_go_on()
     }
 
     fn send(&mut self, part: &mut [Item]) -> Result<(), ResendError> {
-        self.wait_for_the_rate()?;
         let sources: Vec<Src> = part.iter().map(|item| item.listed.src.clone()).collect();
         let records: Vec<OutRecord> = part.iter().map(|item| item.record.clone()).collect();
-        let (number, mark) = self.journal.intend(&sources)?;
-        failpoint::hit("sink.redrive.intended");
-        let appended = self.lock.step(&records, &mark)?;
-        failpoint::hit("sink.redrive.sent");
-        let position = |(record, Appended { partition, offset }): (&OutRecord, &Appended)| {
-            format!("{}/{partition}/{offset}", record.topic)
-        };
-        let positions: Vec<String> = records.iter().zip(&appended).map(position).collect();
-        for (item, position) in part.iter_mut().zip(&positions) {
-            item.listed.position = Some(position.clone());
+        for (item, position) in part.iter_mut().zip(self.0.send(&sources, &records)?) {
+            item.listed.position = Some(position);
         }
-        self.sent += records.len() as u64;
-        self.journal.sent(number, &sources, positions)?;
-        failpoint::hit("sink.redrive.noted");
         Ok(())
     }
 
-    /// A part is at most what may go in a second, so that the rate is kept from one second to the next.
     fn part_records_max(&self) -> usize {
-        self.rate.map_or(PART_RECORDS_MAX, |rate| PART_RECORDS_MAX.min(rate as usize)).max(1)
-    }
-}
-
-impl Sending<'_> {
-    /// What is sent already has had its time. Told to stop, it does not wait.
-    fn wait_for_the_rate(&mut self) -> Result<(), ResendError> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let due = Duration::from_secs(self.sent) / rate.max(1);
-        while let Some(left) = due.checked_sub(self.started.elapsed()).filter(|left| !left.is_zero()) {
-            if self.shutdown.wait_timeout(left.min(Duration::from_secs(1))) {
-                break;
-            }
-            self.lock.beat()?;
-        }
-        Ok(())
+        self.0.part_records_max()
     }
 }
 
