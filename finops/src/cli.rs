@@ -366,8 +366,8 @@ pub enum ReplayVerb {
     /// What differs between the current root and a fresh one; exit code 3 when something does
     Compare {
         /// Root that the replay has made
-        #[arg(long, value_name = "DIR")]
-        with: PathBuf,
+        #[arg(long, value_name = "ROOT")]
+        with: String,
         /// Only this tenant
         #[arg(long)]
         tenant: Option<String>,
@@ -375,22 +375,27 @@ pub enum ReplayVerb {
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: u64,
     },
-    /// Puts the fresh root in the place of the current one; services must be stopped
-    Swap {
-        /// Root that the replay has made; afterwards it keeps the former data
-        #[arg(long, value_name = "DIR")]
-        with: PathBuf,
-        /// Also when the fresh root lacks records that the current one has
-        #[arg(long)]
-        allow_partial: bool,
-    },
+    /// Puts the fresh root in the place of the current one, which moves there; services must be stopped
+    Swap(SwapArgs),
+    /// Makes the fresh root the root where it is (object stores): services must be stopped, and given it as their store
+    HandOver(SwapArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SwapArgs {
+    /// Root that the replay has made
+    #[arg(long, value_name = "ROOT")]
+    pub with: String,
+    /// Also when the fresh root lacks records that the current one has
+    #[arg(long)]
+    pub allow_partial: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct ReplayRunArgs {
-    /// Into a fresh root: an empty folder on the file system of the current one
-    #[arg(long, value_name = "DIR", required_unless_present = "into_topic", conflicts_with = "into_topic")]
-    pub to: Option<PathBuf>,
+    /// Into a fresh root: an empty folder, to be swapped on the file system of the current one
+    #[arg(long, value_name = "ROOT", required_unless_present = "into_topic", conflicts_with = "into_topic")]
+    pub to: Option<String>,
     /// Into the current root: records are sent again through their wire topic and become new rows
     #[arg(long)]
     pub into_topic: bool,

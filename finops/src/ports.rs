@@ -72,14 +72,14 @@ impl Ports {
 }
 
 /// Another root than the one in force, made if it is not there.
-pub fn root(place: &Path) -> Result<Arc<dyn Store>> {
-    Ok(Arc::new(LocalStore::open(place)?))
+pub fn root(place: &str) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(LocalStore::open(Path::new(place))?))
 }
 
 /// Another root than the one in force, which must be there.
-pub fn existing_root(place: &Path) -> Result<Arc<dyn Store>> {
-    let store = LocalStore::open_existing(place)
-        .map_err(|e| Failure::bad_input(format!("no data in {}: {e}", place.display())))?;
+pub fn existing_root(place: &str) -> Result<Arc<dyn Store>> {
+    let store = LocalStore::open_existing(Path::new(place))
+        .map_err(|e| Failure::bad_input(format!("no data in {place}: {e}")))?;
     Ok(Arc::new(store))
 }
 

@@ -51,6 +51,7 @@ fn the_verbs_of_the_product_are_there() {
         "replay run",
         "replay compare",
         "replay swap",
+        "replay hand-over",
         "config show",
         "completions",
     ] {

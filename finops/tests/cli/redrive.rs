@@ -160,3 +160,21 @@ fn all_verbs_take_the_same_filter() {
     place.write("patch.json", "[{}]");
     assert_eq!(place.finops("dlq redrive --all --patch patch.json").code, Some(65));
 }
+
+#[test]
+fn a_value_of_which_only_a_part_was_kept_is_not_sent() {
+    let place = Place::new();
+    place.write("finops.toml", "[validator]\nmessage_bytes_max = \"1KiB\"\n");
+    let mut large: Value = serde_json::from_slice(&good("acme", "large")).unwrap();
+    large["tags"] = json!({ "filling": "x".repeat(100_000) });
+    place.write("findings.ndjson", [large.to_string().into_bytes(), b"\n".to_vec(), good("acme", "small")].concat());
+    let ended = place.finops("run --tenant acme --findings findings.ndjson");
+    assert!(matches!(ended.code, Some(0 | 65)), "{ended}");
+    assert_eq!(rows(&place), (0, 2), "both are over the limit, one of them was kept whole");
+    place.write("finops.toml", "");
+    let done = place.finops("dlq redrive --code too_large --output json").json(0);
+    assert_eq!((&done["sent"], &done["refused"]), (&json!(1), &json!({"value_cut": 1})), "{done}");
+    assert_eq!(done["refusals"][0]["detail"], json!("only the first 65536 bytes were kept"));
+    drain(&place);
+    assert_eq!(rows(&place), (1, 2));
+}

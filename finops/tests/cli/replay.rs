@@ -249,3 +249,65 @@ fn into_the_topic_it_makes_new_rows_and_the_exports_stay() {
     let again = place.finops("replay run --into-topic --tenant acme --output json").json(0);
     assert_eq!((&again["sent"], &again["sent_before"]), (&json!(17), &json!(0)), "{again}");
 }
+
+#[test]
+fn handed_over_the_fresh_root_is_the_root() {
+    let place = place();
+    let (before, exported) = (rows(&place), exports(&place));
+    code(&place, "replay run --to fresh", 0);
+    let done = place.finops("replay hand-over --with fresh --output json").json(0);
+    assert_eq!((&done["not_covered"], &done["copied"]), (&json!(0), &json!(2)), "two run manifests: {done}");
+    // The former root is out.
+    place.write("findings.ndjson", lines(&["acme"], 30..40));
+    let ended = place.finops("run --tenant acme --findings findings.ndjson");
+    assert_eq!(ended.code, Some(74), "{ended}");
+    assert!(ended.stderr.contains("was left by a sink that writes to store"), "{ended}");
+    // The new one goes on, also with what was judged meanwhile.
+    place.write(
+        "finops.toml",
+        "[data]\ndir = \"data\"\nout = \"fresh/finops_findings\"\n[export]\ndir = \"data/export\"\n",
+    );
+    assert_eq!(exports(&place), exported);
+    code(&place, "sink run --drain", 0);
+    assert_eq!(rows(&place), (before.0 + 10, before.1 + 1));
+    run(&place, &["acme", "globex"], 40..50);
+    assert_eq!(rows(&place), (before.0 + 20, before.1 + 2));
+}
+
+#[test]
+fn what_is_replayed_can_be_chosen() {
+    let place = place();
+    let matching = |choice: &str| {
+        let plan = place.finops(&format!("replay run --into-topic {choice} --dry-run --output json")).json(0);
+        plan["matching"].as_u64().unwrap()
+    };
+    let run_id = |n: usize| {
+        let mut names: Vec<_> = std::fs::read_dir(place.path().join("data/_runs/acme/default")).unwrap().collect();
+        names.sort_by_key(|name| name.as_ref().unwrap().file_name());
+        names[n].as_ref().unwrap().file_name().into_string().unwrap().replace(".json", "").replace("%3A", ":")
+    };
+    let ranges = place.finops("replay run --to x --dry-run --output json").json(0);
+    let first = &ranges[0];
+    let stretch = format!("{}/{}", first["topic"].as_str().unwrap(), first["partition"]);
+    for (choice, expected) in [
+        (String::new(), 32),
+        ("--tenant acme --tenant globex".to_owned(), 32),
+        ("--tenant globex".to_owned(), 15),
+        ("--check aws.ec2.ebs_gp2".to_owned(), 0),
+        (format!("--run {}", run_id(0)), 21),
+        (format!("--run {}", run_id(1)), 11),
+        (format!("--run {} --tenant globex", run_id(1)), 5),
+        (format!("--offsets {stretch}:0..1"), 1),
+        (format!("--offsets {stretch}:1.."), first["offsets"].as_u64().unwrap() - 1),
+        ("--since 2001-01-01 --until 2101-01-01".to_owned(), 32),
+        ("--since 2101-01-01".to_owned(), 0),
+        ("--until 2001-01-01".to_owned(), 0),
+    ] {
+        assert_eq!(matching(&choice), expected, "{choice}");
+    }
+    let choice = format!("--offsets {stretch}:1..3");
+    let done = place.finops(&format!("replay run --to fresh {choice} --output json")).json(0);
+    let judged = done["judged"]["valid"].as_u64().unwrap() + done["judged"]["dead"].as_u64().unwrap();
+    assert_eq!((judged, &done["offsets"]), (2, &json!(2)));
+    assert!(code(&place, "replay swap --with fresh", 75).stderr.contains("run` again, then swap"));
+}

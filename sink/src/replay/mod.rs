@@ -1,7 +1,11 @@
-//! Wire records judged once more into a fresh root, and that root in the place of the current one ([`swap`]). Here is
+//! Wire records judged once more into a fresh root, and that root in the place of the current one ([`swap`], [`hand_over`]). Here is
 //! which records are meant and whose the fresh root is; who judges and writes them is wired up by the caller, in a
 //! lane of the replay's own, so that a record keeps its first position as its source. Knows no rules of the contract.
 
+mod alone;
+mod base;
+mod cover;
+pub mod hand_over;
 pub mod swap;
 
 use std::collections::BTreeMap;
@@ -134,6 +138,16 @@ pub fn make_lane(broker: &dyn Broker, lane: &Lane) -> Result<(), BrokerError> {
     Ok(())
 }
 
+/// Its records are in files now. What cannot be removed is in nobody's way.
+fn drop_lane(broker: &dyn Broker, lane: &Lane) {
+    for topic in [&lane.valid, &lane.dead_letters] {
+        match broker.delete_topic(topic) {
+            Ok(()) | Err(BrokerError::UnknownTopic(_)) => {}
+            Err(error) => tracing::warn!(%error, topic, "could not remove a topic of the replay"),
+        }
+    }
+}
+
 /// Whose a fresh root is: `_replay.json` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
@@ -163,6 +177,15 @@ impl Claim {
             return Err(refused(root, problem));
         }
         Ok(Some(claim))
+    }
+
+    /// The claim of a root that is to take the place of another.
+    fn to_be_swapped(root: &dyn Store) -> Result<Self, ReplayError> {
+        let Some(claim) = Self::of(root)? else { return Err(refused(root, "no replay has made it")) };
+        match &claim.swapped_at {
+            Some(at) => Err(refused(root, format!("it has taken the place of the current root at {at} already"))),
+            None => Ok(claim),
+        }
     }
 
     fn put(&self, root: &dyn Store) -> Result<(), ReplayError> {

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{ArrowPrimitiveType, TimestampMillisecondType, UInt32Type};
+use arrow::datatypes::{ArrowPrimitiveType, TimestampMillisecondType, UInt32Type, UInt64Type};
 use bytes::Bytes;
 use contracts::layout;
 use contracts::source::Src;
@@ -144,6 +144,8 @@ fn letter(batch: &RecordBatch, row: usize) -> Result<Letter, String> {
     let required = |name: &str| text(batch, row, name).ok_or_else(|| format!("row {row} has no {name}"));
     let position = |name: &str, text: &str| text.parse::<Src>().map_err(|e| format!("row {row}, {name}: {e}"));
     let src = position("src", required("src")?)?;
+    let value = binary(batch, row, "value").ok_or_else(|| format!("row {row} ({src}) has no value"))?;
+    let bytes = number::<UInt64Type>(batch, row, "value_bytes");
     Ok(Letter {
         tenant_id: text(batch, row, "tenant_id").map(str::to_owned),
         run_id: text(batch, row, "run_id").map(str::to_owned),
@@ -154,8 +156,8 @@ fn letter(batch: &RecordBatch, row: usize) -> Result<Letter, String> {
         replays: number::<UInt32Type>(batch, row, "replays").unwrap_or_default(),
         headers: headers(batch, row),
         key: binary(batch, row, "key"),
-        value: binary(batch, row, "value").ok_or_else(|| format!("row {row} ({src}) has no value"))?,
-        is_cut: text(batch, row, "value_sha256").is_some(),
+        is_cut: bytes.is_some_and(|bytes| bytes > value.len() as u64),
+        value,
         src,
     })
 }

@@ -1,7 +1,5 @@
 //! `finops replay compare`.
 
-use std::path::Path;
-
 use exporter::{Comparison, Cut, TenantScope, compare};
 use platform::exit::ExitCode;
 use serde_json::json;
@@ -15,7 +13,7 @@ use crate::settings::Settings;
 /// Findings that a person is shown; programs get more.
 const SHOWN_MAX: usize = 10;
 
-pub fn run(with: &Path, tenant: Option<&str>, limit: u64, settings: &Settings, output: Output) -> Result<ExitCode> {
+pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, output: Output) -> Result<ExitCode> {
     let (store, fresh) = (Ports::store_only(settings)?, ports::existing_root(with)?);
     let scope = tenant.map(TenantScope::new).transpose()?;
     let (here, there) = (Cut::committed(&*store)?, Cut::committed(&*fresh)?);

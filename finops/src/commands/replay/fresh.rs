@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use crate::ports::{self, Ports};
 use crate::progress::watched;
 use crate::settings::Settings;
 
-pub fn run(root: &Path, args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
+pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let asked = asked(args)?;
     let mut validator = ports::validator_config(settings, validator::Until::Drained)?;
     let Ports { broker, store } = Ports::existing(settings)?;

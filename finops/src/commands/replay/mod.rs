@@ -1,4 +1,4 @@
-//! `finops replay run|compare|swap`.
+//! `finops replay run|compare|swap|hand-over`.
 
 mod compare;
 mod fresh;
@@ -19,6 +19,7 @@ pub fn run(verb: &ReplayVerb, settings: &Settings, output: Output) -> Result<Exi
             None => into_topic::run(args, settings, output),
         },
         ReplayVerb::Compare { with, tenant, limit } => compare::run(with, tenant.as_deref(), *limit, settings, output),
-        ReplayVerb::Swap { with, allow_partial } => swap::run(with, *allow_partial, settings, output),
+        ReplayVerb::Swap(args) => swap::swap(args, settings, output),
+        ReplayVerb::HandOver(args) => swap::hand_over(args, settings, output),
     }
 }
