@@ -13,13 +13,14 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: bench validator | sink FOLDER RECORDS | chain FOLDER RECORDS | findings RECORDS";
+const USAGE: &str = "usage: bench validator | sink FOLDER RECORDS [TENANTS] | chain FOLDER RECORDS | findings RECORDS";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["validator"] => validator::run(),
-        ["sink", folder, records] => count(records).and_then(|n| sink::run(Path::new(folder), n as u64)),
+        ["sink", folder, records] => run_sink(folder, count(records), Ok(findings::TENANTS)),
+        ["sink", folder, records, tenants] => run_sink(folder, count(records), count(tenants)),
         ["chain", folder, records] => count(records).and_then(|n| chain::run(Path::new(folder), n)),
         ["findings", records] => count(records).and_then(print),
         _ => Err(USAGE.to_owned()),
@@ -31,6 +32,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_sink(folder: &str, records: Result<usize, String>, tenants: Result<usize, String>) -> Result<(), String> {
+    sink::run(Path::new(folder), records? as u64, tenants?)
 }
 
 /// The findings themselves, for a peer that reads a file.

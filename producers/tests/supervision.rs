@@ -124,6 +124,7 @@ fn without_credentials_the_s3_checker_is_skipped_with_the_reason() {
             .env_clear()
             .env(CHILD, "1")
             .env("HOME", home.path())
+            .env("CARGO_MANIFEST_DIR", std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .output()
             .unwrap();

@@ -6,7 +6,7 @@
 
 mod tally;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -52,13 +52,24 @@ fn test() -> ExitCode {
 fn run(arguments: &[&str]) -> io::Result<Tally> {
     println!("==> cargo {}", arguments.join(" "));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut child = Command::new(cargo).args(arguments).stdout(Stdio::piped()).spawn()?;
+    let mut command = Command::new(cargo);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
+        command.env_remove(name);
+    }
+    let mut child = command.args(arguments).stdout(Stdio::piped()).spawn()?;
     let mut tally = Tally::default();
     if let Some(output) = child.stdout.take() {
         pass_on(BufReader::new(output), &mut io::stdout().lock(), &mut tally)?;
     }
     tally.close(child.wait()?.success());
     Ok(tally)
+}
+
+/// What `cargo run` tells a program about its own package. Build scripts look at it: handed on, it would have everything
+/// behind them compiled again each time that `cargo build` and `cargo xtask` alternate.
+fn is_of_this_package(variable: &OsStr) -> bool {
+    let name = variable.to_string_lossy();
+    name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
 }
 
 /// Tests print what they like: lines are bytes, not necessarily UTF-8.

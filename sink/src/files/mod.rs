@@ -60,9 +60,11 @@ pub(crate) fn staged_of(file: &CommittedFile) -> Staged {
 
 fn stage_all(store: &dyn Store, batch: &Staging<'_, Record>, staged: &mut Vec<CommittedFile>) -> Result<(), SinkError> {
     let mut dead: BTreeMap<Target, Vec<Record>> = BTreeMap::new();
+    let mut decoder =
+        findings::Decoder::new().map_err(|problem| SinkError::Encode { path: batch.topic_id.to_owned(), problem })?;
     for (target, OpenFile { rows, .. }) in batch.files {
         if target.dataset == layout::FINDINGS {
-            for bad in findings_file(store, batch, target, rows, staged)? {
+            for bad in findings_file(store, batch, target, rows, &mut decoder, staged)? {
                 let quarantined = row::quarantined(&bad.message, batch.topic_id, bad.problem.unwrap_or_default());
                 dead.entry(quarantined.target).or_default().push(quarantined.payload);
             }
@@ -83,10 +85,10 @@ fn findings_file(
     batch: &Staging<'_, Record>,
     target: &Target,
     rows: &[Record],
+    decoder: &mut findings::Decoder,
     staged: &mut Vec<CommittedFile>,
 ) -> Result<Vec<Record>, SinkError> {
     let mut file = File::create(store, batch, target, arrow_schema::findings())?;
-    let mut decoder = findings::Decoder::new().map_err(|problem| file.failed(problem))?;
     let mut all_bad = Vec::new();
     for chunk in rows.chunks(CHUNK_ROWS) {
         let (good, bad) = decoder.decode(chunk, target).map_err(|problem| file.failed(problem))?;

@@ -29,10 +29,10 @@ use partition::Partition;
 /// Where a row belongs: one open file per target and batch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
+    /// Tenant, decoded. First, because targets are compared for each record and mostly differ in it.
+    pub tenant: String,
     /// Dataset.
     pub dataset: &'static str,
-    /// Tenant, decoded.
-    pub tenant: String,
     /// UTC date, `YYYY-MM-DD`.
     pub run_date: String,
 }
