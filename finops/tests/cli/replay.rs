@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::place::{Ended, FINOPS, Place, good};
+use super::place::{Ended, FINOPS, Place, good, repo};
 
 fn lines(tenants: &[&str], numbers: std::ops::Range<usize>) -> Vec<u8> {
     let mut all = Vec::new();
@@ -310,4 +310,34 @@ fn what_is_replayed_can_be_chosen() {
     let judged = done["judged"]["valid"].as_u64().unwrap() + done["judged"]["dead"].as_u64().unwrap();
     assert_eq!((judged, &done["offsets"]), (2, &json!(2)));
     assert!(code(&place, "replay swap --with fresh", 75).stderr.contains("run` again, then swap"));
+}
+
+#[test]
+fn a_fresh_root_that_is_not_whole_is_told() {
+    let place = place();
+    code(&place, "replay run --to fresh", 0);
+    let ended = place.sh("f=$(find fresh/finops_findings -name '*.parquet' | head -n 1) && echo more >> $f");
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let ended = code(&place, "replay compare --with fresh", 65);
+    assert!(ended.stderr.contains("is not whole, 1 problem(s): finops_findings/"), "{ended}");
+}
+
+#[test]
+fn the_document_says_what_can_be_done() {
+    let place = place();
+    let mut finding: Value = serde_json::from_slice(&good("acme", "broken")).unwrap();
+    finding["status"] = json!("nonsense");
+    place.write("findings.ndjson", finding.to_string());
+    place.finops("run --tenant acme --findings findings.ndjson");
+    place.write("patch.json", r#"[{"op":"replace","path":"/status","value":"fail"}]"#);
+    let document = std::fs::read_to_string(repo("docs/reprocessing.md")).unwrap();
+    let commands: Vec<_> = document.lines().filter_map(|line| line.strip_prefix("finops ")).collect();
+    assert!(commands.len() >= 12, "{commands:?}");
+    for command in commands {
+        code(&place, command, 0);
+    }
+    for role in ["validator", "sink"] {
+        code(&place, &format!("{role} run --drain"), 0);
+    }
+    assert_eq!(rows(&place).0, 30 + 1 + 15, "what was mended, and the findings of acme once more");
 }

@@ -2,12 +2,15 @@
 
 use exporter::{Comparison, Cut, TenantScope, compare};
 use platform::exit::ExitCode;
+use platform::store::Store;
 use serde_json::json;
+use sink::verify::{Problem, verify};
 
 use crate::cli::Output;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::output::{Rows, print_text, print_value};
 use crate::ports::{self, Ports};
+use crate::progress;
 use crate::settings::Settings;
 
 /// Findings that a person is shown; programs get more.
@@ -15,6 +18,7 @@ const SHOWN_MAX: usize = 10;
 
 pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, output: Output) -> Result<ExitCode> {
     let (store, fresh) = (Ports::store_only(settings)?, ports::existing_root(with)?);
+    verified(&*fresh)?;
     let scope = tenant.map(TenantScope::new).transpose()?;
     let (here, there) = (Cut::committed(&*store)?, Cut::committed(&*fresh)?);
     let found = compare(&here, &there, scope.as_ref(), limit, &settings.duck)?;
@@ -24,6 +28,21 @@ pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, ou
         _ => print_value(&serde_json::to_value(&found).unwrap_or_default(), output)?,
     }
     Ok(if found.is_same { ExitCode::Done } else { ExitCode::Different })
+}
+
+/// What is to take the place of the current root must be whole.
+fn verified(fresh: &dyn Store) -> Result<()> {
+    let bar = progress::bar("verifying files", None);
+    let report = verify(fresh, None, &|| bar.inc(1))?;
+    bar.finish_and_clear();
+    match report.problems.first() {
+        None => Ok(()),
+        Some(Problem { object, detail, .. }) => {
+            let count = report.problems.len();
+            let why = format!("{} is not whole, {count} problem(s): {object}: {detail}", fresh.location());
+            Err(Failure::bad_input(why))
+        }
+    }
 }
 
 fn differing(found: &Comparison) -> Rows {
