@@ -90,7 +90,7 @@ impl PassReport {
 /// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
 pub fn once(config: &ExporterConfig) -> Result<PassReport> {
     let cut = match &config.input {
-        Input::Committed => Cut::committed(&*config.store)?,
+        Input::Committed => Cut::committed(Arc::clone(&config.store))?,
         Input::Files(patterns) => Cut::of_files(patterns)?,
     };
     let tenants = match &config.tenant {

@@ -34,6 +34,13 @@ pub const NAMES: &[&str] = &[
     "store.local.put.placed",
     "store.local.put.written",
     "store.local.stage.finished",
+    "store.s3.publish.begin",
+    "store.s3.publish.done",
+    "store.s3.put.begin",
+    "store.s3.put.done",
+    "store.s3.stage.begun",
+    "store.s3.stage.finished",
+    "store.s3.stage.part",
     "validator.step.begin",
     "validator.step.committed",
 ];

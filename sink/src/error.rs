@@ -102,7 +102,7 @@ impl SinkError {
     pub(crate) fn is_retriable(&self) -> bool {
         match self {
             Self::Broker(error) => error.is_retriable(),
-            Self::Store(error) => matches!(error, StoreError::NoSpace { .. } | StoreError::Io { .. }),
+            Self::Store(error) => error.is_retriable(),
             _ => false,
         }
     }

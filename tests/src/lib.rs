@@ -9,7 +9,9 @@
 )]
 
 pub mod pipeline;
+pub mod proxy;
 pub mod repo;
+pub mod s3;
 pub mod sample;
 pub mod schemas;
 pub mod shape;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use platform::failpoint;
-use platform::store::{Published, Store};
+use platform::store::{Published, Store, StoreError};
 
 use super::manifest::{self, FORMAT_VERSION, GoldManifest, PeriodTable};
 use super::row::{KpiRow, generation};
@@ -87,7 +87,8 @@ fn put_file(store: &dyn Store, scope: &TenantScope, path: &str, rows: &[KpiRow],
     if store.get(path)?.is_none() {
         let bytes = table::encode(scope.as_str(), rows, now_ms).map_err(parquet("encoding"))?;
         let mut staging = store.stage(path)?;
-        std::io::Write::write_all(&mut staging, &bytes).map_err(ExportError::io("staging", path.as_ref()))?;
+        let written = std::io::Write::write_all(&mut staging, &bytes);
+        written.map_err(|e| StoreError::io("staging", path, e))?;
         let staged = staging.finish()?;
         if store.publish(&staged)? == Published::Missing {
             let problem = "what was just staged is gone".to_owned();

@@ -16,7 +16,7 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
         return super::redrive::run(args, settings, output);
     }
     let store = Ports::store_only(settings)?;
-    let cut = Cut::committed(&*store)?;
+    let cut = Cut::committed(store)?;
     match verb {
         DlqVerb::List { filter, limit } => {
             let filter = DeadLetterFilter { limit: Some(*limit), ..query(filter) };
