@@ -1,8 +1,6 @@
 //! Two states of the datasets side by side: the current root, and one that a replay has made. An operator's view over all
 //! tenants, or one of them. The newest row of each finding counts; when a row was ingested is no difference.
 
-use std::path::PathBuf;
-
 use contracts::layout::UNKNOWN_TENANT;
 use duckdb::Row;
 use serde::Serialize;
@@ -111,8 +109,8 @@ pub fn compare(
 ) -> Result<Comparison> {
     let duck = Duck::open(limits)?;
     for (cut, name) in [(current, "current"), (fresh, "fresh")] {
-        view(&duck, &FINDINGS, &cut.findings, tenant, name)?;
-        view(&duck, &DEAD_LETTERS, &cut.dead_letters, tenant, &format!("dead_{name}"))?;
+        view(&duck, &FINDINGS, cut, &cut.findings, tenant, name)?;
+        view(&duck, &DEAD_LETTERS, cut, &cut.dead_letters, tenant, &format!("dead_{name}"))?;
     }
     let doing = "comparing findings";
     duck.run(doing, include_str!("../sql/compare/newest.sql"))?;
@@ -142,13 +140,19 @@ pub fn compare(
     })
 }
 
-fn view(duck: &Duck, table: &Table, files: &[DataFile], tenant: Option<&TenantScope>, name: &str) -> Result<()> {
+fn view(
+    duck: &Duck,
+    table: &Table,
+    cut: &Cut,
+    files: &[DataFile],
+    tenant: Option<&TenantScope>,
+    name: &str,
+) -> Result<()> {
     let is_meant = |file: &&DataFile| match (tenant, &file.path_tenant) {
         (Some(tenant), Some(owner)) => owner == tenant.as_str(),
         _ => true,
     };
-    let paths: Vec<PathBuf> = files.iter().filter(is_meant).map(|file| file.local.clone()).collect();
-    let query = table.query(duck, &paths)?;
+    let query = table.query(duck, &cut.local(files.iter().filter(is_meant))?)?;
     let only = match tenant {
         Some(tenant) => format!("coalesce(tenant_id, '{UNKNOWN_TENANT}') = {}", literal(tenant.as_str())),
         None => "true".to_owned(),

@@ -8,14 +8,21 @@ use std::time::Duration;
 
 use contracts::identity::SaltMode;
 use contracts::topics::{self, Lane};
+use exporter::{Cut, DuckLimits};
 use platform::broker::{Broker, Message, OutRecord, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
-use sink::replay::{Asked, ReplayError, claim, make_lane, ranges, swap};
+use sink::SinkError;
+use sink::replay::{Asked, ReplayError, claim, hand_over, make_lane, ranges, swap};
+use sink::resend::letters::Filter;
+use sink::resend::patch::Patch;
+use sink::resend::redrive;
 use tests::pipeline::Pipeline;
 use tests::repo;
+use tests::s3::S3Server;
 use validator::ProducerPolicies;
 
 fn good(n: usize) -> Vec<u8> {
@@ -32,9 +39,14 @@ fn publish(pipeline: &Pipeline, numbers: std::ops::Range<usize>) {
 /// Judges and writes once more, into `fresh`.
 fn replay(pipeline: &Pipeline, fresh: &Path) -> LocalStore {
     let store = LocalStore::open(fresh).unwrap();
+    replay_into(pipeline, &store);
+    store
+}
+
+fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
     let asked = Asked::default();
     let broker = &pipeline.broker;
-    let claim = claim(&store, &*pipeline.store, &SystemClock, Some("test"), &asked).unwrap();
+    let claim = claim(store, &*pipeline.store, &SystemClock, Some("test"), &asked).unwrap();
     let lane = Lane::replay(&claim.id);
     make_lane(broker, &lane).unwrap();
     let validator = validator::Config {
@@ -58,11 +70,10 @@ fn replay(pipeline: &Pipeline, fresh: &Path) -> LocalStore {
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
     };
-    sink::run(&sink, broker, &store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
-    store
+    sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
 }
 
-fn swapped(pipeline: &Pipeline, fresh: &LocalStore) -> Result<swap::Swapped, ReplayError> {
+fn swapped(pipeline: &Pipeline, fresh: &dyn Store) -> Result<swap::Swapped, ReplayError> {
     let wait_max = Duration::from_secs(5);
     swap::swap(&pipeline.broker, &*pipeline.store, fresh, &SystemClock, false, wait_max)
 }
@@ -140,4 +151,56 @@ fn what_is_not_written_yet_is_not_left_behind() {
     pipeline.drain();
     let report = pipeline.verify();
     assert_eq!((report.problems, report.findings_rows), (Vec::new(), 10));
+}
+
+/// Nothing can be moved in a bucket: the services are given the other one.
+#[test]
+fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = S3Server::shared();
+    let (current, fresh) = (Arc::new(server.store(folder.path())), Arc::new(server.store(folder.path())));
+    let pipeline = Pipeline::open_on(folder.path(), current.clone());
+    publish(&pipeline, 0..10);
+    let mut broken: Value = serde_json::from_slice(&good(10)).unwrap();
+    broken["status"] = json!("nonsense");
+    pipeline.publish([(Some("acme"), serde_json::to_vec(&broken).unwrap(), Vec::new())]);
+    pipeline.drain();
+
+    let request = redrive::Request {
+        filter: Filter { error_code: vec!["enum".into()], ..Filter::default() },
+        patch: Some(Patch::parse(br#"[{"op":"replace","path":"/status","value":"fail"}]"#).unwrap()),
+        patch_document: Value::Null,
+        rate: None,
+        max: None,
+        replays_max: 3,
+        by: "test".into(),
+    };
+    let redriven = || {
+        let plan = redrive::plan(&request, &pipeline.broker, &*current).unwrap();
+        let (broker, shutdown) = (&pipeline.broker, Shutdown::new());
+        redrive::execute(&request, &plan, broker, &*current, &SystemClock, &shutdown).unwrap().sent
+    };
+    assert_eq!((redriven(), redriven()), (1, 0));
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.problems, report.findings_rows, report.dead_letter_rows), (Vec::new(), 11, 1));
+
+    replay_into(&pipeline, &*fresh);
+    let cuts = (Cut::committed(current.clone()).unwrap(), Cut::committed(fresh.clone()).unwrap());
+    let compared = exporter::compare(&cuts.0, &cuts.1, None, 10, &DuckLimits::default()).unwrap();
+    assert!(compared.is_same, "{compared:?}");
+    let refused = swapped(&pipeline, &*fresh).unwrap_err().to_string();
+    assert!(refused.contains("use `finops replay hand-over`"), "{refused}");
+    let wait_max = Duration::from_secs(5);
+    let done = hand_over::hand_over(&pipeline.broker, &*current, &*fresh, &SystemClock, false, wait_max).unwrap();
+    assert_eq!(done.not_covered, 0);
+    assert!(done.copied > 0, "the audit records");
+
+    publish(&pipeline, 11..15);
+    let _judged = pipeline.validate();
+    assert!(matches!(pipeline.sink(), Err(SinkError::ForeignStore { .. })), "the former root is out");
+    let pipeline = Pipeline::open_on(folder.path(), fresh);
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.problems, report.findings_rows, report.dead_letter_rows), (Vec::new(), 15, 1));
 }

@@ -20,7 +20,7 @@ pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, ou
     let (store, fresh) = (Ports::store_only(settings)?, ports::existing_root(with)?);
     verified(&*fresh)?;
     let scope = tenant.map(TenantScope::new).transpose()?;
-    let (here, there) = (Cut::committed(&*store)?, Cut::committed(&*fresh)?);
+    let (here, there) = (Cut::committed(store)?, Cut::committed(fresh)?);
     let found = compare(&here, &there, scope.as_ref(), limit, &settings.duck)?;
     match output {
         Output::Table => print_table(&found)?,
