@@ -113,6 +113,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
         step_bytes_max: 16 << 20,
         session_timeout: settings.session_timeout,
         until,
+        skips_gone: false,
     })
 }
 
@@ -123,6 +124,7 @@ pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
         limits: settings.sink_limits.clone(),
         session_timeout: settings.session_timeout,
         until,
+        skips_gone: false,
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "support of tests: a failure is a failed test"
 )]
 
+pub mod attack;
 pub mod pipeline;
 pub mod proxy;
 pub mod repo;

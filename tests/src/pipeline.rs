@@ -86,6 +86,7 @@ impl Pipeline {
             step_bytes_max: 1 << 20,
             session_timeout: Duration::from_secs(10),
             until: validator::Until::Drained,
+            skips_gone: false,
         };
         let counters = Arc::default();
         validator::run(&config, &self.broker, &SystemClock, &counters, &Shutdown::new()).unwrap();
@@ -103,6 +104,7 @@ impl Pipeline {
             limits: sink::Limits::default(),
             session_timeout: Duration::from_secs(10),
             until: sink::Until::Drained,
+            skips_gone: false,
         };
         let counters = Arc::default();
         sink::run(&config, &self.broker, &*self.store, &SystemClock, &counters, &Shutdown::new())?;

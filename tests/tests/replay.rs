@@ -61,6 +61,7 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
         step_bytes_max: 1 << 20,
         session_timeout: Duration::from_secs(10),
         until: validator::Until::Drained,
+        skips_gone: false,
     };
     validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
     let sink = sink::Config {
@@ -69,6 +70,7 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
         limits: sink::Limits::default(),
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
+        skips_gone: false,
     };
     sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
 }

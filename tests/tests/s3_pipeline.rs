@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use contracts::identity::SaltMode;
@@ -13,13 +14,14 @@ use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, In
 use platform::clock::ManualClock;
 use platform::store::Store;
 use platform::store::local::LocalStore;
-use platform::store::s3::S3Store;
+use platform::store::s3::{S3Settings, S3Store};
 use producers::progress::Silent;
 use producers::registry::Registry;
 use producers::run::{DEADLINE_DEFAULT, Ports, RunPlan};
 use producers::run_context::{RunContext, RunFacts};
 use serde_json::{Value, json};
 use tests::pipeline::{Pipeline, copy};
+use tests::proxy::{Fault, Proxy};
 use tests::repo;
 use tests::s3::S3Server;
 
@@ -182,6 +184,32 @@ fn verify_sees_what_the_bucket_holds_now() {
     pipeline.store.put(&path, &bytes).unwrap();
     let rules: Vec<_> = pipeline.verify().problems.into_iter().map(|problem| problem.rule).collect();
     assert_eq!(rules, [sink::verify::Rule::FileChanged]);
+}
+
+/// Each file takes several requests, and each of them the way to the bucket and back.
+#[test]
+fn many_small_files_do_not_wait_for_each_other() {
+    const WAY: Duration = Duration::from_millis(50);
+    const FILES: usize = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let own = S3Server::shared().bucket("finops", folder.path());
+    let proxy = Proxy::before(&S3Server::shared().url());
+    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }).unwrap();
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(store));
+    for n in 0..FILES {
+        let tenant: &'static str = format!("tenant-{n:02}").leak();
+        pipeline.publish([(Some(tenant), good(tenant, n), Vec::new())]);
+    }
+    let _ = pipeline.validate();
+    proxy.plan("", "", u32::MAX, Fault::Delay(WAY));
+    let (before, began) = (proxy.seen().len(), Instant::now());
+    pipeline.sink().unwrap();
+    let (requests, took) = (proxy.seen().len() - before, began.elapsed());
+    println!("{FILES} files, {requests} requests of {WAY:?}: {took:?}");
+    assert!(requests >= 4 * FILES);
+    assert!(took < WAY * u32::try_from(requests).unwrap() / 2, "{requests} requests one after another: {took:?}");
+    proxy.clear();
+    assert_eq!(pipeline.verify().problems, []);
 }
 
 /// A folder with a chain of its own must not be taken for the bucket's: the group's position names its store.

@@ -59,6 +59,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// When to stop.
     pub until: Until,
+    /// Go on behind records that the broker has removed before they were judged, instead of stopping at them.
+    pub skips_gone: bool,
 }
 
 /// Wire records to be judged once more.
@@ -76,6 +78,22 @@ pub enum ValidatorError {
     /// The broker refused for good.
     #[error("validator: {0}")]
     Broker(#[from] BrokerError),
+    /// The broker has removed records that no validator had judged.
+    #[error(
+        "validator: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
+         judged: they are lost, unless their producers send them again. To go on behind them run `finops validator run \
+         --drain --skip-gone` once; `finops verify` names what is gone"
+    )]
+    RecordsGone {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// First one that is gone.
+        from: u64,
+        /// Oldest one still there.
+        low: u64,
+    },
 }
 
 /// Runs one validator until `config.until` or shutdown.
@@ -115,8 +133,9 @@ pub fn run(
     })?;
     let transform =
         Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
-    let selection = config.selection.as_ref();
-    let mut member = Member { processor, transform, selection, topic_ids: HashMap::new(), clock, counters, shutdown };
+    let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
+    let topic_ids = HashMap::new();
+    let mut member = Member { processor, transform, selection, topic_ids, skips_gone, clock, counters, shutdown };
     while !shutdown.is_requested() {
         if config.until == Until::Drained && drained(broker, &config.lane, &targets)? {
             break;
@@ -177,6 +196,7 @@ struct Member<'a> {
     transform: Transform,
     selection: Option<&'a Selection>,
     topic_ids: HashMap<TopicPartition, Arc<str>>,
+    skips_gone: bool,
     clock: &'a dyn Clock,
     counters: &'a Counters,
     shutdown: &'a Shutdown,
@@ -203,6 +223,23 @@ impl Member<'_> {
                 warn!(%error, "poll failed, trying again");
                 let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
             }
+            // Deleted, and perhaps about to be made again.
+            Err(error @ BrokerError::UnknownTopic(_)) => self.wait_for_topic(&error),
+            Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
+                if !self.skips_gone {
+                    return Err(ValidatorError::RecordsGone { topic, partition, from: offset, low });
+                }
+                warn!(
+                    topic,
+                    partition,
+                    from = offset,
+                    to = low,
+                    "these records are gone unjudged: going on behind them"
+                );
+                let at = TopicPartition { topic: topic.into(), partition };
+                self.processor.seek(&at, low)?;
+                self.processor.commit(&[GroupOffset { at, offset: low, metadata: String::new() }])?;
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(())
@@ -226,6 +263,11 @@ impl Member<'_> {
             Err(BrokerError::Fenced { .. }) => Ok(()),
             other => Ok(other?),
         }
+    }
+
+    fn wait_for_topic(&self, error: &BrokerError) {
+        warn!(%error, "waiting for it; a validator that starts makes it");
+        let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
     }
 
     fn step(&mut self, messages: &[Message]) -> Result<(), ValidatorError> {
@@ -303,7 +345,7 @@ impl Member<'_> {
                     warn!(doing, "fenced, dropping the step; whoever owns its partitions repeats it");
                     return Ok(false);
                 }
-                Err(error) if error.is_retriable() => {
+                Err(error) if error.is_retriable() || matches!(error, BrokerError::UnknownTopic(_)) => {
                     self.counters.retried();
                     warn!(%error, "step failed, trying again");
                     if backoff.wait(self.shutdown) {

@@ -16,7 +16,10 @@ use crate::settings::Settings;
 
 pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     match verb {
-        SinkVerb::Run { drain } => service(if *drain { Until::Drained } else { Until::Shutdown }, settings, output),
+        SinkVerb::Run { drain, skip_gone } => {
+            let until = if *drain { Until::Drained } else { Until::Shutdown };
+            service(&sink::Config { skips_gone: *skip_gone, ..ports::sink_config(settings, until) }, settings, output)
+        }
         SinkVerb::Inspect { tenant } => {
             let Ports { broker, store } = Ports::existing(settings)?;
             let found = inspect(&*store, Some(&*broker), tenant.as_deref())?;
@@ -30,11 +33,11 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
     }
 }
 
-fn service(until: Until, settings: &Settings, output: Output) -> Result<ExitCode> {
+fn service(config: &sink::Config, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = Ports::open(settings)?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(sink::Counters::default());
-    sink::run(&ports::sink_config(settings, until), &*broker, &*store, &SystemClock, &counters, &shutdown)?;
+    sink::run(config, &*broker, &*store, &SystemClock, &counters, &shutdown)?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;
     Ok(ExitCode::Done)
 }

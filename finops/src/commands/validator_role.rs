@@ -14,9 +14,9 @@ use crate::ports::{self, Ports};
 use crate::settings::Settings;
 
 pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let ValidatorVerb::Run { drain } = verb;
+    let ValidatorVerb::Run { drain, skip_gone } = verb;
     let until = if *drain { Until::Drained } else { Until::Shutdown };
-    let config = ports::validator_config(settings, until)?;
+    let config = validator::Config { skips_gone: *skip_gone, ..ports::validator_config(settings, until)? };
     let Ports { broker, .. } = Ports::open(settings)?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(validator::Counters::default());

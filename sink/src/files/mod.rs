@@ -4,6 +4,7 @@
 mod dead_letters;
 mod findings;
 mod finishing;
+mod publisher;
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -23,6 +24,7 @@ use crate::error::SinkError;
 use crate::machine::{OpenFile, Staging, Target};
 use crate::row::{self, Record};
 use finishing::Finishing;
+pub(crate) use publisher::Publisher;
 
 /// Rows decoded and handed to the Parquet writer at once.
 const CHUNK_ROWS: usize = 8_192;

@@ -36,7 +36,7 @@ pub use settings::{S3Settings, SETTINGS};
 
 /// Parts on their way at a time, over all uploads of a store: bounds memory to this many parts of
 /// [`upload::PART_BYTES`] and one more for each upload.
-const PARTS_IN_FLIGHT_MAX: usize = 4;
+const PARTS_IN_FLIGHT_MAX: usize = 8;
 
 /// A bucket, or a prefix of one.
 #[derive(Debug)]
