@@ -26,6 +26,12 @@ pub struct Global {
     /// Folder of the valid findings; its parent is the store of all datasets [default: <data>/finops_findings]
     #[arg(long, global = true, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Brokers of a Kafka cluster, with commas between [default: none, the embedded broker]
+    #[arg(long, global = true, value_name = "HOST:PORT,…")]
+    pub brokers: Option<String>,
+    /// Bucket of all datasets, instead of a folder
+    #[arg(long, global = true, value_name = "s3://BUCKET/PREFIX")]
+    pub store: Option<String>,
     /// Folder of the exported JSON [default: <data>/export]
     #[arg(long, global = true, value_name = "DIR")]
     pub export: Option<PathBuf>,

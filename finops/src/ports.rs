@@ -8,12 +8,14 @@ use contracts::identity::SaltMode;
 use contracts::topics::{self, Lane};
 use exporter::{ExportOptions, ExporterConfig, Input};
 use platform::broker::embedded::EmbeddedBroker;
+use platform::broker::kafka::KafkaBroker;
 use platform::broker::{Broker, TopicSpec};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
 use platform::store::Store;
 use platform::store::local::LocalStore;
+use platform::store::s3::{S3Settings, S3Store};
 use uuid::Uuid;
 use validator::ProducerPolicies;
 
@@ -36,8 +38,14 @@ impl Ports {
         std::fs::create_dir_all(&settings.data).map_err(|e| {
             Failure::new(ExitCode::Io, format!("creating data folder {}: {e}", settings.data.display()))
         })?;
-        let store = Arc::new(LocalStore::open(&settings.root)?);
-        let broker = Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?);
+        let store: Arc<dyn Store> = match &settings.s3 {
+            Some(s3) => Arc::new(S3Store::open(s3.clone())?),
+            None => Arc::new(LocalStore::open(&settings.root)?),
+        };
+        let broker: Arc<dyn Broker> = match &settings.kafka {
+            Some(kafka) => Arc::new(KafkaBroker::connect(kafka.clone())?),
+            None => Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?),
+        };
         let retention_ms = settings.retention.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
         for (name, compacted) in
             [(topics::WIRE, false), (topics::VALID, false), (topics::DEAD_LETTERS, false), (topics::RUNS, true)]
@@ -51,6 +59,9 @@ impl Ports {
 
     /// Opens what a reader needs; nothing is made.
     pub fn store_only(settings: &Settings) -> Result<Arc<dyn Store>> {
+        if let Some(s3) = &settings.s3 {
+            return Ok(Arc::new(S3Store::open_existing(s3.clone())?));
+        }
         let store = LocalStore::open_existing(&settings.root)
             .map_err(|e| Failure::bad_input(format!("no data in {}: {e}", settings.root.display())))?;
         Ok(Arc::new(store))
@@ -59,6 +70,9 @@ impl Ports {
     /// Opens what is there: broker and store of an earlier run.
     pub fn existing(settings: &Settings) -> Result<Self> {
         let store = Self::store_only(settings)?;
+        if let Some(kafka) = &settings.kafka {
+            return Ok(Self { broker: Arc::new(KafkaBroker::connect(kafka.clone())?), store });
+        }
         let path = settings.data.join(BROKER_FILE);
         if !path.is_file() {
             return Err(Failure::bad_input(format!(
@@ -72,15 +86,27 @@ impl Ports {
 }
 
 /// Another root than the one in force, made if it is not there.
-pub fn root(place: &str) -> Result<Arc<dyn Store>> {
+pub fn root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
+    if let Some(s3) = bucket(place, settings)? {
+        return Ok(Arc::new(S3Store::open(s3)?));
+    }
     Ok(Arc::new(LocalStore::open(Path::new(place))?))
 }
 
 /// Another root than the one in force, which must be there.
-pub fn existing_root(place: &str) -> Result<Arc<dyn Store>> {
+pub fn existing_root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
+    if let Some(s3) = bucket(place, settings)? {
+        return Ok(Arc::new(S3Store::open_existing(s3)?));
+    }
     let store = LocalStore::open_existing(Path::new(place))
         .map_err(|e| Failure::bad_input(format!("no data in {place}: {e}")))?;
     Ok(Arc::new(store))
+}
+
+/// A bucket, when the place is one.
+fn bucket(place: &str, settings: &Settings) -> Result<Option<S3Settings>> {
+    let is_bucket = place.starts_with("s3://");
+    Ok(is_bucket.then(|| S3Settings::at(place, &settings.config, &settings.data.join("cache"))).transpose()?)
 }
 
 /// A stop by signal: the first ends in good order, the second at once.

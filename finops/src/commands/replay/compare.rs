@@ -17,7 +17,7 @@ use crate::settings::Settings;
 const SHOWN_MAX: usize = 10;
 
 pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let (store, fresh) = (Ports::store_only(settings)?, ports::existing_root(with)?);
+    let (store, fresh) = (Ports::store_only(settings)?, ports::existing_root(with, settings)?);
     verified(&*fresh)?;
     let scope = tenant.map(TenantScope::new).transpose()?;
     let (here, there) = (Cut::committed(store)?, Cut::committed(fresh)?);

@@ -31,7 +31,7 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     if args.dry_run {
         return plan(&ranges, output);
     }
-    let fresh = ports::root(root)?;
+    let fresh = ports::root(root, settings)?;
     let claim = claim(&*fresh, &*store, &SystemClock, args.id.as_deref(), &asked)?;
     let lane = Lane::replay(&claim.id);
     let lock = Lock::take(&*broker, &format!("{}.lock", lane.validators))?;

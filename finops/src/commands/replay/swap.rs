@@ -14,7 +14,7 @@ use crate::settings::Settings;
 
 pub fn swap(args: &SwapArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = Ports::existing(settings)?;
-    let fresh = ports::existing_root(&args.with)?;
+    let fresh = ports::existing_root(&args.with, settings)?;
     let partial = args.allow_partial;
     let done = sink::replay::swap::swap(&*broker, &*store, &*fresh, &SystemClock, partial, wait_max(settings))?;
     let text = format!(
@@ -29,7 +29,7 @@ pub fn swap(args: &SwapArgs, settings: &Settings, output: Output) -> Result<Exit
 
 pub fn hand_over(args: &SwapArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = Ports::existing(settings)?;
-    let fresh = ports::existing_root(&args.with)?;
+    let fresh = ports::existing_root(&args.with, settings)?;
     let (partial, wait_max) = (args.allow_partial, wait_max(settings));
     let done = sink::replay::hand_over::hand_over(&*broker, &*store, &*fresh, &SystemClock, partial, wait_max)?;
     let text = format!(
