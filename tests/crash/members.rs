@@ -44,7 +44,12 @@ fn members_come_and_go(kind: Kind) {
 /// The frozen member believes that it still owns its partitions when it wakes up, in the middle of whatever it did.
 fn a_member_is_frozen_and_wakes_up(kind: Kind) {
     let Seeded { seed, mut rng } = seeded("freeze");
-    for _ in 0..if is_long() { 10 } else { 1 } {
+    let result = if kind.is_embedded() {
+        "goes on; while it is frozen in the middle of a write, the others wait"
+    } else {
+        "goes on"
+    };
+    for _ in 0..if is_long() { 4 } else { 1 } {
         for role in [Role::Validator, Role::Sink] {
             let site = Site::open(kind);
             let count = Battle::begin(&site).fight(|battle| {
@@ -54,13 +59,16 @@ fn a_member_is_frozen_and_wakes_up(kind: Kind) {
                 let frozen = services.pop().unwrap();
                 frozen.signal("STOP");
                 std::thread::sleep(kind.session_timeout() + Duration::from_secs(1));
-                battle.wait_for_work(300, &mut services);
+                // Frozen in the middle of a write it keeps the file of an embedded broker locked: nobody can take over,
+                // and the others have to wait until it is woken, or killed.
+                let taken_over = battle.works(300, Duration::from_secs(10));
+                assert!(taken_over || kind.is_embedded(), "nobody has taken over");
                 frozen.signal("CONT");
                 services.push(frozen);
                 battle.wait_for_work(300, &mut services);
                 services
             });
-            note(Fault::Deed(Deed::MemberFrozen), &site, 0, Some(seed), &count, "goes on");
+            note(Fault::Deed(Deed::MemberFrozen), &site, 0, Some(seed), &count, result);
         }
     }
 }

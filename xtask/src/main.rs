@@ -17,7 +17,7 @@ const USAGE: &str = "usage: cargo xtask test|attack
   test    formatting, lints and all tests of the workspace
   attack  the attacks of tests/crash in their long form; writes docs/guarantees.md";
 /// Random kills per attack and site in the long form.
-const ATTACK_KILLS: &str = "60";
+const ATTACK_KILLS: &str = "50";
 /// `EX_USAGE` of sysexits, as in the product's own exit codes.
 const EXIT_USAGE: u8 = 64;
 

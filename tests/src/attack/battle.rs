@@ -76,6 +76,19 @@ impl<'s> Battle<'s> {
         self.wait_for_rows(self.reader.rows() + more, services);
     }
 
+    /// True when services write that many rows more than now within this time.
+    #[must_use]
+    pub fn works(&self, more: u64, at_most: Duration) -> bool {
+        let (wanted, deadline) = (self.reader.rows() + more, Instant::now() + at_most);
+        while self.reader.rows() < wanted {
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        true
+    }
+
     /// Starts these roles.
     #[must_use]
     pub fn start(&self, roles: &[Role]) -> Vec<Service> {

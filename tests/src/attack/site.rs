@@ -30,6 +30,12 @@ impl Kind {
         }
     }
 
+    /// The broker is a file that all processes share.
+    #[must_use]
+    pub fn is_embedded(self) -> bool {
+        matches!(self, Self::EmbeddedLocal)
+    }
+
     /// How long a silent member keeps its partitions.
     #[must_use]
     pub fn session_timeout(self) -> Duration {
