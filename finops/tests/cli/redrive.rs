@@ -102,7 +102,7 @@ fn killed_in_the_middle_and_begun_again_each_goes_once() {
         let place = place(100);
         let mut command = place.command(FINOPS);
         command.args("dlq redrive --code enum --patch patch.json --rate 40".split(' '));
-        let killed = command.env("FINOPS_FAILPOINT", format!("sink.redrive.{point}")).status().unwrap();
+        let killed = command.env("FINOPS_FAILPOINT", format!("operator.redrive.{point}")).status().unwrap();
         assert_eq!(killed.code(), None, "{point}: it was killed");
         let plan = place.finops("dlq redrive --code enum --patch patch.json --dry-run --output json").json(0);
         assert!(plan["sent"].as_u64().unwrap() <= 100 - sent, "{point}: a plan takes what is not known as sent");

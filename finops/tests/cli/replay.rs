@@ -167,14 +167,14 @@ fn killed_at_any_step_the_same_command_goes_on() {
     code(&place, "replay run --to fresh", 0);
     code(&place, "replay compare --with fresh", 0);
     for moves in 1..=5 {
-        killed(&place, "replay swap --with fresh", "sink.swap.moved:1");
+        killed(&place, "replay swap --with fresh", "operator.swap.moved:1");
         if moves == 1 || moves == 5 {
             let ended = place.finops("run --tenant acme --findings findings.ndjson");
             assert_eq!(ended.code, Some(74), "after {moves} moves a sink must not write: {ended}");
             assert!(ended.stderr.contains("commit records are missing"), "{ended}");
         }
     }
-    killed(&place, "replay swap --with fresh", "sink.swap.moved:1");
+    killed(&place, "replay swap --with fresh", "operator.swap.moved:1");
     assert_eq!(place.finops("verify --output json").json(0)["problems"], json!([]), "all is in place");
     code(&place, "replay swap --with fresh", 0);
     code(&place, "sink run --drain", 0);
@@ -229,7 +229,7 @@ fn into_the_topic_it_makes_new_rows_and_the_exports_stay() {
         (&json!(17), &json!(0)),
         "15 findings, and 2 by their header: {plan}"
     );
-    killed(&place, "replay run --into-topic --tenant acme --rate 5", "sink.redrive.sent:2");
+    killed(&place, "replay run --into-topic --tenant acme --rate 5", "operator.redrive.sent:2");
     // Somebody else comes between, and what was left unanswered stays known.
     let letters = place.finops("dlq redrive --code bad_json --output json").json(0)["sent"].as_u64().unwrap();
     let done = place.finops("replay run --into-topic --tenant acme --output json").json(0);

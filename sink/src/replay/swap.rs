@@ -97,13 +97,13 @@ fn move_all(root: &Path, new: &Path) -> Result<(), ReplayError> {
             // So that the next try does not take what was put in its place for it.
             false => fs::create_dir_all(&to).map_err(failed("creating", &to))?,
         }
-        failpoint::hit("sink.swap.moved");
+        failpoint::hit("operator.swap.moved");
     }
     for name in [layout::FINDINGS, layout::DEAD_LETTERS, layout::CHAIN] {
         let (from, to) = (new.join(name), root.join(name));
         if from.exists() {
             rename(&from, &to)?;
-            failpoint::hit("sink.swap.moved");
+            failpoint::hit("operator.swap.moved");
         }
     }
     Ok(())

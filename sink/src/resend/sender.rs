@@ -40,16 +40,16 @@ impl<'a> Sender<'a> {
     pub fn send(&mut self, sources: &[Src], records: &[OutRecord]) -> Result<Vec<String>, ResendError> {
         self.wait_for_the_rate()?;
         let (part, mark) = self.journal.intend(sources)?;
-        failpoint::hit("sink.redrive.intended");
+        failpoint::hit("operator.redrive.intended");
         let appended = self.lock.step(records, &mark)?;
-        failpoint::hit("sink.redrive.sent");
+        failpoint::hit("operator.redrive.sent");
         let position = |(record, Appended { partition, offset }): (&OutRecord, &Appended)| {
             format!("{}/{partition}/{offset}", record.topic)
         };
         let positions: Vec<String> = records.iter().zip(&appended).map(position).collect();
         self.sent += records.len() as u64;
         self.journal.sent(part, sources, positions.clone())?;
-        failpoint::hit("sink.redrive.noted");
+        failpoint::hit("operator.redrive.noted");
         Ok(positions)
     }
 
