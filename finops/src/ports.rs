@@ -1,19 +1,21 @@
 //! Opens what the services work with: the broker, the store, and the configuration of each role.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::identity::SaltMode;
-use contracts::topics;
+use contracts::topics::{self, Lane};
 use exporter::{ExportOptions, ExporterConfig, Input};
 use platform::broker::embedded::EmbeddedBroker;
+use platform::broker::kafka::KafkaBroker;
 use platform::broker::{Broker, TopicSpec};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
 use platform::store::Store;
 use platform::store::local::LocalStore;
-use platform::store::s3::S3Store;
+use platform::store::s3::{S3Settings, S3Store};
 use uuid::Uuid;
 use validator::ProducerPolicies;
 
@@ -41,7 +43,7 @@ impl Ports {
             None => Arc::new(LocalStore::open(&settings.root)?),
         };
         let broker: Arc<dyn Broker> = match &settings.kafka {
-            Some(kafka) => Arc::new(platform::broker::kafka::KafkaBroker::connect(kafka.clone())?),
+            Some(kafka) => Arc::new(KafkaBroker::connect(kafka.clone())?),
             None => Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?),
         };
         let retention_ms = settings.retention.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
@@ -69,7 +71,7 @@ impl Ports {
     pub fn existing(settings: &Settings) -> Result<Self> {
         let store = Self::store_only(settings)?;
         if let Some(kafka) = &settings.kafka {
-            return Ok(Self { broker: Arc::new(platform::broker::kafka::KafkaBroker::connect(kafka.clone())?), store });
+            return Ok(Self { broker: Arc::new(KafkaBroker::connect(kafka.clone())?), store });
         }
         let path = settings.data.join(BROKER_FILE);
         if !path.is_file() {
@@ -81,6 +83,30 @@ impl Ports {
         }
         Ok(Self { broker: Arc::new(EmbeddedBroker::open(&path, settings.broker.clone())?), store })
     }
+}
+
+/// Another root than the one in force, made if it is not there.
+pub fn root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
+    if let Some(s3) = bucket(place, settings)? {
+        return Ok(Arc::new(S3Store::open(s3)?));
+    }
+    Ok(Arc::new(LocalStore::open(Path::new(place))?))
+}
+
+/// Another root than the one in force, which must be there.
+pub fn existing_root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
+    if let Some(s3) = bucket(place, settings)? {
+        return Ok(Arc::new(S3Store::open_existing(s3)?));
+    }
+    let store = LocalStore::open_existing(Path::new(place))
+        .map_err(|e| Failure::bad_input(format!("no data in {place}: {e}")))?;
+    Ok(Arc::new(store))
+}
+
+/// A bucket, when the place is one.
+fn bucket(place: &str, settings: &Settings) -> Result<Option<S3Settings>> {
+    let is_bucket = place.starts_with("s3://");
+    Ok(is_bucket.then(|| S3Settings::at(place, &settings.config, &settings.data.join("cache"))).transpose()?)
 }
 
 /// A stop by signal: the first ends in good order, the second at once.
@@ -103,6 +129,8 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
     };
     Ok(validator::Config {
         member: member("validator"),
+        lane: Lane::live(),
+        selection: None,
         policies: policies.with_message_bytes_max(settings.message_bytes_max),
         valid_partitions: settings.partitions,
         dead_partitions: settings.partitions,
@@ -118,6 +146,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
 pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
     sink::Config {
         member: member("sink"),
+        lane: Lane::live(),
         limits: settings.sink_limits.clone(),
         session_timeout: settings.session_timeout,
         until,

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use contracts::layout;
 use platform::broker::embedded::EmbeddedSettings;
+use platform::broker::kafka::{self, KafkaSettings};
 use platform::config::{self, Config, ConfigProblems, Declaration, Flag, Problem, Setting};
+use platform::store::s3::{self, S3Settings};
 use platform::telemetry;
 
 use crate::cli::{Global, LogFormat};
@@ -114,6 +116,10 @@ pub struct Settings {
     pub deadline: Duration,
     pub regions: Vec<String>,
     pub broker: EmbeddedSettings,
+    /// The cluster, instead of the embedded broker.
+    pub kafka: Option<KafkaSettings>,
+    /// The bucket, instead of the root.
+    pub s3: Option<S3Settings>,
     pub retention: Option<Duration>,
     pub session_timeout: Duration,
     pub partitions: u32,
@@ -124,14 +130,12 @@ pub struct Settings {
     pub sink_limits: sink::Limits,
     pub export_poll_interval: Duration,
     pub duck: exporter::DuckLimits,
-    /// The bucket, when the store is one.
-    pub s3: Option<platform::store::s3::S3Settings>,
-    pub kafka: Option<platform::broker::kafka::KafkaSettings>,
 }
 
 /// Reads all sources; `is_service` decides how much is logged unless somebody says.
 pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblems> {
-    let tables = [SETTINGS, platform::store::s3::SETTINGS, platform::broker::kafka::SETTINGS, if is_service { telemetry::SETTINGS } else { QUIET }];
+    let telemetry = if is_service { telemetry::SETTINGS } else { QUIET };
+    let tables = [SETTINGS, kafka::SETTINGS, s3::SETTINGS, telemetry];
     let config = config::load(&tables, global.config.as_deref(), flags(global))?;
     telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| Problem {
         origin: None,
@@ -139,6 +143,10 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         reason: e.to_string(),
     })?;
     let (data, root) = folders(&config)?;
+    let s3 = S3Settings::from_config(&config, &data.join("cache"))?;
+    if s3.is_some() && config.get(&OUT)?.is_some() {
+        return Err(config.problem(&OUT, "and store.url name two places for the same datasets").into());
+    }
     let duck = exporter::DuckLimits {
         memory_max_mb: config.get(&DUCK_MEMORY)? >> 20,
         spill_dir: root.join("_exporter").join("spill"),
@@ -152,6 +160,8 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         deadline: config.get(&DEADLINE)?,
         regions: config.get(&REGIONS)?.unwrap_or_default(),
         broker: EmbeddedSettings { bytes_max: config.get(&BROKER_BYTES_MAX)?, ..EmbeddedSettings::default() },
+        kafka: KafkaSettings::from_config(&config)?,
+        s3,
         retention: config.get(&RETENTION)?,
         session_timeout: config.get(&SESSION)?,
         partitions: config.get(&PARTITIONS)?,
@@ -169,10 +179,30 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         },
         export_poll_interval: config.get(&POLL)?,
         duck,
-        kafka: platform::broker::kafka::KafkaSettings::from_config(&config)?,
-        s3: platform::store::s3::S3Settings::from_config(&config)?,
         config,
     })
+}
+
+impl Settings {
+    /// Where the broker is, for people.
+    pub fn broker_location(&self) -> String {
+        match &self.kafka {
+            Some(kafka) => kafka.brokers.join(","),
+            None => self.data.display().to_string(),
+        }
+    }
+
+    /// Flags with which another command finds the same broker and store.
+    pub fn flags(&self) -> String {
+        let mut flags = format!("--data {}", self.data.display());
+        if let Some(kafka) = &self.kafka {
+            flags += &format!(" --brokers {}", kafka.brokers.join(","));
+        }
+        if let Some(s3) = &self.s3 {
+            flags += &format!(" --store s3://{}/{}", s3.bucket, s3.prefix);
+        }
+        flags
+    }
 }
 
 /// Data folder and store root: each follows from the other unless both are given.
@@ -199,6 +229,8 @@ fn flags(global: &Global) -> Vec<Flag> {
     let given = [
         ("--data", "data.dir", path(&global.data)),
         ("--out", "data.out", path(&global.out)),
+        ("--brokers", "broker.kafka.brokers", global.brokers.clone()),
+        ("--store", "store.url", global.store.clone()),
         ("--export", "export.dir", path(&global.export)),
         ("--log", "log.filter", global.log.clone()),
         ("--log-format", "log.format", format),

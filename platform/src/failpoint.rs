@@ -4,7 +4,8 @@
 //! `FINOPS_FAILPOINT=<name>` kills the process by SIGKILL the first time it passes that point;
 //! `<name>:<n>` the n-th time. SIGKILL, because nothing may run afterwards: no destructor, no flush.
 //!
-//! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`.
+//! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`; those of commands that an
+//! operator gives begin with `operator`.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,10 @@ pub const NAMES: &[&str] = &[
     "exporter.gold.manifest.begin",
     "exporter.gold.manifest.replaced",
     "exporter.gold.retired.deleted",
+    "operator.redrive.intended",
+    "operator.redrive.noted",
+    "operator.redrive.sent",
+    "operator.swap.moved",
     "sink.checkpoint.begin",
     "sink.checkpoint.done",
     "sink.commit.begin",

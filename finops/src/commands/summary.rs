@@ -193,7 +193,7 @@ impl Summary {
             by_check: delivered.by_check,
             exports: exported.map(exports).unwrap_or_default(),
             stages_ms: stages.iter().map(|(name, time)| (*name, millis(*time))).collect(),
-            next: format!("finops findings list --tenant {} --data {}", manifest.tenant_id, settings.data.display()),
+            next: format!("finops findings list --tenant {} {}", manifest.tenant_id, settings.flags()),
         }
     }
 

@@ -16,7 +16,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     let sink_config = ports::sink_config(settings, sink::Until::Shutdown);
     let Ports { broker, store } = Ports::open(settings)?;
     let exporter_config = ports::exporter_config(settings, store.clone(), ExportOptions::default());
-    let shutdown = ports::stop_on_signals()?;
+    let (shutdown, location) = (ports::stop_on_signals()?, store.location());
     let (for_validator, for_sink, for_cleaner) = (broker.clone(), broker.clone(), broker);
     let services = vec![
         Service::new("validator", move |stop| {
@@ -36,8 +36,8 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     ];
     eprintln!(
         "finops is up: reading wire findings from {}, writing to {}, exporting to {}; stop with Ctrl-C",
-        settings.data.display(),
-        settings.root.display(),
+        settings.broker_location(),
+        location,
         settings.export.display()
     );
     let ended = supervise(services, &shutdown);

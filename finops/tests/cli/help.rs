@@ -45,8 +45,13 @@ fn the_verbs_of_the_product_are_there() {
         "dlq list",
         "dlq show",
         "dlq stats",
+        "dlq redrive",
         "verify",
         "repair",
+        "replay run",
+        "replay compare",
+        "replay swap",
+        "replay hand-over",
         "config show",
         "completions",
     ] {

@@ -10,4 +10,6 @@ mod job;
 mod output;
 mod place;
 mod readme;
+mod redrive;
+mod replay;
 mod services;

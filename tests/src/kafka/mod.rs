@@ -44,7 +44,7 @@ impl Cluster {
             brokers: format!("127.0.0.1:{port}"),
             started: Started::InDocker { _container },
         });
-        let cluster = in_docker.or_else(|no_docker| {
+        let cluster: Result<Self, String> = in_docker.or_else(|no_docker| {
             let server = jars::Server::start().map_err(|no_jars| format!("{no_docker}; {no_jars}"))?;
             Ok(Self { brokers: format!("127.0.0.1:{}", server.port()), started: Started::FromJars(server) })
         });

@@ -240,7 +240,7 @@ impl Member {
     /// librdkafka does not say which partition it is.
     fn out_of_range(&self) -> Option<BrokerError> {
         self.owned.iter().find_map(|(at, next)| {
-            let marks = self.broker.watermarks(at).ok()?;
+            let marks = self.broker.inner.admin.watermarks(at).ok()?;
             let is_outside = *next < marks.low || *next > marks.high;
             is_outside.then(|| BrokerError::OffsetOutOfRange {
                 topic: at.topic.to_string(),

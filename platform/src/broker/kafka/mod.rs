@@ -47,8 +47,35 @@ struct Inner {
     admin: admin::Admin,
     topics: topics::Topics,
     readers: reader::Readers,
+    /// By partition: the end of the log, and the end of its records.
+    ends: Mutex<HashMap<TopicPartition, (u64, u64)>>,
     /// Clients that look at the offsets of a group without being in it.
     groups: Mutex<HashMap<String, Arc<BaseConsumer<Client>>>>,
+}
+
+impl Inner {
+    /// A log ends in what is no record: the ends of transactions, and what aborted ones have written. The last record is
+    /// looked for from the end, in growing steps.
+    fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
+        let marks = self.admin.watermarks(at)?;
+        if let Some((end, trimmed)) = lock(&self.ends).get(at)
+            && *end == marks.high
+        {
+            return Ok(Watermarks { high: (*trimmed).max(marks.low), ..marks });
+        }
+        let (mut from, mut step) = (marks.high, 2);
+        let mut high = marks.low;
+        while from > marks.low {
+            from = from.saturating_sub(step).max(marks.low);
+            step *= 4;
+            if let Some(last) = self.readers.last_record(at, from)? {
+                high = last + 1;
+                break;
+            }
+        }
+        lock(&self.ends).insert(at.clone(), (marks.high, high));
+        Ok(Watermarks { high, ..marks })
+    }
 }
 
 impl KafkaBroker {
@@ -61,7 +88,16 @@ impl KafkaBroker {
         let topics = topics::Topics::default();
         topics.refresh(&admin)?;
         let readers = reader::Readers::new(settings.clone());
-        Ok(Self { inner: Arc::new(Inner { settings, admin, topics, readers, groups: Mutex::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                settings,
+                admin,
+                topics,
+                readers,
+                ends: Mutex::default(),
+                groups: Mutex::default(),
+            }),
+        })
     }
 
     fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Client>>> {
@@ -169,12 +205,21 @@ impl Broker for KafkaBroker {
 
     fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
         self.inner.topics.partition(&self.inner.admin, at)?;
-        self.inner.admin.watermarks(at)
+        self.inner.watermarks(at)
     }
 
     fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
         self.inner.topics.partition(&self.inner.admin, at)?;
-        self.inner.admin.offset_for_time(at, timestamp_ms)
+        // What the cluster finds may be the end of a transaction, which has a time and is no record.
+        let mut next = self.inner.admin.offset_for_time(at, timestamp_ms)?;
+        while let Some(offset) = next {
+            let found = self.read(at, offset, 100, 1 << 20)?;
+            if let Some(record) = found.iter().find(|record| record.timestamp_ms >= timestamp_ms) {
+                return Ok(Some(record.offset));
+            }
+            next = found.last().map(|last| last.offset + 1);
+        }
+        Ok(None)
     }
 
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>> {

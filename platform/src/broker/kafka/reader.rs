@@ -44,6 +44,17 @@ impl Readers {
         Ok(messages)
     }
 
+    /// The last record at or behind an offset.
+    pub fn last_record(&self, at: &TopicPartition, offset: u64) -> Result<Option<u64>> {
+        let (mut next, mut last) = (offset, None);
+        loop {
+            let found = self.read(at, next, 1_000, 8 << 20)?;
+            let Some(message) = found.last() else { return Ok(last) };
+            last = Some(message.offset);
+            next = message.offset + 1;
+        }
+    }
+
     /// The reader that stands there, else any, else a new one.
     fn take(&self, at: &TopicPartition, offset: u64) -> Result<Reader> {
         let mut idle = lock(&self.idle);

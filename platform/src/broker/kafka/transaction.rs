@@ -1,5 +1,6 @@
 //! Records and offsets in one transaction. Whatever goes wrong, the caller learns for certain whether it was committed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ use crate::broker::{Appended, Broker, BrokerError, OutRecord, TopicPartition, pa
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// After this long a call is taken for hung: librdkafka has been seen not to come back.
 const WATCHDOG: Duration = Duration::from_secs(75);
+/// A partition that does not show what was committed for this long is in trouble that its readers will be told of.
+const VISIBLE: Duration = Duration::from_secs(10);
 /// How long to find out what became of a transaction whose end was not confirmed.
 const CERTAINTY: Duration = Duration::from_secs(120);
 
@@ -61,10 +64,13 @@ impl Transactor {
         let failure = match transact(&producer, records, &partitions, moves) {
             Ok(()) => {
                 let appended = producer.client().context().take_deliveries().at;
-                return appended.into_iter().collect::<Option<_>>().ok_or_else(|| BrokerError::Fatal {
+                let appended: Option<Vec<Appended>> = appended.into_iter().collect();
+                let appended = appended.ok_or_else(|| BrokerError::Fatal {
                     doing: doing.to_owned(),
                     reason: "committed, but the client did not say where the records are".to_owned(),
-                });
+                })?;
+                self.wait_until_visible(records, &appended);
+                return Ok(appended);
             }
             Err(failure) => failure,
         };
@@ -165,6 +171,25 @@ impl Transactor {
     fn give_up(&mut self, producer: Arc<Native>) {
         let held = self.producer.take();
         std::thread::spawn(move || drop((held, producer)));
+    }
+
+    /// The coordinator confirms a commit before the partitions know of it. Whoever asks for their ends next must find these
+    /// records.
+    fn wait_until_visible(&self, records: &[OutRecord], appended: &[Appended]) {
+        let mut last: BTreeMap<(&str, u32), u64> = BTreeMap::new();
+        for (record, at) in records.iter().zip(appended) {
+            last.insert((&record.topic, at.partition), at.offset);
+        }
+        let started = Instant::now();
+        for ((topic, partition), offset) in last {
+            let at = TopicPartition { topic: topic.into(), partition };
+            while started.elapsed() < VISIBLE {
+                match self.broker.inner.admin.watermarks(&at) {
+                    Ok(marks) if marks.high > offset => break,
+                    _ => std::thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        }
     }
 
     /// A new producer of the same id makes the coordinator end the transaction, one way or the other. Then its first

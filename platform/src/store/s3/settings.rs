@@ -1,6 +1,6 @@
 //! Where the bucket is and how patient the client is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::{Config, ConfigProblems, Declaration, Secret, Setting};
@@ -29,9 +29,9 @@ const ATTEMPT_TIMEOUT: Setting<Duration> =
     Setting::duration("store.s3.attempt_timeout", Duration::from_millis(100)..=Duration::from_secs(600))
         .default("60s")
         .help("time of one attempt: enough to send 8 MiB");
-const CACHE_DIR: Setting<PathBuf> = Setting::path("store.cache.dir")
-    .default("data/cache")
-    .help("folder for copies of the store's files that have to be opened by path");
+const CACHE_DIR: Setting<Option<PathBuf>> = Setting::path("store.cache.dir")
+    .help("folder for copies of the store's files that have to be opened by path [default: cache in data.dir]")
+    .optional();
 const CACHE_BYTES: Setting<u64> = Setting::bytes("store.cache.bytes_max", 1 << 20..=1 << 50)
     .default("20GiB")
     .help("size at which copies that were not used for an hour are removed");
@@ -79,15 +79,22 @@ pub struct S3Settings {
 }
 
 impl S3Settings {
-    /// The settings in force; `None` when no store URL is given.
+    /// The settings in force, with copies in `cache_dir` unless they say otherwise; `None` when no store URL is given.
     ///
     /// # Errors
     /// When the URL does not name a bucket and a plain prefix.
-    pub fn from_config(config: &Config) -> Result<Option<Self>, ConfigProblems> {
-        let Some(url) = config.get(&URL)? else { return Ok(None) };
-        let (bucket, prefix) = parse_url(&url).map_err(|reason| config.problem(&URL, reason))?;
+    pub fn from_config(config: &Config, cache_dir: &Path) -> Result<Option<Self>, ConfigProblems> {
+        config.get(&URL)?.map(|url| Self::at(&url, config, cache_dir)).transpose()
+    }
+
+    /// The same for another URL.
+    ///
+    /// # Errors
+    /// When the URL does not name a bucket and a plain prefix.
+    pub fn at(url: &str, config: &Config, cache_dir: &Path) -> Result<Self, ConfigProblems> {
+        let (bucket, prefix) = parse_url(url).map_err(|reason| config.problem(&URL, reason))?;
         let endpoint = config.get(&ENDPOINT)?;
-        Ok(Some(Self {
+        Ok(Self {
             bucket,
             prefix,
             path_style: config.get(&PATH_STYLE)?.unwrap_or(endpoint.is_some()),
@@ -96,9 +103,9 @@ impl S3Settings {
             credentials: credentials(config)?,
             attempts_max: config.get(&ATTEMPTS)?,
             attempt_timeout: config.get(&ATTEMPT_TIMEOUT)?,
-            cache_dir: config.get(&CACHE_DIR)?,
+            cache_dir: config.get(&CACHE_DIR)?.unwrap_or_else(|| cache_dir.to_owned()),
             cache_bytes_max: config.get(&CACHE_BYTES)?,
-        }))
+        })
     }
 }
 
@@ -161,7 +168,7 @@ mod tests {
     fn settings_come_from_the_configuration() {
         let resolve = |env: &[(&str, &str)]| {
             let config = ConfigBuilder::new(&[SETTINGS]).env(env.iter().copied()).resolve().unwrap();
-            S3Settings::from_config(&config)
+            S3Settings::from_config(&config, Path::new("data/cache"))
         };
         assert_eq!(resolve(&[]).unwrap(), None);
         let url = ("FINOPS_STORE_URL", "s3://data/finops");
