@@ -8,6 +8,7 @@ mod output;
 mod ports;
 mod progress;
 mod settings;
+mod watch;
 
 use clap::Parser;
 use clap::error::ErrorKind;

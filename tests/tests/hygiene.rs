@@ -225,6 +225,10 @@ const FLOATS: &[(&str, &str)] = &[
     ("contracts/src/proof/source_hygiene.rs", "looks for the same words"),
     ("contracts/src/text.rs", "how a JSON number is written as text, as the contract asks"),
     ("exporter/src/export/documents.rs", "a coverage percentage"),
+    ("exporter/src/service.rs", "seconds since the epoch, in a metric"),
+    ("finops/src/watch.rs", "values of metrics"),
+    ("platform/src/metrics/mod.rs", "values of metrics"),
+    ("platform/src/metrics/table.rs", "bounds of histograms"),
     ("platform/src/names.rs", "likeness of words"),
     ("producers/src/run/supervise.rs", "seconds in a message"),
 ];

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contracts::topics;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::failure::Result;
 use crate::output::{Rows, print_text, print_value};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
+use crate::watch::Watch;
 
 pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     match verb {
@@ -31,10 +33,12 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
 }
 
 fn service(until: Until, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = Ports::open(settings)?;
+    let ports = Ports::open(settings)?;
+    let watch = Watch::start(settings, &ports, &[topics::groups::SINK])?;
     let shutdown = ports::stop_on_signals()?;
-    let counters = Arc::new(sink::Counters::default());
-    sink::run(&ports::sink_config(settings, until), &*broker, &*store, &SystemClock, &counters, &shutdown)?;
+    let counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
+    let Ports { broker, store } = &ports;
+    sink::run(&ports::sink_config(settings, until), &**broker, &**store, &SystemClock, &counters, &shutdown)?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;
     Ok(ExitCode::Done)
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod embedded;
+pub mod lag;
 mod partition;
 
 pub use partition::partition_for_key;
