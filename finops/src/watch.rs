@@ -1,6 +1,7 @@
 //! What a running service shows to an operator's tools: `/live`, `/ready` and `/metrics`, with the lag of its groups read
 //! from the broker now and then. Off unless `http.listen` is set.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,19 +33,28 @@ const PROBE: &str = "_sink/v1/probe";
 #[derive(Default)]
 pub struct Watch {
     metrics: Metrics,
-    health: Arc<Health>,
-    stalled_after: Duration,
-    server: Option<Server>,
+    pulses: BTreeMap<&'static str, Pulse>,
+    _server: Option<Server>,
     looking: Option<(Shutdown, std::thread::JoinHandle<()>)>,
 }
 
 impl Watch {
-    /// Starts to answer, and to look at these groups, when `http.listen` is set.
-    pub fn start(settings: &Settings, ports: &Ports, groups: &'static [&'static str]) -> Result<Self> {
+    /// Starts to answer for these services, and to look at these groups, when `http.listen` is set.
+    pub fn start(
+        settings: &Settings,
+        ports: &Ports,
+        services: &[&'static str],
+        groups: &'static [&'static str],
+    ) -> Result<Self> {
         let Some(address) = &settings.http_listen else { return Ok(Self::default()) };
         let (metrics, health) = (Metrics::registered(), Arc::new(Health::default()));
         metrics.set(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
-        let (for_route, states) = (metrics.clone(), health.clone());
+        // All parts first: who asks before a service has begun must hear that it is not ready.
+        let (broker_pulse, store_pulse) =
+            (health.dependency("broker", AWAY_AFTER), health.dependency("store", AWAY_AFTER));
+        let stalled_after = settings.http_stalled_after;
+        let pulses = services.iter().map(|name| (*name, health.service(name, stalled_after))).collect();
+        let (for_route, states) = (metrics.clone(), health);
         let server = Server::start(address, Arc::new(move |path: &str| route(path, &for_route, &states)))
             .map_err(|e| Failure::new(ExitCode::Configuration, format!("http.listen: listening on {address}: {e}")))?;
         eprintln!("health and metrics are at http://{}/live, /ready and /metrics", server.address());
@@ -52,30 +62,19 @@ impl Watch {
             broker: ports.broker.clone(),
             store: ports.store.clone(),
             metrics: metrics.clone(),
-            broker_pulse: health.dependency("broker", AWAY_AFTER),
-            store_pulse: health.dependency("store", AWAY_AFTER),
+            broker_pulse,
+            store_pulse,
             groups,
         };
         let stop = Shutdown::new();
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || eyes.look_until(&stopped))?;
-        Ok(Self {
-            metrics,
-            health,
-            stalled_after: settings.http_stalled_after,
-            server: Some(server),
-            looking: Some((stop, thread)),
-        })
+        Ok(Self { metrics, pulses, _server: Some(server), looking: Some((stop, thread)) })
     }
 
     /// What a service of this process reports to.
-    pub fn observer(&self, service: &'static str) -> Observer {
-        match self.server {
-            None => Observer::default(),
-            Some(_) => {
-                Observer { metrics: self.metrics.clone(), pulse: self.health.service(service, self.stalled_after) }
-            }
-        }
+    pub fn observer(&self, service: &str) -> Observer {
+        Observer { metrics: self.metrics.clone(), pulse: self.pulses.get(service).cloned().unwrap_or_default() }
     }
 }
 

@@ -18,7 +18,7 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let options = ExportOptions { limit: *limit, population, ..ExportOptions::default() };
     if let ExporterVerb::Run(_) = verb {
         let ports = Ports::open(settings)?;
-        let watch = Watch::start(settings, &ports, &[])?;
+        let watch = Watch::start(settings, &ports, &["exporter"], &[])?;
         let mut config = ports::exporter_config(settings, ports.store.clone(), options);
         config.tenant.clone_from(tenant);
         exporter::run(&config, &watch.observer("exporter"), &ports::stop_on_signals()?);

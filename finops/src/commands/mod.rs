@@ -4,12 +4,15 @@ mod checkers;
 mod config;
 mod contract;
 mod dlq;
+mod doctor;
 mod exporter_role;
 mod findings;
 mod repair;
 mod run;
 mod sink_role;
+mod status;
 mod summary;
+mod tap;
 mod up;
 mod validator_role;
 mod verify;
@@ -47,6 +50,9 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Dlq(verb) => dlq::run(&verb, &settings, output),
         Verb::Verify => verify::run(&settings, output),
         Verb::Repair(args) => repair::run(&args, &settings, output),
+        Verb::Status(args) => status::run(&args, &settings, output),
+        Verb::Tap(args) => tap::run(&args, &settings, output),
+        Verb::Doctor(args) => doctor::run(&args, &settings, output),
         Verb::Config(_) => config::show(&settings, output),
         Verb::Completions { .. } => Ok(ExitCode::Done),
     }

@@ -34,7 +34,7 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
 
 fn service(until: Until, settings: &Settings, output: Output) -> Result<ExitCode> {
     let ports = Ports::open(settings)?;
-    let watch = Watch::start(settings, &ports, &[topics::groups::SINK])?;
+    let watch = Watch::start(settings, &ports, &["sink"], &[topics::groups::SINK])?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
     let Ports { broker, store } = &ports;

@@ -17,7 +17,12 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     let validator_config = ports::validator_config(settings, validator::Until::Shutdown)?;
     let sink_config = ports::sink_config(settings, sink::Until::Shutdown);
     let ports = Ports::open(settings)?;
-    let watch = Watch::start(settings, &ports, &[topics::groups::VALIDATOR, topics::groups::SINK])?;
+    let watch = Watch::start(
+        settings,
+        &ports,
+        &["validator", "sink", "exporter"],
+        &[topics::groups::VALIDATOR, topics::groups::SINK],
+    )?;
     let Ports { broker, store } = ports;
     let exporter_config = ports::exporter_config(settings, store.clone(), ExportOptions::default());
     let shutdown = ports::stop_on_signals()?;

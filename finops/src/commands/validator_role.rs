@@ -20,7 +20,7 @@ pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<
     let until = if *drain { Until::Drained } else { Until::Shutdown };
     let config = ports::validator_config(settings, until)?;
     let ports = Ports::open(settings)?;
-    let watch = Watch::start(settings, &ports, &[topics::groups::VALIDATOR])?;
+    let watch = Watch::start(settings, &ports, &["validator"], &[topics::groups::VALIDATOR])?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
     validator::run(&config, &*ports.broker, &SystemClock, &counters, &shutdown)?;

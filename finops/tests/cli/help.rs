@@ -47,6 +47,9 @@ fn the_verbs_of_the_product_are_there() {
         "dlq stats",
         "verify",
         "repair",
+        "status",
+        "tap",
+        "doctor",
         "config show",
         "completions",
     ] {

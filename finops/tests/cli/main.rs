@@ -7,6 +7,7 @@ mod configuration;
 mod contract_test;
 mod help;
 mod job;
+mod operate;
 mod output;
 mod place;
 mod readme;
