@@ -96,12 +96,14 @@ fn configs() -> (validator::Config, sink::Config) {
         step_bytes_max: 16 << 20,
         session_timeout,
         until: validator::Until::Drained,
+        skips_gone: false,
     };
     let sink = sink::Config {
         member: "bench-sink".into(),
         limits: sink::Limits::default(),
         session_timeout,
         until: sink::Until::Shutdown,
+        skips_gone: false,
     };
     (validator, sink)
 }

@@ -34,6 +34,7 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
         limits: Limits::default(),
         session_timeout: Duration::from_secs(30),
         until: Until::Drained,
+        skips_gone: false,
     };
     let feeding = feeding(&feed, &config)?;
     let counters = Arc::new(Counters::default());

@@ -70,14 +70,6 @@ pub enum ExportError {
         /// What is wrong.
         problem: String,
     },
-    /// A file of the cut cannot be opened by path: the store is not a local folder.
-    #[error("{path} in {location} cannot be opened by path")]
-    NotLocal {
-        /// Path in the store.
-        path: String,
-        /// The store.
-        location: String,
-    },
     /// A check of the gold tables found a contradiction; the old generation stays.
     #[error("gold check {check} failed: {detail}")]
     Check {
@@ -164,7 +156,7 @@ impl ExportError {
             Self::Check { .. } => "gold_check",
             Self::AmountOverflow { .. } => "amount_overflow",
             Self::DuplicateRow { .. } => "duplicate_row",
-            Self::NotLocal { .. } | Self::Parquet { .. } | Self::Duck { .. } | Self::Store(_) | Self::Io { .. } => {
+            Self::Parquet { .. } | Self::Duck { .. } | Self::Store(_) | Self::Io { .. } => {
                 return None;
             }
         })

@@ -22,8 +22,8 @@ pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Resul
     }
     let duck = Duck::open(limits)?;
     let files: Vec<&DataFile> = cut.findings_of(scope).collect();
-    check_paths(&duck, scope, &files)?;
-    let paths: Vec<PathBuf> = files.iter().map(|file| file.local.clone()).collect();
+    let paths = cut.local(files.iter().copied())?;
+    check_paths(&duck, scope, &files, &paths)?;
     let query = FINDINGS.query(&duck, &paths)?;
     let tenant = literal(scope.as_str());
     duck.run(
@@ -36,15 +36,20 @@ pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Resul
 }
 
 /// R68: a path that names a tenant must not hold another one's rows.
-pub(crate) fn check_paths(duck: &Duck, scope: &TenantScope, files: &[&DataFile]) -> Result<()> {
-    let owned: Vec<_> = files.iter().filter(|f| f.path_tenant.is_some()).map(|f| f.local.as_path()).collect();
+pub(crate) fn check_paths(duck: &Duck, scope: &TenantScope, files: &[&DataFile], paths: &[PathBuf]) -> Result<()> {
+    let all = || files.iter().zip(paths);
+    let owned: Vec<_> = all().filter(|(file, _)| file.path_tenant.is_some()).map(|(_, path)| path.as_path()).collect();
     if owned.is_empty() {
         return Ok(());
     }
     let (source, tenant) = (read_parquet(owned), literal(scope.as_str()));
     let sql = format!("SELECT __file FROM {source} WHERE tenant_id IS DISTINCT FROM {tenant} LIMIT 1");
     match duck.value::<String>("comparing tenants with paths", &sql)? {
-        Some(path) => Err(ExportError::TenantMismatch { path }),
+        // A copy's name says nothing to people.
+        Some(found) => {
+            let file = all().find(|(file, path)| file.local.is_none() && path.to_string_lossy() == found);
+            Err(ExportError::TenantMismatch { path: file.map_or(found, |(file, _)| file.path.clone()) })
+        }
         None => Ok(()),
     }
 }
@@ -55,17 +60,14 @@ pub(crate) fn refuse_unknown_tenant(duck: &Duck, cut: &Cut, scope: &TenantScope)
     if found.is_some() || cut.runs_of(scope).next().is_some() {
         return Ok(());
     }
-    let any = match cut.findings.as_slice() {
-        [] => None,
-        all => {
-            let source = read_parquet(all.iter().map(|file| file.local.as_path()));
-            duck.value::<i64>("looking for rows", &format!("SELECT 1 FROM {source} LIMIT 1"))?
+    // One by one: the first file of a store has rows, and the others need not be fetched.
+    for file in &cut.findings {
+        let source = read_parquet(cut.local([file])?.iter().map(PathBuf::as_path));
+        if duck.value::<i64>("looking for rows", &format!("SELECT 1 FROM {source} LIMIT 1"))?.is_some() {
+            return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
         }
-    };
-    Err(match any {
-        None => ExportError::NoRows,
-        Some(_) => ExportError::TenantNotFound { tenant: scope.to_string() },
-    })
+    }
+    Err(ExportError::NoRows)
 }
 
 fn load_runs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {

@@ -96,7 +96,7 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
 
 fn observed_once(config: &ExporterConfig, observer: &Observer) -> Result<PassReport> {
     let cut = match &config.input {
-        Input::Committed => Cut::committed(&*config.store)?,
+        Input::Committed => Cut::committed(Arc::clone(&config.store))?,
         Input::Files(patterns) => Cut::of_files(patterns)?,
     };
     let tenants = match &config.tenant {

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use support::{FINDING, Finding, World};
 
 fn try_export(world: &World, tenant: &str, options: &ExportOptions) -> Result<ExportReport, ExportError> {
-    let cut = Cut::committed(&*world.store)?;
+    let cut = Cut::committed(world.store.clone())?;
     export_tenant(&cut, &TenantScope::new(tenant)?, &world.export_dir(), options, &DuckLimits::default())
 }
 

@@ -142,6 +142,9 @@ pub enum ValidatorVerb {
         /// Stop when everything on the wire topics has been judged
         #[arg(long)]
         drain: bool,
+        /// Go on behind records that left the broker before they were judged, instead of stopping there
+        #[arg(long)]
+        skip_gone: bool,
     },
 }
 
@@ -152,6 +155,9 @@ pub enum SinkVerb {
         /// Stop when everything on the topics has been committed
         #[arg(long)]
         drain: bool,
+        /// Go on behind records that left the broker before they were written, instead of stopping there
+        #[arg(long)]
+        skip_gone: bool,
     },
     /// What is written and what is not yet: commit chains with their lag, files by tenant and day
     Inspect {

@@ -1,5 +1,7 @@
 //! How a command fails: what the user reads, and the exit code a script reads.
 
+use std::error::Error;
+
 use platform::broker::BrokerError;
 use platform::config::ConfigProblems;
 use platform::exit::ExitCode;
@@ -44,11 +46,21 @@ impl Failure {
     }
 }
 
+/// The code of a failure that a refusing store is at the root of; `other` when none is.
+fn code_of(error: &(dyn Error + 'static), other: ExitCode) -> ExitCode {
+    let causes = std::iter::successors(Some(error), |cause| Error::source(*cause));
+    match causes.filter_map(|cause| cause.downcast_ref::<StoreError>()).next() {
+        Some(StoreError::Denied { .. }) => ExitCode::CredentialsRefused,
+        Some(StoreError::Refused { .. }) => ExitCode::Configuration,
+        _ => other,
+    }
+}
+
 macro_rules! fails_with {
     ($($error:ty => $code:expr;)+) => {
         $(impl From<$error> for Failure {
             fn from(error: $error) -> Self {
-                Self::new($code, error.to_string())
+                Self::new(code_of(&error, $code), error.to_string())
             }
         })+
     };
@@ -92,7 +104,10 @@ impl From<exporter::ExportError> for Failure {
             Some("tenant_invalid") => ExitCode::Usage,
             Some("no_complete_run") => ExitCode::TryAgain,
             Some(_) => ExitCode::BadInput,
-            None => ExitCode::Io,
+            None => match &error {
+                exporter::ExportError::Store(store) => code_of(store, ExitCode::Io),
+                _ => ExitCode::Io,
+            },
         };
         Self::new(code, error.to_string())
     }
@@ -105,8 +120,38 @@ impl From<producers::run::RunError> for Failure {
         let code = match &error {
             RunError::Load(load) if load.is_bad_input() => ExitCode::BadInput,
             RunError::Publish(PublishError::File { .. }) => ExitCode::BadInput,
-            _ => ExitCode::Io,
+            _ => code_of(&error, ExitCode::Io),
         };
         Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_store_refused_tells_the_code_whoever_met_it() {
+        let (doing, path, reason) = ("writing", "s3://data/a".to_owned(), "AccessDenied".to_owned());
+        let denied = || StoreError::Denied { doing, path: path.clone(), reason: reason.clone() };
+        let refused = || StoreError::Refused { doing, path: path.clone(), reason: "NoSuchBucket".to_owned() };
+        let failed = || StoreError::io("writing", "a", std::io::Error::other("disk"));
+        for (store, code) in [
+            (&denied as &dyn Fn() -> StoreError, ExitCode::CredentialsRefused),
+            (&refused, ExitCode::Configuration),
+            (&failed, ExitCode::Io),
+        ] {
+            let load = producers::collect::billing::LoadError::Store { period: "2026-01".into(), source: store() };
+            let failures = [
+                Failure::from(store()),
+                sink::SinkError::from(store()).into(),
+                sink::verify::VerifyError::from(sink::SinkError::from(store())).into(),
+                exporter::ExportError::from(store()).into(),
+                producers::run::RunError::from(load).into(),
+            ];
+            for failure in failures {
+                assert_eq!(failure.code, code, "{}", failure.message);
+            }
+        }
     }
 }

@@ -98,6 +98,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
         step_bytes_max: 16 << 20,
         session_timeout: settings.session_timeout,
         until,
+        skips_gone: false,
     })
 }
 
@@ -107,6 +108,7 @@ pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
         limits: settings.sink_limits.clone(),
         session_timeout: settings.session_timeout,
         until,
+        skips_gone: false,
     }
 }
 

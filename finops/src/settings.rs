@@ -62,6 +62,9 @@ const OPEN_FILES: Setting<usize> =
 const SINK_MEMORY: Setting<u64> = Setting::bytes("sink.memory_bytes_max", 1 << 20..=1 << 40)
     .default("512MiB")
     .help("bytes of records over all open batches");
+const CHECKPOINT: Setting<u64> = Setting::integer("sink.checkpoint_commits", 1..=1_000_000)
+    .default("1000")
+    .help("commits between two checkpoints of a chain: what a starting sink reads, at most");
 const POLL: Setting<Duration> =
     Setting::duration("exporter.poll_interval", Duration::from_millis(100)..=Duration::from_secs(86_400))
         .default("2s")
@@ -97,6 +100,7 @@ const SETTINGS: &[Declaration] = &[
     AGE_MAX.declared(),
     OPEN_FILES.declared(),
     SINK_MEMORY.declared(),
+    CHECKPOINT.declared(),
     POLL.declared(),
     DUCK_MEMORY.declared(),
     HTTP_LISTEN.declared(),
@@ -170,6 +174,7 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
             age_max: config.get(&AGE_MAX)?,
             open_files_max: config.get(&OPEN_FILES)?,
             memory_bytes_max: config.get(&SINK_MEMORY)?,
+            checkpoint_commits: config.get(&CHECKPOINT)?,
         },
         export_poll_interval: config.get(&POLL)?,
         duck,

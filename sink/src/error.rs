@@ -49,7 +49,8 @@ pub enum SinkError {
     /// The broker has removed records that the sink had not written.
     #[error(
         "sink: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
-         written; send them again from their source, `finops repair` finds those that the wire topics still hold"
+         written. To go on behind them run `finops sink run --drain --skip-gone` once; then `finops repair` sends those again \
+         that the wire topics still hold, and `finops verify` names the others, which only their producers can send again"
     )]
     RecordsGone {
         /// Topic.
@@ -64,7 +65,8 @@ pub enum SinkError {
     /// The chain is ahead of the topic: the broker was set back or is another one.
     #[error(
         "sink: the commit chain of {topic}/{partition} ends at {end}, the topic at {high}: the broker has lost records \
-         that are written already, or is not the one that the chain belongs to"
+         that are written already, or is not the one that the chain belongs to. Give this sink its broker back; if the \
+         topic is to start anew, delete it and make it again: a new topic has a chain of its own"
     )]
     TopicBehind {
         /// Topic.
@@ -102,7 +104,7 @@ impl SinkError {
     pub(crate) fn is_retriable(&self) -> bool {
         match self {
             Self::Broker(error) => error.is_retriable(),
-            Self::Store(error) => matches!(error, StoreError::NoSpace { .. } | StoreError::Io { .. }),
+            Self::Store(error) => error.is_retriable(),
             _ => false,
         }
     }

@@ -16,6 +16,8 @@ pub struct Limits {
     pub open_files_max: usize,
     /// Bytes of records over all open batches; the largest batch is written when they are more.
     pub memory_bytes_max: u64,
+    /// Commits between two checkpoints of a chain: how many a sink that starts has to read, at most.
+    pub checkpoint_commits: u64,
 }
 
 impl Default for Limits {
@@ -26,6 +28,7 @@ impl Default for Limits {
             age_max: Duration::from_secs(60),
             open_files_max: 2_000,
             memory_bytes_max: 512 << 20,
+            checkpoint_commits: 1_000,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Carries out what the [machine](crate::machine) decides: reads the topics, writes the store, tries again what may
 //! work later. One thread owns all of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use crate::counters::Counters;
 use crate::error::SinkError;
+use crate::files::Publisher;
 use crate::limits::Limits;
 use crate::machine::{
     Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, OpenFile, Outcome, Staging, Taken, Target,
@@ -58,6 +60,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// When to stop.
     pub until: Until,
+    /// Go on behind records that the broker has removed before they were written, instead of stopping at them.
+    pub skips_gone: bool,
 }
 
 /// Runs one sink until `config.until` or shutdown; what was read by then is written.
@@ -101,7 +105,10 @@ pub fn run(
         store_id: store.id().to_owned(),
     };
     let writer_id = identity.writer_id.clone();
-    let machine = Machine::new(identity, config.limits.clone());
+    let mut machine = Machine::new(identity, config.limits.clone());
+    if config.skips_gone {
+        machine.skip_gone();
+    }
     let mut sink = Sink {
         machine,
         writer_id,
@@ -115,7 +122,7 @@ pub fn run(
         swept: None,
     };
     while !shutdown.is_requested() {
-        if config.until == Until::Drained && is_drained(broker, &ends)? {
+        if config.until == Until::Drained && is_drained(broker, store, &ends)? {
             break;
         }
         sink.turn(config.until)?;
@@ -142,12 +149,28 @@ fn ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> 
     Ok(ends)
 }
 
-fn is_drained(broker: &dyn Broker, ends: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+/// The group's offsets say so, and the chains agree: anybody may set offsets.
+fn is_drained(broker: &dyn Broker, store: &dyn Store, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
     if ends.is_empty() {
         return Ok(true);
     }
-    let reached = broker.group_offsets(GROUP)?;
-    Ok(ends.iter().all(|(at, end)| reached.iter().any(|o| o.at == *at && o.offset >= *end)))
+    let mut reached: HashMap<TopicPartition, u64> =
+        broker.group_offsets(GROUP)?.into_iter().map(|o| (o.at, o.offset)).collect();
+    if !ends.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)) {
+        return Ok(false);
+    }
+    for topic in broker.topics()? {
+        for partition in 0..topic.partitions {
+            let at = TopicPartition { topic: topic.name.clone(), partition };
+            if ends.iter().any(|(known, _)| *known == at)
+                && let Some(hint) = reached.remove(&at)
+                && chain::load(store, &topic.id, partition)?.0.end < hint
+            {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
 }
 
 /// What the group's offset says beside the offset.
@@ -189,6 +212,17 @@ impl Sink<'_> {
                 warn!(%error, "poll failed, trying again");
                 self.counters.retried();
                 let _stop = self.shutdown.wait_timeout(POLL_TIMEOUT);
+            }
+            // Deleted, and perhaps about to be made again.
+            Err(error @ BrokerError::UnknownTopic(_)) => {
+                warn!(%error, "waiting for it; a sink that starts makes it");
+                let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
+            }
+            // Retention has overtaken this sink. What it holds is written first: the broker may not have it any more.
+            Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
+                self.machine.flush();
+                self.settle()?;
+                return Err(SinkError::RecordsGone { topic, partition, from: offset, low });
             }
             Err(error) => return Err(error.into()),
         }
@@ -232,6 +266,7 @@ impl Sink<'_> {
             store: self.store,
             counters: self.counters,
             writer_id: &self.writer_id,
+            publisher: Publisher::default(),
         };
         loop {
             let Some((at, action)) = self.machine.next_action() else { return Ok(()) };
@@ -243,6 +278,12 @@ impl Sink<'_> {
                     if backoff.wait(self.shutdown) {
                         return Err(error);
                     }
+                    continue;
+                }
+                // The next poll says what is to be read now.
+                Err(SinkError::Broker(error @ BrokerError::UnknownTopic(_))) => {
+                    warn!(%error, partition = at.partition, "its topic was deleted: dropping what was read of it");
+                    self.machine.lost(&at);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -287,6 +328,7 @@ struct Hands<'a> {
     store: &'a dyn Store,
     counters: &'a Counters,
     writer_id: &'a str,
+    publisher: Publisher,
 }
 
 impl Hands<'_> {
@@ -295,12 +337,15 @@ impl Hands<'_> {
             Action::LoadChain { topic_id, partition } => {
                 let (head, last) = chain::load(self.store, topic_id, *partition)?;
                 let marks = self.broker.watermarks(at)?;
+                if let Some(end) = head.position().filter(|end| *end < marks.low) {
+                    warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records are gone unwritten");
+                }
                 Outcome::ChainLoaded(Box::new(Loaded { head, last, low: marks.low, high: marks.high }))
             }
-            Action::Publish(file) => {
+            Action::Publish { file, next } => {
                 failpoint::hit("sink.publish.begin");
                 let began = Instant::now();
-                let published = self.store.publish(&files::staged_of(file))?;
+                let published = self.publisher.publish(self.store, file, next)?;
                 self.counters.took(&table::PUBLISH_SECONDS, began);
                 if published == Published::Missing {
                     warn!(path = file.path, "a committed file is gone before it was published: making it again");
@@ -309,7 +354,9 @@ impl Hands<'_> {
                 Outcome::Published(published)
             }
             Action::Rebuild(link) => {
+                failpoint::hit("sink.rebuild.begin");
                 rebuild(self.broker, self.store, at, link)?;
+                failpoint::hit("sink.rebuild.done");
                 Outcome::Rebuilt
             }
             Action::Seek(offset) => {
@@ -317,6 +364,7 @@ impl Hands<'_> {
                 Outcome::Done
             }
             Action::Stage(batch) => {
+                failpoint::hit("sink.stage.begin");
                 let began = Instant::now();
                 let staged = files::stage(self.store, batch)?;
                 self.counters.took(&table::STAGE_SECONDS, began);
@@ -343,7 +391,9 @@ impl Hands<'_> {
             }
             Action::Checkpoint(head) => {
                 let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
+                failpoint::hit("sink.checkpoint.begin");
                 self.store.put(&path, &serde_json::to_vec(head)?)?;
+                failpoint::hit("sink.checkpoint.done");
                 Outcome::Done
             }
         })
@@ -373,6 +423,7 @@ impl Hands<'_> {
     /// The chain is the truth; a hint that cannot be left because the partition has moved on is not missed.
     fn leave_hint(&mut self, at: &TopicPartition, offset: u64) -> Result<(), SinkError> {
         let metadata = serde_json::to_string(&HintMetadata { store_id: self.store.id().to_owned() })?;
+        failpoint::hit("sink.hint.begin");
         match self.consumer.commit(&[GroupOffset { at: at.clone(), offset, metadata }]) {
             Err(BrokerError::Fenced { .. }) => debug!(topic = %at.topic, partition = at.partition, "no hint: fenced"),
             other => other?,

@@ -17,7 +17,7 @@ use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, dead_letter, layout, storage};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::{Broker, OutRecord, TopicSpec};
+use platform::broker::{Broker, OutRecord, TopicPartition, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
@@ -73,11 +73,19 @@ impl World {
     }
 }
 
+fn config(limits: Limits) -> Config {
+    Config {
+        member: "sink-test".into(),
+        limits,
+        session_timeout: Duration::from_secs(10),
+        until: Until::Drained,
+        skips_gone: false,
+    }
+}
+
 fn drain(broker: &dyn Broker, store: &dyn Store, limits: Limits) -> Result<Snapshot, SinkError> {
     let counters = Arc::new(Counters::default());
-    let config =
-        Config { member: "sink-test".into(), limits, session_timeout: Duration::from_secs(10), until: Until::Drained };
-    sink::run(&config, broker, store, &SystemClock, &counters, &Shutdown::new())?;
+    sink::run(&config(limits), broker, store, &SystemClock, &counters, &Shutdown::new())?;
     Ok(counters.snapshot())
 }
 
@@ -315,6 +323,30 @@ fn staging_that_nobody_committed_is_swept_after_a_day() {
     world.drain().unwrap();
     assert_eq!(world.store.staged().unwrap().len(), 1, "the young one may still be committed");
     assert_eq!(world.count(layout::FINDINGS), 2);
+}
+
+#[test]
+fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
+    let world = World::new();
+    world.broker.delete_topic(topics::VALID).unwrap();
+    let (name, retention_bytes) = (topics::VALID.to_owned(), Some(3_000));
+    let spec = TopicSpec { name, partitions: 1, compacted: false, retention_ms: None, retention_bytes };
+    let _ = world.broker.ensure_topic(&spec).unwrap();
+    world.append(&[valid("acme", "2026-01-20", 0)]);
+    world.drain().unwrap();
+    world.append(&(1..10).map(|n| valid("acme", "2026-01-20", n)).collect::<Vec<_>>());
+    assert!(world.broker.clean().unwrap() > 1);
+    let low = world.broker.watermarks(&TopicPartition { topic: topics::VALID.into(), partition: 0 }).unwrap().low;
+    let error = world.drain().unwrap_err().to_string();
+    assert!(error.contains(&format!("records 1 to {low} (exclusive) of finops.findings.valid/0 are gone")), "{error}");
+    assert!(error.contains("`finops sink run --drain --skip-gone` once"), "{error}");
+    let skipping = Config { skips_gone: true, ..config(Limits::default()) };
+    sink::run(&skipping, &world.broker, &world.store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    let left = 10 - usize::try_from(low).unwrap();
+    assert_eq!(world.count(layout::FINDINGS), 1 + left);
+    world.append(&[valid("acme", "2026-01-20", 10)]);
+    world.drain().unwrap();
+    assert_eq!(world.count(layout::FINDINGS), 2 + left, "it goes on as ever");
 }
 
 #[test]

@@ -8,8 +8,12 @@
     reason = "support of tests: a failure is a failed test"
 )]
 
+pub mod attack;
+pub mod kafka;
 pub mod pipeline;
+pub mod proxy;
 pub mod repo;
+pub mod s3;
 pub mod sample;
 pub mod schemas;
 pub mod shape;

@@ -11,6 +11,7 @@ use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::store::Store;
 use platform::store::local::LocalStore;
 use validator::ProducerPolicies;
 
@@ -19,8 +20,8 @@ pub struct Pipeline {
     /// Log.
     pub broker: EmbeddedBroker,
     /// Datasets.
-    pub store: Arc<LocalStore>,
-    /// Folder of both.
+    pub store: Arc<dyn Store>,
+    /// Folder of the log, and of the datasets unless they are elsewhere.
     pub folder: PathBuf,
 }
 
@@ -31,6 +32,15 @@ impl Pipeline {
     /// When it cannot.
     #[must_use]
     pub fn open(folder: &Path) -> Self {
+        Self::open_on(folder, Arc::new(LocalStore::open(folder).unwrap()))
+    }
+
+    /// Opens or makes one whose datasets are in this store.
+    ///
+    /// # Panics
+    /// When it cannot.
+    #[must_use]
+    pub fn open_on(folder: &Path, store: Arc<dyn Store>) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let broker = EmbeddedBroker::open(&folder.join("broker.sqlite"), EmbeddedSettings::default()).unwrap();
         for name in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS] {
@@ -38,7 +48,6 @@ impl Pipeline {
             let spec = TopicSpec { name, partitions: 2, compacted, retention_ms: None, retention_bytes: None };
             broker.ensure_topic(&spec).unwrap();
         }
-        let store = Arc::new(LocalStore::open(folder).unwrap());
         Self { broker, store, folder: folder.to_owned() }
     }
 
@@ -75,6 +84,7 @@ impl Pipeline {
             step_bytes_max: 1 << 20,
             session_timeout: Duration::from_secs(10),
             until: validator::Until::Drained,
+            skips_gone: false,
         };
         let counters = Arc::default();
         validator::run(&config, &self.broker, &SystemClock, &counters, &Shutdown::new()).unwrap();
@@ -91,6 +101,7 @@ impl Pipeline {
             limits: sink::Limits::default(),
             session_timeout: Duration::from_secs(10),
             until: sink::Until::Drained,
+            skips_gone: false,
         };
         let counters = Arc::default();
         sink::run(&config, &self.broker, &*self.store, &SystemClock, &counters, &Shutdown::new())?;

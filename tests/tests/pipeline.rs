@@ -10,7 +10,6 @@ use std::time::Duration;
 use contracts::{layout, topics};
 use exporter::{Cut, DeadLetterFilter, DuckLimits, Population, TenantScope};
 use platform::broker::{Broker, ConsumerConfig, GroupOffset, Polled, Start, TopicPartition, Topics};
-use platform::store::Store;
 use serde_json::{Value, json};
 use sink::repair;
 use sink::verify::Rule;
@@ -68,7 +67,7 @@ fn good_ones_become_rows_and_broken_ones_dead_letters() {
     assert_eq!((report.findings_rows, report.dead_letter_rows), (40, broken().len() as u64));
     assert!(report.in_flight.is_empty());
 
-    let cut = Cut::committed(&*pipeline.store).unwrap();
+    let cut = Cut::committed(pipeline.store.clone()).unwrap();
     let limits = DuckLimits::default();
     let list = exporter::list_dead_letters(&cut, &DeadLetterFilter::default(), &limits).unwrap();
     let mut found: Vec<(Vec<u8>, Codes)> = Vec::new();
@@ -97,7 +96,7 @@ fn sent_again_the_findings_have_the_same_ids() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = filled(folder.path());
     let ids = || {
-        let cut = Cut::committed(&*pipeline.store).unwrap();
+        let cut = Cut::committed(pipeline.store.clone()).unwrap();
         let scope = TenantScope::new("acme").unwrap();
         let list = |population| {
             let filter = exporter::FindingFilter { population, ..Default::default() };

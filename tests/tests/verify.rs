@@ -20,7 +20,6 @@ use platform::broker::{
     Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Producer, Start,
     TopicInfo, TopicPartition, TopicSpec, Topics, Watermarks,
 };
-use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

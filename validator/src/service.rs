@@ -54,6 +54,8 @@ pub struct Config {
     pub session_timeout: Duration,
     /// When to stop.
     pub until: Until,
+    /// Go on behind records that the broker has removed before they were judged, instead of stopping at them.
+    pub skips_gone: bool,
 }
 
 /// The validator cannot go on.
@@ -62,6 +64,22 @@ pub enum ValidatorError {
     /// The broker refused for good.
     #[error("validator: {0}")]
     Broker(#[from] BrokerError),
+    /// The broker has removed records that no validator had judged.
+    #[error(
+        "validator: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
+         judged: they are lost, unless their producers send them again. To go on behind them run `finops validator run \
+         --drain --skip-gone` once; `finops verify` names what is gone"
+    )]
+    RecordsGone {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// First one that is gone.
+        from: u64,
+        /// Oldest one still there.
+        low: u64,
+    },
 }
 
 /// Runs one validator until `config.until` or shutdown.
@@ -99,7 +117,8 @@ pub fn run(
         poll_bytes_max: config.step_bytes_max,
     })?;
     let transform = Transform::new(config.policies.clone(), valid.partitions, dead.partitions, config.tenant_spread);
-    let mut member = Member { processor, transform, topic_ids: HashMap::new(), clock, counters, shutdown };
+    let skips_gone = config.skips_gone;
+    let mut member = Member { processor, transform, topic_ids: HashMap::new(), skips_gone, clock, counters, shutdown };
     while !shutdown.is_requested() {
         if config.until == Until::Drained && drained(broker, &targets)? {
             break;
@@ -139,6 +158,7 @@ struct Member<'a> {
     processor: Box<dyn Processor>,
     transform: Transform,
     topic_ids: HashMap<TopicPartition, Arc<str>>,
+    skips_gone: bool,
     clock: &'a dyn Clock,
     counters: &'a Counters,
     shutdown: &'a Shutdown,
@@ -167,9 +187,31 @@ impl Member<'_> {
                 self.counters.retried();
                 let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
             }
+            // Deleted, and perhaps about to be made again.
+            Err(error @ BrokerError::UnknownTopic(_)) => self.wait_for_topic(&error),
+            Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
+                if !self.skips_gone {
+                    return Err(ValidatorError::RecordsGone { topic, partition, from: offset, low });
+                }
+                warn!(
+                    topic,
+                    partition,
+                    from = offset,
+                    to = low,
+                    "these records are gone unjudged: going on behind them"
+                );
+                let at = TopicPartition { topic: topic.into(), partition };
+                self.processor.seek(&at, low)?;
+                self.processor.commit(&[GroupOffset { at, offset: low, metadata: String::new() }])?;
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    fn wait_for_topic(&self, error: &BrokerError) {
+        warn!(%error, "waiting for it; a validator that starts makes it");
+        let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
     }
 
     fn step(&mut self, messages: &[Message]) -> Result<(), ValidatorError> {
@@ -228,7 +270,7 @@ impl Member<'_> {
                     warn!(doing, "fenced, dropping the step; whoever owns its partitions repeats it");
                     return Ok(false);
                 }
-                Err(error) if error.is_retriable() => {
+                Err(error) if error.is_retriable() || matches!(error, BrokerError::UnknownTopic(_)) => {
                     self.counters.retried();
                     warn!(%error, "step failed, trying again");
                     if backoff.wait(self.shutdown) {

@@ -37,6 +37,9 @@ pub struct Transform {
     tenant_spread: u32,
 }
 
+/// Neighbours that stay together when a tenant is spread: each partition gets runs, not single records.
+const SPREAD_BLOCK: u64 = 500;
+
 impl Transform {
     /// `tenant_spread` is how many valid partitions one tenant may use (1 keeps files few and large).
     #[must_use]
@@ -76,7 +79,7 @@ impl Transform {
     }
 
     fn valid(&self, message: &Message, finding: &ValidFinding<'_>, src: &Src, value: Vec<u8>) -> OutRecord {
-        let partition = self.valid_partition(finding.tenant_id(), message.at.partition);
+        let partition = self.valid_partition(finding.tenant_id(), src);
         OutRecord {
             topic: self.valid_topic.clone(),
             partition: Some(partition),
@@ -87,11 +90,14 @@ impl Transform {
         }
     }
 
-    /// A tenant keeps its partitions, and one source partition of it always goes to the same one: the sink
-    /// relies on rising `src` per (valid partition, source partition).
-    fn valid_partition(&self, tenant: &str, source_partition: u32) -> u32 {
+    /// The same source position always goes to the same partition, in the order of source positions: the sink relies
+    /// on rising `src` per (valid partition, source partition). Our own producers key by tenant, so a hot tenant comes
+    /// from one source partition: its blocks of offsets are spread, too.
+    fn valid_partition(&self, tenant: &str, src: &Src) -> u32 {
         let base = platform::broker::partition_for_key(tenant.as_bytes(), self.valid_partitions);
-        (base + source_partition % self.tenant_spread) % self.valid_partitions
+        let lanes = u64::from(self.tenant_spread);
+        let lane = (u64::from(src.partition.partition) % lanes + src.offset / SPREAD_BLOCK % lanes) % lanes;
+        (base + u32::try_from(lane).unwrap_or_default()) % self.valid_partitions
     }
 
     fn dead(&self, message: &Message, src: Src, violations: &[Violation], now_ms: i64) -> Outcome {
@@ -214,4 +220,28 @@ fn errors_json(violations: &[Violation]) -> String {
         listed.push(Listed { field: "", code: "more", message: &more });
     }
     serde_json::to_string(&listed).unwrap_or_else(|_| "[]".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::identity::SaltMode;
+
+    use super::*;
+
+    #[test]
+    fn a_tenant_uses_as_many_partitions_as_it_may() {
+        let check = |spread: u32, expected: usize| {
+            let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), 8, 8, spread);
+            let partition = |offset: u64| {
+                let partition = SrcPartition { topic_id: "wire".to_owned(), partition: 3 };
+                transform.valid_partition("acme", &Src { partition, offset })
+            };
+            let used: std::collections::BTreeSet<u32> = (0..10_000).map(partition).collect();
+            assert_eq!(used.len(), expected, "spread {spread}: {used:?}");
+            assert_eq!(partition(499), partition(0), "neighbours stay together");
+        };
+        check(1, 1);
+        check(4, 4);
+        check(100, 8);
+    }
 }

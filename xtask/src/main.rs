@@ -12,7 +12,12 @@ use std::process::{Command, ExitCode, Stdio};
 
 use tally::Tally;
 
-const USAGE: &str = "usage: cargo xtask test\n\n  test  formatting, lints and all tests of the workspace";
+const USAGE: &str = "usage: cargo xtask test|attack
+
+  test    formatting, lints and all tests of the workspace
+  attack  the attacks of tests/crash in their long form; writes docs/guarantees.md";
+/// Random kills per attack and site in the long form.
+const ATTACK_KILLS: &str = "60";
 /// `EX_USAGE` of sysexits, as in the product's own exit codes.
 const EXIT_USAGE: u8 = 64;
 
@@ -20,6 +25,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => test(),
+        ["attack"] => attack(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -39,24 +45,51 @@ fn test() -> ExitCode {
         &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         &["test", "--workspace", "--no-fail-fast"],
     ] {
-        total += run(step).unwrap_or_else(|error| {
-            eprintln!("cargo {}: {error}", step.join(" "));
-            Tally::failed_step()
-        });
+        total += run_step(step, &[]);
     }
+    end(total)
+}
+
+/// Attacks the program as it is built here, then writes down how that went; not when an attack succeeded.
+fn attack() -> ExitCode {
+    let report = std::env::temp_dir().join(format!("finops-attack-{}.ndjson", std::process::id()));
+    let long = [("FINOPS_ATTACK_KILLS", ATTACK_KILLS.as_ref()), ("FINOPS_ATTACK_REPORT", report.as_os_str())];
+    let mut total = Tally::default();
+    for step in [
+        &["build", "--workspace", "--bin", "finops"][..],
+        // The document is checked when it is written.
+        &["test", "--workspace", "--test", "crash", "--no-fail-fast", "--", "--skip", "guarantees::"],
+        &["test", "--workspace", "--test", "crash", "--", "--ignored", "--exact", "guarantees::write"],
+    ] {
+        if total.failed == 0 {
+            total += run_step(step, &long);
+        }
+    }
+    let _ = std::fs::remove_file(&report);
+    end(total)
+}
+
+fn end(total: Tally) -> ExitCode {
     println!("{total}");
     if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn run_step(arguments: &[&str], environment: &[(&str, &OsStr)]) -> Tally {
+    run(arguments, environment).unwrap_or_else(|error| {
+        eprintln!("cargo {}: {error}", arguments.join(" "));
+        Tally::failed_step()
+    })
+}
+
 /// Runs one cargo command, passes its output on line by line and counts the tests it reports.
-fn run(arguments: &[&str]) -> io::Result<Tally> {
+fn run(arguments: &[&str], environment: &[(&str, &OsStr)]) -> io::Result<Tally> {
     println!("==> cargo {}", arguments.join(" "));
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
         command.env_remove(name);
     }
-    let mut child = command.args(arguments).stdout(Stdio::piped()).spawn()?;
+    let mut child = command.args(arguments).envs(environment.iter().copied()).stdout(Stdio::piped()).spawn()?;
     let mut tally = Tally::default();
     if let Some(output) = child.stdout.take() {
         pass_on(BufReader::new(output), &mut io::stdout().lock(), &mut tally)?;

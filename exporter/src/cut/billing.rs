@@ -6,7 +6,7 @@ use contracts::layout;
 use platform::store::Store;
 use serde::Serialize;
 
-use super::{DataFile, local_file, tenant_of_path};
+use super::{DataFile, remote, tenant_of_path};
 use crate::error::{ExportError, Result};
 
 /// The cost facts of one billing period.
@@ -24,17 +24,19 @@ pub struct BillingPeriod {
 
 pub(super) fn read(store: &dyn Store) -> Result<Vec<BillingPeriod>> {
     let mut periods = Vec::new();
-    for entry in store.list(layout::COST_FACTS)? {
-        let Some(folder) = entry.path.strip_suffix(FILE_NAME).and_then(|rest| rest.strip_suffix('/')) else { continue };
-        if let Some(bytes) = store.get(&entry.path)? {
-            periods.push(period(store, folder, &entry.path, &bytes)?);
+    let folder = |path: &str| path.strip_suffix(FILE_NAME)?.strip_suffix('/').map(str::to_owned);
+    let mut paths: Vec<String> = store.list(layout::COST_FACTS)?.into_iter().map(|entry| entry.path).collect();
+    paths.retain(|path| folder(path).is_some());
+    for (path, bytes) in paths.iter().zip(remote::get_all(store, &paths)?) {
+        if let (Some(folder), Some(bytes)) = (folder(path), bytes) {
+            periods.push(period(&folder, path, &bytes)?);
         }
     }
     periods.sort_by(|a, b| (&a.tenant_id, &a.billing_period).cmp(&(&b.tenant_id, &b.billing_period)));
     Ok(periods)
 }
 
-fn period(store: &dyn Store, folder: &str, manifest_path: &str, bytes: &[u8]) -> Result<BillingPeriod> {
+fn period(folder: &str, manifest_path: &str, bytes: &[u8]) -> Result<BillingPeriod> {
     let bad = |problem: String| ExportError::BadObject { path: manifest_path.to_owned(), problem };
     let manifest: CostManifest = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
     if manifest.format_version > FORMAT_VERSION {
@@ -46,7 +48,7 @@ fn period(store: &dyn Store, folder: &str, manifest_path: &str, bytes: &[u8]) ->
         .and_then(|(_, period)| layout::decode_segment(period))
         .ok_or_else(|| bad("its path names no billing period".into()))?;
     let path = format!("{folder}/{}", manifest.part);
-    let local = local_file(store, &path)?;
-    let file = DataFile { path, sha256: manifest.sha256, path_tenant: Some(tenant_id.clone()), local };
+    let (sha256, bytes) = (manifest.sha256, manifest.bytes);
+    let file = DataFile { path, sha256, path_tenant: Some(tenant_id.clone()), bytes, local: None };
     Ok(BillingPeriod { tenant_id, billing_period, delivery_id: manifest.delivery_id, file })
 }

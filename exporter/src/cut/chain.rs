@@ -9,7 +9,7 @@ use platform::store::{Entry, Store};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{DataFile, local_file, tenant_of_path};
+use super::{DataFile, remote, tenant_of_path};
 use crate::error::{ExportError, Result};
 
 /// How far one chain had come.
@@ -71,8 +71,8 @@ fn record_paths(store: &dyn Store) -> Result<BTreeMap<String, Vec<String>>> {
 fn read_chain(store: &dyn Store, records: &[String], sizes: &BTreeMap<String, u64>, out: &mut Chains) -> Result<()> {
     let mut position: Option<ChainPosition> = None;
     let mut previous_sha256 = String::new();
-    for path in records {
-        let Some(bytes) = store.get(path)? else { break };
+    for (path, bytes) in records.iter().zip(remote::get_all(store, records)?) {
+        let Some(bytes) = bytes else { break };
         let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
         let record: CommitRecord = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
         if record.format_version > FORMAT_VERSION {
@@ -99,7 +99,7 @@ fn read_chain(store: &dyn Store, records: &[String], sizes: &BTreeMap<String, u6
             partition: record.partition,
             end: record.end,
         });
-        take(store, record, out)?;
+        take(record, out);
     }
     out.positions.extend(position);
     Ok(())
@@ -120,7 +120,7 @@ fn all_published(record: &CommitRecord, sizes: &BTreeMap<String, u64>) -> Result
     Ok(true)
 }
 
-fn take(store: &dyn Store, record: CommitRecord, out: &mut Chains) -> Result<()> {
+fn take(record: CommitRecord, out: &mut Chains) {
     for (run, src) in record.runs {
         let delivered = out.delivered.entry(run).or_default();
         for (partition, offsets) in src {
@@ -130,9 +130,7 @@ fn take(store: &dyn Store, record: CommitRecord, out: &mut Chains) -> Result<()>
     for file in record.files {
         let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
         let files = if is_finding { &mut out.findings } else { &mut out.dead_letters };
-        let local = local_file(store, &file.path)?;
         let path_tenant = tenant_of_path(&file.path);
-        files.push(DataFile { path: file.path, sha256: file.sha256, path_tenant, local });
+        files.push(DataFile { path: file.path, sha256: file.sha256, path_tenant, bytes: file.bytes, local: None });
     }
-    Ok(())
 }

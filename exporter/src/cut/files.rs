@@ -31,7 +31,8 @@ pub(super) fn matching(patterns: &[String]) -> Result<Vec<DataFile>> {
 
 /// Tenants of the rows of files whose path names none.
 pub(super) fn tenants_of_rows(files: &[DataFile]) -> Result<Vec<String>> {
-    let nameless: Vec<_> = files.iter().filter(|f| f.path_tenant.is_none()).map(|f| f.local.as_path()).collect();
+    let nameless: Vec<_> =
+        files.iter().filter(|f| f.path_tenant.is_none()).filter_map(|f| f.local.as_deref()).collect();
     if nameless.is_empty() {
         return Ok(Vec::new());
     }
@@ -50,7 +51,8 @@ fn data_file(path: String) -> Result<DataFile> {
     let bytes = std::fs::metadata(&local).map_err(ExportError::io("looking at", &local))?.len();
     // The folder a file lies in differs between machines; the cut must not.
     let name = path.rsplit('/').next().unwrap_or(&path);
-    Ok(DataFile { path: format!("{name} {bytes}"), sha256: String::new(), path_tenant: tenant_of_path(&path), local })
+    let (path, path_tenant) = (format!("{name} {bytes}"), tenant_of_path(&path));
+    Ok(DataFile { path, sha256: String::new(), path_tenant, bytes, local: Some(local) })
 }
 
 #[cfg(test)]

@@ -7,10 +7,13 @@
 mod billing;
 mod chain;
 mod files;
+mod local;
+mod remote;
 mod runs;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use platform::store::Store;
 use serde::Serialize;
@@ -20,7 +23,7 @@ pub use billing::BillingPeriod;
 pub use chain::ChainPosition;
 pub use runs::RunFact;
 
-use crate::error::{ExportError, Result};
+use crate::error::Result;
 use crate::tenant::TenantScope;
 
 /// One consistent state of the datasets.
@@ -42,6 +45,8 @@ pub struct Cut {
     pub billing: Vec<BillingPeriod>,
     /// Tenants of rows whose path names none.
     row_tenants: Vec<String>,
+    /// What holds the files; `None` for a list of files.
+    origin: Option<local::Origin>,
 }
 
 /// A Parquet file of the cut.
@@ -53,9 +58,12 @@ pub struct DataFile {
     pub sha256: String,
     /// Tenant the path names, decoded; `None` when it names none.
     pub path_tenant: Option<String>,
-    /// Where to open it.
+    /// Size.
     #[serde(skip)]
-    pub local: PathBuf,
+    pub bytes: u64,
+    /// Where it is, for a list of files; a file of the store is found when it is opened.
+    #[serde(skip)]
+    pub local: Option<PathBuf>,
 }
 
 impl Cut {
@@ -63,10 +71,10 @@ impl Cut {
     ///
     /// # Errors
     /// A chain with a gap, an unreadable manifest, a store that refuses.
-    pub fn committed(store: &dyn Store) -> Result<Self> {
-        let chains = chain::read(store)?;
-        let runs = runs::read(store, &chains.delivered)?;
-        let billing = billing::read(store)?;
+    pub fn committed(store: Arc<dyn Store>) -> Result<Self> {
+        let chains = chain::read(&*store)?;
+        let runs = runs::read(&*store, &chains.delivered)?;
+        let billing = billing::read(&*store)?;
         let mut cut = Self {
             id: String::new(),
             location: store.location(),
@@ -76,6 +84,7 @@ impl Cut {
             runs,
             billing,
             row_tenants: Vec::new(),
+            origin: Some(local::Origin(store)),
         };
         cut.id = cut.digest();
         Ok(cut)
@@ -98,6 +107,7 @@ impl Cut {
             runs: Vec::new(),
             billing: Vec::new(),
             row_tenants,
+            origin: None,
         };
         cut.id = cut.digest();
         Ok(cut)
@@ -144,11 +154,6 @@ impl Cut {
         add("billing", self.billing.iter().map(|x| json(serde_json::to_string(x))).collect());
         hex::encode(hash.finalize())
     }
-}
-
-/// Where to open a file of the store.
-pub(crate) fn local_file(store: &dyn Store, path: &str) -> Result<PathBuf> {
-    store.local_path(path).ok_or_else(|| ExportError::NotLocal { path: path.to_owned(), location: store.location() })
 }
 
 /// Decoded tenant of a `tenant_id=` segment of a path.

@@ -9,6 +9,7 @@ use contracts::source::SrcSet;
 use platform::store::Store;
 use serde::Serialize;
 
+use super::remote;
 use crate::error::{ExportError, Result};
 
 /// A run that announced itself with a manifest.
@@ -36,17 +37,16 @@ pub struct RunFact {
 
 pub(super) fn read(store: &dyn Store, delivered: &BTreeMap<String, SrcSet>) -> Result<Vec<RunFact>> {
     let mut runs = Vec::new();
-    for entry in store.list(layout::RUNS)? {
-        if !entry.path.ends_with(".json") {
-            continue;
-        }
-        let Some(bytes) = store.get(&entry.path)? else { continue };
-        let bad = |problem: String| ExportError::BadObject { path: entry.path.clone(), problem };
+    let mut paths: Vec<String> = store.list(layout::RUNS)?.into_iter().map(|entry| entry.path).collect();
+    paths.retain(|path| path.ends_with(".json"));
+    for (path, bytes) in paths.iter().zip(remote::get_all(store, &paths)?) {
+        let Some(bytes) = bytes else { continue };
+        let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
         let manifest: RunManifest = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
         if manifest.format_version > FORMAT_VERSION {
             return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", manifest.format_version)));
         }
-        if layout::run_manifest(&manifest.tenant_id, &manifest.workspace_id, &manifest.run_id) != entry.path {
+        if layout::run_manifest(&manifest.tenant_id, &manifest.workspace_id, &manifest.run_id) != *path {
             return Err(bad("tenant, workspace and run inside are not those of its path".into()));
         }
         runs.push(fact(manifest, delivered));

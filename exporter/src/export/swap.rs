@@ -28,6 +28,7 @@ pub(super) fn replace_folder(folder: &Path, files: &[(String, Vec<u8>)]) -> Resu
     remove_leftovers(parent);
     let building = parent.join(format!("{BUILDING}{}", uuid::Uuid::new_v4().simple()));
     let replace = || {
+        failpoint::hit("exporter.export.begin");
         write_all(&building, files)?;
         failpoint::hit("exporter.export.written");
         exchange(&building, folder)?;

@@ -2,7 +2,6 @@
 //! exact decimals; nothing is published here.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use duckdb::params;
 
@@ -69,8 +68,8 @@ fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
         duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
     }
     let files: Vec<&DataFile> = cut.billing_of(scope).map(|period| &period.file).collect();
-    findings_db::check_paths(duck, scope, &files)?;
-    let paths: Vec<PathBuf> = files.iter().map(|file| file.local.clone()).collect();
+    let paths = cut.local(files.iter().copied())?;
+    findings_db::check_paths(duck, scope, &files, &paths)?;
     let query = COST_FACTS.query(duck, &paths)?;
     let tenant = literal(scope.as_str());
     duck.run(doing, &format!("CREATE TEMP VIEW fact AS SELECT * FROM ({query}) WHERE tenant_id = {tenant}"))?;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use platform::failpoint;
-use platform::store::{Published, Store};
+use platform::store::{Published, Store, StoreError};
 
 use super::manifest::{self, FORMAT_VERSION, GoldManifest, PeriodTable};
 use super::row::{KpiRow, generation};
@@ -87,11 +87,18 @@ fn put_file(store: &dyn Store, scope: &TenantScope, path: &str, rows: &[KpiRow],
     if store.get(path)?.is_none() {
         let bytes = table::encode(scope.as_str(), rows, now_ms).map_err(parquet("encoding"))?;
         let mut staging = store.stage(path)?;
-        std::io::Write::write_all(&mut staging, &bytes).map_err(ExportError::io("staging", path.as_ref()))?;
+        let written = std::io::Write::write_all(&mut staging, &bytes);
+        written.map_err(|e| StoreError::io("staging", path, e))?;
         let staged = staging.finish()?;
-        if store.publish(&staged)? == Published::Missing {
-            let problem = "what was just staged is gone".to_owned();
-            return Err(ExportError::BadObject { path: path.to_owned(), problem });
+        match store.publish(&staged) {
+            Ok(Published::Done | Published::Already) => {}
+            // Another exporter was first. Its file has these rows, too, and only tells another build time.
+            Err(StoreError::Conflict { .. }) => store.discard(&staged)?,
+            Ok(Published::Missing) => {
+                let problem = "what was just staged is gone".to_owned();
+                return Err(ExportError::BadObject { path: path.to_owned(), problem });
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     let found = match store.get(path)? {
@@ -134,11 +141,13 @@ fn replace_manifest(
     new.retired = retired.into_iter().filter(|(path, _)| !new.lists(path) && !due.contains(path)).collect();
     let same = |old: &GoldManifest| old.periods == new.periods && old.retired == new.retired;
     if !old.as_ref().is_some_and(same) {
+        failpoint::hit("exporter.gold.manifest.begin");
         store.put(&manifest::path(scope), &crate::export::json(&new))?;
         failpoint::hit("exporter.gold.manifest.replaced");
     }
     for path in due {
         store.delete(&path)?;
+        failpoint::hit("exporter.gold.retired.deleted");
     }
     Ok(())
 }
@@ -153,4 +162,47 @@ fn due_files(store: &dyn Store, scope: &TenantScope, manifest: &GoldManifest, no
         }
     }
     Ok(due)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use platform::store::local::LocalStore;
+
+    use super::*;
+
+    /// Each exporter stamps its own build time into files that are named after their rows.
+    #[test]
+    fn exporters_at_the_same_time_agree() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        let scope = TenantScope::new("acme").unwrap();
+        for round in 0..40 {
+            let row = KpiRow {
+                workspace_id: "*".into(),
+                kpi_name: "findings.count".into(),
+                dim_key: String::new(),
+                currency: None,
+                dimensions: BTreeMap::new(),
+                value_micro: round,
+                period: "2026-01".into(),
+                period_type: "month".into(),
+                unit: "count",
+                source_ref: String::new(),
+            };
+            let periods = BTreeMap::from([("2026-01".to_owned(), vec![row])]);
+            let start = Barrier::new(2);
+            std::thread::scope(|threads| {
+                for now_ms in [1_000, 2_000] {
+                    let (store, scope, periods, start) = (&store, &scope, &periods, &start);
+                    threads.spawn(move || {
+                        start.wait();
+                        assert_eq!(publish(store, scope, "cut", periods, now_ms).unwrap().rows, 1);
+                    });
+                }
+            });
+        }
+        assert!(store.staged().unwrap().is_empty(), "what came second is not left behind");
+    }
 }

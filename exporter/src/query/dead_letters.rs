@@ -1,8 +1,6 @@
 //! `dlq list`, `dlq show` and `dlq stats`: records the contract refused. An operator's view: the tenant is a filter here,
 //! because a record too broken to tell its tenant belongs to nobody.
 
-use std::path::PathBuf;
-
 use contracts::layout::UNKNOWN_TENANT;
 use duckdb::types::Value;
 use duckdb::{Row, params, params_from_iter};
@@ -181,8 +179,7 @@ pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
 
 fn open(cut: &Cut, limits: &DuckLimits) -> Result<Duck> {
     let duck = Duck::open(limits)?;
-    let paths: Vec<PathBuf> = cut.dead_letters.iter().map(|file| file.local.clone()).collect();
-    let query = DEAD_LETTERS.query(&duck, &paths)?;
+    let query = DEAD_LETTERS.query(&duck, &cut.local(&cut.dead_letters)?)?;
     duck.run("opening dead letters", &format!("CREATE TEMP VIEW dead_letters AS {query}"))?;
     Ok(duck)
 }

@@ -1,5 +1,7 @@
 //! `findings list` and `findings show`.
 
+use std::path::PathBuf;
+
 use duckdb::{params, params_from_iter};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -162,7 +164,8 @@ pub fn show_finding(
     let duck = open(cut, scope, limits)?;
     let Some(id) = complete_id(&duck, finding_id)? else { return Ok(None) };
     let doing = "reading a finding";
-    let files = read_parquet(cut.findings_of(scope).map(|file| file.local.as_path()));
+    let paths = cut.local(cut.findings_of(scope))?;
+    let files = read_parquet(paths.iter().map(PathBuf::as_path));
     let record = record_json(duck.schema(doing, &format!("FROM {files}"))?.fields());
     let tenant = literal(scope.as_str());
     let sql = format!(

@@ -135,7 +135,7 @@ impl World {
     }
 
     pub fn cut(&self) -> Cut {
-        Cut::committed(&*self.store).unwrap()
+        Cut::committed(self.store.clone()).unwrap()
     }
 
     /// Writes a Parquet file from a query; returns size and digest.

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 
 pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     let store = Ports::store_only(settings)?;
-    let cut = Cut::committed(&*store)?;
+    let cut = Cut::committed(store)?;
     match verb {
         DlqVerb::List { tenant, code, limit } => {
             let one = |value: &Option<String>| value.iter().cloned().collect();

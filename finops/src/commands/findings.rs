@@ -12,7 +12,7 @@ use crate::settings::Settings;
 
 pub fn run(verb: &FindingsVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     let store = Ports::store_only(settings)?;
-    let cut = Cut::committed(&*store)?;
+    let cut = Cut::committed(store)?;
     match verb {
         FindingsVerb::List(args) => list(args, &cut, settings, output),
         FindingsVerb::Show { tenant, id } => {

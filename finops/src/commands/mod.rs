@@ -63,8 +63,8 @@ fn is_service(verb: &Verb) -> bool {
     matches!(
         verb,
         Verb::Up
-            | Verb::Validator(ValidatorVerb::Run { drain: false })
-            | Verb::Sink(SinkVerb::Run { drain: false })
+            | Verb::Validator(ValidatorVerb::Run { drain: false, .. })
+            | Verb::Sink(SinkVerb::Run { drain: false, .. })
             | Verb::Exporter(ExporterVerb::Run(_))
     )
 }

@@ -18,7 +18,10 @@ use crate::watch::Watch;
 
 pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     match verb {
-        SinkVerb::Run { drain } => service(if *drain { Until::Drained } else { Until::Shutdown }, settings, output),
+        SinkVerb::Run { drain, skip_gone } => {
+            let until = if *drain { Until::Drained } else { Until::Shutdown };
+            service(&sink::Config { skips_gone: *skip_gone, ..ports::sink_config(settings, until) }, settings, output)
+        }
         SinkVerb::Inspect { tenant } => {
             let Ports { broker, store } = Ports::existing(settings)?;
             let found = inspect(&*store, Some(&*broker), tenant.as_deref())?;
@@ -32,13 +35,12 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
     }
 }
 
-fn service(until: Until, settings: &Settings, output: Output) -> Result<ExitCode> {
+fn service(config: &sink::Config, settings: &Settings, output: Output) -> Result<ExitCode> {
     let ports = Ports::open(settings)?;
     let watch = Watch::start(settings, &ports, &["sink"], &[topics::groups::SINK])?;
     let shutdown = ports::stop_on_signals()?;
     let counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
-    let Ports { broker, store } = &ports;
-    sink::run(&ports::sink_config(settings, until), &**broker, &**store, &SystemClock, &counters, &shutdown)?;
+    sink::run(config, &*ports.broker, &*ports.store, &SystemClock, &counters, &shutdown)?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;
     Ok(ExitCode::Done)
 }

@@ -124,7 +124,7 @@ fn status(ports: &Ports) -> Result<Status> {
         sum.rows += folder.rows;
         sum.bytes += folder.bytes;
     }
-    let mut runs = Cut::committed(&**store)?.runs;
+    let mut runs = Cut::committed(store.clone())?.runs;
     runs.sort_by(|a, b| b.run_ts.cmp(&a.run_ts));
     Ok(Status {
         groups,

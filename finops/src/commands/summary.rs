@@ -44,7 +44,7 @@ pub struct Delivered {
 
 impl Delivered {
     pub fn of_run(ports: &Ports, settings: &Settings, manifest: &RunManifest) -> Result<Self> {
-        let cut = Cut::committed(&*ports.store)?;
+        let cut = Cut::committed(ports.store.clone())?;
         let mut delivered = Self::default();
         let run = cut.runs.iter().find(|run| run.tenant_id == manifest.tenant_id && run.run_id == manifest.run_id);
         if let Some(run) = run {

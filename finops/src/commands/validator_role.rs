@@ -16,9 +16,9 @@ use crate::settings::Settings;
 use crate::watch::Watch;
 
 pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let ValidatorVerb::Run { drain } = verb;
+    let ValidatorVerb::Run { drain, skip_gone } = verb;
     let until = if *drain { Until::Drained } else { Until::Shutdown };
-    let config = ports::validator_config(settings, until)?;
+    let config = validator::Config { skips_gone: *skip_gone, ..ports::validator_config(settings, until)? };
     let ports = Ports::open(settings)?;
     let watch = Watch::start(settings, &ports, &["validator"], &[topics::groups::VALIDATOR])?;
     let shutdown = ports::stop_on_signals()?;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod configuration;
 mod contract_test;
+mod deploy;
 mod help;
 mod job;
 mod operate;

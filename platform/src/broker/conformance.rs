@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{
     Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Start, TopicPartition,
-    TopicSpec, Topics,
+    TopicSpec, Topics, Watermarks,
 };
 
 /// Opens the broker under test on its data.
@@ -191,6 +191,7 @@ fn reading_outside_is_an_error(open: Open<'_>) {
     topic(&*broker, "t", 1);
     append(&*broker, &[record("t", 0, "x")]);
     assert!(broker.read(&at("t", 0), 1, 10, 1000).unwrap().is_empty());
+    assert_eq!(broker.watermarks(&at("t", 0)).unwrap(), Watermarks { low: 0, high: 1 }, "the end of the records");
     let error = broker.read(&at("t", 0), 99, 10, 1000).unwrap_err();
     assert!(matches!(error, BrokerError::OffsetOutOfRange { offset: 99, .. }), "{error}");
 }

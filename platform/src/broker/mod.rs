@@ -12,6 +12,7 @@ use bytes::Bytes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod embedded;
+pub mod kafka;
 pub mod lag;
 mod partition;
 
@@ -183,12 +184,12 @@ pub struct ConsumerConfig {
     pub poll_bytes_max: usize,
 }
 
-/// Offsets a partition holds now: `[low, high)`.
+/// Offsets of the records that a partition holds now: `[low, high)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watermarks {
     /// Oldest offset still there.
     pub low: u64,
-    /// Next offset to be written.
+    /// Offset behind the last record. The next one may get a higher one: logs have offsets that are no records.
     pub high: u64,
 }
 
@@ -317,6 +318,7 @@ pub trait Consumer: Send {
 /// A member that consumes, transforms and produces.
 pub trait Processor: Consumer {
     /// Appends the records and stores the group offsets in one atomic step: readers see all or nothing, and
-    /// a fenced member writes nothing. After an error nothing was written and the reading position is unchanged.
+    /// a fenced member writes nothing. After an error nothing was written; the reading position stays behind what was
+    /// polled, so a member that gives the step up seeks back.
     fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>>;
 }

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Entry, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError, path};
+use super::identity::PATH as IDENTITY;
+use super::{Entry, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError, describe, path};
 use crate::failpoint;
 use durable::{Folders, sync_folder};
-use identity::IDENTITY;
 use staged::StagedFile;
 
 mod digest;
@@ -167,8 +167,8 @@ impl LocalStore {
             Some(found) if found.bytes == staged.bytes && found.sha256 == staged.sha256 => Ok(Published::Already),
             Some(found) => Err(StoreError::Conflict {
                 path: staged.target.clone(),
-                expected: digest::describe(staged.bytes, &staged.sha256),
-                found: digest::describe(found.bytes, &found.sha256),
+                expected: describe(staged.bytes, &staged.sha256),
+                found: describe(found.bytes, &found.sha256),
             }),
         }
     }
@@ -286,6 +286,10 @@ impl Store for LocalStore {
 
     fn local_path(&self, path: &str) -> Option<PathBuf> {
         self.file(path).ok()
+    }
+
+    fn local_file(&self, object: Object<'_>) -> Result<PathBuf> {
+        self.file(object.path)
     }
 }
 

@@ -1,16 +1,19 @@
-//! The store seam: objects under a root, written once. Local folder here, S3 later. Knows paths and
-//! bytes, never findings. Paths are relative, `/`-separated and already encoded by the caller; a path
+//! The store seam: objects under a root, written once: a local folder or S3. Knows paths and bytes, never findings. Paths are relative, `/`-separated and already encoded by the caller; a path
 //! that would leave the root is refused.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub mod cache;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod identity;
 pub mod local;
 pub mod path;
+pub mod s3;
 
 /// What became of a put-if-absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,17 @@ pub struct Entry {
     pub modified_ms: i64,
 }
 
+/// An object as its writer recorded it: what a reader expects to find.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    /// Path below the root.
+    pub path: &'a str,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, hex.
+    pub sha256: &'a str,
+}
+
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -95,7 +109,28 @@ pub enum StoreError {
         /// Size and digest that were found.
         found: String,
     },
-    /// Input/output failed.
+    /// Credentials are missing, not accepted, or not allowed to do this. Waiting does not mend it.
+    #[error("{doing} {path}: {reason}")]
+    Denied {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: String,
+        /// What the service said.
+        reason: String,
+    },
+    /// The service cannot do this as it is configured: no such bucket, another region, a feature it has not. Waiting
+    /// does not mend it.
+    #[error("{doing} {path}: {reason}")]
+    Refused {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: String,
+        /// What the service said, and what to do.
+        reason: String,
+    },
+    /// Input/output failed; the same may work later.
     #[error("{doing} {path}: {source}")]
     Io {
         /// What was being done.
@@ -109,15 +144,31 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Wraps an input/output error, telling a full disk or quota apart from everything else.
+    /// Wraps an input/output error, telling a full disk or quota apart from everything else. What a [`StagedWrite`] or
+    /// reader of a store has wrapped for `std::io` comes out as it was.
     #[must_use]
     pub fn io(doing: &'static str, path: impl Into<String>, source: std::io::Error) -> Self {
         use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let source = match source.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(source) => source,
+        };
         match source.kind() {
             StorageFull | QuotaExceeded => Self::NoSpace { doing, path: path.into() },
             _ => Self::Io { doing, path: path.into(), source },
         }
     }
+
+    /// True when the same may succeed later.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        matches!(self, Self::NoSpace { .. } | Self::Io { .. })
+    }
+}
+
+/// Size and digest, for error messages.
+fn describe(bytes: u64, sha256: &str) -> String {
+    format!("{bytes} bytes, sha256 {sha256}")
 }
 
 /// Result of a store call.
@@ -152,7 +203,10 @@ pub trait Store: Send + Sync {
     /// Removes staged objects last changed before `before_ms` unless `keep(name)`; returns how many.
     fn sweep(&self, before_ms: i64, keep: &dyn Fn(&str) -> bool) -> Result<u64>;
     /// Path on this machine, when the store is a local folder (lets readers open files without copying).
-    fn local_path(&self, path: &str) -> Option<std::path::PathBuf>;
+    fn local_path(&self, path: &str) -> Option<PathBuf>;
+    /// A file on this machine with the object's bytes, for readers that open by path: the object's own in a local
+    /// folder, else a copy that was compared with size and digest. The copy stays for [`cache::LEASE`] at least.
+    fn local_file(&self, object: Object<'_>) -> Result<PathBuf>;
 }
 
 /// An object being staged; dropped unfinished, it leaves nothing behind.

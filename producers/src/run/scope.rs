@@ -232,7 +232,7 @@ mod tests {
                     Ok(Checked::default())
                 }),
                 RunStatus::Failed,
-                "not done within 3.0 s",
+                "not done within 3 s",
             ),
             (
                 registration!(|| Ok(Checked { denied_operations: vec!["s3:X".into()], ..Checked::default() })),

@@ -3,8 +3,11 @@
 
 mod dead_letters;
 mod findings;
+mod finishing;
+mod publisher;
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -20,6 +23,8 @@ use tracing::error;
 use crate::error::SinkError;
 use crate::machine::{OpenFile, Staging, Target};
 use crate::row::{self, Record};
+use finishing::Finishing;
+pub(crate) use publisher::Publisher;
 
 /// Rows decoded and handed to the Parquet writer at once.
 const CHUNK_ROWS: usize = 8_192;
@@ -31,12 +36,13 @@ const ROW_GROUP_ROWS: usize = 122_880;
 /// # Errors
 /// The store or Parquet refused; what was staged is dropped again.
 pub(crate) fn stage(store: &dyn Store, batch: &Staging<'_, Record>) -> Result<Vec<CommittedFile>, SinkError> {
-    let mut staged = Vec::with_capacity(batch.files.len());
-    match stage_all(store, batch, &mut staged) {
-        Ok(()) => {
-            staged.sort_by(|a, b| a.path.cmp(&b.path));
-            Ok(staged)
-        }
+    let (staged, outcome) = thread::scope(|scope| {
+        let mut finishing = Finishing::on(scope);
+        let written = stage_all(store, batch, &mut finishing);
+        finishing.all(written)
+    });
+    match outcome {
+        Ok(()) => Ok(staged),
         Err(error) => {
             discard(store, &staged);
             Err(error)
@@ -58,13 +64,17 @@ pub(crate) fn staged_of(file: &CommittedFile) -> Staged {
     Staged { target: file.path.clone(), token: file.staged.clone(), bytes: file.bytes, sha256: file.sha256.clone() }
 }
 
-fn stage_all(store: &dyn Store, batch: &Staging<'_, Record>, staged: &mut Vec<CommittedFile>) -> Result<(), SinkError> {
+fn stage_all(
+    store: &dyn Store,
+    batch: &Staging<'_, Record>,
+    finishing: &mut Finishing<'_, '_>,
+) -> Result<(), SinkError> {
     let mut dead: BTreeMap<Target, Vec<Record>> = BTreeMap::new();
     let mut decoder =
         findings::Decoder::new().map_err(|problem| SinkError::Encode { path: batch.topic_id.to_owned(), problem })?;
     for (target, OpenFile { rows, .. }) in batch.files {
         if target.dataset == layout::FINDINGS {
-            for bad in findings_file(store, batch, target, rows, &mut decoder, staged)? {
+            for bad in findings_file(store, batch, target, rows, &mut decoder, finishing)? {
                 let quarantined = row::quarantined(&bad.message, batch.topic_id, bad.problem.unwrap_or_default());
                 dead.entry(quarantined.target).or_default().push(quarantined.payload);
             }
@@ -74,7 +84,7 @@ fn stage_all(store: &dyn Store, batch: &Staging<'_, Record>, staged: &mut Vec<Co
     }
     for (target, mut rows) in dead {
         rows.sort_by_key(|row| row.message.offset);
-        dead_letters_file(store, batch, &target, &rows, staged)?;
+        dead_letters_file(store, batch, &target, &rows, finishing)?;
     }
     Ok(())
 }
@@ -86,7 +96,7 @@ fn findings_file(
     target: &Target,
     rows: &[Record],
     decoder: &mut findings::Decoder,
-    staged: &mut Vec<CommittedFile>,
+    finishing: &mut Finishing<'_, '_>,
 ) -> Result<Vec<Record>, SinkError> {
     let mut file = File::create(store, batch, target, arrow_schema::findings())?;
     let mut all_bad = Vec::new();
@@ -101,7 +111,7 @@ fn findings_file(
         }
     }
     if all_bad.len() < rows.len() {
-        staged.push(file.finish(target)?);
+        finishing.add(file, target)?;
     }
     Ok(all_bad)
 }
@@ -111,15 +121,14 @@ fn dead_letters_file(
     batch: &Staging<'_, Record>,
     target: &Target,
     rows: &[Record],
-    staged: &mut Vec<CommittedFile>,
+    finishing: &mut Finishing<'_, '_>,
 ) -> Result<(), SinkError> {
     let mut file = File::create(store, batch, target, dead_letter::arrow_schema())?;
     for chunk in rows.chunks(CHUNK_ROWS) {
         let encoded = dead_letters::encode(chunk, batch.topic_id, target).map_err(|e| file.failed(e.to_string()))?;
         file.write(&encoded)?;
     }
-    staged.push(file.finish(target)?);
-    Ok(())
+    finishing.add(file, target)
 }
 
 /// A Parquet file being staged.
@@ -151,19 +160,6 @@ impl File {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
         self.rows += batch.num_rows() as u64;
         self.writer.write(batch).map_err(|e| refused(&self.path, e))
-    }
-
-    fn finish(self, target: &Target) -> Result<CommittedFile, SinkError> {
-        let staged = self.writer.into_inner().map_err(|e| refused(&self.path, e))?.finish()?;
-        Ok(CommittedFile {
-            path: self.path,
-            tenant_id: target.tenant.clone(),
-            run_date: target.run_date.clone(),
-            rows: self.rows,
-            bytes: staged.bytes,
-            sha256: staged.sha256,
-            staged: staged.token,
-        })
     }
 
     fn failed(&self, problem: String) -> SinkError {

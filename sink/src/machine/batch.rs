@@ -51,6 +51,11 @@ impl<R> Batch<R> {
         }
     }
 
+    /// A batch without records that covers what is before `low`.
+    pub fn passing(start: u64, low: u64) -> Self {
+        Self { next: low.max(start), ..Self::at(start) }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.next == self.start
     }

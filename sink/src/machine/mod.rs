@@ -24,7 +24,7 @@ pub use batch::OpenFile;
 
 use crate::error::SinkError;
 use crate::limits::Limits;
-use partition::Partition;
+use partition::{Habits, Partition};
 
 /// Where a row belongs: one open file per target and batch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +103,12 @@ pub enum Action<'m, R> {
         partition: u32,
     },
     /// Make a committed file visible.
-    Publish(&'m CommittedFile),
+    Publish {
+        /// The file.
+        file: &'m CommittedFile,
+        /// Those that are to be published after it; they may be published with it.
+        next: &'m [CommittedFile],
+    },
     /// Make the link's files again from the log, compare them and publish them.
     Rebuild(&'m CommitRecord),
     /// Read on from this offset.
@@ -201,6 +206,7 @@ pub enum Taken {
 pub struct Machine<R> {
     identity: Identity,
     limits: Limits,
+    skips_gone: bool,
     now: Now,
     attempts: u64,
     partitions: BTreeMap<TopicPartition, Partition<R>>,
@@ -210,7 +216,12 @@ impl<R> Machine<R> {
     /// A sink that owns nothing yet.
     #[must_use]
     pub fn new(identity: Identity, limits: Limits) -> Self {
-        Self { identity, limits, now: Now::default(), attempts: 0, partitions: BTreeMap::new() }
+        Self { identity, limits, skips_gone: false, now: Now::default(), attempts: 0, partitions: BTreeMap::new() }
+    }
+
+    /// Passes over records that the broker has removed before they were written, instead of stopping at them.
+    pub fn skip_gone(&mut self) {
+        self.skips_gone = true;
     }
 
     /// Time passes.
@@ -233,7 +244,8 @@ impl<R> Machine<R> {
                 ours: self.identity.store_id.clone(),
             });
         }
-        self.partitions.insert(given.at.clone(), Partition::new(given));
+        let habits = Habits { checkpoint_commits: self.limits.checkpoint_commits, skips_gone: self.skips_gone };
+        self.partitions.insert(given.at.clone(), Partition::new(given, habits));
         Ok(())
     }
 

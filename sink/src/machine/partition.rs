@@ -17,9 +17,6 @@ use super::{Action, CommitOutcome, Given, Identity, Loaded, Outcome, Row, Stagin
 use crate::error::SinkError;
 use crate::limits::Limits;
 
-/// Links between two checkpoints.
-const CHECKPOINT_LINKS: u64 = 1_000;
-
 #[derive(Debug)]
 enum Phase {
     Load,
@@ -48,9 +45,19 @@ struct Attempt {
     bytes: Vec<u8>,
 }
 
+/// What is the same for all partitions of a sink.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Habits {
+    /// Commits between two checkpoints.
+    pub checkpoint_commits: u64,
+    /// Records that the broker has removed unwritten are passed over.
+    pub skips_gone: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Partition<R> {
     given: Given,
+    habits: Habits,
     head: ChainHead,
     heights: BTreeMap<SrcPartition, u64>,
     batch: Batch<R>,
@@ -62,11 +69,12 @@ pub(super) struct Partition<R> {
 }
 
 impl<R> Partition<R> {
-    pub fn new(given: Given) -> Self {
+    pub fn new(given: Given, habits: Habits) -> Self {
         let head = ChainHead::empty(&given.topic_id, given.at.partition);
         let hinted = given.hint.as_ref().map(|hint| hint.offset);
         Self {
             given,
+            habits,
             head,
             heights: BTreeMap::new(),
             batch: Batch::at(0),
@@ -124,10 +132,13 @@ impl<R> Partition<R> {
         Some(match &self.phase {
             Phase::Load => Action::LoadChain { topic_id: &self.given.topic_id, partition: self.given.at.partition },
             Phase::Publish { link, rebuild: true, .. } => Action::Rebuild(link),
-            Phase::Publish { link, next, .. } => Action::Publish(link.files.get(*next)?),
+            Phase::Publish { link, next, .. } => {
+                let (file, next) = link.files.get(*next..)?.split_first()?;
+                Action::Publish { file, next }
+            }
             Phase::LeaveHint => Action::LeaveHint(self.head.end),
             Phase::Checkpoint => Action::Checkpoint(&self.head),
-            Phase::Seek => Action::Seek(self.batch.start),
+            Phase::Seek => Action::Seek(self.batch.next),
             Phase::Stage => Action::Stage(Staging {
                 topic_id: &self.given.topic_id,
                 partition: self.given.at.partition,
@@ -193,14 +204,16 @@ impl<R> Partition<R> {
             return Err(SinkError::ChainLost { topic, partition, hint: hint.offset, end: head.end });
         }
         let position = head.position().unwrap_or(low);
-        if position < low {
+        if position < low && !self.habits.skips_gone {
             return Err(SinkError::RecordsGone { topic, partition, from: position, low });
         }
         if position > high {
             return Err(SinkError::TopicBehind { topic, partition, end: position, high });
         }
         self.heights = head.heights.clone();
-        self.batch = Batch::at(position);
+        // What is gone is passed over by a commit of its own, without rows: the chain stays whole, and says so.
+        self.batch = Batch::passing(position, low);
+        self.flush |= !self.batch.is_empty();
         self.head = head;
         Ok(match last {
             Some(link) => self.publish(link, 0),
@@ -217,7 +230,8 @@ impl<R> Partition<R> {
     }
 
     fn after_hint(&self) -> Phase {
-        let is_due = self.sought && self.head.records > 0 && self.head.records.is_multiple_of(CHECKPOINT_LINKS);
+        let is_due =
+            self.sought && self.head.records > 0 && self.head.records.is_multiple_of(self.habits.checkpoint_commits);
         if is_due { Phase::Checkpoint } else { self.after_checkpoint() }
     }
 

@@ -177,6 +177,7 @@ impl World {
             age_max: Duration::from_secs(self.rng.random_range(1..30)),
             open_files_max: self.rng.random_range(1..4),
             memory_bytes_max: self.rng.random_range(20..200),
+            ..Limits::default()
         };
         Member { machine: Machine::new(identity, limits), reading: BTreeMap::new(), events: Vec::new() }
     }
@@ -314,7 +315,7 @@ impl World {
                 let high = log[&at].len() as u64;
                 Outcome::ChainLoaded(Box::new(Loaded { head, last, low: 0, high }))
             }
-            Action::Publish(file) => {
+            Action::Publish { file, .. } => {
                 if vanishes && let Some(name) = file.staged["name"].as_str() {
                     store.staged.remove(name);
                 }

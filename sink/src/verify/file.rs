@@ -1,5 +1,5 @@
-//! Whether a committed file is, byte for byte and row for row, what was committed. Read as a stream where the store is a
-//! local folder.
+//! Whether a committed file is, byte for byte and row for row, what was committed. Reads what the store holds now: a file
+//! of a local folder where it is, one of a remote store through a file without a name.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -12,7 +12,7 @@ use contracts::{arrow_schema, dead_letter, layout, time};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
-use platform::store::{Store, StoreError};
+use platform::store::{Store, StoreError, cache};
 use sha2::{Digest, Sha256};
 
 use super::Rule;
@@ -35,8 +35,8 @@ pub(super) fn check(store: &dyn Store, link: &CommitRecord, file: &CommittedFile
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Checked::Missing),
             Err(error) => Err(unreadable(&error)),
         },
-        None => match store.get(&file.path)? {
-            Some(bytes) => examine(link, file, bytes),
+        None => match cache::nameless_copy(store, &file.path)? {
+            Some(copy) => examine(link, file, copy),
             None => return Ok(Checked::Missing),
         },
     };

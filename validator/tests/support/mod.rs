@@ -108,6 +108,7 @@ pub fn config(member: &str) -> Config {
         step_bytes_max: 1 << 20,
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
+        skips_gone: false,
     }
 }
 

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::schema::OFFSET_BITS;
 use super::{BrokerError, Message, Producer, Result, TopicPartition, errors, headers, now_ms};
 use crate::broker::{Appended, OutRecord, partition_for_key};
+use crate::failpoint;
 
 /// A partition's row.
 #[derive(Debug, Clone)]
@@ -53,6 +54,7 @@ impl Log {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         let appended = insert(&tx, records, &mut self.keyless, path)?;
         also(&tx)?;
+        failpoint::hit("broker.embedded.append.inserted");
         tx.commit().map_err(sql)?;
         Ok(appended)
     }

@@ -39,8 +39,3 @@ pub(super) fn of_file(path: &Path) -> io::Result<Option<Found>> {
 pub(super) fn hex(hasher: Sha256) -> String {
     hex::encode(hasher.finalize())
 }
-
-/// For error messages.
-pub(super) fn describe(bytes: u64, sha256: &str) -> String {
-    format!("{bytes} bytes, sha256 {sha256}")
-}

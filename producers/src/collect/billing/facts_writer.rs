@@ -8,6 +8,7 @@ use contracts::cost_manifest::{self, CostManifest};
 use contracts::layout;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use platform::store::{Published, Staged, StagedWrite, Store, StoreError};
 
@@ -138,12 +139,12 @@ impl<'a> FactsWriter<'a> {
         // A leftover of this name that is not live may come from another version of this program.
         self.store.delete(&target).map_err(|source| store_error(period, source))?;
         let staged = self.store.stage(&target).map_err(|source| store_error(period, source))?;
-        let level = ZstdLevel::try_new(1).map_err(|e| encode_error(period, &e))?;
+        let level = ZstdLevel::try_new(1).map_err(|e| encode_error(period, e))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .build();
-        ArrowWriter::try_new(staged, cost_facts(), Some(properties)).map_err(|e| encode_error(period, &e))
+        ArrowWriter::try_new(staged, cost_facts(), Some(properties)).map_err(|e| encode_error(period, e))
     }
 
     fn publish_period(&self, period: String, mut writer: PeriodWriter) -> Result<LivePeriod, LoadError> {
@@ -152,7 +153,7 @@ impl<'a> FactsWriter<'a> {
         let Some(writer) = writer else {
             return Ok(LivePeriod { billing_period: period, rows, replaced: None, unchanged: true });
         };
-        let inner = writer.into_inner().map_err(|e| encode_error(&period, &e))?;
+        let inner = writer.into_inner().map_err(|e| encode_error(&period, e))?;
         let staged = inner.finish().map_err(|source| store_error(&period, source))?;
         self.make_live(&period, rows, &staged, live.as_ref()).map_err(|source| store_error(&period, source))?;
         let replaced = live.map(|live| live.delivery_id);
@@ -211,7 +212,7 @@ impl PeriodWriter {
         let period = first.billing_period.clone();
         let encode = |reason: String| LoadError::Encode { period: period.clone(), reason };
         let batch = facts_batch::batch(tenant, source_format, &self.buffer).map_err(|e| encode(e.to_string()))?;
-        writer.write(&batch).map_err(|e| encode(e.to_string()))?;
+        writer.write(&batch).map_err(|e| encode_error(&period, e))?;
         self.buffer.clear();
         Ok(())
     }
@@ -221,6 +222,14 @@ fn store_error(period: &str, source: StoreError) -> LoadError {
     LoadError::Store { period: period.to_owned(), source }
 }
 
-fn encode_error(period: &str, error: &parquet::errors::ParquetError) -> LoadError {
-    LoadError::Encode { period: period.to_owned(), reason: error.to_string() }
+/// Parquet hands on what the store's writer said.
+fn encode_error(period: &str, error: ParquetError) -> LoadError {
+    let other = |reason: String| LoadError::Encode { period: period.to_owned(), reason };
+    match error {
+        ParquetError::External(source) => match source.downcast::<std::io::Error>() {
+            Ok(io) => store_error(period, StoreError::io("staging cost facts of", period, *io)),
+            Err(source) => other(source.to_string()),
+        },
+        error => other(error.to_string()),
+    }
 }

@@ -1,0 +1,198 @@
+//! What all clients of the cluster have in common: configuration, and a context that logs and remembers why it fails.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientConfig, ClientContext, Message as _, TopicPartitionList};
+use tracing::{debug, warn};
+
+use super::errors::{self, lock};
+use super::settings::KafkaSettings;
+use super::{Result, unsigned, unsigned_partition};
+use crate::broker::{Appended, TopicPartition};
+
+/// Largest record, with its batch: what topics are created with and producers may send. Dead letters carry the bytes as
+/// received and headers.
+pub(super) const MESSAGE_BYTES_MAX: usize = 10 << 20;
+
+/// A change of the assignment, as the group's coordinator decided it.
+#[derive(Debug)]
+pub(super) enum Rebalance {
+    Given(Vec<TopicPartition>),
+    Taken(Vec<TopicPartition>),
+    Lost(Vec<TopicPartition>),
+}
+
+/// Context of a client.
+#[derive(Debug, Default)]
+pub(super) struct Client {
+    /// The last thing that went wrong on a connection.
+    trouble: Mutex<Option<String>>,
+    rebalances: Mutex<VecDeque<Rebalance>>,
+    /// The client is closing: assignments are given back at once.
+    is_leaving: AtomicBool,
+    deliveries: Mutex<Deliveries>,
+}
+
+/// Where the records of the present transaction went.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    pub at: Vec<Option<Appended>>,
+    pub failed: Option<KafkaError>,
+}
+
+impl Client {
+    /// What went wrong last, as words to append to an error.
+    pub fn trouble(&self) -> String {
+        lock(&self.trouble).as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default()
+    }
+
+    pub fn next_rebalance(&self) -> Option<Rebalance> {
+        lock(&self.rebalances).pop_front()
+    }
+
+    pub fn has_rebalance(&self) -> bool {
+        !lock(&self.rebalances).is_empty()
+    }
+
+    pub fn leaving(&self) {
+        self.is_leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Expects deliveries of this many records.
+    pub fn expect(&self, records: usize) {
+        *lock(&self.deliveries) = Deliveries { at: vec![None; records], failed: None };
+    }
+
+    pub fn take_deliveries(&self) -> Deliveries {
+        std::mem::take(&mut *lock(&self.deliveries))
+    }
+}
+
+impl ClientContext for Client {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+                *lock(&self.trouble) = Some(message.to_owned());
+                warn!(facility, "kafka: {message}");
+            }
+            _ => debug!(facility, "kafka: {message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        *lock(&self.trouble) = Some(reason.to_owned());
+        debug!(%error, reason, "kafka client in trouble");
+    }
+}
+
+impl ConsumerContext for Client {
+    /// Only notes what is to happen. The member does it in its next poll, so that its owner can first use or give up
+    /// what changes hands.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let is_given = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.is_leaving.load(Ordering::SeqCst) {
+            let nothing = TopicPartitionList::new();
+            let done =
+                if is_given { consumer.incremental_assign(&nothing) } else { consumer.incremental_unassign(list) };
+            if let Err(error) = done {
+                debug!(%error, "giving back partitions");
+            }
+            return;
+        }
+        let at = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| TopicPartition {
+            topic: element.topic().into(),
+            partition: unsigned_partition(element.partition()),
+        };
+        let partitions = list.elements().into_iter().map(at).collect();
+        let change = match is_given {
+            true => Rebalance::Given(partitions),
+            false if consumer.assignment_lost() => Rebalance::Lost(partitions),
+            false => Rebalance::Taken(partitions),
+        };
+        lock(&self.rebalances).push_back(change);
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Client {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
+        let mut deliveries = lock(&self.deliveries);
+        match result {
+            Ok(message) => {
+                let appended =
+                    Appended { partition: unsigned_partition(message.partition()), offset: unsigned(message.offset()) };
+                if let Some(slot) = deliveries.at.get_mut(index) {
+                    *slot = Some(appended);
+                }
+            }
+            Err((error, _)) => {
+                deliveries.failed.get_or_insert_with(|| error.clone());
+            }
+        }
+    }
+}
+
+/// Configuration of any client.
+pub(super) fn config(settings: &KafkaSettings, name: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    let security = &settings.security;
+    config
+        .set("bootstrap.servers", settings.brokers.join(","))
+        .set("client.id", name)
+        .set("topic.metadata.refresh.interval.ms", "5000")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set("socket.keepalive.enable", "true")
+        .set_log_level(RDKafkaLogLevel::Info);
+    if !security.protocol.is_empty() {
+        config.set("security.protocol", &security.protocol);
+    }
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let texts = [
+        ("sasl.mechanism", security.mechanism.clone()),
+        ("sasl.username", security.username.clone()),
+        ("sasl.password", security.password.as_ref().map(|secret| secret.expose().to_owned())),
+        ("ssl.ca.location", path(&security.ca_file)),
+        ("ssl.certificate.location", path(&security.certificate_file)),
+        ("ssl.key.location", path(&security.key_file)),
+        ("ssl.key.password", security.key_password.as_ref().map(|secret| secret.expose().to_owned())),
+    ];
+    for (key, value) in texts {
+        if let Some(value) = value {
+            config.set(key, value);
+        }
+    }
+    config
+}
+
+/// Configuration of any consumer.
+pub(super) fn consumer_config(settings: &KafkaSettings, name: &str, group: &str) -> ClientConfig {
+    let mut config = config(settings, name);
+    config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("allow.auto.create.topics", "false")
+        .set("fetch.message.max.bytes", (4 << 20).to_string())
+        .set("fetch.max.bytes", (16 << 20).to_string())
+        .set("receive.message.max.bytes", (64 << 20).to_string())
+        .set("queued.max.messages.kbytes", "16384");
+    config
+}
+
+/// A client that may ask for a group's offsets and does not join it.
+pub(super) fn onlooker(settings: &KafkaSettings, group: &str) -> Result<BaseConsumer<Client>> {
+    consumer_config(settings, "finops", group)
+        .create_with_context(Client::default())
+        .map_err(|e| errors::of(&e, || "making a Kafka client".to_owned()))
+}

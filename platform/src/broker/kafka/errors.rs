@@ -1,0 +1,65 @@
+//! Kafka's errors as those of the seam: by what the caller should do about them.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::broker::BrokerError;
+
+/// What is behind a lock is consistent after every statement, so a panic elsewhere does not spoil it.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The error of the seam.
+pub(super) fn of(error: &KafkaError, doing: impl FnOnce() -> String) -> BrokerError {
+    let Some(code) = code(error) else {
+        return BrokerError::Fatal { doing: doing(), reason: error.to_string() };
+    };
+    let reason = match error {
+        KafkaError::Transaction(inner) => inner.string(),
+        _ => error.to_string(),
+    };
+    of_code(code, doing(), reason)
+}
+
+/// The same, when only the code is known.
+pub(super) fn of_code(code: RDKafkaErrorCode, doing: String, reason: String) -> BrokerError {
+    use RDKafkaErrorCode as C;
+    match code {
+        C::ProducerFenced
+        | C::Fenced
+        | C::FencedInstanceId
+        | C::UnknownMemberId
+        | C::IllegalGeneration
+        | C::InvalidProducerEpoch => BrokerError::Fenced { doing },
+        C::Authentication
+        | C::SaslAuthenticationFailed
+        | C::UnsupportedSASLMechanism
+        | C::IllegalSASLState
+        | C::SSL
+        | C::TopicAuthorizationFailed
+        | C::GroupAuthorizationFailed
+        | C::ClusterAuthorizationFailed
+        | C::TransactionalIdAuthorizationFailed
+        | C::InvalidSessionTimeout
+        | C::InvalidTransactionTimeout
+        | C::UnsupportedVersion
+        | C::UnsupportedFeature
+        | C::InvalidConfig
+        | C::InvalidTopic
+        | C::InvalidReplicationFactor
+        | C::InvalidPartitions
+        | C::PolicyViolation
+        | C::InvalidArgument => BrokerError::Fatal { doing, reason },
+        _ => BrokerError::Retriable { doing, reason },
+    }
+}
+
+/// Code of an error, when it has one.
+pub(super) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::Transaction(inner) => Some(inner.code()),
+        other => other.rdkafka_error_code(),
+    }
+}

@@ -1,0 +1,363 @@
+//! A member of a group. What the coordinator decides is told to the owner first and answered in the next poll, so that
+//! the owner moves positions before anything is delivered and commits what it has before anything is given up.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+use tracing::{debug, warn};
+
+use super::client::{self, Client, Rebalance};
+use super::{
+    KafkaBroker, REQUEST_TIMEOUT, Result, errors, group_offsets, list, native, offsets_list, reader, signed,
+    signed_partition,
+};
+use crate::broker::{
+    Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start, TopicPartition,
+    Topics,
+};
+
+/// What the coordinator waits for.
+enum Answer {
+    Begin(Vec<TopicPartition>),
+    GiveUp(Vec<TopicPartition>),
+}
+
+pub(super) struct Member {
+    broker: KafkaBroker,
+    config: ConsumerConfig,
+    client: BaseConsumer<Client>,
+    answer: Option<Answer>,
+    /// A change that could not be handled yet.
+    postponed: Option<Rebalance>,
+    /// Next offset of each partition that is ours.
+    owned: HashMap<TopicPartition, u64>,
+    paused: HashSet<TopicPartition>,
+    failed: Option<BrokerError>,
+}
+
+impl Member {
+    pub fn join(broker: KafkaBroker, config: ConsumerConfig) -> Result<Self> {
+        let settings = &broker.inner.settings;
+        let silence_ms = config.session_timeout.as_millis();
+        let client: BaseConsumer<Client> = client::consumer_config(settings, &config.member, &config.group)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", silence_ms.to_string())
+            .set("max.poll.interval.ms", silence_ms.to_string())
+            .set("heartbeat.interval.ms", (silence_ms / 4).clamp(1, 3_000).to_string())
+            .create_with_context(Client::default())
+            .map_err(|e| errors::of(&e, || format!("joining group {}", config.group)))?;
+        let patterns = match &config.topics {
+            Topics::Names(names) => names.clone(),
+            // `^` makes it a pattern; brackets take the dot literally.
+            Topics::Family(name) => vec![format!("^{}([.].+)?$", name.replace('.', "[.]"))],
+        };
+        let names: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        client.subscribe(&names).map_err(|e| errors::of(&e, || format!("joining group {}", config.group)))?;
+        Ok(Self {
+            broker,
+            config,
+            client,
+            answer: None,
+            postponed: None,
+            owned: HashMap::new(),
+            paused: HashSet::new(),
+            failed: None,
+        })
+    }
+
+    /// Proof for a transaction that this member may move these offsets. Fails when it is no member, or they are not its.
+    pub fn membership(&self, offsets: &[GroupOffset]) -> Result<ConsumerGroupMetadata> {
+        let fenced = || BrokerError::Fenced { doing: format!("moving offsets of group {}", self.config.group) };
+        if self.client.assignment_lost() || offsets.iter().any(|offset| !self.owned.contains_key(&offset.at)) {
+            return Err(fenced());
+        }
+        // Metadata of a client that has been thrown out is that of no member, which the coordinator would let pass: it
+        // must be from within one generation.
+        let before = native::generation(self.client.client()).ok_or_else(fenced)?;
+        let metadata = self.client.group_metadata().ok_or_else(fenced)?;
+        match native::generation(self.client.client()) {
+            Some(after) if after == before => Ok(metadata),
+            _ => Err(fenced()),
+        }
+    }
+
+    fn doing(&self, what: &str) -> String {
+        format!("{what} as {} of group {}", self.config.member, self.config.group)
+    }
+
+    fn answer(&mut self) -> Result<()> {
+        match self.answer.take() {
+            None => Ok(()),
+            Some(Answer::Begin(partitions)) => {
+                let mut positions = TopicPartitionList::new();
+                for at in &partitions {
+                    let next = self.owned.get(at).copied().unwrap_or_default();
+                    let _ = positions.add_partition_offset(
+                        &at.topic,
+                        signed_partition(at.partition),
+                        Offset::Offset(signed(next)),
+                    );
+                }
+                self.client
+                    .incremental_assign(&positions)
+                    .map_err(|e| errors::of(&e, || self.doing("taking partitions")))?;
+                let paused: Vec<_> = partitions.iter().filter(|at| self.paused.contains(*at)).collect();
+                if paused.is_empty() {
+                    return Ok(());
+                }
+                self.client.pause(&list(paused)).map_err(|e| errors::of(&e, || self.doing("pausing partitions")))
+            }
+            Some(Answer::GiveUp(partitions)) => {
+                self.give_up(&partitions);
+                Ok(())
+            }
+        }
+    }
+
+    fn give_up(&mut self, partitions: &[TopicPartition]) {
+        for at in partitions {
+            self.owned.remove(at);
+            self.paused.remove(at);
+        }
+        // They are gone for us either way.
+        if let Err(error) = self.client.incremental_unassign(&list(partitions)) {
+            debug!(%error, "giving up partitions");
+        }
+    }
+
+    /// The event of a change; `None` when it changes nothing.
+    fn change(&mut self, rebalance: Rebalance) -> Result<Option<Polled>> {
+        match rebalance {
+            Rebalance::Given(partitions) if partitions.is_empty() => {
+                self.answer = Some(Answer::Begin(partitions));
+                self.answer()?;
+                Ok(None)
+            }
+            Rebalance::Taken(partitions) if partitions.is_empty() => {
+                self.give_up(&partitions);
+                Ok(None)
+            }
+            Rebalance::Given(partitions) => {
+                let given = match self.positions(&partitions) {
+                    Ok(given) => given,
+                    Err(error) => {
+                        self.postponed = Some(Rebalance::Given(partitions));
+                        return Err(error);
+                    }
+                };
+                self.owned.extend(given.iter().map(|given| (given.at.clone(), given.position)));
+                self.answer = Some(Answer::Begin(partitions));
+                Ok(Some(Polled::Assigned(given)))
+            }
+            Rebalance::Taken(partitions) => {
+                self.answer = Some(Answer::GiveUp(partitions.clone()));
+                Ok(Some(Polled::Revoked(partitions)))
+            }
+            Rebalance::Lost(partitions) => {
+                self.give_up(&partitions);
+                Ok((!partitions.is_empty()).then_some(Polled::Lost(partitions)))
+            }
+        }
+    }
+
+    /// Where reading starts.
+    fn positions(&self, partitions: &[TopicPartition]) -> Result<Vec<Assignment>> {
+        let found = self
+            .client
+            .committed_offsets(list(partitions), REQUEST_TIMEOUT)
+            .map_err(|e| errors::of(&e, || self.doing("reading offsets")))?;
+        let mut committed: HashMap<_, _> =
+            group_offsets(&found).into_iter().map(|offset| (offset.at.clone(), offset)).collect();
+        let topics = self.broker.topics()?;
+        let assignment = |at: &TopicPartition| {
+            let topic = topics.iter().find(|topic| topic.name == at.topic);
+            let topic_id = topic.ok_or_else(|| BrokerError::UnknownTopic(at.topic.to_string()))?.id.clone();
+            let (position, metadata) = match committed.remove(at) {
+                Some(offset) => (offset.offset, Some(offset.metadata)),
+                None => {
+                    let marks = self.broker.watermarks(at)?;
+                    let start = match self.config.start {
+                        Start::Earliest => marks.low,
+                        Start::Latest => marks.high,
+                    };
+                    (start, None)
+                }
+            };
+            Ok(Assignment { at: at.clone(), topic_id, position, metadata })
+        };
+        partitions.iter().map(assignment).collect()
+    }
+
+    /// Takes what is there, up to the limits or a change.
+    fn gather(&mut self, timeout: Duration) -> Vec<Message> {
+        let deadline = Instant::now() + timeout;
+        let (mut out, mut bytes): (Vec<Message>, usize) = (Vec::new(), 0);
+        while out.len() < self.config.poll_records_max.max(1)
+            && (out.is_empty() || bytes < self.config.poll_bytes_max)
+            && !self.client.context().has_rebalance()
+            && self.failed.is_none()
+        {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = if out.is_empty() { left } else { Duration::ZERO };
+            match self.client.poll(wait) {
+                Some(Ok(message)) => {
+                    let message = reader::of_native(&message);
+                    let is_wanted = !self.paused.contains(&message.at);
+                    match self.owned.get_mut(&message.at) {
+                        Some(next) if is_wanted && message.offset >= *next => *next = message.offset + 1,
+                        _ => continue,
+                    }
+                    bytes += message.value.len();
+                    out.push(message);
+                }
+                Some(Err(error)) => self.failed = self.trouble(&error),
+                None if !out.is_empty() || Instant::now() >= deadline => break,
+                None => {}
+            }
+        }
+        out
+    }
+
+    /// The error to tell; `None` when librdkafka mends it by itself.
+    fn trouble(&self, error: &KafkaError) -> Option<BrokerError> {
+        match errors::code(error) {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => self.out_of_range(),
+            // The loss of the partitions is told by itself.
+            Some(RDKafkaErrorCode::PollExceeded) => None,
+            _ => match errors::of(error, || self.doing("polling")) {
+                fatal @ BrokerError::Fatal { .. } => Some(fatal),
+                passing => {
+                    warn!(%passing, "the Kafka client goes on trying");
+                    None
+                }
+            },
+        }
+    }
+
+    /// librdkafka does not say which partition it is.
+    fn out_of_range(&self) -> Option<BrokerError> {
+        self.owned.iter().find_map(|(at, next)| {
+            let marks = self.broker.inner.admin.watermarks(at).ok()?;
+            let is_outside = *next < marks.low || *next > marks.high;
+            is_outside.then(|| BrokerError::OffsetOutOfRange {
+                topic: at.topic.to_string(),
+                partition: at.partition,
+                offset: *next,
+                low: marks.low,
+                high: marks.high,
+            })
+        })
+    }
+
+    /// From here on every change is answered at once, which closing the client waits for.
+    fn give_back(&mut self) {
+        self.client.context().leaving();
+        if let Err(error) = self.answer() {
+            debug!(%error, "leaving");
+        }
+        let all =
+            self.postponed.take().into_iter().chain(std::iter::from_fn(|| self.client.context().next_rebalance()));
+        for change in all.collect::<Vec<_>>() {
+            match change {
+                Rebalance::Given(_) => {
+                    if let Err(error) = self.client.incremental_assign(&TopicPartitionList::new()) {
+                        debug!(%error, "leaving");
+                    }
+                }
+                Rebalance::Taken(partitions) | Rebalance::Lost(partitions) => self.give_up(&partitions),
+            }
+        }
+    }
+}
+
+impl Consumer for Member {
+    fn poll(&mut self, timeout: Duration) -> Result<Polled> {
+        self.answer()?;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let records = match self.postponed.is_some() || self.client.context().has_rebalance() {
+            true => Vec::new(),
+            false => self.gather(timeout),
+        };
+        if !records.is_empty() {
+            return Ok(Polled::Records(records));
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        while let Some(change) = self.postponed.take().or_else(|| self.client.context().next_rebalance()) {
+            if let Some(event) = self.change(change)? {
+                return Ok(event);
+            }
+        }
+        Ok(Polled::Idle)
+    }
+
+    fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<()> {
+        let doing = || format!("moving to offset {offset} of {}/{}", at.topic, at.partition);
+        let next = self.owned.get_mut(at).ok_or_else(|| BrokerError::Fenced { doing: doing() })?;
+        *next = offset;
+        if let Some(Answer::Begin(begun)) = &self.answer
+            && begun.contains(at)
+        {
+            return Ok(());
+        }
+        let target = Offset::Offset(signed(offset));
+        self.client
+            .seek(&at.topic, signed_partition(at.partition), target, REQUEST_TIMEOUT)
+            .map_err(|e| BrokerError::Retriable { doing: doing(), reason: e.to_string() })
+    }
+
+    fn pause(&mut self, at: &[TopicPartition]) -> Result<()> {
+        self.paused.extend(at.iter().filter(|at| self.owned.contains_key(*at)).cloned());
+        match &self.answer {
+            Some(Answer::Begin(_)) => Ok(()),
+            _ => self.client.pause(&list(at)).map_err(|e| errors::of(&e, || self.doing("pausing partitions"))),
+        }
+    }
+
+    fn resume(&mut self, at: &[TopicPartition]) -> Result<()> {
+        for at in at {
+            self.paused.remove(at);
+        }
+        if let Some(Answer::Begin(_)) = &self.answer {
+            return Ok(());
+        }
+        self.client.resume(&list(at)).map_err(|e| errors::of(&e, || self.doing("resuming partitions")))?;
+        // What came while they were paused was dropped.
+        for at in at {
+            if let Some(next) = self.owned.get(at).copied() {
+                self.seek(at, next)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()> {
+        self.membership(offsets)?;
+        self.client
+            .commit(&offsets_list(offsets), CommitMode::Sync)
+            .map_err(|e| errors::of(&e, || self.doing("committing offsets")))
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        self.give_back();
+        self.client.unsubscribe();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline && self.client.assignment().is_ok_and(|held| held.count() > 0) {
+            let _ = self.client.poll(Duration::from_millis(50));
+        }
+        self.owned.clear();
+        Ok(())
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}

@@ -1,0 +1,59 @@
+//! A member that reads and writes in one transaction.
+
+use std::time::Duration;
+
+use super::member::Member;
+use super::transaction::Transactor;
+use super::{KafkaBroker, Result, offsets_list};
+use crate::broker::{Appended, Consumer, ConsumerConfig, GroupOffset, OutRecord, Polled, Processor, TopicPartition};
+
+pub(super) struct KafkaProcessor {
+    member: Member,
+    transactor: Transactor,
+    group: String,
+}
+
+impl KafkaProcessor {
+    pub fn join(broker: KafkaBroker, config: ConsumerConfig) -> Result<Self> {
+        // The id is this member's alone: members of a group fence each other by their generation.
+        let id = format!("{}.{}", config.group, config.member);
+        let transactor = Transactor::new(broker.clone(), id, config.session_timeout);
+        let group = config.group.clone();
+        Ok(Self { member: Member::join(broker, config)?, transactor, group })
+    }
+}
+
+impl Processor for KafkaProcessor {
+    fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>> {
+        let doing = format!("a step of group {}", self.group);
+        let membership = self.member.membership(offsets)?;
+        let moves = (!offsets.is_empty()).then(|| (offsets_list(offsets), membership));
+        self.transactor.run(records, moves, &doing)
+    }
+}
+
+impl Consumer for KafkaProcessor {
+    fn poll(&mut self, timeout: Duration) -> Result<Polled> {
+        self.member.poll(timeout)
+    }
+
+    fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<()> {
+        self.member.seek(at, offset)
+    }
+
+    fn pause(&mut self, at: &[TopicPartition]) -> Result<()> {
+        self.member.pause(at)
+    }
+
+    fn resume(&mut self, at: &[TopicPartition]) -> Result<()> {
+        self.member.resume(at)
+    }
+
+    fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()> {
+        self.member.commit(offsets)
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        self.member.leave()
+    }
+}

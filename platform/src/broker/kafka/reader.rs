@@ -1,0 +1,177 @@
+//! Reading by offset, without a group. Readers that go on where they stopped keep their connection.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::Offset;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::{Message as _, Timestamp};
+
+use super::client::{self, Client};
+use super::errors::lock;
+use super::settings::KafkaSettings;
+use super::{REQUEST_TIMEOUT, Result, errors, signed, signed_partition, unsigned, unsigned_partition};
+use crate::broker::{BrokerError, Message, TopicPartition};
+
+/// Readers that are kept for the next one who asks.
+const KEPT_MAX: usize = 4;
+
+pub(super) struct Readers {
+    settings: KafkaSettings,
+    idle: Mutex<Vec<Reader>>,
+}
+
+struct Reader {
+    client: BaseConsumer<Client>,
+    at: Option<(TopicPartition, u64)>,
+}
+
+impl Readers {
+    pub fn new(settings: KafkaSettings) -> Self {
+        Self { settings, idle: Mutex::default() }
+    }
+
+    pub fn read(&self, at: &TopicPartition, offset: u64, records_max: usize, bytes_max: usize) -> Result<Vec<Message>> {
+        let mut reader = self.take(at, offset)?;
+        let messages = reader.read(at, offset, records_max, bytes_max)?;
+        let mut idle = lock(&self.idle);
+        if idle.len() < KEPT_MAX {
+            idle.push(reader);
+        }
+        Ok(messages)
+    }
+
+    /// The last record at or behind an offset.
+    pub fn last_record(&self, at: &TopicPartition, offset: u64) -> Result<Option<u64>> {
+        let (mut next, mut last) = (offset, None);
+        loop {
+            let found = self.read(at, next, 1_000, 8 << 20)?;
+            let Some(message) = found.last() else { return Ok(last) };
+            last = Some(message.offset);
+            next = message.offset + 1;
+        }
+    }
+
+    /// The reader that stands there, else any, else a new one.
+    fn take(&self, at: &TopicPartition, offset: u64) -> Result<Reader> {
+        let mut idle = lock(&self.idle);
+        let stands = idle.iter().position(|reader| reader.stands_at(at, offset));
+        if let Some(index) = stands.or_else(|| idle.len().checked_sub(1)) {
+            return Ok(idle.swap_remove(index));
+        }
+        drop(idle);
+        // The group is never joined and nothing is committed to it: librdkafka wants a name.
+        let client = client::consumer_config(&self.settings, "finops", "finops.reads.only")
+            .set("enable.partition.eof", "true")
+            .create_with_context(Client::default())
+            .map_err(|e| errors::of(&e, || "making a Kafka client".to_owned()))?;
+        Ok(Reader { client, at: None })
+    }
+}
+
+impl Reader {
+    fn stands_at(&self, at: &TopicPartition, offset: u64) -> bool {
+        self.at.as_ref().is_some_and(|(here, next)| here == at && *next == offset)
+    }
+
+    /// Empty only at the end of what is committed.
+    fn read(&mut self, at: &TopicPartition, offset: u64, records_max: usize, bytes_max: usize) -> Result<Vec<Message>> {
+        // Behind the end a reader has said so already and librdkafka does not say it twice.
+        self.go_to(at, offset)?;
+        let (mut out, mut bytes) = (Vec::new(), 0);
+        let started = Instant::now();
+        while out.len() < records_max.max(1) && (out.is_empty() || bytes < bytes_max) {
+            match self.client.poll(Duration::from_millis(200)) {
+                Some(Ok(message)) => {
+                    let message = of_native(&message);
+                    if message.at != *at || message.offset < offset {
+                        continue;
+                    }
+                    bytes += message.value.len();
+                    out.push(message);
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.at = None;
+                    return Ok(out);
+                }
+                Some(Err(error)) => match errors::code(&error) {
+                    Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                        self.at = None;
+                        return Err(self.out_of_range(at, offset)?);
+                    }
+                    _ => self.patience(started, at, &error.to_string())?,
+                },
+                None => self.patience(started, at, "no answer")?,
+            }
+        }
+        if let (Some(last), Some((_, next))) = (out.last(), &mut self.at) {
+            *next = last.offset + 1;
+        }
+        Ok(out)
+    }
+
+    fn go_to(&mut self, at: &TopicPartition, offset: u64) -> Result<()> {
+        if self.stands_at(at, offset) {
+            return Ok(());
+        }
+        self.at = None;
+        let (low, high) = self.marks(at)?;
+        if offset < low || offset > high {
+            return Err(self.out_of_range(at, offset)?);
+        }
+        let mut list = TopicPartitionList::new();
+        let _ = list.add_partition_offset(&at.topic, signed_partition(at.partition), Offset::Offset(signed(offset)));
+        self.client.assign(&list).map_err(|e| errors::of(&e, || doing(at)))?;
+        self.at = Some((at.clone(), offset));
+        Ok(())
+    }
+
+    fn marks(&self, at: &TopicPartition) -> Result<(u64, u64)> {
+        let marks = self.client.fetch_watermarks(&at.topic, signed_partition(at.partition), REQUEST_TIMEOUT);
+        let (low, high) = marks.map_err(|e| errors::of(&e, || doing(at)))?;
+        Ok((unsigned(low), unsigned(high)))
+    }
+
+    fn out_of_range(&self, at: &TopicPartition, offset: u64) -> Result<BrokerError> {
+        let (low, high) = self.marks(at)?;
+        Ok(BrokerError::OffsetOutOfRange { topic: at.topic.to_string(), partition: at.partition, offset, low, high })
+    }
+
+    fn patience(&mut self, since: Instant, at: &TopicPartition, reason: &str) -> Result<()> {
+        if since.elapsed() < REQUEST_TIMEOUT {
+            return Ok(());
+        }
+        self.at = None;
+        let reason = format!("{reason}{}", self.client.context().trouble());
+        Err(BrokerError::Retriable { doing: doing(at), reason })
+    }
+}
+
+fn doing(at: &TopicPartition) -> String {
+    format!("reading {}/{}", at.topic, at.partition)
+}
+
+/// A message of the seam, with its own memory: librdkafka's would keep whole batches alive.
+pub(super) fn of_native(message: &BorrowedMessage<'_>) -> Message {
+    use bytes::Bytes;
+    let headers = message.headers().map(|headers| {
+        let header = |h: rdkafka::message::Header<'_, &[u8]>| {
+            (h.key.to_owned(), h.value.map(Bytes::copy_from_slice).unwrap_or_default())
+        };
+        headers.iter().map(header).collect()
+    });
+    Message {
+        at: TopicPartition { topic: message.topic().into(), partition: unsigned_partition(message.partition()) },
+        offset: unsigned(message.offset()),
+        timestamp_ms: match message.timestamp() {
+            Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => ms,
+            Timestamp::NotAvailable => 0,
+        },
+        key: message.key().map(Bytes::copy_from_slice),
+        value: message.payload().map(Bytes::copy_from_slice).unwrap_or_default(),
+        headers: headers.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,71 @@
+//! The cluster's topics, remembered for a while: asked for per batch, they must not cost a request each time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::admin::Admin;
+use super::errors::lock;
+use super::{Result, unknown};
+use crate::broker::{BrokerError, TopicInfo, TopicPartition};
+
+/// How long an answer is taken for true. A topic that is made again under its name is noticed then.
+const FRESH: Duration = Duration::from_secs(10);
+/// How long the cluster may take to tell every broker of a change.
+const SETTLE: Duration = Duration::from_secs(30);
+
+#[derive(Default)]
+pub(super) struct Topics {
+    known: Mutex<Option<(Instant, BTreeMap<Arc<str>, TopicInfo>)>>,
+}
+
+impl Topics {
+    /// All topics, by name, as they are now.
+    pub fn refresh(&self, admin: &Admin) -> Result<Vec<TopicInfo>> {
+        let topics = admin.topics()?;
+        let by_name = topics.iter().map(|topic| (topic.name.clone(), topic.clone())).collect();
+        *lock(&self.known) = Some((Instant::now(), by_name));
+        Ok(topics)
+    }
+
+    /// A topic, as it was a moment ago.
+    pub fn info(&self, admin: &Admin, name: &str) -> Result<TopicInfo> {
+        if let Some(known) = self.remembered(name) {
+            return Ok(known);
+        }
+        self.refresh(admin)?;
+        self.remembered(name).ok_or_else(|| BrokerError::UnknownTopic(name.to_owned()))
+    }
+
+    /// Fails when the partition is not there.
+    pub fn partition(&self, admin: &Admin, at: &TopicPartition) -> Result<()> {
+        if self.info(admin, &at.topic)?.partitions > at.partition {
+            return Ok(());
+        }
+        self.refresh(admin)?;
+        let known = self.remembered(&at.topic).is_some_and(|topic| topic.partitions > at.partition);
+        if known { Ok(()) } else { Err(unknown(at)) }
+    }
+
+    /// Waits until the cluster shows a topic as it should be.
+    pub fn wait_for(&self, admin: &Admin, name: &str, is_so: impl Fn(Option<&TopicInfo>) -> bool) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let topics = self.refresh(admin)?;
+            if is_so(topics.iter().find(|topic| *topic.name == *name)) {
+                return Ok(());
+            }
+            if started.elapsed() > SETTLE {
+                let reason = format!("the cluster does not show the change after {} s", SETTLE.as_secs());
+                return Err(BrokerError::Retriable { doing: format!("changing topic {name}"), reason });
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn remembered(&self, name: &str) -> Option<TopicInfo> {
+        let known = lock(&self.known);
+        let (since, topics) = known.as_ref()?;
+        (since.elapsed() < FRESH).then(|| topics.get(name).cloned()).flatten()
+    }
+}

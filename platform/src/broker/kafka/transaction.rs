@@ -1,0 +1,295 @@
+//! Records and offsets in one transaction. Whatever goes wrong, the caller learns for certain whether it was committed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use tracing::{debug, warn};
+
+use super::client::{self, Client, MESSAGE_BYTES_MAX};
+use super::{KafkaBroker, Result, errors, signed_partition};
+use crate::broker::{Appended, Broker, BrokerError, OutRecord, TopicPartition, partition_for_key};
+
+/// A call of the transactional interface may take this long.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// After this long a call is taken for hung: librdkafka has been seen not to come back.
+const WATCHDOG: Duration = Duration::from_secs(75);
+/// A partition that does not show what was committed for this long is in trouble that its readers will be told of.
+const VISIBLE: Duration = Duration::from_secs(10);
+/// How long to find out what became of a transaction whose end was not confirmed.
+const CERTAINTY: Duration = Duration::from_secs(120);
+
+type Native = ThreadedProducer<Client>;
+
+/// Offsets that move with a transaction, and by whose right.
+pub(super) type Moves = Option<(TopicPartitionList, ConsumerGroupMetadata)>;
+
+/// Runs one transaction after the other under one transactional id.
+pub(super) struct Transactor {
+    broker: KafkaBroker,
+    id: String,
+    timeout: Duration,
+    producer: Option<Arc<Native>>,
+    /// Where the next record without key and partition goes.
+    spread: u32,
+}
+
+/// How far a failed transaction came.
+enum Failure {
+    /// It surely was not committed.
+    Before(KafkaError),
+    /// Its commit was asked for.
+    AtCommit(KafkaError),
+}
+
+impl Transactor {
+    /// A transaction that is not ended within `timeout` is aborted by the broker.
+    pub fn new(broker: KafkaBroker, id: String, timeout: Duration) -> Self {
+        Self { broker, id, timeout: timeout.max(Duration::from_secs(10)), producer: None, spread: 0 }
+    }
+
+    /// Appends the records and moves the offsets, or does nothing.
+    pub fn run(&mut self, records: &[OutRecord], moves: Moves, doing: &str) -> Result<Vec<Appended>> {
+        let partitions = records.iter().map(|record| self.place(record)).collect::<Result<Vec<_>>>()?;
+        if records.is_empty() && moves.is_none() {
+            return Ok(Vec::new());
+        }
+        let producer = self.ready()?;
+        let failure = match transact(&producer, records, &partitions, moves) {
+            Ok(()) => {
+                let appended = producer.client().context().take_deliveries().at;
+                let appended: Option<Vec<Appended>> = appended.into_iter().collect();
+                let appended = appended.ok_or_else(|| BrokerError::Fatal {
+                    doing: doing.to_owned(),
+                    reason: "committed, but the client did not say where the records are".to_owned(),
+                })?;
+                self.wait_until_visible(records, &appended);
+                return Ok(appended);
+            }
+            Err(failure) => failure,
+        };
+        let deliveries = producer.client().context().take_deliveries();
+        let (error, is_certain) = match failure {
+            Failure::Before(error) => (deliveries.failed.unwrap_or(error), true),
+            Failure::AtCommit(error) => {
+                let is_certain = matches!(&error, KafkaError::Transaction(e) if e.txn_requires_abort());
+                (deliveries.failed.unwrap_or(error), is_certain)
+            }
+        };
+        warn!(%error, doing, "a Kafka transaction failed");
+        if is_certain {
+            self.abort(producer);
+            return Err(of_record(&error, records, doing));
+        }
+        self.give_up(producer);
+        let appended: Option<Vec<Appended>> = deliveries.at.into_iter().collect();
+        let first = appended.as_ref().and_then(|at| Some((records.first()?, at.first()?)));
+        // Without positions of all records the commit cannot have been sent.
+        let Some((record, at)) = first else { return Err(of_record(&error, records, doing)) };
+        let place = TopicPartition { topic: record.topic.clone(), partition: at.partition };
+        match (self.is_committed(&place, at.offset, doing)?, appended) {
+            (true, Some(appended)) => Ok(appended),
+            _ => Err(of_record(&error, records, doing)),
+        }
+    }
+
+    /// Partition of a record; the topic must be there.
+    fn place(&mut self, record: &OutRecord) -> Result<u32> {
+        let inner = &self.broker.inner;
+        let topic = inner.topics.info(&inner.admin, &record.topic)?;
+        if let Some(partition) = record.partition {
+            let at = TopicPartition { topic: record.topic.clone(), partition };
+            return inner.topics.partition(&inner.admin, &at).map(|()| partition);
+        }
+        Ok(match &record.key {
+            Some(key) => partition_for_key(key, topic.partitions),
+            None => {
+                self.spread = self.spread.wrapping_add(1);
+                self.spread % topic.partitions.max(1)
+            }
+        })
+    }
+
+    /// A producer that has ended whatever an earlier one of this id left open.
+    fn ready(&mut self) -> Result<Arc<Native>> {
+        if let Some(producer) = &self.producer {
+            return Ok(producer.clone());
+        }
+        let doing = || format!("starting transactions of {}", self.id);
+        let timeout_ms = self.timeout.as_millis().to_string();
+        let producer: Arc<Native> = Arc::new(
+            client::config(&self.broker.inner.settings, &self.id)
+                .set("transactional.id", &self.id)
+                .set("transaction.timeout.ms", &timeout_ms)
+                .set("message.timeout.ms", &timeout_ms)
+                .set("enable.idempotence", "true")
+                .set("acks", "all")
+                .set("compression.type", "lz4")
+                .set("linger.ms", "5")
+                .set("batch.size", (1 << 20).to_string())
+                .set("batch.num.messages", "10000")
+                .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
+                .create_with_context(Client::default())
+                .map_err(|e| errors::of(&e, doing))?,
+        );
+        let starting = producer.clone();
+        match guarded(move || starting.init_transactions(CALL_TIMEOUT)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                let error = errors::of(&error, doing);
+                self.give_up(producer);
+                return Err(error);
+            }
+            None => {
+                let doing = doing();
+                self.give_up(producer);
+                return Err(BrokerError::Retriable { doing, reason: "the client does not answer".to_owned() });
+            }
+        }
+        self.producer = Some(producer.clone());
+        Ok(producer)
+    }
+
+    fn abort(&mut self, producer: Arc<Native>) {
+        let aborting = producer.clone();
+        match guarded(move || aborting.abort_transaction(CALL_TIMEOUT)) {
+            Some(Ok(())) => {}
+            other => {
+                debug!(?other, "a transaction could not be aborted; a new producer ends it");
+                self.give_up(producer);
+            }
+        }
+    }
+
+    /// Never used again: a late answer of its broker may end a later transaction. Its end may block, so nobody waits.
+    fn give_up(&mut self, producer: Arc<Native>) {
+        let held = self.producer.take();
+        std::thread::spawn(move || drop((held, producer)));
+    }
+
+    /// The coordinator confirms a commit before the partitions know of it. Whoever asks for their ends next must find these
+    /// records.
+    fn wait_until_visible(&self, records: &[OutRecord], appended: &[Appended]) {
+        let mut last: BTreeMap<(&str, u32), u64> = BTreeMap::new();
+        for (record, at) in records.iter().zip(appended) {
+            last.insert((&record.topic, at.partition), at.offset);
+        }
+        let started = Instant::now();
+        for ((topic, partition), offset) in last {
+            let at = TopicPartition { topic: topic.into(), partition };
+            while started.elapsed() < VISIBLE {
+                match self.broker.inner.admin.watermarks(&at) {
+                    Ok(marks) if marks.high > offset => break,
+                    _ => std::thread::sleep(Duration::from_millis(1)),
+                }
+            }
+        }
+    }
+
+    /// A new producer of the same id makes the coordinator end the transaction, one way or the other. Then its first
+    /// record is there for readers, or never will be.
+    fn is_committed(&mut self, at: &TopicPartition, offset: u64, doing: &str) -> Result<bool> {
+        let started = Instant::now();
+        loop {
+            let looked = self.ready().and_then(|_| self.broker.read(at, offset, 1, 1));
+            match looked {
+                Ok(found) => return Ok(found.first().is_some_and(|message| message.offset == offset)),
+                Err(BrokerError::OffsetOutOfRange { .. }) => return Ok(false),
+                Err(error) if error.is_retriable() && started.elapsed() < CERTAINTY => {
+                    warn!(%error, "cannot tell yet what became of a transaction");
+                    std::thread::sleep(Duration::from_secs(1));
+                }
+                Err(error) => {
+                    return Err(BrokerError::Fatal {
+                        doing: doing.to_owned(),
+                        reason: format!("it cannot be told whether it was written: {error}"),
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn transact(
+    producer: &Arc<Native>,
+    records: &[OutRecord],
+    partitions: &[u32],
+    moves: Moves,
+) -> std::result::Result<(), Failure> {
+    producer.client().context().expect(records.len());
+    producer.begin_transaction().map_err(Failure::Before)?;
+    for (index, (record, partition)) in records.iter().zip(partitions).enumerate() {
+        send(producer, record, *partition, index).map_err(Failure::Before)?;
+    }
+    if let Some((offsets, membership)) = moves {
+        let moving = producer.clone();
+        guarded(move || moving.send_offsets_to_transaction(&offsets, &membership, CALL_TIMEOUT))
+            .unwrap_or(Err(hung()))
+            .map_err(Failure::Before)?;
+    }
+    let committing = producer.clone();
+    guarded(move || committing.commit_transaction(CALL_TIMEOUT)).unwrap_or(Err(hung())).map_err(Failure::AtCommit)
+}
+
+fn send(producer: &Native, record: &OutRecord, partition: u32, index: usize) -> std::result::Result<(), KafkaError> {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for (key, value) in &record.headers {
+        headers = headers.insert(Header { key, value: Some(value.as_ref()) });
+    }
+    let mut native: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(&record.topic, index)
+        .partition(signed_partition(partition))
+        .payload(record.value.as_ref())
+        .headers(headers);
+    if let Some(key) = &record.key {
+        native = native.key(key.as_ref());
+    }
+    if let Some(ms) = record.timestamp_ms {
+        native = native.timestamp(ms);
+    }
+    let started = Instant::now();
+    loop {
+        match producer.send(native) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
+                if started.elapsed() < CALL_TIMEOUT =>
+            {
+                native = back;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err((error, _)) => return Err(error),
+        }
+    }
+}
+
+fn hung() -> KafkaError {
+    KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)
+}
+
+/// Runs a call on a thread of its own; `None` when it does not come back.
+fn guarded<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(call()));
+    receiver.recv_timeout(WATCHDOG).ok()
+}
+
+fn of_record(error: &KafkaError, records: &[OutRecord], doing: &str) -> BrokerError {
+    if errors::code(error) == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+        && let Some(largest) = records.iter().max_by_key(|record| record.value.len())
+    {
+        let (topic, bytes) = (largest.topic.to_string(), largest.value.len());
+        return BrokerError::TooLarge { topic, bytes, limit: MESSAGE_BYTES_MAX };
+    }
+    match errors::of(error, || doing.to_owned()) {
+        // A failed transaction may be tried again, whatever made it fail, unless that will not change.
+        BrokerError::Fatal { doing, reason } if matches!(error, KafkaError::Global(_)) => {
+            BrokerError::Retriable { doing, reason }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,80 @@
+//! Clocks that jump. Here alone services run inside the attacking process: the clock is handed to them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use contracts::identity::SaltMode;
+use platform::clock::{Clock, SystemClock};
+use platform::lifecycle::Shutdown;
+use tests::attack::battle::{Battle, note};
+use tests::attack::fault::{Deed, Fault};
+use tests::attack::site::{Kind, Site};
+use validator::ProducerPolicies;
+
+at_each_site!(clocks_jump);
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Each look at it tells a time days before or after the last one.
+#[derive(Default)]
+struct Jumping(AtomicU64);
+
+impl Clock for Jumping {
+    fn now_ms(&self) -> i64 {
+        const JUMPS: [i64; 6] = [0, 3, -3, 400, -400, 1];
+        let n = self.0.fetch_add(1, Ordering::Relaxed) as usize;
+        SystemClock.now_ms() + JUMPS[n % JUMPS.len()] * DAY_MS
+    }
+}
+
+fn clocks_jump(kind: Kind) {
+    let site = Site::open(kind);
+    let age_max = Duration::from_millis(100);
+    let validate = validator::Config {
+        member: "validator".into(),
+        policies: ProducerPolicies::own_only(SaltMode::Stable),
+        valid_partitions: 4,
+        dead_partitions: 4,
+        tenant_spread: 1,
+        step_records_max: 50,
+        step_bytes_max: 1 << 20,
+        session_timeout: kind.session_timeout(),
+        until: validator::Until::Shutdown,
+        skips_gone: false,
+    };
+    let sink = sink::Config {
+        member: "sink".into(),
+        limits: sink::Limits { age_max, ..sink::Limits::default() },
+        session_timeout: kind.session_timeout(),
+        until: sink::Until::Shutdown,
+        skips_gone: false,
+    };
+    let (clock, stop) = (Jumping::default(), Shutdown::new());
+    let battle = Battle::begin(&site);
+    std::thread::scope(|scope| {
+        scope.spawn(|| validator::run(&validate, &*site.broker, &clock, &Default::default(), &stop).unwrap());
+        scope.spawn(|| sink::run(&sink, &*site.broker, &*site.store, &clock, &Default::default(), &stop).unwrap());
+        for n in 1..=20 {
+            // Sinks that start sweep staged files by their age: those of the other sink look old to them, or young.
+            let short = Shutdown::new();
+            scope.spawn({
+                let (short, sink, site, clock) = (short.clone(), &sink, &site, &clock);
+                move || sink::run(sink, &*site.broker, &*site.store, clock, &Default::default(), &short).unwrap()
+            });
+            assert!(battle.load.publish(40));
+            // A batch is written when it is old enough by the clock that does not jump.
+            battle.wait_for_rows(40 * n, &mut []);
+            short.request("time is up");
+        }
+        stop.request("the attack is over");
+    });
+    let count = battle.finish(Vec::new());
+    note(
+        Fault::Deed(Deed::ClockJumps),
+        &site,
+        0,
+        None,
+        &count,
+        "goes on: ages are measured by a clock that cannot jump",
+    );
+}

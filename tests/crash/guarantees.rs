@@ -1,0 +1,23 @@
+//! The document that the long form writes, and that it cannot go stale.
+
+use tests::attack::fault::Fault;
+use tests::attack::matrix;
+use tests::repo;
+
+const DOCUMENT: &str = "docs/guarantees.md";
+
+#[test]
+fn the_document_has_a_row_for_every_attack() {
+    let document = repo::read(DOCUMENT);
+    for fault in Fault::all() {
+        assert!(document.contains(&format!("| {fault} |")), "{DOCUMENT} has no row for: {fault}; `cargo xtask attack`");
+    }
+}
+
+#[test]
+#[ignore = "the last step of `cargo xtask attack`"]
+fn write() {
+    let outcomes = matrix::noted();
+    assert!(outcomes.iter().map(|outcome| outcome.kills).sum::<u64>() >= 200, "the long form kills at least 200 times");
+    std::fs::write(repo::root().join(DOCUMENT), matrix::document(&outcomes)).unwrap();
+}

@@ -1,0 +1,260 @@
+//! Somebody changes what services rely on: topics are deleted and made again, offsets are set, retention is too short.
+//! Each service goes on rightly, or stops and says what is lost and what to do; doing that is part of the attack.
+
+use std::time::Duration;
+
+use contracts::source::{Src, SrcPartition};
+use contracts::topics::{self, groups};
+use platform::broker::{ConsumerConfig, GroupOffset, Polled, Start, TopicPartition, TopicSpec, Topics};
+use tests::attack::battle::{Battle, note};
+use tests::attack::fault::{Deed, Fault};
+use tests::attack::load::Load;
+use tests::attack::oracle;
+use tests::attack::program::{self, Role};
+use tests::attack::reader::Reader;
+use tests::attack::site::{Kind, Site};
+
+at_each_site!(
+    the_valid_topic_is_made_again,
+    the_wire_topic_is_made_again,
+    sink_offsets_are_set_back,
+    sink_offsets_are_set_ahead,
+    validator_offsets_are_set_back,
+    validator_offsets_are_set_ahead,
+    retention_passes_the_sink,
+    retention_passes_the_validator,
+);
+
+const PARTITIONS: u32 = 4;
+const VALIDATE: &[&str] = &["validator", "run", "--drain"];
+const SINK: &[&str] = &["sink", "run", "--drain"];
+
+fn run(site: &Site, commands: &[&[&str]]) {
+    for command in commands {
+        let _ = program::done(site, command);
+    }
+}
+
+/// What the sink had not written goes with the topic; `repair` finds it on the wire topic and sends it again.
+fn the_valid_topic_is_made_again(kind: Kind) {
+    let site = Site::open(kind);
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator, Role::Sink]);
+        battle.wait_for_work(100, &mut services);
+        services[1].signal("STOP");
+        std::thread::sleep(Duration::from_millis(400));
+        site.broker.delete_topic(topics::VALID).unwrap();
+        let _ = site.make_topic(topics::VALID, PARTITIONS);
+        services[1].signal("CONT");
+        battle.wait_for_work(200, &mut services);
+        let report = program::verify(&site);
+        assert!(report["problems"].to_string().contains("record_lost"), "verify does not see the loss: {report:#}");
+        let _ = program::done(&site, &["repair"]);
+        services
+    });
+    note(
+        Fault::Deed(Deed::ValidTopicMadeAgain),
+        &site,
+        0,
+        None,
+        &count,
+        "goes on; `verify` names what went with the topic, `repair` brings it back",
+    );
+}
+
+/// Offsets begin again at 0: rows of the old topic must not be mistaken for those of the new one.
+fn the_wire_topic_is_made_again(kind: Kind) {
+    let site = Site::open(kind);
+    let battle = Battle::begin(&site);
+    let mut services = battle.start(&[Role::Validator, Role::Sink]);
+    for _ in 0..5 {
+        assert!(battle.load.publish(200));
+        let wanted = battle.load.acknowledged().len() as u64;
+        battle.wait_for_rows(wanted, &mut services);
+        site.broker.delete_topic(topics::WIRE).unwrap();
+        let _ = site.make_topic(topics::WIRE, PARTITIONS);
+    }
+    assert!(battle.load.publish(200));
+    let count = battle.finish(services);
+    note(Fault::Deed(Deed::WireTopicMadeAgain), &site, 0, None, &count, "goes on");
+}
+
+/// Does with a group what `kafka-consumer-groups --reset-offsets` does: sets offsets, leaves no metadata.
+fn set_offsets(site: &Site, group: &str, topic_names: &[&str], offset: impl Fn(&TopicPartition) -> u64) {
+    let config = ConsumerConfig {
+        group: group.to_owned(),
+        topics: Topics::Names(topic_names.iter().map(|name| (*name).to_owned()).collect()),
+        member: "operator".to_owned(),
+        start: Start::Earliest,
+        session_timeout: Duration::from_secs(10),
+        poll_records_max: 1,
+        poll_bytes_max: 1,
+    };
+    let mut member = site.broker.consumer(config).unwrap();
+    let mut given = Vec::new();
+    while given.len() < topic_names.len() * PARTITIONS as usize {
+        match member.poll(Duration::from_secs(10)).unwrap() {
+            Polled::Assigned(assigned) => given.extend(assigned.into_iter().map(|assignment| assignment.at)),
+            other => assert!(matches!(other, Polled::Idle | Polled::Records(_)), "{other:?}"),
+        }
+    }
+    let to = |at: TopicPartition| GroupOffset { offset: offset(&at), at, metadata: String::new() };
+    member.commit(&given.into_iter().map(to).collect::<Vec<_>>()).unwrap();
+    member.leave().unwrap();
+}
+
+const WRITTEN_TOPICS: &[&str] = &[topics::VALID, topics::DEAD_LETTERS];
+
+fn sink_offsets_are_set_back(kind: Kind) {
+    let site = Site::open(kind);
+    let load = Load::new(&site);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    set_offsets(&site, groups::SINK, WRITTEN_TOPICS, |_| 0);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    let count = oracle::judge_all(&site, Some(&load));
+    note(Fault::Deed(Deed::SinkOffsetsSetBack), &site, 0, None, &count, "goes on: the chain is the truth");
+}
+
+fn sink_offsets_are_set_ahead(kind: Kind) {
+    let site = Site::open(kind);
+    let load = Load::new(&site);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE]);
+    set_offsets(&site, groups::SINK, WRITTEN_TOPICS, |at| site.broker.watermarks(at).unwrap().high);
+    run(&site, &[SINK]);
+    let count = oracle::judge_all(&site, Some(&load));
+    note(Fault::Deed(Deed::SinkOffsetsSetAhead), &site, 0, None, &count, "goes on: the chain is the truth");
+}
+
+/// Everything is judged a second time; the sink knows the source positions.
+fn validator_offsets_are_set_back(kind: Kind) {
+    let site = Site::open(kind);
+    let load = Load::new(&site);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    set_offsets(&site, groups::VALIDATOR, &[topics::WIRE], |_| 0);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    let count = oracle::judge_rows(&site, &oracle::produced(&site, Some(&load)), 500);
+    note(
+        Fault::Deed(Deed::ValidatorOffsetsSetBack),
+        &site,
+        0,
+        None,
+        &count,
+        "goes on; what is judged twice is dropped by the sink and counted",
+    );
+}
+
+fn validator_offsets_are_set_ahead(kind: Kind) {
+    let site = Site::open(kind);
+    let load = Load::new(&site);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE]);
+    assert!(load.publish(500));
+    set_offsets(&site, groups::VALIDATOR, &[topics::WIRE], |at| site.broker.watermarks(at).unwrap().high);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    let report = program::verify(&site);
+    assert!(report["problems"].to_string().contains("record_lost"), "verify does not see the loss: {report:#}");
+    run(&site, &[&["repair"], VALIDATE, SINK]);
+    let count = oracle::judge_all(&site, Some(&load));
+    note(
+        Fault::Deed(Deed::ValidatorOffsetsSetAhead),
+        &site,
+        0,
+        None,
+        &count,
+        "goes on; `verify` names what was passed over, `repair` brings it back",
+    );
+}
+
+/// Makes a topic again, with room for little.
+fn make_small(site: &Site, name: &str) {
+    site.broker.delete_topic(name).unwrap();
+    let retention_bytes = Some(20_000);
+    let spec = TopicSpec {
+        name: name.to_owned(),
+        partitions: PARTITIONS,
+        compacted: false,
+        retention_ms: None,
+        retention_bytes,
+    };
+    let _ = site.broker.ensure_topic(&spec).unwrap();
+}
+
+fn retention_passes_the_sink(kind: Kind) {
+    let site = Site::open(kind);
+    make_small(&site, topics::VALID);
+    let load = Load::new(&site);
+    assert!(load.publish(300));
+    run(&site, &[VALIDATE, SINK]);
+    assert!(load.publish(900));
+    run(&site, &[VALIDATE]);
+    assert!(site.broker.clean().unwrap() > 300, "some that were not written have to go");
+    let (code, said) = program::refused(&site, SINK);
+    assert_eq!(code, 74, "{said}");
+    assert!(said.contains("are gone from the broker before they were written"), "{said}");
+    assert!(said.contains("`finops sink run --drain --skip-gone` once; then `finops repair`"), "{said}");
+    run(&site, &[&["sink", "run", "--drain", "--skip-gone"], &["repair"], VALIDATE, SINK]);
+    let count = oracle::judge_all(&site, Some(&load));
+    note(
+        Fault::Deed(Deed::RetentionPassedSink),
+        &site,
+        0,
+        None,
+        &count,
+        "stops; after `--skip-gone`, `repair` brings it back from the wire topic",
+    );
+}
+
+/// What nobody had judged is really lost. It must be named, to the last record, and everything else be there.
+fn retention_passes_the_validator(kind: Kind) {
+    let site = Site::open(kind);
+    make_small(&site, topics::WIRE);
+    let load = Load::new(&site);
+    let reader = Reader::start(&site, true);
+    assert!(load.publish(300));
+    run(&site, &[VALIDATE, SINK]);
+    let judged = load.acknowledged();
+    assert!(load.publish(900));
+    assert!(site.broker.clean().unwrap() > 300, "some that were not judged have to go");
+    let (code, said) = program::refused(&site, VALIDATE);
+    assert_eq!(code, 74, "{said}");
+    assert!(said.contains("are gone from the broker before they were judged"), "{said}");
+    assert!(said.contains("`finops validator run --drain --skip-gone` once"), "{said}");
+    run(&site, &[&["validator", "run", "--drain", "--skip-gone"], SINK]);
+
+    let topic = site.broker.topics().unwrap().into_iter().find(|topic| &*topic.name == topics::WIRE).unwrap();
+    let low = |partition| {
+        let at = TopicPartition { topic: topic.name.clone(), partition };
+        site.broker.watermarks(&at).unwrap().low
+    };
+    let lows: Vec<_> = (0..PARTITIONS).map(low).collect();
+    let is_gone = |src: &Src| src.offset < lows[src.partition.partition as usize] && !judged.contains_key(src);
+    let gone: Vec<Src> = load.acknowledged().into_keys().filter(is_gone).collect();
+    let named = program::verify(&site)["unproven"].clone();
+    for partition in 0..PARTITIONS {
+        let id = SrcPartition { topic_id: topic.id.to_string(), partition };
+        let entry = named.as_array().unwrap().iter().find(|entry| entry["partition"] == id.to_string());
+        let ranges = entry.map(|entry| entry["offsets"].as_array().unwrap().clone()).unwrap_or_default();
+        let count: u64 = ranges.iter().map(|range| range[1].as_u64().unwrap() - range[0].as_u64().unwrap()).sum();
+        assert_eq!(count, gone.iter().filter(|src| src.partition == id).count() as u64, "{id}: {named}");
+    }
+    let mut produced = oracle::produced(&site, Some(&load));
+    produced.values_mut().for_each(|srcs| srcs.retain(|src| !is_gone(src)));
+    let _ = reader.end();
+    let count = oracle::judge_rows(&site, &produced, 0);
+    note(
+        Fault::Deed(Deed::RetentionPassedValidator),
+        &site,
+        0,
+        None,
+        &count,
+        "stops; after `--skip-gone`, `verify` names each record that is gone (not counted here: only producers can send them again)",
+    );
+}

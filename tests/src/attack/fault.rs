@@ -1,0 +1,123 @@
+//! What is done to the services. A closed list: the matrix of `docs/guarantees.md` has a row for each.
+
+use std::fmt;
+
+use platform::failpoint;
+use serde::{Deserialize, Serialize};
+
+/// An attack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Killed at a named crash point.
+    Point(String),
+    /// One of an open list of deeds.
+    Deed(Deed),
+}
+
+/// An attack that is no crash point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// Services in processes of their own are killed at random.
+    ServicesKilled,
+    /// `finops up` is killed at random.
+    UpKilled,
+    /// `finops run` is killed at random.
+    RunKilled,
+    /// Members come and go.
+    RebalanceStorm,
+    /// A member is frozen until another has taken over.
+    MemberFrozen,
+    /// The valid topic is deleted and made again under a running sink.
+    ValidTopicMadeAgain,
+    /// The wire topic is deleted and made again under a running validator.
+    WireTopicMadeAgain,
+    /// The offsets of the sinks are set back.
+    SinkOffsetsSetBack,
+    /// The offsets of the sinks are set beyond what is written.
+    SinkOffsetsSetAhead,
+    /// The offsets of the validators are set back.
+    ValidatorOffsetsSetBack,
+    /// The offsets of the validators are set ahead.
+    ValidatorOffsetsSetAhead,
+    /// Records leave the broker before a sink has written them.
+    RetentionPassedSink,
+    /// Records leave the broker before a validator has judged them.
+    RetentionPassedValidator,
+    /// Clocks jump.
+    ClockJumps,
+    /// The store's disk is full for a while.
+    StoreFull,
+    /// The broker's file may not grow for a while.
+    BrokerFull,
+    /// Services are added and taken away.
+    ScaledOut,
+    /// All load is of one tenant, which may use several partitions.
+    HotTenant,
+    /// There are very many tenants.
+    ManyTenants,
+}
+
+impl Deed {
+    /// All there are.
+    pub const ALL: &[Self] = &[
+        Self::ServicesKilled,
+        Self::UpKilled,
+        Self::RunKilled,
+        Self::RebalanceStorm,
+        Self::MemberFrozen,
+        Self::ValidTopicMadeAgain,
+        Self::WireTopicMadeAgain,
+        Self::SinkOffsetsSetBack,
+        Self::SinkOffsetsSetAhead,
+        Self::ValidatorOffsetsSetBack,
+        Self::ValidatorOffsetsSetAhead,
+        Self::RetentionPassedSink,
+        Self::RetentionPassedValidator,
+        Self::ClockJumps,
+        Self::StoreFull,
+        Self::BrokerFull,
+        Self::ScaledOut,
+        Self::HotTenant,
+        Self::ManyTenants,
+    ];
+}
+
+impl Fault {
+    /// All there are.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let points = failpoint::NAMES.iter().map(|name| Self::Point((*name).to_owned()));
+        points.chain(Deed::ALL.iter().map(|deed| Self::Deed(*deed))).collect()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Point(name) => return write!(f, "killed at `{name}`"),
+            Self::Deed(deed) => match deed {
+                Deed::ServicesKilled => "`kill -9` of services at random",
+                Deed::UpKilled => "`kill -9` of `finops up` at random",
+                Deed::RunKilled => "`kill -9` of `finops run` at random",
+                Deed::RebalanceStorm => "members come and go every few hundred milliseconds",
+                Deed::MemberFrozen => "a member frozen beyond its session, woken after another took over",
+                Deed::ValidTopicMadeAgain => "valid topic deleted and made again under a running sink",
+                Deed::WireTopicMadeAgain => "wire topic deleted and made again under a running validator",
+                Deed::SinkOffsetsSetBack => "offsets of the sinks set back",
+                Deed::SinkOffsetsSetAhead => "offsets of the sinks set beyond what is written",
+                Deed::ValidatorOffsetsSetBack => "offsets of the validators set back",
+                Deed::ValidatorOffsetsSetAhead => "offsets of the validators set ahead",
+                Deed::RetentionPassedSink => "retention passes the position of the sink",
+                Deed::RetentionPassedValidator => "retention passes the position of the validator",
+                Deed::ClockJumps => "clocks jump",
+                Deed::StoreFull => "disk of the store full for a while",
+                Deed::BrokerFull => "broker without room for a while",
+                Deed::ScaledOut => "two and four sinks and validators, added and taken away",
+                Deed::HotTenant => "one hot tenant spread over all partitions",
+                Deed::ManyTenants => "many small tenants",
+            },
+        })
+    }
+}

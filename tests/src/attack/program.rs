@@ -1,0 +1,236 @@
+//! The built program as child processes, and the signals they get. Children end with the attack, also when it fails.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::site::Site;
+
+/// SIGKILL, as the exit status of a killed child tells it.
+const SIGKILL: i32 = 9;
+
+/// A role of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `finops validator run`
+    Validator,
+    /// `finops sink run`
+    Sink,
+    /// `finops exporter run`
+    Exporter,
+    /// `finops up`
+    Up,
+}
+
+impl Role {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Validator => &["validator", "run"],
+            Self::Sink => &["sink", "run"],
+            Self::Exporter => &["exporter", "run"],
+            Self::Up => &["up"],
+        }
+    }
+}
+
+/// The program, as cargo built it beside the tests.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn path() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let path = own.parent().and_then(|deps| deps.parent()).unwrap().join("finops");
+    assert!(
+        path.is_file(),
+        "{} is not there: the attacks run the built program; `cargo build --workspace --bin finops` makes it, as does \
+         `cargo test --workspace`",
+        path.display()
+    );
+    path
+}
+
+/// The program with these arguments, at that site.
+#[must_use]
+pub fn command(site: &Site, arguments: &[&str]) -> Command {
+    let mut command = Command::new(path());
+    command.args(arguments).args(&site.arguments).stdin(Stdio::null());
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_PROFILE");
+    // What steers the attacks is no setting of the program.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FINOPS_")) {
+        command.env_remove(name);
+    }
+    command.envs(site.environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// Runs the program to its end and returns what it printed.
+///
+/// # Panics
+/// When it does not end well.
+#[must_use]
+pub fn done(site: &Site, arguments: &[&str]) -> String {
+    let output = command(site, arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "finops {}: {}: {errors}", arguments.join(" "), output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs the program to its end, which must be a bad one, and returns its exit code and what it said.
+///
+/// # Panics
+/// When it ends well.
+#[must_use]
+pub fn refused(site: &Site, arguments: &[&str]) -> (i32, String) {
+    let output = command(site, arguments).env("FINOPS_LOG_FILTER", "error").output().unwrap();
+    assert!(!output.status.success(), "finops {} ended well", arguments.join(" "));
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// What `finops verify` reports, clean or not.
+///
+/// # Panics
+/// When it reports nothing.
+#[must_use]
+pub fn verify(site: &Site) -> Value {
+    let output = command(site, &["verify", "--output", "json"]).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("finops verify: {}: {e}: {errors}", output.status))
+}
+
+/// A service that runs until it is stopped, killed or dropped.
+pub struct Service {
+    /// What it is.
+    pub role: Role,
+    child: Child,
+    /// Without ending: `.log` for what it logs, `.out` for what it prints.
+    files: PathBuf,
+}
+
+impl Service {
+    /// Starts it.
+    #[must_use]
+    pub fn start(site: &Site, role: Role) -> Self {
+        Self::start_with(site, role, &[], &[])
+    }
+
+    /// Starts it with more arguments and environment.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_with(site: &Site, role: Role, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        static STARTED: AtomicU64 = AtomicU64::new(0);
+        let files = site.folder().join(format!("{role:?}-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
+        let file = |ending: &str| File::create(files.with_extension(ending)).unwrap();
+        let mut command = command(site, &[role.arguments(), arguments].concat());
+        command.envs(environment.iter().copied()).stdout(file("out")).stderr(file("log"));
+        Self { role, child: command.spawn().unwrap(), files }
+    }
+
+    /// What it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.files.with_extension("log")).unwrap_or_default()
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it had ended by itself: that is not what was to happen to it.
+    pub fn kill(mut self) {
+        self.assert_runs();
+        self.child.kill().unwrap();
+        assert_eq!(self.child.wait().unwrap().signal(), Some(SIGKILL), "{}", self.log());
+    }
+
+    /// Asks it to stop, and expects it to do so in good order; returns what it printed.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn stop(mut self) -> String {
+        self.assert_runs();
+        self.signal("TERM");
+        let status = self.wait(Duration::from_secs(60));
+        assert!(status.success(), "{:?} ended with {status}: {}", self.role, self.log());
+        std::fs::read_to_string(self.files.with_extension("out")).unwrap()
+    }
+
+    /// Sends a signal, by its name without `SIG`.
+    ///
+    /// # Panics
+    /// When it cannot be sent.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success(), "SIG{name} could not be sent to {:?}", self.role);
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Panics
+    /// When it does not in that time.
+    pub fn wait(&mut self, at_most: Duration) -> ExitStatus {
+        let deadline = Instant::now() + at_most;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "{:?} has not ended in {at_most:?}: {}", self.role, self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits for it to die at a crash point.
+    ///
+    /// # Panics
+    /// When it ends otherwise or not at all.
+    pub fn wait_for_kill(mut self, why: &str) {
+        let status = self.wait(Duration::from_secs(60));
+        assert_eq!(status.signal(), Some(SIGKILL), "{why}: {:?} ended with {status}: {}", self.role, self.log());
+    }
+
+    /// # Panics
+    /// When it has ended.
+    pub fn assert_runs(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "{:?} ended by itself with {}: {}", self.role, ended.unwrap(), self.log());
+    }
+
+    /// Runs until it has ended, well, by itself; returns the most memory it had, in bytes.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn resident_until_end(mut self, at_most: Duration) -> u64 {
+        let deadline = Instant::now() + at_most;
+        let mut most = 0;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "{:?} ended with {status}: {}", self.role, self.log());
+                return most;
+            }
+            assert!(Instant::now() < deadline, "{:?} has not ended in {at_most:?}: {}", self.role, self.log());
+            most = most.max(self.resident_bytes().unwrap_or_default());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Most resident memory so far, in bytes; `None` when the system does not tell.
+    fn resident_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

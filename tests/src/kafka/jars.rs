@@ -1,0 +1,127 @@
+//! Kafka from its jars: downloaded once by Maven, kept outside the repository, run on the JDK.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::{SETTINGS, free_port};
+use crate::repo;
+
+/// Any cluster id will do.
+const CLUSTER_ID: &str = "ZmlucC1vcHMtdGVzdC0xMg";
+
+pub(super) struct Server {
+    child: Child,
+    folder: TempDir,
+    jars: PathBuf,
+    port: u16,
+}
+
+impl Server {
+    pub fn start() -> Result<Self, String> {
+        let jars = jars()?;
+        let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+        let (port, controller) = (free_port(), free_port());
+        let mut text = String::new();
+        for (key, value) in SETTINGS {
+            let _ = writeln!(text, "{key}={value}");
+        }
+        let _ = write!(
+            text,
+            "listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+             controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
+             log.dirs={}\n",
+            folder.path().join("log").display()
+        );
+        fs::write(folder.path().join("server.properties"), text).map_err(|e| e.to_string())?;
+        let format = java(&jars, folder.path(), "kafka.tools.StorageTool")
+            .args(["format", "--standalone", "--cluster-id", CLUSTER_ID, "--config", "server.properties"])
+            .output()
+            .map_err(|e| format!("java: {e}"))?;
+        if !format.status.success() {
+            return Err(format!("formatting Kafka's log: {}", String::from_utf8_lossy(&format.stderr)));
+        }
+        let child = spawn(&jars, folder.path())?;
+        Ok(Self { child, folder, jars, port })
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    pub fn run(&mut self) -> Result<(), String> {
+        self.child = spawn(&self.jars, self.folder.path())?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn java(jars: &Path, folder: &Path, class: &str) -> Command {
+    let mut command = Command::new("java");
+    command
+        .current_dir(folder)
+        .args(["-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN", "-cp"])
+        .arg(jars.join("*"))
+        .arg(class);
+    command
+}
+
+fn spawn(jars: &Path, folder: &Path) -> Result<Child, String> {
+    let log = || File::options().create(true).append(true).open(folder.join("kafka.log"));
+    let (out, err) = (log().map_err(|e| e.to_string())?, log().map_err(|e| e.to_string())?);
+    java(jars, folder, "kafka.Kafka")
+        .arg("server.properties")
+        .stdin(Stdio::null())
+        .stdout(out)
+        .stderr(err)
+        .spawn()
+        .map_err(|e| format!("java: {e}"))
+}
+
+/// Folder of the jars that the project file names, downloaded if it is not there.
+fn jars() -> Result<PathBuf, String> {
+    let project = repo::root().join("tests/kafka/pom.xml");
+    let text = fs::read_to_string(&project).map_err(|e| e.to_string())?;
+    let version = text.split("<version>").nth(2).and_then(|rest| rest.split('<').next()).unwrap_or("unknown");
+    let cache = cache().join("finops");
+    let folder = cache.join(format!("kafka-{version}"));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    fs::create_dir_all(&cache).map_err(|e| format!("{}: {e}", cache.display()))?;
+    let fresh = tempfile::tempdir_in(&cache).map_err(|e| e.to_string())?;
+    let download = Command::new("mvn")
+        .args(["--quiet", "--batch-mode", "--file"])
+        .arg(&project)
+        .arg("dependency:copy-dependencies")
+        .arg(format!("-DoutputDirectory={}", fresh.path().display()))
+        .output()
+        .map_err(|e| format!("mvn: {e}"))?;
+    if !download.status.success() {
+        return Err(format!("downloading Kafka: {}", String::from_utf8_lossy(&download.stdout)));
+    }
+    // Another test may have been faster: its jars are the same.
+    match fs::rename(fresh.keep(), &folder) {
+        Err(error) if !folder.is_dir() => Err(format!("{}: {error}", folder.display())),
+        _ => Ok(folder),
+    }
+}
+
+fn cache() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
+    std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from)
+}

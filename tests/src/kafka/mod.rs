@@ -1,0 +1,150 @@
+//! A real Apache Kafka for tests: the one named in `FINOPS_TEST_BROKERS`, else one in Docker, else one from Maven
+//! Central's jars on the JDK. Where none can be had, tests that need one say why and are skipped, unless
+//! `FINOPS_TEST_KAFKA=required`, as in CI.
+
+mod container;
+mod jars;
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use platform::broker::Broker;
+use platform::broker::kafka::{KafkaBroker, KafkaSettings};
+
+/// Brokers that are there already, `host:port` with commas between. Their topics are deleted.
+pub const BROKERS: &str = "FINOPS_TEST_BROKERS";
+/// `required`: no Kafka is a failure, not a skip.
+pub const KAFKA: &str = "FINOPS_TEST_KAFKA";
+
+const UP_WITHIN: Duration = Duration::from_secs(90);
+
+/// A cluster; it ends when dropped, if it was started here.
+pub struct Cluster {
+    brokers: String,
+    started: Started,
+}
+
+enum Started {
+    Elsewhere,
+    InDocker { _container: container::Container },
+    FromJars(jars::Server),
+}
+
+impl Cluster {
+    /// The cluster, empty; `None`, with the reason on stderr, when there can be none.
+    ///
+    /// # Panics
+    /// When it does not come up, or there is none and there has to be.
+    #[must_use]
+    pub fn start() -> Option<Self> {
+        if let Ok(brokers) = std::env::var(BROKERS) {
+            return Some(Self { brokers, started: Started::Elsewhere }.emptied());
+        }
+        let in_docker = container::start().map(|(_container, port)| Self {
+            brokers: format!("127.0.0.1:{port}"),
+            started: Started::InDocker { _container },
+        });
+        let cluster: Result<Self, String> = in_docker.or_else(|no_docker| {
+            let server = jars::Server::start().map_err(|no_jars| format!("{no_docker}; {no_jars}"))?;
+            Ok(Self { brokers: format!("127.0.0.1:{}", server.port()), started: Started::FromJars(server) })
+        });
+        match cluster {
+            Ok(cluster) => Some(cluster.emptied()),
+            Err(reason) => {
+                let is_required = std::env::var(KAFKA).is_ok_and(|value| value == "required");
+                assert!(!is_required, "no Kafka: {reason}");
+                eprintln!("skipped, no Kafka: {reason}");
+                None
+            }
+        }
+    }
+
+    /// Its brokers, `host:port` with commas between.
+    #[must_use]
+    pub fn brokers(&self) -> &str {
+        &self.brokers
+    }
+
+    /// A connection.
+    ///
+    /// # Panics
+    /// When there is none within a time.
+    #[must_use]
+    pub fn connect(&self) -> KafkaBroker {
+        let brokers: Vec<&str> = self.brokers.split(',').collect();
+        let started = Instant::now();
+        loop {
+            match KafkaBroker::connect(KafkaSettings::plaintext(&brokers)) {
+                Ok(broker) => return broker,
+                Err(error) => assert!(started.elapsed() < UP_WITHIN, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Deletes all topics, and with them what groups know of them.
+    ///
+    /// # Panics
+    /// When the cluster refuses.
+    pub fn empty(&self) {
+        let broker = self.connect();
+        for topic in broker.topics().unwrap() {
+            broker.delete_topic(&topic.name).unwrap();
+        }
+    }
+
+    fn emptied(self) -> Self {
+        self.empty();
+        self
+    }
+
+    /// Kills the broker as a crash would; false when it is not ours to kill.
+    pub fn kill(&mut self) -> bool {
+        match &mut self.started {
+            Started::FromJars(server) => {
+                server.kill();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Starts the broker that was killed, on its data and port.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&mut self) {
+        if let Started::FromJars(server) = &mut self.started {
+            server.run().unwrap();
+        }
+        let _ = self.connect();
+    }
+}
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// What every broker of a test is told: one node, short delays, topics made by name only.
+const SETTINGS: &[(&str, &str)] = &[
+    ("process.roles", "broker,controller"),
+    ("node.id", "1"),
+    ("controller.listener.names", "CONTROLLER"),
+    ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+    ("inter.broker.listener.name", "PLAINTEXT"),
+    ("auto.create.topics.enable", "false"),
+    ("offsets.topic.replication.factor", "1"),
+    ("offsets.topic.num.partitions", "4"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("transaction.state.log.num.partitions", "4"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("group.min.session.timeout.ms", "100"),
+    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
+    ("log.retention.check.interval.ms", "1000"),
+    ("log.initial.task.delay.ms", "500"),
+    ("log.cleaner.dedupe.buffer.size", "20000000"),
+];

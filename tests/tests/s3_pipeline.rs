@@ -1,0 +1,227 @@
+//! The whole chain with its datasets in a bucket: the same rows, files, exports and tables as in a local folder.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+use contracts::identity::SaltMode;
+use contracts::layout;
+use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Input, Population, TenantScope};
+use platform::clock::ManualClock;
+use platform::store::Store;
+use platform::store::local::LocalStore;
+use platform::store::s3::{S3Settings, S3Store};
+use producers::progress::Silent;
+use producers::registry::Registry;
+use producers::run::{DEADLINE_DEFAULT, Ports, RunPlan};
+use producers::run_context::{RunContext, RunFacts};
+use serde_json::{Value, json};
+use tests::pipeline::{Pipeline, copy};
+use tests::proxy::{Fault, Proxy};
+use tests::repo;
+use tests::s3::S3Server;
+
+const NOW_MS: i64 = 1_789_000_000_000;
+
+fn plan() -> RunPlan {
+    let context = RunContext::new(RunFacts {
+        tenant_id: "acme".into(),
+        workspace_id: "prod".into(),
+        run_id: "run-1".into(),
+        run_ts: DateTime::from_timestamp_millis(NOW_MS).unwrap(),
+        engine_name: "finops".into(),
+        engine_version: "0.1.0".into(),
+        schema_version: 1,
+        default_currency: "USD".into(),
+        finding_id_mode: SaltMode::Stable,
+        rulepack: Arc::default(),
+        clock: Arc::new(ManualClock::at(NOW_MS)),
+    });
+    let without_aws = ["aws.s3.governance.lifecycle_missing".to_owned()];
+    RunPlan {
+        context: context.unwrap(),
+        checkers: Registry::linked().unwrap().select(&[], &without_aws).unwrap(),
+        checkers_named: false,
+        billing_files: vec![repo::root().join("examples/data/focus-1.0-sample.csv")],
+        findings_files: Vec::new(),
+        regions: Vec::new(),
+        deadline: DEADLINE_DEFAULT,
+        notes: BTreeMap::default(),
+    }
+}
+
+fn produce(pipeline: &Pipeline) {
+    let ports = Ports { broker: &pipeline.broker, store: &*pipeline.store, progress: Arc::new(Silent) };
+    producers::run::run(&plan(), &ports).unwrap();
+}
+
+fn good(tenant: &str, n: usize) -> Vec<u8> {
+    let mut wire: Value = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
+    wire["tenant_id"] = json!(tenant);
+    wire["scope"]["resource_id"] = json!(format!("vol-{n}"));
+    serde_json::to_vec(&wire).unwrap()
+}
+
+/// Exports everything of a store into a folder and returns the files there.
+fn export(store: Arc<dyn Store>, folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let report = exporter::once(&ExporterConfig {
+        store,
+        clock: Arc::new(ManualClock::at(NOW_MS)),
+        input: Input::Committed,
+        tenant: None,
+        export_dir: folder.to_owned(),
+        options: ExportOptions::default(),
+        gold: true,
+        default_currency: "USD".into(),
+        limits: DuckLimits::default(),
+        poll_interval: exporter::DEFAULT_POLL_INTERVAL,
+    });
+    let report = report.unwrap();
+    assert!(report.errors().next().is_none(), "{report:?}");
+    let mut files = BTreeMap::new();
+    for tenant in std::fs::read_dir(folder).unwrap() {
+        for file in std::fs::read_dir(tenant.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            files.insert(path.strip_prefix(folder).unwrap().display().to_string(), std::fs::read(path).unwrap());
+        }
+    }
+    files
+}
+
+/// All objects below these folders.
+fn objects(store: &dyn Store, folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
+    let entries = folders.iter().flat_map(|folder| store.list(folder).unwrap());
+    entries.map(|entry| (entry.path.clone(), store.get(&entry.path).unwrap().unwrap().to_vec())).collect()
+}
+
+#[test]
+fn a_bucket_holds_what_a_folder_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (near, far) = (folder.path().join("near"), folder.path().join("far"));
+    let local = Pipeline::open(&near);
+    produce(&local);
+    local.publish((0..30).map(|n| (Some("globex"), good("globex", n), Vec::new())));
+    local.publish([(Some("globex"), b"{".to_vec(), Vec::new())]);
+    let _ = local.validate();
+    drop(local);
+    // The same records at the same offsets of the same topics, for two sinks.
+    copy(&near, &far);
+    let local = Pipeline::open(&near);
+    local.sink().unwrap();
+
+    let bucket: Arc<dyn Store> = Arc::new(S3Server::shared().store(folder.path()));
+    // Cost facts and run manifest, which the producer puts into the store.
+    produce(&Pipeline::open_on(&folder.path().join("scratch"), Arc::clone(&bucket)));
+    let remote = Pipeline::open_on(&far, bucket);
+    remote.sink().unwrap();
+
+    let data = [layout::FINDINGS, layout::DEAD_LETTERS];
+    let (expected, found) = (objects(&*local.store, &data), objects(&*remote.store, &data));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    assert!(expected.len() > 2 && found == expected, "the data files are the same, byte for byte");
+    let parquet = |store: &dyn Store, folder: &str| {
+        let mut files = objects(store, &[folder]);
+        files.retain(|path, _| path.ends_with(".parquet"));
+        files
+    };
+    let facts = parquet(&*remote.store, layout::COST_FACTS);
+    assert!(!facts.is_empty() && facts == parquet(&*local.store, layout::COST_FACTS), "so are the cost facts");
+
+    let expected = export(local.store.clone(), &folder.path().join("export-near"));
+    let found = export(remote.store.clone(), &folder.path().join("export-far"));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (path, bytes) in &expected {
+        assert!(found[path] == *bytes, "{path}: {}", String::from_utf8_lossy(&found[path]));
+    }
+    assert!(expected.contains_key("acme/findings.json") && expected.contains_key("globex/findings.json"));
+    let gold = parquet(&*remote.store, layout::KPI_GOLD);
+    assert!(!gold.is_empty() && gold == parquet(&*local.store, layout::KPI_GOLD), "so are the KPI tables");
+
+    let report = remote.verify();
+    assert_eq!((report.problems.clone(), report.findings_rows), (vec![], local.verify().findings_rows));
+    assert!(remote.store.staged().unwrap().is_empty());
+}
+
+#[test]
+fn a_question_about_one_tenant_fetches_its_files_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = S3Server::shared().bucket("", folder.path());
+    let copies = settings.cache_dir.clone();
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(settings).unwrap()));
+    for tenant in ["acme", "globex", "initech"] {
+        pipeline.publish((0..5).map(|n| (Some(tenant), good(tenant, n), Vec::new())));
+    }
+    pipeline.drain();
+    let cut = Cut::committed(pipeline.store.clone()).unwrap();
+    assert!(!copies.exists(), "a cut alone fetches nothing");
+    let filter = FindingFilter { population: Population::All, ..Default::default() };
+    let list = |tenant| {
+        let scope = TenantScope::new(tenant).unwrap();
+        exporter::list_findings(&cut, &scope, &filter, &DuckLimits::default()).unwrap().total
+    };
+    let fetched = || std::fs::read_dir(&copies).unwrap().count() - 1;
+    assert_eq!((list("acme"), fetched()), (5, 1));
+    assert_eq!((list("acme"), fetched()), (5, 1));
+    assert_eq!((list("globex"), fetched()), (5, 2));
+}
+
+#[test]
+fn verify_sees_what_the_bucket_holds_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Server::shared().store(folder.path())));
+    pipeline.publish((0..5).map(|n| (Some("acme"), good("acme", n), Vec::new())));
+    pipeline.drain();
+    assert_eq!(pipeline.verify().problems, []);
+    export(pipeline.store.clone(), &folder.path().join("export"));
+    let path = pipeline.store.list(layout::FINDINGS).unwrap()[0].path.clone();
+    let mut bytes = pipeline.store.get(&path).unwrap().unwrap().to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    pipeline.store.put(&path, &bytes).unwrap();
+    let rules: Vec<_> = pipeline.verify().problems.into_iter().map(|problem| problem.rule).collect();
+    assert_eq!(rules, [sink::verify::Rule::FileChanged]);
+}
+
+/// Each file takes several requests, and each of them the way to the bucket and back.
+#[test]
+fn many_small_files_do_not_wait_for_each_other() {
+    const WAY: Duration = Duration::from_millis(50);
+    const FILES: usize = 40;
+    let folder = tempfile::tempdir().unwrap();
+    let own = S3Server::shared().bucket("finops", folder.path());
+    let proxy = Proxy::before(&S3Server::shared().url());
+    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }).unwrap();
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(store));
+    for n in 0..FILES {
+        let tenant: &'static str = format!("tenant-{n:02}").leak();
+        pipeline.publish([(Some(tenant), good(tenant, n), Vec::new())]);
+    }
+    let _ = pipeline.validate();
+    proxy.plan("", "", u32::MAX, Fault::Delay(WAY));
+    let (before, began) = (proxy.seen().len(), Instant::now());
+    pipeline.sink().unwrap();
+    let (requests, took) = (proxy.seen().len() - before, began.elapsed());
+    println!("{FILES} files, {requests} requests of {WAY:?}: {took:?}");
+    assert!(requests >= 4 * FILES);
+    assert!(took < WAY * u32::try_from(requests).unwrap() / 2, "{requests} requests one after another: {took:?}");
+    proxy.clear();
+    assert_eq!(pipeline.verify().problems, []);
+}
+
+/// A folder with a chain of its own must not be taken for the bucket's: the group's position names its store.
+#[test]
+fn a_sink_of_another_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Server::shared().store(folder.path())));
+    pipeline.publish([(Some("acme"), good("acme", 1), Vec::new())]);
+    pipeline.drain();
+    let elsewhere = LocalStore::open(&folder.path().join("elsewhere")).unwrap();
+    let other = Pipeline { store: Arc::new(elsewhere), ..pipeline };
+    other.publish([(Some("acme"), good("acme", 2), Vec::new())]);
+    let _ = other.validate();
+    assert!(matches!(other.sink(), Err(sink::SinkError::ForeignStore { .. })));
+}
