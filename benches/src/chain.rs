@@ -88,6 +88,8 @@ fn configs() -> (validator::Config, sink::Config) {
     let session_timeout = Duration::from_secs(30);
     let validator = validator::Config {
         member: "bench-validator".into(),
+        lane: contracts::topics::Lane::live(),
+        selection: None,
         policies: ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: PARTITIONS,
         dead_partitions: PARTITIONS,
@@ -100,6 +102,7 @@ fn configs() -> (validator::Config, sink::Config) {
     };
     let sink = sink::Config {
         member: "bench-sink".into(),
+        lane: contracts::topics::Lane::live(),
         limits: sink::Limits::default(),
         session_timeout,
         until: sink::Until::Shutdown,

@@ -31,6 +31,7 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
     let store = LocalStore::open(folder).map_err(|e| e.to_string())?;
     let config = Config {
         member: "bench".into(),
+        lane: topics::Lane::live(),
         limits: Limits::default(),
         session_timeout: Duration::from_secs(30),
         until: Until::Drained,
@@ -93,7 +94,7 @@ fn report_memory(counters: &Counters, total: u64, done: &Shutdown) {
 
 /// Records as the validator makes them, without their source position.
 fn templates(tenants: usize) -> Result<Vec<Message>, String> {
-    let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), 1, 1, 1);
+    let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &topics::Lane::live(), 1, 1, 1);
     let at = TopicPartition { topic: topics::VALID.into(), partition: 0 };
     (0..TEMPLATES)
         .map(|n| {

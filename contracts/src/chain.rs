@@ -137,8 +137,9 @@ impl ChainHead {
         self.rows += record.rows;
         self.duplicates += record.duplicates;
         self.last_sha256 = sha256;
-        for (partition, offsets) in &record.src {
-            let Some(max) = offsets.max() else { continue };
+        let rows = record.src.iter().filter_map(|(partition, offsets)| Some((partition, offsets.max()?)));
+        let others = record.heights.iter().map(|(partition, height)| (partition, *height));
+        for (partition, max) in rows.chain(others) {
             match self.heights.get_mut(partition) {
                 Some(height) => *height = max.max(*height),
                 None => drop(self.heights.insert(partition.clone(), max)),
@@ -170,6 +171,7 @@ mod tests {
             files: Vec::new(),
             src: SrcSet::from([("w/0".parse().unwrap(), offsets)]),
             runs: BTreeMap::new(),
+            heights: BTreeMap::new(),
             writer_id: "w".into(),
             nonce: "n".into(),
             previous_sha256: previous.into(),
@@ -200,6 +202,18 @@ mod tests {
         assert_eq!((head.first_start, head.last_start, head.position()), (5, 8, Some(10)));
         assert_eq!((head.records, head.rows), (2, 5));
         assert_eq!(head.heights, BTreeMap::from([("w/0".parse().unwrap(), 109)]));
+    }
+
+    #[test]
+    fn a_base_stands_for_what_it_answers_for() {
+        let mut head = ChainHead::empty("id", 1);
+        let heights = BTreeMap::from([("w/0".parse().unwrap(), 200), ("w/1".parse().unwrap(), 7)]);
+        follow(&mut head, &CommitRecord { rows: 0, src: SrcSet::new(), heights: heights.clone(), ..record(5, 8, "") })
+            .unwrap();
+        assert_eq!((head.position(), head.rows, &head.heights), (Some(8), 0, &heights));
+        let previous = head.last_sha256.clone();
+        follow(&mut head, &record(8, 10, &previous)).unwrap();
+        assert_eq!(head.heights, heights, "109 does not rise above 200");
     }
 
     #[test]

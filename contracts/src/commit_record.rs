@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::source::SrcSet;
+use crate::source::{SrcPartition, SrcSet};
 
 /// Version of this format; a reader refuses a higher one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -43,6 +43,10 @@ pub struct CommitRecord {
     /// First source positions (`replay.of`, else `src`) per run, key `tenant/workspace/run_id` where
     /// known, else `//run_id`. A run is complete when the union over all chains has as many as were published.
     pub runs: BTreeMap<String, SrcSet>,
+    /// Highest source offsets that this record answers for without rows of its own: it stands for another root's chain,
+    /// whose place its root has taken.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub heights: BTreeMap<SrcPartition, u64>,
     /// Process that wrote it.
     pub writer_id: String,
     /// Random per attempt: tells one's own record after a lost answer.

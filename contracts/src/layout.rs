@@ -13,6 +13,12 @@ pub const COST_FACTS: &str = "cur_facts";
 pub const KPI_GOLD: &str = "finops_kpi_gold";
 /// Run manifests, `_runs/<tenant>/<workspace>/<run_id>.json`, all segments encoded.
 pub const RUNS: &str = "_runs";
+/// Audit records of what operators sent again, one folder each.
+pub const AUDIT_REDRIVE: &str = "_audit/redrive";
+/// Audit records of wire records that were sent once more, by the replay's id.
+pub const AUDIT_REPLAY: &str = "_audit/replay";
+/// In a root that a replay makes: whose it is.
+pub const REPLAY: &str = "_replay.json";
 /// Commit chains.
 pub const CHAIN: &str = "_sink/v1";
 /// Staged files, never matched by a glob for data.

@@ -28,6 +28,7 @@ pub mod time;
 pub mod topics;
 pub mod violation;
 mod wire;
+pub mod wire_filter;
 
 #[cfg(test)]
 mod golden;

@@ -1,5 +1,7 @@
 //! Topic names and the header names that travel with records. The topology is in `schemas/asyncapi.yaml`.
 
+use crate::layout;
+
 /// Wire findings of our own checkers; external producers get `finops.findings.wire.<producer>`.
 pub const WIRE: &str = "finops.findings.wire";
 /// Typed storage records (Avro, Confluent frame).
@@ -10,6 +12,66 @@ pub const DEAD_LETTERS: &str = "finops.findings.dlq";
 pub const RUNS: &str = "finops.runs";
 /// Lifecycle events from the API, keyed `tenant/key`.
 pub const LIFECYCLE: &str = "finops.lifecycle";
+
+/// One partition, no records: who has it in a group named after a lock holds that lock.
+pub const LOCKS: &str = "finops.locks";
+
+/// The wire topic of a producer: its name, or the topic itself.
+#[must_use]
+pub fn wire_of(producer: &str) -> String {
+    if is_wire(producer) { producer.to_owned() } else { format!("{WIRE}.{producer}") }
+}
+
+/// The groups that judge and write, and the topics between them: the live ones, or those of a replay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// Group of the validators.
+    pub validators: String,
+    /// Group of the sinks.
+    pub sinks: String,
+    /// Topic of valid records.
+    pub valid: String,
+    /// Topic of dead letters.
+    pub dead_letters: String,
+}
+
+const REPLAY: &str = "finops.replay.";
+
+impl Lane {
+    /// The lane of all services.
+    #[must_use]
+    pub fn live() -> Self {
+        Self {
+            validators: groups::VALIDATOR.to_owned(),
+            sinks: groups::SINK.to_owned(),
+            valid: VALID.to_owned(),
+            dead_letters: DEAD_LETTERS.to_owned(),
+        }
+    }
+
+    /// The lane of one replay.
+    #[must_use]
+    pub fn replay(id: &str) -> Self {
+        Self {
+            validators: format!("{REPLAY}{id}"),
+            sinks: format!("{REPLAY}{id}.sink"),
+            valid: format!("{REPLAY}{id}.valid"),
+            dead_letters: format!("{REPLAY}{id}.dlq"),
+        }
+    }
+}
+
+/// True for the topic of valid records, and for that of a replay.
+#[must_use]
+pub fn is_valid(topic: &str) -> bool {
+    topic == VALID || (topic.starts_with(REPLAY) && topic.ends_with(".valid"))
+}
+
+/// The dataset that a topic's records belong to.
+#[must_use]
+pub fn dataset_of(topic: &str) -> &'static str {
+    if is_valid(topic) { layout::FINDINGS } else { layout::DEAD_LETTERS }
+}
 
 /// True for the wire topic and every producer topic below it.
 #[must_use]
@@ -23,6 +85,8 @@ pub mod groups {
     pub const VALIDATOR: &str = "finops.validator";
     /// Sinks: their group's position is a hint, the commit chain the truth.
     pub const SINK: &str = "finops.sink";
+    /// The lock of whoever sends records again.
+    pub const REDRIVE: &str = "finops.redrive";
 }
 
 /// Names of record headers.

@@ -180,6 +180,11 @@ fn leaf<'f>(fields: &'f Fields, path: &[&str]) -> Option<&'f DataType> {
 }
 
 impl Table {
+    /// Names of the flat columns.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().map(|column| column.name)
+    }
+
     /// A query over `files` with the flat columns and nothing else. Without files it has the columns and no row.
     pub(crate) fn query(&self, duck: &Duck, files: &[PathBuf]) -> Result<String> {
         if files.is_empty() {

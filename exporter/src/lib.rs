@@ -3,6 +3,7 @@
 //! nothing of topics beyond the positions a cut names.
 
 mod columns;
+mod compare;
 mod cut;
 mod duck;
 mod error;
@@ -15,6 +16,7 @@ mod service;
 mod tenant;
 mod time;
 
+pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
 pub use cut::{BillingPeriod, ChainPosition, Cut, DataFile, RunFact};
 pub use duck::DuckLimits;
 pub use error::{ExportError, Result};

@@ -91,6 +91,9 @@ pub enum Verb {
     Tap(TapArgs),
     /// Says what is wrong with configuration and environment, and what to do about it
     Doctor(DoctorArgs),
+    /// Judges wire records once more: into a fresh root that is compared and swapped in, or into the same dataset
+    #[command(subcommand)]
+    Replay(ReplayVerb),
     /// The configuration in force
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -259,19 +262,42 @@ pub enum FindingsVerb {
     },
 }
 
+/// Which dead letters. Each option may be repeated: any of its values matches.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which dead letters")]
+pub struct DlqFilter {
+    /// Only this tenant; _unknown for records that name none
+    #[arg(long)]
+    pub tenant: Vec<String>,
+    /// Only this code
+    #[arg(long)]
+    pub code: Vec<String>,
+    /// Only of this producer: its name, or a wire topic
+    #[arg(long, value_name = "NAME")]
+    pub producer: Vec<String>,
+    /// Only of this run
+    #[arg(long, value_name = "RUN_ID")]
+    pub run: Vec<String>,
+    /// Only this source position, as `dlq list` prints it
+    #[arg(long)]
+    pub src: Vec<String>,
+    /// First refused at or after: a time such as 2026-01-20T06:00:00Z, or a date
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub since: Option<i64>,
+    /// First refused before
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub until: Option<i64>,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum DlqVerb {
     /// Dead letters, newest first
     List {
-        /// Only this tenant
-        #[arg(long)]
-        tenant: Option<String>,
-        /// Only this code
-        #[arg(long)]
-        code: Option<String>,
         /// At most this many
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u64,
+        #[command(flatten)]
+        filter: DlqFilter,
     },
     /// One dead letter with its violations and bytes
     Show {
@@ -279,7 +305,39 @@ pub enum DlqVerb {
         src: String,
     },
     /// How many, by code, field and topic
-    Stats,
+    Stats {
+        #[command(flatten)]
+        filter: DlqFilter,
+    },
+    /// Sends dead letters back to the topic they came from, each once
+    Redrive(RedriveArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct RedriveArgs {
+    /// All dead letters; without it a filter is needed
+    #[arg(long)]
+    pub all: bool,
+    /// Say what would be sent, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// JSON Patch (RFC 6902) to apply to each record; a record it does not fit is left alone
+    #[arg(long, value_name = "FILE")]
+    pub patch: Option<PathBuf>,
+    /// Send at most this many records a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+    /// Send at most this many records
+    #[arg(long, value_name = "N")]
+    pub max: Option<u64>,
+    /// Leave alone what was redriven this often
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub replays_max: u32,
+    /// Who asks, for the audit record
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
+    pub by: String,
+    #[command(flatten)]
+    pub filter: DlqFilter,
 }
 
 #[derive(Debug, Args)]
@@ -325,6 +383,86 @@ pub struct DoctorArgs {
     /// Seconds each check of the environment may take
     #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
+}
+
+/// Which wire records.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which wire records [default: all that were judged]")]
+pub struct WireArgs {
+    /// Received at or after: a time such as 2026-01-20T06:00:00Z, or a date
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub since: Option<i64>,
+    /// Received before
+    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    pub until: Option<i64>,
+    /// Only these offsets: <topic>/<partition>:<from>..<until>, the last one exclusive or left out; repeatable
+    #[arg(long, value_name = "STRETCH")]
+    pub offsets: Vec<String>,
+    /// Only of this tenant; repeatable
+    #[arg(long)]
+    pub tenant: Vec<String>,
+    /// Only of this check_id; repeatable
+    #[arg(long)]
+    pub check: Vec<String>,
+    /// Only of this run; repeatable
+    #[arg(long, value_name = "RUN_ID")]
+    pub run: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReplayVerb {
+    /// Replays; given again after it was stopped or killed, it goes on
+    Run(ReplayRunArgs),
+    /// What differs between the current root and a fresh one; exit code 3 when something does
+    Compare {
+        /// Root that the replay has made
+        #[arg(long, value_name = "ROOT")]
+        with: String,
+        /// Only this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        /// List at most this many findings of each kind
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u64,
+    },
+    /// Puts the fresh root in the place of the current one, which moves there; services must be stopped
+    Swap(SwapArgs),
+    /// Makes the fresh root the root where it is (object stores): services must be stopped, and given it as their store
+    HandOver(SwapArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SwapArgs {
+    /// Root that the replay has made
+    #[arg(long, value_name = "ROOT")]
+    pub with: String,
+    /// Also when the fresh root lacks records that the current one has
+    #[arg(long)]
+    pub allow_partial: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayRunArgs {
+    /// Into a fresh root: an empty folder, to be swapped on the file system of the current one
+    #[arg(long, value_name = "ROOT", required_unless_present = "into_topic", conflicts_with = "into_topic")]
+    pub to: Option<String>,
+    /// Into the current root: records are sent again through their wire topic and become new rows
+    #[arg(long)]
+    pub into_topic: bool,
+    /// Id of the replay, small letters, digits and - [default: that of the same replay, if it has not ended, or a new one]
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Into a topic: send at most this many records a second
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "into_topic")]
+    pub rate: Option<u32>,
+    /// Who asks, for the audit record
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
+    pub by: String,
+    /// Say what would be replayed, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub records: WireArgs,
 }
 
 #[derive(Debug, Subcommand)]

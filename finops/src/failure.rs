@@ -82,6 +82,30 @@ fails_with! {
     producers::run_context::RunContextError => ExitCode::Usage;
 }
 
+impl From<sink::resend::ResendError> for Failure {
+    fn from(error: sink::resend::ResendError) -> Self {
+        use sink::resend::ResendError;
+        let code = match &error {
+            ResendError::Held { .. } => ExitCode::TryAgain,
+            ResendError::Chain(_) | ResendError::File { .. } | ResendError::Audit { .. } => ExitCode::BadInput,
+            ResendError::Store(_) | ResendError::Broker(_) => ExitCode::Io,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<sink::replay::ReplayError> for Failure {
+    fn from(error: sink::replay::ReplayError) -> Self {
+        use sink::replay::ReplayError;
+        let code = match &error {
+            ReplayError::NotYet(_) => ExitCode::TryAgain,
+            ReplayError::Root { .. } | ReplayError::Chain(_) => ExitCode::BadInput,
+            ReplayError::Store(_) | ReplayError::Broker(_) | ReplayError::Move { .. } => ExitCode::Io,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
 impl From<platform::config::Problem> for Failure {
     fn from(problem: platform::config::Problem) -> Self {
         ConfigProblems(vec![problem]).into()

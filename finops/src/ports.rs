@@ -1,10 +1,11 @@
 //! Opens what the services work with: the broker, the store, and the configuration of each role.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::identity::SaltMode;
-use contracts::topics;
+use contracts::topics::{self, Lane};
 use exporter::{ExportOptions, ExporterConfig, Input};
 use platform::broker::embedded::EmbeddedBroker;
 use platform::broker::{Broker, TopicSpec};
@@ -70,6 +71,18 @@ impl Ports {
     }
 }
 
+/// Another root than the one in force, made if it is not there.
+pub fn root(place: &str) -> Result<Arc<dyn Store>> {
+    Ok(Arc::new(LocalStore::open(Path::new(place))?))
+}
+
+/// Another root than the one in force, which must be there.
+pub fn existing_root(place: &str) -> Result<Arc<dyn Store>> {
+    let store = LocalStore::open_existing(Path::new(place))
+        .map_err(|e| Failure::bad_input(format!("no data in {place}: {e}")))?;
+    Ok(Arc::new(store))
+}
+
 /// A stop by signal: the first ends in good order, the second at once.
 pub fn stop_on_signals() -> Result<Shutdown> {
     let shutdown = Shutdown::new();
@@ -90,6 +103,8 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
     };
     Ok(validator::Config {
         member: member("validator"),
+        lane: Lane::live(),
+        selection: None,
         policies: policies.with_message_bytes_max(settings.message_bytes_max),
         valid_partitions: settings.partitions,
         dead_partitions: settings.partitions,
@@ -105,6 +120,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
 pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
     sink::Config {
         member: member("sink"),
+        lane: Lane::live(),
         limits: settings.sink_limits.clone(),
         session_timeout: settings.session_timeout,
         until,

@@ -9,6 +9,8 @@ pub enum ExitCode {
     Done = 0,
     /// A bug of ours: a panic, a broken invariant.
     Bug = 1,
+    /// Done: what was compared differs.
+    Different = 3,
     /// The command line is wrong.
     Usage = 64,
     /// The input data is wrong: unreadable file, findings that break the contract.
@@ -27,9 +29,10 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in rising order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Done,
         Self::Bug,
+        Self::Different,
         Self::Usage,
         Self::BadInput,
         Self::Io,
@@ -45,6 +48,7 @@ impl ExitCode {
         match self {
             Self::Done => "done",
             Self::Bug => "a bug of this program",
+            Self::Different => "done; what was compared differs",
             Self::Usage => "wrong command line",
             Self::BadInput => "bad input data",
             Self::Io => "reading or writing failed",
@@ -72,6 +76,7 @@ mod tests {
         insta::assert_snapshot!(table.join("\n"), @r"
           0 done
           1 a bug of this program
+          3 done; what was compared differs
          64 wrong command line
          65 bad input data
          74 reading or writing failed

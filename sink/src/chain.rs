@@ -103,6 +103,7 @@ mod tests {
                 files: Vec::new(),
                 src: BTreeMap::new(),
                 runs: BTreeMap::new(),
+                heights: BTreeMap::new(),
                 writer_id: "w".into(),
                 nonce: n.to_string(),
                 previous_sha256: head.last_sha256.clone(),

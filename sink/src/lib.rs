@@ -10,6 +10,8 @@ pub mod inspect;
 pub mod limits;
 pub mod machine;
 pub mod repair;
+pub mod replay;
+pub mod resend;
 mod row;
 pub mod service;
 pub mod verify;

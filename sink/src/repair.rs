@@ -143,7 +143,7 @@ fn send(
 
 /// The record as it was, with its first position, into the same partition: a tenant keeps its order. Its time is that of
 /// sending, else retention could take it before it is judged.
-fn again(message: Message, first: &Src) -> OutRecord {
+pub(crate) fn again(message: Message, first: &Src) -> OutRecord {
     let mut with_first = message.headers;
     with_first.retain(|(name, _)| name != headers::REPLAY_OF);
     with_first.push((headers::REPLAY_OF.to_owned(), Bytes::from(first.to_string())));

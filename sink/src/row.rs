@@ -22,8 +22,7 @@ pub(crate) struct Record {
 /// Finds out where a record's row belongs.
 pub(crate) fn of_message(message: Message, topic_id: &str) -> Row<Record> {
     let message = Arc::new(message);
-    let is_valid_topic = &*message.at.topic == topics::VALID;
-    let found = if is_valid_topic { of_valid(&message) } else { of_dead_letter(&message) };
+    let found = if topics::is_valid(&message.at.topic) { of_valid(&message) } else { of_dead_letter(&message) };
     found.unwrap_or_else(|problem| quarantined(&message, topic_id, problem))
 }
 

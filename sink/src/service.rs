@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contracts::commit_record::CommitRecord;
+use contracts::layout;
 use contracts::source::SrcSet;
-use contracts::{layout, topics};
+use contracts::topics::{self, Lane};
 use platform::broker::{
     Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start, TopicPartition,
     TopicSpec, Topics,
@@ -54,6 +55,8 @@ pub enum Until {
 pub struct Config {
     /// Name of this member.
     pub member: String,
+    /// What it reads, and as which group.
+    pub lane: Lane,
     /// What an open batch may hold.
     pub limits: Limits,
     /// A member silent for this long loses its partitions.
@@ -76,10 +79,11 @@ pub fn run(
     counters: &Arc<Counters>,
     shutdown: &Shutdown,
 ) -> Result<(), SinkError> {
-    for name in [topics::VALID, topics::DEAD_LETTERS] {
+    let lane = &config.lane;
+    for name in [&lane.valid, &lane.dead_letters] {
         let (retention_ms, retention_bytes) = (None, None);
         broker.ensure_topic(&TopicSpec {
-            name: name.to_owned(),
+            name: name.clone(),
             partitions: 1,
             compacted: false,
             retention_ms,
@@ -88,11 +92,11 @@ pub fn run(
     }
     let ends = match config.until {
         Until::Shutdown => Vec::new(),
-        Until::Drained => ends(broker)?,
+        Until::Drained => ends(broker, lane)?,
     };
     let consumer = broker.consumer(ConsumerConfig {
-        group: GROUP.to_owned(),
-        topics: Topics::Names(vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()]),
+        group: lane.sinks.clone(),
+        topics: Topics::Names(vec![lane.valid.clone(), lane.dead_letters.clone()]),
         member: config.member.clone(),
         start: Start::Earliest,
         session_timeout: config.session_timeout,
@@ -122,7 +126,7 @@ pub fn run(
         swept: None,
     };
     while !shutdown.is_requested() {
-        if config.until == Until::Drained && is_drained(broker, store, &ends)? {
+        if config.until == Until::Drained && is_drained(broker, store, lane, &ends)? {
             break;
         }
         sink.turn(config.until)?;
@@ -135,9 +139,9 @@ pub fn run(
     Ok(())
 }
 
-fn ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
+fn ends(broker: &dyn Broker, lane: &Lane) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
     let mut ends = Vec::new();
-    for topic in broker.topics()?.into_iter().filter(|t| [topics::VALID, topics::DEAD_LETTERS].contains(&&*t.name)) {
+    for topic in broker.topics()?.into_iter().filter(|t| [&*lane.valid, &*lane.dead_letters].contains(&&*t.name)) {
         for partition in 0..topic.partitions {
             let at = TopicPartition { topic: topic.name.clone(), partition };
             let marks = broker.watermarks(&at)?;
@@ -150,12 +154,17 @@ fn ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> 
 }
 
 /// The group's offsets say so, and the chains agree: anybody may set offsets.
-fn is_drained(broker: &dyn Broker, store: &dyn Store, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
+fn is_drained(
+    broker: &dyn Broker,
+    store: &dyn Store,
+    lane: &Lane,
+    ends: &[(TopicPartition, u64)],
+) -> Result<bool, SinkError> {
     if ends.is_empty() {
         return Ok(true);
     }
     let mut reached: HashMap<TopicPartition, u64> =
-        broker.group_offsets(GROUP)?.into_iter().map(|o| (o.at, o.offset)).collect();
+        broker.group_offsets(&lane.sinks)?.into_iter().map(|o| (o.at, o.offset)).collect();
     if !ends.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)) {
         return Ok(false);
     }

@@ -21,7 +21,7 @@ use crate::error::SinkError;
 use crate::service::{GROUP, HintMetadata};
 use crate::walk;
 use coverage::Found;
-pub(crate) use coverage::{read, replay_of};
+pub(crate) use coverage::{gaps, read, replay_of};
 
 /// Verifying could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +98,7 @@ struct Held {
     claimed_ends: BTreeMap<(String, u32), u64>,
 }
 
-fn add(all: &mut SrcSet, some: &SrcSet) {
+pub(crate) fn add(all: &mut SrcSet, some: &SrcSet) {
     for (partition, offsets) in some {
         match all.get_mut(partition) {
             Some(held) => held.union(offsets),

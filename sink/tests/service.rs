@@ -76,6 +76,7 @@ impl World {
 fn config(limits: Limits) -> Config {
     Config {
         member: "sink-test".into(),
+        lane: contracts::topics::Lane::live(),
         limits,
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,

@@ -31,6 +31,8 @@ fn clocks_jump(kind: Kind) {
     let site = Site::open(kind);
     let age_max = Duration::from_millis(100);
     let validate = validator::Config {
+        lane: contracts::topics::Lane::live(),
+        selection: None,
         member: "validator".into(),
         policies: ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: 4,
@@ -43,6 +45,7 @@ fn clocks_jump(kind: Kind) {
         skips_gone: false,
     };
     let sink = sink::Config {
+        lane: contracts::topics::Lane::live(),
         member: "sink".into(),
         limits: sink::Limits { age_max, ..sink::Limits::default() },
         session_timeout: kind.session_timeout(),

@@ -76,6 +76,8 @@ impl Pipeline {
     pub fn validate(&self) -> validator::Snapshot {
         let config = validator::Config {
             member: "validator".into(),
+            lane: contracts::topics::Lane::live(),
+            selection: None,
             policies: ProducerPolicies::own_only(SaltMode::Stable),
             valid_partitions: 2,
             dead_partitions: 2,
@@ -98,6 +100,7 @@ impl Pipeline {
     pub fn sink(&self) -> Result<sink::Snapshot, sink::SinkError> {
         let config = sink::Config {
             member: "sink".into(),
+            lane: contracts::topics::Lane::live(),
             limits: sink::Limits::default(),
             session_timeout: Duration::from_secs(10),
             until: sink::Until::Drained,

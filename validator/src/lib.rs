@@ -9,4 +9,4 @@ pub mod transform;
 
 pub use counters::{Counters, Snapshot};
 pub use policy::{PolicyError, ProducerPolicies};
-pub use service::{Config, Until, ValidatorError, run};
+pub use service::{Config, Selection, Until, ValidatorError, run};

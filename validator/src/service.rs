@@ -1,12 +1,13 @@
 //! The loop: poll, transform, one atomic step, again. Infrastructure errors never make a dead letter: the
 //! step is tried again in place with backoff until it succeeds or the service is told to stop.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contracts::topics;
+use contracts::topics::{self, Lane};
+use contracts::wire_filter::WireFilter;
 use platform::broker::{
     Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicPartition,
     TopicSpec, Topics,
@@ -38,6 +39,10 @@ pub enum Until {
 pub struct Config {
     /// Name of this member.
     pub member: String,
+    /// What it writes, and as which group.
+    pub lane: Lane,
+    /// Only these wire records; `None` for all there are and will be.
+    pub selection: Option<Selection>,
     /// Who may send what.
     pub policies: ProducerPolicies,
     /// Partitions of the valid topic, when it has to be created.
@@ -56,6 +61,15 @@ pub struct Config {
     pub until: Until,
     /// Go on behind records that the broker has removed before they were judged, instead of stopping at them.
     pub skips_gone: bool,
+}
+
+/// Wire records to be judged once more.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// Offsets by partition; a partition that is not named is not read.
+    pub ranges: BTreeMap<TopicPartition, Range<u64>>,
+    /// Which of them.
+    pub filter: WireFilter,
 }
 
 /// The validator cannot go on.
@@ -101,14 +115,15 @@ pub fn run(
         retention_bytes: None,
     };
     broker.ensure_topic(&topic(topics::WIRE, config.dead_partitions))?;
-    let valid = broker.ensure_topic(&topic(topics::VALID, config.valid_partitions))?;
-    let dead = broker.ensure_topic(&topic(topics::DEAD_LETTERS, config.dead_partitions))?;
-    let targets = match config.until {
-        Until::Shutdown => Vec::new(),
-        Until::Drained => wire_ends(broker)?,
+    let valid = broker.ensure_topic(&topic(&config.lane.valid, config.valid_partitions))?;
+    let dead = broker.ensure_topic(&topic(&config.lane.dead_letters, config.dead_partitions))?;
+    let targets = match (config.until, &config.selection) {
+        (Until::Shutdown, _) => Vec::new(),
+        (Until::Drained, Some(selection)) => selection.ranges.iter().map(|(at, r)| (at.clone(), r.end)).collect(),
+        (Until::Drained, None) => wire_ends(broker)?,
     };
     let processor = broker.processor(ConsumerConfig {
-        group: GROUP.to_owned(),
+        group: config.lane.validators.clone(),
         topics: Topics::Family(topics::WIRE.to_owned()),
         member: config.member.clone(),
         start: Start::Earliest,
@@ -116,11 +131,13 @@ pub fn run(
         poll_records_max: config.step_records_max,
         poll_bytes_max: config.step_bytes_max,
     })?;
-    let transform = Transform::new(config.policies.clone(), valid.partitions, dead.partitions, config.tenant_spread);
-    let skips_gone = config.skips_gone;
-    let mut member = Member { processor, transform, topic_ids: HashMap::new(), skips_gone, clock, counters, shutdown };
+    let transform =
+        Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
+    let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
+    let topic_ids = HashMap::new();
+    let mut member = Member { processor, transform, selection, topic_ids, skips_gone, clock, counters, shutdown };
     while !shutdown.is_requested() {
-        if config.until == Until::Drained && drained(broker, &targets)? {
+        if config.until == Until::Drained && drained(broker, &config.lane, &targets)? {
             break;
         }
         member.turn()?;
@@ -145,18 +162,39 @@ fn wire_ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerEr
     Ok(ends)
 }
 
-fn drained(broker: &dyn Broker, targets: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+fn drained(broker: &dyn Broker, lane: &Lane, targets: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
     if targets.is_empty() {
         return Ok(true);
     }
     let reached: HashMap<TopicPartition, u64> =
-        broker.group_offsets(GROUP)?.into_iter().map(|o| (o.at, o.offset)).collect();
+        broker.group_offsets(&lane.validators)?.into_iter().map(|o| (o.at, o.offset)).collect();
     Ok(targets.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)))
+}
+
+enum Selected {
+    Judged,
+    PassedOver,
+    /// Nothing of its partition is.
+    NotRead,
+    /// The partition's range is over, at this offset.
+    Behind(u64),
+}
+
+fn selected(selection: Option<&Selection>, message: &Message) -> Selected {
+    let Some(selection) = selection else { return Selected::Judged };
+    match selection.ranges.get(&message.at) {
+        None => Selected::NotRead,
+        Some(range) if message.offset >= range.end => Selected::Behind(range.end),
+        Some(range) if message.offset < range.start => Selected::PassedOver,
+        Some(_) if selection.filter.matches(&message.value, |name| message.header(name)) => Selected::Judged,
+        Some(_) => Selected::PassedOver,
+    }
 }
 
 struct Member<'a> {
     processor: Box<dyn Processor>,
     transform: Transform,
+    selection: Option<&'a Selection>,
     topic_ids: HashMap<TopicPartition, Arc<str>>,
     skips_gone: bool,
     clock: &'a dyn Clock,
@@ -170,6 +208,7 @@ impl Member<'_> {
             Ok(Polled::Assigned(given)) => {
                 for assignment in given {
                     info!(topic = %assignment.at.topic, partition = assignment.at.partition, position = assignment.position, "assigned");
+                    self.begin(&assignment.at, assignment.position)?;
                     self.topic_ids.insert(assignment.at, assignment.topic_id);
                 }
                 self.counters.owns(self.topic_ids.len());
@@ -209,6 +248,26 @@ impl Member<'_> {
         Ok(())
     }
 
+    /// Goes to where the selection begins.
+    fn begin(&mut self, at: &TopicPartition, position: u64) -> Result<(), ValidatorError> {
+        let Some(selection) = self.selection else { return Ok(()) };
+        match selection.ranges.get(at) {
+            Some(range) if position < range.start => match self.processor.seek(at, range.start) {
+                Err(BrokerError::Fenced { .. }) => Ok(()),
+                other => Ok(other?),
+            },
+            Some(range) if position < range.end => Ok(()),
+            _ => self.pause(at),
+        }
+    }
+
+    fn pause(&mut self, at: &TopicPartition) -> Result<(), ValidatorError> {
+        match self.processor.pause(std::slice::from_ref(at)) {
+            Err(BrokerError::Fenced { .. }) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
     fn wait_for_topic(&self, error: &BrokerError) {
         warn!(%error, "waiting for it; a validator that starts makes it");
         let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
@@ -219,12 +278,27 @@ impl Member<'_> {
         let mut out: Vec<OutRecord> = Vec::with_capacity(messages.len());
         let mut dead_by_code: BTreeMap<&'static str, u64> = BTreeMap::new();
         let mut spans: BTreeMap<&TopicPartition, Range<u64>> = BTreeMap::new();
+        let mut over: BTreeSet<TopicPartition> = BTreeSet::new();
         for message in messages {
             let Some(topic_id) = self.topic_ids.get(&message.at) else {
                 // Not ours any more: its new owner will read it.
                 debug!(topic = %message.at.topic, partition = message.at.partition, "record of a partition that was taken away");
                 continue;
             };
+            match selected(self.selection, message) {
+                Selected::Judged => {}
+                Selected::PassedOver => {
+                    spans.entry(&message.at).or_insert(message.offset..message.offset).end = message.offset + 1;
+                    continue;
+                }
+                Selected::Behind(end) => {
+                    // Not every offset is a record: what is behind the last one says that the range is done.
+                    spans.entry(&message.at).or_insert(end..end).end = end;
+                    over.insert(message.at.clone());
+                    continue;
+                }
+                Selected::NotRead => continue,
+            }
             match self.transform.apply(message, topic_id, now_ms) {
                 Outcome::Valid(record) => out.push(record),
                 Outcome::Dead(record, code) => {
@@ -233,6 +307,9 @@ impl Member<'_> {
                 }
             }
             spans.entry(&message.at).or_insert(message.offset..message.offset).end = message.offset + 1;
+        }
+        if spans.is_empty() {
+            return Ok(());
         }
         let offsets: Vec<GroupOffset> = spans
             .iter()
@@ -243,6 +320,9 @@ impl Member<'_> {
             let dead: u64 = dead_by_code.values().sum();
             self.counters.committed(out.len() as u64 - dead, &dead_by_code, began.elapsed());
             self.counters.turned();
+            for at in over {
+                self.pause(&at)?;
+            }
             return Ok(());
         }
         // A partition of the step that is still ours, or ours again, is read again from where the step began: going on

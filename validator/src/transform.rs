@@ -8,7 +8,7 @@ use contracts::dead_letter::{self, CONTRACT_VERSION, CUT_VALUE_BYTES, CutValue, 
 use contracts::identity::SaltMode;
 use contracts::judge::{self, ValidFinding};
 use contracts::source::{Src, SrcPartition};
-use contracts::topics::{self, headers};
+use contracts::topics::{Lane, headers};
 use contracts::violation::{Code, Violation};
 use contracts::{avro, frame, storage};
 use platform::broker::{Headers, Message, OutRecord};
@@ -21,9 +21,9 @@ const ERRORS_LISTED_MAX: usize = 100;
 
 /// What became of a message.
 pub enum Outcome {
-    /// A valid record for [`topics::VALID`].
+    /// A valid record for the topic of valid records.
     Valid(OutRecord),
-    /// A dead letter for [`topics::DEAD_LETTERS`], with the code of its first violation.
+    /// A dead letter for its topic, with the code of its first violation.
     Dead(OutRecord, Code),
 }
 
@@ -43,11 +43,17 @@ const SPREAD_BLOCK: u64 = 500;
 impl Transform {
     /// `tenant_spread` is how many valid partitions one tenant may use (1 keeps files few and large).
     #[must_use]
-    pub fn new(policies: ProducerPolicies, valid_partitions: u32, dead_partitions: u32, tenant_spread: u32) -> Self {
+    pub fn new(
+        policies: ProducerPolicies,
+        lane: &Lane,
+        valid_partitions: u32,
+        dead_partitions: u32,
+        tenant_spread: u32,
+    ) -> Self {
         Self {
             policies,
-            valid_topic: topics::VALID.into(),
-            dead_topic: topics::DEAD_LETTERS.into(),
+            valid_topic: lane.valid.as_str().into(),
+            dead_topic: lane.dead_letters.as_str().into(),
             valid_partitions,
             dead_partitions,
             tenant_spread: tenant_spread.clamp(1, valid_partitions.max(1)),
@@ -231,7 +237,7 @@ mod tests {
     #[test]
     fn a_tenant_uses_as_many_partitions_as_it_may() {
         let check = |spread: u32, expected: usize| {
-            let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), 8, 8, spread);
+            let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &Lane::live(), 8, 8, spread);
             let partition = |offset: u64| {
                 let partition = SrcPartition { topic_id: "wire".to_owned(), partition: 3 };
                 transform.valid_partition("acme", &Src { partition, offset })

@@ -26,6 +26,12 @@ pub struct DeadLetterFilter {
     pub error_field: Vec<String>,
     /// Source topics.
     pub src_topic: Vec<String>,
+    /// Source positions.
+    pub src: Vec<String>,
+    /// First refused at or after, milliseconds since the epoch.
+    pub since_ms: Option<i64>,
+    /// First refused before, milliseconds since the epoch.
+    pub until_ms: Option<i64>,
     /// Words that must all occur in source, code, field or detail, ignoring case.
     pub text: String,
     /// Most rows; `None` for all.
@@ -191,6 +197,9 @@ fn conditions(filter: &DeadLetterFilter) -> Conditions {
     conditions.one_of("error_code", &filter.error_code);
     conditions.one_of("error_field", &filter.error_field);
     conditions.one_of("src_topic", &filter.src_topic);
+    conditions.one_of("src", &filter.src);
+    conditions.at_or_after("first_seen_ts", filter.since_ms);
+    conditions.before("first_seen_ts", filter.until_ms);
     conditions.words(&["src", "error_code", "error_field", "error_detail"], &filter.text);
     conditions
 }

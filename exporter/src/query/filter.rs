@@ -16,6 +16,23 @@ impl Conditions {
         }
     }
 
+    /// The instant in `column` is at or after `ms`; `None`, no condition.
+    pub fn at_or_after(&mut self, column: &str, ms: Option<i64>) {
+        self.compare(column, ">=", ms);
+    }
+
+    /// The instant in `column` is before `ms`; `None`, no condition.
+    pub fn before(&mut self, column: &str, ms: Option<i64>) {
+        self.compare(column, "<", ms);
+    }
+
+    fn compare(&mut self, column: &str, operator: &str, ms: Option<i64>) {
+        if let Some(ms) = ms {
+            self.sql.push(format!("{column} {operator} epoch_ms(CAST(? AS BIGINT))"));
+            self.params.push(ms.to_string());
+        }
+    }
+
     /// Every word of `text` occurs, ignoring case, in one of `columns`.
     pub fn words(&mut self, columns: &[&str], text: &str) {
         for word in text.split_whitespace() {

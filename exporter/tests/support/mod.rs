@@ -216,6 +216,7 @@ impl World {
             files: vec![file],
             src: SrcSet::default(),
             runs,
+            heights: BTreeMap::new(),
             writer_id: "test".into(),
             nonce: "test".into(),
             previous_sha256: self.previous_sha256.clone(),

@@ -7,7 +7,9 @@ mod dlq;
 mod doctor;
 mod exporter_role;
 mod findings;
+mod redrive;
 mod repair;
+mod replay;
 mod run;
 mod sink_role;
 mod status;
@@ -53,6 +55,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Status(args) => status::run(&args, &settings, output),
         Verb::Tap(args) => tap::run(&args, &settings, output),
         Verb::Doctor(args) => doctor::run(&args, &settings, output),
+        Verb::Replay(verb) => replay::run(&verb, &settings, output),
         Verb::Config(_) => config::show(&settings, output),
         Verb::Completions { .. } => Ok(ExitCode::Done),
     }
@@ -67,4 +70,12 @@ fn is_service(verb: &Verb) -> bool {
             | Verb::Sink(SinkVerb::Run { drain: false, .. })
             | Verb::Exporter(ExporterVerb::Run(_))
     )
+}
+
+/// A time or a date on the command line, as milliseconds since the epoch.
+pub fn instant(text: &str) -> std::result::Result<i64, String> {
+    const DAY_MS: i64 = 86_400_000;
+    let date = contracts::time::date(text).map(|days| i64::from(days) * DAY_MS);
+    let time = date.or_else(|_| contracts::time::timestamp(text));
+    time.map_err(|_| "expected a time such as 2026-01-20T06:00:00Z, or a date".to_owned())
 }

@@ -168,7 +168,7 @@ fn recent_dead_letters(broker: &dyn Broker, topics: &[TopicInfo]) -> Result<Vec<
         }
     }
     let mut views: Vec<_> = counts.into_iter().map(|(code, count)| CodeView { code, count }).collect();
-    views.sort_by(|a, b| b.count.cmp(&a.count));
+    views.sort_by_key(|view| std::cmp::Reverse(view.count));
     Ok(views)
 }
 

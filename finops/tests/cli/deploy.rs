@@ -25,7 +25,10 @@ fn texts(value: &Value) -> Vec<&str> {
 
 fn known_variables(place: &Place) -> BTreeSet<String> {
     let settings = place.finops("config show --output json").json(0);
-    settings.as_array().unwrap().iter().map(|setting| setting["variable"].as_str().unwrap().to_owned()).collect()
+    let shown = settings.as_array().unwrap().iter().map(|setting| setting["variable"].as_str().unwrap().to_owned());
+    // Those of the cluster and the bucket, whether or not this program was told of one.
+    let remote = platform::broker::kafka::SETTINGS.iter().chain(platform::store::s3::SETTINGS);
+    shown.chain(remote.map(|setting| setting.variable())).collect()
 }
 
 #[test]

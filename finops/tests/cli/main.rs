@@ -12,4 +12,6 @@ mod operate;
 mod output;
 mod place;
 mod readme;
+mod redrive;
+mod replay;
 mod services;

@@ -251,11 +251,10 @@ impl<R> Partition<R> {
         wall_ms: i64,
     ) -> Result<Attempt, SinkError> {
         let Given { at, topic_id, .. } = &self.given;
-        let is_findings = &*at.topic == topics::VALID;
         let link = CommitRecord {
             format_version: FORMAT_VERSION,
             code_version: identity.code_version.clone(),
-            dataset: if is_findings { layout::FINDINGS } else { layout::DEAD_LETTERS }.to_owned(),
+            dataset: topics::dataset_of(&at.topic).to_owned(),
             topic: at.topic.to_string(),
             topic_id: topic_id.to_string(),
             partition: at.partition,
@@ -266,6 +265,7 @@ impl<R> Partition<R> {
             files,
             src: std::mem::take(&mut self.batch.src),
             runs: std::mem::take(&mut self.batch.runs),
+            heights: BTreeMap::new(),
             writer_id: identity.writer_id.clone(),
             nonce,
             previous_sha256: self.head.last_sha256.clone(),

@@ -191,11 +191,7 @@ fn contradictions(link: &CommitRecord) -> Vec<String> {
     if in_runs > *rows {
         all.push(format!("{rows} rows, {in_runs} of them belong to runs"));
     }
-    let dataset = match link.topic.as_str() {
-        topics::VALID => layout::FINDINGS,
-        _ => layout::DEAD_LETTERS,
-    };
-    if link.dataset != dataset {
+    if link.dataset != topics::dataset_of(&link.topic) {
         all.push(format!("records of topic {} do not make dataset {}", link.topic, link.dataset));
     }
     all
@@ -241,6 +237,7 @@ mod tests {
             files: vec![file(1), file(2)],
             src: set(0..3),
             runs: BTreeMap::from([("a/b/c".into(), set(0..3))]),
+            heights: BTreeMap::new(),
             writer_id: "w".into(),
             nonce: "n".into(),
             previous_sha256: String::new(),

@@ -194,7 +194,7 @@ fn lost(
 }
 
 /// The parts of a range that a set does not hold.
-fn gaps(range: Range<u64>, held: &OffsetSet) -> Vec<Range<u64>> {
+pub(crate) fn gaps(range: Range<u64>, held: &OffsetSet) -> Vec<Range<u64>> {
     let mut gaps = Vec::new();
     let mut next = range.start;
     for part in held.ranges() {

@@ -100,6 +100,8 @@ pub fn own() -> ProducerPolicies {
 pub fn config(member: &str) -> Config {
     Config {
         member: member.to_owned(),
+        lane: contracts::topics::Lane::live(),
+        selection: None,
         policies: own(),
         valid_partitions: PARTITIONS,
         dead_partitions: PARTITIONS,

@@ -1,0 +1,82 @@
+//! Which wire records an operator means: by what the record says of itself, and by what its producer's headers say where
+//! it cannot be read. Judges nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::Scalar;
+use crate::topics::headers;
+use crate::{frame, wire};
+
+/// Tenants, checks and runs. Empty lists ask for nothing; within a list any value matches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireFilter {
+    /// Tenants.
+    pub tenant_id: Vec<String>,
+    /// Checks.
+    pub check_id: Vec<String>,
+    /// Runs.
+    pub run_id: Vec<String>,
+}
+
+impl WireFilter {
+    /// It asks for nothing, so everything matches.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The record is meant. One that does not tell its check is of none.
+    #[must_use]
+    pub fn matches<'h>(&self, value: &[u8], header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let message = wire::parse(frame::payload(value)).unwrap_or_default();
+        let of_producer = |name: &str| header(name).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        is_one_of(&self.tenant_id, &Scalar::of(message.tenant_id), of_producer(headers::TENANT_ID))
+            && is_one_of(&self.check_id, &Scalar::of(message.check_id), None)
+            // The run that is told beside the record is the one it is counted for.
+            && match of_producer(headers::RUN_ID) {
+                Some(run) => is_one_of(&self.run_id, &Scalar::Null, Some(run)),
+                None => is_one_of(&self.run_id, &Scalar::of(message.run_id), None),
+            }
+    }
+}
+
+fn is_one_of(wanted: &[String], said: &Scalar<'_>, otherwise: Option<&str>) -> bool {
+    let found = match said {
+        Scalar::Text(text) => Some(text.as_ref()),
+        Scalar::Number(text) => Some(*text),
+        _ => otherwise,
+    };
+    wanted.is_empty() || found.is_some_and(|found| wanted.iter().any(|w| w.eq_ignore_ascii_case(found.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_counts_before_its_headers() {
+        let check = |filter: [&str; 3], value: &str, headers: &[(&str, &str)], expected: bool| {
+            let list = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+            let [tenant, check, run] = filter;
+            let filter = WireFilter { tenant_id: list(tenant), check_id: list(check), run_id: list(run) };
+            let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_bytes());
+            assert_eq!(filter.matches(value.as_bytes(), header), expected, "{filter:?} {value} {headers:?}");
+        };
+        let acme = r#"{"tenant_id":" Acme ","check_id":"a.b","run_id":"r1"}"#;
+        check(["", "", ""], "{", &[], true);
+        check(["acme globex", "", ""], acme, &[("tenant_id", "other")], true);
+        check(["other", "", ""], acme, &[("tenant_id", "other")], false);
+        check(["acme", "", ""], "{", &[("tenant_id", "acme")], true);
+        check(["acme", "", ""], "{", &[], false);
+        check(["acme", "a.b", ""], acme, &[], true);
+        check(["", "a.c", ""], acme, &[], false);
+        check(["", "a.b", ""], "{", &[], false);
+        check(["", "", "r1"], acme, &[], true);
+        check(["", "", "r1"], acme, &[("run_id", "r2")], false);
+        check(["", "", "r2"], acme, &[("run_id", "r2")], true);
+        check(["acme", "a.b", ""], &format!("\0\0\0\0\u{7}{acme}"), &[], true);
+    }
+}

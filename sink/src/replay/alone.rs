@@ -1,0 +1,85 @@
+//! Being the only member of the live groups: then nobody is judging or writing, without asking the broker who is there.
+
+use std::time::{Duration, Instant};
+
+use contracts::topics::{self, groups};
+use platform::broker::{Broker, Consumer, ConsumerConfig, GroupOffset, Polled, Start, TopicPartition, Topics};
+
+use super::ReplayError;
+
+const SESSION: Duration = Duration::from_secs(15);
+
+/// Membership of the live groups that holds all their partitions: nobody else is judging or writing.
+pub(super) struct Alone {
+    _validator: Box<dyn Consumer>,
+    sink: Box<dyn Consumer>,
+}
+
+impl Alone {
+    /// Waits until it is so.
+    ///
+    /// # Errors
+    /// Services are there, or the broker refuses.
+    pub fn wait(broker: &dyn Broker, wait_max: Duration) -> Result<Self, ReplayError> {
+        let all = broker.topics()?;
+        let of = |wanted: &dyn Fn(&str) -> bool| -> usize {
+            all.iter().filter(|topic| wanted(&topic.name)).map(|topic| topic.partitions as usize).sum()
+        };
+        let is_judged = |name: &str| [topics::VALID, topics::DEAD_LETTERS].contains(&name);
+        let judged = vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()];
+        let wire = Topics::Family(topics::WIRE.to_owned());
+        Ok(Self {
+            _validator: join(broker, groups::VALIDATOR, wire, of(&topics::is_wire), wait_max)?,
+            sink: join(broker, groups::SINK, Topics::Names(judged), of(&is_judged), wait_max)?,
+        })
+    }
+
+    /// Leaves the sinks' positions.
+    pub fn leave_hints(&mut self, hints: &[(TopicPartition, u64)], metadata: &str) -> Result<(), ReplayError> {
+        let hint = |(at, offset): &(TopicPartition, u64)| GroupOffset {
+            at: at.clone(),
+            offset: *offset,
+            metadata: metadata.to_owned(),
+        };
+        Ok(self.sink.commit(&hints.iter().map(hint).collect::<Vec<_>>())?)
+    }
+}
+
+fn join(
+    broker: &dyn Broker,
+    group: &str,
+    topics: Topics,
+    partitions: usize,
+    wait_max: Duration,
+) -> Result<Box<dyn Consumer>, ReplayError> {
+    let mut member = broker.consumer(ConsumerConfig {
+        group: group.to_owned(),
+        topics,
+        member: format!("swap-{}", uuid::Uuid::new_v4().simple()),
+        start: Start::Earliest,
+        session_timeout: SESSION,
+        poll_records_max: 1,
+        poll_bytes_max: 1,
+    })?;
+    let deadline = Instant::now() + wait_max;
+    let mut owned = 0;
+    while owned < partitions {
+        if Instant::now() > deadline {
+            member.leave()?;
+            let why = format!("services of group {group} are running on the current root: stop them first");
+            return Err(ReplayError::NotYet(why));
+        }
+        match member.poll(Duration::from_millis(100)) {
+            Ok(Polled::Assigned(given)) => {
+                owned += given.len();
+                let at: Vec<TopicPartition> = given.into_iter().map(|assignment| assignment.at).collect();
+                member.pause(&at)?;
+            }
+            Ok(Polled::Revoked(gone) | Polled::Lost(gone)) => owned = owned.saturating_sub(gone.len()),
+            Ok(Polled::Records(_) | Polled::Idle) => {}
+            Err(error) if error.is_retriable() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(member)
+}

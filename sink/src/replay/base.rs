@@ -1,0 +1,67 @@
+//! The links that let live sinks go on in a fresh root: each says, without files, that everything before the end of the
+//! current chain is answered for.
+
+use std::collections::BTreeMap;
+
+use contracts::chain::link_start;
+use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
+use contracts::source::SrcSet;
+use contracts::{layout, time, topics};
+use platform::broker::{Broker, TopicPartition};
+use platform::clock::Clock;
+use platform::store::Store;
+
+use super::cover::{held, load, partitions};
+use super::{ReplayError, refused};
+
+/// Writes one for each live partition that has a chain, and returns where they end. An earlier try may have left others: the live
+/// services have gone on since, and nobody reads these before the swap.
+pub(super) fn write(
+    broker: &dyn Broker,
+    current: &dyn Store,
+    fresh: &dyn Store,
+    clock: &dyn Clock,
+    id: &str,
+) -> Result<Vec<(TopicPartition, u64)>, ReplayError> {
+    let mut ends = Vec::new();
+    let mut heights = held(current)?.heights;
+    for (partition, height) in held(fresh)?.heights {
+        let known = heights.entry(partition).or_default();
+        *known = height.max(*known);
+    }
+    for (at, topic_id) in partitions(&broker.topics()?, &[topics::VALID, topics::DEAD_LETTERS]) {
+        for old in fresh.list(&layout::chain_dir(&topic_id, at.partition))? {
+            if link_start(&old.path).is_some() {
+                fresh.delete(&old.path)?;
+            }
+        }
+        let (head, _) = load(current, &topic_id, at.partition)?;
+        if head.records == 0 {
+            continue;
+        }
+        let base = CommitRecord {
+            format_version: FORMAT_VERSION,
+            code_version: env!("CARGO_PKG_VERSION").to_owned(),
+            dataset: topics::dataset_of(&at.topic).to_owned(),
+            topic: at.topic.to_string(),
+            topic_id: topic_id.clone(),
+            partition: at.partition,
+            start: head.first_start,
+            end: head.end,
+            rows: 0,
+            duplicates: 0,
+            files: Vec::new(),
+            src: SrcSet::new(),
+            runs: BTreeMap::new(),
+            heights: heights.clone(),
+            writer_id: format!("replay/{id}"),
+            nonce: uuid::Uuid::new_v4().to_string(),
+            previous_sha256: String::new(),
+            committed_at: time::format_timestamp(clock.now_ms()),
+        };
+        let bytes = serde_json::to_vec(&base).map_err(|e| refused(fresh, e.to_string()))?;
+        fresh.put(&layout::chain_record(&topic_id, at.partition, base.start), &bytes)?;
+        ends.push((at, head.end));
+    }
+    Ok(ends)
+}

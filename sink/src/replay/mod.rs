@@ -1,0 +1,256 @@
+//! Wire records judged once more into a fresh root, and that root in the place of the current one ([`swap`], [`hand_over`]). Here is
+//! which records are meant and whose the fresh root is; who judges and writes them is wired up by the caller, in a
+//! lane of the replay's own, so that a record keeps its first position as its source. Knows no rules of the contract.
+
+mod alone;
+mod base;
+mod cover;
+pub mod hand_over;
+pub mod swap;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use contracts::chain::BrokenChain;
+use contracts::topics::{self, Lane, groups};
+use contracts::wire_filter::WireFilter;
+use contracts::{layout, time};
+use platform::broker::{Broker, BrokerError, TopicPartition, TopicSpec};
+use platform::clock::Clock;
+use platform::store::{PutOutcome, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// Version of the fresh root's mark; a reader refuses a higher one.
+const FORMAT_VERSION: u32 = 1;
+
+/// Replaying could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The store refused.
+    #[error("replay: {0}")]
+    Store(#[from] StoreError),
+    /// The broker refused.
+    #[error("replay: {0}")]
+    Broker(#[from] BrokerError),
+    /// A chain cannot be followed.
+    #[error("replay: {0}; run `finops verify` to see what is wrong")]
+    Chain(#[from] BrokenChain),
+    /// Moving a folder failed. The same command goes on from there.
+    #[error("replay: {doing} {path}: {source}")]
+    Move {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: String,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The fresh root cannot be used for this replay.
+    #[error("replay into {root}: {problem}")]
+    Root {
+        /// The fresh root.
+        root: String,
+        /// Why.
+        problem: String,
+    },
+    /// The fresh root may not take the place of the current one yet.
+    #[error("swap: {0}")]
+    NotYet(String),
+}
+
+/// A stretch of a wire partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: u32,
+    /// First offset.
+    pub from: u64,
+    /// One past the last offset; absent for all that follow.
+    pub until: Option<u64>,
+}
+
+/// Which wire records are replayed. Nothing given: all that were judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Received at or after, milliseconds since the epoch.
+    pub since_ms: Option<i64>,
+    /// Received before, milliseconds since the epoch.
+    pub until_ms: Option<i64>,
+    /// Only these stretches.
+    pub stretches: Vec<Stretch>,
+    /// Only these records.
+    pub filter: WireFilter,
+}
+
+/// Offsets to be replayed, by wire partition: only what the live validators have judged, since the rest is still to come.
+///
+/// # Errors
+/// The broker refuses.
+pub fn ranges(broker: &dyn Broker, asked: &Asked) -> Result<BTreeMap<TopicPartition, Range<u64>>, BrokerError> {
+    let mut ranges = BTreeMap::new();
+    for (at, judged) in judged(broker, groups::VALIDATOR)? {
+        let low = broker.watermarks(&at)?.low;
+        let at_time = |ms: Option<i64>, otherwise: u64| match ms {
+            None => Ok(otherwise),
+            Some(ms) => broker.offset_for_time(&at, ms).map(|offset| offset.unwrap_or(judged)),
+        };
+        let (mut from, mut until) = (at_time(asked.since_ms, low)?, at_time(asked.until_ms, judged)?.min(judged));
+        if !asked.stretches.is_empty() {
+            let is_this = |s: &&Stretch| s.topic == *at.topic && s.partition == at.partition;
+            let Some(stretch) = asked.stretches.iter().find(is_this) else { continue };
+            (from, until) = (from.max(stretch.from), until.min(stretch.until.unwrap_or(judged)));
+        }
+        if from < until {
+            ranges.insert(at, from.max(low)..until);
+        }
+    }
+    ranges.retain(|_, range| !range.is_empty());
+    Ok(ranges)
+}
+
+/// How far a group of validators has come in the wire topics that are there.
+fn judged(broker: &dyn Broker, group: &str) -> Result<BTreeMap<TopicPartition, u64>, BrokerError> {
+    let offsets = broker.group_offsets(group)?.into_iter();
+    Ok(offsets.filter(|o| topics::is_wire(&o.at.topic)).map(|o| (o.at, o.offset)).collect())
+}
+
+/// Makes the topics of a replay's lane, shaped like the live ones: a tenant keeps its partition.
+///
+/// # Errors
+/// There are no live topics, or the broker refuses.
+pub fn make_lane(broker: &dyn Broker, lane: &Lane) -> Result<(), BrokerError> {
+    let all = broker.topics()?;
+    for (live, own) in [(topics::VALID, &lane.valid), (topics::DEAD_LETTERS, &lane.dead_letters)] {
+        let Some(live) = all.iter().find(|topic| &*topic.name == live) else {
+            return Err(BrokerError::UnknownTopic(live.to_owned()));
+        };
+        broker.ensure_topic(&TopicSpec {
+            name: own.clone(),
+            partitions: live.partitions,
+            compacted: false,
+            retention_ms: None,
+            retention_bytes: None,
+        })?;
+    }
+    Ok(())
+}
+
+/// Its records are in files now. What cannot be removed is in nobody's way.
+fn drop_lane(broker: &dyn Broker, lane: &Lane) {
+    for topic in [&lane.valid, &lane.dead_letters] {
+        match broker.delete_topic(topic) {
+            Ok(()) | Err(BrokerError::UnknownTopic(_)) => {}
+            Err(error) => tracing::warn!(%error, topic, "could not remove a topic of the replay"),
+        }
+    }
+}
+
+/// Whose a fresh root is: `_replay.json` in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    format_version: u32,
+    /// The replay's id.
+    pub id: String,
+    /// What it replays.
+    pub asked: Asked,
+    /// When it was begun.
+    pub begun_at: String,
+    /// When its place among the current data was begun to be taken.
+    pub swap_begun_at: Option<String>,
+    /// When it had taken that place.
+    pub swapped_at: Option<String>,
+}
+
+impl Claim {
+    /// The claim on a root, if there is one.
+    ///
+    /// # Errors
+    /// It is unreadable, or the store refuses.
+    pub fn of(root: &dyn Store) -> Result<Option<Self>, ReplayError> {
+        let Some(bytes) = root.get(layout::REPLAY)? else { return Ok(None) };
+        let claim: Self = serde_json::from_slice(&bytes).map_err(|e| refused(root, e.to_string()))?;
+        if claim.format_version > FORMAT_VERSION {
+            let problem = format!("{} has format {}, newer than this program", layout::REPLAY, claim.format_version);
+            return Err(refused(root, problem));
+        }
+        Ok(Some(claim))
+    }
+
+    /// The claim of a root that is to take the place of another.
+    fn to_be_swapped(root: &dyn Store) -> Result<Self, ReplayError> {
+        let Some(claim) = Self::of(root)? else { return Err(refused(root, "no replay has made it")) };
+        match &claim.swapped_at {
+            Some(at) => Err(refused(root, format!("it has taken the place of the current root at {at} already"))),
+            None => Ok(claim),
+        }
+    }
+
+    fn put(&self, root: &dyn Store) -> Result<(), ReplayError> {
+        let bytes = serde_json::to_vec_pretty(self).map_err(|e| refused(root, e.to_string()))?;
+        Ok(root.put(layout::REPLAY, &bytes)?)
+    }
+}
+
+fn refused(root: &dyn Store, problem: impl Into<String>) -> ReplayError {
+    ReplayError::Root { root: root.location(), problem: problem.into() }
+}
+
+/// Takes a fresh root for a replay, or goes on with it: `id` and `asked` must be those it was begun with, if given.
+///
+/// # Errors
+/// The root is the current one, holds data of something else, or belongs to another replay.
+pub fn claim(
+    fresh: &dyn Store,
+    current: &dyn Store,
+    clock: &dyn Clock,
+    id: Option<&str>,
+    asked: &Asked,
+) -> Result<Claim, ReplayError> {
+    if fresh.id() == current.id() {
+        return Err(refused(fresh, "this is the current root: give another one"));
+    }
+    if let Some(claim) = Claim::of(fresh)? {
+        return its_own(claim, fresh, id, asked);
+    }
+    for folder in [layout::CHAIN, layout::FINDINGS, layout::DEAD_LETTERS] {
+        if !fresh.list(folder)?.is_empty() {
+            return Err(refused(
+                fresh,
+                format!("{folder} is not empty, and no replay has made it: give an empty root"),
+            ));
+        }
+    }
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let claim = Claim {
+        format_version: FORMAT_VERSION,
+        id: id.map_or_else(|| random[..12].to_owned(), str::to_owned),
+        asked: asked.clone(),
+        begun_at: time::format_timestamp(clock.now_ms()),
+        swap_begun_at: None,
+        swapped_at: None,
+    };
+    let bytes = serde_json::to_vec_pretty(&claim).map_err(|e| refused(fresh, e.to_string()))?;
+    match fresh.put_if_absent(layout::REPLAY, &bytes)? {
+        PutOutcome::Created => Ok(claim),
+        PutOutcome::Exists => match Claim::of(fresh)? {
+            Some(claim) => its_own(claim, fresh, id, asked),
+            None => Err(refused(fresh, "somebody else is taking it")),
+        },
+    }
+}
+
+fn its_own(claim: Claim, fresh: &dyn Store, id: Option<&str>, asked: &Asked) -> Result<Claim, ReplayError> {
+    if id.is_some_and(|id| id != claim.id) {
+        return Err(refused(fresh, format!("it belongs to replay {}", claim.id)));
+    }
+    if claim.asked != *asked {
+        return Err(refused(fresh, format!("replay {} was begun with another choice of records", claim.id)));
+    }
+    match &claim.swap_begun_at {
+        Some(at) => Err(refused(fresh, format!("it was swapped with the current root at {at}: give another one"))),
+        None => Ok(claim),
+    }
+}

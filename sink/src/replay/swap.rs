@@ -1,0 +1,126 @@
+//! The fresh root takes the place of the current one. The folder of commit chains is the pointer: it is taken out first
+//! and put in last. While it is away a sink refuses to write (its group has a position, the store no chain) and the
+//! exporter has nothing to read, so a swap that was killed in the middle does no harm until it is gone on with.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use contracts::topics::Lane;
+use contracts::{layout, time};
+use platform::broker::Broker;
+use platform::clock::Clock;
+use platform::failpoint;
+use platform::store::Store;
+use serde::Serialize;
+
+use super::alone::Alone;
+use super::{Claim, ReplayError, base, cover, drop_lane, refused};
+
+/// Folder of the fresh root that the former data go to.
+pub const BEFORE: &str = "_before";
+
+/// What the swap did.
+#[derive(Debug, Serialize)]
+pub struct Swapped {
+    /// The replay.
+    pub id: String,
+    /// Where the former data are.
+    pub before: String,
+    /// Source positions that were rows of the former root and are none of the new one.
+    pub not_covered: u64,
+}
+
+/// Swaps, or goes on with a swap that was begun. Waits `wait_max` for services to be gone: longer than their session.
+///
+/// # Errors
+/// Something must be done first (it says what), the roots are no folders of one file system, or broker or store refuse.
+pub fn swap(
+    broker: &dyn Broker,
+    current: &dyn Store,
+    fresh: &dyn Store,
+    clock: &dyn Clock,
+    allow_partial: bool,
+    wait_max: Duration,
+) -> Result<Swapped, ReplayError> {
+    let mut claim = Claim::to_be_swapped(fresh)?;
+    let (root, new) = folders(current, fresh)?;
+    let lane = Lane::replay(&claim.id);
+    let alone = Alone::wait(broker, wait_max)?;
+    let mut not_covered = 0;
+    if claim.swap_begun_at.is_none() {
+        not_covered = cover::check(broker, current, fresh, &lane, allow_partial)?;
+        base::write(broker, current, fresh, clock, &claim.id)?;
+        claim.swap_begun_at = Some(time::format_timestamp(clock.now_ms()));
+        claim.put(fresh)?;
+    }
+    move_all(&root, &new)?;
+    drop(alone);
+    claim.swapped_at = Some(time::format_timestamp(clock.now_ms()));
+    claim.put(fresh)?;
+    drop_lane(broker, &lane);
+    Ok(Swapped { id: claim.id, before: new.join(BEFORE).display().to_string(), not_covered })
+}
+
+/// The roots as folders of one file system.
+fn folders(current: &dyn Store, fresh: &dyn Store) -> Result<(PathBuf, PathBuf), ReplayError> {
+    use std::os::unix::fs::MetadataExt;
+    let folder = |store: &dyn Store| {
+        let inside = store.local_path(layout::REPLAY)?;
+        inside.parent().map(Path::to_owned)
+    };
+    let (Some(root), Some(new)) = (folder(current), folder(fresh)) else {
+        let why = "only folders can take each other's place: use `finops replay hand-over`, then give the services the \
+                   fresh root as their store";
+        return Err(ReplayError::NotYet(why.to_owned()));
+    };
+    let device = |path: &Path| {
+        let found = fs::metadata(path).map_err(failed("looking at", path))?;
+        Ok::<_, ReplayError>(found.dev())
+    };
+    if device(&root)? != device(&new)? {
+        return Err(refused(fresh, format!("it lies on another file system than {}", root.display())));
+    }
+    Ok((root, new))
+}
+
+/// Chains out first and in last. Each move is done at most once, whatever happened before.
+fn move_all(root: &Path, new: &Path) -> Result<(), ReplayError> {
+    let before = new.join(BEFORE);
+    for name in [layout::CHAIN, layout::FINDINGS, layout::DEAD_LETTERS] {
+        let (from, to) = (root.join(name), before.join(name));
+        if to.exists() {
+            continue;
+        }
+        match from.exists() {
+            true => rename(&from, &to)?,
+            // So that the next try does not take what was put in its place for it.
+            false => fs::create_dir_all(&to).map_err(failed("creating", &to))?,
+        }
+        failpoint::hit("sink.swap.moved");
+    }
+    for name in [layout::FINDINGS, layout::DEAD_LETTERS, layout::CHAIN] {
+        let (from, to) = (new.join(name), root.join(name));
+        if from.exists() {
+            rename(&from, &to)?;
+            failpoint::hit("sink.swap.moved");
+        }
+    }
+    Ok(())
+}
+
+/// Durable before it returns: the order of moves must hold after a power cut, too.
+fn rename(from: &Path, to: &Path) -> Result<(), ReplayError> {
+    let parents = [from, to].map(|path| path.parent().unwrap_or(Path::new(".")));
+    fs::create_dir_all(parents[1]).map_err(failed("creating", parents[1]))?;
+    fs::rename(from, to).map_err(failed("moving", from))?;
+    for parent in parents {
+        fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed("flushing", parent))?;
+    }
+    Ok(())
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ReplayError {
+    let path = path.display().to_string();
+    move |source| ReplayError::Move { doing, path, source }
+}

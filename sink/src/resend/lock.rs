@@ -1,0 +1,95 @@
+//! One operator at a time: whoever has the only partition of the lock topic, in a group of the lock's name. The broker
+//! takes it away from a process that is dead or silent, and refuses its writes from then on; the mark is stored in the
+//! same atomic step as the records it speaks of.
+
+use std::time::{Duration, Instant};
+
+use contracts::topics;
+use platform::broker::{
+    Appended, Broker, BrokerError, ConsumerConfig, GroupOffset, OutRecord, Polled, Processor, Start, TopicPartition,
+    TopicSpec, Topics,
+};
+
+use super::ResendError;
+
+/// A holder that does not show itself for this long has lost it.
+const SESSION: Duration = Duration::from_secs(15);
+/// Longer than a session: the lock of a process that was killed is free by then.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Held until dropped. Show yourself now and then with [`beat`](Self::beat).
+pub struct Lock {
+    name: String,
+    processor: Box<dyn Processor>,
+    at: TopicPartition,
+    mark: String,
+}
+
+impl Lock {
+    /// Waits for the lock of this name.
+    ///
+    /// # Errors
+    /// Somebody else holds it, or the broker refuses.
+    pub fn take(broker: &dyn Broker, name: &str) -> Result<Self, ResendError> {
+        broker.ensure_topic(&TopicSpec {
+            name: topics::LOCKS.to_owned(),
+            partitions: 1,
+            compacted: false,
+            retention_ms: None,
+            retention_bytes: None,
+        })?;
+        let mut processor = broker.processor(ConsumerConfig {
+            group: name.to_owned(),
+            topics: Topics::Names(vec![topics::LOCKS.to_owned()]),
+            member: format!("{name}-{}", uuid::Uuid::new_v4().simple()),
+            start: Start::Earliest,
+            session_timeout: SESSION,
+            poll_records_max: 1,
+            poll_bytes_max: 1,
+        })?;
+        let deadline = Instant::now() + WAIT_MAX;
+        while Instant::now() < deadline {
+            match processor.poll(POLL) {
+                Ok(Polled::Assigned(given)) => {
+                    if let Some(given) = given.into_iter().next() {
+                        let mark = given.metadata.unwrap_or_default();
+                        return Ok(Self { name: name.to_owned(), processor, at: given.at, mark });
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if error.is_retriable() => std::thread::sleep(POLL),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ResendError::Held { lock: name.to_owned() })
+    }
+
+    /// The mark that the last atomic step under this lock left; empty when there was none.
+    #[must_use]
+    pub fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Shows that the holder is alive.
+    ///
+    /// # Errors
+    /// The lock is lost, or the broker refuses.
+    pub fn beat(&mut self) -> Result<(), ResendError> {
+        match self.processor.poll(Duration::ZERO) {
+            Ok(Polled::Revoked(_) | Polled::Lost(_)) => Err(ResendError::Held { lock: self.name.clone() }),
+            Ok(_) => Ok(()),
+            Err(error) if error.is_retriable() => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Appends the records and leaves the mark, both or neither; neither once the lock is lost.
+    ///
+    /// # Errors
+    /// The lock is lost, or the broker refuses.
+    pub fn step(&mut self, records: &[OutRecord], mark: &str) -> Result<Vec<Appended>, BrokerError> {
+        let offset = GroupOffset { at: self.at.clone(), offset: 0, metadata: mark.to_owned() };
+        self.processor.step(records, &[offset])
+    }
+}

@@ -1,0 +1,347 @@
+//! Dead letters back to the topic they came from. Looking first and sending are the same walk over the same letters with
+//! the same verdicts; only that one of them appends.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use contracts::dead_letter;
+use contracts::source::{Src, SrcSet};
+use contracts::topics::{self, groups, headers};
+use platform::broker::{Broker, OutRecord};
+use platform::clock::Clock;
+use platform::lifecycle::Shutdown;
+use platform::store::Store;
+use serde::{Deserialize, Serialize};
+
+use super::ResendError;
+use super::journal::{self, End, Journal};
+use super::letters::{self, Filter, Letter};
+use super::lock::Lock;
+use super::patch::Patch;
+use super::sender::{PART_BYTES_MAX, PART_RECORDS_MAX, Sender};
+
+/// Letters that a report lists one by one, at most.
+const LISTED_MAX: usize = 1_000;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which dead letters.
+    pub filter: Filter,
+    /// What to change in them.
+    pub patch: Option<Patch>,
+    /// The patch as it was given, for the audit record.
+    pub patch_document: serde_json::Value,
+    /// Records per second, at most.
+    pub rate: Option<u32>,
+    /// Records in all, at most.
+    pub max: Option<u64>,
+    /// A letter that was redriven this often is not sent again: it comes back for the same reason.
+    pub replays_max: u32,
+    /// Who asks.
+    pub by: String,
+}
+
+/// Why a letter is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// It was sent again before; if it was refused again, there is a newer letter.
+    SentBefore,
+    /// It was redriven as often as allowed.
+    RedrivenTooOften,
+    /// It was over the size limit, so only its first bytes were kept: its source must send it.
+    ValueCut,
+    /// It came from no wire topic.
+    NoWireRecord,
+    /// The topic it came from is gone.
+    TopicGone,
+    /// The patch does not apply.
+    PatchFailed,
+}
+
+/// A letter that is not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Its position.
+    pub src: Src,
+    /// Why.
+    pub reason: Refusal,
+    /// More about it.
+    pub detail: String,
+}
+
+/// A letter that is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Its position.
+    pub src: Src,
+    /// Tenant.
+    pub tenant_id: Option<String>,
+    /// Code of the first violation.
+    pub error_code: String,
+    /// Topic it goes to.
+    pub topic: String,
+    /// How often it was redriven.
+    pub replays: u32,
+    /// Where it is now; absent in a plan.
+    pub position: Option<String>,
+}
+
+/// Letters of one code, topic and tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// Code of the first violation.
+    pub error_code: String,
+    /// Topic.
+    pub topic: String,
+    /// Tenant.
+    pub tenant_id: Option<String>,
+    /// How many.
+    pub count: u64,
+}
+
+/// What would be, or was, done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Letters that match the filter and were looked at.
+    pub matching: u64,
+    /// Letters that are sent.
+    pub sent: u64,
+    /// Letters that are not, by reason.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// Letters that are sent, by code, topic and tenant, most first.
+    pub groups: Vec<Group>,
+    /// The first of them.
+    pub first: Vec<Listed>,
+    /// The first ones that are not sent, but for those that were sent before.
+    pub refusals: Vec<Refused>,
+    /// The cap was reached: there may be more.
+    pub is_capped: bool,
+    /// It was told to stop: there may be more.
+    pub is_stopped: bool,
+    /// The audit record; absent in a plan.
+    pub audit: Option<String>,
+}
+
+/// What sending would do. Reads only; another redrive may be under way meanwhile.
+///
+/// # Errors
+/// Store or broker refuse, or what they hold cannot be read.
+pub fn plan(request: &Request, broker: &dyn Broker, store: &dyn Store) -> Result<Report, ResendError> {
+    let mut look = Look::new(request, broker, journal::sent_so_far(store)?)?;
+    look.walk(store, &mut Looking)?;
+    Ok(look.report())
+}
+
+/// Sends. Killed and begun again, it sends what is left: no letter twice.
+///
+/// # Errors
+/// Somebody else is sending, store or broker refuse, or what they hold cannot be read.
+pub fn execute(
+    request: &Request,
+    plan: &Report,
+    broker: &dyn Broker,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    shutdown: &Shutdown,
+) -> Result<Report, ResendError> {
+    let lock = Lock::take(broker, groups::REDRIVE)?;
+    let sent = journal::sent_before(store, clock, lock.mark())?;
+    let asked = serde_json::json!({
+        "filter": request.filter,
+        "patch": request.patch_document,
+        "rate": request.rate,
+        "max": request.max,
+        "replays_max": request.replays_max,
+        "expected": plan,
+    });
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let journal = Journal::begin(store, clock, &id[..8], &request.by, asked)?;
+    let mut look = Look::new(request, broker, sent)?;
+    let mut sending = Sending(Sender::new(journal, lock, request.rate, shutdown));
+    look.walk(store, &mut sending)?;
+    let report = Report { audit: Some(sending.0.journal.folder().to_owned()), ..look.report() };
+    let end = if report.is_capped || report.is_stopped { End::Stopped } else { End::Done };
+    sending.0.journal.end(end, &report)?;
+    Ok(report)
+}
+
+/// A letter that goes back, as it is told and as it is sent.
+struct Item {
+    listed: Listed,
+    record: OutRecord,
+}
+
+/// What is done with letters that go back.
+trait Hands {
+    /// False: stop here.
+    fn may_go_on(&mut self) -> Result<bool, ResendError>;
+    fn send(&mut self, part: &mut [Item]) -> Result<(), ResendError>;
+    /// Records of a part, at most.
+    fn part_records_max(&self) -> usize {
+        PART_RECORDS_MAX
+    }
+}
+
+struct Looking;
+
+impl Hands for Looking {
+    fn may_go_on(&mut self) -> Result<bool, ResendError> {
+        Ok(true)
+    }
+    fn send(&mut self, _: &mut [Item]) -> Result<(), ResendError> {
+        Ok(())
+    }
+}
+
+struct Sending<'a>(Sender<'a>);
+
+impl Hands for Sending<'_> {
+    fn may_go_on(&mut self) -> Result<bool, ResendError> {
+        self.0.may_go_on()
+    }
+
+    fn send(&mut self, part: &mut [Item]) -> Result<(), ResendError> {
+        let sources: Vec<Src> = part.iter().map(|item| item.listed.src.clone()).collect();
+        let records: Vec<OutRecord> = part.iter().map(|item| item.record.clone()).collect();
+        for (item, position) in part.iter_mut().zip(self.0.send(&sources, &records)?) {
+            item.listed.position = Some(position);
+        }
+        Ok(())
+    }
+
+    fn part_records_max(&self) -> usize {
+        self.0.part_records_max()
+    }
+}
+
+struct Look<'a> {
+    request: &'a Request,
+    /// Partitions by wire topic.
+    topics: BTreeMap<String, u32>,
+    sent_before: SrcSet,
+    groups: BTreeMap<(String, String, Option<String>), u64>,
+    report: Report,
+}
+
+impl<'a> Look<'a> {
+    fn new(request: &'a Request, broker: &dyn Broker, sent_before: SrcSet) -> Result<Self, ResendError> {
+        let topics = broker.topics()?.into_iter().filter(|topic| topics::is_wire(&topic.name));
+        let topics = topics.map(|topic| (topic.name.to_string(), topic.partitions)).collect();
+        Ok(Self { request, topics, sent_before, groups: BTreeMap::new(), report: Report::default() })
+    }
+
+    fn walk(&mut self, store: &dyn Store, hands: &mut impl Hands) -> Result<(), ResendError> {
+        let mut part: Vec<Item> = Vec::new();
+        let mut bytes = 0;
+        'all: for path in letters::files(store, &self.request.filter)? {
+            for batch in letters::read(store, &path)? {
+                if !hands.may_go_on()? {
+                    self.report.is_stopped = true;
+                    break 'all;
+                }
+                for letter in batch? {
+                    if !self.request.filter.matches(&letter) {
+                        continue;
+                    }
+                    if self.request.max.is_some_and(|max| self.report.sent + part.len() as u64 >= max) {
+                        self.report.is_capped = true;
+                        break 'all;
+                    }
+                    let Some(item) = self.item(letter) else { continue };
+                    bytes += item.record.value.len();
+                    part.push(item);
+                    if part.len() >= hands.part_records_max() || bytes >= PART_BYTES_MAX {
+                        self.send(&mut part, hands)?;
+                        bytes = 0;
+                    }
+                }
+            }
+        }
+        self.send(&mut part, hands)
+    }
+
+    fn send(&mut self, part: &mut Vec<Item>, hands: &mut impl Hands) -> Result<(), ResendError> {
+        if part.is_empty() {
+            return Ok(());
+        }
+        hands.send(part)?;
+        for Item { listed, .. } in part.drain(..) {
+            self.report.sent += 1;
+            let group = (listed.error_code.clone(), listed.topic.clone(), listed.tenant_id.clone());
+            *self.groups.entry(group).or_default() += 1;
+            if self.report.first.len() < LISTED_MAX {
+                self.report.first.push(listed);
+            }
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, letter: Letter) -> Option<Item> {
+        self.report.matching += 1;
+        let listed = Listed {
+            src: letter.src.clone(),
+            tenant_id: letter.tenant_id.clone(),
+            error_code: letter.error_code.clone(),
+            topic: letter.src_topic.clone(),
+            replays: letter.replays,
+            position: None,
+        };
+        match self.judge(letter) {
+            Ok(record) => Some(Item { listed, record }),
+            Err((reason, detail)) => {
+                *self.report.refused.entry(reason).or_default() += 1;
+                if reason != Refusal::SentBefore && self.report.refusals.len() < LISTED_MAX {
+                    self.report.refusals.push(Refused { src: listed.src, reason, detail });
+                }
+                None
+            }
+        }
+    }
+
+    fn judge(&self, letter: Letter) -> Result<OutRecord, (Refusal, String)> {
+        let before = self.sent_before.get(&letter.src.partition);
+        if before.is_some_and(|offsets| offsets.contains(letter.src.offset)) {
+            return Err((Refusal::SentBefore, String::new()));
+        }
+        if !topics::is_wire(&letter.src_topic) {
+            return Err((Refusal::NoWireRecord, format!("it came from topic {}", letter.src_topic)));
+        }
+        let Some(partitions) = self.topics.get(&letter.src_topic) else {
+            return Err((Refusal::TopicGone, format!("there is no topic {}", letter.src_topic)));
+        };
+        if letter.is_cut {
+            let detail = format!("only the first {} bytes were kept", letter.value.len());
+            return Err((Refusal::ValueCut, detail));
+        }
+        if letter.replays >= self.request.replays_max {
+            return Err((Refusal::RedrivenTooOften, format!("it was redriven {} time(s)", letter.replays)));
+        }
+        let value = match &self.request.patch {
+            None => letter.value.clone(),
+            Some(patch) => patch.apply(&letter.value).map_err(|e| (Refusal::PatchFailed, e.to_string()))?.into(),
+        };
+        let partition = letter.src.partition.partition;
+        Ok(record(letter, value, Some(partition).filter(|partition| partition < partitions)))
+    }
+
+    fn report(mut self) -> Report {
+        let group = |((error_code, topic, tenant_id), count)| Group { error_code, topic, tenant_id, count };
+        self.report.groups = self.groups.into_iter().map(group).collect();
+        self.report.groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        self.report
+    }
+}
+
+/// The letter as the record it was, to the partition it came from: a tenant keeps its order. Its time is that of sending,
+/// else retention could take it before it is judged.
+fn record(letter: Letter, value: Bytes, partition: Option<u32>) -> OutRecord {
+    let text = |name: &str, value: String| (name.to_owned(), Bytes::from(value));
+    let mut all = letter.headers;
+    all.retain(|(name, _)| name != headers::REPLAY_OF && !dead_letter::is_envelope_header(name));
+    all.push(text(headers::REPLAY_OF, letter.replay_of.unwrap_or(letter.src).to_string()));
+    all.push(text(dead_letter::header::REPLAYS, letter.replays.saturating_add(1).to_string()));
+    all.push(text(dead_letter::header::FIRST_SEEN, letter.first_seen_ms.to_string()));
+    OutRecord { topic: letter.src_topic.into(), partition, key: letter.key, value, headers: all, timestamp_ms: None }
+}

@@ -1,0 +1,73 @@
+//! Sends parts: each in one atomic step under the lock, told in the journal before and after, not faster than allowed.
+
+use std::time::{Duration, Instant};
+
+use contracts::source::Src;
+use platform::broker::{Appended, OutRecord};
+use platform::failpoint;
+use platform::lifecycle::Shutdown;
+
+use super::ResendError;
+use super::journal::Journal;
+use super::lock::Lock;
+
+/// Records of one atomic step, at most: what is unknown for a moment after a crash.
+pub(super) const PART_RECORDS_MAX: usize = 500;
+/// Bytes of one atomic step, about.
+pub(super) const PART_BYTES_MAX: usize = 8 << 20;
+
+pub(super) struct Sender<'a> {
+    pub journal: Journal<'a>,
+    lock: Lock,
+    rate: Option<u32>,
+    started: Instant,
+    sent: u64,
+    shutdown: &'a Shutdown,
+}
+
+impl<'a> Sender<'a> {
+    pub fn new(journal: Journal<'a>, lock: Lock, rate: Option<u32>, shutdown: &'a Shutdown) -> Self {
+        Self { journal, lock, rate, started: Instant::now(), sent: 0, shutdown }
+    }
+
+    /// False: stop here.
+    pub fn may_go_on(&mut self) -> Result<bool, ResendError> {
+        self.lock.beat()?;
+        Ok(!self.shutdown.is_requested())
+    }
+
+    /// Sends a part; `sources` are the positions its records had. Returns where they are now.
+    pub fn send(&mut self, sources: &[Src], records: &[OutRecord]) -> Result<Vec<String>, ResendError> {
+        self.wait_for_the_rate()?;
+        let (part, mark) = self.journal.intend(sources)?;
+        failpoint::hit("sink.redrive.intended");
+        let appended = self.lock.step(records, &mark)?;
+        failpoint::hit("sink.redrive.sent");
+        let position = |(record, Appended { partition, offset }): (&OutRecord, &Appended)| {
+            format!("{}/{partition}/{offset}", record.topic)
+        };
+        let positions: Vec<String> = records.iter().zip(&appended).map(position).collect();
+        self.sent += records.len() as u64;
+        self.journal.sent(part, sources, positions.clone())?;
+        failpoint::hit("sink.redrive.noted");
+        Ok(positions)
+    }
+
+    /// A part is at most what may go in a second, so that the rate is kept from one second to the next.
+    pub fn part_records_max(&self) -> usize {
+        self.rate.map_or(PART_RECORDS_MAX, |rate| PART_RECORDS_MAX.min(rate as usize)).max(1)
+    }
+
+    /// What is sent already has had its time. Told to stop, it does not wait.
+    fn wait_for_the_rate(&mut self) -> Result<(), ResendError> {
+        let Some(rate) = self.rate else { return Ok(()) };
+        let due = Duration::from_secs(self.sent) / rate.max(1);
+        while let Some(left) = due.checked_sub(self.started.elapsed()).filter(|left| !left.is_zero()) {
+            if self.shutdown.wait_timeout(left.min(Duration::from_secs(1))) {
+                break;
+            }
+            self.lock.beat()?;
+        }
+        Ok(())
+    }
+}

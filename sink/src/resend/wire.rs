@@ -1,0 +1,248 @@
+//! Wire records sent once more through their own topic: new rows in the same dataset, of which readers of exports see the
+//! newest. The records to be sent are decided when the replay begins, so it never meets those it has sent itself.
+
+use std::collections::BTreeMap;
+
+use contracts::source::{Src, SrcPartition};
+use contracts::topics::groups;
+use contracts::wire_filter::WireFilter;
+use platform::broker::{Broker, BrokerError, Message, TopicPartition};
+use platform::clock::Clock;
+use platform::lifecycle::Shutdown;
+use platform::store::Store;
+use serde::{Deserialize, Serialize};
+
+use super::ResendError;
+use super::journal::{self, End, Journal};
+use super::lock::Lock;
+use super::sender::{PART_BYTES_MAX, Sender};
+use crate::repair::again;
+use crate::replay::{Asked, Stretch, ranges};
+use crate::verify::{read, replay_of};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which records.
+    pub asked: Asked,
+    /// Go on with this replay; without it with one that was asked the same and has not ended, else a new one.
+    pub id: Option<String>,
+    /// Records per second, at most.
+    pub rate: Option<u32>,
+    /// Who asks.
+    pub by: String,
+}
+
+/// What a replay was begun with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Begun {
+    asked: Asked,
+    stretches: Vec<Stretch>,
+    expected: u64,
+}
+
+/// Records of one partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: u32,
+    /// First offset that is looked at.
+    pub from: u64,
+    /// One past the last one.
+    pub until: u64,
+    /// Records that are meant.
+    pub matching: u64,
+}
+
+/// What would be, or was, done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The replay; absent in a plan.
+    pub id: Option<String>,
+    /// By partition.
+    pub partitions: Vec<Count>,
+    /// Records that are meant.
+    pub matching: u64,
+    /// Records that were sent now.
+    pub sent: u64,
+    /// Records that an earlier try had sent.
+    pub sent_before: u64,
+    /// It was told to stop: there is more.
+    pub is_stopped: bool,
+    /// The audit record; absent in a plan.
+    pub audit: Option<String>,
+}
+
+/// What sending would do. Reads only.
+///
+/// # Errors
+/// The broker refuses.
+pub fn plan(request: &Request, broker: &dyn Broker) -> Result<Report, ResendError> {
+    let stretches = stretches(broker, &request.asked)?;
+    let newest = newest(broker, &stretches, &request.asked.filter)?;
+    let mut report = Report::default();
+    for stretch in &stretches {
+        let mut count = Count {
+            topic: stretch.topic.clone(),
+            partition: stretch.partition,
+            from: stretch.from,
+            until: stretch.until.unwrap_or_default(),
+            matching: 0,
+        };
+        let at = place(stretch);
+        let own = source(broker, &at)?;
+        read(broker, &at, count.from, count.until, |message| {
+            count.matching += u64::from(is_meant(message, &own, &request.asked.filter, &newest));
+        })?;
+        report.matching += count.matching;
+        report.partitions.push(count);
+    }
+    Ok(report)
+}
+
+/// Sends. Killed and begun again, it sends what is left: no record twice.
+///
+/// # Errors
+/// Somebody else is sending, the replay is another or has ended, store or broker refuse.
+pub fn execute(
+    request: &Request,
+    plan: &Report,
+    broker: &dyn Broker,
+    store: &dyn Store,
+    clock: &dyn Clock,
+    shutdown: &Shutdown,
+) -> Result<Report, ResendError> {
+    let lock = Lock::take(broker, groups::REDRIVE)?;
+    // What somebody left unanswered is answered now: afterwards the mark is another one.
+    let _all = journal::sent_before(store, clock, lock.mark())?;
+    let new_id = uuid::Uuid::new_v4().simple().to_string();
+    let unended = journal::unended_replays::<Begun>(store)?;
+    let same = unended.into_iter().find(|(_, begun)| begun.asked == request.asked).map(|(id, _)| id);
+    let id = request.id.clone().or(same).unwrap_or_else(|| new_id[..12].to_owned());
+    let begun = Begun { asked: request.asked.clone(), stretches: of_plan(plan), expected: plan.matching };
+    let (journal, begun) = Journal::replay(store, clock, &id, &request.by, begun)?;
+    if begun.asked != request.asked {
+        let problem = "it was begun with another choice of records".to_owned();
+        return Err(ResendError::Audit { path: journal.folder().to_owned(), problem });
+    }
+    let mut report = Report {
+        id: Some(id),
+        partitions: plan.partitions.clone(),
+        matching: begun.expected,
+        sent_before: journal.sources().values().map(contracts::source::OffsetSet::count).sum(),
+        audit: Some(journal.folder().to_owned()),
+        ..Report::default()
+    };
+    let newest = newest(broker, &begun.stretches, &begun.asked.filter)?;
+    let mut sender = Sender::new(journal, lock, request.rate, shutdown);
+    for stretch in &begun.stretches {
+        if !send(broker, stretch, &begun.asked.filter, &newest, &mut sender, &mut report)? {
+            report.is_stopped = true;
+            return Ok(report);
+        }
+    }
+    sender.journal.end(End::Done, &report)?;
+    Ok(report)
+}
+
+fn of_plan(plan: &Report) -> Vec<Stretch> {
+    let stretch = |count: &Count| Stretch {
+        topic: count.topic.clone(),
+        partition: count.partition,
+        from: count.from,
+        until: Some(count.until),
+    };
+    plan.partitions.iter().map(stretch).collect()
+}
+
+/// False when it was told to stop.
+fn send(
+    broker: &dyn Broker,
+    stretch: &Stretch,
+    filter: &WireFilter,
+    newest: &BTreeMap<Src, Src>,
+    sender: &mut Sender<'_>,
+    report: &mut Report,
+) -> Result<bool, ResendError> {
+    let at = place(stretch);
+    let own = source(broker, &at)?;
+    let (mut next, until) = (stretch.from, stretch.until.unwrap_or_default());
+    while next < until {
+        if !sender.may_go_on()? {
+            return Ok(false);
+        }
+        let messages = match broker.read(&at, next, sender.part_records_max(), PART_BYTES_MAX) {
+            Ok(messages) => messages,
+            // Retention has taken them meanwhile.
+            Err(BrokerError::OffsetOutOfRange { low, .. }) if low > next => {
+                next = low;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Some(last) = messages.last() else { break };
+        next = last.offset + 1;
+        let sent = sender.journal.sources().get(&own).cloned().unwrap_or_default();
+        let meant = messages.into_iter().filter(|message| {
+            message.offset < until && !sent.contains(message.offset) && is_meant(message, &own, filter, newest)
+        });
+        let (sources, records): (Vec<_>, Vec<_>) = meant
+            .map(|message| {
+                let src = Src { partition: own.clone(), offset: message.offset };
+                let first = replay_of(&message).unwrap_or_else(|| src.clone());
+                (src, again(message, &first))
+            })
+            .unzip();
+        if !sources.is_empty() {
+            sender.send(&sources, &records)?;
+            report.sent += sources.len() as u64;
+        }
+    }
+    Ok(true)
+}
+
+fn stretches(broker: &dyn Broker, asked: &Asked) -> Result<Vec<Stretch>, BrokerError> {
+    let stretch = |(at, range): (TopicPartition, std::ops::Range<u64>)| Stretch {
+        topic: at.topic.to_string(),
+        partition: at.partition,
+        from: range.start,
+        until: Some(range.end),
+    };
+    Ok(ranges(broker, asked)?.into_iter().map(stretch).collect())
+}
+
+fn place(stretch: &Stretch) -> TopicPartition {
+    TopicPartition { topic: stretch.topic.as_str().into(), partition: stretch.partition }
+}
+
+fn source(broker: &dyn Broker, at: &TopicPartition) -> Result<SrcPartition, BrokerError> {
+    let topic = broker.topics()?.into_iter().find(|topic| topic.name == at.topic);
+    let topic = topic.ok_or_else(|| BrokerError::UnknownTopic(at.topic.to_string()))?;
+    Ok(SrcPartition { topic_id: topic.id.to_string(), partition: at.partition })
+}
+
+/// By first position the newest record that was sent in its place: of several that stand for one record only that goes.
+fn newest(broker: &dyn Broker, stretches: &[Stretch], filter: &WireFilter) -> Result<BTreeMap<Src, Src>, BrokerError> {
+    let mut newest = BTreeMap::new();
+    for stretch in stretches {
+        let at = place(stretch);
+        let own = source(broker, &at)?;
+        read(broker, &at, stretch.from, stretch.until.unwrap_or_default(), |message| {
+            if let Some(first) = replay_of(message)
+                && filter.matches(&message.value, |name| message.header(name))
+            {
+                newest.insert(first, Src { partition: own.clone(), offset: message.offset });
+            }
+        })?;
+    }
+    Ok(newest)
+}
+
+fn is_meant(message: &Message, own: &SrcPartition, filter: &WireFilter, newest: &BTreeMap<Src, Src>) -> bool {
+    let src = Src { partition: own.clone(), offset: message.offset };
+    let first = replay_of(message).unwrap_or_else(|| src.clone());
+    newest.get(&first).is_none_or(|newest| *newest == src)
+        && filter.matches(&message.value, |name| message.header(name))
+}

@@ -1,0 +1,208 @@
+//! A fresh root in the place of the current one, in process: what the sinks that go on must know of what was before.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::identity::SaltMode;
+use contracts::topics::{self, Lane};
+use exporter::{Cut, DuckLimits};
+use platform::broker::{Broker, Message, OutRecord, TopicPartition};
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
+use platform::store::Store;
+use platform::store::local::LocalStore;
+use serde_json::{Value, json};
+use sink::SinkError;
+use sink::replay::{Asked, ReplayError, claim, hand_over, make_lane, ranges, swap};
+use sink::resend::letters::Filter;
+use sink::resend::patch::Patch;
+use sink::resend::redrive;
+use tests::pipeline::Pipeline;
+use tests::repo;
+use tests::s3::S3Server;
+use validator::ProducerPolicies;
+
+fn good(n: usize) -> Vec<u8> {
+    let mut wire: Value = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
+    wire["tenant_id"] = json!("acme");
+    wire["scope"]["resource_id"] = json!(format!("vol-{n}"));
+    serde_json::to_vec(&wire).unwrap()
+}
+
+fn publish(pipeline: &Pipeline, numbers: std::ops::Range<usize>) {
+    pipeline.publish(numbers.map(|n| (Some("acme"), good(n), Vec::new())));
+}
+
+/// Judges and writes once more, into `fresh`.
+fn replay(pipeline: &Pipeline, fresh: &Path) -> LocalStore {
+    let store = LocalStore::open(fresh).unwrap();
+    replay_into(pipeline, &store);
+    store
+}
+
+fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
+    let asked = Asked::default();
+    let broker = &pipeline.broker;
+    let claim = claim(store, &*pipeline.store, &SystemClock, Some("test"), &asked).unwrap();
+    let lane = Lane::replay(&claim.id);
+    make_lane(broker, &lane).unwrap();
+    let validator = validator::Config {
+        member: "replay".into(),
+        lane: lane.clone(),
+        selection: Some(validator::Selection { ranges: ranges(broker, &asked).unwrap(), filter: asked.filter }),
+        policies: ProducerPolicies::own_only(SaltMode::Stable),
+        valid_partitions: 2,
+        dead_partitions: 2,
+        tenant_spread: 1,
+        step_records_max: 7,
+        step_bytes_max: 1 << 20,
+        session_timeout: Duration::from_secs(10),
+        until: validator::Until::Drained,
+        skips_gone: false,
+    };
+    validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    let sink = sink::Config {
+        member: "replay".into(),
+        lane,
+        limits: sink::Limits::default(),
+        session_timeout: Duration::from_secs(10),
+        until: sink::Until::Drained,
+        skips_gone: false,
+    };
+    sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+}
+
+fn swapped(pipeline: &Pipeline, fresh: &dyn Store) -> Result<swap::Swapped, ReplayError> {
+    let wait_max = Duration::from_secs(5);
+    swap::swap(&pipeline.broker, &*pipeline.store, fresh, &SystemClock, false, wait_max)
+}
+
+/// Every record of a topic, in order.
+fn all(pipeline: &Pipeline, topic: &str) -> Vec<Message> {
+    let of = |partition| pipeline.broker.read(&TopicPartition { topic: topic.into(), partition }, 0, 1_000, 1 << 30);
+    (0..2).flat_map(|partition| of(partition).unwrap()).collect()
+}
+
+fn append(pipeline: &Pipeline, message: Message) {
+    let Message { at, timestamp_ms, key, value, headers, .. } = message;
+    let (topic, partition) = (at.topic, Some(at.partition));
+    let record = OutRecord { topic, partition, key, value, headers, timestamp_ms: Some(timestamp_ms) };
+    pipeline.broker.producer().unwrap().append(&[record]).unwrap();
+}
+
+#[test]
+fn what_was_replayed_is_known_as_a_duplicate() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = Pipeline::open(folder.path());
+    publish(&pipeline, 0..20);
+    pipeline.drain();
+    let store = replay(&pipeline, fresh.path());
+    swapped(&pipeline, &store).unwrap();
+    assert!(
+        pipeline.broker.topics().unwrap().iter().all(|topic| !topic.name.contains("replay")),
+        "its topics are gone"
+    );
+
+    // As when a broken transaction delivers a record once more.
+    for message in all(&pipeline, topics::VALID).into_iter().take(3) {
+        append(&pipeline, message);
+    }
+    publish(&pipeline, 20..25);
+    let pipeline = Pipeline::open(folder.path());
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!(report.problems, []);
+    assert_eq!((report.findings_rows, report.duplicates), (25, 3));
+}
+
+#[test]
+fn a_row_that_no_wire_record_made_is_not_lost_unseen() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = Pipeline::open(folder.path());
+    publish(&pipeline, 0..5);
+    pipeline.drain();
+    let foreign = all(&pipeline, topics::VALID).pop().unwrap();
+    append(&pipeline, Message { headers: Vec::new(), ..foreign });
+    pipeline.drain();
+    let store = replay(&pipeline, fresh.path());
+    let refused = swapped(&pipeline, &store).unwrap_err().to_string();
+    assert!(refused.starts_with("swap: 1 record(s) of the current root are not in the fresh one"), "{refused}");
+    assert_eq!(pipeline.verify().problems, [], "nothing was touched");
+}
+
+#[test]
+fn what_is_not_written_yet_is_not_left_behind() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = Pipeline::open(folder.path());
+    publish(&pipeline, 0..5);
+    pipeline.drain();
+    publish(&pipeline, 5..8);
+    let _judged = pipeline.validate();
+    let store = replay(&pipeline, fresh.path());
+    let refused = swapped(&pipeline, &store).unwrap_err().to_string();
+    assert!(refused.ends_with("are not written: run `finops sink run --drain` first"), "{refused}");
+    pipeline.sink().unwrap();
+    // Not judged is no hindrance: the live validators are still to come to it.
+    publish(&pipeline, 8..10);
+    swapped(&pipeline, &store).unwrap();
+    let pipeline = Pipeline::open(folder.path());
+    assert_eq!(pipeline.verify().in_flight.unjudged, 2);
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.problems, report.findings_rows), (Vec::new(), 10));
+}
+
+/// Nothing can be moved in a bucket: the services are given the other one.
+#[test]
+fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = S3Server::shared();
+    let (current, fresh) = (Arc::new(server.store(folder.path())), Arc::new(server.store(folder.path())));
+    let pipeline = Pipeline::open_on(folder.path(), current.clone());
+    publish(&pipeline, 0..10);
+    let mut broken: Value = serde_json::from_slice(&good(10)).unwrap();
+    broken["status"] = json!("nonsense");
+    pipeline.publish([(Some("acme"), serde_json::to_vec(&broken).unwrap(), Vec::new())]);
+    pipeline.drain();
+
+    let request = redrive::Request {
+        filter: Filter { error_code: vec!["enum".into()], ..Filter::default() },
+        patch: Some(Patch::parse(br#"[{"op":"replace","path":"/status","value":"fail"}]"#).unwrap()),
+        patch_document: Value::Null,
+        rate: None,
+        max: None,
+        replays_max: 3,
+        by: "test".into(),
+    };
+    let redriven = || {
+        let plan = redrive::plan(&request, &pipeline.broker, &*current).unwrap();
+        let (broker, shutdown) = (&pipeline.broker, Shutdown::new());
+        redrive::execute(&request, &plan, broker, &*current, &SystemClock, &shutdown).unwrap().sent
+    };
+    assert_eq!((redriven(), redriven()), (1, 0));
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.problems, report.findings_rows, report.dead_letter_rows), (Vec::new(), 11, 1));
+
+    replay_into(&pipeline, &*fresh);
+    let cuts = (Cut::committed(current.clone()).unwrap(), Cut::committed(fresh.clone()).unwrap());
+    let compared = exporter::compare(&cuts.0, &cuts.1, None, 10, &DuckLimits::default()).unwrap();
+    assert!(compared.is_same, "{compared:?}");
+    let refused = swapped(&pipeline, &*fresh).unwrap_err().to_string();
+    assert!(refused.contains("use `finops replay hand-over`"), "{refused}");
+    let wait_max = Duration::from_secs(5);
+    let done = hand_over::hand_over(&pipeline.broker, &*current, &*fresh, &SystemClock, false, wait_max).unwrap();
+    assert_eq!(done.not_covered, 0);
+    assert!(done.copied > 0, "the audit records");
+
+    publish(&pipeline, 11..15);
+    let _judged = pipeline.validate();
+    assert!(matches!(pipeline.sink(), Err(SinkError::ForeignStore { .. })), "the former root is out");
+    let pipeline = Pipeline::open_on(folder.path(), fresh);
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.problems, report.findings_rows, report.dead_letter_rows), (Vec::new(), 15, 1));
+}
