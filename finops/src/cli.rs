@@ -96,6 +96,10 @@ pub enum Verb {
     /// Shows the records of a topic as they come; joins no group and leaves no trace
     Tap(TapArgs),
     /// Says what is wrong with configuration and environment, and what to do about it
+    #[command(
+        after_help = "Ends with 0 when nothing fails, 75 when something around it does (mend it and try again), \
+                      78 when the configuration has to change."
+    )]
     Doctor(DoctorArgs),
     /// Judges wire records once more: into a fresh root that is compared and swapped in, or into the same dataset
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! How far a group is behind, and how old what it has not passed is.
 
-use super::{Broker, GroupOffset, Message, Result, TopicInfo, TopicPartition};
+use super::{Broker, BrokerError, GroupOffset, Result, TopicInfo, TopicPartition};
 
 /// A group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,15 @@ fn of_partition(broker: &dyn Broker, passed: &[GroupOffset], at: TopicPartition)
     let offset = passed.iter().find(|offset| offset.at == at).map_or(marks.low, |offset| offset.offset);
     let position = offset.max(marks.low);
     let lag = marks.high.saturating_sub(position);
-    // Retention may have taken it since: then it is simply not known.
-    let first = if lag > 0 { broker.read(&at, position, 1, 1).unwrap_or_default() } else { Vec::new() };
-    let oldest_ms = first.first().map(|message: &Message| message.timestamp_ms);
+    let oldest_ms = if lag > 0 { written_ms(broker, &at, position)? } else { None };
     Ok(PartitionLag { at, position, end: marks.high, lag, oldest_ms })
+}
+
+fn written_ms(broker: &dyn Broker, at: &TopicPartition, offset: u64) -> Result<Option<i64>> {
+    match broker.read(at, offset, 1, 1) {
+        Ok(messages) => Ok(messages.first().map(|message| message.timestamp_ms)),
+        // Retention has taken it in this moment.
+        Err(BrokerError::OffsetOutOfRange { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
