@@ -206,14 +206,22 @@ impl Settings {
         }
     }
 
+    /// Where the store is, for people.
+    pub fn store_location(&self) -> String {
+        match &self.s3 {
+            Some(s3) => format!("s3://{}/{}", s3.bucket, s3.prefix),
+            None => self.root.display().to_string(),
+        }
+    }
+
     /// Flags with which another command finds the same broker and store.
     pub fn flags(&self) -> String {
         let mut flags = format!("--data {}", self.data.display());
         if let Some(kafka) = &self.kafka {
             flags += &format!(" --brokers {}", kafka.brokers.join(","));
         }
-        if let Some(s3) = &self.s3 {
-            flags += &format!(" --store s3://{}/{}", s3.bucket, s3.prefix);
+        if self.s3.is_some() {
+            flags += &format!(" --store {}", self.store_location());
         }
         flags
     }
