@@ -109,10 +109,12 @@ const SETTINGS: &[Declaration] = &[
     HTTP_STALLED.declared(),
 ];
 
-/// Whoever runs a command once reads its result, whoever runs a service reads its log. The AWS client reports as a
-/// warning what it then returns as an error, too.
-const QUIET: &[Declaration] =
-    &[telemetry::LOG_FILTER.default("warn,aws_config=error").declared(), telemetry::LOG_FORMAT.declared()];
+/// Whoever runs a command once reads its result, whoever runs a service reads its log. The clients of AWS and Kafka report
+/// as a warning what they then return as an error, too.
+const QUIET: &[Declaration] = &[
+    telemetry::LOG_FILTER.default("warn,aws_config=error,platform::broker::kafka=error").declared(),
+    telemetry::LOG_FORMAT.declared(),
+];
 
 /// The configuration in force.
 pub struct Settings {
