@@ -1,4 +1,5 @@
-//! The whole chain on the embedded broker: published records to committed Parquet files, validator and sink side by side.
+//! The whole chain: published records to committed Parquet files. First each service drains its topics alone, then both
+//! work side by side on as many records again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::kafka::{KafkaBroker, KafkaSettings};
 use platform::broker::{Broker, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
@@ -20,42 +22,61 @@ use crate::findings::finding;
 const BATCH: usize = 5_000;
 const PARTITIONS: u32 = 4;
 
-/// Publishes `total` findings below `folder`, then judges and writes them.
-pub fn run(folder: &Path, total: usize) -> Result<(), String> {
+/// Publishes `total` findings twice, to a Kafka cluster or a broker in the folder, and judges and writes them.
+pub fn run(folder: &Path, total: usize, brokers: Option<&str>) -> Result<(), String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let store = LocalStore::open(folder).map_err(|e| text(&e))?;
-    let broker =
-        EmbeddedBroker::open(&folder.join("broker.sqlite"), EmbeddedSettings::default()).map_err(|e| text(&e))?;
+    let broker: Box<dyn Broker> = match brokers {
+        Some(brokers) => {
+            let brokers: Vec<&str> = brokers.split(',').collect();
+            Box::new(KafkaBroker::connect(KafkaSettings::plaintext(&brokers)).map_err(|e| text(&e))?)
+        }
+        None => {
+            let path = folder.join("broker.sqlite");
+            Box::new(EmbeddedBroker::open(&path, EmbeddedSettings::default()).map_err(|e| text(&e))?)
+        }
+    };
+    let broker = &*broker;
     for topic in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS] {
         let (name, compacted) = (topic.to_owned(), false);
         let spec = TopicSpec { name, partitions: PARTITIONS, compacted, retention_ms: None, retention_bytes: None };
         broker.ensure_topic(&spec).map_err(|e| text(&e))?;
     }
     let bytes: usize = (0..1_000).map(|n| finding(n).len()).sum::<usize>() / 1_000;
-    println!("{}; {total} findings of {bytes} bytes, every step synced to disk", cpu::model());
-    stage("publish", total, || {
-        let mut producer = broker.producer().map_err(|e| text(&e))?;
-        for from in (0..total).step_by(BATCH) {
-            let batch: Vec<_> = (from..(from + BATCH).min(total)).map(record).collect();
-            producer.append(&batch).map_err(|e| text(&e))?;
-        }
-        Ok(())
-    })?;
+    println!("{}; {total} findings of {bytes} bytes", cpu::model());
+    let (validator, sink) = configs();
+    let write_all = || {
+        let all = sink::Config { until: sink::Until::Drained, ..sink.clone() };
+        sink::run(&all, broker, &store, &SystemClock, &Arc::default(), &Shutdown::new()).map_err(|e| text(&e))
+    };
+    let validate_all =
+        || validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).map_err(|e| text(&e));
+    stage("publish", total, || publish(broker, total))?;
+    stage("validate", total, validate_all)?;
+    stage("write", total, write_all)?;
+    stage("publish", total, || publish(broker, total))?;
     stage("validate and write", total, || {
-        let (validator, sink) = configs();
         let stop_sink = Shutdown::new();
         std::thread::scope(|scope| {
             let writing = scope.spawn(|| {
-                sink::run(&sink, &broker, &store, &SystemClock, &Arc::default(), &stop_sink).map_err(|e| text(&e))
+                sink::run(&sink, broker, &store, &SystemClock, &Arc::default(), &stop_sink).map_err(|e| text(&e))
             });
-            let judged = validator::run(&validator, &broker, &SystemClock, &Arc::default(), &Shutdown::new());
+            let judged = validate_all();
             stop_sink.request("everything is judged");
             let written = writing.join().map_err(|_| "the sink panicked".to_owned())?;
-            judged.map_err(|e| text(&e)).and(written)
+            judged.and(written)
         })?;
-        let rest = sink::Config { until: sink::Until::Drained, ..sink };
-        sink::run(&rest, &broker, &store, &SystemClock, &Arc::default(), &Shutdown::new()).map_err(|e| text(&e))
+        write_all()
     })
+}
+
+fn publish(broker: &dyn Broker, total: usize) -> Result<(), String> {
+    let mut producer = broker.producer().map_err(|e| e.to_string())?;
+    for from in (0..total).step_by(BATCH) {
+        let batch: Vec<_> = (from..(from + BATCH).min(total)).map(record).collect();
+        producer.append(&batch).map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 fn stage(name: &str, total: usize, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {

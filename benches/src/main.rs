@@ -13,7 +13,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: bench validator | sink FOLDER RECORDS [TENANTS] | chain FOLDER RECORDS | findings RECORDS";
+const USAGE: &str =
+    "usage: bench validator | sink FOLDER RECORDS [TENANTS] | chain FOLDER RECORDS [BROKERS] | findings RECORDS";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,7 +22,10 @@ fn main() -> ExitCode {
         ["validator"] => validator::run(),
         ["sink", folder, records] => run_sink(folder, count(records), Ok(findings::TENANTS)),
         ["sink", folder, records, tenants] => run_sink(folder, count(records), count(tenants)),
-        ["chain", folder, records] => count(records).and_then(|n| chain::run(Path::new(folder), n)),
+        ["chain", folder, records] => count(records).and_then(|n| chain::run(Path::new(folder), n, None)),
+        ["chain", folder, records, brokers] => {
+            count(records).and_then(|n| chain::run(Path::new(folder), n, Some(brokers)))
+        }
         ["findings", records] => count(records).and_then(print),
         _ => Err(USAGE.to_owned()),
     };

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
+use platform::metrics::{number, table};
+use platform::observe::Observer;
 use platform::store::Store;
 use sha2::{Digest, Sha256};
 
@@ -89,6 +91,10 @@ impl PassReport {
 /// # Errors
 /// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
 pub fn once(config: &ExporterConfig) -> Result<PassReport> {
+    observed_once(config, &Observer::default())
+}
+
+fn observed_once(config: &ExporterConfig, observer: &Observer) -> Result<PassReport> {
     let cut = match &config.input {
         Input::Committed => Cut::committed(Arc::clone(&config.store))?,
         Input::Files(patterns) => Cut::of_files(patterns)?,
@@ -96,7 +102,11 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
     let tenants = match &config.tenant {
         None if cut.tenants().is_empty() => return Err(ExportError::NoInputFiles { searched: cut.location }),
         None => {
-            let reports = cut.tenants().iter().map(|scope| forgiving_pass(config, &cut, scope)).collect();
+            let one = |scope| {
+                observer.pulse.busy();
+                forgiving_pass(config, &cut, scope)
+            };
+            let reports = cut.tenants().iter().map(one).collect();
             return Ok(PassReport { cut: cut.id, tenants: reports });
         }
         Some(tenant) => vec![strict_pass(config, &cut, &TenantScope::new(tenant)?)?],
@@ -133,17 +143,24 @@ fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<GoldR
 
 /// Exports whenever the committed state changes, until `shutdown`. Failures are logged; bad data is tried again when
 /// something changes, everything else after [`ExporterConfig::poll_interval`].
-pub fn run(config: &ExporterConfig, shutdown: &Shutdown) {
+pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
     let mut done: Option<String> = None;
     loop {
+        observer.pulse.busy();
         match state(&*config.store) {
-            Ok(now) if done.as_ref() == Some(&now) => {}
             Ok(now) => {
-                if pass(config) {
+                if done.as_ref() != Some(&now) && pass(config, observer) {
                     done = Some(now);
                 }
+                if done.is_some() {
+                    observer.metrics.set(&table::EXPORT_CHECKED, &[], seconds_now(config));
+                }
+                observer.pulse.works();
             }
-            Err(error) => tracing::error!(%error, "looking for news failed"),
+            Err(error) => {
+                tracing::error!(%error, "looking for news failed");
+                observer.pulse.waits();
+            }
         }
         if shutdown.wait_timeout(config.poll_interval) {
             return;
@@ -152,18 +169,33 @@ pub fn run(config: &ExporterConfig, shutdown: &Shutdown) {
 }
 
 /// True when trying again without a change would give the same.
-fn pass(config: &ExporterConfig) -> bool {
-    match once(config) {
+fn pass(config: &ExporterConfig, observer: &Observer) -> bool {
+    let (metrics, began) = (&observer.metrics, Instant::now());
+    let exported = observed_once(config, observer);
+    if let Err(ExportError::NoInputFiles { .. }) = exported {
+        return true;
+    }
+    metrics.observe(&table::EXPORT_SECONDS, &[], began.elapsed().as_secs_f64());
+    match exported {
         Ok(report) => {
             report.errors().for_each(|(tenant, error)| tracing::error!(tenant, %error, "exporting failed"));
+            match report.errors().count() {
+                0 => metrics.set(&table::EXPORT_LAST, &[], seconds_now(config)),
+                failed => metrics.add(&table::EXPORT_FAILURES, &[], failed as u64),
+            }
             report.errors().all(|(_, error)| error.code().is_some())
         }
-        Err(ExportError::NoInputFiles { .. }) => true,
         Err(error) => {
+            metrics.add(&table::EXPORT_FAILURES, &[], 1);
             tracing::error!(%error, "exporting failed");
             error.code().is_some()
         }
     }
+}
+
+/// For a metric: Prometheus counts in seconds.
+fn seconds_now(config: &ExporterConfig) -> f64 {
+    number(config.clock.now_ms().max(0).unsigned_abs()) / 1e3
 }
 
 /// A digest that changes whenever a cut may have changed, without reading any object.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use contracts::run_manifest::RunStatus;
 use exporter::{ExporterConfig, once, run};
 use platform::lifecycle::Shutdown;
+use platform::observe::Observer;
 use support::{FACT, FINDING, Finding, World};
 
 #[test]
@@ -64,7 +65,7 @@ fn it_exports_again_when_something_was_committed() {
         }
     };
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| run(&config, &shutdown));
+        let running = scope.spawn(|| run(&config, &Observer::default(), &shutdown));
         world.commit("acme", &[Finding { title: "first", ..FINDING }]);
         wait_for("first");
         world.commit("acme", &[Finding { title: "second", run_id: "r2", run_ts: "2026-01-21T10:00:00Z", ..FINDING }]);

@@ -91,6 +91,16 @@ pub enum Verb {
     Verify,
     /// Brings back what `verify` found missing, as far as the broker still holds it
     Repair(RepairArgs),
+    /// How far every service is: lag, commits, files, dead letters, runs
+    Status(StatusArgs),
+    /// Shows the records of a topic as they come; joins no group and leaves no trace
+    Tap(TapArgs),
+    /// Says what is wrong with configuration and environment, and what to do about it
+    #[command(
+        after_help = "Ends with 0 when nothing fails, 75 when something around it does (mend it and try again), \
+                      78 when the configuration has to change."
+    )]
+    Doctor(DoctorArgs),
     /// Judges wire records once more: into a fresh root that is compared and swapped in, or into the same dataset
     #[command(subcommand)]
     Replay(ReplayVerb),
@@ -345,6 +355,44 @@ pub struct RepairArgs {
     /// Say what would be sent, and stop
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Again every two seconds, until stopped
+    #[arg(long)]
+    pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TapArgs {
+    /// Topic
+    pub topic: String,
+    /// Where to begin: earliest, latest, an offset, or a time such as 2026-01-31T12:00:00Z
+    #[arg(long, default_value = "latest", value_name = "WHERE")]
+    pub from: crate::tap::From,
+    /// Only this partition
+    #[arg(long, value_name = "N")]
+    pub partition: Option<u32>,
+    /// Only records of this tenant, by header or key
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// Stop after this many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Stop at the end of what is there
+    #[arg(long)]
+    pub no_follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Only what can be said without asking broker and store
+    #[arg(long)]
+    pub offline: bool,
+    /// Seconds each check of the environment may take
+    #[arg(long, default_value_t = 10, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub timeout: u64,
 }
 
 /// Which wire records.

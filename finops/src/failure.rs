@@ -21,6 +21,14 @@ impl Failure {
         Self { code, message: message.into() }
     }
 
+    pub fn code(&self) -> ExitCode {
+        self.code
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(ExitCode::Usage, message)
     }

@@ -3,11 +3,14 @@
 
 mod cli;
 mod commands;
+mod doctor;
 mod failure;
 mod output;
 mod ports;
 mod progress;
 mod settings;
+mod tap;
+mod watch;
 
 use clap::Parser;
 use clap::error::ErrorKind;

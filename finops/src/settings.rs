@@ -74,6 +74,14 @@ const POLL: Setting<Duration> =
 const DUCK_MEMORY: Setting<u64> =
     Setting::bytes("exporter.memory_bytes_max", 64 << 20..=1 << 40).default("2GiB").help("memory DuckDB may use");
 
+const HTTP_LISTEN: Setting<Option<String>> = Setting::text("http.listen")
+    .help("address such as 127.0.0.1:9464 where a service answers /live, /ready and /metrics [default: nowhere]")
+    .optional();
+const HTTP_STALLED: Setting<Duration> =
+    Setting::duration("http.stalled_after", Duration::from_secs(1)..=Duration::from_secs(86_400))
+        .default("10m")
+        .help("a service whose loop has not turned for so long is reported as not alive");
+
 const SETTINGS: &[Declaration] = &[
     DATA.declared(),
     OUT.declared(),
@@ -97,12 +105,16 @@ const SETTINGS: &[Declaration] = &[
     CHECKPOINT.declared(),
     POLL.declared(),
     DUCK_MEMORY.declared(),
+    HTTP_LISTEN.declared(),
+    HTTP_STALLED.declared(),
 ];
 
-/// Whoever runs a command once reads its result, whoever runs a service reads its log. The AWS client reports as a
-/// warning what it then returns as an error, too.
-const QUIET: &[Declaration] =
-    &[telemetry::LOG_FILTER.default("warn,aws_config=error").declared(), telemetry::LOG_FORMAT.declared()];
+/// Whoever runs a command once reads its result, whoever runs a service reads its log. The clients of AWS and Kafka report
+/// as a warning what they then return as an error, too.
+const QUIET: &[Declaration] = &[
+    telemetry::LOG_FILTER.default("warn,aws_config=error,platform::broker::kafka=error").declared(),
+    telemetry::LOG_FORMAT.declared(),
+];
 
 /// The configuration in force.
 pub struct Settings {
@@ -130,6 +142,8 @@ pub struct Settings {
     pub sink_limits: sink::Limits,
     pub export_poll_interval: Duration,
     pub duck: exporter::DuckLimits,
+    pub http_listen: Option<String>,
+    pub http_stalled_after: Duration,
 }
 
 /// Reads all sources; `is_service` decides how much is logged unless somebody says.
@@ -179,6 +193,8 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         },
         export_poll_interval: config.get(&POLL)?,
         duck,
+        http_listen: config.get(&HTTP_LISTEN)?,
+        http_stalled_after: config.get(&HTTP_STALLED)?,
         config,
     })
 }
@@ -192,14 +208,22 @@ impl Settings {
         }
     }
 
+    /// Where the store is, for people.
+    pub fn store_location(&self) -> String {
+        match &self.s3 {
+            Some(s3) => format!("s3://{}/{}", s3.bucket, s3.prefix),
+            None => self.root.display().to_string(),
+        }
+    }
+
     /// Flags with which another command finds the same broker and store.
     pub fn flags(&self) -> String {
         let mut flags = format!("--data {}", self.data.display());
         if let Some(kafka) = &self.kafka {
             flags += &format!(" --brokers {}", kafka.brokers.join(","));
         }
-        if let Some(s3) = &self.s3 {
-            flags += &format!(" --store s3://{}/{}", s3.bucket, s3.prefix);
+        if self.s3.is_some() {
+            flags += &format!(" --store {}", self.store_location());
         }
         flags
     }

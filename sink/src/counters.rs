@@ -1,9 +1,14 @@
 //! What a sink has done, for summaries and metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
+use platform::metrics::{Histogram, number, table};
+use platform::observe::Observer;
+
+const STAGE: &str = "sink";
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
@@ -11,6 +16,7 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $($name: AtomicU64,)+
+            observer: Observer,
         }
 
         /// Counters at one moment.
@@ -51,23 +57,59 @@ counters! {
 }
 
 impl Counters {
+    /// Counters of a sink that is observed.
+    #[must_use]
+    pub fn observed(observer: Observer) -> Self {
+        Self { observer, ..Self::default() }
+    }
+
     pub(crate) fn read(&self) {
         self.read.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A poll brought this many records.
+    pub(crate) fn polled(&self, records: usize) {
+        self.observer.metrics.add(&table::RECORDS_IN, &[STAGE], records as u64);
+    }
+
+    /// The loop turned; this is what it holds.
+    pub(crate) fn turned(&self, buffered_bytes: u64, partitions: usize) {
+        self.observer.metrics.set(&table::BUFFER_BYTES, &[STAGE], number(buffered_bytes));
+        self.observer.metrics.set(&table::ASSIGNED, &[STAGE], number(partitions as u64));
+        self.observer.pulse.works();
+    }
+
+    /// An action ended.
+    pub(crate) fn took(&self, what: &Histogram, since: Instant) {
+        self.observer.metrics.observe(what, &[], since.elapsed().as_secs_f64());
+        self.observer.pulse.busy();
+    }
+
     pub(crate) fn retried(&self) {
         self.retries.fetch_add(1, Ordering::Relaxed);
+        self.observer.metrics.add(&table::RETRIES, &[STAGE], 1);
+        self.observer.pulse.waits();
     }
 
     pub(crate) fn race_lost(&self) {
         self.races_lost.fetch_add(1, Ordering::Relaxed);
+        self.observer.metrics.add(&table::RACES_LOST, &[], 1);
     }
 
     pub(crate) fn committed(&self, link: &CommitRecord) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.duplicates.fetch_add(link.duplicates, Ordering::Relaxed);
+        let metrics = &self.observer.metrics;
+        metrics.add(&table::COMMITS, &[&link.dataset], 1);
+        metrics.add(&table::DUPLICATES, &[], link.duplicates);
+        metrics.add(&table::RECORDS_OUT, &[STAGE], link.rows);
+        metrics.observe(&table::BATCH_RECORDS, &[STAGE], number(link.rows));
         for file in &link.files {
-            let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
+            let dataset = layout::dataset_of(&file.path).unwrap_or("other");
+            metrics.add(&table::FILES, &[dataset], 1);
+            metrics.observe(&table::FILE_BYTES, &[dataset], number(file.bytes));
+            metrics.observe(&table::FILE_ROWS, &[dataset], number(file.rows));
+            let is_finding = dataset == layout::FINDINGS;
             let rows = if is_finding { &self.findings_rows } else { &self.dead_letter_rows };
             rows.fetch_add(file.rows, Ordering::Relaxed);
             self.files.fetch_add(1, Ordering::Relaxed);

@@ -16,6 +16,7 @@ use platform::broker::{
 use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
+use platform::metrics::table;
 use platform::retry::Backoff;
 use platform::store::{Published, PutOutcome, Store};
 use serde::{Deserialize, Serialize};
@@ -202,11 +203,18 @@ struct Sink<'a> {
 
 impl Sink<'_> {
     fn turn(&mut self, until: Until) -> Result<(), SinkError> {
-        match self.consumer.poll(POLL_TIMEOUT) {
+        let polled = self.consumer.poll(POLL_TIMEOUT);
+        if polled.is_ok() {
+            self.counters.turned(self.machine.buffered_bytes(), self.machine.partitions());
+        }
+        match polled {
             Ok(Polled::Assigned(given)) => given.into_iter().try_for_each(|assignment| self.assigned(assignment))?,
             Ok(Polled::Revoked(gone)) => gone.iter().for_each(|at| self.machine.revoked(at)),
             Ok(Polled::Lost(gone)) => gone.iter().for_each(|at| self.machine.lost(at)),
-            Ok(Polled::Records(messages)) => messages.into_iter().for_each(|message| self.record(message)),
+            Ok(Polled::Records(messages)) => {
+                self.counters.polled(messages.len());
+                messages.into_iter().for_each(|message| self.record(message));
+            }
             Ok(Polled::Idle) if until == Until::Drained => self.machine.flush(),
             Ok(Polled::Idle) => {}
             Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
@@ -345,7 +353,9 @@ impl Hands<'_> {
             }
             Action::Publish { file, next } => {
                 failpoint::hit("sink.publish.begin");
+                let began = Instant::now();
                 let published = self.publisher.publish(self.store, file, next)?;
+                self.counters.took(&table::PUBLISH_SECONDS, began);
                 if published == Published::Missing {
                     warn!(path = file.path, "a committed file is gone before it was published: making it again");
                 }
@@ -364,7 +374,9 @@ impl Hands<'_> {
             }
             Action::Stage(batch) => {
                 failpoint::hit("sink.stage.begin");
+                let began = Instant::now();
                 let staged = files::stage(self.store, batch)?;
+                self.counters.took(&table::STAGE_SECONDS, began);
                 failpoint::hit("sink.stage.done");
                 Outcome::Staged(staged)
             }
@@ -398,8 +410,10 @@ impl Hands<'_> {
 
     fn commit(&self, path: &str, bytes: &[u8]) -> CommitOutcome {
         failpoint::hit("sink.commit.begin");
+        let began = Instant::now();
         match self.store.put_if_absent(path, bytes) {
             Ok(PutOutcome::Created) => {
+                self.counters.took(&table::COMMIT_SECONDS, began);
                 failpoint::hit("sink.commit.done");
                 if let Ok(link) = serde_json::from_slice::<CommitRecord>(bytes) {
                     self.counters.committed(&link);

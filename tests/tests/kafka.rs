@@ -2,10 +2,79 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use platform::broker::conformance::CHECKS;
+use platform::broker::kafka::{KafkaBroker, KafkaSettings};
+use platform::broker::{
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicPartition,
+    TopicSpec, Topics,
+};
+use platform::config::Secret;
 use tests::kafka::Cluster;
+
+const WITHIN: Duration = Duration::from_secs(120);
+
+fn topic(broker: &dyn Broker, name: &str) {
+    let spec =
+        TopicSpec { name: name.to_owned(), partitions: 1, compacted: false, retention_ms: None, retention_bytes: None };
+    broker.ensure_topic(&spec).unwrap();
+}
+
+fn at(topic: &str) -> TopicPartition {
+    TopicPartition { topic: topic.into(), partition: 0 }
+}
+
+fn record(topic: &str, value: impl Into<Bytes>) -> OutRecord {
+    let (topic, value) = (topic.into(), value.into());
+    OutRecord { topic, partition: Some(0), key: None, value, headers: Vec::new(), timestamp_ms: None }
+}
+
+fn processor(broker: &dyn Broker) -> Box<dyn Processor> {
+    let config = ConsumerConfig {
+        group: "group".to_owned(),
+        topics: Topics::Names(vec!["in".to_owned()]),
+        member: "member".to_owned(),
+        start: Start::Earliest,
+        session_timeout: Duration::from_secs(30),
+        poll_records_max: 10,
+        poll_bytes_max: 1 << 20,
+    };
+    broker.processor(config).unwrap()
+}
+
+fn next_records(member: &mut dyn Processor) -> Vec<Message> {
+    let started = Instant::now();
+    loop {
+        if let Ok(Polled::Records(messages)) = member.poll(Duration::from_millis(200)) {
+            return messages;
+        }
+        assert!(started.elapsed() < WITHIN, "no records came");
+    }
+}
+
+fn values(broker: &dyn Broker, topic: &str) -> Vec<Bytes> {
+    let (mut all, mut next) = (Vec::new(), 0);
+    while let Some(last) = {
+        let batch = broker.read(&at(topic), next, 1_000, 1 << 20).unwrap();
+        let last = batch.last().map(|message| message.offset);
+        all.extend(batch.into_iter().map(|message| message.value));
+        last
+    } {
+        next = last + 1;
+    }
+    all
+}
+
+/// Passes messages on in one step.
+fn pass_on(member: &mut dyn Processor, messages: &[Message]) -> Result<(), BrokerError> {
+    let out: Vec<_> = messages.iter().map(|message| record("out", message.value.clone())).collect();
+    let offset = messages.last().unwrap().offset + 1;
+    member.step(&out, &[GroupOffset { at: at("in"), offset, metadata: String::new() }]).map(drop)
+}
 
 #[test]
 fn keeps_every_promise_of_the_seam() {
@@ -15,4 +84,84 @@ fn keeps_every_promise_of_the_seam() {
         cluster.empty();
         check(&|| Arc::new(cluster.connect()));
     }
+    cluster.empty();
+    ids_of_topics_can_be_in_paths(&cluster);
+    cluster.empty();
+    a_zombie_of_the_same_name_is_fenced(&cluster);
+    refusals_are_told_clearly_and_soon(&cluster);
+}
+
+fn ids_of_topics_can_be_in_paths(cluster: &Cluster) {
+    let broker = cluster.connect();
+    for n in 0..30 {
+        topic(&broker, &format!("topic-{n}"));
+    }
+    let ids: Vec<_> = broker.topics().unwrap().into_iter().map(|topic| topic.id).collect();
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    assert!(ids.len() == 30 && ids.iter().all(|id| id.len() == 22 && id.chars().all(is_safe)), "{ids:?}");
+    assert!(ids.iter().any(|id| id.contains(['-', '_'])), "{ids:?}");
+}
+
+fn a_zombie_of_the_same_name_is_fenced(cluster: &Cluster) {
+    let broker = cluster.connect();
+    topic(&broker, "in");
+    topic(&broker, "out");
+    let mut zombie = processor(&broker);
+    zombie.step(&[record("out", "first")], &[]).unwrap();
+    let mut newer = processor(&broker);
+    newer.step(&[record("out", "newer")], &[]).unwrap();
+    let error = zombie.step(&[record("out", "zombie")], &[]).unwrap_err();
+    assert!(matches!(error, BrokerError::Fenced { .. }), "{error}");
+    assert_eq!(values(&broker, "out"), ["first", "newer"]);
+}
+
+fn refusals_are_told_clearly_and_soon(cluster: &Cluster) {
+    let fails = |settings: KafkaSettings| {
+        let started = Instant::now();
+        let error = KafkaBroker::connect(settings).unwrap_err().to_string();
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}: {error}", started.elapsed());
+        error
+    };
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let error = fails(KafkaSettings::plaintext(&[&nobody]));
+    assert!(error.contains(&nobody) && error.contains("refused"), "{error}");
+    let mut sasl = KafkaSettings::plaintext(&[cluster.brokers()]);
+    sasl.security.protocol = "sasl_plaintext".to_owned();
+    sasl.security.mechanism = Some("PLAIN".to_owned());
+    sasl.security.username = Some("somebody".to_owned());
+    sasl.security.password = Some(Secret::new("hush-hush"));
+    let error = fails(sasl);
+    assert!(error.to_lowercase().contains("sasl") && !error.contains("hush-hush"), "{error}");
+}
+
+#[test]
+fn a_step_is_there_once_when_the_broker_dies_in_it() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let broker = cluster.connect();
+    topic(&broker, "in");
+    topic(&broker, "out");
+    let sent: Vec<_> = (0..20).map(|n| record("in", n.to_string())).collect();
+    broker.producer().unwrap().append(&sent).unwrap();
+    let mut member = processor(&broker);
+    let first = next_records(&mut *member);
+    pass_on(&mut *member, &first).unwrap();
+    let second = next_records(&mut *member);
+    if !cluster.kill() {
+        eprintln!("skipped: this cluster is not ours to kill");
+        return;
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_secs(3));
+            cluster.restart();
+        });
+        let started = Instant::now();
+        while let Err(error) = pass_on(&mut *member, &second) {
+            let may_pass = error.is_retriable() || matches!(error, BrokerError::Fenced { .. });
+            assert!(may_pass && started.elapsed() < WITHIN, "{error}");
+            let _ = member.poll(Duration::from_millis(200));
+        }
+    });
+    let expected: Vec<Bytes> = sent.into_iter().map(|record| record.value).collect();
+    assert_eq!(values(&broker, "out"), expected);
 }

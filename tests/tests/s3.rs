@@ -189,7 +189,7 @@ fn a_service_that_is_not_there_is_named() {
 #[test]
 fn child_without_credentials() {
     let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
-    let Some(settings) = S3Settings::from_config(&config).unwrap() else { return };
+    let Some(settings) = S3Settings::from_config(&config, std::path::Path::new("cache")).unwrap() else { return };
     let error = S3Store::open(settings).unwrap_err();
     println!("is denied: {}, {error}", matches!(error, StoreError::Denied { .. }));
 }

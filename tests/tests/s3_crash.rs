@@ -21,7 +21,7 @@ const SIGKILL: i32 = 9;
 #[test]
 fn child() {
     let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
-    let Some(settings) = S3Settings::from_config(&config).unwrap() else { return };
+    let Some(settings) = S3Settings::from_config(&config, std::path::Path::new("cache")).unwrap() else { return };
     let store = S3Store::open(settings).unwrap();
     if store.get("chain/0.json").unwrap().is_none() {
         let mut writer = store.stage("data/part-0.parquet").unwrap();

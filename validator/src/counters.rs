@@ -3,6 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use platform::metrics::{number, table};
+use platform::observe::Observer;
+
+const STAGE: &str = "validator";
 
 /// Shared counters of one validator; they rise only after a step was committed.
 #[derive(Debug, Default)]
@@ -12,6 +18,7 @@ pub struct Counters {
     dead: AtomicU64,
     retries: AtomicU64,
     dead_by_code: Mutex<BTreeMap<String, u64>>,
+    observer: Observer,
 }
 
 /// The counters at one moment.
@@ -30,6 +37,12 @@ pub struct Snapshot {
 }
 
 impl Counters {
+    /// Counters of a validator that is observed.
+    #[must_use]
+    pub fn observed(observer: Observer) -> Self {
+        Self { observer, ..Self::default() }
+    }
+
     /// Reads them.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -44,16 +57,32 @@ impl Counters {
 
     pub(crate) fn retried(&self) {
         self.retries.fetch_add(1, Relaxed);
+        self.observer.metrics.add(&table::RETRIES, &[STAGE], 1);
+        self.observer.pulse.waits();
     }
 
-    pub(crate) fn committed(&self, valid: u64, dead_by_code: &BTreeMap<&'static str, u64>) {
+    pub(crate) fn turned(&self) {
+        self.observer.pulse.works();
+    }
+
+    pub(crate) fn owns(&self, partitions: usize) {
+        self.observer.metrics.set(&table::ASSIGNED, &[STAGE], number(partitions as u64));
+    }
+
+    pub(crate) fn committed(&self, valid: u64, dead_by_code: &BTreeMap<&'static str, u64>, took: Duration) {
         let dead: u64 = dead_by_code.values().sum();
         self.valid.fetch_add(valid, Relaxed);
         self.dead.fetch_add(dead, Relaxed);
         self.read.fetch_add(valid + dead, Relaxed);
+        let metrics = &self.observer.metrics;
+        metrics.add(&table::RECORDS_IN, &[STAGE], valid + dead);
+        metrics.add(&table::RECORDS_OUT, &[STAGE], valid);
+        metrics.observe(&table::BATCH_RECORDS, &[STAGE], number(valid + dead));
+        metrics.observe(&table::STEP_SECONDS, &[], took.as_secs_f64());
         if dead > 0 {
             let mut by_code = self.dead_by_code.lock().unwrap_or_else(PoisonError::into_inner);
             for (code, n) in dead_by_code {
+                metrics.add(&table::DEAD_LETTERS, &[code], *n);
                 *by_code.entry((*code).to_owned()).or_default() += n;
             }
         }

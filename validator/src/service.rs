@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contracts::topics::{self, Lane};
 use contracts::wire_filter::WireFilter;
@@ -211,16 +211,19 @@ impl Member<'_> {
                     self.begin(&assignment.at, assignment.position)?;
                     self.topic_ids.insert(assignment.at, assignment.topic_id);
                 }
+                self.counters.owns(self.topic_ids.len());
             }
             Ok(Polled::Revoked(gone) | Polled::Lost(gone)) => {
                 for at in gone {
                     self.topic_ids.remove(&at);
                 }
+                self.counters.owns(self.topic_ids.len());
             }
             Ok(Polled::Records(messages)) => self.step(&messages)?,
-            Ok(Polled::Idle) => {}
+            Ok(Polled::Idle) => self.counters.turned(),
             Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
                 warn!(%error, "poll failed, trying again");
+                self.counters.retried();
                 let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
             }
             // Deleted, and perhaps about to be made again.
@@ -312,9 +315,11 @@ impl Member<'_> {
             .iter()
             .map(|(at, span)| GroupOffset { at: (*at).clone(), offset: span.end, metadata: String::new() })
             .collect();
+        let began = Instant::now();
         if self.commit(&out, &offsets)? {
             let dead: u64 = dead_by_code.values().sum();
-            self.counters.committed(out.len() as u64 - dead, &dead_by_code);
+            self.counters.committed(out.len() as u64 - dead, &dead_by_code, began.elapsed());
+            self.counters.turned();
             for at in over {
                 self.pause(&at)?;
             }

@@ -9,6 +9,7 @@ use crate::failure::Result;
 use crate::output::Rows;
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
+use crate::watch::Watch;
 
 pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     let (ExporterVerb::Once(args) | ExporterVerb::Run(args)) = verb;
@@ -16,10 +17,11 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let population = if population == "all" { Population::All } else { Population::LatestRun };
     let options = ExportOptions { limit: *limit, population, ..ExportOptions::default() };
     if let ExporterVerb::Run(_) = verb {
-        let Ports { store, .. } = Ports::open(settings)?;
-        let mut config = ports::exporter_config(settings, store, options);
+        let ports = Ports::open(settings)?;
+        let watch = Watch::start(settings, &ports, &["exporter"], &[])?;
+        let mut config = ports::exporter_config(settings, ports.store.clone(), options);
         config.tenant.clone_from(tenant);
-        exporter::run(&config, &ports::stop_on_signals()?);
+        exporter::run(&config, &watch.observer("exporter"), &ports::stop_on_signals()?);
         return Ok(ExitCode::Done);
     }
     let mut config = ports::exporter_config(settings, Ports::store_only(settings)?, options);

@@ -4,6 +4,7 @@ mod checkers;
 mod config;
 mod contract;
 mod dlq;
+mod doctor;
 mod exporter_role;
 mod findings;
 mod redrive;
@@ -11,7 +12,9 @@ mod repair;
 mod replay;
 mod run;
 mod sink_role;
+mod status;
 mod summary;
+mod tap;
 mod up;
 mod validator_role;
 mod verify;
@@ -49,6 +52,9 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Dlq(verb) => dlq::run(&verb, &settings, output),
         Verb::Verify => verify::run(&settings, output),
         Verb::Repair(args) => repair::run(&args, &settings, output),
+        Verb::Status(args) => status::run(&args, &settings, output),
+        Verb::Tap(args) => tap::run(&args, &settings, output),
+        Verb::Doctor(args) => doctor::run(&args, &settings, output),
         Verb::Replay(verb) => replay::run(&verb, &settings, output),
         Verb::Config(_) => config::show(&settings, output),
         Verb::Completions { .. } => Ok(ExitCode::Done),

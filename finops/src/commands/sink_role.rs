@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contracts::topics;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::failure::Result;
 use crate::output::{Rows, print_text, print_value};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
+use crate::watch::Watch;
 
 pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     match verb {
@@ -34,10 +36,11 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
 }
 
 fn service(config: &sink::Config, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = Ports::open(settings)?;
+    let ports = Ports::open(settings)?;
+    let watch = Watch::start(settings, &ports, &["sink"], &[topics::groups::SINK])?;
     let shutdown = ports::stop_on_signals()?;
-    let counters = Arc::new(sink::Counters::default());
-    sink::run(config, &*broker, &*store, &SystemClock, &counters, &shutdown)?;
+    let counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
+    sink::run(config, &*ports.broker, &*ports.store, &SystemClock, &counters, &shutdown)?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;
     Ok(ExitCode::Done)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contracts::topics;
 use exporter::ExportOptions;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
@@ -10,23 +11,34 @@ use platform::lifecycle::{Service, first_failure, supervise};
 use crate::failure::{Failure, Result};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
+use crate::watch::Watch;
 
 pub fn run(settings: &Settings) -> Result<ExitCode> {
     let validator_config = ports::validator_config(settings, validator::Until::Shutdown)?;
     let sink_config = ports::sink_config(settings, sink::Until::Shutdown);
-    let Ports { broker, store } = Ports::open(settings)?;
+    let ports = Ports::open(settings)?;
+    let watch = Watch::start(
+        settings,
+        &ports,
+        &["validator", "sink", "exporter"],
+        &[topics::groups::VALIDATOR, topics::groups::SINK],
+    )?;
+    let Ports { broker, store } = ports;
     let exporter_config = ports::exporter_config(settings, store.clone(), ExportOptions::default());
-    let (shutdown, location) = (ports::stop_on_signals()?, store.location());
+    let shutdown = ports::stop_on_signals()?;
+    let validator_counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
+    let sink_counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
+    let exporter_observer = watch.observer("exporter");
     let (for_validator, for_sink, for_cleaner) = (broker.clone(), broker.clone(), broker);
     let services = vec![
         Service::new("validator", move |stop| {
-            validator::run(&validator_config, &*for_validator, &SystemClock, &Arc::default(), &stop)
+            validator::run(&validator_config, &*for_validator, &SystemClock, &validator_counters, &stop)
         }),
         Service::new("sink", move |stop| {
-            sink::run(&sink_config, &*for_sink, &*store, &SystemClock, &Arc::default(), &stop)
+            sink::run(&sink_config, &*for_sink, &*store, &SystemClock, &sink_counters, &stop)
         }),
         Service::new("exporter", move |stop| {
-            exporter::run(&exporter_config, &stop);
+            exporter::run(&exporter_config, &exporter_observer, &stop);
             Ok::<_, std::convert::Infallible>(())
         }),
         Service::new("cleaner", move |stop| {
@@ -37,7 +49,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     eprintln!(
         "finops is up: reading wire findings from {}, writing to {}, exporting to {}; stop with Ctrl-C",
         settings.broker_location(),
-        location,
+        settings.store_location(),
         settings.export.display()
     );
     let ended = supervise(services, &shutdown);

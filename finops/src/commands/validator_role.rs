@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contracts::topics;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
@@ -12,15 +13,17 @@ use crate::failure::Result;
 use crate::output::print_value;
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
+use crate::watch::Watch;
 
 pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     let ValidatorVerb::Run { drain, skip_gone } = verb;
     let until = if *drain { Until::Drained } else { Until::Shutdown };
     let config = validator::Config { skips_gone: *skip_gone, ..ports::validator_config(settings, until)? };
-    let Ports { broker, .. } = Ports::open(settings)?;
+    let ports = Ports::open(settings)?;
+    let watch = Watch::start(settings, &ports, &["validator"], &[topics::groups::VALIDATOR])?;
     let shutdown = ports::stop_on_signals()?;
-    let counters = Arc::new(validator::Counters::default());
-    validator::run(&config, &*broker, &SystemClock, &counters, &shutdown)?;
+    let counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
+    validator::run(&config, &*ports.broker, &SystemClock, &counters, &shutdown)?;
     let done = counters.snapshot();
     print_value(
         &json!({ "read": done.read, "valid": done.valid, "dead": done.dead, "retries": done.retries }),

@@ -5,8 +5,10 @@
 mod bad_input;
 mod configuration;
 mod contract_test;
+mod deploy;
 mod help;
 mod job;
+mod operate;
 mod output;
 mod place;
 mod readme;

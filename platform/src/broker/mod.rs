@@ -13,6 +13,7 @@ use bytes::Bytes;
 pub mod conformance;
 pub mod embedded;
 pub mod kafka;
+pub mod lag;
 mod partition;
 
 pub use partition::partition_for_key;

@@ -287,6 +287,12 @@ impl<R> Machine<R> {
         self.partitions.values().map(Partition::batch_bytes).sum()
     }
 
+    /// Partitions that are ours.
+    #[must_use]
+    pub fn partitions(&self) -> usize {
+        self.partitions.len()
+    }
+
     /// The next action and its partition; the same one until [`done`](Self::done) is told its outcome. `None`: read on.
     pub fn next_action(&mut self) -> Option<(TopicPartition, Action<'_, R>)> {
         if self.buffered_bytes() > self.limits.memory_bytes_max

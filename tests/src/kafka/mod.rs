@@ -26,7 +26,7 @@ pub struct Cluster {
 
 enum Started {
     Elsewhere,
-    InDocker { _container: container::Container },
+    InDocker { _container: Box<container::Container> },
     FromJars(jars::Server),
 }
 
@@ -40,9 +40,9 @@ impl Cluster {
         if let Ok(brokers) = std::env::var(BROKERS) {
             return Some(Self { brokers, started: Started::Elsewhere }.emptied());
         }
-        let in_docker = container::start().map(|(_container, port)| Self {
+        let in_docker = container::start().map(|(container, port)| Self {
             brokers: format!("127.0.0.1:{port}"),
-            started: Started::InDocker { _container },
+            started: Started::InDocker { _container: Box::new(container) },
         });
         let cluster: Result<Self, String> = in_docker.or_else(|no_docker| {
             let server = jars::Server::start().map_err(|no_jars| format!("{no_docker}; {no_jars}"))?;

@@ -16,7 +16,12 @@ const SETTLE: Duration = Duration::from_secs(30);
 
 #[derive(Default)]
 pub(super) struct Topics {
-    known: Mutex<Option<(Instant, BTreeMap<Arc<str>, TopicInfo>)>>,
+    known: Mutex<Option<Known>>,
+}
+
+struct Known {
+    since: Instant,
+    by_name: BTreeMap<Arc<str>, TopicInfo>,
 }
 
 impl Topics {
@@ -24,7 +29,7 @@ impl Topics {
     pub fn refresh(&self, admin: &Admin) -> Result<Vec<TopicInfo>> {
         let topics = admin.topics()?;
         let by_name = topics.iter().map(|topic| (topic.name.clone(), topic.clone())).collect();
-        *lock(&self.known) = Some((Instant::now(), by_name));
+        *lock(&self.known) = Some(Known { since: Instant::now(), by_name });
         Ok(topics)
     }
 
@@ -65,7 +70,7 @@ impl Topics {
 
     fn remembered(&self, name: &str) -> Option<TopicInfo> {
         let known = lock(&self.known);
-        let (since, topics) = known.as_ref()?;
-        (since.elapsed() < FRESH).then(|| topics.get(name).cloned()).flatten()
+        let known = known.as_ref().filter(|known| known.since.elapsed() < FRESH)?;
+        known.by_name.get(name).cloned()
     }
 }

@@ -75,19 +75,21 @@ impl Transactor {
             Err(failure) => failure,
         };
         let deliveries = producer.client().context().take_deliveries();
-        let (error, is_certain) = match failure {
-            Failure::Before(error) => (deliveries.failed.unwrap_or(error), true),
-            Failure::AtCommit(error) => {
-                let is_certain = matches!(&error, KafkaError::Transaction(e) if e.txn_requires_abort());
-                (deliveries.failed.unwrap_or(error), is_certain)
-            }
+        let (Failure::Before(error) | Failure::AtCommit(error)) = &failure;
+        let can_abort = matches!(error, KafkaError::Transaction(e) if e.txn_requires_abort());
+        // What an abort throws out of the queue says nothing of why.
+        let is_cause = |failed: &KafkaError| {
+            !matches!(errors::code(failed), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
         };
+        let error = deliveries.failed.filter(is_cause).unwrap_or_else(|| error.clone());
         warn!(%error, doing, "a Kafka transaction failed");
-        if is_certain {
-            self.abort(producer);
+        match can_abort {
+            true => self.abort(producer),
+            false => self.give_up(producer),
+        }
+        if can_abort || matches!(failure, Failure::Before(_)) {
             return Err(of_record(&error, records, doing));
         }
-        self.give_up(producer);
         let appended: Option<Vec<Appended>> = deliveries.at.into_iter().collect();
         let first = appended.as_ref().and_then(|at| Some((records.first()?, at.first()?)));
         // Without positions of all records the commit cannot have been sent.

@@ -1,0 +1,48 @@
+//! `finops tap`: shows the records of a topic as they come.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use platform::exit::ExitCode;
+
+use crate::cli::{Output, TapArgs};
+use crate::failure::{Failure, Result};
+use crate::ports::{self, Ports};
+use crate::settings::Settings;
+use crate::tap::Tap;
+use crate::tap::decode::{Decoder, summary, tenant};
+
+/// How long to wait for news at the end of a topic.
+const WAIT: Duration = Duration::from_millis(200);
+
+pub fn run(args: &TapArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
+    if output == Output::Csv {
+        return Err(Failure::usage("a record is no row: ask for table, json or ndjson instead of csv"));
+    }
+    let Ports { broker, .. } = Ports::existing(settings)?;
+    let decoder = Decoder::new()
+        .map_err(|e| Failure::new(ExitCode::Bug, format!("reading the schema of the valid topic: {e}")))?;
+    let mut tap = Tap::new(&*broker, &args.topic, args.from, args.partition)?;
+    let shutdown = ports::stop_on_signals()?;
+    let mut left = args.limit.unwrap_or(u64::MAX);
+    while left > 0 && !shutdown.is_requested() {
+        let messages = tap.read()?;
+        if messages.is_empty() && (args.no_follow || shutdown.wait_timeout(WAIT)) {
+            break;
+        }
+        let mut out = io::stdout().lock();
+        let wanted = messages.iter().filter(|m| args.tenant.is_none() || tenant(m) == args.tenant);
+        for message in wanted.take(usize::try_from(left).unwrap_or(usize::MAX)) {
+            let record = decoder.record(message);
+            match output {
+                Output::Table => writeln!(out, "{}", summary(&record))?,
+                // There may be no end, so no brackets either: one object after the other.
+                Output::Json => writeln!(out, "{record:#}")?,
+                _ => writeln!(out, "{record}")?,
+            }
+            left -= 1;
+        }
+        out.flush()?;
+    }
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,168 @@
+//! What a running service shows to an operator's tools: `/live`, `/ready` and `/metrics`, with the lag of its groups read
+//! from the broker now and then. Off unless `http.listen` is set.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::topics;
+use platform::broker::lag::lag;
+use platform::broker::{self, Broker, TopicInfo};
+use platform::clock::{Clock, SystemClock};
+use platform::exit::ExitCode;
+use platform::health::{Health, PartState, Pulse};
+use platform::http::{Answer, Server};
+use platform::lifecycle::Shutdown;
+use platform::metrics::{self, Metrics, number, table};
+use platform::observe::Observer;
+use platform::store::Store;
+use serde_json::json;
+
+use crate::failure::{Failure, Result};
+use crate::ports::Ports;
+use crate::settings::Settings;
+
+/// How often lag, broker and store are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// A dependency that has not answered for so long is away.
+const AWAY_AFTER: Duration = Duration::from_secs(30);
+/// Never written: reading it proves that the store answers.
+const PROBE: &str = "_sink/v1/probe";
+
+/// A process under watch; answers until it is dropped.
+#[derive(Default)]
+pub struct Watch {
+    metrics: Metrics,
+    pulses: BTreeMap<&'static str, Pulse>,
+    _server: Option<Server>,
+    looking: Option<(Shutdown, std::thread::JoinHandle<()>)>,
+}
+
+impl Watch {
+    /// Starts to answer for these services, and to look at these groups, when `http.listen` is set.
+    pub fn start(
+        settings: &Settings,
+        ports: &Ports,
+        services: &[&'static str],
+        groups: &'static [&'static str],
+    ) -> Result<Self> {
+        let Some(address) = &settings.http_listen else { return Ok(Self::default()) };
+        let (metrics, health) = (Metrics::registered(), Arc::new(Health::default()));
+        metrics.set(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+        // All parts first: who asks before a service has begun must hear that it is not ready.
+        let (broker_pulse, store_pulse) =
+            (health.dependency("broker", AWAY_AFTER), health.dependency("store", AWAY_AFTER));
+        let stalled_after = settings.http_stalled_after;
+        let pulses = services.iter().map(|name| (*name, health.service(name, stalled_after))).collect();
+        let (for_route, states) = (metrics.clone(), health);
+        let server = Server::start(address, Arc::new(move |path: &str| route(path, &for_route, &states)))
+            .map_err(|e| Failure::new(ExitCode::Configuration, format!("http.listen: listening on {address}: {e}")))?;
+        eprintln!("health and metrics are at http://{}/live, /ready and /metrics", server.address());
+        let eyes = Eyes {
+            broker: ports.broker.clone(),
+            store: ports.store.clone(),
+            metrics: metrics.clone(),
+            broker_pulse,
+            store_pulse,
+            groups,
+        };
+        let stop = Shutdown::new();
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || eyes.look_until(&stopped))?;
+        Ok(Self { metrics, pulses, _server: Some(server), looking: Some((stop, thread)) })
+    }
+
+    /// What a service of this process reports to.
+    pub fn observer(&self, service: &str) -> Observer {
+        Observer { metrics: self.metrics.clone(), pulse: self.pulses.get(service).cloned().unwrap_or_default() }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.looking.take() {
+            stop.request("the services have ended");
+            let _ = thread.join();
+        }
+    }
+}
+
+fn route(path: &str, metrics: &Metrics, health: &Health) -> Option<Answer> {
+    let states = health.states();
+    match path {
+        "/live" => Some(verdict(&states, |state| state.alive)),
+        "/ready" => Some(verdict(&states, |state| state.ready)),
+        "/metrics" => {
+            for state in &states {
+                metrics.set(&table::READY, &[state.name], f64::from(u8::from(state.ready)));
+            }
+            Some(Answer { status: 200, content_type: metrics::CONTENT_TYPE, body: metrics.render() })
+        }
+        _ => None,
+    }
+}
+
+fn verdict(states: &[PartState], is_well: fn(&PartState) -> bool) -> Answer {
+    let all = states.iter().all(is_well);
+    let body = json!({ "status": if all { "ok" } else { "failing" }, "parts": states });
+    Answer { status: if all { 200 } else { 503 }, content_type: "application/json", body: format!("{body}\n") }
+}
+
+/// Looks at broker and store.
+struct Eyes {
+    broker: Arc<dyn Broker>,
+    store: Arc<dyn Store>,
+    metrics: Metrics,
+    broker_pulse: Pulse,
+    store_pulse: Pulse,
+    groups: &'static [&'static str],
+}
+
+impl Eyes {
+    fn look_until(&self, stopped: &Shutdown) {
+        loop {
+            match self.look_at_broker() {
+                Ok(()) => self.broker_pulse.works(),
+                Err(error) => {
+                    tracing::warn!(%error, "lag could not be read");
+                    self.metrics.add(&table::SAMPLE_FAILURES, &[], 1);
+                    self.broker_pulse.waits();
+                }
+            }
+            match self.store.get(PROBE) {
+                Ok(_) => self.store_pulse.works(),
+                Err(error) => {
+                    tracing::warn!(%error, "the store does not answer");
+                    self.store_pulse.waits();
+                }
+            }
+            if stopped.wait_timeout(LOOK_EVERY) {
+                return;
+            }
+        }
+    }
+
+    fn look_at_broker(&self) -> broker::Result<()> {
+        let (topics, now_ms) = (self.broker.topics()?, SystemClock.now_ms());
+        for group in self.groups {
+            for part in lag(&*self.broker, group, &topics_of(group, &topics))? {
+                let partition = part.at.partition.to_string();
+                let labels = [*group, &*part.at.topic, &*partition];
+                let age_ms = part.oldest_ms.map_or(0, |oldest| now_ms.saturating_sub(oldest).max(0).unsigned_abs());
+                self.metrics.set(&table::LAG, &labels, number(part.lag));
+                self.metrics.set(&table::OLDEST, &labels, number(age_ms) / 1e3);
+                self.metrics.set(&table::TOPIC_END, &labels[1..], number(part.end));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The topics a group reads.
+pub fn topics_of(group: &str, all: &[TopicInfo]) -> Vec<TopicInfo> {
+    let is_read = |topic: &&TopicInfo| match group {
+        topics::groups::VALIDATOR => topics::is_wire(&topic.name),
+        _ => [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name),
+    };
+    all.iter().filter(is_read).cloned().collect()
+}

@@ -1,0 +1,195 @@
+//! Numbers for Prometheus: every metric is declared once, in [`table`], and updated through its declaration. Services get
+//! [`Metrics`] passed in; without a registry every update is a test of an `Option`. Updates are made per batch, file or
+//! commit, never per record.
+
+mod document;
+pub mod table;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::{counter, gauge, histogram};
+use prometheus_client::registry::Registry;
+
+pub use document::document;
+
+/// Content type of what [`Metrics::render`] returns.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A metric as a row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Definition {
+    /// Name as it is scraped; ends in its unit, counters in `_total`.
+    pub name: &'static str,
+    /// Type.
+    pub kind: Kind,
+    /// Label names. Their values come from closed lists, or are topics and partitions: never a tenant.
+    pub labels: &'static [&'static str],
+    /// What it tells, without a full stop.
+    pub help: &'static str,
+}
+
+/// Type of a metric.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Counts observations by upper bounds.
+    Histogram(&'static [f64]),
+}
+
+macro_rules! declarations {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty)?) $kind:expr;)+) => {
+        $($(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name(Definition);
+
+        impl $name {
+            const fn new(name: &'static str, $($argument: $type,)? labels: &'static [&'static str], help: &'static str) -> Self {
+                Self(Definition { name, kind: $kind, labels, help })
+            }
+        })+
+    };
+}
+
+declarations! {
+    /// A declared counter.
+    Counter() Kind::Counter;
+    /// A declared gauge.
+    Gauge() Kind::Gauge;
+    /// A declared histogram.
+    Histogram(bounds: &'static [f64]) Kind::Histogram(bounds);
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Where services put their numbers; clones share them. The default keeps nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics(Option<Arc<Registered>>);
+
+#[derive(Debug, Default)]
+struct Registered {
+    registry: Registry,
+    counters: HashMap<&'static str, Family<Labels, counter::Counter>>,
+    gauges: HashMap<&'static str, Family<Labels, gauge::Gauge<f64, AtomicU64>>>,
+    histograms: HashMap<&'static str, Family<Labels, histogram::Histogram, Bounds>>,
+}
+
+#[derive(Debug, Clone)]
+struct Bounds(&'static [f64]);
+
+impl MetricConstructor<histogram::Histogram> for Bounds {
+    fn new_metric(&self) -> histogram::Histogram {
+        histogram::Histogram::new(self.0.iter().copied())
+    }
+}
+
+impl Metrics {
+    /// Keeps every metric of [`table::ALL`].
+    #[must_use]
+    pub fn registered() -> Self {
+        let mut all = Registered::default();
+        for Definition { name, kind, help, .. } in table::ALL {
+            match kind {
+                Kind::Counter => {
+                    let family = Family::default();
+                    // The format adds the suffix itself.
+                    all.registry.register(name.trim_end_matches("_total"), *help, family.clone());
+                    all.counters.insert(name, family);
+                }
+                Kind::Gauge => {
+                    let family = Family::default();
+                    all.registry.register(*name, *help, family.clone());
+                    all.gauges.insert(name, family);
+                }
+                Kind::Histogram(bounds) => {
+                    let family = Family::new_with_constructor(Bounds(bounds));
+                    all.registry.register(*name, *help, family.clone());
+                    all.histograms.insert(name, family);
+                }
+            }
+        }
+        Self(Some(Arc::new(all)))
+    }
+
+    /// Raises a counter; `labels` are the values, in the order of the declaration.
+    pub fn add(&self, counter: &Counter, labels: &[&str], n: u64) {
+        if let Some(family) = self.0.as_ref().and_then(|all| all.counters.get(counter.0.name)) {
+            family.get_or_create(&named(&counter.0, labels)).inc_by(n);
+        }
+    }
+
+    /// Sets a gauge.
+    pub fn set(&self, gauge: &Gauge, labels: &[&str], value: f64) {
+        if let Some(family) = self.0.as_ref().and_then(|all| all.gauges.get(gauge.0.name)) {
+            family.get_or_create(&named(&gauge.0, labels)).set(value);
+        }
+    }
+
+    /// Counts an observation.
+    pub fn observe(&self, histogram: &Histogram, labels: &[&str], value: f64) {
+        if let Some(family) = self.0.as_ref().and_then(|all| all.histograms.get(histogram.0.name)) {
+            family.get_or_create(&named(&histogram.0, labels)).observe(value);
+        }
+    }
+
+    /// All numbers in the text form of OpenMetrics.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        if let Some(all) = &self.0
+            && let Err(error) = encode(&mut text, &all.registry)
+        {
+            tracing::error!(%error, "metrics cannot be written as text");
+        }
+        text
+    }
+}
+
+fn named(definition: &Definition, values: &[&str]) -> Labels {
+    debug_assert_eq!(definition.labels.len(), values.len(), "labels of {}", definition.name);
+    definition.labels.iter().copied().zip(values.iter().map(|value| (*value).to_owned())).collect()
+}
+
+/// A count as a metric's value: exact up to 2^53, and beyond that near enough to look at.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn number(n: u64) -> f64 {
+    n as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_scraped() {
+        let metrics = Metrics::registered();
+        metrics.add(&table::DEAD_LETTERS, &["schema_invalid"], 2);
+        metrics.add(&table::DEAD_LETTERS, &["schema_invalid"], 1);
+        metrics.set(&table::BUFFER_BYTES, &["sink"], 1024.0);
+        metrics.observe(&table::COMMIT_SECONDS, &[], 0.004);
+        let text = metrics.render();
+        for line in [
+            "# TYPE finops_dead_letters counter",
+            "finops_dead_letters_total{code=\"schema_invalid\"} 3",
+            "finops_buffer_bytes{stage=\"sink\"} 1024.0",
+            "finops_commit_seconds_count{} 1",
+            "finops_commit_seconds_bucket{le=\"0.005\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_registry_nothing_is_kept() {
+        let metrics = Metrics::default();
+        metrics.add(&table::DEAD_LETTERS, &["schema_invalid"], 2);
+        assert_eq!(metrics.render(), "");
+    }
+}

@@ -1,0 +1,82 @@
+//! Every metric of every service. `docs/metrics.md` is made from here; dashboard and alerts may use nothing else.
+//!
+//! `stage` is `validator`, `sink` or `exporter`; `group` a consumer group; `code` a code of the contract's closed list;
+//! `dataset` a folder of the layout. Topics and partitions are as many as the broker has.
+
+use super::{Counter, Definition, Gauge, Histogram};
+
+/// From a millisecond to a minute.
+const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// From a second to an hour.
+const BUILD_SECONDS: &[f64] = &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3_600.0];
+/// Records of a step or file.
+const RECORDS: &[f64] = &[1.0, 10.0, 100.0, 500.0, 1_000.0, 5_000.0, 10_000.0, 50_000.0, 100_000.0, 200_000.0];
+/// From 4 KiB to 512 MiB.
+const BYTES: &[f64] =
+    &[4_096.0, 65_536.0, 1_048_576.0, 8_388_608.0, 33_554_432.0, 67_108_864.0, 134_217_728.0, 536_870_912.0];
+
+macro_rules! table {
+    ($($name:ident = $kind:ident($($argument:expr),+);)+) => {
+        $(#[doc = concat!("See [`ALL`]: ", stringify!($name), ".")]
+        pub const $name: $kind = $kind::new($($argument),+);)+
+
+        /// All of them.
+        pub const ALL: &[Definition] = &[$($name.0),+];
+    };
+}
+
+table! {
+    RECORDS_IN = Counter("finops_records_in_total", &["stage"], "Records a service has read and dealt with; read again after a rebalance, they count again");
+    RECORDS_OUT = Counter("finops_records_out_total", &["stage"], "Records a validator has passed on as valid, rows a sink has committed");
+    DEAD_LETTERS = Counter("finops_dead_letters_total", &["code"], "Records the validator refused, by the code of their first violation");
+    DUPLICATES = Counter("finops_duplicates_dropped_total", &[], "Records the sink dropped because their source position is held already");
+    RETRIES = Counter("finops_retries_total", &["stage"], "Steps, polls, commits and other work that had to be tried again");
+    BATCH_RECORDS = Histogram("finops_batch_records", RECORDS, &["stage"], "Records of a validator's atomic step, or of a sink's committed batch");
+    STEP_SECONDS = Histogram("finops_step_seconds", SECONDS, &[], "Time of a validator's atomic step on the broker, with its tries");
+    STAGE_SECONDS = Histogram("finops_stage_seconds", SECONDS, &[], "Time to encode a batch and write its files where no reader looks");
+    COMMIT_SECONDS = Histogram("finops_commit_seconds", SECONDS, &[], "Time to create a commit record");
+    PUBLISH_SECONDS = Histogram("finops_publish_seconds", SECONDS, &[], "Time to make one committed file visible");
+    COMMITS = Counter("finops_commits_total", &["dataset"], "Commit records this sink has written");
+    RACES_LOST = Counter("finops_commit_races_lost_total", &[], "Batches another sink had committed first");
+    FILES = Counter("finops_files_total", &["dataset"], "Committed files");
+    FILE_BYTES = Histogram("finops_file_bytes", BYTES, &["dataset"], "Sizes of committed files");
+    FILE_ROWS = Histogram("finops_file_rows", RECORDS, &["dataset"], "Rows of committed files");
+    BUFFER_BYTES = Gauge("finops_buffer_bytes", &["stage"], "Bytes of records in open batches");
+    ASSIGNED = Gauge("finops_assigned_partitions", &["stage"], "Partitions this member owns");
+    LAG = Gauge("finops_lag_records", &["group", "topic", "partition"], "Records a group has not passed yet; for the sinks: not written yet");
+    OLDEST = Gauge("finops_oldest_unread_age_seconds", &["group", "topic", "partition"], "Age of the oldest record a group has not passed yet, 0 when there is none; for the sinks: of the oldest unwritten record");
+    TOPIC_END = Gauge("finops_topic_end_offset", &["topic", "partition"], "Next offset to be written; of the wire topics its rate is what producers publish");
+    SAMPLE_FAILURES = Counter("finops_lag_sample_failures_total", &[], "Times lag could not be read from the broker");
+    EXPORT_SECONDS = Histogram("finops_export_build_seconds", BUILD_SECONDS, &[], "Time of an exporter's pass over all tenants");
+    EXPORT_FAILURES = Counter("finops_export_failures_total", &[], "Tenants, or whole passes, that could not be exported; their old files stand");
+    EXPORT_LAST = Gauge("finops_export_last_success_timestamp_seconds", &[], "When the last pass without a failure ended, in seconds since the epoch");
+    EXPORT_CHECKED = Gauge("finops_export_last_look_timestamp_seconds", &[], "When the exporter last looked for news and found or exported all of it, in seconds since the epoch");
+    READY = Gauge("finops_ready", &["part"], "1 when this service, or what it depends on, works");
+    BUILD_INFO = Gauge("finops_build_info", &["version"], "1; the version of the program is the label");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::metrics::Kind;
+
+    #[test]
+    fn names_say_unit_and_kind_and_labels_are_bounded() {
+        let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len(), "a name is there twice");
+        for metric in ALL {
+            assert!(metric.name.starts_with("finops_"), "{}", metric.name);
+            assert_eq!(matches!(metric.kind, Kind::Counter), metric.name.ends_with("_total"), "{}", metric.name);
+            assert!(!metric.help.is_empty() && !metric.help.ends_with('.'), "{}", metric.name);
+            for label in metric.labels {
+                let closed = ["stage", "code", "dataset", "group", "topic", "partition", "part", "version"];
+                assert!(closed.contains(label), "{}: {label} may grow without limit", metric.name);
+            }
+            if let Kind::Histogram(bounds) = metric.kind {
+                assert!(bounds.is_sorted(), "{}", metric.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Redrive, replay and swap on Apache Kafka, where offsets have holes and steps are transactions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use contracts::identity::SaltMode;
+use contracts::topics::{self, Lane};
+use platform::broker::{Broker, OutRecord, TopicSpec};
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
+use platform::store::Store;
+use platform::store::local::LocalStore;
+use serde_json::{Value, json};
+use sink::replay::{Asked, claim, make_lane, ranges, swap};
+use sink::resend::letters::Filter;
+use sink::resend::lock::Lock;
+use sink::resend::patch::Patch;
+use sink::resend::redrive;
+use tests::kafka::Cluster;
+use tests::repo;
+use validator::{ProducerPolicies, Selection};
+
+const SESSION: Duration = Duration::from_secs(10);
+
+fn finding(n: usize, status: &str) -> OutRecord {
+    let mut wire: Value = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
+    wire["tenant_id"] = json!("acme");
+    wire["status"] = json!(status);
+    wire["scope"]["resource_id"] = json!(format!("vol-{n}"));
+    OutRecord {
+        topic: topics::WIRE.into(),
+        partition: None,
+        key: Some("acme".into()),
+        value: serde_json::to_vec(&wire).unwrap().into(),
+        headers: Vec::new(),
+        timestamp_ms: None,
+    }
+}
+
+fn drain(broker: &dyn Broker, store: &dyn Store, lane: Lane, selection: Option<Selection>) {
+    let validator = validator::Config {
+        member: "validator".into(),
+        lane: lane.clone(),
+        selection,
+        policies: ProducerPolicies::own_only(SaltMode::Stable),
+        valid_partitions: 2,
+        dead_partitions: 2,
+        tenant_spread: 1,
+        step_records_max: 5,
+        step_bytes_max: 1 << 20,
+        session_timeout: SESSION,
+        until: validator::Until::Drained,
+        skips_gone: false,
+    };
+    validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    let sink = sink::Config {
+        member: "sink".into(),
+        lane,
+        limits: sink::Limits::default(),
+        session_timeout: SESSION,
+        until: sink::Until::Drained,
+        skips_gone: false,
+    };
+    sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+}
+
+fn rows(broker: &dyn Broker, store: &dyn Store) -> (u64, u64) {
+    let report = sink::verify::verify(store, Some(broker), &|| {}).unwrap();
+    assert_eq!(report.problems, []);
+    (report.findings_rows, report.dead_letter_rows)
+}
+
+#[test]
+fn what_goes_back_goes_once_and_a_fresh_root_takes_over() {
+    let Some(cluster) = Cluster::start() else { return };
+    let connected = cluster.connect();
+    let broker: &dyn Broker = &connected;
+    for name in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS] {
+        let (name, retention_ms, retention_bytes) = (name.to_owned(), None, None);
+        broker
+            .ensure_topic(&TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes })
+            .unwrap();
+    }
+    let mut lock = Lock::take(broker, "test.lock").unwrap();
+    lock.step(&[], "first").unwrap();
+    drop(lock);
+    assert_eq!(Lock::take(broker, "test.lock").unwrap().mark(), "first");
+
+    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (current, fresh) = (LocalStore::open(folders.0.path()).unwrap(), LocalStore::open(folders.1.path()).unwrap());
+    let publish = |records: Vec<OutRecord>| drop(broker.producer().unwrap().append(&records).unwrap());
+    publish((0..12).map(|n| finding(n, "fail")).collect());
+    publish((12..15).map(|n| finding(n, "nonsense")).collect());
+    drain(broker, &current, Lane::live(), None);
+    assert_eq!(rows(broker, &current), (12, 3));
+
+    let request = redrive::Request {
+        filter: Filter { error_code: vec!["enum".into()], ..Filter::default() },
+        patch: Some(Patch::parse(br#"[{"op":"replace","path":"/status","value":"fail"}]"#).unwrap()),
+        patch_document: Value::Null,
+        rate: None,
+        max: None,
+        replays_max: 3,
+        by: "test".into(),
+    };
+    let redriven = || {
+        let plan = redrive::plan(&request, broker, &current).unwrap();
+        redrive::execute(&request, &plan, broker, &current, &SystemClock, &Shutdown::new()).unwrap().sent
+    };
+    assert_eq!((redriven(), redriven()), (3, 0));
+    publish(vec![finding(15, "fail")]);
+    drain(broker, &current, Lane::live(), None);
+    assert_eq!(rows(broker, &current), (16, 3));
+
+    let asked = Asked::default();
+    let lane = Lane::replay(&claim(&fresh, &current, &SystemClock, Some("test"), &asked).unwrap().id);
+    make_lane(broker, &lane).unwrap();
+    let selection = Selection { ranges: ranges(broker, &asked).unwrap(), filter: asked.filter };
+    drain(broker, &fresh, lane, Some(selection));
+    swap::swap(broker, &current, &fresh, &SystemClock, false, Duration::from_secs(60)).unwrap();
+    assert_eq!(rows(broker, &current), (16, 3));
+    publish((16..20).map(|n| finding(n, "fail")).collect());
+    drain(broker, &current, Lane::live(), None);
+    assert_eq!(rows(broker, &current), (20, 3));
+}
