@@ -3,6 +3,7 @@
 //!
 //! `FINOPS_FAILPOINT=<name>` kills the process by SIGKILL the first time it passes that point;
 //! `<name>:<n>` the n-th time. SIGKILL, because nothing may run afterwards: no destructor, no flush.
+//! `<name>:<n>:stop` freezes it there by SIGSTOP, until somebody sends SIGCONT.
 //!
 //! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`; those of commands that an
 //! operator gives begin with `operator`.
@@ -10,7 +11,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use signal_hook::consts::SIGKILL;
+use signal_hook::consts::{SIGKILL, SIGSTOP};
 
 /// The variable that arms a point.
 pub const VARIABLE: &str = "FINOPS_FAILPOINT";
@@ -18,6 +19,8 @@ pub const VARIABLE: &str = "FINOPS_FAILPOINT";
 /// Every point there is.
 pub const NAMES: &[&str] = &[
     "broker.embedded.append.inserted",
+    "broker.kafka.transaction.committed",
+    "broker.kafka.transaction.prepared",
     "exporter.export.begin",
     "exporter.export.exchanged",
     "exporter.export.written",
@@ -56,14 +59,14 @@ pub const NAMES: &[&str] = &[
     "validator.step.committed",
 ];
 
-/// Passes the point of that name; the process dies here if it is armed.
+/// Passes the point of that name; the process dies or freezes here if it is armed.
 pub fn hit(name: &'static str) {
     if let Some(armed) = &*ARMED
         && armed.name == name
         && armed.passes_left.fetch_sub(1, Ordering::Relaxed) == 1
     {
         // Cannot fail: a process may always signal itself.
-        let _ = signal_hook::low_level::raise(SIGKILL);
+        let _ = signal_hook::low_level::raise(armed.signal);
     }
 }
 
@@ -82,13 +85,18 @@ static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
 struct Armed {
     name: &'static str,
     passes_left: AtomicU64,
+    signal: i32,
 }
 
 fn parse(text: &str) -> Option<Armed> {
-    let (name, passes) = text.split_once(':').unwrap_or((text, "1"));
+    let (name, rest) = text.split_once(':').unwrap_or((text, "1"));
     let name = NAMES.iter().find(|known| **known == name)?;
+    let (passes, signal) = match rest.strip_suffix(":stop") {
+        Some(passes) => (passes, SIGSTOP),
+        None => (rest, SIGKILL),
+    };
     let passes = passes.parse().ok().filter(|n| *n > 0)?;
-    Some(Armed { name, passes_left: AtomicU64::new(passes) })
+    Some(Armed { name, passes_left: AtomicU64::new(passes), signal })
 }
 
 #[cfg(test)]
@@ -97,12 +105,14 @@ mod tests {
 
     #[test]
     fn reads_name_and_count() {
-        let check = |text: &str, expected: Option<u64>| {
-            let found = parse(text).map(|armed| armed.passes_left.into_inner());
+        let check = |text: &str, expected: Option<(u64, i32)>| {
+            let found = parse(text).map(|armed| (armed.passes_left.into_inner(), armed.signal));
             assert_eq!(found, expected, "{text}");
         };
-        check("store.local.put.written", Some(1));
-        check("store.local.put.written:3", Some(3));
+        check("store.local.put.written", Some((1, SIGKILL)));
+        check("store.local.put.written:3", Some((3, SIGKILL)));
+        check("store.local.put.written:2:stop", Some((2, SIGSTOP)));
+        check("store.local.put.written:stop", None);
         check("store.local.put.written:0", None);
         check("store.local.put.written:x", None);
         check("store.local.put", None);

@@ -1,55 +1,163 @@
-//! All attacks on real Kafka, one after another: its topics have fixed names, so there is one site at a time.
+//! All attacks on real Kafka, one after another: its topics have fixed names, so each cluster is attacked by one at a
+//! time. Those on the broker itself are here.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use platform::failpoint;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
-use tests::attack::program::Role;
+use tests::attack::program::{Role, Service};
 use tests::attack::seed::is_long;
-use tests::attack::site::{Kind, Site, use_kafka};
+use tests::attack::site::{BROKERS, Kind, Site, use_kafka};
 use tests::kafka::Cluster;
+use tests::network::Weather;
 
-/// An attack and its name.
-pub type Attack = (&'static str, fn(Kind));
+/// Attacks on the broker.
+pub const ATTACKS: &[(&str, fn(Kind, &mut Cluster))] = &[
+    ("the_broker_is_killed", the_broker_is_killed),
+    ("the_network_before_the_broker_is_bad", the_network_before_the_broker_is_bad),
+    ("a_transaction_times_out", a_transaction_times_out),
+    ("the_coordinator_is_gone", the_coordinator_is_gone),
+];
+
+/// How long a transaction of a validator stays open at most, and how long the broker takes to notice.
+const TRANSACTION: Duration = Duration::from_secs(10 + 2);
 
 #[test]
-fn attacks() {
+fn local() {
+    all(Kind::KafkaLocal);
+}
+
+#[test]
+fn s3() {
+    all(Kind::KafkaS3);
+}
+
+fn all(kind: Kind) {
     let Some(mut cluster) = Cluster::start() else { return };
-    use_kafka(cluster.brokers());
+    use_kafka(kind, cluster.brokers());
     let mut failed = Vec::new();
     let mut attempt = |name: &'static str, attack: &mut dyn FnMut()| {
+        if std::env::var("FINOPS_ATTACK_ONLY").is_ok_and(|only| only != name) {
+            return;
+        }
         let started = Instant::now();
         if catch_unwind(AssertUnwindSafe(attack)).is_err() {
             failed.push(name);
         }
-        println!("{name}: {:?}", started.elapsed());
+        println!("{name} at {}: {} s", kind.name(), started.elapsed().as_secs());
     };
-    let groups = [crate::failpoints::ATTACKS, crate::kills::ATTACKS, crate::members::ATTACKS, crate::scale::ATTACKS];
-    for (name, attack) in groups.into_iter().flatten() {
-        attempt(name, &mut || attack(Kind::KafkaLocal));
-        if is_long() {
-            attempt(name, &mut || attack(Kind::KafkaS3));
+    for (name, attack) in crate::attacks(kind) {
+        attempt(name, &mut || crate::attack(kind, (name, attack)));
+    }
+    for (name, attack) in ATTACKS {
+        if crate::short::is_due(kind, name) {
+            attempt(name, &mut || attack(kind, &mut cluster));
         }
     }
-    attempt("the_broker_is_killed", &mut || the_broker_is_killed(&mut cluster));
     assert!(failed.is_empty(), "failed: {failed:?}");
 }
 
-fn the_broker_is_killed(cluster: &mut Cluster) {
-    let site = Site::open(Kind::KafkaLocal);
-    let rounds = if is_long() { 6 } else { 1 };
+fn the_broker_is_killed(kind: Kind, cluster: &mut Cluster) {
+    let site = Site::open(kind);
+    let rounds = if is_long() { 6 } else { 2 };
     let mut killed = 0;
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator, Role::Sink]);
-        for _ in 0..rounds {
+        for round in 0..rounds {
             battle.wait_for_work(100, &mut services);
             killed += u64::from(cluster.kill());
-            std::thread::sleep(Duration::from_secs(2));
+            // Back at once, or long after all sessions are over.
+            std::thread::sleep(if round % 2 == 0 { Duration::ZERO } else { 2 * kind.session_timeout() });
             cluster.restart();
             battle.wait_for_work(200, &mut services);
         }
         services
     });
     note(Fault::Deed(Deed::BrokerKilled), &site, killed, None, &count, "goes on");
+}
+
+fn the_network_before_the_broker_is_bad(kind: Kind, cluster: &mut Cluster) {
+    let Some((network, behind)) = cluster.network() else {
+        println!("skipped: there is no network before a cluster that was not started here");
+        return;
+    };
+    let site = Site::open(kind).with(BROKERS, &behind);
+    let (short, long) = (Duration::from_secs(1), kind.session_timeout() + Duration::from_secs(2));
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator, Role::Sink]);
+        battle.wait_for_work(50, &mut services);
+        for _ in 0..if is_long() { 3 } else { 1 } {
+            for (weather, lasts) in [
+                (Weather::Slow(Duration::from_millis(150)), long),
+                (Weather::AnswersLost, short),
+                (Weather::AnswersLost, long),
+                (Weather::Silent, short),
+                (Weather::Silent, long),
+                (Weather::Cut, short),
+                (Weather::Cut, long),
+            ] {
+                network.set(weather);
+                std::thread::sleep(lasts);
+                network.set(Weather::Fair);
+                battle.wait_for_work(100, &mut services);
+            }
+        }
+        services
+    });
+    assert!(network.connections() > 10, "services did not pass the network");
+    note(Fault::Deed(Deed::BrokerNetworkBad), &site, 0, None, &count, "goes on");
+}
+
+/// Starts a validator that freezes with an open transaction, and waits until it has.
+fn frozen_in_a_transaction(site: &Site) -> Service {
+    let armed = [(failpoint::VARIABLE, "broker.kafka.transaction.prepared:3:stop")];
+    let mut service = Service::start_with(site, Role::Validator, &[], &armed);
+    service.wait_until_frozen();
+    service
+}
+
+fn a_transaction_times_out(kind: Kind, _: &mut Cluster) {
+    for _ in 0..if is_long() { 3 } else { 1 } {
+        let site = Site::open(kind);
+        let count = Battle::begin(&site).fight(|battle| {
+            let sink = Service::start(&site, Role::Sink);
+            let frozen = frozen_in_a_transaction(&site);
+            let mut services = vec![Service::start(&site, Role::Validator), sink];
+            std::thread::sleep(TRANSACTION);
+            battle.wait_for_work(100, &mut services);
+            frozen.signal("CONT");
+            battle.wait_for_work(100, &mut services);
+            // The one that was thrown out is a member like others again, and now the only one.
+            let _ = services.remove(0).stop();
+            services.push(frozen);
+            battle.wait_for_work(300, &mut services);
+            services
+        });
+        note(Fault::Deed(Deed::TransactionTimedOut), &site, 0, None, &count, "goes on");
+    }
+}
+
+fn the_coordinator_is_gone(kind: Kind, cluster: &mut Cluster) {
+    let mut killed = 0;
+    for _ in 0..if is_long() { 3 } else { 1 } {
+        let site = Site::open(kind);
+        let mut was_killed = false;
+        let count = Battle::begin(&site).fight(|battle| {
+            let sink = Service::start(&site, Role::Sink);
+            let frozen = frozen_in_a_transaction(&site);
+            was_killed = cluster.kill();
+            frozen.signal("CONT");
+            // It asks to commit, and nobody is there.
+            std::thread::sleep(Duration::from_secs(1));
+            cluster.restart();
+            let mut services = vec![frozen, sink];
+            battle.wait_for_work(300, &mut services);
+            services
+        });
+        killed += u64::from(was_killed);
+        note(Fault::Deed(Deed::CoordinatorGone), &site, u64::from(was_killed), None, &count, "goes on");
+    }
+    assert!(killed > 0 || cluster.network().is_none());
 }

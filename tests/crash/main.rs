@@ -4,25 +4,36 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-/// Makes a test of each attack at each site.
-macro_rules! at_each_site {
+use tests::attack::site::Kind;
+
+/// The name of an attack, and the attack.
+type Attack = (&'static str, fn(Kind));
+
+/// Lists attacks.
+macro_rules! list {
     ($($attack:ident),+ $(,)?) => {
-        /// For sites that can only be attacked by one at a time.
-        pub const ATTACKS: &[crate::kafka::Attack] = &[$((concat!(module_path!(), "::", stringify!($attack)), $attack)),+];
-        at_site!(embedded_local, EmbeddedLocal, $($attack),+);
-        at_site!(embedded_s3, EmbeddedS3, $($attack),+);
+        pub const ATTACKS: &[crate::Attack] = &[$((stringify!($attack), $attack)),+];
     };
 }
 
-/// Makes a test of each attack at one site.
+/// Makes a test of each attack at one site. Only where attacks can go on side by side; those on Kafka take turns.
 macro_rules! at_site {
     ($module:ident, $kind:ident, $($attack:ident),+ $(,)?) => {
         mod $module {
             $(#[test]
             fn $attack() {
-                super::$attack(tests::attack::site::Kind::$kind);
+                crate::attack(tests::attack::site::Kind::$kind, (stringify!($attack), super::$attack));
             })+
         }
+    };
+}
+
+/// Lists attacks and makes a test of each at each site where that can be.
+macro_rules! at_each_site {
+    ($($attack:ident),+ $(,)?) => {
+        list!($($attack),+);
+        at_site!(embedded_local, EmbeddedLocal, $($attack),+);
+        at_site!(embedded_s3, EmbeddedS3, $($attack),+);
     };
 }
 
@@ -36,3 +47,25 @@ mod members;
 mod positions;
 mod room;
 mod scale;
+mod short;
+
+/// All attacks at a site but those on its broker, in the long form.
+fn attacks(kind: Kind) -> Vec<Attack> {
+    let everywhere =
+        [failpoints::ATTACKS, kills::ATTACKS, members::ATTACKS, scale::ATTACKS, positions::ATTACKS, clocks::ATTACKS];
+    let of_its_own: &[&[Attack]] = match kind {
+        Kind::EmbeddedLocal => &[room::ATTACKS, room::of_the_broker::ATTACKS],
+        Kind::EmbeddedS3 => &[buckets::ATTACKS],
+        Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
+        Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
+    };
+    everywhere.into_iter().chain(of_its_own.iter().copied()).flatten().copied().collect()
+}
+
+fn attack(kind: Kind, (name, attack): Attack) {
+    if short::is_due(kind, name) {
+        attack(kind);
+    } else {
+        println!("skipped: {name} is attacked at {} in the long form, `cargo xtask attack`", kind.name());
+    }
+}

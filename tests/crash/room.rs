@@ -11,6 +11,16 @@ use tests::attack::fault::{Deed, Fault};
 use tests::attack::program::{Role, Service};
 use tests::attack::site::{Kind, Site};
 
+list!(the_disk_of_the_store_is_full_for_a_while);
+at_site!(embedded_local, EmbeddedLocal, the_disk_of_the_store_is_full_for_a_while, the_broker_has_no_room_for_a_while,);
+
+/// Attacks on a broker that is a file; a Kafka without room dies, and is killed elsewhere.
+pub mod of_the_broker {
+    use super::the_broker_has_no_room_for_a_while;
+
+    list!(the_broker_has_no_room_for_a_while);
+}
+
 /// A small file system in memory.
 struct SmallDisk(PathBuf);
 
@@ -46,14 +56,13 @@ fn wait_for_log(service: &Service, text: &str) {
     }
 }
 
-#[test]
-fn the_disk_of_the_store_is_full_for_a_while() {
+fn the_disk_of_the_store_is_full_for_a_while(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(&folder.path().join("data")) else {
         println!("skipped: mounting a small file system needs root");
         return;
     };
-    let site = Site::open_in(Kind::EmbeddedLocal, folder);
+    let site = Site::open_in(kind, folder);
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Sink, Role::Validator, Role::Exporter]);
         battle.wait_for_work(100, &mut services);
@@ -76,9 +85,8 @@ fn the_disk_of_the_store_is_full_for_a_while() {
     note(Fault::Deed(Deed::StoreFull), &site, 1, None, &count, "waits, and goes on when there is room");
 }
 
-#[test]
-fn the_broker_has_no_room_for_a_while() {
-    let site = Site::open(Kind::EmbeddedLocal);
+fn the_broker_has_no_room_for_a_while(kind: Kind) {
+    let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
         // The limit is that of the process that writes: the load may go on.
         let limit = [("FINOPS_BROKER_BYTES_MAX", "1MiB")];

@@ -10,6 +10,7 @@
 
 pub mod attack;
 pub mod kafka;
+pub mod network;
 pub mod pipeline;
 pub mod proxy;
 pub mod repo;

@@ -35,6 +35,7 @@ struct Plan {
     method: String,
     part_of_target: String,
     times_left: u32,
+    is_met: bool,
     fault: Fault,
 }
 
@@ -92,7 +93,23 @@ impl Proxy {
     /// When a thread of the proxy did.
     pub fn plan(&self, method: &str, part_of_target: &str, times: u32, fault: Fault) {
         let (method, part_of_target) = (method.to_owned(), part_of_target.to_owned());
-        self.shared.plans.lock().unwrap().push(Plan { method, part_of_target, times_left: times, fault });
+        self.shared.plans.lock().unwrap().push(Plan {
+            method,
+            part_of_target,
+            times_left: times,
+            is_met: false,
+            fault,
+        });
+    }
+
+    /// Faults that were planned and have met no request.
+    ///
+    /// # Panics
+    /// When a thread of the proxy did.
+    #[must_use]
+    pub fn unmet(&self) -> Vec<Fault> {
+        let plans = self.shared.plans.lock().unwrap();
+        plans.iter().filter(|plan| !plan.is_met).map(|plan| plan.fault.clone()).collect()
     }
 
     /// Forgets all plans and lets go on what hangs.
@@ -179,6 +196,7 @@ fn planned(state: &Shared, request: &Request) -> Option<Fault> {
     };
     let plan = plans.iter_mut().find(fits)?;
     plan.times_left -= 1;
+    plan.is_met = true;
     Some(plan.fault.clone())
 }
 

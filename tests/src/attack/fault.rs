@@ -63,8 +63,16 @@ pub enum Deed {
     BucketPublishAnswersLost,
     /// Requests and answers are lost, cut, delayed and held.
     BucketNetworkBad,
+    /// The groups of validators and sinks are deleted.
+    GroupsDeleted,
     /// The broker is killed and started again.
     BrokerKilled,
+    /// The network before the broker is slow, loses answers, is silent, is cut.
+    BrokerNetworkBad,
+    /// A validator is frozen with an open transaction for longer than a transaction may take.
+    TransactionTimedOut,
+    /// The coordinator is killed with an open transaction and started again.
+    CoordinatorGone,
     /// Services are added and taken away.
     ScaledOut,
     /// All load is of one tenant, which may use several partitions.
@@ -98,7 +106,11 @@ impl Deed {
         Self::BucketCommitsRefused,
         Self::BucketPublishAnswersLost,
         Self::BucketNetworkBad,
+        Self::GroupsDeleted,
         Self::BrokerKilled,
+        Self::BrokerNetworkBad,
+        Self::TransactionTimedOut,
+        Self::CoordinatorGone,
         Self::ScaledOut,
         Self::HotTenant,
         Self::ManyTenants,
@@ -141,6 +153,10 @@ impl fmt::Display for Fault {
                 Deed::BucketCommitsRefused => "412 for a commit record that is not there",
                 Deed::BucketPublishAnswersLost => "answers to completed uploads lost",
                 Deed::BucketNetworkBad => "requests and answers lost, cut, delayed, held",
+                Deed::GroupsDeleted => "groups of validators and sinks deleted",
+                Deed::BrokerNetworkBad => "network before the broker slow, without answers, silent, cut",
+                Deed::TransactionTimedOut => "a validator frozen with an open transaction until that has timed out",
+                Deed::CoordinatorGone => "`kill -9` of the coordinator of an open transaction",
                 Deed::BrokerKilled => "`kill -9` of the broker, started again",
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",
                 Deed::HotTenant => "one hot tenant spread over all partitions",

@@ -170,6 +170,21 @@ impl Service {
         assert!(sent.success(), "SIG{name} could not be sent to {:?}", self.role);
     }
 
+    /// Waits until a signal has frozen it.
+    ///
+    /// # Panics
+    /// When none does, or it ends.
+    pub fn wait_until_frozen(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let state = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The state is the word behind the name, which is in parentheses.
+        while !state(self.child.id()).rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")) {
+            self.assert_runs();
+            assert!(Instant::now() < deadline, "{:?} is never frozen: {}", self.role, self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits for it to end by itself.
     ///
     /// # Panics

@@ -55,7 +55,7 @@ impl Kind {
     pub fn session_timeout(self) -> Duration {
         match self {
             Self::EmbeddedLocal | Self::EmbeddedS3 => Duration::from_secs(2),
-            Self::KafkaLocal | Self::KafkaS3 => Duration::from_secs(6),
+            Self::KafkaLocal | Self::KafkaS3 => Duration::from_secs(3),
         }
     }
 
@@ -95,16 +95,23 @@ pub struct Site {
     folder: TempDir,
 }
 
-/// Brokers of the cluster that is attacked. Topics have fixed names: there is one site at it at a time.
-static KAFKA: Mutex<Option<String>> = Mutex::new(None);
+/// Brokers of the clusters that are attacked. Topics have fixed names: there is one site at each at a time.
+static KAFKA: Mutex<Vec<(Kind, String)>> = Mutex::new(Vec::new());
 
-/// Says where Kafka is, for sites that use it.
+/// Says where Kafka is, for sites of this kind.
 ///
 /// # Panics
 /// Never.
-pub fn use_kafka(brokers: &str) {
-    *KAFKA.lock().unwrap() = Some(brokers.to_owned());
+pub fn use_kafka(kind: Kind, brokers: &str) {
+    KAFKA.lock().unwrap().push((kind, brokers.to_owned()));
 }
+
+fn kafka(kind: Kind) -> Option<String> {
+    KAFKA.lock().unwrap().iter().find(|(of, _)| *of == kind).map(|(_, brokers)| brokers.clone())
+}
+
+/// Variable that says where Kafka is.
+pub const BROKERS: &str = "FINOPS_BROKER_KAFKA_BROKERS";
 
 /// Sizes that make much happen in little time.
 const HASTE: &[(&str, &str)] = &[
@@ -141,7 +148,7 @@ impl Site {
                 Arc::new(EmbeddedBroker::open(&path, EmbeddedSettings::default()).unwrap())
             }
             Kind::KafkaLocal | Kind::KafkaS3 => {
-                let brokers = KAFKA.lock().unwrap().clone().expect("attacks on Kafka say where it is");
+                let brokers = kafka(kind).expect("attacks on Kafka say where it is");
                 let brokers: Vec<&str> = brokers.split(',').collect();
                 let broker = KafkaBroker::connect(KafkaSettings::plaintext(&brokers)).unwrap();
                 for topic in broker.topics().unwrap() {
@@ -170,8 +177,7 @@ impl Site {
         };
         let haste = HASTE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let session = ("FINOPS_BROKER_SESSION_TIMEOUT".to_owned(), format!("{}s", kind.session_timeout().as_secs()));
-        let brokers = KAFKA.lock().unwrap().clone().filter(|_| !kind.is_embedded());
-        let brokers = brokers.map(|brokers| ("FINOPS_BROKER_KAFKA_BROKERS".to_owned(), brokers));
+        let brokers = kafka(kind).map(|brokers| (BROKERS.to_owned(), brokers));
         let export = ("FINOPS_EXPORT_DIR".to_owned(), data.join("export").display().to_string());
         let bucket = bucket.into_iter().map(|(name, value)| (name.to_owned(), value));
         let environment = haste.chain([session, export]).chain(bucket).chain(brokers).collect();
@@ -198,6 +204,15 @@ impl Site {
     pub fn with(mut self, variable: &str, value: &str) -> Self {
         self.environment.push((variable.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Where its Kafka is, as its attacker reaches it.
+    ///
+    /// # Panics
+    /// When it has none.
+    #[must_use]
+    pub fn kafka(&self) -> String {
+        kafka(self.kind).expect("a site with Kafka")
     }
 
     /// Where its files are.

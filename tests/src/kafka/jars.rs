@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::{SETTINGS, free_port};
+use crate::network::Network;
 use crate::repo;
 
 /// Any cluster id will do.
@@ -18,23 +19,27 @@ pub(super) struct Server {
     folder: TempDir,
     jars: PathBuf,
     port: u16,
+    /// Before a second listener of the broker, whose clients are all sent through it.
+    network: Network,
 }
 
 impl Server {
     pub fn start() -> Result<Self, String> {
         let jars = jars()?;
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let (port, controller) = (free_port(), free_port());
+        let (port, behind, controller) = (free_port(), free_port(), free_port());
+        let network = Network::before(behind);
         let mut text = String::new();
         for (key, value) in SETTINGS {
             let _ = writeln!(text, "{key}={value}");
         }
         let _ = write!(
             text,
-            "listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+            "listeners=PLAINTEXT://127.0.0.1:{port},BEHIND://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port},BEHIND://127.0.0.1:{}\n\
              controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
              log.dirs={}\n",
+            network.port(),
             folder.path().join("log").display()
         );
         fs::write(folder.path().join("server.properties"), text).map_err(|e| e.to_string())?;
@@ -46,11 +51,15 @@ impl Server {
             return Err(format!("formatting Kafka's log: {}", String::from_utf8_lossy(&format.stderr)));
         }
         let child = spawn(&jars, folder.path())?;
-        Ok(Self { child, folder, jars, port })
+        Ok(Self { child, folder, jars, port, network })
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     pub fn kill(&mut self) {
@@ -68,6 +77,14 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Runs one of Kafka's own tools.
+pub(super) fn tool(class: &str, arguments: &[&str]) -> Result<String, String> {
+    let output = java(&jars()?, Path::new("."), class).args(arguments).output().map_err(|e| format!("java: {e}"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if output.status.success() { Ok(said) } else { Err(format!("{class}: {said}")) }
 }
 
 fn java(jars: &Path, folder: &Path, class: &str) -> Command {

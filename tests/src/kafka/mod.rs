@@ -8,8 +8,11 @@ mod jars;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use platform::broker::Broker;
 use platform::broker::kafka::{KafkaBroker, KafkaSettings};
+use platform::broker::{Broker, TopicPartition};
+use serde_json::json;
+
+use crate::network::Network;
 
 /// Brokers that are there already, `host:port` with commas between. Their topics are deleted.
 pub const BROKERS: &str = "FINOPS_TEST_BROKERS";
@@ -98,6 +101,16 @@ impl Cluster {
         self
     }
 
+    /// The network that clients of [`brokers`](Self::brokers) do not pass and those of the address given here do; `None`
+    /// when the cluster was not started from its jars.
+    #[must_use]
+    pub fn network(&self) -> Option<(&Network, String)> {
+        match &self.started {
+            Started::FromJars(server) => Some((server.network(), format!("127.0.0.1:{}", server.network().port()))),
+            _ => None,
+        }
+    }
+
     /// Kills the broker as a crash would; false when it is not ours to kill.
     pub fn kill(&mut self) -> bool {
         match &mut self.started {
@@ -121,6 +134,32 @@ impl Cluster {
     }
 }
 
+/// Removes the records before these offsets, as `kafka-delete-records` does.
+///
+/// # Errors
+/// Kafka's tools cannot be had, or refuse.
+///
+/// # Panics
+/// When there is no place for their input.
+pub fn delete_records(brokers: &str, before: &[(TopicPartition, u64)]) -> Result<(), String> {
+    let partition = |(at, offset): &(TopicPartition, u64)| json!({"topic": &*at.topic, "partition": at.partition, "offset": offset});
+    let request = json!({"version": 1, "partitions": before.iter().map(partition).collect::<Vec<_>>()});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), request.to_string()).unwrap();
+    let file = file.path().display().to_string();
+    let arguments = ["--bootstrap-server", brokers, "--offset-json-file", &file];
+    jars::tool("org.apache.kafka.tools.DeleteRecordsCommand", &arguments).map(drop)
+}
+
+/// Deletes a group that has no members, as `kafka-consumer-groups` does.
+///
+/// # Errors
+/// Kafka's tools cannot be had, or refuse.
+pub fn delete_group(brokers: &str, group: &str) -> Result<(), String> {
+    let arguments = ["--bootstrap-server", brokers, "--delete", "--group", group];
+    jars::tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", &arguments).map(drop)
+}
+
 /// A port that nobody listens on.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -131,7 +170,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
-    ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
+    ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT"),
     ("inter.broker.listener.name", "PLAINTEXT"),
     ("auto.create.topics.enable", "false"),
     ("offsets.topic.replication.factor", "1"),

@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 use super::client::{self, Client, MESSAGE_BYTES_MAX};
 use super::{KafkaBroker, Result, errors, signed_partition};
 use crate::broker::{Appended, Broker, BrokerError, OutRecord, TopicPartition, partition_for_key};
+use crate::failpoint;
 
 /// A call of the transactional interface may take this long.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -235,8 +236,11 @@ fn transact(
             .unwrap_or(Err(hung()))
             .map_err(Failure::Before)?;
     }
+    failpoint::hit("broker.kafka.transaction.prepared");
     let committing = producer.clone();
-    guarded(move || committing.commit_transaction(CALL_TIMEOUT)).unwrap_or(Err(hung())).map_err(Failure::AtCommit)
+    guarded(move || committing.commit_transaction(CALL_TIMEOUT)).unwrap_or(Err(hung())).map_err(Failure::AtCommit)?;
+    failpoint::hit("broker.kafka.transaction.committed");
+    Ok(())
 }
 
 fn send(producer: &Native, record: &OutRecord, partition: u32, index: usize) -> std::result::Result<(), KafkaError> {

@@ -1,0 +1,64 @@
+//! What the short form attacks where. Embedded and local, all of it; of the others, whose attacks take long, what is
+//! about their own broker and store, and one of each kind. The long form attacks everything everywhere.
+
+use tests::attack::seed::is_long;
+use tests::attack::site::Kind;
+
+const DUE: &[(Kind, &[&str])] = &[
+    (
+        Kind::EmbeddedS3,
+        &[
+            "errors",
+            "slow_down",
+            "commit_answers_are_lost",
+            "commits_are_refused",
+            "publish_answers_are_lost",
+            "the_network_is_bad",
+            "sink_in_its_store",
+            "services_are_killed",
+        ],
+    ),
+    (
+        Kind::KafkaLocal,
+        &[
+            "validator",
+            "services_are_killed",
+            "members_come_and_go",
+            "the_valid_topic_is_made_again",
+            "the_wire_topic_is_made_again",
+            "groups_are_deleted",
+            "retention_passes_the_sink",
+            "the_broker_is_killed",
+            "a_transaction_times_out",
+        ],
+    ),
+    (
+        Kind::KafkaS3,
+        &[
+            "rare_points_of_the_sink",
+            "a_member_is_frozen_and_wakes_up",
+            "up_is_killed",
+            "commit_answers_are_lost",
+            "retention_passes_the_validator",
+            "the_coordinator_is_gone",
+            "the_network_before_the_broker_is_bad",
+        ],
+    ),
+];
+
+/// True when this form makes that attack there.
+pub fn is_due(kind: Kind, attack: &str) -> bool {
+    let is_listed = || DUE.iter().any(|(of, attacks)| *of == kind && attacks.contains(&attack));
+    is_long() || kind == Kind::EmbeddedLocal || is_listed()
+}
+
+#[test]
+fn what_is_due_exists() {
+    for (kind, names) in DUE {
+        for name in *names {
+            let is_there = crate::attacks(*kind).iter().any(|attack| attack.0 == *name)
+                || !kind.is_embedded() && crate::kafka::ATTACKS.iter().any(|attack| attack.0 == *name);
+            assert!(is_there, "there is no attack {name} at {}", kind.name());
+        }
+    }
+}
