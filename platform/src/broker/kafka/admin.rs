@@ -1,5 +1,6 @@
 //! Topics made, changed and looked at.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -63,6 +64,11 @@ impl Admin {
         let mut topics: Vec<_> = there.iter().filter_map(info).collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
+    }
+
+    /// Ids of these topics as they are now; a topic that is not there has none.
+    pub fn topic_ids(&self, names: &[&str]) -> Result<HashMap<String, String>> {
+        native::topic_ids(self.client.inner(), names)
     }
 
     pub fn create(&self, spec: &TopicSpec, replication_factor: Option<u16>) -> Result<()> {

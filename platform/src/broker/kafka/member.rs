@@ -1,7 +1,8 @@
 //! A member of a group. What the coordinator decides is told to the owner first and answered in the next poll, so that
 //! the owner moves positions before anything is delivered and commits what it has before anything is given up.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
@@ -11,7 +12,7 @@ use tracing::{debug, warn};
 
 use super::client::{self, Client, Rebalance};
 use super::{
-    KafkaBroker, REQUEST_TIMEOUT, Result, errors, group_offsets, list, native, offsets_list, reader, signed,
+    KafkaBroker, REQUEST_TIMEOUT, Result, errors, group_offsets, list, mark, native, offsets_list, reader, signed,
     signed_partition,
 };
 use crate::broker::{
@@ -19,23 +20,37 @@ use crate::broker::{
     Topics,
 };
 
+/// How often a member without records looks whether its topics are still those that it was given.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// What the coordinator waits for.
 enum Answer {
     Begin(Vec<TopicPartition>),
     GiveUp(Vec<TopicPartition>),
 }
 
+/// A partition that is ours.
+struct Owned {
+    /// Next offset.
+    next: u64,
+    topic_id: Arc<str>,
+}
+
 pub(super) struct Member {
     broker: KafkaBroker,
     config: ConsumerConfig,
-    client: BaseConsumer<Client>,
+    client: Arc<BaseConsumer<Client>>,
     answer: Option<Answer>,
     /// A change that could not be handled yet.
     postponed: Option<Rebalance>,
-    /// Next offset of each partition that is ours.
-    owned: HashMap<TopicPartition, u64>,
+    owned: HashMap<TopicPartition, Owned>,
     paused: HashSet<TopicPartition>,
     failed: Option<BrokerError>,
+    /// Came, and is not handed out before it is known of which topic it is.
+    held: Vec<Message>,
+    /// Ours by the group's word, of topics that are not those that we were given: deleted, perhaps made again.
+    gone: BTreeSet<TopicPartition>,
+    looked: Instant,
 }
 
 impl Member {
@@ -59,12 +74,15 @@ impl Member {
         Ok(Self {
             broker,
             config,
-            client,
+            client: Arc::new(client),
             answer: None,
             postponed: None,
             owned: HashMap::new(),
             paused: HashSet::new(),
             failed: None,
+            held: Vec::new(),
+            gone: BTreeSet::new(),
+            looked: Instant::now(),
         })
     }
 
@@ -84,6 +102,15 @@ impl Member {
         }
     }
 
+    /// Offsets as they are committed: a topic that is made again has the name of the old one, so they bear its id.
+    pub fn offsets_list(&self, offsets: &[GroupOffset]) -> TopicPartitionList {
+        let marked = |offset: &GroupOffset| match self.owned.get(&offset.at) {
+            Some(owned) => GroupOffset { metadata: mark::of(&owned.topic_id, &offset.metadata), ..offset.clone() },
+            None => offset.clone(),
+        };
+        offsets_list(&offsets.iter().map(marked).collect::<Vec<_>>())
+    }
+
     fn doing(&self, what: &str) -> String {
         format!("{what} as {} of group {}", self.config.member, self.config.group)
     }
@@ -91,25 +118,7 @@ impl Member {
     fn answer(&mut self) -> Result<()> {
         match self.answer.take() {
             None => Ok(()),
-            Some(Answer::Begin(partitions)) => {
-                let mut positions = TopicPartitionList::new();
-                for at in &partitions {
-                    let next = self.owned.get(at).copied().unwrap_or_default();
-                    let _ = positions.add_partition_offset(
-                        &at.topic,
-                        signed_partition(at.partition),
-                        Offset::Offset(signed(next)),
-                    );
-                }
-                self.client
-                    .incremental_assign(&positions)
-                    .map_err(|e| errors::of(&e, || self.doing("taking partitions")))?;
-                let paused: Vec<_> = partitions.iter().filter(|at| self.paused.contains(*at)).collect();
-                if paused.is_empty() {
-                    return Ok(());
-                }
-                self.client.pause(&list(paused)).map_err(|e| errors::of(&e, || self.doing("pausing partitions")))
-            }
+            Some(Answer::Begin(partitions)) => self.begin(&partitions),
             Some(Answer::GiveUp(partitions)) => {
                 self.give_up(&partitions);
                 Ok(())
@@ -117,13 +126,33 @@ impl Member {
         }
     }
 
+    /// Begins to read, each partition where it stands.
+    fn begin(&self, partitions: &[TopicPartition]) -> Result<()> {
+        let mut positions = TopicPartitionList::new();
+        for at in partitions {
+            let next = self.owned.get(at).map(|owned| owned.next).unwrap_or_default();
+            let offset = Offset::Offset(signed(next));
+            let _ = positions.add_partition_offset(&at.topic, signed_partition(at.partition), offset);
+        }
+        self.client.incremental_assign(&positions).map_err(|e| errors::of(&e, || self.doing("taking partitions")))?;
+        let paused: Vec<_> = partitions.iter().filter(|at| self.paused.contains(*at)).collect();
+        if paused.is_empty() {
+            return Ok(());
+        }
+        self.client.pause(&list(paused)).map_err(|e| errors::of(&e, || self.doing("pausing partitions")))
+    }
+
     fn give_up(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             self.owned.remove(at);
             self.paused.remove(at);
+            self.gone.remove(at);
         }
-        // They are gone for us either way.
-        if let Err(error) = self.client.incremental_unassign(&list(partitions)) {
+        self.held.retain(|message| !partitions.contains(&message.at));
+        // The coordinator waits for this answer. One that names a partition that was never begun would be refused.
+        let begun = self.client.assignment().unwrap_or_default();
+        let is_begun = |at: &&TopicPartition| begun.find_partition(&at.topic, signed_partition(at.partition)).is_some();
+        if let Err(error) = self.client.incremental_unassign(&list(partitions.iter().filter(is_begun))) {
             debug!(%error, "giving up partitions");
         }
     }
@@ -148,7 +177,10 @@ impl Member {
                         return Err(error);
                     }
                 };
-                self.owned.extend(given.iter().map(|given| (given.at.clone(), given.position)));
+                for Assignment { at, topic_id, position, .. } in &given {
+                    self.gone.remove(at);
+                    self.owned.insert(at.clone(), Owned { next: *position, topic_id: topic_id.clone() });
+                }
                 self.answer = Some(Answer::Begin(partitions));
                 Ok(Some(Polled::Assigned(given)))
             }
@@ -169,9 +201,9 @@ impl Member {
             .client
             .committed_offsets(list(partitions), REQUEST_TIMEOUT)
             .map_err(|e| errors::of(&e, || self.doing("reading offsets")))?;
-        let mut committed: HashMap<_, _> =
-            group_offsets(&found).into_iter().map(|offset| (offset.at.clone(), offset)).collect();
         let topics = self.broker.topics()?;
+        let mut committed: HashMap<_, _> =
+            group_offsets(&found, &topics).into_iter().map(|offset| (offset.at.clone(), offset)).collect();
         let assignment = |at: &TopicPartition| {
             let topic = topics.iter().find(|topic| topic.name == at.topic);
             let topic_id = topic.ok_or_else(|| BrokerError::UnknownTopic(at.topic.to_string()))?.id.clone();
@@ -207,7 +239,7 @@ impl Member {
                     let message = reader::of_native(&message);
                     let is_wanted = !self.paused.contains(&message.at);
                     match self.owned.get_mut(&message.at) {
-                        Some(next) if is_wanted && message.offset >= *next => *next = message.offset + 1,
+                        Some(owned) if is_wanted && message.offset >= owned.next => owned.next = message.offset + 1,
                         _ => continue,
                     }
                     bytes += message.value.len();
@@ -239,7 +271,7 @@ impl Member {
 
     /// librdkafka does not say which partition it is.
     fn out_of_range(&self) -> Option<BrokerError> {
-        self.owned.iter().find_map(|(at, next)| {
+        self.owned.iter().find_map(|(at, Owned { next, .. })| {
             let marks = self.broker.inner.admin.watermarks(at).ok()?;
             let is_outside = *next < marks.low || *next > marks.high;
             is_outside.then(|| BrokerError::OffsetOutOfRange {
@@ -250,6 +282,25 @@ impl Member {
                 high: marks.high,
             })
         })
+    }
+
+    /// Gives up partitions of topics that were deleted, or made again under their names. The group knows names only: we
+    /// begin them anew by ourselves.
+    fn part_from_deleted(&mut self) -> Result<Option<Polled>> {
+        let topics: BTreeSet<&str> = self.owned.keys().chain(&self.gone).map(|at| &*at.topic).collect();
+        let ids = self.broker.inner.admin.topic_ids(&topics.into_iter().collect::<Vec<_>>())?;
+        self.looked = Instant::now();
+        let has_changed =
+            |(at, owned): &(&TopicPartition, &Owned)| ids.get(&*at.topic).is_none_or(|id| **id != *owned.topic_id);
+        let changed: Vec<TopicPartition> = self.owned.iter().filter(has_changed).map(|(at, _)| at.clone()).collect();
+        if !changed.is_empty() {
+            warn!(partitions = changed.len(), "topics were deleted, or made again");
+            self.give_up(&changed);
+            self.gone.extend(changed.iter().cloned());
+            return Ok(Some(Polled::Lost(changed)));
+        }
+        let back: Vec<TopicPartition> = self.gone.iter().filter(|at| ids.contains_key(&*at.topic)).cloned().collect();
+        if back.is_empty() { Ok(None) } else { self.change(Rebalance::Given(back)) }
     }
 
     /// From here on every change is answered at once, which closing the client waits for.
@@ -276,15 +327,21 @@ impl Member {
 impl Consumer for Member {
     fn poll(&mut self, timeout: Duration) -> Result<Polled> {
         self.answer()?;
-        if let Some(error) = self.failed.take() {
-            return Err(error);
+        let has_change = self.postponed.is_some() || self.client.context().has_rebalance();
+        if self.failed.is_none() && self.held.is_empty() && !has_change {
+            self.held = self.gather(timeout);
         }
-        let records = match self.postponed.is_some() || self.client.context().has_rebalance() {
-            true => Vec::new(),
-            false => self.gather(timeout),
-        };
-        if !records.is_empty() {
-            return Ok(Polled::Records(records));
+        // What came before its topic is seen to be still the same is of that topic.
+        let is_due = self.looked.elapsed() > LOOK_EVERY && !(self.owned.is_empty() && self.gone.is_empty());
+        if (self.failed.is_some() || !self.held.is_empty() || is_due && !has_change)
+            && let Some(event) = self.part_from_deleted()?
+        {
+            // A position outside of a topic that is gone says nothing.
+            self.failed = None;
+            return Ok(event);
+        }
+        if !self.held.is_empty() {
+            return Ok(Polled::Records(std::mem::take(&mut self.held)));
         }
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -299,17 +356,24 @@ impl Consumer for Member {
 
     fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<()> {
         let doing = || format!("moving to offset {offset} of {}/{}", at.topic, at.partition);
-        let next = self.owned.get_mut(at).ok_or_else(|| BrokerError::Fenced { doing: doing() })?;
-        *next = offset;
+        let owned = self.owned.get_mut(at).ok_or_else(|| BrokerError::Fenced { doing: doing() })?;
+        owned.next = offset;
+        self.held.retain(|message| message.at != *at);
         if let Some(Answer::Begin(begun)) = &self.answer
             && begun.contains(at)
         {
             return Ok(());
         }
         let target = Offset::Offset(signed(offset));
-        self.client
-            .seek(&at.topic, signed_partition(at.partition), target, REQUEST_TIMEOUT)
-            .map_err(|e| BrokerError::Retriable { doing: doing(), reason: e.to_string() })
+        match self.client.seek(&at.topic, signed_partition(at.partition), target, REQUEST_TIMEOUT) {
+            // A partition whose position was out of range is not read any more: it has to be begun anew.
+            Err(error) if errors::code(&error) == Some(RDKafkaErrorCode::State) => {
+                let refused = |e: KafkaError| errors::of(&e, doing);
+                self.client.incremental_unassign(&list([at])).map_err(refused)?;
+                self.begin(std::slice::from_ref(at))
+            }
+            sought => sought.map_err(|e| BrokerError::Retriable { doing: doing(), reason: e.to_string() }),
+        }
     }
 
     fn pause(&mut self, at: &[TopicPartition]) -> Result<()> {
@@ -330,7 +394,7 @@ impl Consumer for Member {
         self.client.resume(&list(at)).map_err(|e| errors::of(&e, || self.doing("resuming partitions")))?;
         // What came while they were paused was dropped.
         for at in at {
-            if let Some(next) = self.owned.get(at).copied() {
+            if let Some(next) = self.owned.get(at).map(|owned| owned.next) {
                 self.seek(at, next)?;
             }
         }
@@ -340,7 +404,7 @@ impl Consumer for Member {
     fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()> {
         self.membership(offsets)?;
         self.client
-            .commit(&offsets_list(offsets), CommitMode::Sync)
+            .commit(&self.offsets_list(offsets), CommitMode::Sync)
             .map_err(|e| errors::of(&e, || self.doing("committing offsets")))
     }
 
@@ -359,5 +423,12 @@ impl Consumer for Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.give_back();
+        // The end of a client may block, so nobody waits for it.
+        let client = self.client.clone();
+        std::thread::spawn(move || {
+            while Arc::strong_count(&client) > 1 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
     }
 }

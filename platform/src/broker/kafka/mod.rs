@@ -8,6 +8,7 @@
 mod admin;
 mod client;
 mod errors;
+mod mark;
 mod member;
 mod native;
 mod processor;
@@ -147,15 +148,17 @@ fn offsets_list<'a>(offsets: impl IntoIterator<Item = &'a GroupOffset>) -> Topic
     list
 }
 
-/// Those partitions of a list that have an offset.
-fn group_offsets(list: &TopicPartitionList) -> Vec<GroupOffset> {
-    let offset = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset() {
-        Offset::Offset(offset) => Some(GroupOffset {
-            at: TopicPartition { topic: element.topic().into(), partition: unsigned_partition(element.partition()) },
+/// Those partitions of a list that have an offset in one of these topics, and not in an earlier one of the same name.
+fn group_offsets(list: &TopicPartitionList, topics: &[TopicInfo]) -> Vec<GroupOffset> {
+    let offset = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+        let Offset::Offset(offset) = element.offset() else { return None };
+        let topic = topics.iter().find(|topic| *topic.name == *element.topic())?;
+        let (topic_id, metadata) = mark::read(element.metadata());
+        topic_id.is_none_or(|id| *id == *topic.id).then(|| GroupOffset {
+            at: TopicPartition { topic: topic.name.clone(), partition: unsigned_partition(element.partition()) },
             offset: unsigned(offset),
-            metadata: element.metadata().to_owned(),
-        }),
-        _ => None,
+            metadata: metadata.to_owned(),
+        })
     };
     list.elements().into_iter().filter_map(offset).collect()
 }
@@ -224,7 +227,8 @@ impl Broker for KafkaBroker {
 
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>> {
         let mut all = TopicPartitionList::new();
-        for topic in self.topics()? {
+        let topics = self.topics()?;
+        for topic in &topics {
             all.add_partition_range(&topic.name, 0, signed_partition(topic.partitions) - 1);
         }
         if all.count() == 0 {
@@ -234,7 +238,7 @@ impl Broker for KafkaBroker {
             .group(group)?
             .committed_offsets(all, REQUEST_TIMEOUT)
             .map_err(|e| errors::of(&e, || format!("reading the offsets of group {group}")))?;
-        Ok(group_offsets(&found))
+        Ok(group_offsets(&found, &topics))
     }
 
     /// Kafka cleans for itself.

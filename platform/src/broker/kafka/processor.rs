@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::member::Member;
 use super::transaction::Transactor;
-use super::{KafkaBroker, Result, offsets_list};
+use super::{KafkaBroker, Result};
 use crate::broker::{Appended, Consumer, ConsumerConfig, GroupOffset, OutRecord, Polled, Processor, TopicPartition};
 
 pub(super) struct KafkaProcessor {
@@ -28,7 +28,7 @@ impl Processor for KafkaProcessor {
         let doing = format!("a step of group {}", self.group);
         let moves = match offsets {
             [] => None,
-            _ => Some((offsets_list(offsets), self.member.membership(offsets)?)),
+            _ => Some((self.member.offsets_list(offsets), self.member.membership(offsets)?)),
         };
         self.transactor.run(records, moves, &doing)
     }

@@ -219,6 +219,14 @@ impl Transactor {
     }
 }
 
+impl Drop for Transactor {
+    fn drop(&mut self) {
+        if let Some(producer) = self.producer.take() {
+            self.give_up(producer);
+        }
+    }
+}
+
 fn transact(
     producer: &Arc<Native>,
     records: &[OutRecord],
