@@ -13,8 +13,11 @@ use tests::attack::site::{BROKERS, Kind, Site, use_kafka};
 use tests::kafka::Cluster;
 use tests::network::Weather;
 
+/// The name of an attack on the broker, and the attack.
+type Attack = (&'static str, fn(Kind, &mut Cluster));
+
 /// Attacks on the broker.
-pub const ATTACKS: &[(&str, fn(Kind, &mut Cluster))] = &[
+pub const ATTACKS: &[Attack] = &[
     ("the_broker_is_killed", the_broker_is_killed),
     ("the_network_before_the_broker_is_bad", the_network_before_the_broker_is_bad),
     ("a_transaction_times_out", a_transaction_times_out),

@@ -365,15 +365,14 @@ impl Consumer for Member {
             return Ok(());
         }
         let target = Offset::Offset(signed(offset));
-        match self.client.seek(&at.topic, signed_partition(at.partition), target, REQUEST_TIMEOUT) {
-            // A partition whose position was out of range is not read any more: it has to be begun anew.
-            Err(error) if errors::code(&error) == Some(RDKafkaErrorCode::State) => {
-                let refused = |e: KafkaError| errors::of(&e, doing);
-                self.client.incremental_unassign(&list([at])).map_err(refused)?;
-                self.begin(std::slice::from_ref(at))
-            }
-            sought => sought.map_err(|e| BrokerError::Retriable { doing: doing(), reason: e.to_string() }),
-        }
+        let sought = self.client.seek(&at.topic, signed_partition(at.partition), target, REQUEST_TIMEOUT);
+        let Err(error) = sought else { return Ok(()) };
+        // A partition whose position was out of range is not read any more: it has to be begun anew.
+        debug!(%error, topic = %at.topic, partition = at.partition, "beginning anew");
+        self.client
+            .incremental_unassign(&list([at]))
+            .map_err(|e| errors::of(&e, doing))
+            .and_then(|()| self.begin(std::slice::from_ref(at)))
     }
 
     fn pause(&mut self, at: &[TopicPartition]) -> Result<()> {

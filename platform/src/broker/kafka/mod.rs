@@ -69,7 +69,11 @@ impl Inner {
         while from > marks.low {
             from = from.saturating_sub(step).max(marks.low);
             step *= 4;
-            if let Some(last) = self.readers.last_record(at, from)? {
+            let found = self.readers.last_record(at, from).map_err(|error| match error {
+                BrokerError::OffsetOutOfRange { .. } => reader::changing(at),
+                other => other,
+            })?;
+            if let Some(last) = found {
                 high = last + 1;
                 break;
             }

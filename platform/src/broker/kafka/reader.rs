@@ -139,6 +139,9 @@ impl Reader {
 
     fn out_of_range(&self, at: &TopicPartition, offset: u64) -> Result<BrokerError> {
         let (low, high) = self.marks(at)?;
+        if (low..=high).contains(&offset) {
+            return Ok(changing(at));
+        }
         Ok(BrokerError::OffsetOutOfRange { topic: at.topic.to_string(), partition: at.partition, offset, low, high })
     }
 
@@ -150,6 +153,11 @@ impl Reader {
         let reason = format!("{reason}{}", self.client.context().trouble());
         Err(BrokerError::Retriable { doing: doing(at), reason })
     }
+}
+
+/// Two looks at a partition that do not agree.
+pub(super) fn changing(at: &TopicPartition) -> BrokerError {
+    BrokerError::Retriable { doing: doing(at), reason: "it changes, or is being made again".to_owned() }
 }
 
 fn doing(at: &TopicPartition) -> String {
