@@ -171,7 +171,8 @@ pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
 /// True when trying again without a change would give the same.
 fn pass(config: &ExporterConfig, observer: &Observer) -> bool {
     let (metrics, began) = (&observer.metrics, Instant::now());
-    let exported = observed_once(config, observer);
+    let mut span = observer.tracer.span("export");
+    let exported = observed_once(config, observer).inspect_err(|error| span.fail(error));
     if let Err(ExportError::NoInputFiles { .. }) = exported {
         return true;
     }
