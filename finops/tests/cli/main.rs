@@ -15,3 +15,4 @@ mod readme;
 mod redrive;
 mod replay;
 mod services;
+mod traces;
