@@ -113,10 +113,12 @@ const SETTINGS: &[Declaration] = &[
 /// What traces call the embedded broker.
 const EMBEDDED: &str = "finops_embedded";
 
-/// Whoever runs a command once reads its result, whoever runs a service reads its log. The AWS client reports as a
-/// warning what it then returns as an error, too.
-const QUIET: &[Declaration] =
-    &[telemetry::LOG_FILTER.default("warn,aws_config=error").declared(), telemetry::LOG_FORMAT.declared()];
+/// Whoever runs a command once reads its result, whoever runs a service reads its log. The clients of AWS and Kafka report
+/// as a warning what they then return as an error, too.
+const QUIET: &[Declaration] = &[
+    telemetry::LOG_FILTER.default("warn,aws_config=error,platform::broker::kafka=error").declared(),
+    telemetry::LOG_FORMAT.declared(),
+];
 
 /// The configuration in force.
 pub struct Settings {
@@ -214,14 +216,22 @@ impl Settings {
         }
     }
 
+    /// Where the store is, for people.
+    pub fn store_location(&self) -> String {
+        match &self.s3 {
+            Some(s3) => format!("s3://{}/{}", s3.bucket, s3.prefix),
+            None => self.root.display().to_string(),
+        }
+    }
+
     /// Flags with which another command finds the same broker and store.
     pub fn flags(&self) -> String {
         let mut flags = format!("--data {}", self.data.display());
         if let Some(kafka) = &self.kafka {
             flags += &format!(" --brokers {}", kafka.brokers.join(","));
         }
-        if let Some(s3) = &self.s3 {
-            flags += &format!(" --store s3://{}/{}", s3.bucket, s3.prefix);
+        if self.s3.is_some() {
+            flags += &format!(" --store {}", self.store_location());
         }
         flags
     }

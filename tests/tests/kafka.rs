@@ -85,8 +85,21 @@ fn keeps_every_promise_of_the_seam() {
         check(&|| Arc::new(cluster.connect()));
     }
     cluster.empty();
+    ids_of_topics_can_be_in_paths(&cluster);
+    cluster.empty();
     a_zombie_of_the_same_name_is_fenced(&cluster);
     refusals_are_told_clearly_and_soon(&cluster);
+}
+
+fn ids_of_topics_can_be_in_paths(cluster: &Cluster) {
+    let broker = cluster.connect();
+    for n in 0..30 {
+        topic(&broker, &format!("topic-{n}"));
+    }
+    let ids: Vec<_> = broker.topics().unwrap().into_iter().map(|topic| topic.id).collect();
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    assert!(ids.len() == 30 && ids.iter().all(|id| id.len() == 22 && id.chars().all(is_safe)), "{ids:?}");
+    assert!(ids.iter().any(|id| id.contains(['-', '_'])), "{ids:?}");
 }
 
 fn a_zombie_of_the_same_name_is_fenced(cluster: &Cluster) {

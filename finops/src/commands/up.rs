@@ -25,7 +25,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     )?;
     let Ports { broker, store } = ports;
     let exporter_config = ports::exporter_config(settings, store.clone(), ExportOptions::default());
-    let (shutdown, location) = (ports::stop_on_signals()?, store.location());
+    let shutdown = ports::stop_on_signals()?;
     let validator_counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
     let sink_counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
     let exporter_observer = watch.observer("exporter");
@@ -49,7 +49,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     eprintln!(
         "finops is up: reading wire findings from {}, writing to {}, exporting to {}; stop with Ctrl-C",
         settings.broker_location(),
-        location,
+        settings.store_location(),
         settings.export.display()
     );
     let ended = supervise(services, &shutdown);

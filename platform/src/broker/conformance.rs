@@ -248,10 +248,11 @@ fn a_stale_member_is_fenced(open: Open<'_>) {
     topic(&*broker, "out", 1);
     append(&*broker, &[record("in", 0, "a")]);
     let short = ConsumerConfig { session_timeout: Duration::from_millis(300), ..config("stale", names("in")) };
-    let mut stale = broker.processor(short.clone()).unwrap();
+    let mut stale = broker.processor(short).unwrap();
     assert_eq!(values(&records(&mut *stale)), ["a"]);
     std::thread::sleep(Duration::from_millis(500));
-    let mut fresh = broker.processor(ConsumerConfig { member: "fresh".to_owned(), ..short }).unwrap();
+    let fresh = ConsumerConfig { member: "fresh".to_owned(), ..config("stale", names("in")) };
+    let mut fresh = broker.processor(fresh).unwrap();
     assert_eq!(values(&records(&mut *fresh)), ["a"], "the offset was never committed");
     fresh.step(&[record("out", 0, "fresh")], &[offset(&at("in", 0), 1)]).unwrap();
     let error = stale.step(&[record("out", 0, "stale")], &[offset(&at("in", 0), 1)]).unwrap_err();

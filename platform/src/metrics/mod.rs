@@ -179,7 +179,7 @@ mod tests {
             "# TYPE finops_dead_letters counter",
             "finops_dead_letters_total{code=\"schema_invalid\"} 3",
             "finops_buffer_bytes{stage=\"sink\"} 1024.0",
-            "finops_commit_seconds_count 1",
+            "finops_commit_seconds_count{} 1",
             "finops_commit_seconds_bucket{le=\"0.005\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

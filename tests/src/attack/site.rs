@@ -44,12 +44,18 @@ impl Kind {
         }
     }
 
-    /// Beginnings of the names of crash points that no service passes here: they belong to another broker or store.
-    #[must_use]
-    pub fn absent_points(self) -> &'static [&'static str] {
+    /// Beginnings of the names of crash points that no service passes here: they belong to another broker or store, or to
+    /// an operator's command and are attacked where that is tested.
+    fn absent_points(self) -> &'static [&'static str] {
         match self {
-            Self::EmbeddedLocal => &["broker.kafka.", "store.s3."],
+            Self::EmbeddedLocal => &["broker.kafka.", "store.s3.", "operator."],
         }
+    }
+
+    /// No service passes this crash point here.
+    #[must_use]
+    pub fn lacks(self, point: &str) -> bool {
+        self.absent_points().iter().any(|prefix| point.starts_with(prefix))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Topics made, changed and looked at.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
@@ -10,6 +12,9 @@ use super::client::{self, Client, MESSAGE_BYTES_MAX};
 use super::settings::KafkaSettings;
 use super::{REQUEST_TIMEOUT, Result, errors, native, signed_partition, unknown, unsigned};
 use crate::broker::{BrokerError, TopicInfo, TopicPartition, TopicSpec, Watermarks};
+
+/// Within this time a client has told why it has no connection.
+const TROUBLE_TOLD: Duration = Duration::from_secs(2);
 
 pub(super) struct Admin {
     client: AdminClient<Client>,
@@ -30,17 +35,15 @@ impl Admin {
             .enable_time()
             .build()
             .map_err(|e| BrokerError::Fatal { doing: doing(), reason: e.to_string() })?;
-        let admin = Self { client, looker, runtime };
-        admin.client.inner().fetch_metadata(None, REQUEST_TIMEOUT).map_err(|e| {
-            let trouble = admin.client.inner().context().trouble();
-            let reason = format!("{e}{trouble}");
-            // librdkafka tells refused credentials only in its log, and goes on trying.
-            match trouble.contains("uthentication") || trouble.contains("SSL") {
+        looker.fetch_metadata(None, REQUEST_TIMEOUT).map_err(|e| {
+            let reason = format!("{e}{}", trouble(&looker));
+            // librdkafka tells refused credentials only in passing, and goes on trying.
+            match reason.contains("uthentication") || reason.contains("SSL") {
                 true => BrokerError::Fatal { doing: doing(), reason },
                 false => BrokerError::Retriable { doing: doing(), reason },
             }
         })?;
-        Ok(admin)
+        Ok(Self { client, looker, runtime })
     }
 
     /// All topics but the cluster's own, by name.
@@ -141,4 +144,13 @@ fn of_partition(error: &rdkafka::error::KafkaError, at: &TopicPartition, doing: 
         Some(UnknownTopicOrPartition | UnknownTopic | UnknownPartition) => unknown(at),
         _ => errors::of(error, || format!("{doing} {}/{}", at.topic, at.partition)),
     }
+}
+
+/// What went wrong on a connection: a client learns it when it polls.
+fn trouble(client: &BaseConsumer<Client>) -> String {
+    let started = Instant::now();
+    while client.context().trouble().is_empty() && started.elapsed() < TROUBLE_TOLD {
+        let _ = client.poll(Duration::from_millis(50));
+    }
+    client.context().trouble()
 }

@@ -86,10 +86,15 @@ pub(super) fn topic_ids(client: &NativeClient<Client>, names: &[&str]) -> Result
             }
             let name = CStr::from_ptr(sys::rd_kafka_TopicDescription_name(topic)).to_string_lossy().into_owned();
             let id = sys::rd_kafka_Uuid_base64str(sys::rd_kafka_TopicDescription_topic_id(topic));
-            ids.insert(name, CStr::from_ptr(id).to_string_lossy().into_owned());
+            ids.insert(name, written_as_kafka_does(&CStr::from_ptr(id).to_string_lossy()));
         }
     }
     Ok(ids)
+}
+
+/// Kafka's own tools write ids in the alphabet that is safe in paths and URLs, librdkafka in the other one.
+fn written_as_kafka_does(id: &str) -> String {
+    id.replace('+', "-").replace('/', "_")
 }
 
 /// Generation of this client in its group; `None` when it is no member now.

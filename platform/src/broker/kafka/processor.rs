@@ -26,8 +26,10 @@ impl KafkaProcessor {
 impl Processor for KafkaProcessor {
     fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>> {
         let doing = format!("a step of group {}", self.group);
-        let membership = self.member.membership(offsets)?;
-        let moves = (!offsets.is_empty()).then(|| (offsets_list(offsets), membership));
+        let moves = match offsets {
+            [] => None,
+            _ => Some((offsets_list(offsets), self.member.membership(offsets)?)),
+        };
         self.transactor.run(records, moves, &doing)
     }
 }

@@ -66,6 +66,8 @@ impl Readers {
         // The group is never joined and nothing is committed to it: librdkafka wants a name.
         let client = client::consumer_config(&self.settings, "finops", "finops.reads.only")
             .set("enable.partition.eof", "true")
+            // Who reads by offset wants to know at once that there is no more.
+            .set("fetch.wait.max.ms", "10")
             .create_with_context(Client::default())
             .map_err(|e| errors::of(&e, || "making a Kafka client".to_owned()))?;
         Ok(Reader { client, at: None })

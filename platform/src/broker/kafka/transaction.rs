@@ -77,7 +77,11 @@ impl Transactor {
         let deliveries = producer.client().context().take_deliveries();
         let (Failure::Before(error) | Failure::AtCommit(error)) = &failure;
         let can_abort = matches!(error, KafkaError::Transaction(e) if e.txn_requires_abort());
-        let error = deliveries.failed.unwrap_or_else(|| error.clone());
+        // What an abort throws out of the queue says nothing of why.
+        let is_cause = |failed: &KafkaError| {
+            !matches!(errors::code(failed), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+        };
+        let error = deliveries.failed.filter(is_cause).unwrap_or_else(|| error.clone());
         warn!(%error, doing, "a Kafka transaction failed");
         match can_abort {
             true => self.abort(producer),

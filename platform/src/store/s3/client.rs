@@ -14,7 +14,7 @@ use aws_config::{BehaviorVersion, Region, imds};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
 
 use super::S3Settings;
 
@@ -57,7 +57,10 @@ pub(super) async fn build(settings: &S3Settings) -> Client {
         .credentials_provider(credentials)
         .retry_config(retries)
         .timeout_config(timeouts);
-    let mut config = Builder::from(&loader.load().await).force_path_style(settings.path_style);
+    let mut config = Builder::from(&loader.load().await)
+        .force_path_style(settings.path_style)
+        // Objects of several parts carry no checksum of the whole, and what is read is compared with our own digests.
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = &settings.endpoint {
         config = config.endpoint_url(endpoint);
     }

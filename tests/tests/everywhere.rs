@@ -1,0 +1,118 @@
+//! The same command with the same input gives the same findings, dead letters, exports and money on one machine's
+//! embedded broker and folder as on Apache Kafka and a bucket.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tests::attack::program;
+use tests::kafka::Cluster;
+use tests::repo;
+use tests::s3::{S3Server, variables};
+
+/// What a run, and nothing of its input, decides. Values of these names may differ.
+const OF_A_RUN: &[&str] = &["run_id", "run_ts", "src", "dead_letter_example", "first_seen", "stages_ms", "file_bytes"];
+
+/// A place where the program works.
+struct Place {
+    folder: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Place {
+    /// What the program prints; it must end well.
+    fn finops(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program::path());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FINOPS_")) {
+            command.env_remove(name);
+        }
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_PROFILE").env("AWS_EC2_METADATA_DISABLED", "true");
+        command.envs(self.environment.iter().cloned()).current_dir(&self.folder);
+        let output = command.args(arguments).args(&self.arguments).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "finops {}: {}: {errors}", arguments.join(" "), output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn run(&self) -> Value {
+        let run = ["run", "--tenant", "acme", "--workspace", "prod", "--output", "json"];
+        let input = ["--focus", "billing.csv", "--findings", "others.ndjson"];
+        lasting(serde_json::from_str(&self.finops(&[&run[..], &input].concat())).unwrap())
+    }
+
+    /// Lines of a list, in no order.
+    fn list(&self, arguments: &[&str]) -> BTreeSet<String> {
+        let text = self.finops(&[arguments, &["--output", "ndjson", "--limit", "100000"]].concat());
+        text.lines().map(|line| lasting(serde_json::from_str(line).unwrap()).to_string()).collect()
+    }
+
+    fn export(&self, tenant: &str, file: &str) -> Value {
+        let path = self.folder.join("export").join(tenant).join(file);
+        lasting(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+    }
+}
+
+/// The value without what only the run decides.
+fn lasting(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(lasting).collect(),
+        Value::Object(fields) => {
+            let kept = fields.into_iter().filter(|(name, _)| !OF_A_RUN.contains(&name.as_str()));
+            kept.map(|(name, value)| (name, lasting(value))).collect()
+        }
+        other => other,
+    }
+}
+
+fn place(folder: PathBuf, arguments: &[&str], environment: Vec<(&'static str, String)>) -> Place {
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("billing.csv"), repo::read("examples/data/focus-1.0-sample.csv")).unwrap();
+    let mut finding: Value = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
+    finding["tenant_id"] = json!("globex");
+    let others = format!("{finding}\n{{\"tenant_id\":\"globex\"}}\n{{\"tenant_id\":\n");
+    std::fs::write(folder.join("others.ndjson"), others).unwrap();
+    let arguments = ["--data", "data", "--export", "export"].iter().chain(arguments);
+    Place { folder, arguments: arguments.map(|argument| (*argument).to_owned()).collect(), environment }
+}
+
+#[test]
+fn kafka_and_a_bucket_give_what_one_machine_gives() {
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = S3Server::shared().bucket("finops/prod", folder.path());
+    let url = format!("s3://{}/{}", bucket.bucket, bucket.prefix);
+    let mut reach = variables(&bucket);
+    reach.retain(|(name, _)| *name != "FINOPS_STORE_URL");
+    let near = place(folder.path().join("near"), &[], Vec::new());
+    let far = place(folder.path().join("far"), &["--brokers", cluster.brokers(), "--store", &url], reach);
+
+    let (expected, found) = (near.run(), far.run());
+    assert_eq!(found, expected);
+    assert!(expected["by_check"].as_object().unwrap().len() >= 10, "{expected}");
+
+    let findings = ["findings", "list", "--all-runs", "--tenant"];
+    for (tenant, at_least) in [("acme", 70), ("globex", 1)] {
+        let expected = near.list(&[&findings[..], &[tenant]].concat());
+        assert!(expected.len() >= at_least, "{expected:?}");
+        assert_eq!(far.list(&[&findings[..], &[tenant]].concat()), expected);
+        for file in ["findings.json", "summary.json", "top_savings.json", "coverage.json", "correlated_findings.json"] {
+            assert_eq!(far.export(tenant, file), near.export(tenant, file), "{tenant}/{file}");
+        }
+    }
+    let dead = near.list(&["dlq", "list"]);
+    assert_eq!((dead.len(), far.list(&["dlq", "list"])), (2, dead));
+    for place in [&near, &far] {
+        let _ = place.finops(&["verify"]);
+    }
+
+    // Once more: the latest run has the same findings by the same ids, and its money is counted once.
+    let latest = ["findings", "list", "--tenant", "acme"];
+    let before = far.list(&latest);
+    assert_eq!(far.run(), expected);
+    assert_eq!(far.list(&latest), before);
+    assert_eq!(far.export("acme", "summary.json"), near.export("acme", "summary.json"));
+}
