@@ -155,9 +155,23 @@ fn messaging(operation: &'static str, kind: SpanKind, system: &'static str, topi
 }
 
 fn parse(propagator: &TraceContextPropagator, header: &[u8]) -> Option<SpanContext> {
+    if !is_well_formed(header) {
+        return None;
+    }
     let context = propagator.extract_with_context(&Context::new(), &Header(std::str::from_utf8(header).ok()?));
     let span = context.span().span_context().clone();
     span.is_valid().then_some(span)
+}
+
+/// `vv-<32 digits>-<16 digits>-ff`, and more in later versions only. The propagator takes ids of any length.
+fn is_well_formed(header: &[u8]) -> bool {
+    const LEN: usize = 55;
+    let is_in_place = |(at, byte): (usize, &u8)| match at {
+        2 | 35 | 52 => *byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    let fixed = header.get(..LEN).is_some_and(|fixed| fixed.iter().enumerate().all(is_in_place));
+    fixed && (header.len() == LEN || (header[LEN] == b'-' && !header.starts_with(b"00")))
 }
 
 /// The one header of a record that a propagator may read.
@@ -216,6 +230,9 @@ mod tests {
         check(&[&one(1), &one(1), &one(2), &one(1)], 2);
         check(&[b"", b"\xff", b"00-1-2-01", &one(0), b"ff-00000000000000000000000000000001-0000000000000001-01"], 0);
         check(&[b"nonsense", &one(1)], 1);
+        let with = |from: &str, to: &str| String::from_utf8(one(1)).unwrap().replacen(from, to, 1).into_bytes();
+        check(&[&with("00-", "+0-"), &with("-01", "-1"), &with("-01", "-01-x"), &with("-01", "-0A")], 0);
+        check(&[&with("00-", "01-"), &[with("00-", "cc-"), b"-more".to_vec()].concat()], 2);
         let many: Vec<_> = (1..1_000).map(one).collect();
         check(&many.iter().map(Vec::as_slice).collect::<Vec<_>>(), LINKS_MAX);
     }
