@@ -68,7 +68,7 @@ impl Inner {
         while from > marks.low {
             from = from.saturating_sub(step).max(marks.low);
             step *= 4;
-            if let Some(last) = self.readers.last_record(at, from)? {
+            if let Some(last) = self.readers.last_record(at, from, marks.high)? {
                 high = last + 1;
                 break;
             }
