@@ -171,6 +171,7 @@ pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
 /// True when trying again without a change would give the same.
 fn pass(config: &ExporterConfig, observer: &Observer) -> bool {
     let (metrics, began) = (&observer.metrics, Instant::now());
+    let mut span = observer.tracer.span("export");
     let exported = observed_once(config, observer);
     if let Err(ExportError::NoInputFiles { .. }) = exported {
         return true;
@@ -188,6 +189,7 @@ fn pass(config: &ExporterConfig, observer: &Observer) -> bool {
         Err(error) => {
             metrics.add(&table::EXPORT_FAILURES, &[], 1);
             tracing::error!(%error, "exporting failed");
+            span.fail(&error);
             error.code().is_some()
         }
     }

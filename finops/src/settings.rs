@@ -9,6 +9,7 @@ use platform::broker::kafka::{self, KafkaSettings};
 use platform::config::{self, Config, ConfigProblems, Declaration, Flag, Problem, Setting};
 use platform::store::s3::{self, S3Settings};
 use platform::telemetry;
+use platform::trace::{self, Traces};
 
 use crate::cli::{Global, LogFormat};
 
@@ -109,6 +110,9 @@ const SETTINGS: &[Declaration] = &[
     HTTP_STALLED.declared(),
 ];
 
+/// What traces call the embedded broker.
+const EMBEDDED: &str = "finops_embedded";
+
 /// Whoever runs a command once reads its result, whoever runs a service reads its log. The clients of AWS and Kafka report
 /// as a warning what they then return as an error, too.
 const QUIET: &[Declaration] = &[
@@ -144,12 +148,14 @@ pub struct Settings {
     pub duck: exporter::DuckLimits,
     pub http_listen: Option<String>,
     pub http_stalled_after: Duration,
+    /// The last ones are sent when the settings go.
+    pub traces: Traces,
 }
 
 /// Reads all sources; `is_service` decides how much is logged unless somebody says.
 pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblems> {
     let telemetry = if is_service { telemetry::SETTINGS } else { QUIET };
-    let tables = [SETTINGS, kafka::SETTINGS, s3::SETTINGS, telemetry];
+    let tables = [SETTINGS, kafka::SETTINGS, s3::SETTINGS, telemetry, trace::SETTINGS];
     let config = config::load(&tables, global.config.as_deref(), flags(global))?;
     telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| Problem {
         origin: None,
@@ -157,6 +163,7 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         reason: e.to_string(),
     })?;
     let (data, root) = folders(&config)?;
+    let kafka = KafkaSettings::from_config(&config)?;
     let s3 = S3Settings::from_config(&config, &data.join("cache"))?;
     if s3.is_some() && config.get(&OUT)?.is_some() {
         return Err(config.problem(&OUT, "and store.url name two places for the same datasets").into());
@@ -174,7 +181,8 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         deadline: config.get(&DEADLINE)?,
         regions: config.get(&REGIONS)?.unwrap_or_default(),
         broker: EmbeddedSettings { bytes_max: config.get(&BROKER_BYTES_MAX)?, ..EmbeddedSettings::default() },
-        kafka: KafkaSettings::from_config(&config)?,
+        traces: Traces::start(&config, if kafka.is_some() { "kafka" } else { EMBEDDED })?,
+        kafka,
         s3,
         retention: config.get(&RETENTION)?,
         session_timeout: config.get(&SESSION)?,

@@ -16,6 +16,7 @@ use platform::lifecycle::Shutdown;
 use platform::metrics::{self, Metrics, number, table};
 use platform::observe::Observer;
 use platform::store::Store;
+use platform::trace::Tracer;
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
@@ -30,8 +31,8 @@ const AWAY_AFTER: Duration = Duration::from_secs(30);
 const PROBE: &str = "_sink/v1/probe";
 
 /// A process under watch; answers until it is dropped.
-#[derive(Default)]
 pub struct Watch {
+    tracer: Tracer,
     metrics: Metrics,
     pulses: BTreeMap<&'static str, Pulse>,
     _server: Option<Server>,
@@ -46,7 +47,11 @@ impl Watch {
         services: &[&'static str],
         groups: &'static [&'static str],
     ) -> Result<Self> {
-        let Some(address) = &settings.http_listen else { return Ok(Self::default()) };
+        let tracer = settings.traces.tracer().clone();
+        let Some(address) = &settings.http_listen else {
+            let (metrics, pulses) = (Metrics::default(), BTreeMap::new());
+            return Ok(Self { tracer, metrics, pulses, _server: None, looking: None });
+        };
         let (metrics, health) = (Metrics::registered(), Arc::new(Health::default()));
         metrics.set(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
         // All parts first: who asks before a service has begun must hear that it is not ready.
@@ -69,12 +74,13 @@ impl Watch {
         let stop = Shutdown::new();
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || eyes.look_until(&stopped))?;
-        Ok(Self { metrics, pulses, _server: Some(server), looking: Some((stop, thread)) })
+        Ok(Self { tracer, metrics, pulses, _server: Some(server), looking: Some((stop, thread)) })
     }
 
     /// What a service of this process reports to.
     pub fn observer(&self, service: &str) -> Observer {
-        Observer { metrics: self.metrics.clone(), pulse: self.pulses.get(service).cloned().unwrap_or_default() }
+        let pulse = self.pulses.get(service).cloned().unwrap_or_default();
+        Observer { metrics: self.metrics.clone(), pulse, tracer: self.tracer.clone() }
     }
 }
 

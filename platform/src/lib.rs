@@ -15,3 +15,4 @@ pub mod observe;
 pub mod retry;
 pub mod store;
 pub mod telemetry;
+pub mod trace;

@@ -1,7 +1,8 @@
-//! What a service tells about itself while it runs, passed into it: numbers and signs of life.
+//! What a service tells about itself while it runs, passed into it: numbers, signs of life and traces.
 
 use crate::health::Pulse;
 use crate::metrics::Metrics;
+use crate::trace::Tracer;
 
 /// Where one service reports; the default reports to nobody.
 #[derive(Debug, Clone, Default)]
@@ -10,4 +11,6 @@ pub struct Observer {
     pub metrics: Metrics,
     /// Its sign of life.
     pub pulse: Pulse,
+    /// Its traces.
+    pub tracer: Tracer,
 }

@@ -20,7 +20,8 @@ const AGE_MAX: Setting<Duration> =
         .default("60s")
         .help("age at which a batch is written");
 const CODEC: Setting<String> = Setting::one_of("sink.codec", &["zstd", "snappy", "none"]).default("zstd").help("codec");
-const FSYNC: Setting<bool> = Setting::bool("sink.fsync").default("true").help("write through to the disk");
+const FSYNC: Setting<bool> =
+    Setting::bool("sink.fsync").default("true").help("write through to the disk").also("FSYNC_STANDARD");
 const CHECKERS: Setting<Vec<String>> =
     Setting::list("run.checkers").default("").help("checkers to run; all when empty");
 const TENANT: Setting<String> = Setting::text("run.tenant").help("whose findings these are");
@@ -100,6 +101,20 @@ fn every_syntax_error_has_its_line_and_hides_no_other_source() {
       f.toml:5: unclosed table, expected `]`
       FINOPS_SINK_FSYNC: sink.fsync: expected true or false, found "maybe"
     "#);
+}
+
+#[test]
+fn a_standard_variable_counts_where_ours_is_not_set() {
+    let origin = |env: &[(&str, &str)]| {
+        let file = "sink.fsync = true\nrun.tenant = 'acme'";
+        let config = ConfigBuilder::new(ALL).file("f.toml", file).env(env.iter().copied()).resolve();
+        config.map(|config| config.rows().into_iter().find(|row| row.key == "sink.fsync").unwrap().origin)
+    };
+    assert_eq!(origin(&[]).unwrap(), "f.toml:1");
+    assert_eq!(origin(&[("FSYNC_STANDARD", "false")]).unwrap(), "FSYNC_STANDARD");
+    assert_eq!(origin(&[("FSYNC_STANDARD", "false"), ("FINOPS_SINK_FSYNC", "true")]).unwrap(), "FINOPS_SINK_FSYNC");
+    let problem = origin(&[("FSYNC_STANDARD", "maybe")]).unwrap_err().to_string();
+    assert!(problem.contains("FSYNC_STANDARD: sink.fsync: expected true or false, found \"maybe\""), "{problem}");
 }
 
 #[test]

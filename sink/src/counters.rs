@@ -7,6 +7,7 @@ use contracts::commit_record::CommitRecord;
 use contracts::layout;
 use platform::metrics::{Histogram, number, table};
 use platform::observe::Observer;
+use platform::trace::Tracer;
 
 const STAGE: &str = "sink";
 
@@ -61,6 +62,10 @@ impl Counters {
     #[must_use]
     pub fn observed(observer: Observer) -> Self {
         Self { observer, ..Self::default() }
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.observer.tracer
     }
 
     pub(crate) fn read(&self) {

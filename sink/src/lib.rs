@@ -14,6 +14,7 @@ pub mod replay;
 pub mod resend;
 mod row;
 pub mod service;
+mod trace;
 pub mod verify;
 mod walk;
 

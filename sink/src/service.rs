@@ -31,6 +31,7 @@ use crate::machine::{
     Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, OpenFile, Outcome, Staging, Taken, Target,
 };
 use crate::row::{self, Record};
+use crate::trace::Batches;
 use crate::{chain, files};
 
 /// Consumer group of all sinks.
@@ -124,6 +125,7 @@ pub fn run(
         shutdown,
         started: Instant::now(),
         swept: None,
+        batches: Batches::new(counters.tracer().clone(), &lane.sinks),
     };
     while !shutdown.is_requested() {
         if config.until == Until::Drained && is_drained(broker, store, lane, &ends)? {
@@ -199,6 +201,7 @@ struct Sink<'a> {
     shutdown: &'a Shutdown,
     started: Instant,
     swept: Option<Instant>,
+    batches: Batches,
 }
 
 impl Sink<'_> {
@@ -210,7 +213,7 @@ impl Sink<'_> {
         match polled {
             Ok(Polled::Assigned(given)) => given.into_iter().try_for_each(|assignment| self.assigned(assignment))?,
             Ok(Polled::Revoked(gone)) => gone.iter().for_each(|at| self.machine.revoked(at)),
-            Ok(Polled::Lost(gone)) => gone.iter().for_each(|at| self.machine.lost(at)),
+            Ok(Polled::Lost(gone)) => gone.iter().for_each(|at| self.lost(at)),
             Ok(Polled::Records(messages)) => {
                 self.counters.polled(messages.len());
                 messages.into_iter().for_each(|message| self.record(message));
@@ -250,6 +253,11 @@ impl Sink<'_> {
         self.machine.assigned(Given { at, topic_id, hint })
     }
 
+    fn lost(&mut self, at: &TopicPartition) {
+        self.machine.lost(at);
+        self.batches.end(at);
+    }
+
     fn record(&mut self, message: Message) {
         let (at, offset) = (message.at.clone(), message.offset);
         let Some(topic_id) = self.machine.topic_id(&at) else { return };
@@ -279,7 +287,8 @@ impl Sink<'_> {
         };
         loop {
             let Some((at, action)) = self.machine.next_action() else { return Ok(()) };
-            let outcome = match hands.perform(&at, &action) {
+            let mut span = self.batches.begin(&at, &action);
+            let outcome = match hands.perform(&at, &action).inspect_err(|error| span.fail(error)) {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_retriable() => {
                     warn!(%error, topic = %at.topic, partition = at.partition, "trying again");
@@ -293,6 +302,7 @@ impl Sink<'_> {
                 Err(SinkError::Broker(error @ BrokerError::UnknownTopic(_))) => {
                     warn!(%error, partition = at.partition, "its topic was deleted: dropping what was read of it");
                     self.machine.lost(&at);
+                    self.batches.end(&at);
                     continue;
                 }
                 Err(error) => return Err(error),

@@ -9,6 +9,7 @@
 )]
 
 pub mod attack;
+pub mod collector;
 pub mod kafka;
 pub mod network;
 pub mod pipeline;

@@ -4,6 +4,7 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -86,6 +87,7 @@ fn keeps_every_promise_of_the_seam() {
     }
     cluster.empty();
     ids_of_topics_can_be_in_paths(&cluster);
+    ends_are_told_while_records_come(&cluster);
     cluster.empty();
     a_zombie_of_the_same_name_is_fenced(&cluster);
     refusals_are_told_clearly_and_soon(&cluster);
@@ -100,6 +102,29 @@ fn ids_of_topics_can_be_in_paths(cluster: &Cluster) {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     assert!(ids.len() == 30 && ids.iter().all(|id| id.len() == 22 && id.chars().all(is_safe)), "{ids:?}");
     assert!(ids.iter().any(|id| id.contains(['-', '_'])), "{ids:?}");
+}
+
+fn ends_are_told_while_records_come(cluster: &Cluster) {
+    let broker = cluster.connect();
+    topic(&broker, "in");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut producer = broker.producer().unwrap();
+            while !is_over.load(Ordering::SeqCst) {
+                producer.append(&[record("in", "next")]).unwrap();
+            }
+        });
+        let started = Instant::now();
+        let mut told = Vec::new();
+        while started.elapsed() < Duration::from_secs(3) {
+            told.push(broker.watermarks(&at("in")).map(|marks| marks.high));
+        }
+        is_over.store(true, Ordering::SeqCst);
+        let highs: Vec<u64> = told.into_iter().map(Result::unwrap).collect();
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}: {highs:?}", started.elapsed());
+        assert!(highs.is_sorted() && highs.first() < highs.last(), "{highs:?}");
+    });
 }
 
 fn a_zombie_of_the_same_name_is_fenced(cluster: &Cluster) {

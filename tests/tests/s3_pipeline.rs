@@ -15,6 +15,7 @@ use platform::clock::ManualClock;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use platform::store::s3::{S3Settings, S3Store};
+use platform::trace::Tracer;
 use producers::progress::Silent;
 use producers::registry::Registry;
 use producers::run::{DEADLINE_DEFAULT, Ports, RunPlan};
@@ -55,7 +56,12 @@ fn plan() -> RunPlan {
 }
 
 fn produce(pipeline: &Pipeline) {
-    let ports = Ports { broker: &pipeline.broker, store: &*pipeline.store, progress: Arc::new(Silent) };
+    let ports = Ports {
+        broker: &pipeline.broker,
+        store: &*pipeline.store,
+        progress: Arc::new(Silent),
+        tracer: Tracer::default(),
+    };
     producers::run::run(&plan(), &ports).unwrap();
 }
 

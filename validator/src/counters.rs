@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use platform::metrics::{number, table};
 use platform::observe::Observer;
+use platform::trace::Tracer;
 
 const STAGE: &str = "validator";
 
@@ -53,6 +54,10 @@ impl Counters {
             retries: self.retries.load(Relaxed),
             dead_by_code: self.dead_by_code.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
+    }
+
+    pub(crate) fn tracer(&self) -> &Tracer {
+        &self.observer.tracer
     }
 
     pub(crate) fn retried(&self) {

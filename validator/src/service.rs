@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contracts::topics::{self, Lane};
+use contracts::topics::{self, Lane, headers};
 use contracts::wire_filter::WireFilter;
 use platform::broker::{
     Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicPartition,
@@ -135,7 +135,9 @@ pub fn run(
         Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
     let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
     let topic_ids = HashMap::new();
-    let mut member = Member { processor, transform, selection, topic_ids, skips_gone, clock, counters, shutdown };
+    let group = &config.lane.validators;
+    let mut member =
+        Member { group, processor, transform, selection, topic_ids, skips_gone, clock, counters, shutdown };
     while !shutdown.is_requested() {
         if config.until == Until::Drained && drained(broker, &config.lane, &targets)? {
             break;
@@ -192,6 +194,7 @@ fn selected(selection: Option<&Selection>, message: &Message) -> Selected {
 }
 
 struct Member<'a> {
+    group: &'a str,
     processor: Box<dyn Processor>,
     transform: Transform,
     selection: Option<&'a Selection>,
@@ -275,6 +278,9 @@ impl Member<'_> {
 
     fn step(&mut self, messages: &[Message]) -> Result<(), ValidatorError> {
         let now_ms = self.clock.now_ms();
+        let tracer = self.counters.tracer();
+        let links = tracer.links(messages.iter().filter_map(|message| message.header(headers::TRACEPARENT)));
+        let mut span = tracer.process(topics::WIRE, self.group, links);
         let mut out: Vec<OutRecord> = Vec::with_capacity(messages.len());
         let mut dead_by_code: BTreeMap<&'static str, u64> = BTreeMap::new();
         let mut spans: BTreeMap<&TopicPartition, Range<u64>> = BTreeMap::new();
@@ -316,8 +322,10 @@ impl Member<'_> {
             .map(|(at, span)| GroupOffset { at: (*at).clone(), offset: span.end, metadata: String::new() })
             .collect();
         let began = Instant::now();
-        if self.commit(&out, &offsets)? {
-            let dead: u64 = dead_by_code.values().sum();
+        let dead: u64 = dead_by_code.values().sum();
+        span.set_records(out.len() as u64);
+        span.set("finops.dead_letters", || i64::try_from(dead).unwrap_or(i64::MAX));
+        if self.commit(&out, &offsets).inspect_err(|error| span.fail(error))? {
             self.counters.committed(out.len() as u64 - dead, &dead_by_code, began.elapsed());
             self.counters.turned();
             for at in over {
@@ -325,6 +333,7 @@ impl Member<'_> {
             }
             return Ok(());
         }
+        span.fail(&"the step was given up");
         // A partition of the step that is still ours, or ours again, is read again from where the step began: going on
         // behind it would skip these records for good.
         for (at, span) in spans {

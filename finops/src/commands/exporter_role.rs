@@ -26,7 +26,9 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     }
     let mut config = ports::exporter_config(settings, Ports::store_only(settings)?, options);
     config.tenant.clone_from(tenant);
-    let report = exporter::once(&config)?;
+    let mut span = settings.traces.tracer().span("export");
+    let report = exporter::once(&config).inspect_err(|error| span.fail(error))?;
+    drop(span);
     print(&report, output)?;
     Ok(code(&report))
 }

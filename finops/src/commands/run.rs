@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use exporter::{ExportError, ExportOptions};
+use exporter::{ExportError, ExportOptions, PassReport};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
 use platform::lifecycle::Shutdown;
+use platform::observe::Observer;
+use platform::trace::Tracer;
 use producers::registry::Registry;
 use producers::rulepack::Rulepack;
 use producers::run::{RunPlan, RunReport};
@@ -41,38 +43,54 @@ pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCo
     let validator_config = ports::validator_config(settings, validator::Until::Drained)?;
     let ports = Ports::open(settings)?;
     let shutdown = ports::stop_on_signals()?;
+    let mut span = settings.traces.tracer().span("finops run");
+    span.set("finops.run_id", || plan.context.run_id.clone());
+    let tracer = settings.traces.tracer().within(&span);
+    let mut job = Job { plan: &plan, settings, ports: &ports, shutdown: &shutdown, tracer, stages: Vec::new() };
+    job.run(args, &validator_config, output).inspect_err(|failure| span.fail(&failure.message()))
+}
 
-    let report = collect_check_publish(&plan, &ports)?;
-    let mut stages = report.stages.clone();
-    let started = Instant::now();
-    let judged = validate(&validator_config, &ports, &shutdown)?;
-    stages.push(("validate", started.elapsed()));
-    let started = Instant::now();
-    let written = write(settings, &ports, &shutdown)?;
-    stages.push(("sink", started.elapsed()));
-    if shutdown.is_requested() {
-        let why = "stopped before everything was written; what is published is kept: the next `finops run`, or \
-                   `finops up`, goes on with it";
-        return Err(Failure::new(ExitCode::TryAgain, why));
+/// A run that has begun.
+struct Job<'a> {
+    plan: &'a RunPlan,
+    settings: &'a Settings,
+    ports: &'a Ports,
+    shutdown: &'a Shutdown,
+    tracer: Tracer,
+    /// Wall time by stage.
+    stages: Vec<(&'static str, Duration)>,
+}
+
+impl Job<'_> {
+    fn run(&mut self, args: &RunArgs, validator: &validator::Config, output: Output) -> Result<ExitCode> {
+        let (settings, ports) = (self.settings, self.ports);
+        let report = collect_check_publish(self.plan, ports, self.tracer.clone())?;
+        self.stages.clone_from(&report.stages);
+        let shutdown = self.shutdown;
+        let judged = self.stage("validate", |observer| validate(validator, ports, shutdown, observer))?;
+        let written = self.stage("sink", |observer| write(settings, ports, shutdown, observer))?;
+        if shutdown.is_requested() {
+            let why = "stopped before everything was written; what is published is kept: the next `finops run`, or \
+                       `finops up`, goes on with it";
+            return Err(Failure::new(ExitCode::TryAgain, why));
+        }
+        let exported = self.stage("export", |_| export(args, settings, ports))?;
+        let delivered = Delivered::of_run(ports, settings, &report.manifest)?;
+        let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &self.stages);
+        summary.print(output)?;
+        let failed = exported.as_ref().map_or(ExitCode::Done, exporter_role::code);
+        Ok(if failed == ExitCode::Done { summary.exit_code(&report) } else { failed })
     }
-    let started = Instant::now();
-    let options = ExportOptions { limit: args.limit, ..ExportOptions::default() };
-    let mut config = ports::exporter_config(settings, ports.store.clone(), options);
-    config.tenant = None;
-    let bar = progress::bar("exporting", None);
-    let outcome = exporter::once(&config);
-    bar.finish_and_clear();
-    let exported = match outcome {
-        Err(ExportError::NoInputFiles { .. }) => None,
-        other => Some(other?),
-    };
-    stages.push(("export", started.elapsed()));
 
-    let delivered = Delivered::of_run(&ports, settings, &report.manifest)?;
-    let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &stages);
-    summary.print(output)?;
-    let failed = exported.as_ref().map_or(ExitCode::Done, exporter_role::code);
-    Ok(if failed == ExitCode::Done { summary.exit_code(&report) } else { failed })
+    /// A stage, its time and its part of the trace.
+    fn stage<T>(&mut self, name: &'static str, work: impl FnOnce(Observer) -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        let mut span = self.tracer.span(name);
+        let observer = Observer { tracer: self.tracer.within(&span), ..Observer::default() };
+        let done = work(observer).inspect_err(|failure| span.fail(&failure.message()));
+        self.stages.push((name, started.elapsed()));
+        done
+    }
 }
 
 fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
@@ -150,13 +168,18 @@ fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<Ex
     Ok(ExitCode::Done)
 }
 
-fn collect_check_publish(plan: &RunPlan, ports: &Ports) -> Result<RunReport> {
-    let progress = Arc::new(Bars::default());
-    Ok(producers::run::run(plan, &producers::run::Ports { broker: &*ports.broker, store: &*ports.store, progress })?)
+fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer) -> Result<RunReport> {
+    let (broker, store, progress) = (&*ports.broker, &*ports.store, Arc::new(Bars::default()));
+    Ok(producers::run::run(plan, &producers::run::Ports { broker, store, progress, tracer })?)
 }
 
-fn validate(config: &validator::Config, ports: &Ports, shutdown: &Shutdown) -> Result<validator::Snapshot> {
-    let counters = Arc::new(validator::Counters::default());
+fn validate(
+    config: &validator::Config,
+    ports: &Ports,
+    shutdown: &Shutdown,
+    observer: Observer,
+) -> Result<validator::Snapshot> {
+    let counters = Arc::new(validator::Counters::observed(observer));
     watched(
         "validating",
         None,
@@ -166,8 +189,8 @@ fn validate(config: &validator::Config, ports: &Ports, shutdown: &Shutdown) -> R
     Ok(counters.snapshot())
 }
 
-fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<sink::Snapshot> {
-    let counters = Arc::new(sink::Counters::default());
+fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Observer) -> Result<sink::Snapshot> {
+    let counters = Arc::new(sink::Counters::observed(observer));
     let config = ports::sink_config(settings, sink::Until::Drained);
     watched(
         "writing",
@@ -177,6 +200,20 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<sink
     )?;
     ports.broker.clean()?;
     Ok(counters.snapshot())
+}
+
+/// `None` when there is nothing to export.
+fn export(args: &RunArgs, settings: &Settings, ports: &Ports) -> Result<Option<PassReport>> {
+    let options = ExportOptions { limit: args.limit, ..ExportOptions::default() };
+    let mut config = ports::exporter_config(settings, ports.store.clone(), options);
+    config.tenant = None;
+    let bar = progress::bar("exporting", None);
+    let outcome = exporter::once(&config);
+    bar.finish_and_clear();
+    match outcome {
+        Err(ExportError::NoInputFiles { .. }) => Ok(None),
+        other => Ok(Some(other?)),
+    }
 }
 
 /// Stage times as milliseconds.

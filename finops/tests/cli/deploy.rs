@@ -23,7 +23,7 @@ fn texts(value: &Value) -> Vec<&str> {
     value.as_array().into_iter().flatten().map(|item| item.as_str().unwrap()).collect()
 }
 
-fn known_variables(place: &Place) -> BTreeSet<String> {
+pub fn known_variables(place: &Place) -> BTreeSet<String> {
     let settings = place.finops("config show --output json").json(0);
     let shown = settings.as_array().unwrap().iter().map(|setting| setting["variable"].as_str().unwrap().to_owned());
     // Those of the cluster and the bucket, whether or not this program was told of one.

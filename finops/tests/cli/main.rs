@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bad_input;
+mod chart;
 mod configuration;
 mod contract_test;
 mod deploy;
@@ -15,3 +16,4 @@ mod readme;
 mod redrive;
 mod replay;
 mod services;
+mod traces;

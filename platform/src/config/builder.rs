@@ -1,7 +1,7 @@
 //! Puts the sources together, the later ones over the earlier ones, and collects all problems.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::file::{self, FileValues, unknown};
 use super::problem::{ConfigProblems, Origin, Problem};
@@ -50,7 +50,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// Adds environment variables; those without our prefix are ignored.
+    /// Adds environment variables; those without our prefix are ignored, but for the standard ones that a setting names.
     #[must_use]
     pub fn env<K: Into<OsString>, V: Into<OsString>>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self {
         self.env.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
@@ -120,24 +120,35 @@ impl Resolver<'_> {
     }
 
     fn env(&mut self, variables: &BTreeMap<OsString, OsString>) {
+        for declared in self.declarations {
+            let Some(name) = declared.also else { continue };
+            if let Some(value) = variables.get(OsStr::new(name)) {
+                self.variable(*declared, name, value);
+            }
+        }
         for (name, value) in variables {
             let Some(name) = name.to_str().filter(|name| name.starts_with(VARIABLE_PREFIX)) else { continue };
             if NO_SETTINGS.contains(&name) {
                 continue;
             }
-            let origin = Origin::Env(name.to_owned());
-            let declared = self.declarations.iter().find(|d| d.variable() == name).copied();
-            match (declared, value.to_str()) {
-                (None, _) => {
+            match self.declarations.iter().find(|d| d.variable() == name).copied() {
+                None => {
                     let known: Vec<String> = self.declarations.iter().map(Declaration::variable).collect();
                     let near = names::closest(name, known.iter().map(String::as_str), 1);
-                    let reason = unknown("variable", &near);
+                    let (origin, reason) = (Origin::Env(name.to_owned()), unknown("variable", &near));
                     self.problems.push(Problem { origin: Some(origin), key: None, reason });
                 }
-                (Some(_), Some("")) => {}
-                (Some(declared), Some(text)) => self.text(declared, origin, text),
-                (Some(declared), None) => self.problem(origin, declared.key, "is not UTF-8".to_owned()),
+                Some(declared) => self.variable(declared, name, value),
             }
+        }
+    }
+
+    fn variable(&mut self, declared: Declaration, name: &str, value: &OsStr) {
+        let origin = Origin::Env(name.to_owned());
+        match value.to_str() {
+            Some("") => {}
+            Some(text) => self.text(declared, origin, text),
+            None => self.problem(origin, declared.key, "is not UTF-8".to_owned()),
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Declaration {
     pub(super) kind: Kind,
     pub(super) default: Option<&'static str>,
     pub(super) optional: bool,
+    /// A standard variable that sets it when ours does not.
+    pub(super) also: Option<&'static str>,
 }
 
 impl Declaration {
@@ -44,7 +46,7 @@ impl Declaration {
 
 impl<T> Setting<T> {
     const fn of(key: &'static str, kind: Kind) -> Self {
-        let declaration = Declaration { key, help: "", kind, default: None, optional: false };
+        let declaration = Declaration { key, help: "", kind, default: None, optional: false, also: None };
         Self { declaration, value: PhantomData }
     }
 
@@ -59,6 +61,13 @@ impl<T> Setting<T> {
     #[must_use]
     pub const fn help(mut self, text: &'static str) -> Self {
         self.declaration.help = text;
+        self
+    }
+
+    /// A standard variable, without our prefix, that sets it when ours does not.
+    #[must_use]
+    pub const fn also(mut self, variable: &'static str) -> Self {
+        self.declaration.also = Some(variable);
         self
     }
 

@@ -60,9 +60,16 @@ impl FileCache {
         if self.hand_out(&copy, object.bytes).map_err(failed)? {
             return Ok(copy);
         }
-        let partial = Partial(self.folder.join(format!("{PARTIAL}{}", Uuid::new_v4().simple())));
-        self.fetch(store, object, &partial.0)?;
-        fs::rename(&partial.0, &copy).map_err(failed)?;
+        loop {
+            let partial = Partial(self.folder.join(format!("{PARTIAL}{}", Uuid::new_v4().simple())));
+            self.fetch(store, object, &partial.0)?;
+            match fs::rename(&partial.0, &copy) {
+                Ok(()) => break,
+                // Whoever made room took a copy that was long in the making for one that a crash had left.
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                Err(e) => return Err(failed(e)),
+            }
+        }
         if let Err(error) = self.grown_by(object.bytes) {
             // The copy is good; a folder that is too large is the next call's trouble, too.
             tracing::warn!(folder = %self.folder.display(), %error, "could not remove old copies");

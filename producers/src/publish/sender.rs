@@ -57,16 +57,18 @@ pub enum PublishError {
 pub struct RunHeaders(Headers);
 
 impl RunHeaders {
-    /// Of this run.
+    /// Of this run, and of its trace.
     #[must_use]
-    pub fn new(context: &RunContext) -> Self {
+    pub fn new(context: &RunContext, traceparent: Option<Bytes>) -> Self {
         let header = |name: &str, value: &str| (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()));
-        Self(vec![
+        let mut all = vec![
             header(headers::RUN_ID, &context.run_id),
             header(headers::TENANT_ID, &context.tenant_id),
             header(headers::WORKSPACE_ID, &context.workspace_id),
             header(headers::FINDING_ID_MODE, context.finding_id_mode.as_str()),
-        ])
+        ];
+        all.extend(traceparent.map(|value| (headers::TRACEPARENT.to_owned(), value)));
+        Self(all)
     }
 }
 

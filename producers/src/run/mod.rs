@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
 use contracts::time::format_timestamp;
+use contracts::topics;
 use platform::broker::{Broker, BrokerError};
 use platform::store::Store;
+use platform::trace::Tracer;
 
 mod scope;
 mod supervise;
@@ -61,6 +63,8 @@ pub struct Ports<'a> {
     pub store: &'a dyn Store,
     /// Listener.
     pub progress: Arc<dyn Progress>,
+    /// What the run is a trace of.
+    pub tracer: Tracer,
 }
 
 /// What a run did.
@@ -100,41 +104,47 @@ pub enum RunError {
 /// Input that cannot be read, or a broker or store that does not take what is published. Whatever happens to a checker is
 /// no error: the manifest tells.
 pub fn run(plan: &RunPlan, ports: &Ports<'_>) -> Result<RunReport, RunError> {
-    let mut stages = Stages::default();
+    let mut stages = Stages { tracer: ports.tracer.clone(), times: Vec::new() };
     must_be_readable(&plan.findings_files)?;
-    let (services, bootstrap, billing) = stages.time("collect", || collect(plan, ports))?;
-    let (mut scopes, mut found) = stages.time("check", || check(plan, ports, services, bootstrap));
+    let (services, bootstrap, billing) = stages.time("collect", |_| collect(plan, ports))?;
+    let (mut scopes, mut found) = stages.time("check", |tracer| check(plan, ports, services, bootstrap, tracer));
     sort(&mut found);
 
     let mut producer = ports.broker.producer()?;
-    let mut sender = Sender::new(producer.as_mut(), RunHeaders::new(&plan.context));
     let started = Instant::now();
-    let kept_out = publish_findings(plan, &found, &mut sender)?;
+    let mut span = ports.tracer.send(topics::WIRE);
+    let mut sender = Sender::new(producer.as_mut(), RunHeaders::new(&plan.context, span.traceparent()));
+    let kept_out = publish_findings(plan, &found, &mut sender).inspect_err(|error| span.fail(error))?;
     let findings_published = sender.published();
     mark_kept_out(&mut scopes, &kept_out);
-    let lines_unpublished = publish_files(plan, ports, &mut sender)?;
+    let lines_unpublished = publish_files(plan, ports, &mut sender).inspect_err(|error| span.fail(error))?;
     let published = sender.published();
+    span.set_records(published);
+    drop(span);
     let manifest = manifest(plan, scopes, billing.as_ref(), published, &lines_unpublished);
     publish_manifest(&manifest, producer.as_mut(), ports.store)?;
-    stages.0.push(("publish", started.elapsed()));
+    stages.times.push(("publish", started.elapsed()));
     Ok(RunReport {
         manifest,
         billing,
         findings_published,
         lines_published: published - findings_published,
         lines_unpublished,
-        stages: stages.0,
+        stages: stages.times,
     })
 }
 
-#[derive(Default)]
-struct Stages(Vec<(&'static str, Duration)>);
+struct Stages {
+    tracer: Tracer,
+    times: Vec<(&'static str, Duration)>,
+}
 
 impl Stages {
-    fn time<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
+    fn time<T>(&mut self, stage: &'static str, work: impl FnOnce(&Tracer) -> T) -> T {
         let started = Instant::now();
-        let outcome = work();
-        self.0.push((stage, started.elapsed()));
+        let span = self.tracer.span(stage);
+        let outcome = work(&self.tracer.within(&span));
+        self.times.push((stage, started.elapsed()));
         outcome
     }
 }
@@ -191,6 +201,7 @@ fn check(
     ports: &Ports<'_>,
     services: Services,
     bootstrap: Bootstrap,
+    tracer: &Tracer,
 ) -> (Vec<ScopeOutcome>, Vec<Found>) {
     let inputs = Inputs {
         context: plan.context.clone(),
@@ -207,7 +218,12 @@ fn check(
     let mut scopes = Vec::new();
     let mut found = Vec::new();
     for (registration, region) in tasks {
+        let mut span = tracer.span(format!("check {}", registration.spec));
+        span.set("finops.region", || region.clone());
         let (outcome, findings) = run_scope(&inputs, registration, &region);
+        if outcome.status == run_manifest::RunStatus::Failed {
+            span.fail(&outcome.reason);
+        }
         scopes.push(outcome);
         found.extend(findings.into_iter().map(|finding| Found { registration, finding }));
         ports.progress.advance(1);

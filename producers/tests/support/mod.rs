@@ -13,6 +13,7 @@ use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, TopicPartition, TopicSpec};
 use platform::clock::ManualClock;
 use platform::store::local::LocalStore;
+use platform::trace::Tracer;
 use producers::progress::Silent;
 use producers::registry::Registry;
 use producers::run::{DEADLINE_DEFAULT, Ports, RunError, RunPlan, RunReport, run};
@@ -78,7 +79,10 @@ impl World {
     }
 
     pub fn run(&self, plan: &RunPlan) -> Result<RunReport, RunError> {
-        run(plan, &Ports { broker: &self.broker, store: &self.store, progress: Arc::new(Silent) })
+        run(
+            plan,
+            &Ports { broker: &self.broker, store: &self.store, progress: Arc::new(Silent), tracer: Tracer::default() },
+        )
     }
 
     /// Values of all records of a topic.

@@ -69,7 +69,7 @@ impl Inner {
         while from > marks.low {
             from = from.saturating_sub(step).max(marks.low);
             step *= 4;
-            let found = self.readers.last_record(at, from).map_err(|error| match error {
+            let found = self.readers.last_record(at, from, marks.high).map_err(|error| match error {
                 BrokerError::OffsetOutOfRange { .. } => reader::changing(at),
                 other => other,
             })?;

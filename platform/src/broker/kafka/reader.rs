@@ -44,15 +44,17 @@ impl Readers {
         Ok(messages)
     }
 
-    /// The last record at or behind an offset.
-    pub fn last_record(&self, at: &TopicPartition, offset: u64) -> Result<Option<u64>> {
+    /// The last record from an offset up to an end; what is appended meanwhile is not waited for.
+    pub fn last_record(&self, at: &TopicPartition, offset: u64, end: u64) -> Result<Option<u64>> {
         let (mut next, mut last) = (offset, None);
-        loop {
-            let found = self.read(at, next, 1_000, 8 << 20)?;
-            let Some(message) = found.last() else { return Ok(last) };
-            last = Some(message.offset);
+        while next < end {
+            let records_max = usize::try_from(end - next).unwrap_or(usize::MAX).min(1_000);
+            let found = self.read(at, next, records_max, 8 << 20)?;
+            let Some(message) = found.last() else { break };
             next = message.offset + 1;
+            last = found.iter().rev().map(|message| message.offset).find(|offset| *offset < end).or(last);
         }
+        Ok(last)
     }
 
     /// The reader that stands there, else any, else a new one.
@@ -106,6 +108,7 @@ impl Reader {
                     }
                     _ => self.patience(started, at, &error.to_string())?,
                 },
+                None if !out.is_empty() => break,
                 None => self.patience(started, at, "no answer")?,
             }
         }

@@ -1,0 +1,135 @@
+//! An OpenTelemetry collector for tests: takes OTLP over HTTP and keeps the spans.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+pub use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use prost::Message;
+
+/// A collector that answers as long as the tests run.
+pub struct Collector {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+/// One request as it came.
+#[derive(Clone)]
+pub struct Request {
+    /// First line and headers.
+    pub head: String,
+    /// What it brought.
+    pub traces: ExportTraceServiceRequest,
+}
+
+impl Collector {
+    /// Starts one on a free port.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, requests) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<Request>>>::default());
+        let kept = requests.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let request = take(&stream.unwrap());
+                kept.lock().unwrap().push(request);
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// What the program is to be told.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All requests so far.
+    ///
+    /// # Panics
+    /// When one was no request.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// All spans so far.
+    #[must_use]
+    pub fn spans(&self) -> Vec<Span> {
+        let resources = self.requests().into_iter().flat_map(|request| request.traces.resource_spans);
+        resources.flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans).collect()
+    }
+
+    /// The spans of that name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Vec<Span> {
+        self.spans().into_iter().filter(|span| span.name == name).collect()
+    }
+
+    /// The only span of that name.
+    ///
+    /// # Panics
+    /// When it is not the only one.
+    #[must_use]
+    pub fn only(&self, name: &str) -> Span {
+        let mut found = self.named(name);
+        assert_eq!(found.len(), 1, "{name}: {found:#?}");
+        found.remove(0)
+    }
+}
+
+/// The value of an attribute, as text.
+///
+/// # Panics
+/// When the span has none of that name.
+#[must_use]
+pub fn attribute(span: &Span, key: &str) -> String {
+    let found = span.attributes.iter().find(|attribute| attribute.key == key);
+    match found.and_then(|attribute| attribute.value.as_ref()?.value.as_ref()) {
+        Some(Value::StringValue(text)) => text.clone(),
+        Some(Value::IntValue(number)) => number.to_string(),
+        other => panic!("{key} is {other:?} in {span:#?}"),
+    }
+}
+
+/// What a span is linked to: trace and span, in hexadecimal.
+#[must_use]
+pub fn links(span: &Span) -> Vec<(String, String)> {
+    span.links.iter().map(|link| (hex::encode(&link.trace_id), hex::encode(&link.span_id))).collect()
+}
+
+/// What says which span it is: trace and span, in hexadecimal.
+#[must_use]
+pub fn context(span: &Span) -> (String, String) {
+    (hex::encode(&span.trace_id), hex::encode(&span.span_id))
+}
+
+/// True when it says that it failed.
+#[must_use]
+pub fn is_failed(span: &Span) -> bool {
+    span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
+}
+
+fn take(stream: &TcpStream) -> Request {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    while !head.ends_with("\r\n\r\n") {
+        let mut line = String::new();
+        assert!(reader.read_line(&mut line).unwrap() > 0, "the request ended in {head:?}");
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        head += &line;
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let mut stream = stream;
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+    Request { head, traces: ExportTraceServiceRequest::decode(&body[..]).unwrap() }
+}
