@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contracts::topics::{self, headers};
 use platform::broker::{
     Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Processor, Producer,
-    Result, TopicInfo, TopicPartition, TopicSpec, Watermarks,
+    Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 
 /// Messages of the valid topic: `templates` again and again, each with its own source position.
@@ -33,6 +33,9 @@ impl Broker for Feed {
     }
     fn topics(&self) -> Result<Vec<TopicInfo>> {
         Ok(vec![TopicInfo { name: topics::VALID.into(), id: topics::VALID.into(), partitions: 1 }])
+    }
+    fn topic_settings(&self, _: &str) -> Result<TopicSettings> {
+        unused()
     }
     fn delete_topic(&self, _: &str) -> Result<()> {
         unused()

@@ -37,7 +37,7 @@ const RETENTION: Setting<Option<Duration>> =
         .optional();
 const SESSION: Setting<Duration> =
     Setting::duration("broker.session_timeout", Duration::from_secs(1)..=Duration::from_secs(600))
-        .default("30s")
+        .default("45s")
         .help("a service silent for this long loses its partitions to others");
 const PARTITIONS: Setting<u32> = Setting::integer("broker.partitions", 1..=1_024)
     .default("4")

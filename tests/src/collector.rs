@@ -1,7 +1,6 @@
 //! An OpenTelemetry collector for tests: takes OTLP over HTTP and keeps the spans.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -9,6 +8,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 pub use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use prost::Message;
+
+use crate::http;
 
 /// A collector that answers as long as the tests run.
 pub struct Collector {
@@ -32,14 +33,12 @@ impl Collector {
     /// When there is none.
     #[must_use]
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, requests) = (listener.local_addr().unwrap(), Arc::<Mutex<Vec<Request>>>::default());
+        let requests = Arc::<Mutex<Vec<Request>>>::default();
         let kept = requests.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let request = take(&stream.unwrap());
-                kept.lock().unwrap().push(request);
-            }
+        let address = http::serve(move |request| {
+            let traces = ExportTraceServiceRequest::decode(&request.body[..]).unwrap();
+            kept.lock().unwrap().push(Request { head: request.head, traces });
+            (200, String::new())
         });
         Self { address, requests }
     }
@@ -114,22 +113,4 @@ pub fn context(span: &Span) -> (String, String) {
 #[must_use]
 pub fn is_failed(span: &Span) -> bool {
     span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error)
-}
-
-fn take(stream: &TcpStream) -> Request {
-    let mut reader = BufReader::new(stream);
-    let (mut head, mut length) = (String::new(), 0);
-    while !head.ends_with("\r\n\r\n") {
-        let mut line = String::new();
-        assert!(reader.read_line(&mut line).unwrap() > 0, "the request ended in {head:?}");
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        head += &line;
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    let mut stream = stream;
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
-    Request { head, traces: ExportTraceServiceRequest::decode(&body[..]).unwrap() }
 }

@@ -10,6 +10,8 @@
 
 pub mod attack;
 pub mod collector;
+pub mod http;
+pub mod identity;
 pub mod kafka;
 pub mod network;
 pub mod pipeline;

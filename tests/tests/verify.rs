@@ -18,7 +18,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::{
     Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Producer, Start,
-    TopicInfo, TopicPartition, TopicSpec, Topics, Watermarks,
+    TopicInfo, TopicPartition, TopicSettings, TopicSpec, Topics, Watermarks,
 };
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
@@ -462,6 +462,9 @@ impl Broker for Holes<'_> {
     }
     fn topics(&self) -> Result<Vec<TopicInfo>, BrokerError> {
         self.inner.topics()
+    }
+    fn topic_settings(&self, name: &str) -> Result<TopicSettings, BrokerError> {
+        self.inner.topic_settings(name)
     }
     fn delete_topic(&self, name: &str) -> Result<(), BrokerError> {
         self.inner.delete_topic(name)

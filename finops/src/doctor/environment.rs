@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::topics;
-use platform::broker::{Broker, BrokerError, OutRecord, TopicInfo, TopicPartition, TopicSpec};
+use contracts::topics::groups;
+use platform::broker::{Broker, BrokerError, OutRecord, TopicPartition, TopicSpec};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
 use platform::store::{PutOutcome, Store, StoreError};
 use uuid::Uuid;
 
-use super::{Check, within};
+use super::{Check, topics, within};
 use crate::ports::Ports;
 use crate::settings::Settings;
 
@@ -37,14 +37,15 @@ pub fn checks(settings: &Settings, timeout: Duration) -> Vec<Check> {
         }
     };
     let (broker, store) = (ports.broker.clone(), ports.store.clone());
-    let mut checks = within("broker", timeout, move || of_broker(&*broker));
+    let retention = settings.retention;
+    let mut checks = within("broker", timeout, move || of_broker(&*broker, retention));
     let (broker, store_of_group) = (ports.broker.clone(), ports.store.clone());
     checks.extend(within("store of the group", timeout, move || vec![store_of_sinks(&*broker, &*store_of_group)]));
     checks.extend(within("store", timeout, move || of_store(&store)));
     checks
 }
 
-fn of_broker(broker: &dyn Broker) -> Vec<Check> {
+fn of_broker(broker: &dyn Broker, retention: Option<Duration>) -> Vec<Check> {
     let all = match broker.topics() {
         Ok(all) => all,
         Err(error) => {
@@ -52,38 +53,15 @@ fn of_broker(broker: &dyn Broker) -> Vec<Check> {
         }
     };
     let mut checks = vec![Check::ok("broker", format!("answers; {} topics", all.len()))];
-    checks.extend(of_topics(&all));
+    checks.extend(topics::checks(broker, &all, retention));
     checks.push(of_groups(broker));
     checks.push(of_permissions(broker));
     checks
 }
 
-fn of_topics(all: &[TopicInfo]) -> Vec<Check> {
-    const NAME: &str = "topics";
-    let partitions = |name: &str| all.iter().find(|topic| *topic.name == *name).map(|topic| topic.partitions);
-    let wanted = [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS];
-    let missing: Vec<_> = wanted.into_iter().filter(|name| partitions(name).is_none()).collect();
-    if !missing.is_empty() {
-        let found = format!("not there: {}", missing.join(", "));
-        return vec![Check::warn(
-            NAME,
-            found,
-            "the first service makes them, if it may create topics; else create them",
-        )];
-    }
-    let dead = partitions(topics::DEAD_LETTERS).unwrap_or_default();
-    let wire = all.iter().filter(|topic| topics::is_wire(&topic.name));
-    let differing: Vec<_> = wire.filter(|topic| topic.partitions > dead).map(|topic| topic.name.to_string()).collect();
-    if differing.is_empty() {
-        return vec![Check::ok(NAME, format!("{} of {} are there", wanted.len(), wanted.len()))];
-    }
-    let found = format!("{} has fewer partitions than {}", topics::DEAD_LETTERS, differing.join(", "));
-    vec![Check::warn(NAME, found, "add partitions: a dead letter then has the partition of its source")]
-}
-
 fn of_groups(broker: &dyn Broker) -> Check {
     const NAME: &str = "consumer groups";
-    for group in [topics::groups::VALIDATOR, topics::groups::SINK] {
+    for group in [groups::VALIDATOR, groups::SINK] {
         if let Err(error) = broker.group_offsets(group) {
             return Check::fail(
                 NAME,
@@ -141,7 +119,7 @@ fn probe_topic(broker: &dyn Broker) -> Result<(), BrokerError> {
 /// Two stores behind one group would each hold a part of the rows.
 fn store_of_sinks(broker: &dyn Broker, store: &dyn Store) -> Check {
     const NAME: &str = "store of the group";
-    let offsets = match broker.group_offsets(topics::groups::SINK) {
+    let offsets = match broker.group_offsets(groups::SINK) {
         Ok(offsets) => offsets,
         Err(error) => return Check::fail(NAME, error.to_string(), "see above"),
     };

@@ -3,6 +3,7 @@
 
 mod environment;
 mod offline;
+mod topics;
 
 use std::sync::mpsc::channel;
 use std::time::Duration;

@@ -33,6 +33,7 @@ pub const CHECKS: &[Check] = &[
     ("everything_survives_a_restart", everything_survives_a_restart),
     ("a_topic_made_again_has_another_id", a_topic_made_again_has_another_id),
     ("a_family_takes_in_new_topics", a_family_takes_in_new_topics),
+    ("a_topic_is_kept_as_it_was_made", a_topic_is_kept_as_it_was_made),
     ("an_unknown_topic_is_named", an_unknown_topic_is_named),
 ];
 
@@ -321,4 +322,19 @@ fn an_unknown_topic_is_named(open: Open<'_>) {
     let broker = open();
     let error = broker.producer().unwrap().append(&[record("nowhere", 0, "x")]).unwrap_err();
     assert!(matches!(&error, BrokerError::UnknownTopic(name) if name.contains("nowhere")), "{error}");
+}
+
+fn a_topic_is_kept_as_it_was_made(open: Open<'_>) {
+    let broker = open();
+    for (name, compacted, retention_ms, retention_bytes) in
+        [("kept", false, None, None), ("passing", false, Some(3_600_000), Some(1 << 30)), ("newest", true, None, None)]
+    {
+        let spec = TopicSpec { name: name.to_owned(), partitions: 2, compacted, retention_ms, retention_bytes };
+        let _ = broker.ensure_topic(&spec).unwrap();
+        let settings = broker.topic_settings(name).unwrap();
+        let kept = (settings.compacted, settings.retention_ms, settings.retention_bytes);
+        assert_eq!(kept, (compacted, retention_ms, retention_bytes), "{name}");
+    }
+    let missing = broker.topic_settings("missing").unwrap_err();
+    assert!(matches!(&missing, BrokerError::UnknownTopic(name) if name == "missing"), "{missing}");
 }

@@ -29,6 +29,9 @@ pub struct TopicInfo {
     pub partitions: u32,
 }
 
+/// Largest record, with its batch, that brokers are to take. Dead letters carry the bytes as received, and headers.
+pub const RECORD_BYTES_MAX: usize = 10 << 20;
+
 /// Settings of a topic to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
@@ -42,6 +45,32 @@ pub struct TopicSpec {
     pub retention_ms: Option<u64>,
     /// Bytes per partition above which the oldest records may go; `None` keeps them.
     pub retention_bytes: Option<u64>,
+}
+
+/// How a topic is kept, as the broker says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// Only the newest record per key is kept.
+    pub compacted: bool,
+    /// Age after which records may go; `None` keeps them.
+    pub retention_ms: Option<u64>,
+    /// Bytes per partition above which the oldest records may go; `None` keeps them.
+    pub retention_bytes: Option<u64>,
+    /// Bytes of a record, with its batch, above which it is refused.
+    pub record_bytes_max: usize,
+    /// Copies; `None` where a broker is one file.
+    pub replication: Option<Replication>,
+}
+
+/// Copies of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replication {
+    /// Of the partition that has fewest.
+    pub copies: usize,
+    /// How many have to have a record before it counts as written.
+    pub in_sync_min: usize,
+    /// A copy that lacks records may take over; then these are gone.
+    pub unclean_leader_election: bool,
 }
 
 /// A partition of a topic.
@@ -272,6 +301,8 @@ pub trait Broker: Send + Sync {
     fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo>;
     /// All topics, by name.
     fn topics(&self) -> Result<Vec<TopicInfo>>;
+    /// How a topic is kept.
+    fn topic_settings(&self, name: &str) -> Result<TopicSettings>;
     /// Removes a topic with its records.
     fn delete_topic(&self, name: &str) -> Result<()>;
     /// An appender.

@@ -111,6 +111,9 @@ what is there with what was produced; `finops verify` must come to the same resu
 Where a result says that a service *stops*, it does so with an error that says what is lost and what to do, and without
 having written anything wrong; \"lost\" then counts what remains missing after doing it.
 
+Kafka is Apache Kafka 4.1.0, one broker. At \"Kafka, local\" groups share their partitions by the consumer protocol, at
+\"Kafka, S3\" by the classic one.
+
 `cargo xtask attack` makes this file: all attacks in their long form. `cargo xtask test` runs the short form.
 
 ";

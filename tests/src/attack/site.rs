@@ -112,6 +112,8 @@ fn kafka(kind: Kind) -> Option<String> {
 
 /// Variable that says where Kafka is.
 pub const BROKERS: &str = "FINOPS_BROKER_KAFKA_BROKERS";
+/// Both protocols of groups are attacked, each at one site.
+const GROUP_PROTOCOL: &str = "FINOPS_BROKER_KAFKA_GROUP_PROTOCOL";
 
 /// Sizes that make much happen in little time.
 const HASTE: &[(&str, &str)] = &[
@@ -180,7 +182,12 @@ impl Site {
         let brokers = kafka(kind).map(|brokers| (BROKERS.to_owned(), brokers));
         let export = ("FINOPS_EXPORT_DIR".to_owned(), data.join("export").display().to_string());
         let bucket = bucket.into_iter().map(|(name, value)| (name.to_owned(), value));
-        let environment = haste.chain([session, export]).chain(bucket).chain(brokers).collect();
+        let protocol = match kind {
+            Kind::EmbeddedLocal | Kind::EmbeddedS3 => None,
+            Kind::KafkaLocal => Some((GROUP_PROTOCOL.to_owned(), "consumer".to_owned())),
+            Kind::KafkaS3 => Some((GROUP_PROTOCOL.to_owned(), "classic".to_owned())),
+        };
+        let environment = haste.chain([session, export]).chain(bucket).chain(brokers).chain(protocol).collect();
         let site = Self { kind, arguments, environment, broker, store, network, folder };
         for name in [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS] {
             let _ = site.make_topic(name, 4);

@@ -22,6 +22,8 @@ pub(super) fn start() -> Result<(Container, u16), String> {
     let listeners = [
         ("listeners", format!("PLAINTEXT://:{INSIDE},CONTROLLER://:9093")),
         ("advertised.listeners", format!("PLAINTEXT://127.0.0.1:{port}")),
+        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+        ("inter.broker.listener.name", "PLAINTEXT".to_owned()),
         ("controller.quorum.voters", "1@localhost:9093".to_owned()),
     ];
     let settings = SETTINGS.iter().map(|(key, value)| (*key, (*value).to_owned()));

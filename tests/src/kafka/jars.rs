@@ -8,58 +8,79 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use super::{SETTINGS, free_port};
-use crate::network::Network;
 use crate::repo;
 
 /// Any cluster id will do.
 const CLUSTER_ID: &str = "ZmlucC1vcHMtdGVzdC0xMg";
 
+/// Where clients come in.
+pub(super) struct Listener {
+    pub name: &'static str,
+    /// `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    pub protocol: &'static str,
+    pub port: u16,
+    /// The port that clients are sent to.
+    pub advertised: u16,
+}
+
+impl Listener {
+    /// One on a free port, without anything before it.
+    pub fn new(name: &'static str, protocol: &'static str) -> Self {
+        let port = free_port();
+        Self { name, protocol, port, advertised: port }
+    }
+}
+
 pub(super) struct Server {
     child: Child,
     folder: TempDir,
     jars: PathBuf,
-    port: u16,
-    /// Before a second listener of the broker, whose clients are all sent through it.
-    network: Network,
+    options: Vec<String>,
 }
 
 impl Server {
-    pub fn start() -> Result<Self, String> {
+    /// Starts one with these listeners and settings, one a line, and arguments for the tool that formats its log and for
+    /// its JVM. Brokers find each other by the first listener.
+    pub fn start(
+        listeners: &[Listener],
+        settings: &str,
+        format: &[String],
+        options: Vec<String>,
+    ) -> Result<Self, String> {
         let jars = jars()?;
         let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-        let (port, behind, controller) = (free_port(), free_port(), free_port());
-        let network = Network::before(behind);
+        let controller = free_port();
+        let all = |show: &dyn Fn(&Listener) -> String| listeners.iter().map(show).collect::<Vec<_>>().join(",");
         let mut text = String::new();
         for (key, value) in SETTINGS {
             let _ = writeln!(text, "{key}={value}");
         }
         let _ = write!(
             text,
-            "listeners=PLAINTEXT://127.0.0.1:{port},BEHIND://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port},BEHIND://127.0.0.1:{}\n\
+            "listeners={},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners={}\n\
+             listener.security.protocol.map={},CONTROLLER:PLAINTEXT\n\
+             inter.broker.listener.name={}\n\
              controller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
-             log.dirs={}\n",
-            network.port(),
+             log.dirs={}\n\
+             {settings}",
+            all(&|one| format!("{}://127.0.0.1:{}", one.name, one.port)),
+            all(&|one| format!("{}://127.0.0.1:{}", one.name, one.advertised)),
+            all(&|one| format!("{}:{}", one.name, one.protocol)),
+            listeners[0].name,
             folder.path().join("log").display()
         );
         fs::write(folder.path().join("server.properties"), text).map_err(|e| e.to_string())?;
-        let format = java(&jars, folder.path(), "kafka.tools.StorageTool")
+        let format = java(&jars, folder.path(), &[], "kafka.tools.StorageTool")
             .args(["format", "--standalone", "--cluster-id", CLUSTER_ID, "--config", "server.properties"])
+            .args(format)
             .output()
             .map_err(|e| format!("java: {e}"))?;
         if !format.status.success() {
             return Err(format!("formatting Kafka's log: {}", String::from_utf8_lossy(&format.stderr)));
         }
-        let child = spawn(&jars, folder.path())?;
-        Ok(Self { child, folder, jars, port, network })
-    }
-
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub fn network(&self) -> &Network {
-        &self.network
+        let child = spawn(&jars, folder.path(), &options)?;
+        Ok(Self { child, folder, jars, options })
     }
 
     pub fn kill(&mut self) {
@@ -68,7 +89,7 @@ impl Server {
     }
 
     pub fn run(&mut self) -> Result<(), String> {
-        self.child = spawn(&self.jars, self.folder.path())?;
+        self.child = spawn(&self.jars, self.folder.path(), &self.options)?;
         Ok(())
     }
 }
@@ -81,26 +102,29 @@ impl Drop for Server {
 
 /// Runs one of Kafka's own tools.
 pub(super) fn tool(class: &str, arguments: &[&str]) -> Result<String, String> {
-    let output = java(&jars()?, Path::new("."), class).args(arguments).output().map_err(|e| format!("java: {e}"))?;
+    let output =
+        java(&jars()?, Path::new("."), &[], class).args(arguments).output().map_err(|e| format!("java: {e}"))?;
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     if output.status.success() { Ok(said) } else { Err(format!("{class}: {said}")) }
 }
 
-fn java(jars: &Path, folder: &Path, class: &str) -> Command {
+fn java(jars: &Path, folder: &Path, options: &[String], class: &str) -> Command {
     let mut command = Command::new("java");
     command
         .current_dir(folder)
-        .args(["-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN", "-cp"])
+        .args(["-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN"])
+        .args(options)
+        .arg("-cp")
         .arg(jars.join("*"))
         .arg(class);
     command
 }
 
-fn spawn(jars: &Path, folder: &Path) -> Result<Child, String> {
+fn spawn(jars: &Path, folder: &Path, options: &[String]) -> Result<Child, String> {
     let log = || File::options().create(true).append(true).open(folder.join("kafka.log"));
     let (out, err) = (log().map_err(|e| e.to_string())?, log().map_err(|e| e.to_string())?);
-    java(jars, folder, "kafka.Kafka")
+    java(jars, folder, options, "kafka.Kafka")
         .arg("server.properties")
         .stdin(Stdio::null())
         .stdout(out)

@@ -4,14 +4,16 @@
 
 mod container;
 mod jars;
+pub mod secured;
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use platform::broker::kafka::{KafkaBroker, KafkaSettings};
+use platform::broker::kafka::{GroupProtocol, KafkaBroker, KafkaSettings};
 use platform::broker::{Broker, TopicPartition};
 use serde_json::json;
 
+use self::jars::Listener;
 use crate::network::Network;
 
 /// Brokers that are there already, `host:port` with commas between. Their topics are deleted.
@@ -29,8 +31,14 @@ pub struct Cluster {
 
 enum Started {
     Elsewhere,
-    InDocker { _container: Box<container::Container> },
-    FromJars(jars::Server),
+    InDocker {
+        _container: Box<container::Container>,
+    },
+    /// The network lies before a second listener of the broker, whose clients are all sent through it.
+    FromJars {
+        server: Box<jars::Server>,
+        network: Network,
+    },
 }
 
 impl Cluster {
@@ -48,18 +56,15 @@ impl Cluster {
             started: Started::InDocker { _container: Box::new(container) },
         });
         let cluster: Result<Self, String> = in_docker.or_else(|no_docker| {
-            let server = jars::Server::start().map_err(|no_jars| format!("{no_docker}; {no_jars}"))?;
-            Ok(Self { brokers: format!("127.0.0.1:{}", server.port()), started: Started::FromJars(server) })
+            let (direct, mut behind) = (Listener::new("PLAINTEXT", "PLAINTEXT"), Listener::new("BEHIND", "PLAINTEXT"));
+            let network = Network::before(behind.port);
+            behind.advertised = network.port();
+            let brokers = format!("127.0.0.1:{}", direct.port);
+            let server = jars::Server::start(&[direct, behind], "", &[], Vec::new())
+                .map_err(|no_jars| format!("{no_docker}; {no_jars}"))?;
+            Ok(Self { brokers, started: Started::FromJars { server: Box::new(server), network } })
         });
-        match cluster {
-            Ok(cluster) => Some(cluster.emptied()),
-            Err(reason) => {
-                let is_required = std::env::var(KAFKA).is_ok_and(|value| value == "required");
-                assert!(!is_required, "no Kafka: {reason}");
-                eprintln!("skipped, no Kafka: {reason}");
-                None
-            }
-        }
+        or_skip(cluster).map(Self::emptied)
     }
 
     /// Its brokers, `host:port` with commas between.
@@ -74,15 +79,17 @@ impl Cluster {
     /// When there is none within a time.
     #[must_use]
     pub fn connect(&self) -> KafkaBroker {
-        let brokers: Vec<&str> = self.brokers.split(',').collect();
-        let started = Instant::now();
-        loop {
-            match KafkaBroker::connect(KafkaSettings::plaintext(&brokers)) {
-                Ok(broker) => return broker,
-                Err(error) => assert!(started.elapsed() < UP_WITHIN, "{error}"),
-            }
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        self.connect_by(GroupProtocol::Auto)
+    }
+
+    /// A connection whose groups share their partitions by this protocol.
+    ///
+    /// # Panics
+    /// When there is none within a time.
+    #[must_use]
+    pub fn connect_by(&self, group_protocol: GroupProtocol) -> KafkaBroker {
+        let plaintext = KafkaSettings::plaintext(&self.brokers.split(',').collect::<Vec<_>>());
+        connect(&KafkaSettings { group_protocol, ..plaintext })
     }
 
     /// Deletes all topics, and with them what groups know of them.
@@ -106,7 +113,7 @@ impl Cluster {
     #[must_use]
     pub fn network(&self) -> Option<(&Network, String)> {
         match &self.started {
-            Started::FromJars(server) => Some((server.network(), format!("127.0.0.1:{}", server.network().port()))),
+            Started::FromJars { network, .. } => Some((network, format!("127.0.0.1:{}", network.port()))),
             _ => None,
         }
     }
@@ -114,7 +121,7 @@ impl Cluster {
     /// Kills the broker as a crash would; false when it is not ours to kill.
     pub fn kill(&mut self) -> bool {
         match &mut self.started {
-            Started::FromJars(server) => {
+            Started::FromJars { server, .. } => {
                 server.kill();
                 true
             }
@@ -127,10 +134,35 @@ impl Cluster {
     /// # Panics
     /// When it does not start.
     pub fn restart(&mut self) {
-        if let Started::FromJars(server) = &mut self.started {
+        if let Started::FromJars { server, .. } = &mut self.started {
             server.run().unwrap();
         }
         let _ = self.connect();
+    }
+}
+
+/// A connection to a cluster that may be starting.
+fn connect(settings: &KafkaSettings) -> KafkaBroker {
+    let started = Instant::now();
+    loop {
+        match KafkaBroker::connect(settings.clone()) {
+            Ok(broker) => return broker,
+            Err(error) => assert!(started.elapsed() < UP_WITHIN, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// What was started; `None`, with the reason on stderr, when there can be none and may be none.
+fn or_skip<T>(started: Result<T, String>) -> Option<T> {
+    let is_required = std::env::var(KAFKA).is_ok_and(|value| value == "required");
+    match started {
+        Ok(started) => Some(started),
+        Err(reason) if is_required => panic!("no Kafka: {reason}"),
+        Err(reason) => {
+            eprintln!("skipped, no Kafka: {reason}");
+            None
+        }
     }
 }
 
@@ -170,8 +202,6 @@ const SETTINGS: &[(&str, &str)] = &[
     ("process.roles", "broker,controller"),
     ("node.id", "1"),
     ("controller.listener.names", "CONTROLLER"),
-    ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT"),
-    ("inter.broker.listener.name", "PLAINTEXT"),
     ("auto.create.topics.enable", "false"),
     ("offsets.topic.replication.factor", "1"),
     ("offsets.topic.num.partitions", "4"),
@@ -182,6 +212,10 @@ const SETTINGS: &[(&str, &str)] = &[
     ("share.coordinator.state.topic.min.isr", "1"),
     ("group.initial.rebalance.delay.ms", "0"),
     ("group.min.session.timeout.ms", "100"),
+    ("group.consumer.min.session.timeout.ms", "1000"),
+    ("group.consumer.session.timeout.ms", "3000"),
+    ("group.consumer.min.heartbeat.interval.ms", "100"),
+    ("group.consumer.heartbeat.interval.ms", "500"),
     ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
     ("log.retention.check.interval.ms", "1000"),
     ("log.initial.task.delay.ms", "500"),

@@ -12,7 +12,7 @@ use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
     Appended, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled,
-    Processor, Producer, Result, TopicInfo, TopicPartition, TopicSpec, Watermarks,
+    Processor, Producer, Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
@@ -149,6 +149,9 @@ impl Broker for Meddling {
     }
     fn topics(&self) -> Result<Vec<TopicInfo>> {
         self.inner.topics()
+    }
+    fn topic_settings(&self, name: &str) -> Result<TopicSettings> {
+        self.inner.topic_settings(name)
     }
     fn delete_topic(&self, name: &str) -> Result<()> {
         self.inner.delete_topic(name)

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use super::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Processor, Producer, Result, TopicInfo,
-    TopicPartition, TopicSpec, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Processor, Producer, RECORD_BYTES_MAX, Result,
+    TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 
 mod consumer;
@@ -35,7 +35,7 @@ pub struct EmbeddedSettings {
 
 impl Default for EmbeddedSettings {
     fn default() -> Self {
-        Self { record_bytes_max: 10 * 1024 * 1024, bytes_max: None, busy_timeout: Duration::from_secs(20) }
+        Self { record_bytes_max: RECORD_BYTES_MAX, bytes_max: None, busy_timeout: Duration::from_secs(20) }
     }
 }
 
@@ -80,6 +80,12 @@ impl Broker for EmbeddedBroker {
 
     fn topics(&self) -> Result<Vec<TopicInfo>> {
         schema::topics(&self.admin()).map_err(|e| errors::of(&e, "listing topics", &self.path))
+    }
+
+    fn topic_settings(&self, name: &str) -> Result<TopicSettings> {
+        let settings = schema::topic_settings(&self.admin(), name, self.settings.record_bytes_max)
+            .map_err(|e| errors::of(&e, &format!("looking at topic {name}"), &self.path))?;
+        settings.ok_or_else(|| BrokerError::UnknownTopic(name.to_owned()))
     }
 
     fn delete_topic(&self, name: &str) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
-use super::{BrokerError, EmbeddedSettings, Result, TopicInfo, TopicSpec, errors};
+use super::{BrokerError, EmbeddedSettings, Result, TopicInfo, TopicSettings, TopicSpec, errors};
 
 /// Version of the tables, kept in `user_version`.
 const VERSION: i64 = 1;
@@ -85,6 +85,24 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
 
 pub(super) fn topics(connection: &Connection) -> rusqlite::Result<Vec<TopicInfo>> {
     connection.prepare_cached("SELECT name, id, partitions FROM topics ORDER BY name")?.query_map([], topic)?.collect()
+}
+
+pub(super) fn topic_settings(
+    connection: &Connection,
+    name: &str,
+    record_bytes_max: usize,
+) -> rusqlite::Result<Option<TopicSettings>> {
+    let settings = |row: &rusqlite::Row<'_>| {
+        Ok(TopicSettings {
+            compacted: row.get(0)?,
+            retention_ms: row.get(1)?,
+            retention_bytes: row.get(2)?,
+            record_bytes_max,
+            replication: None,
+        })
+    };
+    let query = "SELECT compacted, retention_ms, retention_bytes FROM topics WHERE name = ?1";
+    connection.query_row(query, [name], settings).optional()
 }
 
 fn topic(row: &rusqlite::Row<'_>) -> rusqlite::Result<TopicInfo> {

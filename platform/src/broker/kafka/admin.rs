@@ -3,19 +3,36 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
+use tracing::debug;
 
-use super::client::{self, Client, MESSAGE_BYTES_MAX};
+use super::client::{self, Client};
 use super::settings::KafkaSettings;
 use super::{REQUEST_TIMEOUT, Result, errors, native, signed_partition, unknown, unsigned};
-use crate::broker::{BrokerError, TopicInfo, TopicPartition, TopicSpec, Watermarks};
+use crate::broker::{
+    BrokerError, RECORD_BYTES_MAX, Replication, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
+};
 
-/// Within this time a client has told why it has no connection.
-const TROUBLE_TOLD: Duration = Duration::from_secs(2);
+/// How often a client that connects is asked how it goes.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// A broker that nobody reaches within this time is not just starting.
+const NOBODY_THERE: Duration = Duration::from_secs(5);
+
+/// Settings of a topic, by Kafka's names, and their values.
+const CLEANUP_POLICY: &str = "cleanup.policy";
+const COMPACT: &str = "compact";
+const DELETE: &str = "delete";
+const RETENTION_MS: &str = "retention.ms";
+const RETENTION_BYTES: &str = "retention.bytes";
+const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
+const MIN_IN_SYNC: &str = "min.insync.replicas";
+const UNCLEAN_ELECTION: &str = "unclean.leader.election.enable";
 
 pub(super) struct Admin {
     client: AdminClient<Client>,
@@ -36,14 +53,7 @@ impl Admin {
             .enable_time()
             .build()
             .map_err(|e| BrokerError::Fatal { doing: doing(), reason: e.to_string() })?;
-        looker.fetch_metadata(None, REQUEST_TIMEOUT).map_err(|e| {
-            let reason = format!("{e}{}", trouble(&looker));
-            // librdkafka tells refused credentials only in passing, and goes on trying.
-            match reason.contains("uthentication") || reason.contains("SSL") {
-                true => BrokerError::Fatal { doing: doing(), reason },
-                false => BrokerError::Retriable { doing: doing(), reason },
-            }
-        })?;
+        wait_for_answer(&looker, &doing)?;
         Ok(Self { client, looker, runtime })
     }
 
@@ -75,12 +85,16 @@ impl Admin {
         let replication = TopicReplication::Fixed(replication_factor.map_or(-1, i32::from));
         let bytes = |value: Option<u64>| value.map_or_else(|| "-1".to_owned(), |value| value.to_string());
         let (retention_ms, retention_bytes) = (bytes(spec.retention_ms), bytes(spec.retention_bytes));
-        let message_bytes = MESSAGE_BYTES_MAX.to_string();
-        let topic = NewTopic::new(&spec.name, signed_partition(spec.partitions), replication)
-            .set("cleanup.policy", if spec.compacted { "compact" } else { "delete" })
-            .set("retention.ms", &retention_ms)
-            .set("retention.bytes", &retention_bytes)
-            .set("max.message.bytes", &message_bytes);
+        let message_bytes = RECORD_BYTES_MAX.to_string();
+        let mut topic = NewTopic::new(&spec.name, signed_partition(spec.partitions), replication)
+            .set(CLEANUP_POLICY, if spec.compacted { COMPACT } else { DELETE })
+            .set(RETENTION_MS, &retention_ms)
+            .set(RETENTION_BYTES, &retention_bytes)
+            .set(MAX_MESSAGE_BYTES, &message_bytes);
+        if replication_factor.is_some_and(|copies| copies >= 3) {
+            // One copy may be away; a record that is there once only does not count as written.
+            topic = topic.set(MIN_IN_SYNC, "2");
+        }
         let doing = || format!("creating topic {}", spec.name);
         let done = self.runtime.block_on(self.client.create_topics([&topic], &options()));
         for outcome in done.map_err(|e| errors::of(&e, doing))? {
@@ -91,6 +105,54 @@ impl Admin {
             }
         }
         Ok(())
+    }
+
+    fn config_of(&self, what: &ResourceSpecifier<'_>, doing: impl Fn() -> String) -> Result<ConfigResource> {
+        let asked = self.runtime.block_on(self.client.describe_configs([what], &options()));
+        match asked.map_err(|e| errors::of(&e, &doing))?.pop() {
+            Some(Ok(config)) => Ok(config),
+            Some(Err(code)) => Err(errors::of_code(code, doing(), code.to_string())),
+            None => Err(BrokerError::Fatal { doing: doing(), reason: "the cluster told nothing".to_owned() }),
+        }
+    }
+
+    /// How long members of the consumer protocol (KIP-848) may be silent; `None` when the cluster does not have it, or
+    /// does not tell us.
+    pub fn consumer_silence(&self) -> Option<Duration> {
+        let metadata = self.client.inner().fetch_metadata(None, REQUEST_TIMEOUT).ok()?;
+        let broker = ResourceSpecifier::Broker(metadata.brokers().first()?.id());
+        let doing = || "asking which group protocols the cluster has".to_owned();
+        let config =
+            self.config_of(&broker, doing).inspect_err(|error| debug!(%error, "the classic one, then")).ok()?;
+        let text = |key: &str| config.get(key)?.value.as_deref();
+        let has_it = text("group.coordinator.rebalance.protocols")?.split(',').any(|one| one.trim() == "consumer");
+        let silence_ms = text("group.consumer.session.timeout.ms")?.parse().ok()?;
+        has_it.then(|| Duration::from_millis(silence_ms))
+    }
+
+    pub fn settings(&self, name: &str) -> Result<TopicSettings> {
+        let doing = || format!("asking for the settings of topic {name}");
+        let metadata =
+            self.client.inner().fetch_metadata(Some(name), REQUEST_TIMEOUT).map_err(|e| errors::of(&e, doing))?;
+        let copies = metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|p| p.replicas().len()).min();
+        let copies = copies.ok_or_else(|| BrokerError::UnknownTopic(name.to_owned()))?;
+        let config = self.config_of(&ResourceSpecifier::Topic(name), doing)?;
+        let text = |key: &str| config.get(key).and_then(|entry| entry.value.as_deref()).unwrap_or_default();
+        // -1 is no limit.
+        let limit = |key: &str| text(key).parse::<u64>().ok();
+        let policy = text(CLEANUP_POLICY);
+        let (compacted, deletes) = (policy.contains(COMPACT), policy.contains(DELETE));
+        Ok(TopicSettings {
+            compacted,
+            retention_ms: limit(RETENTION_MS).filter(|_| deletes),
+            retention_bytes: limit(RETENTION_BYTES).filter(|_| deletes),
+            record_bytes_max: text(MAX_MESSAGE_BYTES).parse().unwrap_or_default(),
+            replication: Some(Replication {
+                copies,
+                in_sync_min: text(MIN_IN_SYNC).parse().unwrap_or(1),
+                unclean_leader_election: text(UNCLEAN_ELECTION) == "true",
+            }),
+        })
     }
 
     pub fn add_partitions(&self, name: &str, partitions: u32) -> Result<()> {
@@ -152,11 +214,21 @@ fn of_partition(error: &rdkafka::error::KafkaError, at: &TopicPartition, doing: 
     }
 }
 
-/// What went wrong on a connection: a client learns it when it polls.
-fn trouble(client: &BaseConsumer<Client>) -> String {
+/// Asks until a broker answers. Who is refused is told at once; where nobody is, somebody may just be starting.
+fn wait_for_answer(looker: &BaseConsumer<Client>, doing: &dyn Fn() -> String) -> Result<()> {
     let started = Instant::now();
-    while client.context().trouble().is_empty() && started.elapsed() < TROUBLE_TOLD {
-        let _ = client.poll(Duration::from_millis(50));
+    loop {
+        let Err(error) = looker.fetch_metadata(None, ASK_EVERY) else { return Ok(()) };
+        // librdkafka tells in passing, when it is polled, why it has no connection, and goes on trying.
+        while looker.poll(Duration::ZERO).is_some() {}
+        let trouble = looker.context().trouble();
+        let reason = format!("{error}{trouble}");
+        if looker.context().is_refused() {
+            return Err(BrokerError::Fatal { doing: doing(), reason });
+        }
+        let patience = if trouble.is_empty() { REQUEST_TIMEOUT } else { NOBODY_THERE };
+        if started.elapsed() >= patience {
+            return Err(BrokerError::Retriable { doing: doing(), reason });
+        }
     }
-    client.context().trouble()
 }

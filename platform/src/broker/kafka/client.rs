@@ -1,6 +1,7 @@
 //! What all clients of the cluster have in common: configuration, and a context that logs and remembers why it fails.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,13 +15,10 @@ use rdkafka::{ClientConfig, ClientContext, Message as _, TopicPartitionList};
 use tracing::{debug, warn};
 
 use super::errors::{self, lock};
-use super::settings::KafkaSettings;
+use super::settings::{KafkaSettings, OAUTHBEARER, Sasl};
 use super::{Result, unsigned, unsigned_partition};
 use crate::broker::{Appended, TopicPartition};
-
-/// Largest record, with its batch: what topics are created with and producers may send. Dead letters carry the bytes as
-/// received and headers.
-pub(super) const MESSAGE_BYTES_MAX: usize = 10 << 20;
+use crate::config::Secret;
 
 /// A change of the assignment, as the group's coordinator decided it.
 #[derive(Debug)]
@@ -35,6 +33,8 @@ pub(super) enum Rebalance {
 pub(super) struct Client {
     /// The last thing that went wrong on a connection.
     trouble: Mutex<Option<String>>,
+    /// It was about who we are: to try again is of no use.
+    is_refused: AtomicBool,
     rebalances: Mutex<VecDeque<Rebalance>>,
     /// The client is closing: assignments are given back at once.
     is_leaving: AtomicBool,
@@ -52,6 +52,11 @@ impl Client {
     /// What went wrong last, as words to append to an error.
     pub fn trouble(&self) -> String {
         lock(&self.trouble).as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default()
+    }
+
+    /// True when brokers or the identity provider did not accept who we are, or we did not accept who they are.
+    pub fn is_refused(&self) -> bool {
+        self.is_refused.load(Ordering::SeqCst)
     }
 
     pub fn next_rebalance(&self) -> Option<Rebalance> {
@@ -88,9 +93,14 @@ impl ClientContext for Client {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // The end of a partition is no trouble; it is told by a poll, too.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-            return;
+        match error.rdkafka_error_code() {
+            // The end of a partition is no trouble; it is told by a poll, too. That all brokers are down says less than
+            // what was said of each.
+            Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown) => return,
+            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) => {
+                self.is_refused.store(true, Ordering::SeqCst);
+            }
+            _ => {}
         }
         *lock(&self.trouble) = Some(reason.to_owned());
         debug!(%error, reason, "kafka client in trouble");
@@ -159,16 +169,32 @@ pub(super) fn config(settings: &KafkaSettings, name: &str) -> ClientConfig {
     if !security.protocol.is_empty() {
         config.set("security.protocol", &security.protocol);
     }
-    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    let texts = [
-        ("sasl.mechanism", security.mechanism.clone()),
-        ("sasl.username", security.username.clone()),
-        ("sasl.password", security.password.as_ref().map(|secret| secret.expose().to_owned())),
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let secret = |secret: &Secret| Some(secret.expose().to_owned());
+    let mut texts = vec![
         ("ssl.ca.location", path(&security.ca_file)),
         ("ssl.certificate.location", path(&security.certificate_file)),
         ("ssl.key.location", path(&security.key_file)),
-        ("ssl.key.password", security.key_password.as_ref().map(|secret| secret.expose().to_owned())),
+        ("ssl.key.password", security.key_password.as_ref().and_then(secret)),
     ];
+    match &security.sasl {
+        None => {}
+        Some(Sasl::Password { mechanism, username, password }) => texts.extend([
+            ("sasl.mechanism", Some(mechanism.clone())),
+            ("sasl.username", Some(username.clone())),
+            ("sasl.password", secret(password)),
+        ]),
+        Some(Sasl::Token { url, client_id, client_secret, scope, extensions, ca_file }) => texts.extend([
+            ("sasl.mechanism", Some(OAUTHBEARER.to_owned())),
+            ("sasl.oauthbearer.method", Some("oidc".to_owned())),
+            ("sasl.oauthbearer.token.endpoint.url", Some(url.clone())),
+            ("sasl.oauthbearer.client.id", Some(client_id.clone())),
+            ("sasl.oauthbearer.client.secret", secret(client_secret)),
+            ("sasl.oauthbearer.scope", scope.clone()),
+            ("sasl.oauthbearer.extensions", extensions.clone()),
+            ("https.ca.location", path(ca_file)),
+        ]),
+    }
     for (key, value) in texts {
         if let Some(value) = value {
             config.set(key, value);

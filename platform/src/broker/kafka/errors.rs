@@ -30,6 +30,7 @@ pub(super) fn of_code(code: RDKafkaErrorCode, doing: String, reason: String) -> 
         C::ProducerFenced
         | C::Fenced
         | C::FencedInstanceId
+        | C::FencedMemberEpoch
         | C::UnknownMemberId
         | C::IllegalGeneration
         | C::InvalidProducerEpoch => BrokerError::Fenced { doing },

@@ -57,11 +57,18 @@ impl Member {
     pub fn join(broker: KafkaBroker, config: ConsumerConfig) -> Result<Self> {
         let settings = &broker.inner.settings;
         let silence_ms = config.session_timeout.as_millis();
-        let client: BaseConsumer<Client> = client::consumer_config(settings, &config.member, &config.group)
-            .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("session.timeout.ms", silence_ms.to_string())
-            .set("max.poll.interval.ms", silence_ms.to_string())
-            .set("heartbeat.interval.ms", (silence_ms / 4).clamp(1, 3_000).to_string())
+        let mut wanted = client::consumer_config(settings, &config.member, &config.group);
+        wanted.set("max.poll.interval.ms", silence_ms.to_string());
+        if broker.is_shared_by_cluster(config.session_timeout) {
+            wanted.set("group.protocol", "consumer");
+        } else {
+            wanted
+                .set("group.protocol", "classic")
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                .set("session.timeout.ms", silence_ms.to_string())
+                .set("heartbeat.interval.ms", (silence_ms / 4).clamp(1, 3_000).to_string());
+        }
+        let client: BaseConsumer<Client> = wanted
             .create_with_context(Client::default())
             .map_err(|e| errors::of(&e, || format!("joining group {}", config.group)))?;
         let patterns = match &config.topics {

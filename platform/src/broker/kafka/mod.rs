@@ -19,17 +19,17 @@ mod topics;
 mod transaction;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-pub use settings::{KafkaSettings, SETTINGS, Security};
+pub use settings::{GroupProtocol, KafkaSettings, SETTINGS, Sasl, Security};
 
 use super::{
     Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Processor, Producer, Result, TopicInfo,
-    TopicPartition, TopicSpec, Watermarks,
+    TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 use client::Client;
 use errors::lock;
@@ -50,6 +50,8 @@ struct Inner {
     readers: reader::Readers,
     /// By partition: the end of the log, and the end of its records.
     ends: Mutex<HashMap<TopicPartition, (u64, u64)>>,
+    /// How long members of the consumer protocol may be silent; `None` inside when the cluster does not have it.
+    consumer_silence: OnceLock<Option<Duration>>,
     /// Clients that look at the offsets of a group without being in it.
     groups: Mutex<HashMap<String, Arc<BaseConsumer<Client>>>>,
 }
@@ -100,9 +102,23 @@ impl KafkaBroker {
                 topics,
                 readers,
                 ends: Mutex::default(),
+                consumer_silence: OnceLock::new(),
                 groups: Mutex::default(),
             }),
         })
+    }
+
+    /// True when a member that may be silent for this long joins its group by the consumer protocol.
+    fn is_shared_by_cluster(&self, silence: Duration) -> bool {
+        let Inner { settings, admin, consumer_silence, .. } = &*self.inner;
+        match settings.group_protocol {
+            GroupProtocol::Classic => false,
+            GroupProtocol::Consumer => true,
+            GroupProtocol::Auto => {
+                let allowed = *consumer_silence.get_or_init(|| admin.consumer_silence());
+                allowed.is_some_and(|allowed| allowed <= silence)
+            }
+        }
     }
 
     fn group(&self, group: &str) -> Result<Arc<BaseConsumer<Client>>> {
@@ -184,6 +200,10 @@ impl Broker for KafkaBroker {
 
     fn topics(&self) -> Result<Vec<TopicInfo>> {
         self.inner.topics.refresh(&self.inner.admin)
+    }
+
+    fn topic_settings(&self, name: &str) -> Result<TopicSettings> {
+        self.inner.admin.settings(name)
     }
 
     fn delete_topic(&self, name: &str) -> Result<()> {

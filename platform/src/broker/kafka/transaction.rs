@@ -12,9 +12,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use tracing::{debug, warn};
 
-use super::client::{self, Client, MESSAGE_BYTES_MAX};
+use super::client::{self, Client};
 use super::{KafkaBroker, Result, errors, signed_partition};
-use crate::broker::{Appended, Broker, BrokerError, OutRecord, TopicPartition, partition_for_key};
+use crate::broker::{Appended, Broker, BrokerError, OutRecord, RECORD_BYTES_MAX, TopicPartition, partition_for_key};
 use crate::failpoint;
 
 /// A call of the transactional interface may take this long.
@@ -137,7 +137,7 @@ impl Transactor {
                 .set("linger.ms", "5")
                 .set("batch.size", (1 << 20).to_string())
                 .set("batch.num.messages", "10000")
-                .set("message.max.bytes", MESSAGE_BYTES_MAX.to_string())
+                .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
                 .create_with_context(Client::default())
                 .map_err(|e| errors::of(&e, doing))?,
         );
@@ -297,7 +297,7 @@ fn of_record(error: &KafkaError, records: &[OutRecord], doing: &str) -> BrokerEr
         && let Some(largest) = records.iter().max_by_key(|record| record.value.len())
     {
         let (topic, bytes) = (largest.topic.to_string(), largest.value.len());
-        return BrokerError::TooLarge { topic, bytes, limit: MESSAGE_BYTES_MAX };
+        return BrokerError::TooLarge { topic, bytes, limit: RECORD_BYTES_MAX };
     }
     match errors::of(error, || doing.to_owned()) {
         // A failed transaction may be tried again, whatever made it fail, unless that will not change.
