@@ -5,32 +5,47 @@ use std::time::Duration;
 use contracts::topics;
 use platform::broker::{Broker, RECORD_BYTES_MAX, TopicInfo, TopicSettings};
 
-use super::Check;
+use super::{Check, State};
 
 const WANTED: [&str; 4] = [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS];
 
 pub fn checks(broker: &dyn Broker, all: &[TopicInfo], retention: Option<Duration>) -> Vec<Check> {
-    let ours = all.iter().filter(|topic| WANTED.contains(&&*topic.name) || topics::is_wire(&topic.name));
-    let mut checks = vec![of_presence(all)];
-    let mut is_well = true;
-    for topic in ours {
-        match broker.topic_settings(&topic.name) {
-            Ok(settings) => {
-                let found = deviations(&topic.name, &settings, retention);
-                is_well &= found.is_empty();
-                checks.extend(found);
-            }
-            Err(error) => {
-                is_well = false;
-                let advice = format!("allow this account to describe the configuration of {}", topic.name);
-                checks.push(Check::warn(SETTINGS, error.to_string(), advice));
+    let presence = of_presence(all);
+    let is_complete = presence.state == State::Ok;
+    let mut checks = vec![presence];
+    let mut deviating: Vec<(Deviation, Vec<&str>)> = Vec::new();
+    for topic in all.iter().filter(|topic| WANTED.contains(&&*topic.name) || topics::is_wire(&topic.name)) {
+        let found = match broker.topic_settings(&topic.name) {
+            Ok(settings) => deviations(&topic.name, &settings, retention),
+            Err(error) => vec![Deviation {
+                state: State::Warn,
+                what: error.to_string(),
+                advice: "allow this account to describe the configuration of its topics".to_owned(),
+            }],
+        };
+        for deviation in found {
+            match deviating.iter_mut().find(|(known, _)| *known == deviation) {
+                Some((_, names)) => names.push(&topic.name),
+                None => deviating.push((deviation, vec![&topic.name])),
             }
         }
     }
-    if is_well && checks[0].advice.is_empty() {
+    if deviating.is_empty() && is_complete {
         checks.push(Check::ok(SETTINGS, "nothing is removed, refused or lost sooner than it should"));
     }
+    checks.extend(deviating.into_iter().map(|(Deviation { state, what, advice }, names)| {
+        let found = format!("{}: {what}", names.join(", "));
+        Check { state, ..Check::warn(SETTINGS, found, advice) }
+    }));
     checks
+}
+
+/// How a topic is not kept as it should be. What loses records fails; what may lose some, or refuse some, is a warning.
+#[derive(PartialEq)]
+struct Deviation {
+    state: State,
+    what: String,
+    advice: String,
 }
 
 fn of_presence(all: &[TopicInfo]) -> Check {
@@ -53,61 +68,65 @@ fn of_presence(all: &[TopicInfo]) -> Check {
 
 const SETTINGS: &str = "topic settings";
 
-/// How a topic is not kept as it should be. What loses records fails; what may lose some, or refuse some, is a warning.
-fn deviations(name: &str, settings: &TopicSettings, retention: Option<Duration>) -> Vec<Check> {
+fn deviations(name: &str, settings: &TopicSettings, retention: Option<Duration>) -> Vec<Deviation> {
     let mut found = Vec::new();
-    let is_runs = name == topics::RUNS;
-    if settings.compacted && !is_runs {
-        let advice =
-            format!("set cleanup.policy=delete on {name}: of records with one key all but the newest are removed");
-        found.push(Check::fail(SETTINGS, format!("{name} is compacted"), advice));
-    }
-    if !settings.compacted && is_runs {
-        let advice = format!("set cleanup.policy=compact on {name}: it holds the newest state of every run");
-        found.push(Check::warn(SETTINGS, format!("{name} is not compacted"), advice));
-    }
-    let mut warn = |is_so: bool, what: String, advice: &str| {
+    let mut check = |is_so: bool, state: State, what: &str, advice: &str| {
         if is_so {
-            found.push(Check::warn(SETTINGS, format!("{name} {what}"), advice));
+            found.push(Deviation { state, what: what.to_owned(), advice: advice.to_owned() });
         }
     };
+    let is_runs = name == topics::RUNS;
+    check(
+        settings.compacted && !is_runs,
+        State::Fail,
+        "compacted",
+        "set cleanup.policy=delete: of records with one key all but the newest are removed",
+    );
+    check(
+        !settings.compacted && is_runs,
+        State::Warn,
+        "not compacted",
+        "set cleanup.policy=compact: it holds the newest state of every run",
+    );
     let age = settings.retention_ms.map(Duration::from_millis);
-    let is_shorter = age.is_some_and(|age| retention.is_none_or(|wanted| age < wanted));
-    warn(
-        is_shorter,
-        format!("keeps records for {}", age.map(shown).unwrap_or_default()),
-        "set its retention.ms to broker.retention, or that to it: a service that is away for longer loses records, and \
-         replay reaches back no further",
+    check(
+        age.is_some_and(|age| retention.is_none_or(|wanted| age < wanted)),
+        State::Warn,
+        &format!("records are kept for {}", age.map(shown).unwrap_or_default()),
+        "set retention.ms to broker.retention, or that to it: a service that is away for longer loses records, and replay \
+         reaches back no further",
     );
-    warn(
+    check(
         settings.retention_bytes.is_some(),
-        format!("keeps {} bytes per partition", settings.retention_bytes.unwrap_or_default()),
-        "set its retention.bytes to -1: records may go at any age, read or not",
+        State::Warn,
+        &format!("{} bytes per partition are kept", settings.retention_bytes.unwrap_or_default()),
+        "set retention.bytes to -1: records may go at any age, read or not",
     );
-    warn(
+    check(
         settings.record_bytes_max < RECORD_BYTES_MAX,
-        format!("takes records of {} bytes at most", settings.record_bytes_max),
-        &format!(
-            "set its max.message.bytes to {RECORD_BYTES_MAX}: a larger record, or its dead letter, stops services"
-        ),
+        State::Warn,
+        &format!("records have {} bytes at most", settings.record_bytes_max),
+        &format!("set max.message.bytes to {RECORD_BYTES_MAX}: a larger record, or its dead letter, stops services"),
     );
-    if let Some(replication) = &settings.replication {
-        warn(
-            replication.copies < 2,
-            "has one copy".to_owned(),
-            "give it three, on a cluster of brokers: what a lost disk had is gone",
-        );
-        warn(
-            replication.copies > 2 && replication.in_sync_min < 2,
-            format!("takes records that only one of its {} copies has", replication.copies),
-            "set its min.insync.replicas to 2",
-        );
-        warn(
-            replication.unclean_leader_election,
-            "lets a copy that lacks records take over".to_owned(),
-            "set its unclean.leader.election.enable to false: records that were acknowledged can vanish",
-        );
-    }
+    let Some(replication) = &settings.replication else { return found };
+    check(
+        replication.copies < 2,
+        State::Warn,
+        "one copy",
+        "make it three, on a cluster of brokers: what a lost disk had is gone",
+    );
+    check(
+        replication.copies > 2 && replication.in_sync_min < 2,
+        State::Warn,
+        &format!("{} copies, one of which is enough", replication.copies),
+        "set min.insync.replicas to 2: what is acknowledged is then there twice",
+    );
+    check(
+        replication.unclean_leader_election,
+        State::Warn,
+        "a copy that lacks records may take over",
+        "set unclean.leader.election.enable to false: records that were acknowledged can vanish",
+    );
     found
 }
 
@@ -123,7 +142,6 @@ fn shown(age: Duration) -> String {
 mod tests {
     use platform::broker::Replication;
 
-    use super::super::State;
     use super::*;
 
     fn good() -> TopicSettings {
@@ -141,7 +159,7 @@ mod tests {
     fn each_deviation_is_told() {
         let told = |name: &str, settings: &TopicSettings, expected: &[(State, &str)]| {
             let found = deviations(name, settings, Some(Duration::from_secs(86_400)));
-            let found: Vec<_> = found.iter().map(|check| (check.state, check.found.as_str())).collect();
+            let found: Vec<_> = found.iter().map(|deviation| (deviation.state, deviation.what.as_str())).collect();
             assert_eq!(found, expected);
         };
         let check = |name: &str, change: fn(&mut TopicSettings), expected: &[(State, &str)]| {
@@ -149,22 +167,22 @@ mod tests {
             change(&mut settings);
             told(name, &settings, expected);
         };
-        let copied = |change: fn(&mut Replication), expected: &[(State, &str)]| {
+        let copied = |change: fn(&mut Replication), expected: &str| {
             let mut settings = good();
             settings.replication.iter_mut().for_each(change);
-            told("t", &settings, expected);
+            told("t", &settings, &[(State::Warn, expected)]);
         };
         check("t", |_| {}, &[]);
-        check("t", |s| s.compacted = true, &[(State::Fail, "t is compacted")]);
+        check("t", |s| s.compacted = true, &[(State::Fail, "compacted")]);
         check(topics::RUNS, |s| s.compacted = true, &[]);
-        check(topics::RUNS, |_| {}, &[(State::Warn, "finops.runs is not compacted")]);
+        check(topics::RUNS, |_| {}, &[(State::Warn, "not compacted")]);
         check("t", |s| s.retention_ms = Some(86_400_000), &[]);
-        check("t", |s| s.retention_ms = Some(86_399_999), &[(State::Warn, "t keeps records for 23 h")]);
-        check("t", |s| s.retention_bytes = Some(9), &[(State::Warn, "t keeps 9 bytes per partition")]);
-        check("t", |s| s.record_bytes_max = 1_048_588, &[(State::Warn, "t takes records of 1048588 bytes at most")]);
+        check("t", |s| s.retention_ms = Some(86_399_999), &[(State::Warn, "records are kept for 23 h")]);
+        check("t", |s| s.retention_bytes = Some(9), &[(State::Warn, "9 bytes per partition are kept")]);
+        check("t", |s| s.record_bytes_max = 1_048_588, &[(State::Warn, "records have 1048588 bytes at most")]);
         check("t", |s| s.replication = None, &[]);
-        copied(|r| r.copies = 1, &[(State::Warn, "t has one copy")]);
-        copied(|r| r.in_sync_min = 1, &[(State::Warn, "t takes records that only one of its 3 copies has")]);
-        copied(|r| r.unclean_leader_election = true, &[(State::Warn, "t lets a copy that lacks records take over")]);
+        copied(|r| r.copies = 1, "one copy");
+        copied(|r| r.in_sync_min = 1, "3 copies, one of which is enough");
+        copied(|r| r.unclean_leader_election = true, "a copy that lacks records may take over");
     }
 }
