@@ -29,7 +29,8 @@ fn attacked(kind: Kind, deed: Deed, plans: &[Plan]) {
     let site = Site::open(kind);
     let network = site.network.as_ref().unwrap();
     let count = Battle::begin(&site).fight(|battle| {
-        let mut services = battle.start(&[Role::Validator, Role::Sink]);
+        // A sink that works only writes; exporters read.
+        let mut services = battle.start(&[Role::Validator, Role::Sink, Role::Exporter]);
         battle.wait_for_work(50, &mut services);
         for _ in 0..2 {
             for (method, part_of_target, times, fault) in plans {

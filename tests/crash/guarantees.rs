@@ -23,6 +23,9 @@ fn the_document_has_a_row_for_every_attack() {
 #[ignore = "the last step of `cargo xtask attack`"]
 fn write() {
     let outcomes = matrix::noted();
-    assert!(outcomes.iter().map(|outcome| outcome.kills).sum::<u64>() >= 200, "the long form kills at least 200 times");
+    let on_kafka = Kind::ALL.iter().filter(|kind| !kind.is_embedded()).map(|kind| kind.name());
+    let on_kafka: Vec<_> = on_kafka.collect();
+    let kills = outcomes.iter().filter(|outcome| on_kafka.contains(&&*outcome.site)).map(|outcome| outcome.kills);
+    assert!(kills.sum::<u64>() >= 200, "the long form kills at least 200 times on Kafka");
     std::fs::write(repo::root().join(DOCUMENT), matrix::document(&outcomes)).unwrap();
 }
