@@ -106,7 +106,7 @@ fn record(n: usize) -> OutRecord {
 }
 
 fn configs() -> (validator::Config, sink::Config) {
-    let session_timeout = Duration::from_secs(30);
+    let session_timeout = Duration::from_secs(45);
     let validator = validator::Config {
         member: "bench-validator".into(),
         lane: contracts::topics::Lane::live(),
