@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::site::Site;
 
-/// SIGKILL, as the exit status of a killed child tells it.
+/// Signals by number, as the system tells them.
 const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
 
 /// A role of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,11 +155,33 @@ impl Service {
     /// # Panics
     /// When it does not.
     pub fn stop(mut self) -> String {
-        self.assert_runs();
+        self.wait_until_asked();
         self.signal("TERM");
         let status = self.wait(Duration::from_secs(60));
         assert!(status.success(), "{:?} ended with {status}: {}", self.role, self.log());
         std::fs::read_to_string(self.files.with_extension("out")).unwrap()
+    }
+
+    /// Waits until it takes SIGTERM as a question, and no more as its end: one that has only begun has nothing to put in
+    /// order.
+    fn wait_until_asked(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let is_caught = |service: &Self| {
+            let mask = service.status("SigCgt:").unwrap_or_default();
+            u64::from_str_radix(&mask, 16).is_ok_and(|mask| mask & 1 << (SIGTERM - 1) != 0)
+        };
+        while !is_caught(self) {
+            self.assert_runs();
+            assert!(Instant::now() < deadline, "{:?} does not mind SIGTERM: {}", self.role, self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// What the system tells of the process under this name; `None` when it does not.
+    fn status(&self, name: &str) -> Option<String> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next().map(str::to_owned)
     }
 
     /// Sends a signal, by its name without `SIG`.
@@ -237,9 +260,7 @@ impl Service {
 
     /// Most resident memory so far, in bytes; `None` when the system does not tell.
     fn resident_bytes(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+        Some(self.status("VmHWM:")?.parse::<u64>().ok()? * 1024)
     }
 }
 
