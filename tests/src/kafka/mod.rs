@@ -7,6 +7,7 @@ mod jars;
 pub mod secured;
 
 use std::net::TcpListener;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use platform::broker::kafka::{GroupProtocol, KafkaBroker, KafkaSettings};
@@ -16,7 +17,7 @@ use serde_json::json;
 use self::jars::Listener;
 use crate::network::Network;
 
-/// Brokers that are there already, `host:port` with commas between. Their topics are deleted.
+/// Brokers that are there already, `host:port` with commas between, of a cluster without topics: tests delete all.
 pub const BROKERS: &str = "FINOPS_TEST_BROKERS";
 /// `required`: no Kafka is a failure, not a skip.
 pub const KAFKA: &str = "FINOPS_TEST_KAFKA";
@@ -30,7 +31,10 @@ pub struct Cluster {
 }
 
 enum Started {
-    Elsewhere,
+    /// Tests of one process take turns.
+    Elsewhere {
+        _turn: Turn,
+    },
     InDocker {
         _container: Box<container::Container>,
     },
@@ -49,7 +53,11 @@ impl Cluster {
     #[must_use]
     pub fn start() -> Option<Self> {
         if let Ok(brokers) = std::env::var(BROKERS) {
-            return Some(Self { brokers, started: Started::Elsewhere }.emptied());
+            let turn = Turn::wait();
+            let there = connect(&plaintext(&brokers)).topics().unwrap();
+            let names: Vec<_> = there.iter().map(|topic| &*topic.name).collect();
+            assert!(names.is_empty(), "{BROKERS} names a cluster with topics, which tests would delete: {names:?}");
+            return Some(Self { brokers, started: Started::Elsewhere { _turn: turn } });
         }
         let in_docker = container::start().map(|(container, port)| Self {
             brokers: format!("127.0.0.1:{port}"),
@@ -64,7 +72,7 @@ impl Cluster {
                 .map_err(|no_jars| format!("{no_docker}; {no_jars}"))?;
             Ok(Self { brokers, started: Started::FromJars { server: Box::new(server), network } })
         });
-        or_skip(cluster).map(Self::emptied)
+        or_skip(cluster).inspect(|cluster| drop(cluster.connect()))
     }
 
     /// Its brokers, `host:port` with commas between.
@@ -88,8 +96,7 @@ impl Cluster {
     /// When there is none within a time.
     #[must_use]
     pub fn connect_by(&self, group_protocol: GroupProtocol) -> KafkaBroker {
-        let plaintext = KafkaSettings::plaintext(&self.brokers.split(',').collect::<Vec<_>>());
-        connect(&KafkaSettings { group_protocol, ..plaintext })
+        connect(&KafkaSettings { group_protocol, ..plaintext(&self.brokers) })
     }
 
     /// Deletes all topics, and with them what groups know of them.
@@ -101,11 +108,6 @@ impl Cluster {
         for topic in broker.topics().unwrap() {
             broker.delete_topic(&topic.name).unwrap();
         }
-    }
-
-    fn emptied(self) -> Self {
-        self.empty();
-        self
     }
 
     /// The network that clients of [`brokers`](Self::brokers) do not pass and those of the address given here do; `None`
@@ -139,6 +141,39 @@ impl Cluster {
         }
         let _ = self.connect();
     }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if matches!(self.started, Started::Elsewhere { .. }) {
+            self.empty();
+        }
+    }
+}
+
+static IS_TAKEN: Mutex<bool> = Mutex::new(false);
+static IS_FREE: Condvar = Condvar::new();
+
+/// Whose turn it is at a cluster that all tests share.
+struct Turn;
+
+impl Turn {
+    fn wait() -> Self {
+        let taken = IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        *IS_FREE.wait_while(taken, |taken| *taken).unwrap_or_else(PoisonError::into_inner) = true;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *IS_TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        IS_FREE.notify_one();
+    }
+}
+
+fn plaintext(brokers: &str) -> KafkaSettings {
+    KafkaSettings::plaintext(&brokers.split(',').collect::<Vec<_>>())
 }
 
 /// A connection to a cluster that may be starting.
