@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::Command;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::attack::program;
@@ -24,15 +26,20 @@ struct Place {
 }
 
 impl Place {
-    /// What the program prints; it must end well.
-    fn finops(&self, arguments: &[&str]) -> String {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program::path());
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("FINOPS_")) {
             command.env_remove(name);
         }
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_PROFILE").env("AWS_EC2_METADATA_DISABLED", "true");
         command.envs(self.environment.iter().cloned()).current_dir(&self.folder);
-        let output = command.args(arguments).args(&self.arguments).output().unwrap();
+        command.args(arguments).args(&self.arguments);
+        command
+    }
+
+    /// What the program prints; it must end well.
+    fn finops(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "finops {}: {}: {errors}", arguments.join(" "), output.status);
         String::from_utf8(output.stdout).unwrap()
@@ -68,6 +75,46 @@ fn lasting(value: Value) -> Value {
     }
 }
 
+/// `finops up` at a place.
+struct Services(Child, PathBuf);
+
+impl Services {
+    /// Starts it, and waits until it works.
+    fn start(place: &Place) -> Self {
+        let log = place.folder.join("up.log");
+        let mut command = place.command(&["up", "--log", "info"]);
+        // A run waits for what they hold back.
+        command.env("FINOPS_SINK_AGE_MAX", "500ms");
+        let child = command.stdout(Stdio::null()).stderr(File::create(&log).unwrap()).spawn().unwrap();
+        let mut services = Self(child, log);
+        let started = Instant::now();
+        while !services.log().contains("validator::service: assigned") {
+            assert!(started.elapsed() < Duration::from_secs(60), "{}", services.log());
+            assert!(services.0.try_wait().unwrap().is_none(), "{}", services.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        services
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.1).unwrap()
+    }
+
+    /// Stops it and returns what it logged.
+    fn stop(&mut self) -> String {
+        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(asked.success() && self.0.wait().unwrap().success(), "{}", self.log());
+        self.log()
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn place(folder: PathBuf, arguments: &[&str], environment: Vec<(&'static str, String)>) -> Place {
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("billing.csv"), repo::read("examples/data/focus-1.0-sample.csv")).unwrap();
@@ -79,21 +126,25 @@ fn place(folder: PathBuf, arguments: &[&str], environment: Vec<(&'static str, St
     Place { folder, arguments: arguments.map(|argument| (*argument).to_owned()).collect(), environment }
 }
 
-#[test]
-fn kafka_and_a_bucket_give_what_one_machine_gives() {
-    let Some(cluster) = Cluster::start() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let bucket = S3Server::shared().bucket("finops/prod", folder.path());
+/// The report of a run without what its own process, and no other service, has done.
+fn of_all(mut report: Value) -> Value {
+    let fields = report.as_object_mut().unwrap();
+    fields.retain(|name, _| !["judged", "rows", "files", "exports"].contains(&name.as_str()));
+    report
+}
+
+/// One machine, and a cluster with a bucket. Both are empty.
+fn near_and_far(cluster: &Cluster, folder: &Path) -> (Place, Place) {
+    let bucket = S3Server::shared().bucket("finops/prod", folder);
     let url = format!("s3://{}/{}", bucket.bucket, bucket.prefix);
     let mut reach = variables(&bucket);
     reach.retain(|(name, _)| *name != "FINOPS_STORE_URL");
-    let near = place(folder.path().join("near"), &[], Vec::new());
-    let far = place(folder.path().join("far"), &["--brokers", cluster.brokers(), "--store", &url], reach);
+    let near = place(folder.join("near"), &[], Vec::new());
+    let far = place(folder.join("far"), &["--brokers", cluster.brokers(), "--store", &url], reach);
+    (near, far)
+}
 
-    let (expected, found) = (near.run(), far.run());
-    assert_eq!(found, expected);
-    assert!(expected["by_check"].as_object().unwrap().len() >= 10, "{expected}");
-
+fn have_the_same(near: &Place, far: &Place) {
     let findings = ["findings", "list", "--all-runs", "--tenant"];
     for (tenant, at_least) in [("acme", 70), ("globex", 1)] {
         let expected = near.list(&[&findings[..], &[tenant]].concat());
@@ -105,9 +156,20 @@ fn kafka_and_a_bucket_give_what_one_machine_gives() {
     }
     let dead = near.list(&["dlq", "list"]);
     assert_eq!((dead.len(), far.list(&["dlq", "list"])), (2, dead));
-    for place in [&near, &far] {
+    for place in [near, far] {
         let _ = place.finops(&["verify"]);
     }
+}
+
+#[test]
+fn kafka_and_a_bucket_give_what_one_machine_gives() {
+    let Some(cluster) = Cluster::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (near, far) = near_and_far(&cluster, folder.path());
+    let (expected, found) = (near.run(), far.run());
+    assert_eq!(found, expected);
+    assert!(expected["by_check"].as_object().unwrap().len() >= 10, "{expected}");
+    have_the_same(&near, &far);
 
     // A cluster of one broker keeps one copy, as doctor says; all else is well.
     let said: Value = serde_json::from_str(&far.finops(&["doctor", "--output", "json"])).unwrap();
@@ -121,4 +183,18 @@ fn kafka_and_a_bucket_give_what_one_machine_gives() {
     assert_eq!(far.run(), expected);
     assert_eq!(far.list(&latest), before);
     assert_eq!(far.export("acme", "summary.json"), near.export("acme", "summary.json"));
+
+    // Services that are there already do the work of a run.
+    cluster.empty();
+    let folder = tempfile::tempdir().unwrap();
+    let (near, far) = near_and_far(&cluster, folder.path());
+    let services = [&near, &far].map(Services::start);
+    for place in [&near, &far] {
+        assert_eq!(of_all(place.run()), of_all(expected.clone()));
+    }
+    have_the_same(&near, &far);
+    for mut service in services {
+        let log = service.stop();
+        assert!(log.contains("validator stopped") && !log.contains("validator stopped read=0"), "{log}");
+    }
 }
