@@ -46,6 +46,8 @@ pub(super) struct Member {
     owned: HashMap<TopicPartition, Owned>,
     paused: HashSet<TopicPartition>,
     failed: Option<BrokerError>,
+    /// The client does nothing any more.
+    is_dead: bool,
     /// Came, and is not handed out before it is known of which topic it is.
     held: Vec<Message>,
     /// Ours by the group's word, of topics that are not those that we were given: deleted, perhaps made again.
@@ -53,44 +55,62 @@ pub(super) struct Member {
     looked: Instant,
 }
 
+/// A client that joins the group.
+fn client_of(broker: &KafkaBroker, config: &ConsumerConfig) -> Result<BaseConsumer<Client>> {
+    let refused = |e: KafkaError| errors::of(&e, || format!("joining group {}", config.group));
+    let silence_ms = config.session_timeout.as_millis();
+    let mut wanted = client::consumer_config(&broker.inner.settings, &config.member, &config.group);
+    wanted.set("max.poll.interval.ms", silence_ms.to_string());
+    if broker.is_shared_by_cluster(config.session_timeout) {
+        wanted.set("group.protocol", "consumer");
+    } else {
+        wanted
+            .set("group.protocol", "classic")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", silence_ms.to_string())
+            .set("heartbeat.interval.ms", (silence_ms / 4).clamp(1, 3_000).to_string());
+    }
+    let client: BaseConsumer<Client> = wanted.create_with_context(Client::default()).map_err(refused)?;
+    let patterns = match &config.topics {
+        Topics::Names(names) => names.clone(),
+        // `^` makes it a pattern; brackets take the dot literally.
+        Topics::Family(name) => vec![format!("^{}([.].+)?$", name.replace('.', "[.]"))],
+    };
+    let names: Vec<&str> = patterns.iter().map(String::as_str).collect();
+    client.subscribe(&names).map_err(refused)?;
+    Ok(client)
+}
+
 impl Member {
     pub fn join(broker: KafkaBroker, config: ConsumerConfig) -> Result<Self> {
-        let settings = &broker.inner.settings;
-        let silence_ms = config.session_timeout.as_millis();
-        let mut wanted = client::consumer_config(settings, &config.member, &config.group);
-        wanted.set("max.poll.interval.ms", silence_ms.to_string());
-        if broker.is_shared_by_cluster(config.session_timeout) {
-            wanted.set("group.protocol", "consumer");
-        } else {
-            wanted
-                .set("group.protocol", "classic")
-                .set("partition.assignment.strategy", "cooperative-sticky")
-                .set("session.timeout.ms", silence_ms.to_string())
-                .set("heartbeat.interval.ms", (silence_ms / 4).clamp(1, 3_000).to_string());
-        }
-        let client: BaseConsumer<Client> = wanted
-            .create_with_context(Client::default())
-            .map_err(|e| errors::of(&e, || format!("joining group {}", config.group)))?;
-        let patterns = match &config.topics {
-            Topics::Names(names) => names.clone(),
-            // `^` makes it a pattern; brackets take the dot literally.
-            Topics::Family(name) => vec![format!("^{}([.].+)?$", name.replace('.', "[.]"))],
-        };
-        let names: Vec<&str> = patterns.iter().map(String::as_str).collect();
-        client.subscribe(&names).map_err(|e| errors::of(&e, || format!("joining group {}", config.group)))?;
         Ok(Self {
+            client: Arc::new(client_of(&broker, &config)?),
             broker,
             config,
-            client: Arc::new(client),
             answer: None,
             postponed: None,
             owned: HashMap::new(),
             paused: HashSet::new(),
             failed: None,
+            is_dead: false,
             held: Vec::new(),
             gone: BTreeSet::new(),
             looked: Instant::now(),
         })
+    }
+
+    /// librdkafka gives up a client for good on answers that it does not expect, such as the coordinator's to a member that
+    /// it takes for another. Then we are no member any more, and become one anew.
+    fn rejoin(&mut self) -> Result<Polled> {
+        warn!(
+            group = self.config.group,
+            member = self.config.member,
+            "the Kafka client has given up: joining the group anew"
+        );
+        let fresh = Self::join(self.broker.clone(), self.config.clone())?;
+        let lost = self.owned.keys().cloned().collect();
+        *self = fresh;
+        Ok(Polled::Lost(lost))
     }
 
     /// Proof for a transaction that this member may move these offsets. Fails when it is no member, or they are not its.
@@ -238,6 +258,7 @@ impl Member {
             && (out.is_empty() || bytes < self.config.poll_bytes_max)
             && !self.client.context().has_rebalance()
             && self.failed.is_none()
+            && !self.is_dead
         {
             let left = deadline.saturating_duration_since(Instant::now());
             let wait = if out.is_empty() { left } else { Duration::ZERO };
@@ -252,7 +273,10 @@ impl Member {
                     bytes += message.value.len();
                     out.push(message);
                 }
-                Some(Err(error)) => self.failed = self.trouble(&error),
+                Some(Err(error)) => {
+                    self.failed = self.trouble(&error);
+                    self.is_dead = self.failed.is_none() && matches!(error, KafkaError::MessageConsumptionFatal(_));
+                }
                 None if !out.is_empty() || Instant::now() >= deadline => break,
                 None => {}
             }
@@ -337,6 +361,9 @@ impl Consumer for Member {
         let has_change = self.postponed.is_some() || self.client.context().has_rebalance();
         if self.failed.is_none() && self.held.is_empty() && !has_change {
             self.held = self.gather(timeout);
+        }
+        if self.is_dead {
+            return self.rejoin();
         }
         // What came before its topic is seen to be still the same is of that topic.
         let is_due = self.looked.elapsed() > LOOK_EVERY && !(self.owned.is_empty() && self.gone.is_empty());
