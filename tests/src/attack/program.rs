@@ -140,6 +140,18 @@ impl Service {
         std::fs::read_to_string(self.files.with_extension("log")).unwrap_or_default()
     }
 
+    /// Waits until it has logged this.
+    ///
+    /// # Panics
+    /// When it does not within a minute.
+    pub fn wait_for_log(&self, text: &str) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.log().contains(text) {
+            assert!(Instant::now() < deadline, "{:?} never logs {text:?}: {}", self.role, self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// `kill -9`.
     ///
     /// # Panics
