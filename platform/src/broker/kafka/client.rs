@@ -45,6 +45,8 @@ pub(super) struct Client {
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     pub at: Vec<Option<Appended>>,
+    /// Of how many records it is known, well or not.
+    told: usize,
     pub failed: Option<KafkaError>,
 }
 
@@ -73,7 +75,13 @@ impl Client {
 
     /// Expects deliveries of this many records.
     pub fn expect(&self, records: usize) {
-        *lock(&self.deliveries) = Deliveries { at: vec![None; records], failed: None };
+        *lock(&self.deliveries) = Deliveries { at: vec![None; records], ..Deliveries::default() };
+    }
+
+    /// True when it is known of all of them where they went, or that they did not.
+    pub fn is_all_delivered(&self) -> bool {
+        let deliveries = lock(&self.deliveries);
+        deliveries.told >= deliveries.at.len()
     }
 
     pub fn take_deliveries(&self) -> Deliveries {
@@ -140,6 +148,7 @@ impl ProducerContext<NoCustomPartitioner> for Client {
 
     fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
         let mut deliveries = lock(&self.deliveries);
+        deliveries.told += 1;
         match result {
             Ok(message) => {
                 let appended =

@@ -238,6 +238,11 @@ fn transact(
     for (index, (record, partition)) in records.iter().zip(partitions).enumerate() {
         send(producer, record, *partition, index).map_err(Failure::Before)?;
     }
+    // The library's own way to wait for what is under way is to look every 100 ms.
+    let started = Instant::now();
+    while !producer.client().context().is_all_delivered() && started.elapsed() < CALL_TIMEOUT {
+        producer.poll(Duration::from_millis(1));
+    }
     if let Some((offsets, membership)) = moves {
         let moving = producer.clone();
         guarded(move || moving.send_offsets_to_transaction(&offsets, &membership, CALL_TIMEOUT))
