@@ -61,7 +61,12 @@ def cpu_seconds(ids):
 
 
 def resident_mib(ids):
-    pages = sum(int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in ids)
+    pages = 0
+    for process in ids:
+        try:
+            pages += int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        except OSError:  # It has ended.
+            continue
     return pages * os.sysconf("SC_PAGE_SIZE") >> 20
 
 

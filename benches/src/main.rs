@@ -13,6 +13,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+/// As the product has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const USAGE: &str =
     "usage: bench validator | sink FOLDER RECORDS [TENANTS] | chain FOLDER RECORDS [BROKERS] | findings RECORDS";
 

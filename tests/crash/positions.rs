@@ -1,7 +1,7 @@
 //! Somebody changes what services rely on: topics are deleted and made again, offsets are set, retention is too short.
 //! Each service goes on rightly, or stops and says what is lost and what to do; doing that is part of the attack.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::{self, groups};
@@ -51,7 +51,13 @@ fn the_valid_topic_is_made_again(kind: Kind) {
         let mut services = battle.start(&[Role::Validator, Role::Sink]);
         battle.wait_for_work(100, &mut services);
         services[1].signal("STOP");
-        std::thread::sleep(Duration::from_millis(400));
+        services[1].wait_until_frozen();
+        let written = ends(&site, topics::VALID);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while ends(&site, topics::VALID) == written {
+            assert!(Instant::now() < deadline, "the validator writes nothing: {}", services[0].log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
         site.broker.delete_topic(topics::VALID).unwrap();
         let _ = site.make_topic(topics::VALID, PARTITIONS);
         services[1].signal("CONT");
@@ -86,6 +92,11 @@ fn the_wire_topic_is_made_again(kind: Kind) {
     assert!(battle.load.publish(200));
     let count = battle.finish(services);
     note(Fault::Deed(Deed::WireTopicMadeAgain), &site, 0, None, &count, "goes on");
+}
+
+fn ends(site: &Site, topic: &str) -> Vec<u64> {
+    let at = |partition| TopicPartition { topic: topic.into(), partition };
+    (0..PARTITIONS).map(|partition| site.broker.watermarks(&at(partition)).unwrap().high).collect()
 }
 
 /// Does with a group what `kafka-consumer-groups --reset-offsets` does: sets offsets, leaves no metadata.

@@ -194,6 +194,19 @@ pub enum Topics {
     Family(String),
 }
 
+impl Topics {
+    /// True when this topic is one of them.
+    #[must_use]
+    pub fn include(&self, topic: &str) -> bool {
+        match self {
+            Self::Names(names) => names.iter().any(|name| name == topic),
+            Self::Family(name) => {
+                topic.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            }
+        }
+    }
+}
+
 /// Settings of a consumer or processor.
 #[derive(Debug, Clone)]
 pub struct ConsumerConfig {

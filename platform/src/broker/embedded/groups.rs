@@ -177,11 +177,11 @@ fn living(tx: &Transaction<'_>, group: &str, now_ms: i64) -> rusqlite::Result<Ve
             remove(tx, &id)?;
             continue;
         }
-        let reads = |topic: &str| match family {
-            true => topic.strip_prefix(names.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
-            false => names.split(SEPARATOR).any(|name| name == topic),
+        let wanted = match family {
+            true => Topics::Family(names),
+            false => Topics::Names(names.split(SEPARATOR).map(str::to_owned).collect()),
         };
-        let subscription = topics.iter().filter(|(_, topic)| reads(topic)).map(|(part, _)| *part).collect();
+        let subscription = topics.iter().filter(|(_, topic)| wanted.include(topic)).map(|(part, _)| *part).collect();
         members.push(Member { id, subscription });
     }
     Ok(members)

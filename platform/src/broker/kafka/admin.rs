@@ -184,6 +184,24 @@ impl Admin {
         Ok(Watermarks { low: unsigned(low), high: unsigned(high) })
     }
 
+    /// The ends of several partitions, as `watermarks` has them, in one request to each broker.
+    pub fn ends(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, u64>> {
+        let mut list = TopicPartitionList::new();
+        for at in partitions {
+            let _ = list.add_partition_offset(&at.topic, signed_partition(at.partition), Offset::End);
+        }
+        let doing = || "asking for the ends of partitions".to_owned();
+        let found = self.looker.offsets_for_times(list, REQUEST_TIMEOUT).map_err(|e| errors::of(&e, doing))?;
+        let end = |at: &TopicPartition| {
+            let element = found.find_partition(&at.topic, signed_partition(at.partition))?;
+            match (element.error(), element.offset()) {
+                (Ok(()), Offset::Offset(end)) => Some((at.clone(), unsigned(end))),
+                _ => None,
+            }
+        };
+        Ok(partitions.iter().filter_map(end).collect())
+    }
+
     pub fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
         let mut times = TopicPartitionList::new();
         // Kafka keeps times before 1970 for its own meanings.

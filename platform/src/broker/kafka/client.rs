@@ -45,8 +45,6 @@ pub(super) struct Client {
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     pub at: Vec<Option<Appended>>,
-    /// Of how many records it is known, well or not.
-    told: usize,
     pub failed: Option<KafkaError>,
 }
 
@@ -75,13 +73,7 @@ impl Client {
 
     /// Expects deliveries of this many records.
     pub fn expect(&self, records: usize) {
-        *lock(&self.deliveries) = Deliveries { at: vec![None; records], ..Deliveries::default() };
-    }
-
-    /// True when it is known of all of them where they went, or that they did not.
-    pub fn is_all_delivered(&self) -> bool {
-        let deliveries = lock(&self.deliveries);
-        deliveries.told >= deliveries.at.len()
+        *lock(&self.deliveries) = Deliveries { at: vec![None; records], failed: None };
     }
 
     pub fn take_deliveries(&self) -> Deliveries {
@@ -148,7 +140,6 @@ impl ProducerContext<NoCustomPartitioner> for Client {
 
     fn delivery(&self, result: &DeliveryResult<'_>, index: usize) {
         let mut deliveries = lock(&self.deliveries);
-        deliveries.told += 1;
         match result {
             Ok(message) => {
                 let appended =
@@ -222,10 +213,12 @@ pub(super) fn consumer_config(settings: &KafkaSettings, name: &str, group: &str)
         .set("auto.offset.reset", "error")
         .set("isolation.level", "read_committed")
         .set("allow.auto.create.topics", "false")
-        .set("fetch.message.max.bytes", (4 << 20).to_string())
+        .set("fetch.message.max.bytes", (1 << 20).to_string())
         .set("fetch.max.bytes", (16 << 20).to_string())
         .set("receive.message.max.bytes", (64 << 20).to_string())
-        .set("queued.max.messages.kbytes", "16384");
+        .set("queued.max.messages.kbytes", "16384")
+        // Who finds that much waiting looks again after this time, by itself only after a second.
+        .set("fetch.queue.backoff.ms", "20");
     config
 }
 

@@ -23,6 +23,9 @@ use crate::broker::{
 /// How often a member without records looks whether its topics are still those that it was given.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often a member that reads a family of topics looks for new ones.
+const SUBSCRIBE_EVERY: Duration = Duration::from_secs(5);
+
 /// What the coordinator waits for.
 enum Answer {
     Begin(Vec<TopicPartition>),
@@ -40,6 +43,8 @@ pub(super) struct Member {
     broker: KafkaBroker,
     config: ConsumerConfig,
     client: Arc<BaseConsumer<Client>>,
+    subscription: BTreeSet<String>,
+    subscribed: Instant,
     answer: Option<Answer>,
     /// A change that could not be handled yet.
     postponed: Option<Rebalance>,
@@ -70,23 +75,28 @@ fn client_of(broker: &KafkaBroker, config: &ConsumerConfig) -> Result<BaseConsum
             .set("session.timeout.ms", silence_ms.to_string())
             .set("heartbeat.interval.ms", (silence_ms / 4).clamp(1, 3_000).to_string());
     }
-    let client: BaseConsumer<Client> = wanted.create_with_context(Client::default()).map_err(refused)?;
-    let patterns = match &config.topics {
-        Topics::Names(names) => names.clone(),
-        // `^` makes it a pattern; brackets take the dot literally.
-        Topics::Family(name) => vec![format!("^{}([.].+)?$", name.replace('.', "[.]"))],
-    };
-    let names: Vec<&str> = patterns.iter().map(String::as_str).collect();
-    client.subscribe(&names).map_err(refused)?;
-    Ok(client)
+    wanted.create_with_context(Client::default()).map_err(refused)
+}
+
+/// Names of the topics to read. Kafka knows patterns, too, but finds what they mean some seconds after a member has come.
+fn names_of(broker: &KafkaBroker, topics: &Topics) -> Result<BTreeSet<String>> {
+    match topics {
+        Topics::Names(names) => Ok(names.iter().cloned().collect()),
+        Topics::Family(name) => {
+            let there = broker.topics()?.into_iter().filter(|topic| topics.include(&topic.name));
+            Ok(there.map(|topic| topic.name.to_string()).chain([name.clone()]).collect())
+        }
+    }
 }
 
 impl Member {
     pub fn join(broker: KafkaBroker, config: ConsumerConfig) -> Result<Self> {
-        Ok(Self {
+        let mut member = Self {
             client: Arc::new(client_of(&broker, &config)?),
             broker,
             config,
+            subscription: BTreeSet::new(),
+            subscribed: Instant::now(),
             answer: None,
             postponed: None,
             owned: HashMap::new(),
@@ -96,7 +106,22 @@ impl Member {
             held: Vec::new(),
             gone: BTreeSet::new(),
             looked: Instant::now(),
-        })
+        };
+        member.subscribe()?;
+        Ok(member)
+    }
+
+    /// Says which topics are to be read, when they are not those that were said before.
+    fn subscribe(&mut self) -> Result<()> {
+        self.subscribed = Instant::now();
+        let names = names_of(&self.broker, &self.config.topics)?;
+        if names != self.subscription {
+            let list: Vec<&str> = names.iter().map(String::as_str).collect();
+            let doing = || format!("joining group {}", self.config.group);
+            self.client.subscribe(&list).map_err(|e| errors::of(&e, doing))?;
+            self.subscription = names;
+        }
+        Ok(())
     }
 
     /// librdkafka gives up a client for good on answers that it does not expect, such as the coordinator's to a member that
@@ -196,6 +221,11 @@ impl Member {
                 self.give_up(&partitions);
                 Ok(None)
             }
+            // What we have begun anew by ourselves, the group may give us, too.
+            Rebalance::Given(partitions) if partitions.iter().any(|at| self.owned.contains_key(at)) => {
+                let fresh = partitions.into_iter().filter(|at| !self.owned.contains_key(at)).collect();
+                self.change(Rebalance::Given(fresh))
+            }
             Rebalance::Given(partitions) => {
                 let given = match self.positions(&partitions) {
                     Ok(given) => given,
@@ -260,8 +290,10 @@ impl Member {
             && self.failed.is_none()
             && !self.is_dead
         {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let wait = if out.is_empty() { left } else { Duration::ZERO };
+            let wait = match out.is_empty() {
+                true => deadline.saturating_duration_since(Instant::now()),
+                false => Duration::ZERO,
+            };
             match self.client.poll(wait) {
                 Some(Ok(message)) => {
                     let message = reader::of_native(&message);
@@ -358,6 +390,12 @@ impl Member {
 impl Consumer for Member {
     fn poll(&mut self, timeout: Duration) -> Result<Polled> {
         self.answer()?;
+        if self.subscribed.elapsed() > SUBSCRIBE_EVERY
+            && matches!(self.config.topics, Topics::Family(_))
+            && let Err(error) = self.subscribe()
+        {
+            debug!(%error, "looking for new topics");
+        }
         let has_change = self.postponed.is_some() || self.client.context().has_rebalance();
         if self.failed.is_none() && self.held.is_empty() && !has_change {
             self.held = self.gather(timeout);

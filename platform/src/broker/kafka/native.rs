@@ -1,4 +1,5 @@
-//! What librdkafka offers and its Rust interface does not yet: topic ids, and the generation of a group member. The only
+//! What librdkafka offers and its Rust interface does not yet: topic ids, the generation of a group member, and to send at
+//! once. The only
 //! unsafe code of the workspace; each call says why it is sound.
 #![allow(unsafe_code)]
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::client::Client as NativeClient;
+use rdkafka::error::KafkaError;
 use rdkafka::types::{RDKafka, RDKafkaErrorCode};
 
 use super::client::Client;
@@ -106,4 +108,15 @@ pub(super) fn generation(client: &NativeClient<Client>) -> Option<i32> {
         sys::rd_kafka_consumer_group_metadata_generation_id(metadata.ptr())
     };
     (generation >= 0).then_some(generation)
+}
+
+/// Sends what waits in a producer, and waits until it is known of all of it where it went, or that it did not. The Rust
+/// interface does so in looks of up to 100 ms, between which it does not send.
+pub(super) fn flush(client: &NativeClient<Client>, timeout: Duration) -> std::result::Result<(), KafkaError> {
+    let patience = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: `client` outlives the call, which only needs that it is a client.
+    match RDKafkaErrorCode::from(unsafe { sys::rd_kafka_flush(client.native_ptr(), patience) }) {
+        RDKafkaErrorCode::NoError => Ok(()),
+        code => Err(KafkaError::Flush(code)),
+    }
 }

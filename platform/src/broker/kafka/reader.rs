@@ -103,8 +103,14 @@ impl Reader {
                 }
                 Some(Err(error)) => match errors::code(&error) {
                     Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                        let next = out.last().map_or(offset, |last| last.offset + 1);
                         self.at = None;
-                        return Err(self.out_of_range(at, offset)?);
+                        match self.out_of_range(at, next)? {
+                            // It was said of a partition that was read before.
+                            BrokerError::Retriable { reason, .. } => self.patience(started, at, &reason)?,
+                            gone => return Err(gone),
+                        }
+                        self.go_to(at, next)?;
                     }
                     _ => self.patience(started, at, &error.to_string())?,
                 },

@@ -1,6 +1,6 @@
 //! Records and offsets in one transaction. Whatever goes wrong, the caller learns for certain whether it was committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use tracing::{debug, warn};
 
 use super::client::{self, Client};
-use super::{KafkaBroker, Result, errors, signed_partition};
+use super::{KafkaBroker, Result, errors, native, signed_partition};
 use crate::broker::{Appended, Broker, BrokerError, OutRecord, RECORD_BYTES_MAX, TopicPartition, partition_for_key};
 use crate::failpoint;
 
@@ -23,6 +23,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const WATCHDOG: Duration = Duration::from_secs(75);
 /// A partition that does not show what was committed for this long is in trouble that its readers will be told of.
 const VISIBLE: Duration = Duration::from_secs(10);
+/// Bytes of one request for one partition: less than a topic takes that has only Kafka's own limit. More must not wait for
+/// a partition: librdkafka has one request under way for it, and spins while there is another to send.
+const REQUEST_BYTES: usize = 1_000_000;
 /// How long to find out what became of a transaction whose end was not confirmed.
 const CERTAINTY: Duration = Duration::from_secs(120);
 
@@ -105,11 +108,11 @@ impl Transactor {
     /// Partition of a record; the topic must be there.
     fn place(&mut self, record: &OutRecord) -> Result<u32> {
         let inner = &self.broker.inner;
-        let topic = inner.topics.info(&inner.admin, &record.topic)?;
         if let Some(partition) = record.partition {
             let at = TopicPartition { topic: record.topic.clone(), partition };
             return inner.topics.partition(&inner.admin, &at).map(|()| partition);
         }
+        let topic = inner.topics.info(&inner.admin, &record.topic)?;
         Ok(match &record.key {
             Some(key) => partition_for_key(key, topic.partitions),
             None => {
@@ -134,7 +137,8 @@ impl Transactor {
                 .set("enable.idempotence", "true")
                 .set("acks", "all")
                 .set("compression.type", "lz4")
-                .set("linger.ms", "5")
+                // Nothing is sent before it is all there, or enough for a request.
+                .set("linger.ms", "1000")
                 .set("batch.size", (1 << 20).to_string())
                 .set("batch.num.messages", "10000")
                 .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
@@ -179,18 +183,19 @@ impl Transactor {
     /// The coordinator confirms a commit before the partitions know of it. Whoever asks for their ends next must find these
     /// records.
     fn wait_until_visible(&self, records: &[OutRecord], appended: &[Appended]) {
-        let mut last: BTreeMap<(&str, u32), u64> = BTreeMap::new();
+        let mut last: BTreeMap<(u32, &str), u64> = BTreeMap::new();
         for (record, at) in records.iter().zip(appended) {
-            last.insert((&record.topic, at.partition), at.offset);
+            last.insert((at.partition, &record.topic), at.offset);
         }
+        let place = |(partition, topic): &(u32, &str)| TopicPartition { topic: (*topic).into(), partition: *partition };
+        let mut open: Vec<TopicPartition> = last.keys().map(place).collect();
         let started = Instant::now();
-        for ((topic, partition), offset) in last {
-            let at = TopicPartition { topic: topic.into(), partition };
-            while started.elapsed() < VISIBLE {
-                match self.broker.inner.admin.watermarks(&at) {
-                    Ok(marks) if marks.high > offset => break,
-                    _ => std::thread::sleep(Duration::from_millis(1)),
-                }
+        while !open.is_empty() && started.elapsed() < VISIBLE {
+            let ends = self.broker.inner.admin.ends(&open).unwrap_or_default();
+            let is_visible = |at: &TopicPartition| ends.get(at) > last.get(&(at.partition, &*at.topic));
+            open.retain(|at| !is_visible(at));
+            if !open.is_empty() {
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
     }
@@ -235,14 +240,19 @@ fn transact(
 ) -> std::result::Result<(), Failure> {
     producer.client().context().expect(records.len());
     producer.begin_transaction().map_err(Failure::Before)?;
+    let flush = || native::flush(producer.client(), CALL_TIMEOUT).map_err(Failure::Before);
+    let mut waiting: HashMap<(u32, &str), usize> = HashMap::new();
     for (index, (record, partition)) in records.iter().zip(partitions).enumerate() {
+        let bytes = bytes_of(record);
+        let before = waiting.get(&(*partition, &*record.topic)).copied().unwrap_or_default();
+        if before > 0 && before + bytes > REQUEST_BYTES {
+            flush()?;
+            waiting.clear();
+        }
+        *waiting.entry((*partition, &record.topic)).or_default() += bytes;
         send(producer, record, *partition, index).map_err(Failure::Before)?;
     }
-    // The library's own way to wait for what is under way is to look every 100 ms.
-    let started = Instant::now();
-    while !producer.client().context().is_all_delivered() && started.elapsed() < CALL_TIMEOUT {
-        producer.poll(Duration::from_millis(1));
-    }
+    flush()?;
     if let Some((offsets, membership)) = moves {
         let moving = producer.clone();
         guarded(move || moving.send_offsets_to_transaction(&offsets, &membership, CALL_TIMEOUT))
@@ -256,30 +266,33 @@ fn transact(
     Ok(())
 }
 
+/// Memory that a record takes in a request, about.
+fn bytes_of(record: &OutRecord) -> usize {
+    let headers: usize = record.headers.iter().map(|(key, value)| key.len() + value.len() + 4).sum();
+    record.value.len() + record.key.as_ref().map_or(0, bytes::Bytes::len) + headers + 32
+}
+
 fn send(producer: &Native, record: &OutRecord, partition: u32, index: usize) -> std::result::Result<(), KafkaError> {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (key, value) in &record.headers {
         headers = headers.insert(Header { key, value: Some(value.as_ref()) });
     }
-    let mut native: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(&record.topic, index)
+    let mut outgoing: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(&record.topic, index)
         .partition(signed_partition(partition))
         .payload(record.value.as_ref())
         .headers(headers);
     if let Some(key) = &record.key {
-        native = native.key(key.as_ref());
+        outgoing = outgoing.key(key.as_ref());
     }
     if let Some(ms) = record.timestamp_ms {
-        native = native.timestamp(ms);
+        outgoing = outgoing.timestamp(ms);
     }
-    let started = Instant::now();
     loop {
-        match producer.send(native) {
+        match producer.send(outgoing) {
             Ok(()) => return Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back))
-                if started.elapsed() < CALL_TIMEOUT =>
-            {
-                native = back;
-                std::thread::sleep(Duration::from_millis(1));
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                outgoing = back;
+                native::flush(producer.client(), CALL_TIMEOUT)?;
             }
             Err((error, _)) => return Err(error),
         }
