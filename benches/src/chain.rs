@@ -80,16 +80,17 @@ fn publish(broker: &dyn Broker, total: usize) -> Result<(), String> {
 }
 
 fn stage(name: &str, total: usize, work: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    cpu::forget_peak()?;
     let (before, started) = (cpu::time()?, Instant::now());
     work()?;
     let (cpu, wall) = (cpu::time()?.saturating_sub(before), started.elapsed());
     #[allow(clippy::cast_precision_loss, reason = "a count of records, far below 2^52")]
     let records = total as f64;
     println!(
-        "{name:20} {:9.0} records per second, {:9.0} per CPU-second, {} MiB resident",
+        "{name:20} {:9.0} records per second, {:9.0} per CPU-second, {} MiB resident at most",
         records / wall.as_secs_f64(),
         records / cpu.as_secs_f64(),
-        cpu::resident_mib()
+        cpu::peak_mib()
     );
     Ok(())
 }

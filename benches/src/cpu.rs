@@ -1,4 +1,4 @@
-//! CPU time of this process: what a machine that is not quiet cannot distort much.
+//! CPU time and memory of this process: what a machine that is not quiet cannot distort much.
 
 use std::fs;
 use std::time::Duration;
@@ -26,7 +26,21 @@ pub fn model() -> String {
 
 /// Resident memory now, MiB.
 pub fn resident_mib() -> u64 {
+    status_mib("VmRSS:")
+}
+
+/// The most memory that was resident since [`forget_peak`], MiB.
+pub fn peak_mib() -> u64 {
+    status_mib("VmHWM:")
+}
+
+/// From here on a new peak counts.
+pub fn forget_peak() -> Result<(), String> {
+    fs::write("/proc/self/clear_refs", "5").map_err(|e| format!("writing /proc/self/clear_refs: {e}"))
+}
+
+fn status_mib(field: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
 }

@@ -152,7 +152,7 @@ fn view(
         (Some(tenant), Some(owner)) => owner == tenant.as_str(),
         _ => true,
     };
-    let query = table.query(duck, &cut.local(files.iter().filter(is_meant))?)?;
+    let query = table.query(duck, &cut.local(files.iter().filter(is_meant), &duck.lease)?)?;
     let only = match tenant {
         Some(tenant) => format!("coalesce(tenant_id, '{UNKNOWN_TENANT}') = {}", literal(tenant.as_str())),
         None => "true".to_owned(),

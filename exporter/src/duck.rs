@@ -5,6 +5,7 @@ use std::path::Path;
 
 use duckdb::types::FromSql;
 use duckdb::{Config, Connection, Params, Row};
+use platform::store::Lease;
 
 use crate::error::{ExportError, Result};
 
@@ -29,6 +30,8 @@ impl Default for DuckLimits {
 /// An open database.
 pub(crate) struct Duck {
     connection: Connection,
+    /// Of the files that it reads: dropped after the connection.
+    pub(crate) lease: Lease,
 }
 
 impl Duck {
@@ -42,7 +45,7 @@ impl Duck {
                 .with("preserve_insertion_order", "false")?;
             Connection::open_in_memory_with_flags(config)
         };
-        Ok(Self { connection: opened().map_err(ExportError::duck("opening DuckDB"))? })
+        Ok(Self { connection: opened().map_err(ExportError::duck("opening DuckDB"))?, lease: Lease::default() })
     }
 
     /// Runs statements that return nothing.

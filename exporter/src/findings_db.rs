@@ -22,7 +22,7 @@ pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Resul
     }
     let duck = Duck::open(limits)?;
     let files: Vec<&DataFile> = cut.findings_of(scope).collect();
-    let paths = cut.local(files.iter().copied())?;
+    let paths = cut.local(files.iter().copied(), &duck.lease)?;
     check_paths(&duck, scope, &files, &paths)?;
     let query = FINDINGS.query(&duck, &paths)?;
     let tenant = literal(scope.as_str());
@@ -62,7 +62,7 @@ pub(crate) fn refuse_unknown_tenant(duck: &Duck, cut: &Cut, scope: &TenantScope)
     }
     // One by one: the first file of a store has rows, and the others need not be fetched.
     for file in &cut.findings {
-        let source = read_parquet(cut.local([file])?.iter().map(PathBuf::as_path));
+        let source = read_parquet(cut.local([file], &duck.lease)?.iter().map(PathBuf::as_path));
         if duck.value::<i64>("looking for rows", &format!("SELECT 1 FROM {source} LIMIT 1"))?.is_some() {
             return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
         }

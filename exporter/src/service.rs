@@ -11,7 +11,7 @@ use platform::observe::Observer;
 use platform::store::Store;
 use sha2::{Digest, Sha256};
 
-use crate::cut::Cut;
+use crate::cut::{Cut, Known};
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
 use crate::export::{ExportOptions, ExportReport, export_tenant};
@@ -91,12 +91,12 @@ impl PassReport {
 /// # Errors
 /// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
 pub fn once(config: &ExporterConfig) -> Result<PassReport> {
-    observed_once(config, &Observer::default())
+    observed_once(config, &Observer::default(), &mut Known::default())
 }
 
-fn observed_once(config: &ExporterConfig, observer: &Observer) -> Result<PassReport> {
+fn observed_once(config: &ExporterConfig, observer: &Observer, known: &mut Known) -> Result<PassReport> {
     let cut = match &config.input {
-        Input::Committed => Cut::committed(Arc::clone(&config.store))?,
+        Input::Committed => Cut::committed_by_now(Arc::clone(&config.store), known)?,
         Input::Files(patterns) => Cut::of_files(patterns)?,
     };
     let tenants = match &config.tenant {
@@ -144,12 +144,12 @@ fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<GoldR
 /// Exports whenever the committed state changes, until `shutdown`. Failures are logged; bad data is tried again when
 /// something changes, everything else after [`ExporterConfig::poll_interval`].
 pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
-    let mut done: Option<String> = None;
+    let (mut done, mut known): (Option<String>, _) = (None, Known::default());
     loop {
         observer.pulse.busy();
         match state(&*config.store) {
             Ok(now) => {
-                if done.as_ref() != Some(&now) && pass(config, observer) {
+                if done.as_ref() != Some(&now) && pass(config, observer, &mut known) {
                     done = Some(now);
                 }
                 if done.is_some() {
@@ -169,10 +169,10 @@ pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
 }
 
 /// True when trying again without a change would give the same.
-fn pass(config: &ExporterConfig, observer: &Observer) -> bool {
+fn pass(config: &ExporterConfig, observer: &Observer, known: &mut Known) -> bool {
     let (metrics, began) = (&observer.metrics, Instant::now());
     let mut span = observer.tracer.span("export");
-    let exported = observed_once(config, observer);
+    let exported = observed_once(config, observer, known);
     if let Err(ExportError::NoInputFiles { .. }) = exported {
         return true;
     }

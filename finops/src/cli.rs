@@ -405,7 +405,7 @@ pub struct WireArgs {
     /// Received before
     #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
     pub until: Option<i64>,
-    /// Only these offsets: <topic>/<partition>:<from>..<until>, the last one exclusive or left out; repeatable
+    /// Only these offsets: <topic>/<partition>:<from>..<until>, the last one exclusive or left out; repeatable, once for a partition
     #[arg(long, value_name = "STRETCH")]
     pub offsets: Vec<String>,
     /// Only of this tenant; repeatable
@@ -449,6 +449,9 @@ pub struct SwapArgs {
     /// Also when the fresh root lacks records that the current one has
     #[arg(long)]
     pub allow_partial: bool,
+    /// Who asks, for the record in the fresh root
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
+    pub by: String,
 }
 
 #[derive(Debug, Args)]
@@ -465,7 +468,7 @@ pub struct ReplayRunArgs {
     /// Into a topic: send at most this many records a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), requires = "into_topic")]
     pub rate: Option<u32>,
-    /// Who asks, for the audit record
+    /// Who asks, for the audit record, or the record in the fresh root
     #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
     pub by: String,
     /// Say what would be replayed, and stop

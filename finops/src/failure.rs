@@ -46,14 +46,16 @@ impl Failure {
     }
 }
 
-/// The code of a failure that a refusing store is at the root of; `other` when none is.
+/// The code of a failure that a refusing store or broker is at the root of; `other` when none is.
 fn code_of(error: &(dyn Error + 'static), other: ExitCode) -> ExitCode {
-    let causes = std::iter::successors(Some(error), |cause| Error::source(*cause));
-    match causes.filter_map(|cause| cause.downcast_ref::<StoreError>()).next() {
-        Some(StoreError::Denied { .. }) => ExitCode::CredentialsRefused,
-        Some(StoreError::Refused { .. }) => ExitCode::Configuration,
-        _ => other,
-    }
+    let refusal = |cause: &(dyn Error + 'static)| match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(StoreError::Denied { .. }), _) | (_, Some(BrokerError::Denied { .. })) => {
+            Some(ExitCode::CredentialsRefused)
+        }
+        (Some(StoreError::Refused { .. }), _) => Some(ExitCode::Configuration),
+        _ => None,
+    };
+    std::iter::successors(Some(error), |cause| Error::source(*cause)).find_map(refusal).unwrap_or(other)
 }
 
 macro_rules! fails_with {
@@ -88,7 +90,7 @@ impl From<sink::resend::ResendError> for Failure {
         let code = match &error {
             ResendError::Held { .. } => ExitCode::TryAgain,
             ResendError::Chain(_) | ResendError::File { .. } | ResendError::Audit { .. } => ExitCode::BadInput,
-            ResendError::Store(_) | ResendError::Broker(_) => ExitCode::Io,
+            ResendError::Store(_) | ResendError::Broker(_) => code_of(&error, ExitCode::Io),
         };
         Self::new(code, error.to_string())
     }
@@ -100,7 +102,7 @@ impl From<sink::replay::ReplayError> for Failure {
         let code = match &error {
             ReplayError::NotYet(_) => ExitCode::TryAgain,
             ReplayError::Root { .. } | ReplayError::Chain(_) => ExitCode::BadInput,
-            ReplayError::Store(_) | ReplayError::Broker(_) | ReplayError::Move { .. } => ExitCode::Io,
+            ReplayError::Store(_) | ReplayError::Broker(_) | ReplayError::Move { .. } => code_of(&error, ExitCode::Io),
         };
         Self::new(code, error.to_string())
     }
@@ -153,6 +155,20 @@ impl From<producers::run::RunError> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_broker_refused_tells_the_code_whoever_met_it() {
+        let denied = || BrokerError::Denied { doing: "asking".to_owned(), reason: "not authorized".to_owned() };
+        let failures: [Failure; 4] = [
+            denied().into(),
+            validator::ValidatorError::from(denied()).into(),
+            sink::SinkError::from(denied()).into(),
+            sink::resend::ResendError::from(denied()).into(),
+        ];
+        for failure in failures {
+            assert_eq!(failure.code, ExitCode::CredentialsRefused, "{}", failure.message);
+        }
+    }
 
     #[test]
     fn what_a_store_refused_tells_the_code_whoever_met_it() {

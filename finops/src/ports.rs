@@ -7,15 +7,15 @@ use std::time::Duration;
 use contracts::identity::SaltMode;
 use contracts::topics::{self, Lane};
 use exporter::{ExportOptions, ExporterConfig, Input};
-use platform::broker::embedded::EmbeddedBroker;
-use platform::broker::kafka::KafkaBroker;
+use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::kafka::{KafkaBroker, KafkaSettings};
 use platform::broker::{Broker, TopicSpec};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
-use platform::store::Store;
 use platform::store::local::LocalStore;
 use platform::store::s3::{S3Settings, S3Store};
+use platform::store::{Store, StoreError};
 use uuid::Uuid;
 use validator::ProducerPolicies;
 
@@ -59,30 +59,48 @@ impl Ports {
 
     /// Opens what a reader needs; nothing is made.
     pub fn store_only(settings: &Settings) -> Result<Arc<dyn Store>> {
-        if let Some(s3) = &settings.s3 {
-            return Ok(Arc::new(S3Store::open_existing(s3.clone())?));
-        }
-        let store = LocalStore::open_existing(&settings.root)
-            .map_err(|e| Failure::bad_input(format!("no data in {}: {e}", settings.root.display())))?;
-        Ok(Arc::new(store))
+        store_with_data(settings.s3.clone(), &settings.root)
     }
 
     /// Opens what is there: broker and store of an earlier run.
     pub fn existing(settings: &Settings) -> Result<Self> {
         let store = Self::store_only(settings)?;
-        if let Some(kafka) = &settings.kafka {
-            return Ok(Self { broker: Arc::new(KafkaBroker::connect(kafka.clone())?), store });
-        }
-        let path = settings.data.join(BROKER_FILE);
-        if !path.is_file() {
-            return Err(Failure::bad_input(format!(
-                "no broker in {}: {} is not there",
-                settings.data.display(),
-                path.display()
-            )));
-        }
-        Ok(Self { broker: Arc::new(EmbeddedBroker::open(&path, settings.broker.clone())?), store })
+        let broker = existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone())?;
+        Ok(Self { broker, store })
     }
+}
+
+/// The cluster, or the broker that an earlier run has left in the data folder.
+pub fn existing_broker(
+    kafka: Option<KafkaSettings>,
+    data: &Path,
+    embedded: EmbeddedSettings,
+) -> Result<Arc<dyn Broker>> {
+    if let Some(kafka) = kafka {
+        return Ok(Arc::new(KafkaBroker::connect(kafka)?));
+    }
+    let path = data.join(BROKER_FILE);
+    if !path.is_file() {
+        let reason = format!("no broker in {}: {} is not there", data.display(), path.display());
+        return Err(Failure::bad_input(reason));
+    }
+    Ok(Arc::new(EmbeddedBroker::open(&path, embedded)?))
+}
+
+/// The bucket, or else the folder, that an earlier run has made a store.
+pub fn existing_store(s3: Option<S3Settings>, root: &Path) -> std::result::Result<Arc<dyn Store>, StoreError> {
+    Ok(match s3 {
+        Some(s3) => Arc::new(S3Store::open_existing(s3)?),
+        None => Arc::new(LocalStore::open_existing(root)?),
+    })
+}
+
+fn store_with_data(s3: Option<S3Settings>, root: &Path) -> Result<Arc<dyn Store>> {
+    let is_bucket = s3.is_some();
+    existing_store(s3, root).map_err(|error| match is_bucket {
+        true => error.into(),
+        false => Failure::bad_input(format!("no data in {}: {error}", root.display())),
+    })
 }
 
 /// Another root than the one in force, made if it is not there.
@@ -95,12 +113,7 @@ pub fn root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
 
 /// Another root than the one in force, which must be there.
 pub fn existing_root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
-    if let Some(s3) = bucket(place, settings)? {
-        return Ok(Arc::new(S3Store::open_existing(s3)?));
-    }
-    let store = LocalStore::open_existing(Path::new(place))
-        .map_err(|e| Failure::bad_input(format!("no data in {place}: {e}")))?;
-    Ok(Arc::new(store))
+    store_with_data(bucket(place, settings)?, Path::new(place))
 }
 
 /// A bucket, when the place is one.

@@ -61,7 +61,7 @@ const AGE_MAX: Setting<Duration> =
         .default("60s")
         .help("age of a record at which its batch is written");
 const OPEN_FILES: Setting<usize> =
-    Setting::integer("sink.open_files_max", 1..=100_000).default("2000").help("files of one batch");
+    Setting::integer("sink.open_files_max", 1..=100_000).default("10000").help("files of one batch");
 const SINK_MEMORY: Setting<u64> = Setting::bytes("sink.memory_bytes_max", 1 << 20..=1 << 40)
     .default("512MiB")
     .help("bytes of records over all open batches");

@@ -55,6 +55,8 @@ pub const NAMES: &[&str] = &[
     "store.s3.stage.begun",
     "store.s3.stage.finished",
     "store.s3.stage.part",
+    "validator.skip.begin",
+    "validator.skip.committed",
     "validator.step.begin",
     "validator.step.committed",
 ];

@@ -31,7 +31,9 @@ impl Drop for SmallDisk {
 fn a_full_disk_is_named_leaves_nothing_and_works_again_with_room() {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(folder.path()) else {
-        println!("skipped: mounting a small file system needs root");
+        // The harness would keep what `println!` says to itself. `tests::skip` knows this crate, which cannot know it.
+        let name = "a_full_disk_is_named_leaves_nothing_and_works_again_with_room";
+        writeln!(std::io::stdout(), "skipped: {name}: mounting a small file system needs root").unwrap();
         return;
     };
     let store = LocalStore::open(&disk.0).unwrap();

@@ -2,12 +2,25 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use bytes::Bytes;
 use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, link_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
+use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Staged, Store};
 
 use crate::error::SinkError;
+
+/// A partition's chain.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    /// What it adds up to.
+    pub head: ChainHead,
+    /// Its last link.
+    pub last: Option<Box<CommitRecord>>,
+    /// Links that its newest checkpoint adds up; 0 without one.
+    pub checkpointed: u64,
+}
 
 /// Reads a partition's chain, from its newest checkpoint on; returns what it adds up to and its last link.
 ///
@@ -18,6 +31,11 @@ pub fn load(
     topic_id: &str,
     partition: u32,
 ) -> Result<(ChainHead, Option<Box<CommitRecord>>), SinkError> {
+    read(store, topic_id, partition).map(|chain| (chain.head, chain.last))
+}
+
+/// The same, and where its newest checkpoint is.
+pub(crate) fn read(store: &dyn Store, topic_id: &str, partition: u32) -> Result<Chain, SinkError> {
     let paths: Vec<String> =
         store.list(&layout::chain_dir(topic_id, partition))?.into_iter().map(|entry| entry.path).collect();
     let newest = paths.iter().filter(|path| checkpoint_end(path).is_some()).max_by_key(|path| checkpoint_end(path));
@@ -25,17 +43,21 @@ pub fn load(
         Some(path) => checkpoint(store, path)?,
         None => ChainHead::empty(topic_id, partition),
     };
+    let checkpointed = head.records;
     let from = if head.records == 0 { 0 } else { head.end };
     let mut links: Vec<(u64, &String)> = paths.iter().filter_map(|path| Some((link_start(path)?, path))).collect();
     links.sort_unstable();
+    let links: Vec<&String> = links.into_iter().filter(|(start, _)| *start >= from).map(|(_, path)| path).collect();
     let mut last = None;
-    for (_, path) in links.into_iter().filter(|(start, _)| *start >= from) {
-        last = Some(Box::new(head.follow(path, &present(store, path)?)?));
+    for some in links.chunks(OBJECTS_AT_ONCE) {
+        for (path, bytes) in some.iter().zip(get_all(store, some)?) {
+            last = Some(Box::new(head.follow(path, &found(path, bytes)?)?));
+        }
     }
     if last.is_none() && head.records > 0 {
         last = link(store, &layout::chain_record(topic_id, partition, head.last_start))?;
     }
-    Ok((head, last))
+    Ok(Chain { head, last, checkpointed })
 }
 
 /// One link; `None` when there is none of that name.
@@ -67,11 +89,11 @@ pub(crate) fn staged_names_in_use(store: &dyn Store) -> Result<HashSet<String>, 
 }
 
 fn checkpoint(store: &dyn Store, path: &str) -> Result<ChainHead, SinkError> {
-    Ok(serde_json::from_slice(&present(store, path)?).map_err(|e| broken(path, e.to_string()))?)
+    Ok(serde_json::from_slice(&found(path, store.get(path)?)?).map_err(|e| broken(path, e.to_string()))?)
 }
 
-fn present(store: &dyn Store, path: &str) -> Result<bytes::Bytes, SinkError> {
-    Ok(store.get(path)?.ok_or_else(|| broken(path, "listed, but gone when it was read".into()))?)
+fn found(path: &str, bytes: Option<Bytes>) -> Result<Bytes, BrokenChain> {
+    bytes.ok_or_else(|| broken(path, "listed, but gone when it was read".into()))
 }
 
 fn broken(path: &str, problem: String) -> BrokenChain {
@@ -134,6 +156,7 @@ mod tests {
         store.delete(&layout::chain_record("id", 0, 0)).unwrap();
         let (head, last) = load(&store, "id", 0).unwrap();
         assert_eq!((&head, last.map(|link| link.start)), (&heads[4], Some(40)), "the first link was not needed");
+        assert_eq!(read(&store, "id", 0).unwrap().checkpointed, 3);
         checkpoint(4);
         let (head, last) = load(&store, "id", 0).unwrap();
         assert_eq!(

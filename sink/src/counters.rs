@@ -90,9 +90,10 @@ impl Counters {
         self.observer.pulse.busy();
     }
 
-    pub(crate) fn retried(&self) {
+    /// `work` is one of those that the metric knows.
+    pub(crate) fn retried(&self, work: &'static str) {
         self.retries.fetch_add(1, Ordering::Relaxed);
-        self.observer.metrics.add(&table::RETRIES, &[STAGE], 1);
+        self.observer.metrics.add(&table::RETRIES, &[STAGE, work], 1);
         self.observer.pulse.waits();
     }
 

@@ -12,7 +12,10 @@ pub struct Limits {
     pub file_bytes_target: u64,
     /// Age of the oldest record of a batch: how stale a reader may be.
     pub age_max: Duration,
-    /// Files of one batch: bounds the small files that many tenants make, and what one commit record lists.
+    /// Files of one batch. Bounds what one commit record lists, and how long staging and publishing take: some
+    /// milliseconds for a file in a bucket, and a member that is silent for too long loses its partitions. Must be above
+    /// what is open at a time (tenants of the partition × run dates), else every poll writes that many small files. An open
+    /// file costs less than 1 KB beside its records, whose bytes have a limit of their own.
     pub open_files_max: usize,
     /// Bytes of records over all open batches; the largest batch is written when they are more.
     pub memory_bytes_max: u64,
@@ -26,7 +29,7 @@ impl Default for Limits {
             file_rows_max: 200_000,
             file_bytes_target: 128 << 20,
             age_max: Duration::from_secs(60),
-            open_files_max: 2_000,
+            open_files_max: 10_000,
             memory_bytes_max: 512 << 20,
             checkpoint_commits: 1_000,
         }

@@ -222,7 +222,7 @@ impl Sink<'_> {
             Ok(Polled::Idle) => {}
             Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
                 warn!(%error, "poll failed, trying again");
-                self.counters.retried();
+                self.counters.retried("poll");
                 let _stop = self.shutdown.wait_timeout(POLL_TIMEOUT);
             }
             // Deleted, and perhaps about to be made again.
@@ -292,7 +292,7 @@ impl Sink<'_> {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_retriable() => {
                     warn!(%error, topic = %at.topic, partition = at.partition, "trying again");
-                    self.counters.retried();
+                    self.counters.retried("write");
                     if backoff.wait(self.shutdown) {
                         return Err(error);
                     }
@@ -307,11 +307,14 @@ impl Sink<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            if !matches!(outcome, Outcome::Committed(CommitOutcome::Unknown)) {
-                backoff.reset();
-            } else if backoff.wait(self.shutdown) {
-                info!("stopping with an unanswered commit: the next sink finds out whether it was made");
-                return Ok(());
+            match &outcome {
+                Outcome::Committed(CommitOutcome::Unknown(_)) if backoff.wait(self.shutdown) => {
+                    info!("stopping with an unanswered commit: the next sink finds out whether it was made");
+                    return Ok(());
+                }
+                // That reading works says nothing of writing.
+                Outcome::Committed(CommitOutcome::Unknown(_)) | Outcome::LinkRead(_) => {}
+                _ => backoff.reset(),
             }
             self.machine.done(&at, outcome)?;
         }
@@ -354,12 +357,12 @@ impl Hands<'_> {
     fn perform(&mut self, at: &TopicPartition, action: &Action<'_, Record>) -> Result<Outcome, SinkError> {
         Ok(match action {
             Action::LoadChain { topic_id, partition } => {
-                let (head, last) = chain::load(self.store, topic_id, *partition)?;
+                let chain::Chain { head, last, checkpointed } = chain::read(self.store, topic_id, *partition)?;
                 let marks = self.broker.watermarks(at)?;
                 if let Some(end) = head.position().filter(|end| *end < marks.low) {
                     warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records are gone unwritten");
                 }
-                Outcome::ChainLoaded(Box::new(Loaded { head, last, low: marks.low, high: marks.high }))
+                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low: marks.low, high: marks.high }))
             }
             Action::Publish { file, next } => {
                 failpoint::hit("sink.publish.begin");
@@ -433,8 +436,8 @@ impl Hands<'_> {
             Ok(PutOutcome::Exists) => CommitOutcome::Exists,
             Err(error) => {
                 warn!(%error, "no answer to a commit: looking whether it was made");
-                self.counters.retried();
-                CommitOutcome::Unknown
+                self.counters.retried("write");
+                CommitOutcome::Unknown(error)
             }
         }
     }

@@ -12,6 +12,7 @@ use tests::attack::seed::is_long;
 use tests::attack::site::{BROKERS, Kind, Site, use_kafka};
 use tests::kafka::Cluster;
 use tests::network::Weather;
+use tests::skip;
 
 /// The name of an attack on the broker, and the attack.
 type Attack = (&'static str, fn(Kind, &mut Cluster));
@@ -38,25 +39,29 @@ fn s3() {
 }
 
 fn all(kind: Kind) {
-    let Some(mut cluster) = Cluster::start() else { return };
+    let Some(mut cluster) = Cluster::start_to_attack() else { return };
     use_kafka(kind, cluster.brokers());
     let mut failed = Vec::new();
     let mut attempt = |name: &'static str, attack: &mut dyn FnMut()| {
         if std::env::var("FINOPS_ATTACK_ONLY").is_ok_and(|only| only != name) {
-            return;
+            return true;
         }
         let started = Instant::now();
-        if catch_unwind(AssertUnwindSafe(attack)).is_err() {
+        let is_good = catch_unwind(AssertUnwindSafe(attack)).is_ok();
+        if !is_good {
             failed.push(name);
         }
         println!("{name} at {}: {} s", kind.name(), started.elapsed().as_secs());
+        is_good
     };
-    for (name, attack) in crate::attacks(kind) {
+    for (name, attack) in crate::attacks(kind).into_iter().filter(|(name, _)| crate::short::is_due(kind, name)) {
         attempt(name, &mut || crate::attack(kind, (name, attack)));
     }
-    for (name, attack) in ATTACKS {
-        if crate::short::is_due(kind, name) {
-            attempt(name, &mut || attack(kind, &mut cluster));
+    for (name, attack) in ATTACKS.iter().filter(|(name, _)| crate::short::is_due(kind, name)) {
+        if cluster.network().is_none() {
+            skip::because(format!("{name} needs a broker that was started here from its jars"));
+        } else if !attempt(name, &mut || attack(kind, &mut cluster)) {
+            cluster.mend();
         }
     }
     assert!(failed.is_empty(), "failed: {failed:?}");
@@ -65,12 +70,11 @@ fn all(kind: Kind) {
 fn the_broker_is_killed(kind: Kind, cluster: &mut Cluster) {
     let site = Site::open(kind);
     let rounds = if is_long() { 6 } else { 2 };
-    let mut killed = 0;
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator, Role::Sink]);
         for round in 0..rounds {
             battle.wait_for_work(100, &mut services);
-            killed += u64::from(cluster.kill());
+            cluster.kill();
             // Back at once, or long after all sessions are over.
             std::thread::sleep(if round % 2 == 0 { Duration::ZERO } else { 2 * kind.session_timeout() });
             cluster.restart();
@@ -78,14 +82,11 @@ fn the_broker_is_killed(kind: Kind, cluster: &mut Cluster) {
         }
         services
     });
-    note(Fault::Deed(Deed::BrokerKilled), &site, killed, None, &count, "goes on");
+    note(Fault::Deed(Deed::BrokerKilled), &site, rounds, None, &count, "goes on");
 }
 
 fn the_network_before_the_broker_is_bad(kind: Kind, cluster: &mut Cluster) {
-    let Some((network, behind)) = cluster.network() else {
-        println!("skipped: there is no network before a cluster that was not started here");
-        return;
-    };
+    let (network, behind) = cluster.network().unwrap();
     let site = Site::open(kind).with(BROKERS, &behind);
     let (short, long) = (Duration::from_secs(1), kind.session_timeout() + Duration::from_secs(2));
     let count = Battle::begin(&site).fight(|battle| {
@@ -143,14 +144,12 @@ fn a_transaction_times_out(kind: Kind, _: &mut Cluster) {
 }
 
 fn the_coordinator_is_gone(kind: Kind, cluster: &mut Cluster) {
-    let mut killed = 0;
     for _ in 0..if is_long() { 3 } else { 1 } {
         let site = Site::open(kind);
-        let mut was_killed = false;
         let count = Battle::begin(&site).fight(|battle| {
             let sink = Service::start(&site, Role::Sink);
             let frozen = frozen_in_a_transaction(&site);
-            was_killed = cluster.kill();
+            cluster.kill();
             frozen.signal("CONT");
             // It asks to commit, and nobody is there.
             std::thread::sleep(Duration::from_secs(1));
@@ -159,8 +158,6 @@ fn the_coordinator_is_gone(kind: Kind, cluster: &mut Cluster) {
             battle.wait_for_work(300, &mut services);
             services
         });
-        killed += u64::from(was_killed);
-        note(Fault::Deed(Deed::CoordinatorGone), &site, u64::from(was_killed), None, &count, "goes on");
+        note(Fault::Deed(Deed::CoordinatorGone), &site, 1, None, &count, "goes on");
     }
-    assert!(killed > 0 || cluster.network().is_none());
 }

@@ -1,4 +1,7 @@
 //! `kill -9` at random moments, again and again.
+//!
+//! On Kafka a partition is nobody's until the session of its dead owner is over. If everybody were killed before that, nobody
+//! would have anything to lose: so every few kills the attacks wait until there is work again.
 
 use std::time::{Duration, Instant};
 
@@ -13,15 +16,20 @@ use tests::attack::site::{Kind, Site};
 use tests::attack::{exports, oracle};
 use tests::repo;
 
+/// Kills on Kafka between which services get to work.
+const KILLS_WITHOUT_WORK_MAX: u64 = 8;
+
 at_each_site!(services_are_killed, up_is_killed, run_is_killed);
 
 fn services_are_killed(kind: Kind) {
     let Seeded { seed, mut rng } = seeded("services");
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
-        let roles = [Role::Validator, Role::Sink, Role::Exporter];
-        let mut services = battle.start(&roles);
-        for _ in 0..kills() {
+        let mut services = battle.start(&[Role::Validator, Role::Validator, Role::Sink, Role::Sink, Role::Exporter]);
+        for n in 0..kills(kind) {
+            if !kind.is_embedded() && n % KILLS_WITHOUT_WORK_MAX == 0 {
+                battle.wait_for_work(1, &mut services);
+            }
             std::thread::sleep(Duration::from_millis(rng.random_range(0..500)));
             let victim = services.swap_remove(rng.random_range(0..services.len()));
             let role = victim.role;
@@ -31,22 +39,26 @@ fn services_are_killed(kind: Kind) {
         services
     });
     exports::judge_alone(&site);
-    note(Fault::Deed(Deed::ServicesKilled), &site, kills(), Some(seed), &count, "goes on");
+    note(Fault::Deed(Deed::ServicesKilled), &site, kills(kind), Some(seed), &count, "goes on");
 }
 
 fn up_is_killed(kind: Kind) {
     let Seeded { seed, mut rng } = seeded("up");
     let site = Site::open(kind);
-    let count = Battle::begin(&site).fight(|_| {
-        for _ in 0..kills() {
-            let up = Service::start(&site, Role::Up);
+    let count = Battle::begin(&site).fight(|battle| {
+        for n in 0..kills(kind) {
+            let mut up = [Service::start(&site, Role::Up)];
+            if !kind.is_embedded() && n % KILLS_WITHOUT_WORK_MAX == 0 {
+                battle.wait_for_work(1, &mut up);
+            }
             std::thread::sleep(Duration::from_millis(rng.random_range(0..900)));
+            let [up] = up;
             up.kill();
         }
         vec![Service::start(&site, Role::Up)]
     });
     exports::judge_alone(&site);
-    note(Fault::Deed(Deed::UpKilled), &site, kills(), Some(seed), &count, "goes on");
+    note(Fault::Deed(Deed::UpKilled), &site, kills(kind), Some(seed), &count, "goes on");
 }
 
 /// Each run publishes the same findings once more: the same rows come many times, by intent, each of another source.
@@ -76,7 +88,7 @@ fn run_is_killed(kind: Kind) {
     let reader = Reader::start(&site, false);
     let mut killed = 0;
     // A run on Kafka takes seconds.
-    for _ in 0..if kind.is_embedded() { kills() } else { kills() / 3 } {
+    for _ in 0..if kind.is_embedded() { kills(kind) } else { kills(kind) / 3 } {
         let mut child = program::command(&site, &run)
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())

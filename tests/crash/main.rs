@@ -66,6 +66,9 @@ fn attack(kind: Kind, (name, attack): Attack) {
     if short::is_due(kind, name) {
         attack(kind);
     } else {
-        println!("skipped: {name} is attacked at {} in the long form, `cargo xtask attack`", kind.name());
+        tests::skip::because(format_args!(
+            "{name} is attacked at {} in the long form, `cargo xtask attack`",
+            kind.name()
+        ));
     }
 }

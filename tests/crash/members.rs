@@ -6,11 +6,13 @@ use rand::Rng;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::program::{Role, Service};
-use tests::attack::seed::{Seeded, is_long, kills, seeded};
+use tests::attack::seed::{Seeded, is_long, seeded};
 use tests::attack::site::{Kind, Site};
 
 at_each_site!(members_come_and_go, a_member_is_frozen_and_wakes_up);
 
+/// So often in a row a member may be frozen in the middle of a write.
+const FREEZES_MAX: u32 = 8;
 /// Members of one role, at most.
 const MEMBERS_MAX: usize = 4;
 
@@ -20,7 +22,7 @@ fn members_come_and_go(kind: Kind) {
     let mut killed = 0;
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator, Role::Sink]);
-        for _ in 0..2 * kills() {
+        for _ in 0..if is_long() { 100 } else { 24 } {
             std::thread::sleep(Duration::from_millis(rng.random_range(50..400)));
             let role = if rng.random() { Role::Validator } else { Role::Sink };
             let members: Vec<_> = (0..services.len()).filter(|n| services[*n].role == role).collect();
@@ -41,34 +43,41 @@ fn members_come_and_go(kind: Kind) {
     note(Fault::Deed(Deed::RebalanceStorm), &site, killed, Some(seed), &count, "goes on");
 }
 
+fn result(kind: Kind) -> &'static str {
+    match kind.is_embedded() {
+        true => "goes on; while it is frozen in the middle of a write, the others wait",
+        false => "goes on",
+    }
+}
+
 /// The frozen member believes that it still owns its partitions when it wakes up, in the middle of whatever it did.
 fn a_member_is_frozen_and_wakes_up(kind: Kind) {
     let Seeded { seed, mut rng } = seeded("freeze");
-    let result = if kind.is_embedded() {
-        "goes on; while it is frozen in the middle of a write, the others wait"
-    } else {
-        "goes on"
-    };
-    for _ in 0..if is_long() { 4 } else { 1 } {
-        for role in [Role::Validator, Role::Sink] {
+    for role in [Role::Validator, Role::Sink] {
+        let (mut rounds, mut taken_over) = (0, false);
+        while rounds < if is_long() { 4 } else { 1 } || !taken_over {
+            assert!(rounds < FREEZES_MAX, "nobody has ever taken over from a {role:?}");
+            rounds += 1;
             let site = Site::open(kind);
             let count = Battle::begin(&site).fight(|battle| {
-                let mut services = battle.start(&[Role::Validator, Role::Sink, role]);
+                let mut services = battle.start(&[role, Role::Validator, Role::Sink]);
+                let frozen = services.remove(0);
+                frozen.wait_for_log(" assigned ");
                 battle.wait_for_work(50, &mut services);
                 std::thread::sleep(Duration::from_millis(rng.random_range(0..300)));
-                let frozen = services.pop().unwrap();
                 frozen.signal("STOP");
                 std::thread::sleep(kind.session_timeout() + Duration::from_secs(1));
                 // Frozen in the middle of a write it keeps the file of an embedded broker locked: nobody can take over,
                 // and the others have to wait until it is woken, or killed.
-                let taken_over = battle.works(300, Duration::from_secs(10));
-                assert!(taken_over || kind.is_embedded(), "nobody has taken over");
+                let goes_on = battle.works(300, Duration::from_secs(10));
+                assert!(goes_on || kind.is_embedded(), "nobody has taken over");
+                taken_over |= goes_on;
                 frozen.signal("CONT");
                 services.push(frozen);
                 battle.wait_for_work(300, &mut services);
                 services
             });
-            note(Fault::Deed(Deed::MemberFrozen), &site, 0, Some(seed), &count, result);
+            note(Fault::Deed(Deed::MemberFrozen), &site, 0, Some(seed), &count, result(kind));
         }
     }
 }

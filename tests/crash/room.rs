@@ -59,7 +59,7 @@ fn wait_for_log(service: &Service, text: &str) {
 fn the_disk_of_the_store_is_full_for_a_while(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(&folder.path().join("data")) else {
-        println!("skipped: mounting a small file system needs root");
+        tests::skip::because("mounting a small file system needs root");
         return;
     };
     let site = Site::open_in(kind, folder);

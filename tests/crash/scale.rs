@@ -10,7 +10,7 @@ use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::load::Load;
 use tests::attack::oracle;
-use tests::attack::program::{self, Role, Service};
+use tests::attack::program::{Role, Service};
 use tests::attack::reader::Glob;
 use tests::attack::seed::is_long;
 use tests::attack::site::{Kind, Site};
@@ -70,11 +70,15 @@ fn more_processes_share_the_work(kind: Kind) {
 fn a_hot_tenant_is_spread(kind: Kind) {
     let site = Site::open(kind).with("FINOPS_VALIDATOR_TENANT_SPREAD", "4");
     let battle = Battle::begin(&site);
-    let services = battle.start(&[Role::Validator, Role::Sink, Role::Sink]);
+    let mut services = battle.start(&[Role::Validator, Role::Sink, Role::Sink]);
+    services.iter().for_each(|service| service.wait_for_log(" assigned "));
     for _ in 0..10 {
         assert!(battle.load.publish_as(500, |_| "acme".to_owned()));
     }
-    let count = battle.finish(services);
+    battle.wait_for_rows(5_000, &mut services);
+    let shares: Vec<_> = services.into_iter().map(work).collect();
+    assert!(shares.iter().all(|(_, records)| *records > 0), "somebody had nothing to do: {shares:?}");
+    let count = battle.finish(Vec::new());
     let high = |partition| {
         let at = TopicPartition { topic: topics::VALID.into(), partition };
         site.broker.watermarks(&at).unwrap().high
@@ -84,29 +88,45 @@ fn a_hot_tenant_is_spread(kind: Kind) {
     note(Fault::Deed(Deed::HotTenant), &site, 0, None, &count, "all partitions, hence all sinks, take part");
 }
 
-/// Memory and files follow the number of tenants, not of records or commits.
+/// Memory and files follow the number of tenants and dates: twice as many records of the same make no more files.
 fn many_tenants_stay_small(kind: Kind) {
-    let (tenants, each) = if is_long() { (5_000, 20) } else { (300, 10) };
+    // Each has good and bad records, of both dates: their number has no divisor in common with what the load counts by.
+    let (tenants, each) = match (is_long(), kind) {
+        (false, _) => (307, 8),
+        // Each file is a handful of requests to a small server.
+        (true, Kind::EmbeddedS3 | Kind::KafkaS3) => (503, 20),
+        (true, Kind::EmbeddedLocal | Kind::KafkaLocal) => (5_003, 20),
+    };
     let site = Site::open(kind).with("FINOPS_SINK_AGE_MAX", "60s").with("FINOPS_VALIDATOR_STEP_RECORDS_MAX", "5000");
     let load = Load::new(&site);
-    for _ in 0..each {
-        assert!(load.publish_as(tenants, |n| format!("tenant-{}", n % tenants)));
+    let (mut files, mut validator_bytes, mut sink_bytes) = (vec![0], 0, 0);
+    for times in [1, 2] {
+        for _ in 0..each * times {
+            assert!(load.publish_as(tenants, |n| format!("tenant-{}", n % tenants)));
+        }
+        validator_bytes = resident_bytes(&site, Role::Validator).max(validator_bytes);
+        sink_bytes = resident_bytes(&site, Role::Sink).max(sink_bytes);
+        files.push(Glob::of(&site).files().len());
     }
-    let _ = program::done(&site, &["validator", "run", "--drain"]);
-    let sink = Service::start_with(&site, Role::Sink, &["--drain"], &[]);
-    let resident_bytes = sink.resident_until_end(Duration::from_secs(300));
     let count = oracle::judge_all(&site, Some(&load));
-    let files = Glob::of(&site).files();
-    let folders: BTreeSet<_> =
-        files.iter().filter_map(|path| path.rsplit_once('/')).map(|(folder, _)| folder).collect();
-    // A tenant is in one partition, so each folder gets a file per commit of it: of one, or two where a batch had to end.
-    assert!(files.len() < folders.len() * 2, "{} files in {} folders", files.len(), folders.len());
-    assert!(resident_bytes < 1 << 30, "{resident_bytes} bytes");
+    let listed = Glob::of(&site).files();
+    let folders: BTreeSet<_> = listed.iter().filter_map(|path| path.rsplit_once('/')).map(|(at, _)| at).collect();
+    assert!(folders.len() as u64 > 2 * tenants, "{} folders", folders.len());
+    let (first, second) = (files[1] - files[0], files[2] - files[1]);
+    assert!(second <= first + first / 10, "{first} files of {each} records a tenant, {second} of twice as many");
+    assert!(validator_bytes.max(sink_bytes) < 1 << 30, "{validator_bytes} and {sink_bytes} bytes");
     let result = format!(
-        "{tenants} tenants with {each} records each: {} files in {} folders, sink at most {} MiB",
-        files.len(),
+        "{tenants} tenants in {} folders: {first} files of {each} records a tenant, {second} of {}; validator at most {} MiB, \
+         sink {} MiB",
         folders.len(),
-        resident_bytes >> 20
+        2 * each,
+        validator_bytes >> 20,
+        sink_bytes >> 20
     );
     note(Fault::Deed(Deed::ManyTenants), &site, 0, None, &count, &result);
+}
+
+/// The most memory that it takes to do all there is to do.
+fn resident_bytes(site: &Site, role: Role) -> u64 {
+    Service::start_with(site, role, &["--drain"], &[]).resident_until_end(Duration::from_secs(300))
 }

@@ -1,7 +1,7 @@
 //! What the short form attacks where. Embedded and local, all of it; of the others, whose attacks take long, what is
 //! about their own broker and store, and one of each kind. The long form attacks everything everywhere.
 
-use tests::attack::seed::is_long;
+use tests::attack::seed::{is_long, kills};
 use tests::attack::site::Kind;
 
 const DUE: &[(Kind, &[&str])] = &[
@@ -24,6 +24,8 @@ const DUE: &[(Kind, &[&str])] = &[
             "validator",
             "services_are_killed",
             "members_come_and_go",
+            "more_processes_share_the_work",
+            "a_hot_tenant_is_spread",
             "the_valid_topic_is_made_again",
             "the_wire_topic_is_made_again",
             "groups_are_deleted",
@@ -50,6 +52,15 @@ const DUE: &[(Kind, &[&str])] = &[
 pub fn is_due(kind: Kind, attack: &str) -> bool {
     let is_listed = || DUE.iter().any(|(of, attacks)| *of == kind && attacks.contains(&attack));
     is_long() || kind == Kind::EmbeddedLocal || is_listed()
+}
+
+#[test]
+fn this_form_kills_at_least_200_times_at_random_on_kafka() {
+    let on_kafka = Kind::ALL.iter().copied().filter(|kind| !kind.is_embedded());
+    // Each kills so often, or fails.
+    let attacks = on_kafka.flat_map(|kind| ["services_are_killed", "up_is_killed"].map(|name| (kind, name)));
+    let due: u64 = attacks.filter(|(kind, name)| is_due(*kind, name)).map(|(kind, _)| kills(kind)).sum();
+    assert!(due >= 200, "{due}");
 }
 
 #[test]

@@ -21,3 +21,4 @@ pub mod s3;
 pub mod sample;
 pub mod schemas;
 pub mod shape;
+pub mod skip;

@@ -1,5 +1,7 @@
 //! An S3 server for tests: moto from the Python package index, in an environment of its own in the user's cache folder,
-//! on a free port. Ends with the value.
+//! on a free port. Ends with the value. What matters most is tested against another one, too: [`gateway`].
+
+pub mod gateway;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};

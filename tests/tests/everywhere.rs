@@ -3,12 +3,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use arrow::array::{Array, AsArray, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, TimestampMillisecondType};
+use arrow::util::display::array_value_to_string;
+use contracts::layout;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use platform::store::Store;
+use platform::store::local::LocalStore;
+use platform::store::s3::{S3Settings, S3Store};
 use serde_json::{Value, json};
 use tests::attack::program;
 use tests::kafka::Cluster;
@@ -18,9 +26,21 @@ use tests::s3::{S3Server, variables};
 /// What a run, and nothing of its input, decides. Values of these names may differ.
 const OF_A_RUN: &[&str] = &["run_id", "run_ts", "src", "dead_letter_example", "first_seen", "stages_ms", "file_bytes"];
 
+/// The datasets, and the columns of each that a run, and nothing of its input, decides. All others are the same.
+const DATASETS: &[(&str, &[&str])] = &[
+    (layout::FINDINGS, &["ingested_ts", "run_id", "run_ts"]),
+    (layout::DEAD_LETTERS, &["first_seen_ts", "headers.run_id", "run_id", "src", "src_ts"]),
+    (layout::COST_FACTS, &[]),
+    (layout::KPI_GOLD, &["computed_ts", "source_ref"]),
+];
+
+/// A row of a data file: every value by its column, in nested columns by the names on the way to it.
+type Row = BTreeMap<String, Option<String>>;
+
 /// A place where the program works.
 struct Place {
     folder: PathBuf,
+    bucket: Option<S3Settings>,
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
 }
@@ -61,6 +81,84 @@ impl Place {
         let path = self.folder.join("export").join(tenant).join(file);
         lasting(serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
     }
+
+    fn store(&self) -> Box<dyn Store> {
+        match &self.bucket {
+            Some(bucket) => Box::new(S3Store::open_existing(bucket.clone()).unwrap()),
+            None => Box::new(LocalStore::open_existing(&self.folder.join("data")).unwrap()),
+        }
+    }
+
+    /// All rows of a dataset.
+    fn rows(&self, dataset: &str) -> Vec<Row> {
+        let store = self.store();
+        let listed = store.list(dataset).unwrap();
+        let of_kind =
+            |ending: &'static str| listed.iter().map(|entry| &*entry.path).filter(move |path| path.ends_with(ending));
+        if dataset == layout::KPI_GOLD {
+            // Files of former states stay for a while; the manifest of a tenant names the live ones.
+            let manifest = |path| serde_json::from_slice(&store.get(path).unwrap().unwrap()).unwrap();
+            of_kind("_manifest.json").map(manifest).flat_map(live).flat_map(|path| rows(&*store, &path)).collect()
+        } else {
+            of_kind(".parquet").flat_map(|path| rows(&*store, path)).collect()
+        }
+    }
+}
+
+/// The files that a manifest of gold tables names.
+fn live(manifest: Value) -> Vec<String> {
+    let periods = manifest["periods"].as_object().unwrap().values();
+    let files = periods.flat_map(|period| period["files"].as_array().unwrap());
+    files.map(|path| path.as_str().unwrap().to_owned()).collect()
+}
+
+fn rows(store: &dyn Store, path: &str) -> Vec<Row> {
+    let bytes = store.get(path).unwrap().unwrap();
+    let batches = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+    let rows_of = |batch: RecordBatch| {
+        let record = StructArray::from(batch);
+        let row = |n| {
+            let mut row = Row::new();
+            read(&record, n, "", &mut row);
+            row
+        };
+        (0..record.len()).map(row).collect::<Vec<_>>()
+    };
+    batches.flat_map(|batch| rows_of(batch.unwrap())).collect()
+}
+
+/// Adds a value, or the values inside of it, to a row.
+fn read(values: &dyn Array, n: usize, column: &str, row: &mut Row) {
+    let inside = |name: &str| if column.is_empty() { name.to_owned() } else { format!("{column}.{name}") };
+    match values.data_type() {
+        _ if values.is_null(n) => drop(row.insert(column.to_owned(), None)),
+        // As a number: its zone has a name, which cannot be printed.
+        DataType::Timestamp(..) => {
+            let time = values.as_primitive::<TimestampMillisecondType>().value(n);
+            row.insert(column.to_owned(), Some(time.to_string()));
+        }
+        DataType::Struct(fields) => {
+            let columns = values.as_struct().columns();
+            fields.iter().zip(columns).for_each(|(field, values)| read(values, n, &inside(field.name()), row));
+        }
+        DataType::Map(..) => {
+            let entries = values.as_map().value(n);
+            let names = entries.column(0).as_string::<i32>();
+            (0..entries.len()).for_each(|n| read(entries.column(1), n, &inside(names.value(n)), row));
+        }
+        _ => drop(row.insert(column.to_owned(), Some(array_value_to_string(values, n).unwrap()))),
+    }
+}
+
+/// The rows without some columns, which they have, sorted.
+fn without(columns: &[&str], mut rows: Vec<Row>) -> Vec<Row> {
+    for row in &mut rows {
+        for column in columns {
+            assert!(row.remove(*column).is_some(), "{column} is not there: {row:?}");
+        }
+    }
+    rows.sort();
+    rows
 }
 
 /// The value without what only the run decides.
@@ -115,7 +213,7 @@ impl Drop for Services {
     }
 }
 
-fn place(folder: PathBuf, arguments: &[&str], environment: Vec<(&'static str, String)>) -> Place {
+fn place(folder: PathBuf, arguments: &[&str], bucket: Option<S3Settings>) -> Place {
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("billing.csv"), repo::read("examples/data/focus-1.0-sample.csv")).unwrap();
     let mut finding: Value = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
@@ -123,7 +221,10 @@ fn place(folder: PathBuf, arguments: &[&str], environment: Vec<(&'static str, St
     let others = format!("{finding}\n{{\"tenant_id\":\"globex\"}}\n{{\"tenant_id\":\n");
     std::fs::write(folder.join("others.ndjson"), others).unwrap();
     let arguments = ["--data", "data", "--export", "export"].iter().chain(arguments);
-    Place { folder, arguments: arguments.map(|argument| (*argument).to_owned()).collect(), environment }
+    let arguments = arguments.map(|argument| (*argument).to_owned()).collect();
+    // Which store it is, the arguments say.
+    let reach = bucket.iter().flat_map(variables).filter(|(name, _)| *name != "FINOPS_STORE_URL");
+    Place { folder, arguments, environment: reach.collect(), bucket }
 }
 
 /// The report of a run without what its own process, and no other service, has done.
@@ -137,10 +238,8 @@ fn of_all(mut report: Value) -> Value {
 fn near_and_far(cluster: &Cluster, folder: &Path) -> (Place, Place) {
     let bucket = S3Server::shared().bucket("finops/prod", folder);
     let url = format!("s3://{}/{}", bucket.bucket, bucket.prefix);
-    let mut reach = variables(&bucket);
-    reach.retain(|(name, _)| *name != "FINOPS_STORE_URL");
-    let near = place(folder.join("near"), &[], Vec::new());
-    let far = place(folder.join("far"), &["--brokers", cluster.brokers(), "--store", &url], reach);
+    let near = place(folder.join("near"), &[], None);
+    let far = place(folder.join("far"), &["--brokers", cluster.brokers(), "--store", &url], Some(bucket));
     (near, far)
 }
 
@@ -153,6 +252,14 @@ fn have_the_same(near: &Place, far: &Place) {
         for file in ["findings.json", "summary.json", "top_savings.json", "coverage.json", "correlated_findings.json"] {
             assert_eq!(far.export(tenant, file), near.export(tenant, file), "{tenant}/{file}");
         }
+    }
+    for (dataset, of_a_run) in DATASETS {
+        let [expected, found] = [near, far].map(|place| without(of_a_run, place.rows(dataset)));
+        assert!(!expected.is_empty(), "{dataset} has no rows");
+        for (expected, found) in expected.iter().zip(&found) {
+            assert_eq!(found, expected, "{dataset}");
+        }
+        assert_eq!(found.len(), expected.len(), "rows of {dataset}");
     }
     let dead = near.list(&["dlq", "list"]);
     assert_eq!((dead.len(), far.list(&["dlq", "list"])), (2, dead));

@@ -13,11 +13,12 @@ use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
-use sink::replay::{Asked, claim, make_lane, ranges, swap};
+use sink::SinkError;
+use sink::replay::{Asked, claim, hand_over, make_lane, ranges, swap};
 use sink::resend::letters::Filter;
 use sink::resend::lock::Lock;
 use sink::resend::patch::Patch;
-use sink::resend::redrive;
+use sink::resend::{redrive, wire};
 use tests::kafka::Cluster;
 use tests::repo;
 use validator::{ProducerPolicies, Selection};
@@ -39,10 +40,21 @@ fn finding(n: usize, status: &str) -> OutRecord {
     }
 }
 
-fn drain(broker: &dyn Broker, store: &dyn Store, lane: Lane, selection: Option<Selection>) {
+fn sink(lane: Lane) -> sink::Config {
+    sink::Config {
+        member: "sink".into(),
+        lane,
+        limits: sink::Limits::default(),
+        session_timeout: SESSION,
+        until: sink::Until::Drained,
+        skips_gone: false,
+    }
+}
+
+fn judge(broker: &dyn Broker, lane: Lane, selection: Option<Selection>) {
     let validator = validator::Config {
         member: "validator".into(),
-        lane: lane.clone(),
+        lane,
         selection,
         policies: ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: 2,
@@ -55,15 +67,20 @@ fn drain(broker: &dyn Broker, store: &dyn Store, lane: Lane, selection: Option<S
         skips_gone: false,
     };
     validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
-    let sink = sink::Config {
-        member: "sink".into(),
-        lane,
-        limits: sink::Limits::default(),
-        session_timeout: SESSION,
-        until: sink::Until::Drained,
-        skips_gone: false,
-    };
-    sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+}
+
+fn drain(broker: &dyn Broker, store: &dyn Store, lane: Lane, selection: Option<Selection>) {
+    judge(broker, lane.clone(), selection);
+    sink::run(&sink(lane), broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+}
+
+/// Judges and writes once more, into `fresh`.
+fn replay(broker: &dyn Broker, current: &dyn Store, fresh: &dyn Store, id: &str) {
+    let asked = Asked::default();
+    let lane = Lane::replay(&claim(fresh, current, &SystemClock, id, &asked, "test").unwrap().id);
+    make_lane(broker, &lane).unwrap();
+    let selection = Selection { ranges: ranges(broker, &asked).unwrap(), filter: asked.filter };
+    drain(broker, fresh, lane, Some(selection));
 }
 
 fn rows(broker: &dyn Broker, store: &dyn Store) -> (u64, u64) {
@@ -73,7 +90,7 @@ fn rows(broker: &dyn Broker, store: &dyn Store) -> (u64, u64) {
 }
 
 #[test]
-fn what_goes_back_goes_once_and_a_fresh_root_takes_over() {
+fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     let Some(cluster) = Cluster::start() else { return };
     let connected = cluster.connect();
     let broker: &dyn Broker = &connected;
@@ -83,12 +100,13 @@ fn what_goes_back_goes_once_and_a_fresh_root_takes_over() {
             .ensure_topic(&TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes })
             .unwrap();
     }
-    let mut lock = Lock::take(broker, "test.lock").unwrap();
+    let stop = Shutdown::new();
+    let mut lock = Lock::take(broker, "test.lock", &stop).unwrap();
     lock.step(&[], "first").unwrap();
     drop(lock);
-    assert_eq!(Lock::take(broker, "test.lock").unwrap().mark(), "first");
+    assert_eq!(Lock::take(broker, "test.lock", &stop).unwrap().mark(), "first");
 
-    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (current, fresh) = (LocalStore::open(folders.0.path()).unwrap(), LocalStore::open(folders.1.path()).unwrap());
     let publish = |records: Vec<OutRecord>| drop(broker.producer().unwrap().append(&records).unwrap());
     publish((0..12).map(|n| finding(n, "fail")).collect());
@@ -99,7 +117,6 @@ fn what_goes_back_goes_once_and_a_fresh_root_takes_over() {
     let request = redrive::Request {
         filter: Filter { error_code: vec!["enum".into()], ..Filter::default() },
         patch: Some(Patch::parse(br#"[{"op":"replace","path":"/status","value":"fail"}]"#).unwrap()),
-        patch_document: Value::Null,
         rate: None,
         max: None,
         replays_max: 3,
@@ -114,14 +131,28 @@ fn what_goes_back_goes_once_and_a_fresh_root_takes_over() {
     drain(broker, &current, Lane::live(), None);
     assert_eq!(rows(broker, &current), (16, 3));
 
-    let asked = Asked::default();
-    let lane = Lane::replay(&claim(&fresh, &current, &SystemClock, Some("test"), &asked).unwrap().id);
-    make_lane(broker, &lane).unwrap();
-    let selection = Selection { ranges: ranges(broker, &asked).unwrap(), filter: asked.filter };
-    drain(broker, &fresh, lane, Some(selection));
-    swap::swap(broker, &current, &fresh, &SystemClock, false, Duration::from_secs(60)).unwrap();
+    replay(broker, &current, &fresh, "first");
+    swap::swap(broker, &current, &fresh, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
     assert_eq!(rows(broker, &current), (16, 3));
     publish((16..20).map(|n| finding(n, "fail")).collect());
     drain(broker, &current, Lane::live(), None);
     assert_eq!(rows(broker, &current), (20, 3));
+
+    // Of the three that were mended only the copies go.
+    let request = wire::Request { asked: Asked::default(), id: None, rate: None, by: "test".into() };
+    let plan = wire::plan(&request, broker).unwrap();
+    let done = wire::execute(&request, &plan, broker, &current, &SystemClock, &Shutdown::new()).unwrap();
+    assert_eq!((done.matching, done.sent, done.sent_before), (20, 20, 0));
+    drain(broker, &current, Lane::live(), None);
+    assert_eq!(rows(broker, &current), (40, 3));
+
+    let next = LocalStore::open(folders.2.path()).unwrap();
+    replay(broker, &current, &next, "second");
+    hand_over::hand_over(broker, &current, &next, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
+    publish((20..24).map(|n| finding(n, "fail")).collect());
+    judge(broker, Lane::live(), None);
+    let refused = sink::run(&sink(Lane::live()), broker, &current, &SystemClock, &Arc::default(), &Shutdown::new());
+    assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
+    drain(broker, &next, Lane::live(), None);
+    assert_eq!(rows(broker, &next), (44, 3));
 }

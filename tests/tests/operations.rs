@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use contracts::topics::groups;
+use platform::metrics::{Definition, Kind, table};
 use tests::repo;
 
 /// Set to write the pages that are made from tables instead of comparing them.
@@ -16,56 +18,80 @@ fn the_page_of_metrics_is_the_table() {
     assert!(repo::read("docs/metrics.md") == page, "docs/metrics.md is out of date: run this test with {UPDATE}=1");
 }
 
-/// Functions, keywords and labels that queries use beside our metrics.
+/// Functions, keywords and units that queries use, and the one metric that is not ours.
 const KNOWN: &[&str] = &[
+    "absent",
     "and",
     "by",
     "count",
-    "dataset",
-    "code",
     "deriv",
-    "group",
+    "h",
     "histogram_quantile",
     "increase",
-    "instance",
-    "job",
-    "le",
     "m",
-    "h",
     "max",
     "min",
-    "part",
-    "partition",
+    "offset",
+    "or",
     "rate",
-    "stage",
     "sum",
     "time",
-    "topic",
+    "unless",
     "up",
-    "version",
+];
+/// Labels that every series has, or every bucket of a histogram.
+const ALWAYS: &[&str] = &["instance", "job", "le"];
+/// Values that a label can have, where these are few.
+const VALUES: &[(&str, &[&str])] = &[
+    ("group", &[groups::VALIDATOR, groups::SINK]),
+    ("job", &["finops"]),
+    ("part", &["broker", "store", "validator", "sink", "exporter"]),
+    ("stage", &["validator", "sink"]),
+    ("work", &["poll", "step", "write"]),
 ];
 
-/// Looks at every word of a query outside quotes: ours must be in the table, others must be known. A histogram is asked for
-/// by its series.
-fn check_query(query: &str) -> Vec<String> {
-    let mut bad = Vec::new();
-    let outside: String = query.split('"').step_by(2).collect::<Vec<_>>().join(" ");
-    let outside = outside.replace("$__rate_interval", "5m");
-    for word in outside.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
-        let word = word.trim_start_matches(|c: char| c.is_ascii_digit());
-        if word.is_empty() || KNOWN.contains(&word) {
-            continue;
+fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.map(|word| word.trim_start_matches(|c: char| c.is_ascii_digit())).filter(|word| !word.is_empty())
+}
+
+/// The metric that a series is of. A histogram is asked for by its series.
+fn metric(series: &str) -> Option<&'static Definition> {
+    table::ALL.iter().find(|metric| match metric.kind {
+        Kind::Histogram(_) => {
+            ["_bucket", "_sum", "_count"].iter().any(|end| series.strip_suffix(end) == Some(metric.name))
         }
-        let is_there = platform::metrics::table::ALL.iter().any(|metric| match metric.kind {
-            platform::metrics::Kind::Histogram(_) => {
-                ["_bucket", "_sum", "_count"].iter().any(|series| word.strip_suffix(series) == Some(metric.name))
+        _ => series == metric.name,
+    })
+}
+
+/// What is wrong with a query. Its metrics must be in the table. A selector's labels must be those of its metric, with values
+/// that these can have; what is grouped by must be labels of all its metrics.
+fn check_query(query: &str) -> Vec<String> {
+    let query = query.replace("$__rate_interval", "5m");
+    let (mut bad, mut others, mut grouped) = (Vec::new(), String::new(), String::new());
+    let mut rest = &*query;
+    while let Some(open) = rest.find(['{', '(']) {
+        let (before, after) = (&rest[..open], &rest[open + 1..]);
+        let (series, is_selector) = (words(before).next_back().unwrap_or_default(), rest[open..].starts_with('{'));
+        others.push_str(before);
+        others.push(' ');
+        rest = after;
+        if is_selector || series == "by" {
+            let (inside, behind) = after.split_once(['}', ')']).unwrap_or((after, ""));
+            rest = behind;
+            match is_selector {
+                true => bad.extend(inside.split(',').filter_map(|label| check_selector(series, label.trim()))),
+                false => grouped = format!("{grouped} {inside}"),
             }
-            _ => word == metric.name,
-        });
-        if !is_there {
-            bad.push(word.to_owned());
         }
     }
+    others.push_str(rest);
+    let series: Vec<_> = words(&others).filter(|word| !KNOWN.contains(word)).collect();
+    bad.extend(series.iter().filter(|series| metric(series).is_none()).map(|series| (*series).to_owned()));
+    let has = |series: &str, label: &str| metric(series).is_some_and(|metric| metric.labels.contains(&label));
+    let is_of_all = |label: &&str| ALWAYS.contains(label) || series.iter().all(|series| has(series, label));
+    bad.extend(words(&grouped).filter(|label| !is_of_all(label)).map(|label| format!("by ({label})")));
     for (open, close) in [('(', ')'), ('[', ']'), ('{', '}')] {
         if query.matches(open).count() != query.matches(close).count() {
             bad.push(format!("unbalanced {open}{close}"));
@@ -74,12 +100,42 @@ fn check_query(query: &str) -> Vec<String> {
     bad
 }
 
+fn check_selector(series: &str, label: &str) -> Option<String> {
+    let (name, value) = label.split_once('=')?;
+    let name = name.trim_end_matches('!');
+    let is_there = ALWAYS.contains(&name) || metric(series).is_some_and(|metric| metric.labels.contains(&name));
+    let values = VALUES.iter().find(|(label, _)| *label == name);
+    // A pattern may stand for anything.
+    let is_possible = value.starts_with('~') || values.is_none_or(|(_, all)| all.contains(&value.trim_matches('"')));
+    (!is_there || !is_possible).then(|| format!("{series}{{{label}}}"))
+}
+
+/// The same, with the labels that what is shown beside the query names as `$labels.label` or `{{label}}`.
+fn check_shown(query: &str, shown: &str) -> Vec<String> {
+    let behind = |start: &str| shown.split(start).skip(1).filter_map(|text| words(text).next()).collect::<Vec<_>>();
+    let mut labels = behind("$labels.");
+    labels.extend(behind("{{").into_iter().filter(|word| !["labels", "value"].contains(word)));
+    check_query(&format!("sum by ({}) ({query})", labels.join(", ")))
+}
+
 #[test]
 fn a_query_with_a_wrong_name_is_found() {
-    assert_eq!(check_query("sum by (stage) (rate(finops_retries_total{stage=\"any thing\"}[5m])) > 0.1"), [""; 0]);
-    assert_eq!(check_query("rate(finops_retry_total[5m])"), ["finops_retry_total"]);
-    assert_eq!(check_query("finops_commit_seconds"), ["finops_commit_seconds"]);
-    assert_eq!(check_query("sum(finops_ready"), ["unbalanced ()"]);
+    let check = |query: &str, expected: &[&str]| assert_eq!(check_query(query), expected, "{query}");
+    check("sum by (stage, job) (rate(finops_retries_total{stage=\"sink\",work!=\"poll\"}[5m])) > 0.1", &[]);
+    check("up{job=\"finops\"} == 0 or absent(finops_ready{part=\"sink\"}) unless finops_ready offset 1h", &[]);
+    check("rate(finops_retry_total[5m])", &["finops_retry_total"]);
+    check("finops_commit_seconds", &["finops_commit_seconds"]);
+    check("sum(finops_ready", &["unbalanced ()"]);
+    // Labels of other metrics, and values that no series has.
+    check("finops_ready{stage=\"sink\"}", &["finops_ready{stage=\"sink\"}"]);
+    check("finops_ready{part=\"sinks\"}", &["finops_ready{part=\"sinks\"}"]);
+    check("up{part=\"sink\"}", &["up{part=\"sink\"}"]);
+    check("sum by (code) (finops_ready)", &["by (code)"]);
+    check("max by (group) (finops_lag_records) > sum by (group) (finops_files_total)", &["by (group)", "by (group)"]);
+    let shown = |text: &str, expected: &[&str]| assert_eq!(check_shown("finops_ready == 0", text), expected, "{text}");
+    shown("{{ $labels.part }} on {{ $labels.instance }} is {{ $value | humanizeDuration }}, {{part}}", &[]);
+    shown("{{ $labels.stage }}", &["by (stage)"]);
+    shown("{{code}}", &["by (code)"]);
 }
 
 #[test]
@@ -91,18 +147,20 @@ fn dashboard_and_alerts_ask_for_metrics_that_exist() {
     let alerts: serde_json::Value = serde_saphyr::from_str(&repo::read("deploy/prometheus/alerts.yml")).unwrap();
     let rules: Vec<_> =
         alerts["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()).collect();
-    for rule in &rules {
-        for member in ["summary", "description"] {
-            assert!(rule["annotations"][member].as_str().is_some_and(|text| !text.is_empty()), "{rule}");
-        }
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let shown = |target: &serde_json::Value| (text(&target["expr"]), text(&target["legendFormat"]));
+    let mut queries: Vec<_> = targets.map(shown).collect();
+    for rule in rules {
+        let annotations = ["summary", "description"].map(|member| text(&rule["annotations"][member]));
+        assert!(annotations.iter().all(|text| !text.is_empty()), "{rule}");
+        queries.push((text(&rule["expr"]), annotations.join(" ")));
     }
-    let queries: Vec<_> = targets.chain(rules).map(|asking| asking["expr"].as_str().unwrap()).collect();
     assert!(queries.len() > 30, "{queries:?}");
-    for query in &queries {
-        assert_eq!(check_query(query), [""; 0], "{query}");
+    for (query, shown) in &queries {
+        assert_eq!(check_shown(query, shown), [""; 0], "{query}, shown as {shown}");
     }
     // What nobody looks at need not be counted.
-    for metric in platform::metrics::table::ALL {
-        assert!(queries.iter().any(|query| query.contains(metric.name)), "nothing shows {}", metric.name);
+    for metric in table::ALL {
+        assert!(queries.iter().any(|(query, _)| query.contains(metric.name)), "nothing shows {}", metric.name);
     }
 }

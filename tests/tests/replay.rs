@@ -3,20 +3,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use contracts::identity::SaltMode;
-use contracts::topics::{self, Lane};
+use contracts::layout;
+use contracts::topics::{self, Lane, groups};
 use exporter::{Cut, DuckLimits};
-use platform::broker::{Broker, Message, OutRecord, TopicPartition};
-use platform::clock::SystemClock;
+use platform::broker::{Broker, Consumer, ConsumerConfig, Message, OutRecord, Start, TopicPartition, Topics};
+use platform::clock::{Clock, SystemClock};
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
 use sink::SinkError;
-use sink::replay::{Asked, ReplayError, claim, hand_over, make_lane, ranges, swap};
+use sink::replay::{Asked, Claim, ReplayError, claim, hand_over, make_lane, ranges, swap};
 use sink::resend::letters::Filter;
 use sink::resend::patch::Patch;
 use sink::resend::redrive;
@@ -24,6 +25,8 @@ use tests::pipeline::Pipeline;
 use tests::repo;
 use tests::s3::S3Server;
 use validator::ProducerPolicies;
+
+const WAIT_MAX: Duration = Duration::from_secs(5);
 
 fn good(n: usize) -> Vec<u8> {
     let mut wire: Value = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
@@ -46,7 +49,7 @@ fn replay(pipeline: &Pipeline, fresh: &Path) -> LocalStore {
 fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
     let asked = Asked::default();
     let broker = &pipeline.broker;
-    let claim = claim(store, &*pipeline.store, &SystemClock, Some("test"), &asked).unwrap();
+    let claim = claim(store, &*pipeline.store, &SystemClock, "test", &asked, "ann").unwrap();
     let lane = Lane::replay(&claim.id);
     make_lane(broker, &lane).unwrap();
     let validator = validator::Config {
@@ -76,8 +79,40 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
 }
 
 fn swapped(pipeline: &Pipeline, fresh: &dyn Store) -> Result<swap::Swapped, ReplayError> {
-    let wait_max = Duration::from_secs(5);
-    swap::swap(&pipeline.broker, &*pipeline.store, fresh, &SystemClock, false, wait_max)
+    swap::swap(&pipeline.broker, &*pipeline.store, fresh, &SystemClock, false, WAIT_MAX, "bob")
+}
+
+fn handed_over(
+    pipeline: &Pipeline,
+    fresh: &dyn Store,
+    clock: &dyn Clock,
+) -> Result<hand_over::HandedOver, ReplayError> {
+    hand_over::hand_over(&pipeline.broker, &*pipeline.store, fresh, clock, false, WAIT_MAX, "bob")
+}
+
+/// A sink comes when somebody asks what time it is: in the middle of a swap.
+struct Crowded<'a> {
+    broker: &'a dyn Broker,
+    sink: Mutex<Option<Box<dyn Consumer>>>,
+}
+
+impl Clock for Crowded<'_> {
+    fn now_ms(&self) -> i64 {
+        let join = || {
+            let config = ConsumerConfig {
+                group: groups::SINK.to_owned(),
+                topics: Topics::Names(vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()]),
+                member: "early".to_owned(),
+                start: Start::Earliest,
+                session_timeout: Duration::from_secs(10),
+                poll_records_max: 1,
+                poll_bytes_max: 1,
+            };
+            self.broker.consumer(config).unwrap()
+        };
+        self.sink.lock().unwrap().get_or_insert_with(join);
+        SystemClock.now_ms()
+    }
 }
 
 /// Every record of a topic, in order.
@@ -155,6 +190,35 @@ fn what_is_not_written_yet_is_not_left_behind() {
     assert_eq!((report.problems, report.findings_rows), (Vec::new(), 10));
 }
 
+#[test]
+fn a_service_that_starts_in_the_middle_is_seen_before_anything_is_done() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = Pipeline::open(folder.path());
+    publish(&pipeline, 0..5);
+    pipeline.drain();
+    let store = replay(&pipeline, fresh.path());
+    let facts = format!("{}/manifest.json", layout::cost_facts_dir("acme", "2026-01"));
+    pipeline.store.put(&facts, b"first").unwrap();
+
+    let crowded = || Crowded { broker: &pipeline.broker, sink: Mutex::new(None) };
+    let clock = crowded();
+    let refused = swap::swap(&pipeline.broker, &*pipeline.store, &store, &clock, false, WAIT_MAX, "bob");
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.starts_with("swap: a service of group finops.sink has started meanwhile"), "{refused}");
+    assert_eq!(pipeline.verify().problems, [], "nothing was moved");
+    drop(clock);
+    let refused = handed_over(&pipeline, &store, &crowded()).unwrap_err().to_string();
+    assert!(refused.contains("has started meanwhile"), "{refused}");
+    pipeline.drain();
+
+    // Delivered anew after a try had copied it.
+    pipeline.store.put(&facts, b"second").unwrap();
+    handed_over(&pipeline, &store, &SystemClock).unwrap();
+    assert_eq!(store.get(&facts).unwrap().as_deref(), Some(&b"second"[..]));
+    let claim = Claim::of(&store).unwrap().unwrap();
+    assert_eq!((claim.by.as_str(), claim.swapped_by.as_deref()), ("ann", Some("bob")));
+}
+
 /// Nothing can be moved in a bucket: the services are given the other one.
 #[test]
 fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
@@ -171,7 +235,6 @@ fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
     let request = redrive::Request {
         filter: Filter { error_code: vec!["enum".into()], ..Filter::default() },
         patch: Some(Patch::parse(br#"[{"op":"replace","path":"/status","value":"fail"}]"#).unwrap()),
-        patch_document: Value::Null,
         rate: None,
         max: None,
         replays_max: 3,
@@ -193,8 +256,7 @@ fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
     assert!(compared.is_same, "{compared:?}");
     let refused = swapped(&pipeline, &*fresh).unwrap_err().to_string();
     assert!(refused.contains("use `finops replay hand-over`"), "{refused}");
-    let wait_max = Duration::from_secs(5);
-    let done = hand_over::hand_over(&pipeline.broker, &*current, &*fresh, &SystemClock, false, wait_max).unwrap();
+    let done = handed_over(&pipeline, &*fresh, &SystemClock).unwrap();
     assert_eq!(done.not_covered, 0);
     assert!(done.copied > 0, "the audit records");
 

@@ -1,16 +1,19 @@
-//! The S3 store against a real S3 server, and against what networks and overloaded services do to it.
+//! The S3 store against real S3 servers, and against what networks and overloaded services do to it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{Read, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use platform::config::ConfigBuilder;
 use platform::store::conformance::CASES;
 use platform::store::s3::{S3Settings, S3Store, SETTINGS};
-use platform::store::{Object, Published, PutOutcome, Staged, Store, StoreError};
+use platform::store::{Lease, Object, Published, PutOutcome, Staged, Store, StoreError};
 use sha2::{Digest, Sha256};
+use tests::attack::program;
 use tests::proxy::{Fault, Proxy, s3_error};
+use tests::s3::gateway::Gateway;
 use tests::s3::{S3Server, own_variables, variables};
 
 /// A server with a proxy before it and a store behind both.
@@ -22,13 +25,27 @@ struct World {
 }
 
 fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
     let server = S3Server::shared();
-    let proxy = Proxy::before(&server.url());
-    let own = server.bucket("finops", folder.path());
-    let settings = S3Settings { endpoint: Some(proxy.url()), ..own };
+    world_of(&server.url(), |folder| server.bucket("finops", folder))
+}
+
+fn world_of(url: &str, bucket: impl FnOnce(&Path) -> S3Settings) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let proxy = Proxy::before(url);
+    let settings = S3Settings { endpoint: Some(proxy.url()), ..bucket(folder.path()) };
     let store = S3Store::open(settings.clone()).unwrap();
     World { proxy, settings, store, _folder: folder }
+}
+
+/// One of each server.
+fn worlds() -> Vec<World> {
+    let mut worlds = vec![world()];
+    if let Some(gateway) = Gateway::shared()
+        && let Some(server) = gateway.server()
+    {
+        worlds.push(world_of(&server.url(), |folder| gateway.bucket(folder)));
+    }
+    worlds
 }
 
 fn stage(store: &dyn Store, target: &str, bytes: &[u8]) -> Staged {
@@ -58,25 +75,35 @@ fn keeps_every_promise_of_a_store() {
 }
 
 #[test]
+fn keeps_every_promise_of_a_store_on_another_server() {
+    let Some(gateway) = Gateway::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let store = S3Store::open(gateway.bucket(folder.path())).unwrap();
+    CASES.iter().for_each(|case| case.run(&store));
+}
+
+#[test]
 fn large_objects_are_sent_in_parts_and_read_in_ranges() {
-    let world = world();
-    let bytes = noise(27_000_001);
-    let mut writer = world.store.stage("data/large").unwrap();
-    for piece in bytes.chunks(1_234_567) {
-        writer.write_all(piece).unwrap();
+    for world in worlds() {
+        let bytes = noise(27_000_001);
+        let mut writer = world.store.stage("data/large").unwrap();
+        for piece in bytes.chunks(1_234_567) {
+            writer.write_all(piece).unwrap();
+        }
+        let staged = writer.finish().unwrap();
+        assert_eq!(world.proxy.count("PUT", "partNumber="), 4);
+        assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
+        let mut read = Vec::new();
+        world.store.open("data/large").unwrap().unwrap().read_to_end(&mut read).unwrap();
+        assert!(read == bytes);
+        assert_eq!(world.proxy.count("GET", "/finops/data/large"), 4);
+        assert!(world.store.get("data/large").unwrap().unwrap() == bytes);
     }
-    let staged = writer.finish().unwrap();
-    assert_eq!(world.proxy.count("PUT", "partNumber="), 4);
-    assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
-    let mut read = Vec::new();
-    world.store.open("data/large").unwrap().unwrap().read_to_end(&mut read).unwrap();
-    assert!(read == bytes);
-    assert_eq!(world.proxy.count("GET", "/finops/data/large"), 4);
-    assert!(world.store.get("data/large").unwrap().unwrap() == bytes);
 }
 
 #[test]
 fn a_service_without_put_if_absent_is_refused() {
+    // One that checks signatures would miss the header.
     let world = world();
     world.proxy.plan("PUT", "/_store.json", u32::MAX, Fault::ForgetHeader("if-none-match".into()));
     let error = S3Store::open(world.settings.clone()).unwrap_err();
@@ -100,49 +127,53 @@ fn a_service_that_says_it_knows_no_conditions_is_refused() {
 
 #[test]
 fn a_lost_answer_to_put_if_absent_ends_as_created() {
-    let world = world();
-    world.proxy.plan("PUT", "/chain/1", 1, Fault::LoseAnswer);
-    assert_eq!(world.store.put_if_absent("chain/1", b"ours").unwrap(), PutOutcome::Created);
-    assert_eq!(world.proxy.count("PUT", "/chain/1"), 2, "the second was answered with 412");
-    assert_eq!(
-        world.store.put_if_absent("chain/1", b"ours").unwrap(),
-        PutOutcome::Exists,
-        "equal bytes, another write"
-    );
+    for world in worlds() {
+        world.proxy.plan("PUT", "/chain/1", 1, Fault::LoseAnswer);
+        assert_eq!(world.store.put_if_absent("chain/1", b"ours").unwrap(), PutOutcome::Created);
+        assert_eq!(world.proxy.count("PUT", "/chain/1"), 2, "the second was answered with 412");
+        assert_eq!(
+            world.store.put_if_absent("chain/1", b"ours").unwrap(),
+            PutOutcome::Exists,
+            "equal bytes, another write"
+        );
+    }
 }
 
 #[test]
 fn when_no_answer_comes_at_all_the_object_tells() {
-    let world = world();
-    world.proxy.plan("PUT", "/chain/1", u32::MAX, Fault::LoseAnswer);
-    let error = world.store.put_if_absent("chain/1", b"ours").unwrap_err();
-    assert!(error.is_retriable(), "{error:?}");
-    assert_eq!(world.store.get("chain/1").unwrap().unwrap(), "ours");
+    for world in worlds() {
+        world.proxy.plan("PUT", "/chain/1", u32::MAX, Fault::LoseAnswer);
+        let error = world.store.put_if_absent("chain/1", b"ours").unwrap_err();
+        assert!(error.is_retriable(), "{error:?}");
+        assert_eq!(world.store.get("chain/1").unwrap().unwrap(), "ours");
+    }
 }
 
 #[test]
 fn two_that_met_are_asked_to_try_again() {
-    let world = world();
-    world.proxy.plan("PUT", "/chain/1", 3, Fault::Answer(409, s3_error("ConditionalRequestConflict")));
-    assert_eq!(world.store.put_if_absent("chain/1", b"ours").unwrap(), PutOutcome::Created);
+    for world in worlds() {
+        world.proxy.plan("PUT", "/chain/1", 3, Fault::Answer(409, s3_error("ConditionalRequestConflict")));
+        assert_eq!(world.store.put_if_absent("chain/1", b"ours").unwrap(), PutOutcome::Created);
+    }
 }
 
 #[test]
 fn an_overloaded_service_is_asked_again() {
-    let world = world();
-    world.proxy.plan("PUT", "/slow/1", 2, Fault::Answer(503, s3_error("SlowDown")));
-    world.proxy.plan("PUT", "/slow/1", 2, Fault::Answer(500, s3_error("InternalError")));
-    assert_eq!(world.store.put_if_absent("slow/1", b"x").unwrap(), PutOutcome::Created);
-    world.proxy.plan("GET", "/slow/1", 2, Fault::CutAnswer(200));
-    world.proxy.plan("GET", "/slow/1", 1, Fault::LoseRequest);
-    assert_eq!(world.store.get("slow/1").unwrap().unwrap(), "x");
-    world.proxy.plan("", "slow", u32::MAX, Fault::Answer(503, s3_error("SlowDown")));
-    let error = world.store.put("slow/2", b"x").unwrap_err();
-    assert!(error.is_retriable(), "{error:?}");
-    assert!(
-        error.to_string().starts_with(&format!("writing {}/slow/2: SlowDown: planned", world.store.location())),
-        "{error}"
-    );
+    for world in worlds() {
+        world.proxy.plan("PUT", "/slow/1", 2, Fault::Answer(503, s3_error("SlowDown")));
+        world.proxy.plan("PUT", "/slow/1", 2, Fault::Answer(500, s3_error("InternalError")));
+        assert_eq!(world.store.put_if_absent("slow/1", b"x").unwrap(), PutOutcome::Created);
+        world.proxy.plan("GET", "/slow/1", 2, Fault::CutAnswer(200));
+        world.proxy.plan("GET", "/slow/1", 1, Fault::LoseRequest);
+        assert_eq!(world.store.get("slow/1").unwrap().unwrap(), "x");
+        world.proxy.plan("", "slow", u32::MAX, Fault::Answer(503, s3_error("SlowDown")));
+        let error = world.store.put("slow/2", b"x").unwrap_err();
+        assert!(error.is_retriable(), "{error:?}");
+        assert!(
+            error.to_string().starts_with(&format!("writing {}/slow/2: SlowDown: planned", world.store.location())),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -189,7 +220,7 @@ fn a_service_that_is_not_there_is_named() {
 #[test]
 fn child_without_credentials() {
     let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
-    let Some(settings) = S3Settings::from_config(&config, std::path::Path::new("cache")).unwrap() else { return };
+    let Some(settings) = S3Settings::from_config(&config, Path::new("cache")).unwrap() else { return };
     let error = S3Store::open(settings).unwrap_err();
     println!("is denied: {}, {error}", matches!(error, StoreError::Denied { .. }));
 }
@@ -256,77 +287,88 @@ fn a_refused_part_comes_out_of_the_writer_as_it_was() {
 
 #[test]
 fn a_lost_answer_to_complete_ends_as_published() {
-    let world = world();
-    let staged = stage(&world.store, "data/1", b"bytes");
-    world.proxy.plan("POST", "data/1?uploadId=", 1, Fault::LoseAnswer);
-    assert_ne!(world.store.publish(&staged).unwrap(), Published::Missing);
-    assert_eq!(world.proxy.count("POST", "data/1?uploadId="), 2);
-    assert_eq!(world.store.publish(&staged).unwrap(), Published::Already);
-    assert_eq!(world.store.get("data/1").unwrap().unwrap(), "bytes");
+    for world in worlds() {
+        let staged = stage(&world.store, "data/1", b"bytes");
+        world.proxy.plan("POST", "data/1?uploadId=", 1, Fault::LoseAnswer);
+        assert_ne!(world.store.publish(&staged).unwrap(), Published::Missing);
+        assert_eq!(world.proxy.count("POST", "data/1?uploadId="), 2);
+        assert_eq!(world.store.publish(&staged).unwrap(), Published::Already);
+        assert_eq!(world.store.get("data/1").unwrap().unwrap(), "bytes");
+    }
 }
 
 /// Servers differ in what they say to a second Complete.
 #[test]
 fn whatever_is_said_to_a_repeated_complete_the_object_decides() {
-    let world = world();
-    for (status, code) in [(404, "NoSuchUpload"), (412, "PreconditionFailed")] {
-        let target = format!("data/{code}");
-        let staged = stage(&world.store, &target, b"bytes");
-        let part = format!("/{target}?uploadId=");
-        world.proxy.plan("POST", &part, 1, Fault::LoseAnswer);
-        world.proxy.plan("POST", &part, 1, Fault::Answer(status, s3_error(code)));
-        assert_eq!(world.store.publish(&staged).unwrap(), Published::Already, "{code}");
-        let staged = stage(&world.store, &format!("{target}-2"), b"bytes");
-        world.proxy.plan("POST", &format!("/{target}-2?uploadId="), 1, Fault::Answer(status, s3_error(code)));
-        assert_eq!(world.store.publish(&staged).unwrap(), Published::Missing, "{code}: nothing is there");
+    for world in worlds() {
+        for (status, code) in [(404, "NoSuchUpload"), (412, "PreconditionFailed")] {
+            let target = format!("data/{code}");
+            let staged = stage(&world.store, &target, b"bytes");
+            let part = format!("/{target}?uploadId=");
+            world.proxy.plan("POST", &part, 1, Fault::LoseAnswer);
+            world.proxy.plan("POST", &part, 1, Fault::Answer(status, s3_error(code)));
+            assert_eq!(world.store.publish(&staged).unwrap(), Published::Already, "{code}");
+            let staged = stage(&world.store, &format!("{target}-2"), b"bytes");
+            world.proxy.plan("POST", &format!("/{target}-2?uploadId="), 1, Fault::Answer(status, s3_error(code)));
+            assert_eq!(world.store.publish(&staged).unwrap(), Published::Missing, "{code}: nothing is there");
+        }
     }
 }
 
 #[test]
 fn a_service_that_completes_without_conditions_only_is_used_without() {
-    let world = world();
-    let staged = stage(&world.store, "data/1", b"bytes");
-    world.proxy.plan("POST", "data/1?uploadId=", 1, Fault::Answer(501, s3_error("NotImplemented")));
-    assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
+    for world in worlds() {
+        let staged = stage(&world.store, "data/1", b"bytes");
+        world.proxy.plan("POST", "data/1?uploadId=", 1, Fault::Answer(501, s3_error("NotImplemented")));
+        assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
+    }
 }
 
 #[test]
 fn old_uploads_are_swept_and_their_publish_is_missing() {
-    let world = world();
-    let (old, kept) = (stage(&world.store, "data/old", b"1"), stage(&world.store, "data/kept", b"2"));
-    let now_ms = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
-    assert_eq!(world.store.sweep(now_ms - 60_000, &|_| false).unwrap(), 0, "they are not old yet");
-    let name = Staged::name_of(&kept.token).unwrap();
-    assert_eq!(world.store.sweep(now_ms + 60_000, &|staged| staged == name).unwrap(), 1);
-    assert_eq!(world.store.publish(&old).unwrap(), Published::Missing);
-    assert_eq!(world.store.publish(&kept).unwrap(), Published::Done);
+    for world in worlds() {
+        let (old, kept) = (stage(&world.store, "data/old", b"1"), stage(&world.store, "data/kept", b"2"));
+        let now_ms = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+        assert_eq!(world.store.sweep(now_ms - 60_000, &|_| false).unwrap(), 0, "they are not old yet");
+        let name = Staged::name_of(&kept.token).unwrap();
+        assert_eq!(world.store.sweep(now_ms + 60_000, &|staged| staged == name).unwrap(), 1);
+        assert_eq!(world.store.publish(&old).unwrap(), Published::Missing);
+        assert_eq!(world.store.publish(&kept).unwrap(), Published::Done);
+    }
 }
 
 #[test]
 fn an_upload_swept_while_it_is_written_can_be_staged_again() {
-    let world = world();
-    let mut writer = world.store.stage("data/1").unwrap();
-    writer.write_all(&noise(9_000_000)).unwrap();
-    assert_eq!(world.store.sweep(i64::MAX, &|_| false).unwrap(), 1);
-    let error = writer.finish().unwrap_err();
-    assert!(error.is_retriable() && error.to_string().contains("the upload is gone"), "{error}");
-    let staged = stage(&world.store, "data/1", b"bytes");
-    assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
+    for world in worlds() {
+        let mut writer = world.store.stage("data/1").unwrap();
+        writer.write_all(&noise(9_000_000)).unwrap();
+        assert_eq!(world.store.sweep(i64::MAX, &|_| false).unwrap(), 1);
+        let error = writer.finish().unwrap_err();
+        // Said by the one, while the other hangs up on a part that it does not want.
+        assert!(error.is_retriable(), "{error}");
+        let staged = stage(&world.store, "data/1", b"bytes");
+        assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
+    }
 }
 
 #[test]
 fn a_prefix_is_a_store_of_its_own() {
-    let world = world();
-    let other = S3Store::open(S3Settings { prefix: "finops/other".into(), ..world.settings.clone() }).unwrap();
-    assert_ne!(other.id(), world.store.id());
-    world.store.put("data/1", b"1").unwrap();
-    other.put("data/1", b"2").unwrap();
-    let staged = stage(&other, "data/2", b"3");
-    assert_eq!(world.store.get("data/1").unwrap().unwrap(), "1");
-    assert_eq!(other.list("").unwrap().iter().map(|e| e.path.as_str()).collect::<Vec<_>>(), ["_store.json", "data/1"]);
-    let same = S3Store::open_existing(S3Settings { prefix: "finops/other".into(), ..world.settings.clone() }).unwrap();
-    assert_eq!((same.id(), same.location()), (other.id(), format!("{}/other", world.store.location())));
-    assert_eq!(same.publish(&staged).unwrap(), Published::Done);
+    for world in worlds() {
+        let other = S3Store::open(S3Settings { prefix: "finops/other".into(), ..world.settings.clone() }).unwrap();
+        assert_ne!(other.id(), world.store.id());
+        world.store.put("data/1", b"1").unwrap();
+        other.put("data/1", b"2").unwrap();
+        let staged = stage(&other, "data/2", b"3");
+        assert_eq!(world.store.get("data/1").unwrap().unwrap(), "1");
+        assert_eq!(
+            other.list("").unwrap().iter().map(|e| e.path.as_str()).collect::<Vec<_>>(),
+            ["_store.json", "data/1"]
+        );
+        let same =
+            S3Store::open_existing(S3Settings { prefix: "finops/other".into(), ..world.settings.clone() }).unwrap();
+        assert_eq!((same.id(), same.location()), (other.id(), format!("{}/other", world.store.location())));
+        assert_eq!(same.publish(&staged).unwrap(), Published::Done);
+    }
 }
 
 #[test]
@@ -384,20 +426,81 @@ fn object<'a>(path: &'a str, bytes: &[u8], sha256: &'a str) -> Object<'a> {
 
 #[test]
 fn copies_are_fetched_once_and_compared() {
-    let world = world();
-    let bytes = noise(9_000_000);
-    let digest = hex::encode(Sha256::digest(&bytes));
-    world.store.publish(&stage(&world.store, "data/1", &bytes)).unwrap();
-    let copy = world.store.local_file(object("data/1", &bytes, &digest)).unwrap();
-    assert!(std::fs::read(&copy).unwrap() == bytes);
-    let fetched = world.proxy.count("GET", "data/1");
-    assert_eq!(world.store.local_file(object("data/1", &bytes, &digest)).unwrap(), copy);
-    assert_eq!(world.proxy.count("GET", "data/1"), fetched, "it is here already");
+    for world in worlds() {
+        let bytes = noise(9_000_000);
+        let digest = hex::encode(Sha256::digest(&bytes));
+        world.store.publish(&stage(&world.store, "data/1", &bytes)).unwrap();
+        let lease = Lease::default();
+        let copy = world.store.local_file(object("data/1", &bytes, &digest), &lease).unwrap();
+        assert!(std::fs::read(&copy).unwrap() == bytes);
+        let fetched = world.proxy.count("GET", "data/1");
+        assert_eq!(world.store.local_file(object("data/1", &bytes, &digest), &lease).unwrap(), copy);
+        assert_eq!(world.proxy.count("GET", "data/1"), fetched, "it is here already");
 
-    world.store.put("data/1", b"other content").unwrap();
-    std::fs::write(&copy, b"torn").unwrap();
-    let error = world.store.local_file(object("data/1", &bytes, &digest)).unwrap_err();
-    assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
-    let error = world.store.local_file(object("data/2", &bytes, &"0".repeat(64))).unwrap_err();
-    assert!(error.to_string().contains("data/2: it is not in the store"), "{error}");
+        world.store.put("data/1", b"other content").unwrap();
+        std::fs::write(&copy, b"torn").unwrap();
+        let error = world.store.local_file(object("data/1", &bytes, &digest), &lease).unwrap_err();
+        assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
+        let error = world.store.local_file(object("data/2", &bytes, &"0".repeat(64)), &lease).unwrap_err();
+        assert!(error.to_string().contains("data/2: it is not in the store"), "{error}");
+    }
+}
+
+#[test]
+fn uploads_are_listed_page_by_page() {
+    let page = |key: &str, rest: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListMultipartUploadsResult>{rest}<Upload><Key>finops/data/{key}</Key>\
+             <UploadId>{key}</UploadId><Initiated>2026-01-20T10:00:00.000Z</Initiated></Upload></ListMultipartUploadsResult>"
+        )
+    };
+    let more = "<IsTruncated>true</IsTruncated>";
+    let next = format!("{more}<NextKeyMarker>finops/data/1</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>");
+    let world = world();
+    world.proxy.plan("GET", "uploads", 1, Fault::Answer(200, page("1", &next)));
+    world.proxy.plan("GET", "upload-id-marker=1", 1, Fault::Answer(200, page("2", "<IsTruncated>false</IsTruncated>")));
+    let listed: Vec<_> = world.store.staged().unwrap().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(listed, ["data/1?uploadId=1", "data/2?uploadId=2"]);
+    assert_eq!(world.proxy.count("GET", "key-marker=finops%2Fdata%2F1"), 1);
+
+    for endless in [more, &next] {
+        world.proxy.plan("GET", "uploads", 50, Fault::Answer(200, page("1", endless)));
+        let error = world.store.staged().unwrap_err();
+        assert!(
+            matches!(error, StoreError::Refused { .. }) && error.to_string().contains("not where to go on"),
+            "{error}"
+        );
+        world.proxy.clear();
+    }
+}
+
+/// Keys that the settings do not hold are found where every program of AWS finds them; the server checks what is signed.
+#[test]
+fn credentials_come_from_the_standard_chain() {
+    let Some(gateway) = Gateway::shared() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let settings = gateway.bucket(folder.path());
+    // A bucket of somebody else is reached by the chain in all other tests, if it is.
+    let Some((key, secret)) = settings.credentials.clone() else { return };
+    let secret = secret.expose();
+    let profile = folder.path().join("credentials");
+    let text = format!("[other]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n");
+    std::fs::write(&profile, text).unwrap();
+    let doctor = |credentials: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(program::path());
+        command.args(["doctor", "--data"]).arg(folder.path().join("data")).args(["--output", "json"]).env_clear();
+        command.envs(variables(&settings).into_iter().filter(|(name, _)| !name.contains("ACCESS_KEY")));
+        command.envs(credentials.iter().copied()).env("AWS_EC2_METADATA_DISABLED", "true");
+        let ended = command.output().unwrap();
+        (ended.status.success(), String::from_utf8_lossy(&ended.stdout).into_owned())
+    };
+    let variables = |secret| [("AWS_ACCESS_KEY_ID", key.as_str()), ("AWS_SECRET_ACCESS_KEY", secret)];
+    let file = profile.to_str().unwrap();
+    for given in [variables(secret), [("AWS_SHARED_CREDENTIALS_FILE", file), ("AWS_PROFILE", "other")]] {
+        let (is_well, said) = doctor(&given);
+        assert!(is_well && said.contains(&settings.bucket), "{given:?}: {said}");
+    }
+    for given in [variables("wrong"), [("AWS_SHARED_CREDENTIALS_FILE", file), ("AWS_PROFILE", "nobody")]] {
+        assert!(!doctor(&given).0, "{given:?}");
+    }
 }

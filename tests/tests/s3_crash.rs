@@ -5,12 +5,14 @@
 
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use platform::config::ConfigBuilder;
 use platform::failpoint;
 use platform::store::s3::{S3Settings, S3Store, SETTINGS};
 use platform::store::{Published, Staged, Store};
+use tests::s3::gateway::Gateway;
 use tests::s3::{S3Server, own_variables, variables};
 
 /// The signal of a failpoint.
@@ -21,7 +23,7 @@ const SIGKILL: i32 = 9;
 #[test]
 fn child() {
     let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
-    let Some(settings) = S3Settings::from_config(&config, std::path::Path::new("cache")).unwrap() else { return };
+    let Some(settings) = S3Settings::from_config(&config, Path::new("cache")).unwrap() else { return };
     let store = S3Store::open(settings).unwrap();
     if store.get("chain/0.json").unwrap().is_none() {
         let mut writer = store.stage("data/part-0.parquet").unwrap();
@@ -44,11 +46,21 @@ fn run(settings: &S3Settings, failpoint: Option<&str>) -> ExitStatus {
 
 #[test]
 fn killed_at_any_step_the_next_run_completes() {
+    completes_after_kills(|folder| S3Server::shared().bucket("finops", folder));
+}
+
+#[test]
+fn so_it_does_on_another_server() {
+    let Some(gateway) = Gateway::shared() else { return };
+    completes_after_kills(|folder| gateway.bucket(folder));
+}
+
+fn completes_after_kills(bucket: impl Fn(&Path) -> S3Settings) {
     let folder = tempfile::tempdir().unwrap();
     let points: Vec<_> = failpoint::NAMES.iter().filter(|name| name.starts_with("store.s3.")).collect();
     assert!(points.len() >= 7);
     for (point, pass) in points.iter().flat_map(|point| (1..=3).map(move |pass| (point, pass))) {
-        let settings = S3Server::shared().bucket("finops", folder.path());
+        let settings = bucket(folder.path());
         let armed = format!("{point}:{pass}");
         let status = run(&settings, Some(&armed));
         // A point passed less often than that lets the run end well.

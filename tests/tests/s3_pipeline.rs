@@ -12,9 +12,11 @@ use contracts::identity::SaltMode;
 use contracts::layout;
 use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Input, Population, TenantScope};
 use platform::clock::ManualClock;
-use platform::store::Store;
+use platform::lifecycle::Shutdown;
+use platform::observe::Observer;
 use platform::store::local::LocalStore;
 use platform::store::s3::{S3Settings, S3Store};
+use platform::store::{Store, StoreError};
 use platform::trace::Tracer;
 use producers::progress::Silent;
 use producers::registry::Registry;
@@ -22,9 +24,10 @@ use producers::run::{DEADLINE_DEFAULT, Ports, RunPlan};
 use producers::run_context::{RunContext, RunFacts};
 use serde_json::{Value, json};
 use tests::pipeline::{Pipeline, copy};
-use tests::proxy::{Fault, Proxy};
+use tests::proxy::{Fault, Proxy, s3_error};
 use tests::repo;
 use tests::s3::S3Server;
+use tests::s3::gateway::Gateway;
 
 const NOW_MS: i64 = 1_789_000_000_000;
 
@@ -72,9 +75,9 @@ fn good(tenant: &str, n: usize) -> Vec<u8> {
     serde_json::to_vec(&wire).unwrap()
 }
 
-/// Exports everything of a store into a folder and returns the files there.
-fn export(store: Arc<dyn Store>, folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let report = exporter::once(&ExporterConfig {
+/// An exporter of all of a store into a folder.
+fn config(store: Arc<dyn Store>, folder: &Path) -> ExporterConfig {
+    ExporterConfig {
         store,
         clock: Arc::new(ManualClock::at(NOW_MS)),
         input: Input::Committed,
@@ -85,8 +88,12 @@ fn export(store: Arc<dyn Store>, folder: &Path) -> BTreeMap<String, Vec<u8>> {
         default_currency: "USD".into(),
         limits: DuckLimits::default(),
         poll_interval: exporter::DEFAULT_POLL_INTERVAL,
-    });
-    let report = report.unwrap();
+    }
+}
+
+/// Exports everything of a store into a folder and returns the files there.
+fn export(store: Arc<dyn Store>, folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let report = exporter::once(&config(store, folder)).unwrap();
     assert!(report.errors().next().is_none(), "{report:?}");
     let mut files = BTreeMap::new();
     for tenant in std::fs::read_dir(folder).unwrap() {
@@ -106,6 +113,16 @@ fn objects(store: &dyn Store, folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn a_bucket_holds_what_a_folder_holds() {
+    same_in(|folder| S3Server::shared().bucket("finops/prod", folder));
+}
+
+#[test]
+fn a_bucket_of_another_server_holds_it_too() {
+    let Some(gateway) = Gateway::shared() else { return };
+    same_in(|folder| gateway.bucket(folder));
+}
+
+fn same_in(bucket: impl FnOnce(&Path) -> S3Settings) {
     let folder = tempfile::tempdir().unwrap();
     let (near, far) = (folder.path().join("near"), folder.path().join("far"));
     let local = Pipeline::open(&near);
@@ -119,7 +136,7 @@ fn a_bucket_holds_what_a_folder_holds() {
     let local = Pipeline::open(&near);
     local.sink().unwrap();
 
-    let bucket: Arc<dyn Store> = Arc::new(S3Server::shared().store(folder.path()));
+    let bucket: Arc<dyn Store> = Arc::new(S3Store::open(bucket(folder.path())).unwrap());
     // Cost facts and run manifest, which the producer puts into the store.
     produce(&Pipeline::open_on(&folder.path().join("scratch"), Arc::clone(&bucket)));
     let remote = Pipeline::open_on(&far, bucket);
@@ -190,6 +207,100 @@ fn verify_sees_what_the_bucket_holds_now() {
     pipeline.store.put(&path, &bytes).unwrap();
     let rules: Vec<_> = pipeline.verify().problems.into_iter().map(|problem| problem.rule).collect();
     assert_eq!(rules, [sink::verify::Rule::FileChanged]);
+}
+
+/// A pipeline in a bucket that is reached through a proxy, with one record that is judged and not written.
+fn behind_a_proxy(folder: &Path, attempts_max: u32) -> (Pipeline, Proxy) {
+    let proxy = Proxy::before(&S3Server::shared().url());
+    let own = S3Server::shared().bucket("finops", folder);
+    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), attempts_max, ..own }).unwrap();
+    let pipeline = Pipeline::open_on(folder, Arc::new(store));
+    pipeline.publish([(Some("acme"), good("acme", 1), Vec::new())]);
+    let _ = pipeline.validate();
+    (pipeline, proxy)
+}
+
+/// Reading is allowed, so that it is seen that nothing was written: trying again would be refused again.
+#[test]
+fn a_sink_that_may_not_commit_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, proxy) = behind_a_proxy(folder.path(), 5);
+    // Not for ever: a sink that does not stop ends well after some time.
+    proxy.plan("PUT", "/_sink/v1/", 20, Fault::Answer(403, s3_error("AccessDenied")));
+    let stopped = pipeline.sink().unwrap_err();
+    assert!(matches!(stopped, sink::SinkError::Store(StoreError::Denied { .. })), "{stopped}");
+    proxy.clear();
+    pipeline.sink().unwrap();
+    assert_eq!(pipeline.verify().problems, []);
+}
+
+#[test]
+fn failed_commits_are_tried_again_further_and_further_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, proxy) = behind_a_proxy(folder.path(), 1);
+    proxy.plan("PUT", "/_sink/v1/", 5, Fault::Answer(503, s3_error("SlowDown")));
+    let began = Instant::now();
+    pipeline.sink().unwrap();
+    // Half of 100, 200, 400, 800 and 1,600 ms at least.
+    assert!(began.elapsed() > Duration::from_millis(1_550), "{:?}", began.elapsed());
+    assert!(proxy.unmet().is_empty());
+    assert_eq!(pipeline.verify().problems, []);
+}
+
+/// As on many partitions with many links each: a sink that loads them one after another loses them meanwhile.
+#[test]
+fn links_are_read_several_at_a_time() {
+    const WAY: Duration = Duration::from_millis(100);
+    const LINKS: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, proxy) = behind_a_proxy(folder.path(), 5);
+    for n in 1..LINKS {
+        pipeline.sink().unwrap();
+        pipeline.publish([(Some("acme"), good("acme", n), Vec::new())]);
+        let _ = pipeline.validate();
+    }
+    proxy.plan("GET", "/_sink/v1/", u32::MAX, Fault::Delay(WAY));
+    let (before, began) = (proxy.count("GET", "/_sink/v1/"), Instant::now());
+    pipeline.sink().unwrap();
+    let (read, took) = (proxy.count("GET", "/_sink/v1/") - before, began.elapsed());
+    println!("{read} links read, {WAY:?} each: {took:?}");
+    assert!(read >= 2 * LINKS - 1, "{read}: once to begin, once to see that all is written");
+    assert!(took < WAY * u32::try_from(read).unwrap() / 2, "{read} links one after another: {took:?}");
+}
+
+/// A running exporter looks every two seconds, and chains grow for years.
+#[test]
+fn a_running_exporter_reads_each_link_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = S3Server::shared().bucket("finops", folder.path());
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone()).unwrap()));
+    pipeline.publish([(Some("acme"), good("acme", 1), Vec::new())]);
+    pipeline.drain();
+    let proxy = Proxy::before(&S3Server::shared().url());
+    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }).unwrap();
+    let config = ExporterConfig {
+        poll_interval: Duration::from_millis(20),
+        ..config(Arc::new(store), &folder.path().join("export"))
+    };
+    let (shutdown, findings) = (Shutdown::new(), folder.path().join("export/acme/findings.json"));
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| exporter::run(&config, &Observer::default(), &shutdown));
+        for n in 1..=4 {
+            let began = Instant::now();
+            while !std::fs::read_to_string(&findings).unwrap_or_default().contains(&format!("\"vol-{n}\"")) {
+                assert!(began.elapsed() < Duration::from_secs(60), "vol-{n} never came");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            pipeline.publish([(Some("acme"), good("acme", n + 1), Vec::new())]);
+            pipeline.drain();
+        }
+        shutdown.request("the test is over");
+        running.join().unwrap();
+    });
+    let reads: Vec<_> =
+        proxy.seen().into_iter().filter(|r| r.starts_with("GET ") && r.contains("/_sink/v1/")).collect();
+    let of_the_first = reads.iter().filter(|read| read.contains("/00000000000000000000.json")).count();
+    assert!(reads.len() >= 4 && of_the_first == 1, "{reads:?}");
 }
 
 /// Each file takes several requests, and each of them the way to the bucket and back.

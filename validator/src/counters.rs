@@ -60,9 +60,10 @@ impl Counters {
         &self.observer.tracer
     }
 
-    pub(crate) fn retried(&self) {
+    /// `work` is one of those that the metric knows.
+    pub(crate) fn retried(&self, work: &'static str) {
         self.retries.fetch_add(1, Relaxed);
-        self.observer.metrics.add(&table::RETRIES, &[STAGE], 1);
+        self.observer.metrics.add(&table::RETRIES, &[STAGE, work], 1);
         self.observer.pulse.waits();
     }
 

@@ -16,6 +16,7 @@ use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
 use platform::retry::Backoff;
+use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
 use crate::counters::Counters;
@@ -24,6 +25,9 @@ use crate::transform::{Outcome, Transform};
 
 /// Consumer group of all validators.
 pub const GROUP: &str = topics::groups::VALIDATOR;
+
+/// Fewer records than this (some 2 ms of work) are not worth another core.
+const SHARE_RECORDS_MIN: usize = 256;
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +197,25 @@ fn selected(selection: Option<&Selection>, message: &Message) -> Selected {
     }
 }
 
+/// Judges on all cores; the records keep their order.
+fn judge_all(
+    transform: &Transform,
+    chosen: &[(&Message, &str)],
+    now_ms: i64,
+) -> (Vec<OutRecord>, BTreeMap<&'static str, u64>) {
+    let judge = |(message, topic_id): &(&Message, &str)| transform.apply(message, topic_id, now_ms);
+    let outcomes: Vec<Outcome> = chosen.par_iter().with_min_len(SHARE_RECORDS_MIN).map(judge).collect();
+    let mut dead_by_code = BTreeMap::new();
+    let records = outcomes.into_iter().map(|outcome| match outcome {
+        Outcome::Valid(record) => record,
+        Outcome::Dead(record, code) => {
+            *dead_by_code.entry(code.as_str()).or_default() += 1;
+            record
+        }
+    });
+    (records.collect(), dead_by_code)
+}
+
 struct Member<'a> {
     group: &'a str,
     processor: Box<dyn Processor>,
@@ -226,7 +249,7 @@ impl Member<'_> {
             Ok(Polled::Idle) => self.counters.turned(),
             Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
                 warn!(%error, "poll failed, trying again");
-                self.counters.retried();
+                self.counters.retried("poll");
                 let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
             }
             // Deleted, and perhaps about to be made again.
@@ -244,7 +267,9 @@ impl Member<'_> {
                 );
                 let at = TopicPartition { topic: topic.into(), partition };
                 self.processor.seek(&at, low)?;
+                failpoint::hit("validator.skip.begin");
                 self.processor.commit(&[GroupOffset { at, offset: low, metadata: String::new() }])?;
+                failpoint::hit("validator.skip.committed");
             }
             Err(error) => return Err(error.into()),
         }
@@ -281,8 +306,7 @@ impl Member<'_> {
         let tracer = self.counters.tracer();
         let links = tracer.links(messages.iter().filter_map(|message| message.header(headers::TRACEPARENT)));
         let mut span = tracer.process(topics::WIRE, self.group, links);
-        let mut out: Vec<OutRecord> = Vec::with_capacity(messages.len());
-        let mut dead_by_code: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut chosen: Vec<(&Message, &str)> = Vec::with_capacity(messages.len());
         let mut spans: BTreeMap<&TopicPartition, Range<u64>> = BTreeMap::new();
         let mut over: BTreeSet<TopicPartition> = BTreeSet::new();
         for message in messages {
@@ -292,11 +316,8 @@ impl Member<'_> {
                 continue;
             };
             match selected(self.selection, message) {
-                Selected::Judged => {}
-                Selected::PassedOver => {
-                    spans.entry(&message.at).or_insert(message.offset..message.offset).end = message.offset + 1;
-                    continue;
-                }
+                Selected::Judged => chosen.push((message, topic_id)),
+                Selected::PassedOver => {}
                 Selected::Behind(end) => {
                     // Not every offset is a record: what is behind the last one says that the range is done.
                     spans.entry(&message.at).or_insert(end..end).end = end;
@@ -305,18 +326,12 @@ impl Member<'_> {
                 }
                 Selected::NotRead => continue,
             }
-            match self.transform.apply(message, topic_id, now_ms) {
-                Outcome::Valid(record) => out.push(record),
-                Outcome::Dead(record, code) => {
-                    *dead_by_code.entry(code.as_str()).or_default() += 1;
-                    out.push(record);
-                }
-            }
             spans.entry(&message.at).or_insert(message.offset..message.offset).end = message.offset + 1;
         }
         if spans.is_empty() {
             return Ok(());
         }
+        let (out, dead_by_code) = judge_all(&self.transform, &chosen, now_ms);
         let offsets: Vec<GroupOffset> = spans
             .iter()
             .map(|(at, span)| GroupOffset { at: (*at).clone(), offset: span.end, metadata: String::new() })
@@ -360,7 +375,7 @@ impl Member<'_> {
                     return Ok(false);
                 }
                 Err(error) if error.is_retriable() || matches!(error, BrokerError::UnknownTopic(_)) => {
-                    self.counters.retried();
+                    self.counters.retried("step");
                     warn!(%error, "step failed, trying again");
                     if backoff.wait(self.shutdown) {
                         return Ok(false);

@@ -4,9 +4,10 @@
 use contracts::cost_manifest::{CostManifest, FILE_NAME, FORMAT_VERSION};
 use contracts::layout;
 use platform::store::Store;
+use platform::store::many::get_all;
 use serde::Serialize;
 
-use super::{DataFile, remote, tenant_of_path};
+use super::{DataFile, tenant_of_path};
 use crate::error::{ExportError, Result};
 
 /// The cost facts of one billing period.
@@ -27,7 +28,7 @@ pub(super) fn read(store: &dyn Store) -> Result<Vec<BillingPeriod>> {
     let folder = |path: &str| path.strip_suffix(FILE_NAME)?.strip_suffix('/').map(str::to_owned);
     let mut paths: Vec<String> = store.list(layout::COST_FACTS)?.into_iter().map(|entry| entry.path).collect();
     paths.retain(|path| folder(path).is_some());
-    for (path, bytes) in paths.iter().zip(remote::get_all(store, &paths)?) {
+    for (path, bytes) in paths.iter().zip(get_all(store, &paths)?) {
         if let (Some(folder), Some(bytes)) = (folder(path), bytes) {
             periods.push(period(&folder, path, &bytes)?);
         }

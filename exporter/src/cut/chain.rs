@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
+use contracts::chain::{BrokenChain, ChainHead, link_start};
+use contracts::commit_record::CommitRecord;
 use contracts::layout;
 use contracts::source::SrcSet;
+use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Entry, Store};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::{DataFile, remote, tenant_of_path};
+use super::{DataFile, tenant_of_path};
 use crate::error::{ExportError, Result};
 
 /// How far one chain had come.
@@ -26,6 +27,7 @@ pub struct ChainPosition {
 }
 
 /// What all chains together say.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Chains {
     pub positions: Vec<ChainPosition>,
     pub findings: Vec<DataFile>,
@@ -34,79 +36,132 @@ pub(super) struct Chains {
     pub delivered: BTreeMap<String, SrcSet>,
 }
 
-pub(super) fn read(store: &dyn Store) -> Result<Chains> {
+/// The chains as far as earlier cuts have read them, by folder. A link never changes, so each is read once. This holds
+/// what the last cut held, and needs no limit of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Known(BTreeMap<String, Chain>);
+
+/// A chain as far as it was read: all its files are published.
+#[derive(Debug)]
+struct Chain {
+    head: ChainHead,
+    topic: String,
+    /// The links, as they were listed.
+    links: Vec<Entry>,
+    files: Vec<DataFile>,
+    delivered: BTreeMap<String, SrcSet>,
+}
+
+/// Sizes of published files, by path.
+type Sizes = BTreeMap<String, u64>;
+
+pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
     let sizes = published_sizes(store)?;
-    let mut chains =
-        Chains { positions: Vec::new(), findings: Vec::new(), dead_letters: Vec::new(), delivered: BTreeMap::new() };
-    for records in record_paths(store)?.values() {
-        read_chain(store, records, &sizes, &mut chains)?;
+    let listed = links(store)?;
+    known.0.retain(|folder, chain| listed.get(folder).is_some_and(|links| chain.is_still_there(links, &sizes)));
+    let mut chains = Chains::default();
+    for (folder, links) in listed {
+        let Some(empty) = chain_of(&folder) else { continue };
+        let chain = known.0.entry(folder).or_insert(empty);
+        chain.read_on(store, &links, &sizes)?;
+        chain.add_to(&mut chains);
     }
     chains.findings.sort_by(|a, b| a.path.cmp(&b.path));
     chains.dead_letters.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(chains)
 }
 
-fn published_sizes(store: &dyn Store) -> Result<BTreeMap<String, u64>> {
-    let mut sizes = BTreeMap::new();
+fn published_sizes(store: &dyn Store) -> Result<Sizes> {
+    let mut sizes = Sizes::new();
     for dataset in [layout::FINDINGS, layout::DEAD_LETTERS] {
         sizes.extend(store.list(dataset)?.into_iter().map(|Entry { path, bytes, .. }| (path, bytes)));
     }
     Ok(sizes)
 }
 
-/// Commit records by partition folder, in order of their start. Other objects of the folder (checkpoints) are no links.
-fn record_paths(store: &dyn Store) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut chains: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// Links by the folder of their chain, in order of their start. Other objects of the folder (checkpoints) are no links.
+fn links(store: &dyn Store) -> Result<BTreeMap<String, Vec<Entry>>> {
+    let mut chains: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for entry in store.list(layout::CHAIN)? {
-        let Some((folder, name)) = entry.path.rsplit_once('/') else { continue };
-        let is_link =
-            name.strip_suffix(".json").is_some_and(|s| s.len() == 20 && s.bytes().all(|b| b.is_ascii_digit()));
-        if is_link {
-            chains.entry(folder.to_owned()).or_default().push(entry.path);
+        if let (Some((folder, _)), Some(_)) = (entry.path.rsplit_once('/'), link_start(&entry.path)) {
+            chains.entry(folder.to_owned()).or_default().push(entry);
         }
     }
     Ok(chains)
 }
 
-fn read_chain(store: &dyn Store, records: &[String], sizes: &BTreeMap<String, u64>, out: &mut Chains) -> Result<()> {
-    let mut position: Option<ChainPosition> = None;
-    let mut previous_sha256 = String::new();
-    for (path, bytes) in records.iter().zip(remote::get_all(store, records)?) {
-        let Some(bytes) = bytes else { break };
-        let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
-        let record: CommitRecord = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
-        if record.format_version > FORMAT_VERSION {
-            return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", record.format_version)));
-        }
-        if let Some(before) = &position {
-            if before.end != record.start {
-                return Err(bad(format!(
-                    "the record before it ends at {}, this one starts at {}",
-                    before.end, record.start
-                )));
-            }
-            if previous_sha256 != record.previous_sha256 {
-                return Err(bad("it does not carry the digest of the record before it".into()));
-            }
-        }
-        if !all_published(&record, sizes)? {
-            break;
-        }
-        previous_sha256 = hex::encode(Sha256::digest(&bytes));
-        position = Some(ChainPosition {
-            topic: record.topic.clone(),
-            topic_id: record.topic_id.clone(),
-            partition: record.partition,
-            end: record.end,
-        });
-        take(record, out);
+/// An empty chain; `None` when the folder is not a chain's: no sink wrote there.
+fn chain_of(folder: &str) -> Option<Chain> {
+    let (parent, partition) = folder.rsplit_once('/')?;
+    let topic_id = layout::decode_segment(parent.strip_prefix(layout::CHAIN)?.strip_prefix('/')?)?;
+    let head = ChainHead::empty(&topic_id, partition.parse().ok()?);
+    let (links, files) = (Vec::new(), Vec::new());
+    let chain = Chain { head, topic: String::new(), links, files, delivered: BTreeMap::new() };
+    (layout::chain_dir(&topic_id, chain.head.partition) == folder).then_some(chain)
+}
+
+impl Chain {
+    /// The store holds what was read of it, as it was.
+    fn is_still_there(&self, links: &[Entry], sizes: &Sizes) -> bool {
+        links.starts_with(&self.links) && self.files.iter().all(|file| sizes.get(&file.path) == Some(&file.bytes))
     }
-    out.positions.extend(position);
-    Ok(())
+
+    fn read_on(&mut self, store: &dyn Store, links: &[Entry], sizes: &Sizes) -> Result<()> {
+        for some in links[self.links.len()..].chunks(OBJECTS_AT_ONCE) {
+            let paths: Vec<&str> = some.iter().map(|entry| entry.path.as_str()).collect();
+            for (entry, bytes) in some.iter().zip(get_all(store, &paths)?) {
+                let Some(bytes) = bytes else { return Ok(()) };
+                let mut head = self.head.clone();
+                let link = head.follow(&entry.path, &bytes).map_err(|broken| {
+                    let BrokenChain { path, problem } = broken;
+                    ExportError::BadObject { path, problem }
+                })?;
+                if !all_published(&link, sizes)? {
+                    return Ok(());
+                }
+                self.take(link);
+                self.head = head;
+                self.links.push(entry.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, link: CommitRecord) {
+        self.topic = link.topic;
+        add(&mut self.delivered, &link.runs);
+        for file in link.files {
+            let path_tenant = tenant_of_path(&file.path);
+            let (sha256, bytes) = (file.sha256, file.bytes);
+            self.files.push(DataFile { path: file.path, sha256, path_tenant, bytes, local: None });
+        }
+    }
+
+    fn add_to(&self, chains: &mut Chains) {
+        if let Some(end) = self.head.position() {
+            let (topic, topic_id) = (self.topic.clone(), self.head.topic_id.clone());
+            chains.positions.push(ChainPosition { topic, topic_id, partition: self.head.partition, end });
+        }
+        add(&mut chains.delivered, &self.delivered);
+        for file in &self.files {
+            let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
+            let files = if is_finding { &mut chains.findings } else { &mut chains.dead_letters };
+            files.push(file.clone());
+        }
+    }
+}
+
+fn add(all: &mut BTreeMap<String, SrcSet>, runs: &BTreeMap<String, SrcSet>) {
+    for (run, src) in runs {
+        let delivered = all.entry(run.clone()).or_default();
+        for (partition, offsets) in src {
+            delivered.entry(partition.clone()).or_default().union(offsets);
+        }
+    }
 }
 
 /// False while a file of the record is still being published.
-fn all_published(record: &CommitRecord, sizes: &BTreeMap<String, u64>) -> Result<bool> {
+fn all_published(record: &CommitRecord, sizes: &Sizes) -> Result<bool> {
     for file in &record.files {
         match sizes.get(&file.path) {
             None => return Ok(false),
@@ -120,17 +175,111 @@ fn all_published(record: &CommitRecord, sizes: &BTreeMap<String, u64>) -> Result
     Ok(true)
 }
 
-fn take(record: CommitRecord, out: &mut Chains) {
-    for (run, src) in record.runs {
-        let delivered = out.delivered.entry(run).or_default();
-        for (partition, offsets) in src {
-            delivered.entry(partition).or_default().union(&offsets);
+#[cfg(test)]
+mod tests {
+    use contracts::commit_record::{CommittedFile, FORMAT_VERSION};
+    use contracts::source::OffsetSet;
+    use platform::store::local::LocalStore;
+
+    use super::*;
+
+    struct World {
+        store: LocalStore,
+        head: ChainHead,
+        known: Known,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = LocalStore::open(folder.path()).unwrap();
+            Self { store, head: ChainHead::empty("id", 0), known: Known::default(), _folder: folder }
+        }
+
+        /// Commits one record; returns the path of its file, which is not published.
+        fn commit(&mut self) -> String {
+            let start = self.head.end;
+            let path =
+                format!("{}/part-{start}.parquet", layout::partition_dir(layout::FINDINGS, "acme", "2026-01-20"));
+            let mut offsets = OffsetSet::default();
+            assert!(offsets.insert(start));
+            let file = CommittedFile {
+                path: path.clone(),
+                tenant_id: "acme".into(),
+                run_date: "2026-01-20".into(),
+                rows: 1,
+                bytes: 4,
+                sha256: String::new(),
+                staged: serde_json::Value::Null,
+            };
+            let link = CommitRecord {
+                format_version: FORMAT_VERSION,
+                code_version: String::new(),
+                dataset: layout::FINDINGS.into(),
+                topic: "t".into(),
+                topic_id: "id".into(),
+                partition: 0,
+                start,
+                end: start + 1,
+                rows: 1,
+                duplicates: 0,
+                files: vec![file],
+                src: SrcSet::new(),
+                runs: BTreeMap::from([("acme/w/r".into(), SrcSet::from([("w/0".parse().unwrap(), offsets)]))]),
+                heights: BTreeMap::new(),
+                writer_id: String::new(),
+                nonce: String::new(),
+                previous_sha256: self.head.last_sha256.clone(),
+                committed_at: String::new(),
+            };
+            let (name, bytes) = (layout::chain_record("id", 0, start), serde_json::to_vec(&link).unwrap());
+            self.store.put_if_absent(&name, &bytes).unwrap();
+            self.head.follow(&name, &bytes).unwrap();
+            path
+        }
+
+        /// Where the cut ends, read on; the same as read from the start.
+        fn end(&mut self) -> Option<u64> {
+            let read_on = read(&self.store, &mut self.known).unwrap();
+            assert_eq!(read_on, read(&self.store, &mut Known::default()).unwrap());
+            let end = read_on.positions.first().map(|position| position.end);
+            let delivered: u64 = read_on.delivered.values().flatten().map(|(_, offsets)| offsets.count()).sum();
+            assert_eq!((read_on.findings.len() as u64, delivered), (end.unwrap_or(0), end.unwrap_or(0)));
+            end
         }
     }
-    for file in record.files {
-        let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
-        let files = if is_finding { &mut out.findings } else { &mut out.dead_letters };
-        let path_tenant = tenant_of_path(&file.path);
-        files.push(DataFile { path: file.path, sha256: file.sha256, path_tenant, bytes: file.bytes, local: None });
+
+    #[test]
+    fn a_cut_that_reads_on_is_the_one_from_the_start() {
+        let mut world = World::new();
+        assert_eq!(world.end(), None);
+        let first = world.commit();
+        assert_eq!(world.end(), None, "its file is not published yet");
+        world.store.put(&first, b"rows").unwrap();
+        assert_eq!(world.end(), Some(1));
+        for end in 2..5 {
+            let path = world.commit();
+            world.store.put(&path, b"rows").unwrap();
+            assert_eq!(world.end(), Some(end));
+        }
+        world.store.delete(&first).unwrap();
+        assert_eq!(world.end(), None, "what was read before counts no longer");
+        world.store.put(&first, b"rows").unwrap();
+        assert_eq!(world.end(), Some(4));
+        world.store.delete(&layout::chain_record("id", 0, 1)).unwrap();
+        let error = read(&world.store, &mut world.known).unwrap_err().to_string();
+        assert!(error.ends_with("the record before it ends at 1, this one starts at 2"), "{error}");
+    }
+
+    #[test]
+    fn a_link_of_another_chain_is_refused() {
+        let mut world = World::new();
+        let path = world.commit();
+        world.store.put(&path, b"rows").unwrap();
+        let link = world.store.get(&layout::chain_record("id", 0, 0)).unwrap().unwrap();
+        world.store.put(&layout::chain_record("id", 1, 0), &link).unwrap();
+        let error = read(&world.store, &mut world.known).unwrap_err().to_string();
+        assert!(error.ends_with("it belongs to id/0"), "{error}");
     }
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use platform::store::{Object, Store};
+use platform::store::many::{is_remote, several_at_a_time};
+use platform::store::{Lease, Object, Store};
 
-use super::remote::{is_remote, several_at_a_time};
 use super::{Cut, DataFile};
 use crate::error::{ExportError, Result};
 
@@ -22,23 +22,27 @@ impl fmt::Debug for Origin {
 }
 
 impl Cut {
-    /// Where these files are on this machine, in their order.
-    pub(crate) fn local<'c>(&self, files: impl IntoIterator<Item = &'c DataFile>) -> Result<Vec<PathBuf>> {
+    /// Where these files are on this machine, in their order; they stay there as long as the lease.
+    pub(crate) fn local<'c>(
+        &self,
+        files: impl IntoIterator<Item = &'c DataFile>,
+        lease: &Lease,
+    ) -> Result<Vec<PathBuf>> {
         let files: Vec<&DataFile> = files.into_iter().collect();
         let is_far = |file: &&DataFile| self.origin.as_ref().is_some_and(|origin| is_remote(&*origin.0, &file.path));
         if files.first().is_some_and(is_far) {
-            several_at_a_time(&files, |file| self.local_of(file))
+            several_at_a_time(&files, |file| self.local_of(file, lease))
         } else {
-            files.into_iter().map(|file| self.local_of(file)).collect()
+            files.into_iter().map(|file| self.local_of(file, lease)).collect()
         }
     }
 
-    fn local_of(&self, file: &DataFile) -> Result<PathBuf> {
+    fn local_of(&self, file: &DataFile, lease: &Lease) -> Result<PathBuf> {
         match (&file.local, &self.origin) {
             (Some(local), _) => Ok(local.clone()),
             (None, Some(Origin(store))) => {
                 let DataFile { path, sha256, bytes, .. } = file;
-                Ok(store.local_file(Object { path, bytes: *bytes, sha256 })?)
+                Ok(store.local_file(Object { path, bytes: *bytes, sha256 }, lease)?)
             }
             (None, None) => Err(ExportError::NoInputFiles { searched: file.path.clone() }),
         }

@@ -8,7 +8,6 @@ mod billing;
 mod chain;
 mod files;
 mod local;
-mod remote;
 mod runs;
 
 use std::collections::BTreeSet;
@@ -21,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 pub use billing::BillingPeriod;
 pub use chain::ChainPosition;
+pub(crate) use chain::Known;
 pub use runs::RunFact;
 
 use crate::error::Result;
@@ -72,7 +72,12 @@ impl Cut {
     /// # Errors
     /// A chain with a gap, an unreadable manifest, a store that refuses.
     pub fn committed(store: Arc<dyn Store>) -> Result<Self> {
-        let chains = chain::read(&*store)?;
+        Self::committed_by_now(store, &mut Known::default())
+    }
+
+    /// The same for whoever asks again and again: what earlier cuts of the store have read of its chains is not read again.
+    pub(crate) fn committed_by_now(store: Arc<dyn Store>, known: &mut Known) -> Result<Self> {
+        let chains = chain::read(&*store, known)?;
         let runs = runs::read(&*store, &chains.delivered)?;
         let billing = billing::read(&*store)?;
         let mut cut = Self {

@@ -7,9 +7,9 @@ use contracts::layout;
 use contracts::run_manifest::{FORMAT_VERSION, RunManifest, RunStatus};
 use contracts::source::SrcSet;
 use platform::store::Store;
+use platform::store::many::get_all;
 use serde::Serialize;
 
-use super::remote;
 use crate::error::{ExportError, Result};
 
 /// A run that announced itself with a manifest.
@@ -39,7 +39,7 @@ pub(super) fn read(store: &dyn Store, delivered: &BTreeMap<String, SrcSet>) -> R
     let mut runs = Vec::new();
     let mut paths: Vec<String> = store.list(layout::RUNS)?.into_iter().map(|entry| entry.path).collect();
     paths.retain(|path| path.ends_with(".json"));
-    for (path, bytes) in paths.iter().zip(remote::get_all(store, &paths)?) {
+    for (path, bytes) in paths.iter().zip(get_all(store, &paths)?) {
         let Some(bytes) = bytes else { continue };
         let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
         let manifest: RunManifest = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;

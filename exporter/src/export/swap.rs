@@ -1,6 +1,6 @@
 //! A folder of files replaced as one: the new folder is written beside the old one, flushed, and exchanged with it
 //! by one rename. A reader that opens a file by its documented path sees either all old or all new files; after a crash
-//! at any moment the documented path is one of the two.
+//! at any moment the documented path is one of the two (on file systems that cannot exchange perhaps none, until the next build).
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};

@@ -68,7 +68,7 @@ fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
         duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
     }
     let files: Vec<&DataFile> = cut.billing_of(scope).map(|period| &period.file).collect();
-    let paths = cut.local(files.iter().copied())?;
+    let paths = cut.local(files.iter().copied(), &duck.lease)?;
     findings_db::check_paths(duck, scope, &files, &paths)?;
     let query = COST_FACTS.query(duck, &paths)?;
     let tenant = literal(scope.as_str());

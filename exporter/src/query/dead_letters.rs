@@ -185,7 +185,7 @@ pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
 
 fn open(cut: &Cut, limits: &DuckLimits) -> Result<Duck> {
     let duck = Duck::open(limits)?;
-    let query = DEAD_LETTERS.query(&duck, &cut.local(&cut.dead_letters)?)?;
+    let query = DEAD_LETTERS.query(&duck, &cut.local(&cut.dead_letters, &duck.lease)?)?;
     duck.run("opening dead letters", &format!("CREATE TEMP VIEW dead_letters AS {query}"))?;
     Ok(duck)
 }

@@ -164,7 +164,7 @@ pub fn show_finding(
     let duck = open(cut, scope, limits)?;
     let Some(id) = complete_id(&duck, finding_id)? else { return Ok(None) };
     let doing = "reading a finding";
-    let paths = cut.local(cut.findings_of(scope))?;
+    let paths = cut.local(cut.findings_of(scope), &duck.lease)?;
     let files = read_parquet(paths.iter().map(PathBuf::as_path));
     let record = record_json(duck.schema(doing, &format!("FROM {files}"))?.fields());
     let tenant = literal(scope.as_str());

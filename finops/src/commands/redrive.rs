@@ -6,10 +6,10 @@ use contracts::source::Src;
 use contracts::topics;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use sink::resend::letters::Filter;
 use sink::resend::patch::Patch;
-use sink::resend::redrive::{Report, Request, execute, plan};
+use sink::resend::redrive::{Refusal, Report, Request, execute, plan};
 
 use crate::cli::{DlqFilter, Output, RedriveArgs};
 use crate::failure::{Failure, Result};
@@ -26,11 +26,9 @@ pub fn run(args: &RedriveArgs, settings: &Settings, output: Output) -> Result<Ex
         let why = if args.all { "--all and a filter exclude each other" } else { "give a filter, or --all" };
         return Err(Failure::usage(why));
     }
-    let (patch, patch_document) = args.patch.as_deref().map(read_patch).transpose()?.unzip();
     let request = Request {
         filter,
-        patch,
-        patch_document: patch_document.unwrap_or_default(),
+        patch: args.patch.as_deref().map(read_patch).transpose()?,
         rate: args.rate,
         max: args.max,
         replays_max: args.replays_max,
@@ -38,7 +36,9 @@ pub fn run(args: &RedriveArgs, settings: &Settings, output: Output) -> Result<Ex
     };
     let Ports { broker, store } = Ports::existing(settings)?;
     let mut report = plan(&request, &*broker, &*store)?;
-    if !args.dry_run && report.sent > 0 {
+    // What was left unanswered may have to be sent yet.
+    let has_work = report.sent > 0 || report.refused.contains_key(&Refusal::Unanswered);
+    if !args.dry_run && has_work {
         let shutdown = ports::stop_on_signals()?;
         report = execute(&request, &report, &*broker, &*store, &SystemClock, &shutdown)?;
     }
@@ -59,11 +59,10 @@ fn filter(args: &DlqFilter) -> Result<Filter> {
     })
 }
 
-fn read_patch(path: &Path) -> Result<(Patch, Value)> {
+fn read_patch(path: &Path) -> Result<Patch> {
     let bad = |why: String| Failure::bad_input(format!("reading patch {}: {why}", path.display()));
     let text = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
-    let patch = Patch::parse(&text).map_err(|e| bad(e.to_string()))?;
-    Ok((patch, serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?))
+    Patch::parse(&text).map_err(|e| bad(e.to_string()))
 }
 
 fn print(report: &Report, dry_run: bool, output: Output) -> Result<()> {

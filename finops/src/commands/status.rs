@@ -84,13 +84,19 @@ pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<Exi
     }
     let shutdown = ports::stop_on_signals()?;
     loop {
-        let now = status(&ports)?;
-        if output == Output::Table && std::io::stdout().is_terminal() {
-            // Clears the screen and starts at its top.
-            print_text("\u{1b}[2J\u{1b}[H")?;
+        match status(&ports) {
+            Ok(now) => {
+                if output == Output::Table && std::io::stdout().is_terminal() {
+                    // Clears the screen and starts at its top.
+                    print_text("\u{1b}[2J\u{1b}[H")?;
+                }
+                print(&now, output)?;
+                std::io::stdout().flush()?;
+            }
+            // What is away may come back: that is one of the things to watch for.
+            Err(failure) if failure.code() == ExitCode::Io => eprintln!("{}; trying again", failure.message()),
+            Err(failure) => return Err(failure),
         }
-        print(&now, output)?;
-        std::io::stdout().flush()?;
         if shutdown.wait_timeout(REFRESH) {
             return Ok(ExitCode::Done);
         }

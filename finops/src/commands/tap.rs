@@ -26,7 +26,14 @@ pub fn run(args: &TapArgs, settings: &Settings, output: Output) -> Result<ExitCo
     let shutdown = ports::stop_on_signals()?;
     let mut left = args.limit.unwrap_or(u64::MAX);
     while left > 0 && !shutdown.is_requested() {
-        let messages = tap.read()?;
+        let messages = match tap.read() {
+            // Who asks for all that is there must not take less for it; who waits for news goes on waiting.
+            Err(error) if error.is_retriable() && !args.no_follow => {
+                tracing::warn!(%error, "trying again");
+                Vec::new()
+            }
+            read => read?,
+        };
         if messages.is_empty() && (args.no_follow || shutdown.wait_timeout(WAIT)) {
             break;
         }

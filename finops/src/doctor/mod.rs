@@ -1,8 +1,10 @@
 //! Looks for what is wrong before it hurts: each check is one line that says how it is and, if not well, what to do. Checks of
 //! the configuration need no network; those of the environment have a time-out each, so that one that hangs hides no other.
 
+mod broker;
 mod environment;
 mod offline;
+mod store;
 mod topics;
 
 use std::sync::mpsc::channel;
@@ -76,15 +78,18 @@ pub fn verdict(checks: &[Check]) -> ExitCode {
 }
 
 /// The answer of `look`, or a failure after `timeout`; what hangs then is left behind and ends with the process.
-fn within(name: &'static str, timeout: Duration, look: impl FnOnce() -> Vec<Check> + Send + 'static) -> Vec<Check> {
+fn within<T: Send + 'static>(
+    name: &'static str,
+    timeout: Duration,
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Check> {
     let (answer, answers) = channel();
-    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || answer.send(look()));
-    if let Err(error) = spawned {
-        return vec![Check::fail(name, format!("no thread to look: {error}"), "look at the limits of this process")];
-    }
-    answers.recv_timeout(timeout).unwrap_or_else(|_| {
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || answer.send(look())).map_err(|error| {
+        Check::fail(name, format!("no thread to look: {error}"), "look at the limits of this process")
+    })?;
+    answers.recv_timeout(timeout).map_err(|_| {
         let found = format!("no answer within {} s", timeout.as_secs());
-        vec![Check::fail(name, found, "look at address, network and firewall; --timeout waits longer")]
+        Check::fail(name, found, "look at address, network and firewall; --timeout waits longer")
     })
 }
 
@@ -104,11 +109,8 @@ mod tests {
 
     #[test]
     fn one_that_hangs_is_left_behind() {
-        let slow = || {
-            std::thread::sleep(Duration::from_secs(30));
-            Vec::new()
-        };
-        let checks = within("broker", Duration::from_millis(20), slow);
-        assert_eq!((checks.len(), checks[0].state), (1, State::Fail));
+        let late = within("broker", Duration::from_millis(20), || std::thread::sleep(Duration::from_secs(30)));
+        assert_eq!(late.map_err(|check| (check.name, check.state)), Err(("broker", State::Fail)));
+        assert_eq!(within("broker", Duration::from_secs(30), || 1), Ok(1));
     }
 }

@@ -20,11 +20,27 @@ pub fn checks(settings: &Settings) -> Vec<Check> {
         batches(settings),
     ];
     checks.extend(listen(settings));
-    checks.push(space("disk of data.dir", &settings.data));
-    if settings.export != settings.data {
-        checks.push(space("disk of export.dir", &settings.export));
-    }
+    checks.extend(folders(settings).into_iter().map(|(name, folder)| space(name, folder)));
     checks
+}
+
+/// Where something is written on this machine, each once.
+fn folders(settings: &Settings) -> Vec<(&'static str, &Path)> {
+    let written = [
+        ("disk of data.dir", Some(&settings.data)),
+        ("disk of the store", settings.s3.is_none().then_some(&settings.root)),
+        ("disk of export.dir", Some(&settings.export)),
+        ("disk of store.cache.dir", settings.s3.as_ref().map(|s3| &s3.cache_dir)),
+    ];
+    let mut folders: Vec<(&str, &Path)> = Vec::new();
+    for (name, folder) in written {
+        if let Some(folder) = folder
+            && folders.iter().all(|(_, known)| known != folder)
+        {
+            folders.push((name, folder));
+        }
+    }
+    folders
 }
 
 fn policy(settings: &Settings) -> Check {

@@ -9,12 +9,12 @@ use super::{Check, State};
 
 const WANTED: [&str; 4] = [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS];
 
-pub fn checks(broker: &dyn Broker, all: &[TopicInfo], retention: Option<Duration>) -> Vec<Check> {
-    let presence = of_presence(all);
-    let is_complete = presence.state == State::Ok;
-    let mut checks = vec![presence];
+/// Of those topics that are there, how they are kept.
+pub fn settings(broker: &dyn Broker, all: &[TopicInfo], retention: Option<Duration>) -> Vec<Check> {
     let mut deviating: Vec<(Deviation, Vec<&str>)> = Vec::new();
-    for topic in all.iter().filter(|topic| WANTED.contains(&&*topic.name) || topics::is_wire(&topic.name)) {
+    let ours: Vec<_> =
+        all.iter().filter(|topic| WANTED.contains(&&*topic.name) || topics::is_wire(&topic.name)).collect();
+    for topic in &ours {
         let found = match broker.topic_settings(&topic.name) {
             Ok(settings) => deviations(&topic.name, &settings, retention),
             Err(error) => vec![Deviation {
@@ -30,14 +30,17 @@ pub fn checks(broker: &dyn Broker, all: &[TopicInfo], retention: Option<Duration
             }
         }
     }
-    if deviating.is_empty() && is_complete {
-        checks.push(Check::ok(SETTINGS, "nothing is removed, refused or lost sooner than it should"));
+    if ours.is_empty() {
+        return Vec::new();
     }
-    checks.extend(deviating.into_iter().map(|(Deviation { state, what, advice }, names)| {
+    if deviating.is_empty() {
+        return vec![Check::ok(SETTINGS, "nothing is removed, refused or lost sooner than it should")];
+    }
+    let told = |(Deviation { state, what, advice }, names): (Deviation, Vec<&str>)| {
         let found = format!("{}: {what}", names.join(", "));
         Check { state, ..Check::warn(SETTINGS, found, advice) }
-    }));
-    checks
+    };
+    deviating.into_iter().map(told).collect()
 }
 
 /// How a topic is not kept as it should be. What loses records fails; what may lose some, or refuse some, is a warning.
@@ -48,7 +51,8 @@ struct Deviation {
     advice: String,
 }
 
-fn of_presence(all: &[TopicInfo]) -> Check {
+/// Whether all are there.
+pub fn presence(all: &[TopicInfo]) -> Check {
     const NAME: &str = "topics";
     let partitions = |name: &str| all.iter().find(|topic| *topic.name == *name).map(|topic| topic.partitions);
     let missing: Vec<_> = WANTED.into_iter().filter(|name| partitions(name).is_none()).collect();
@@ -66,7 +70,8 @@ fn of_presence(all: &[TopicInfo]) -> Check {
     Check::warn(NAME, found, "add partitions: a dead letter then has the partition of its source")
 }
 
-const SETTINGS: &str = "topic settings";
+/// Name of the checks of [`settings`].
+pub const SETTINGS: &str = "topic settings";
 
 fn deviations(name: &str, settings: &TopicSettings, retention: Option<Duration>) -> Vec<Deviation> {
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! A record of any topic as JSON: the value by what it is (a frame of the valid topic, JSON, text, bytes), headers as text,
+//! A record of any topic as JSON: the value by what it is (a frame of a valid topic, JSON, text, bytes), headers as text,
 //! the reasons of a dead letter taken out of them.
 
 use apache_avro::reader::datum::GenericDatumReader;
@@ -55,7 +55,7 @@ impl Decoder {
 
     fn value(&self, message: &Message) -> Value {
         let bytes = &message.value;
-        if *message.at.topic == *topics::VALID && bytes.first() == Some(&frame::MAGIC) {
+        if topics::is_valid(&message.at.topic) && bytes.first() == Some(&frame::MAGIC) {
             return self.avro(frame::payload(bytes)).unwrap_or_else(|| text(bytes));
         }
         serde_json::from_slice(frame::payload(bytes)).unwrap_or_else(|_| text(bytes))
@@ -67,7 +67,7 @@ impl Decoder {
     }
 }
 
-/// The tenant a record is of, by its key or, where that says nothing, by its header: hints, both.
+/// The tenant a record is of, by its header or, where there is none, by its key: hints, both.
 pub fn tenant(message: &Message) -> Option<String> {
     let bytes = message.header(headers::TENANT_ID).or(message.key.as_deref())?;
     Some(String::from_utf8_lossy(bytes).into_owned())

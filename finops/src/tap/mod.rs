@@ -5,7 +5,7 @@ pub mod decode;
 use std::collections::BTreeMap;
 
 use contracts::time;
-use platform::broker::{Broker, BrokerError, Message, TopicPartition, Watermarks};
+use platform::broker::{self, Broker, BrokerError, Message, TopicPartition, Watermarks};
 
 use crate::failure::{Failure, Result};
 
@@ -61,9 +61,10 @@ impl<'a> Tap<'a> {
         Ok(tap)
     }
 
-    /// What is there and was not read yet, at most one read per partition; empty at the end.
-    pub fn read(&mut self) -> Result<Vec<Message>> {
-        let mut messages = Vec::new();
+    /// What is there and was not read yet, at most one read per partition; empty at the end of all of them. A partition that
+    /// failed is read again by the next call: its error is only told when the others brought nothing.
+    pub fn read(&mut self) -> broker::Result<Vec<Message>> {
+        let (mut messages, mut failed, mut has_moved) = (Vec::new(), None, false);
         for (at, next) in &mut self.next {
             match self.broker.read(at, *next, READ_RECORDS, READ_BYTES) {
                 Ok(read) => {
@@ -74,14 +75,18 @@ impl<'a> Tap<'a> {
                 }
                 Err(BrokerError::OffsetOutOfRange { low, offset, .. }) if offset < low => {
                     eprintln!("{}/{}: offsets {offset}..{low} are no longer there", at.topic, at.partition);
-                    *next = low;
+                    (*next, has_moved) = (low, true);
                 }
-                Err(error) if error.is_retriable() => tracing::warn!(%error, "trying again"),
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_retriable() => failed = Some(error),
+                Err(error) => return Err(error),
             }
         }
         messages.sort_by_key(|message| message.timestamp_ms);
         if messages.is_empty() {
+            failed.map_or(Ok(()), Err)?;
+            if has_moved {
+                return self.read();
+            }
             // A partition that was added has been missed from its first record on.
             self.find_partitions(From::Earliest)?;
         }
@@ -89,7 +94,7 @@ impl<'a> Tap<'a> {
     }
 
     /// False when the topic is not there.
-    fn find_partitions(&mut self, from: From) -> Result<bool> {
+    fn find_partitions(&mut self, from: From) -> broker::Result<bool> {
         let Some(topic) = self.broker.topics()?.into_iter().find(|topic| *topic.name == *self.topic) else {
             return Ok(false);
         };
@@ -103,7 +108,7 @@ impl<'a> Tap<'a> {
         Ok(true)
     }
 
-    fn begin(&self, at: &TopicPartition, from: From) -> Result<u64> {
+    fn begin(&self, at: &TopicPartition, from: From) -> broker::Result<u64> {
         let Watermarks { low, high } = self.broker.watermarks(at)?;
         Ok(match from {
             From::Earliest => low,
@@ -115,15 +120,4 @@ impl<'a> Tap<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::From;
-
-    #[test]
-    fn where_to_begin() {
-        let check = |text: &str, expected| assert_eq!(text.parse::<From>().ok(), expected, "{text}");
-        check("earliest", Some(From::Earliest));
-        check("42", Some(From::Offset(42)));
-        check("1970-01-01T00:00:01Z", Some(From::Time(1_000)));
-        check("yesterday", None);
-    }
-}
+mod tests;

@@ -198,7 +198,7 @@ fn no_room_on_the_disk_is_named_and_loses_nothing() {
     let place = Place::new();
     let data = place.path().join("data");
     let Some(_disk) = SmallDisk::mount(&data, "size=1m") else {
-        println!("skipped: mounting a small file system needs root");
+        tests::skip::because("mounting a small file system needs root");
         return;
     };
     place.write("many.ndjson", many(3_000));

@@ -1,8 +1,12 @@
-//! `deploy/helm/finops` as helm renders it: objects that belong together, roles that are commands, settings that exist. Without
-//! `helm` on the path, or named in `FINOPS_TEST_HELM`, there is nothing to render with: skipped.
+//! `deploy/helm/finops` as helm renders it: objects that belong together, roles that are commands, settings that exist. Helm is
+//! the one named in `FINOPS_TEST_HELM`, else the one on the path, else one that Go installs in the user's cache folder.
 
 use std::collections::BTreeSet;
-use std::process::Command;
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -18,23 +22,60 @@ const VALUES: &str = r#"{
     "serviceMonitor": {"enabled": true, "labels": {"release": "prometheus"}}
 }"#;
 
-fn helm() -> Option<Command> {
-    let named = std::env::var_os("FINOPS_TEST_HELM").unwrap_or_else(|| "helm".into());
-    match Command::new(&named).arg("version").output() {
-        Ok(_) => Some(Command::new(named)),
-        Err(error) => {
-            eprintln!("skipped, no helm: {error}");
-            None
+const HELM_VERSION: &str = "v3.19.0";
+
+/// `None`, said aloud, when there is neither a helm nor what installs it.
+fn helm() -> Option<&'static Path> {
+    static HELM: LazyLock<Option<PathBuf>> = LazyLock::new(|| match std::env::var_os("FINOPS_TEST_HELM") {
+        Some(named) => Some(named.into()),
+        None if is_there("helm".as_ref()) => Some("helm".into()),
+        None => is_there("go".as_ref()).then(installed),
+    });
+    if HELM.is_none() {
+        tests::skip::because("there is neither helm nor go, which would install it");
+    }
+    HELM.as_deref()
+}
+
+/// False when there is no such program; one that is there has to work.
+fn is_there(program: &OsStr) -> bool {
+    match Command::new(program).arg("version").output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        ended => {
+            succeeded(program, ended);
+            true
         }
     }
 }
 
+fn succeeded(program: &OsStr, ended: std::io::Result<Output>) {
+    let ended = ended.unwrap_or_else(|e| panic!("{}: {e}", program.display()));
+    assert!(ended.status.success(), "{}: {}", program.display(), String::from_utf8_lossy(&ended.stderr));
+}
+
+/// The pinned helm, installed if it is not there. Other tests may be about the same: what is there is whole, and the same.
+fn installed() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
+    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map_or_else(home, PathBuf::from);
+    let folder = cache.join(format!("finops/helm-{HELM_VERSION}"));
+    let program = folder.join("helm");
+    if !program.is_file() {
+        std::fs::create_dir_all(&folder).unwrap();
+        let fresh = tempfile::tempdir_in(&folder).unwrap();
+        let package = format!("helm.sh/helm/v3/cmd/helm@{HELM_VERSION}");
+        let go = Command::new("go").args(["install", &package]).env("GOBIN", fresh.path()).output();
+        succeeded("go install".as_ref(), go);
+        std::fs::rename(fresh.path().join("helm"), &program).unwrap();
+    }
+    program
+}
+
 /// What the chart makes of these values, one object each; or why it makes nothing.
-fn render(helm: &mut Command, place: &Place, values: &str) -> Result<Vec<Value>, String> {
+fn render(helm: &Path, place: &Place, values: &str) -> Result<Vec<Value>, String> {
     place.write("values.json", values);
     let values = place.path().join("values.json");
-    helm.args(["template", "findings"]).arg(repo("deploy/helm/finops")).args(["--kube-version", "1.31.0", "--values"]);
-    let ended = helm.arg(values).output().unwrap();
+    let chart = ["template", "findings", "--kube-version", "1.31.0", "--values"];
+    let ended = Command::new(helm).args(chart).arg(values).arg(repo("deploy/helm/finops")).output().unwrap();
     if !ended.status.success() {
         return Err(String::from_utf8(ended.stderr).unwrap());
     }
@@ -52,9 +93,9 @@ fn of_kind<'o>(objects: &'o [Value], kind: &str) -> Vec<&'o Value> {
 
 #[test]
 fn the_chart_makes_what_the_roles_need() {
-    let Some(mut helm) = helm() else { return };
+    let Some(helm) = helm() else { return };
     let place = Place::new();
-    let objects = render(&mut helm, &place, VALUES).unwrap();
+    let objects = render(helm, &place, VALUES).unwrap();
     let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
     for (kind, count) in [
         ("ConfigMap", 1),
@@ -130,11 +171,48 @@ fn the_chart_makes_what_the_roles_need() {
     }
 }
 
+/// Helm reads numbers as floats, and writes large ones as 1.6777216e+07 unless told otherwise.
+#[test]
+fn values_reach_the_settings_as_they_are_written() {
+    let Some(helm) = helm() else { return };
+    let values = [
+        ("1000", "1000"),
+        ("16777216", "16777216"),
+        ("1099511627776", "1099511627776"),
+        ("-1", "-1"),
+        ("0.25", "0.25"),
+        ("true", "true"),
+        (r#""16MiB""#, "16MiB"),
+        (r#""00123456789""#, "00123456789"),
+    ];
+    let settings: Vec<_> = (0..).zip(values).map(|(n, (written, _))| format!(r#""a.b_{n}": {written}"#)).collect();
+    let settings = settings.join(", ");
+    let given = format!(
+        r#"{{"config": {{"broker.kafka.brokers": "kafka:9092", "store.url": "s3://bucket", {settings}}},
+            "secrets": {{{settings}}}, "validator": {{"config": {{{settings}}}}}}}"#
+    );
+    let objects = render(helm, &Place::new(), &given).unwrap();
+    let is_validator = |object: &&Value| object["metadata"]["name"] == "findings-finops-validator";
+    let validator = of_kind(&objects, "Deployment").into_iter().find(is_validator).unwrap();
+    let of_role = validator["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap();
+    for (n, (written, expected)) in (0..).zip(values) {
+        let variable = format!("FINOPS_A_B_{n}");
+        let of_role = of_role.iter().find(|entry| entry["name"] == *variable).unwrap();
+        for found in [
+            &of_kind(&objects, "ConfigMap")[0]["data"][&variable],
+            &of_kind(&objects, "Secret")[0]["stringData"][&variable],
+            &of_role["value"],
+        ] {
+            assert_eq!(found, expected, "{written}");
+        }
+    }
+}
+
 #[test]
 fn the_chart_wants_a_cluster_and_a_bucket() {
+    let Some(helm) = helm() else { return };
     let check = |values: &str, expected: &str| {
-        let Some(mut helm) = helm() else { return };
-        let refused = render(&mut helm, &Place::new(), values).unwrap_err();
+        let refused = render(helm, &Place::new(), values).unwrap_err();
         assert!(refused.contains(expected), "{refused}");
     };
     check("{}", "config: broker.kafka.brokers is required");

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::place::{FINOPS, Place, good};
+use tests::s3::{S3Server, variables};
+
+use super::place::{Ended, FINOPS, Place, good, repo};
 
 /// A place in which one finding was written and one refused.
 fn worked() -> Place {
@@ -81,6 +83,38 @@ fn tap_shows_each_topic_as_what_it_holds_and_joins_no_group() {
     let line = place.finops("tap finops.findings.dlq --from 1970-01-01T00:00:00Z --limit 1").text();
     assert!(line.contains(" finops.findings.dlq/") && line.contains(" refused: "), "{line}");
     assert_eq!(place.finops("status --output json").json(0)["groups"], groups);
+
+    // The topics of a replay hold the same.
+    let replayed = place.finops("replay run --to fresh --id again");
+    assert_eq!(replayed.code, Some(0), "{replayed}");
+    let again = tap("finops.replay.again.valid", "");
+    assert_eq!((again.len(), &again[0]["value"]["finding_id"]), (1, &valid[0]["value"]["finding_id"]), "{again:?}");
+    assert!(valid[0]["value"]["finding_id"].is_string(), "{valid:?}");
+}
+
+#[test]
+fn status_watches_on_when_something_is_away_for_a_while() {
+    let place = worked();
+    let mut watching = place.command(FINOPS);
+    watching.args(["status", "--watch", "--output", "ndjson"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = watching.spawn().unwrap();
+    let mut seen = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let _watched = Watched(child, String::new());
+    assert!(seen.next().unwrap().unwrap().contains("groups"));
+    let chain = place.path().join("data/_sink");
+    let away = place.path().join("away");
+    std::fs::rename(&chain, &away).unwrap();
+    // A store follows no link.
+    std::os::unix::fs::symlink(&away, &chain).unwrap();
+    let line = told.next().unwrap().unwrap();
+    assert!(line.contains("symbolic link") && line.ends_with("; trying again"), "{line}");
+    std::fs::remove_file(&chain).unwrap();
+    std::fs::rename(&away, &chain).unwrap();
+    // One status may have been on its way; the next one was begun after all was back.
+    for _ in 0..2 {
+        assert!(seen.next().unwrap().unwrap().contains("groups"));
+    }
 }
 
 #[test]
@@ -99,7 +133,19 @@ fn doctor_finds_a_place_that_works_well() {
     let place = worked();
     let report = place.finops("doctor --output json").json(0);
     let checks = report.as_array().unwrap();
-    for name in ["broker", "topics", "broker permissions", "store of the group", "store", "put-if-absent", "clock"] {
+    for name in [
+        "broker",
+        "topics",
+        "topic settings",
+        "consumer groups",
+        "broker permissions",
+        "step of a group",
+        "store of the group",
+        "store",
+        "put-if-absent",
+        "clock",
+        "staged files",
+    ] {
         let check = checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {report}"));
         assert_eq!(check["state"], "ok", "{check}");
     }
@@ -114,9 +160,6 @@ fn doctor_finds_a_place_that_works_well() {
 #[test]
 fn doctor_says_what_to_do() {
     let place = worked();
-    let nobody = Place::new().finops("doctor --output json").json(0);
-    assert_eq!(nobody.as_array().unwrap().last().unwrap()["state"], "warn", "{nobody}");
-
     place.write("finops.toml", "validator.producers = 'none.toml'\n");
     let offline = place.finops("doctor --offline");
     assert_eq!(offline.code, Some(78), "{offline}");
@@ -132,6 +175,118 @@ fn doctor_says_what_to_do() {
     let ended = place.finops(&format!("doctor --data data --out {}", path.display()));
     assert_eq!(ended.code, Some(78), "{ended}");
     assert!(ended.text().contains("fail store of the group: the sinks' group has written to store "), "{ended}");
+}
+
+/// State and what was found, by the name of the check.
+fn found(ended: &Ended, code: i32, name: &str) -> Vec<String> {
+    let report = ended.json(code);
+    let named = report.as_array().unwrap().iter().filter(|check| check["name"] == name);
+    named.map(|check| format!("{} {}", check["state"].as_str().unwrap(), check["found"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn doctor_in_a_new_folder_asks_whom_it_can() {
+    let place = Place::new();
+    let ended = place.finops("doctor --output json");
+    let here = "warn no broker in data: data/broker.sqlite is not there";
+    assert_eq!(found(&ended, 0, "broker"), [here], "{ended}");
+    assert_eq!(found(&ended, 0, "store"), ["warn no data in data"], "{ended}");
+    assert_eq!(place.names(), [""; 0]);
+
+    // Nobody is there: said with the reason, before the time-out, and the store is looked at all the same.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let began = Instant::now();
+    let ended = place.finops(&format!("doctor --brokers {nobody} --timeout 20 --output json"));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let broker = found(&ended, 75, "broker");
+    let expected = format!("fail connecting to Kafka at {nobody}: ");
+    assert!(broker.len() == 1 && broker[0].starts_with(&expected) && broker[0].contains("refused"), "{ended}");
+    assert_eq!(found(&ended, 75, "store"), ["warn no data in data"], "{ended}");
+
+    // Somebody is there and says nothing: each is given its time, no more.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let mut doctor = place.command(FINOPS);
+    doctor.args(["doctor", "--timeout", "2", "--output", "json", "--store", "s3://bucket/new"]);
+    doctor.args(["--brokers", &address.to_string()]).env("FINOPS_STORE_S3_ENDPOINT", format!("http://{address}"));
+    doctor.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let began = Instant::now();
+    let ended = doctor.output().unwrap().into();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    for name in ["broker", "store"] {
+        assert_eq!(found(&ended, 75, name), ["fail no answer within 2 s"], "{name}: {ended}");
+    }
+}
+
+#[test]
+fn doctor_looks_at_the_broker_while_the_store_is_dead() {
+    let place = worked();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut doctor = place.command(FINOPS);
+    doctor.args(["doctor", "--output", "json", "--store", "s3://bucket/data"]);
+    doctor.env("FINOPS_STORE_S3_ENDPOINT", format!("http://{nobody}"));
+    doctor.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let ended = doctor.output().unwrap().into();
+    let store = found(&ended, 75, "store");
+    assert!(
+        store.len() == 1 && store[0].starts_with("fail reading s3://bucket/data/") && store[0].contains("refused"),
+        "{ended}"
+    );
+    assert_eq!(found(&ended, 75, "step of a group").len(), 1, "{ended}");
+    assert_eq!(found(&ended, 75, "broker"), ["ok answers; 4 topics"], "{ended}");
+}
+
+#[test]
+fn doctor_tries_a_bucket_before_there_is_a_store() {
+    let place = worked();
+    let bucket = S3Server::shared().bucket("finops/new", place.path());
+    let doctor = |more: &[&str]| -> Ended {
+        let mut doctor = place.command(FINOPS);
+        doctor.envs(variables(&bucket)).args(["doctor", "--output", "json"]).args(more).output().unwrap().into()
+    };
+    // The group of these topics has written elsewhere.
+    let ended = doctor(&[]);
+    let group = found(&ended, 78, "store of the group");
+    assert!(group[0].ends_with(&format!("there is none in s3://{}/finops/new", bucket.bucket)), "{ended}");
+
+    let ended = doctor(&["--data", "other"]);
+    let store = found(&ended, 0, "store");
+    let new = format!("s3://{}/finops/new", bucket.bucket);
+    let tried = format!("ok {new}/_doctor can be written, read and listed");
+    assert_eq!(store, [format!("warn no data in {new}"), tried], "{ended}");
+    for name in ["put-if-absent", "staged files"] {
+        assert!(found(&ended, 0, name)[0].starts_with("ok "), "{ended}");
+    }
+    let listed = S3Server::shared().request("GET", &format!("/{}?list-type=2", bucket.bucket), b"");
+    assert_eq!(listed.matches("<Key>").count(), 1, "{listed}");
+    assert!(listed.contains("<Key>finops/new/_doctor/_store.json</Key>"), "{listed}");
+
+    let no_bucket = place
+        .command(FINOPS)
+        .args(["doctor", "--output", "json", "--data", "other"])
+        .envs(variables(&bucket))
+        .env("FINOPS_STORE_URL", "s3://not-there/finops")
+        .output()
+        .unwrap()
+        .into();
+    let store = found(&no_bucket, 75, "store");
+    assert!(store[0].starts_with("fail ") && store[0].contains("NoSuchBucket"), "{no_bucket}");
+}
+
+#[test]
+fn doctor_looks_at_every_disk_that_is_written_to() {
+    let disks = |place: &Place, arguments: &str| {
+        let report = place.finops(&format!("doctor --offline --output json {arguments}")).json(0);
+        let names = report.as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap().to_owned());
+        names.filter(|name| name.starts_with("disk of ")).collect::<Vec<_>>()
+    };
+    let place = Place::new();
+    assert_eq!(disks(&place, ""), ["disk of data.dir", "disk of export.dir"]);
+    assert_eq!(disks(&place, "--export data"), ["disk of data.dir"]);
+    let apart = disks(&place, "--data data --out other/finops_findings --export export");
+    assert_eq!(apart, ["disk of data.dir", "disk of the store", "disk of export.dir"]);
+    let cached = disks(&place, "--store s3://bucket/data");
+    assert_eq!(cached, ["disk of data.dir", "disk of export.dir", "disk of store.cache.dir"]);
 }
 
 /// A service that is running, and where it answers.
@@ -192,6 +347,13 @@ fn a_service_shows_health_and_what_it_has_done() {
     assert_eq!((code, &live["status"]), (200, &"ok".into()), "{live}");
     let parts: Vec<_> = live["parts"].as_array().unwrap().iter().map(|part| part["name"].as_str().unwrap()).collect();
     assert_eq!(parts, ["broker", "store", "validator", "sink", "exporter"]);
+    let alerts = std::fs::read_to_string(repo("deploy/prometheus/alerts.yml")).unwrap();
+    for stage in &parts[2..] {
+        assert!(
+            alerts.contains(&format!("absent(finops_ready{{part=\"{stage}\"}})")),
+            "no alert when no {stage} is left"
+        );
+    }
     assert_eq!(up.get("/other").0, 404);
 
     let mut more = good("acme", "vol-2");
@@ -206,6 +368,9 @@ fn a_service_shows_health_and_what_it_has_done() {
         "finops_lag_records{group=\"finops.sink\",topic=\"finops.findings.valid\",partition=\"0\"} 0.0",
         "finops_assigned_partitions{stage=\"validator\"} ",
         "finops_buffer_bytes{stage=\"sink\"} ",
+        // A rise that an alert waits for begins at a number that was scraped.
+        "finops_duplicates_dropped_total{} 0",
+        "finops_export_failures_total{} 0",
         "# EOF",
     ];
     let metrics = loop {

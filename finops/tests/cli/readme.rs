@@ -2,6 +2,9 @@
 
 use super::place::{Ended, Place, billing, good, repo};
 
+/// Begins the command that gets what the build and the tests need.
+const INSTALL: &str = "apt-get install ";
+
 fn readme() -> String {
     std::fs::read_to_string(repo("README.md")).unwrap()
 }
@@ -27,6 +30,8 @@ fn arguments(command: &str) -> Option<&str> {
     match command {
         // What runs this test.
         "cargo xtask test" => None,
+        // It would change the machine: below.
+        _ if command.starts_with(INSTALL) => None,
         // Goes on until it is stopped: services.rs.
         "finops up --data data" => None,
         _ => {
@@ -69,4 +74,13 @@ fn the_commands_of_the_readme_do_what_it_says() {
     assert!(first.contains(" run "), "{first}");
     let printed = ended.text();
     assert_eq!(lasting(&blocks(&readme, "text")[0]), lasting(&printed), "README shows another output of {first}");
+}
+
+#[test]
+fn the_readme_names_what_the_image_is_built_with() {
+    let (readme, dockerfile) = (readme(), std::fs::read_to_string(repo("deploy/Dockerfile")).unwrap());
+    let named: Vec<_> = readme.lines().find_map(|line| line.strip_prefix(INSTALL)).unwrap().split(' ').collect();
+    let needed = dockerfile.split("--no-install-recommends ").nth(1).unwrap().lines().next().unwrap();
+    let needed: Vec<_> = needed.trim_end_matches('\\').split_whitespace().collect();
+    assert!(needed.len() > 4 && needed.iter().all(|package| named.contains(package)), "{named:?}, not {needed:?}");
 }

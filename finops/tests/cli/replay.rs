@@ -186,7 +186,14 @@ fn killed_at_any_step_the_same_command_goes_on() {
 #[test]
 fn it_gets_in_nobodys_way() {
     let place = place();
-    code(&place, "replay run --to fresh --tenant acme", 0);
+    let plan = place.finops("replay run --to fresh --tenant acme --dry-run --output json").json(0);
+    let matching: u64 = plan.as_array().unwrap().iter().map(|range| range["matching"].as_u64().unwrap()).sum();
+    assert_eq!(matching, 17, "15 findings, and 2 by their header: {plan}");
+    code(&place, "replay run --to fresh --tenant acme --by ann", 0);
+    for (arguments, why) in [("--to fresh", "another choice of records"), ("--to data", "this is the current root")] {
+        let ended = code(&place, &format!("replay run {arguments} --dry-run"), 65);
+        assert!(ended.stderr.contains(why), "a plan says what the command would: {ended}");
+    }
     let found = place.finops("replay compare --with fresh --output json").json(3);
     assert_eq!((&found["only_current_total"], &found["only_fresh_total"]), (&json!(15), &json!(0)));
     assert!(code(&place, "replay run --to fresh", 65).stderr.contains("another choice of records"));
@@ -196,7 +203,6 @@ fn it_gets_in_nobodys_way() {
     place.write("used/finops_findings/x.parquet", "");
     assert!(code(&place, "replay run --to used", 65).stderr.contains("is not empty"));
     assert_eq!(place.finops("replay run --to x --id A/B").code, Some(64));
-    assert_eq!(place.finops("replay run --to x --offsets wire").code, Some(64));
 
     let log = std::fs::File::create(place.path().join("up.log")).unwrap();
     let mut up = place.command(FINOPS).arg("up").stdout(Stdio::null()).stderr(log).spawn().unwrap();
@@ -211,8 +217,12 @@ fn it_gets_in_nobodys_way() {
     assert_eq!(while_up.code, Some(75), "{while_up}");
     assert!(while_up.stderr.contains("are running on the current root"), "{while_up}");
 
-    let swapped = place.finops("replay swap --with fresh --allow-partial --output json").json(0);
-    assert_eq!(swapped["not_covered"], json!(15));
+    killed(&place, "replay swap --with fresh --allow-partial --by bob", "operator.swap.moved:1");
+    let swapped = place.finops("replay swap --with fresh --output json").json(0);
+    assert_eq!(swapped["not_covered"], json!(15), "as it was found when the swap was begun");
+    let claim: Value =
+        serde_json::from_slice(&std::fs::read(place.path().join("fresh/_replay.json")).unwrap()).unwrap();
+    assert_eq!((&claim["by"], &claim["swapped_by"]), (&json!("ann"), &json!("bob")), "{claim}");
     let report: Value = place.finops("verify --output json").json(65);
     assert_eq!(report["findings_rows"], json!(15));
     let rules = report["problems"].as_array().unwrap().iter().map(|p| p["rule"].as_str().unwrap());
@@ -232,7 +242,9 @@ fn into_the_topic_it_makes_new_rows_and_the_exports_stay() {
     killed(&place, "replay run --into-topic --tenant acme --rate 5", "operator.redrive.sent:2");
     // Somebody else comes between, and what was left unanswered stays known.
     let letters = place.finops("dlq redrive --code bad_json --output json").json(0)["sent"].as_u64().unwrap();
+    code(&place, "validator run --drain", 0);
     let done = place.finops("replay run --into-topic --tenant acme --output json").json(0);
+    assert_eq!(done["partitions"], plan["partitions"], "of what it was begun with");
     let (sent, sent_before) = (done["sent"].as_u64().unwrap(), done["sent_before"].as_u64().unwrap());
     assert!(sent + sent_before == 17 && sent > 0 && sent_before > 0, "{done}");
     for role in ["validator", "sink"] {
@@ -310,6 +322,43 @@ fn what_is_replayed_can_be_chosen() {
     let judged = done["judged"]["valid"].as_u64().unwrap() + done["judged"]["dead"].as_u64().unwrap();
     assert_eq!((judged, &done["offsets"]), (2, &json!(2)));
     assert!(code(&place, "replay swap --with fresh", 75).stderr.contains("run` again, then swap"));
+}
+
+#[test]
+fn offsets_that_can_mean_nothing_are_refused() {
+    let place = place();
+    let wire = "finops.findings.wire";
+    for offsets in [
+        "wire".to_owned(),
+        format!("{wire}/0:3..3"),
+        format!("{wire}/0:3..1"),
+        format!("{wire}/99:0.."),
+        format!("{wire}.nobody/0:0.."),
+        "finops.findings.valid/0:0..".to_owned(),
+        format!("{wire}/0:0..1 --offsets {wire}/0:2..3"),
+    ] {
+        for kind in ["--to x", "--into-topic"] {
+            let ended = code(&place, &format!("replay run {kind} --offsets {offsets}"), 64);
+            assert!(ended.stderr.contains("offsets") || ended.stderr.contains("expected"), "{ended}");
+        }
+    }
+    assert!(!place.path().join("x").exists());
+    assert!(!place.path().join("data/_audit").exists());
+}
+
+/// The groups of a replay stand where it has come to, also when its root was swapped in or thrown away.
+#[test]
+fn an_id_is_that_of_one_root_for_good() {
+    let place = place();
+    code(&place, "replay run --to fresh --id nightly", 0);
+    code(&place, "replay swap --with fresh", 0);
+    for _ in 0..2 {
+        let ended = code(&place, "replay run --to other --id nightly", 65);
+        assert!(ended.stderr.contains("give another id"), "{ended}");
+        assert!(!place.path().join("other/_replay.json").exists(), "the root is still nobody's");
+    }
+    let done = place.finops("replay run --to other --id nightly-2 --output json").json(0);
+    assert_eq!(done["judged"], json!({"valid": 30, "dead": 2}));
 }
 
 #[test]

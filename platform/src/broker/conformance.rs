@@ -27,6 +27,7 @@ pub const CHECKS: &[Check] = &[
     ("offsets_are_found_by_time", offsets_are_found_by_time),
     ("reading_outside_is_an_error", reading_outside_is_an_error),
     ("a_step_is_all_or_nothing", a_step_is_all_or_nothing),
+    ("a_step_may_be_large", a_step_may_be_large),
     ("two_members_share_and_take_over", two_members_share_and_take_over),
     ("a_stale_member_is_fenced", a_stale_member_is_fenced),
     ("paused_partitions_are_not_delivered", paused_partitions_are_not_delivered),
@@ -34,6 +35,7 @@ pub const CHECKS: &[Check] = &[
     ("a_topic_made_again_has_another_id", a_topic_made_again_has_another_id),
     ("a_family_takes_in_new_topics", a_family_takes_in_new_topics),
     ("a_topic_is_kept_as_it_was_made", a_topic_is_kept_as_it_was_made),
+    ("a_topic_that_is_there_is_left_as_it_is", a_topic_that_is_there_is_left_as_it_is),
     ("an_unknown_topic_is_named", an_unknown_topic_is_named),
 ];
 
@@ -215,6 +217,28 @@ fn a_step_is_all_or_nothing(open: Open<'_>) {
     assert_eq!(broker.group_offsets("group").unwrap(), [done]);
 }
 
+/// Many records, and some as large as they may be, of several partitions.
+fn a_step_may_be_large(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "in", 1);
+    topic(&*broker, "out", 2);
+    append(&*broker, &[record("in", 0, "a")]);
+    let mut member = broker.processor(config("m", names("in"))).unwrap();
+    assert_eq!(records(&mut *member).len(), 1);
+    let many = (0..6_000).map(|n| record("out", n % 2, &format!("{n:02048}")));
+    let large = (0..2).map(|n| record("out", n, &n.to_string().repeat(5 << 20)));
+    let sent: Vec<OutRecord> = many.chain(large).collect();
+    let appended = member.step(&sent, &[offset(&at("in", 0), 1)]).unwrap();
+    for partition in 0..2 {
+        let of_it = |(record, _): &(&OutRecord, _)| record.partition == Some(partition);
+        let (wanted, offsets): (Vec<_>, Vec<_>) =
+            sent.iter().zip(&appended).filter(of_it).map(|(record, at)| (record.value.clone(), at.offset)).unzip();
+        let read = all(&*broker, "out", partition);
+        assert!(read.iter().map(|message| &message.value).eq(&wanted), "partition {partition}");
+        assert!(read.iter().map(|message| &message.offset).eq(&offsets), "partition {partition}");
+    }
+}
+
 fn two_members_share_and_take_over(open: Open<'_>) {
     let broker = open();
     topic(&*broker, "t", 4);
@@ -322,6 +346,19 @@ fn an_unknown_topic_is_named(open: Open<'_>) {
     let broker = open();
     let error = broker.producer().unwrap().append(&[record("nowhere", 0, "x")]).unwrap_err();
     assert!(matches!(&error, BrokerError::UnknownTopic(name) if name.contains("nowhere")), "{error}");
+}
+
+fn a_topic_that_is_there_is_left_as_it_is(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 3);
+    let before = broker.topics().unwrap();
+    for partitions in [1, 5] {
+        let (name, compacted) = ("t".to_owned(), true);
+        let spec = TopicSpec { name, partitions, compacted, retention_ms: Some(1), retention_bytes: None };
+        assert_eq!(broker.ensure_topic(&spec).unwrap(), before[0]);
+    }
+    assert_eq!(broker.topics().unwrap(), before);
+    assert!(!broker.topic_settings("t").unwrap().compacted);
 }
 
 fn a_topic_is_kept_as_it_was_made(open: Open<'_>) {

@@ -287,7 +287,23 @@ pub enum BrokerError {
         /// Limit.
         limit: usize,
     },
-    /// Will not work by retrying: corrupt file, wrong version, refused credentials.
+    /// It is not known, and cannot be found out now, whether it was written: what is committed has to be read again.
+    #[error("{doing}: it cannot be told whether it was written: {reason}")]
+    Uncertain {
+        /// What was being done.
+        doing: String,
+        /// Why that is not known.
+        reason: String,
+    },
+    /// Credentials are refused or missing, or what they allow does not include this.
+    #[error("{doing}: {reason}")]
+    Denied {
+        /// What was being done.
+        doing: String,
+        /// In whose words.
+        reason: String,
+    },
+    /// Will not work by retrying: corrupt file, wrong version.
     #[error("{doing}: {reason}")]
     Fatal {
         /// What was being done.
@@ -310,7 +326,7 @@ pub type Result<T> = std::result::Result<T, BrokerError>;
 
 /// A connection to a broker; cheap to share, opens handles.
 pub trait Broker: Send + Sync {
-    /// Creates the topic unless it exists; returns it either way. More partitions than exist are added, never fewer.
+    /// Creates the topic unless it exists; returns it either way, as it is.
     fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo>;
     /// All topics, by name.
     fn topics(&self) -> Result<Vec<TopicInfo>>;

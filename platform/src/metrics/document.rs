@@ -10,8 +10,9 @@ pub fn document() -> String {
          Served at `/metrics` in the text form of OpenMetrics when `http.listen` is set. No label ever holds a tenant: the\n\
          number of series depends on topics, partitions and the closed lists below only. This page is made from the table in\n\
          `platform/src/metrics/table.rs`; a test compares them.\n\n\
-         `stage` is `validator` or `sink`; `code` is one of the contract's codes; `dataset` is a folder of the layout;\n\
-         `part` is a service, `broker` or `store`.\n\n\
+         `stage` is `validator` or `sink`; `work` is `poll`, `step` or `write`; `code` is one of the contract's codes;\n\
+         `dataset` is a folder of the layout; `part` is a service, `broker` or `store`. A counter without labels is there from\n\
+         the start, as 0; other series are there once they have a value.\n\n\
          | metric | type | labels | meaning |\n|---|---|---|---|\n",
     );
     for metric in table::ALL {

@@ -90,14 +90,19 @@ impl MetricConstructor<histogram::Histogram> for Bounds {
 }
 
 impl Metrics {
-    /// Keeps every metric of [`table::ALL`].
+    /// Keeps every metric of [`table::ALL`]. Counters without labels are 0 from the start; which labels there will be is not
+    /// known here.
     #[must_use]
     pub fn registered() -> Self {
         let mut all = Registered::default();
-        for Definition { name, kind, help, .. } in table::ALL {
+        for Definition { name, kind, help, labels } in table::ALL {
             match kind {
                 Kind::Counter => {
-                    let family = Family::default();
+                    let family = Family::<Labels, counter::Counter>::default();
+                    if labels.is_empty() {
+                        // Prometheus sees a counter rise only from a number that it has seen before.
+                        drop(family.get_or_create(&Labels::default()));
+                    }
                     // The format adds the suffix itself.
                     all.registry.register(name.trim_end_matches("_total"), *help, family.clone());
                     all.counters.insert(name, family);
@@ -183,6 +188,16 @@ mod tests {
             "finops_commit_seconds_bucket{le=\"0.005\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_counter_without_labels_is_there_before_it_rises() {
+        let text = Metrics::registered().render();
+        for Definition { name, kind, labels, .. } in table::ALL {
+            let is_there = text.lines().any(|line| line == format!("{name}{{}} 0") || line == format!("{name} 0"));
+            // A gauge that was never set must not say 0: that would be a time, or an age.
+            assert_eq!(is_there, matches!(kind, Kind::Counter) && labels.is_empty(), "{name} in\n{text}");
         }
     }
 

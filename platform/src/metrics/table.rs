@@ -1,7 +1,8 @@
 //! Every metric of every service. `docs/metrics.md` is made from here; dashboard and alerts may use nothing else.
 //!
-//! `stage` is `validator`, `sink` or `exporter`; `group` a consumer group; `code` a code of the contract's closed list;
-//! `dataset` a folder of the layout. Topics and partitions are as many as the broker has.
+//! `stage` is `validator` or `sink`; `work` what was tried again: `poll`, `step` or `write`; `group` a consumer group; `code` a
+//! code of the contract's closed list; `dataset` a folder of the layout; `part` a service, `broker` or `store`. Topics and
+//! partitions are as many as the broker has.
 
 use super::{Counter, Definition, Gauge, Histogram};
 
@@ -30,7 +31,7 @@ table! {
     RECORDS_OUT = Counter("finops_records_out_total", &["stage"], "Records a validator has passed on as valid, rows a sink has committed");
     DEAD_LETTERS = Counter("finops_dead_letters_total", &["code"], "Records the validator refused, by the code of their first violation");
     DUPLICATES = Counter("finops_duplicates_dropped_total", &[], "Records the sink dropped because their source position is held already");
-    RETRIES = Counter("finops_retries_total", &["stage"], "Steps, polls, commits and other work that had to be tried again");
+    RETRIES = Counter("finops_retries_total", &["stage", "work"], "Work that had to be tried again: a poll, a validator's atomic step (on Kafka a transaction), what a sink writes");
     BATCH_RECORDS = Histogram("finops_batch_records", RECORDS, &["stage"], "Records of a validator's atomic step, or of a sink's committed batch");
     STEP_SECONDS = Histogram("finops_step_seconds", SECONDS, &[], "Time of a validator's atomic step on the broker, with its tries");
     STAGE_SECONDS = Histogram("finops_stage_seconds", SECONDS, &[], "Time to encode a batch and write its files where no reader looks");
@@ -50,7 +51,7 @@ table! {
     EXPORT_SECONDS = Histogram("finops_export_build_seconds", BUILD_SECONDS, &[], "Time of an exporter's pass over all tenants");
     EXPORT_FAILURES = Counter("finops_export_failures_total", &[], "Tenants, or whole passes, that could not be exported; their old files stand");
     EXPORT_LAST = Gauge("finops_export_last_success_timestamp_seconds", &[], "When the last pass without a failure ended, in seconds since the epoch");
-    EXPORT_CHECKED = Gauge("finops_export_last_look_timestamp_seconds", &[], "When the exporter last looked for news and found or exported all of it, in seconds since the epoch");
+    EXPORT_CHECKED = Gauge("finops_export_last_look_timestamp_seconds", &[], "When the exporter last looked for news and left nothing to be tried again, in seconds since the epoch");
     READY = Gauge("finops_ready", &["part"], "1 when this service, or what it depends on, works");
     BUILD_INFO = Gauge("finops_build_info", &["version"], "1; the version of the program is the label");
 }
@@ -71,7 +72,7 @@ mod tests {
             assert_eq!(matches!(metric.kind, Kind::Counter), metric.name.ends_with("_total"), "{}", metric.name);
             assert!(!metric.help.is_empty() && !metric.help.ends_with('.'), "{}", metric.name);
             for label in metric.labels {
-                let closed = ["stage", "code", "dataset", "group", "topic", "partition", "part", "version"];
+                let closed = ["stage", "work", "code", "dataset", "group", "topic", "partition", "part", "version"];
                 assert!(closed.contains(label), "{}: {label} may grow without limit", metric.name);
             }
             if let Kind::Histogram(bounds) = metric.kind {

@@ -13,7 +13,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::identity::PATH as IDENTITY;
-use super::{Entry, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError, describe, path};
+use super::{
+    Entry, Lease, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError, describe, path,
+};
 use crate::failpoint;
 use durable::{Folders, sync_folder};
 use staged::StagedFile;
@@ -288,7 +290,7 @@ impl Store for LocalStore {
         self.file(path).ok()
     }
 
-    fn local_file(&self, object: Object<'_>) -> Result<PathBuf> {
+    fn local_file(&self, object: Object<'_>, _lease: &Lease) -> Result<PathBuf> {
         self.file(object.path)
     }
 }

@@ -1,5 +1,5 @@
-//! The store seam: objects under a root, written once: a local folder or S3. Knows paths and bytes, never findings. Paths are relative, `/`-separated and already encoded by the caller; a path
-//! that would leave the root is refused.
+//! The store seam: objects under a root, written once: a local folder or S3. Knows paths and bytes, never findings.
+//! Paths are relative, `/`-separated and already encoded by the caller; a path that would leave the root is refused.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -7,11 +7,14 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use cache::Lease;
+
 pub mod cache;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod identity;
 pub mod local;
+pub mod many;
 pub mod path;
 pub mod s3;
 
@@ -205,8 +208,8 @@ pub trait Store: Send + Sync {
     /// Path on this machine, when the store is a local folder (lets readers open files without copying).
     fn local_path(&self, path: &str) -> Option<PathBuf>;
     /// A file on this machine with the object's bytes, for readers that open by path: the object's own in a local
-    /// folder, else a copy that was compared with size and digest. The copy stays for [`cache::LEASE`] at least.
-    fn local_file(&self, object: Object<'_>) -> Result<PathBuf>;
+    /// folder, else a copy that was compared with size and digest. The copy stays as long as the lease.
+    fn local_file(&self, object: Object<'_>, lease: &Lease) -> Result<PathBuf>;
 }
 
 /// An object being staged; dropped unfinished, it leaves nothing behind.

@@ -125,3 +125,32 @@ fn add(set: &mut SrcSet, src: Src) {
         None => set.entry(src.partition).or_default().insert(src.offset),
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 5,000 tenants of which two runs come in at once, all in one partition.
+    #[test]
+    fn many_small_tenants_are_written_by_age_not_by_every_poll() {
+        let (limits, mut batch, mut heights) = (Limits::default(), Batch::at(0), BTreeMap::new());
+        let mut offset = 0;
+        for _ in 0..3 {
+            for tenant in 0..5_000 {
+                for run_date in ["2026-01-20", "2026-01-21"] {
+                    let target = Target {
+                        tenant: format!("tenant-{tenant}"),
+                        dataset: contracts::layout::FINDINGS,
+                        run_date: run_date.into(),
+                    };
+                    let src = format!("w/0/{offset}").parse().unwrap();
+                    let row = Row { target, src, run: None, bytes: 2_000, payload: () };
+                    assert_eq!(batch.take(offset, row, &mut heights, Duration::ZERO), Taken::Kept);
+                    offset += 1;
+                }
+            }
+            assert!(!batch.is_due(&limits, limits.age_max / 2));
+        }
+        assert!(batch.is_due(&limits, limits.age_max));
+    }
+}

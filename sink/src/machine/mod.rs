@@ -18,7 +18,7 @@ use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::source::Src;
 use platform::broker::TopicPartition;
-use platform::store::Published;
+use platform::store::{Published, StoreError};
 
 pub use batch::OpenFile;
 
@@ -173,6 +173,8 @@ pub struct Loaded {
     pub head: ChainHead,
     /// The last link.
     pub last: Option<Box<CommitRecord>>,
+    /// Links that the newest checkpoint adds up; 0 without one.
+    pub checkpointed: u64,
     /// Oldest offset of the topic.
     pub low: u64,
     /// Next offset of the topic.
@@ -180,14 +182,14 @@ pub struct Loaded {
 }
 
 /// What became of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum CommitOutcome {
     /// The link is ours.
     Created,
     /// The name is taken: by another sink, or by us when an answer was lost.
     Exists,
-    /// No answer: it may be there.
-    Unknown,
+    /// It failed; it may be there nevertheless.
+    Unknown(StoreError),
 }
 
 /// What became of a record.
@@ -309,7 +311,7 @@ impl<R> Machine<R> {
     /// What became of the action of that partition.
     ///
     /// # Errors
-    /// The chain and the topic do not belong together any more.
+    /// The chain and the topic do not belong together any more, or a commit was refused for good.
     pub fn done(&mut self, at: &TopicPartition, outcome: Outcome) -> Result<(), SinkError> {
         let Some(partition) = self.partitions.get_mut(at) else { return Ok(()) };
         if matches!(outcome, Outcome::Staged(_)) {

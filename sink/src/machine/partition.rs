@@ -9,7 +9,7 @@ use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
 use contracts::source::SrcPartition;
 use contracts::{layout, time, topics};
 use platform::broker::TopicPartition;
-use platform::store::Published;
+use platform::store::{Published, StoreError};
 use sha2::{Digest, Sha256};
 
 use super::batch::Batch;
@@ -31,8 +31,8 @@ enum Phase {
     Consume,
     Stage,
     Commit(Box<Attempt>),
-    /// Somebody has that name, or an answer was lost: whose link is it?
-    Resolve(Box<Attempt>),
+    /// Somebody has that name, or the commit failed: is the link there, and whose is it?
+    Resolve(Box<Attempt>, Option<StoreError>),
     Discard(Vec<CommittedFile>),
     Gone,
 }
@@ -63,6 +63,8 @@ pub(super) struct Partition<R> {
     batch: Batch<R>,
     phase: Phase,
     hinted: Option<u64>,
+    /// Links that the newest checkpoint adds up.
+    checkpointed: u64,
     sought: bool,
     flush: bool,
     leaving: bool,
@@ -80,6 +82,7 @@ impl<R> Partition<R> {
             batch: Batch::at(0),
             phase: Phase::Load,
             hinted,
+            checkpointed: 0,
             sought: false,
             flush: false,
             leaving: false,
@@ -147,7 +150,7 @@ impl<R> Partition<R> {
                 files: &self.batch.files,
             }),
             Phase::Commit(attempt) => Action::Commit { path: &attempt.path, bytes: &attempt.bytes },
-            Phase::Resolve(attempt) => Action::ReadLink(&attempt.path),
+            Phase::Resolve(attempt, _) => Action::ReadLink(&attempt.path),
             Phase::Discard(files) => Action::Discard(files),
             Phase::Consume | Phase::Gone => return None,
         })
@@ -172,7 +175,10 @@ impl<R> Partition<R> {
                 self.hinted = Some(self.head.end);
                 self.after_hint()
             }
-            (Phase::Checkpoint, _) => self.after_checkpoint(),
+            (Phase::Checkpoint, _) => {
+                self.checkpointed = self.head.records;
+                self.after_checkpoint()
+            }
             (Phase::Seek, _) => {
                 self.sought = true;
                 self.consume()
@@ -181,9 +187,16 @@ impl<R> Partition<R> {
                 Phase::Commit(Box::new(self.attempt(files, identity, nonce, wall_ms)?))
             }
             (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Created)) => self.committed(*attempt),
-            (Phase::Commit(attempt), Outcome::Committed(_)) => Phase::Resolve(attempt),
-            (Phase::Resolve(attempt), Outcome::LinkRead(found)) => match found {
-                None => Phase::Commit(attempt),
+            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Exists)) => Phase::Resolve(attempt, None),
+            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Unknown(error))) => {
+                Phase::Resolve(attempt, Some(error))
+            }
+            (Phase::Resolve(attempt, failed), Outcome::LinkRead(found)) => match found {
+                None => match failed {
+                    // It would be refused again.
+                    Some(error) if !error.is_retriable() => return Err(error.into()),
+                    _ => Phase::Commit(attempt),
+                },
                 Some(link) if link.nonce == attempt.link.nonce => self.committed(*attempt),
                 Some(_) => Phase::Discard(attempt.link.files),
             },
@@ -197,7 +210,7 @@ impl<R> Partition<R> {
     }
 
     fn loaded(&mut self, loaded: Loaded) -> Result<Phase, SinkError> {
-        let Loaded { head, last, low, high } = loaded;
+        let Loaded { head, last, checkpointed, low, high } = loaded;
         let TopicPartition { topic, partition } = &self.given.at;
         let (topic, partition) = (topic.to_string(), *partition);
         if let Some(hint) = self.given.hint.as_ref().filter(|hint| hint.store_id.is_some() && hint.offset > head.end) {
@@ -211,6 +224,7 @@ impl<R> Partition<R> {
             return Err(SinkError::TopicBehind { topic, partition, end: position, high });
         }
         self.heights = head.heights.clone();
+        self.checkpointed = checkpointed;
         // What is gone is passed over by a commit of its own, without rows: the chain stays whole, and says so.
         self.batch = Batch::passing(position, low);
         self.flush |= !self.batch.is_empty();
@@ -229,9 +243,9 @@ impl<R> Partition<R> {
         if self.head.records > 0 && self.hinted != Some(self.head.end) { Phase::LeaveHint } else { self.after_hint() }
     }
 
+    /// Also right after loading: the sink that made the last link may have been killed before its checkpoint.
     fn after_hint(&self) -> Phase {
-        let is_due =
-            self.sought && self.head.records > 0 && self.head.records.is_multiple_of(self.habits.checkpoint_commits);
+        let is_due = self.head.records.saturating_sub(self.checkpointed) >= self.habits.checkpoint_commits;
         if is_due { Phase::Checkpoint } else { self.after_checkpoint() }
     }
 
@@ -281,5 +295,63 @@ impl<R> Partition<R> {
         self.batch = Batch::at(attempt.link.end);
         self.flush = self.leaving;
         self.publish(Box::new(attempt.link), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Machine, Now, Target};
+    use super::*;
+
+    /// A sink that has staged one record and is about to commit it.
+    fn committing() -> (Machine<()>, TopicPartition) {
+        let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
+        let mut machine = Machine::new(identity, Limits::default());
+        let at = TopicPartition { topic: "valid".into(), partition: 0 };
+        machine.assigned(Given { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
+        let head = ChainHead::empty("id", 0);
+        let loaded = Loaded { head, last: None, checkpointed: 0, low: 0, high: 1 };
+        machine.done(&at, Outcome::ChainLoaded(Box::new(loaded))).unwrap();
+        machine.done(&at, Outcome::Done).unwrap();
+        machine.tick(Now::default());
+        let target = Target { tenant: "acme".into(), dataset: layout::FINDINGS, run_date: "2026-01-20".into() };
+        let row = Row { target, src: "w/0/1".parse().unwrap(), run: None, bytes: 1, payload: () };
+        assert_eq!(machine.record(&at, 0, row), Taken::Kept);
+        machine.flush();
+        assert!(matches!(machine.next_action(), Some((_, Action::Stage(_)))));
+        machine.done(&at, Outcome::Staged(Vec::new())).unwrap();
+        (machine, at)
+    }
+
+    fn denied() -> StoreError {
+        StoreError::Denied { doing: "writing", path: "a".into(), reason: "AccessDenied".into() }
+    }
+
+    fn lost() -> StoreError {
+        StoreError::io("writing", "a", std::io::Error::other("no answer"))
+    }
+
+    #[test]
+    fn a_commit_that_failed_is_looked_for_first() {
+        for error in [denied(), lost()] {
+            let (mut machine, at) = committing();
+            let Some((_, Action::Commit { bytes, .. })) = machine.next_action() else { panic!("no commit") };
+            let link = serde_json::from_slice(bytes).unwrap();
+            machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(error))).unwrap();
+            assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
+            machine.done(&at, Outcome::LinkRead(Some(Box::new(link)))).unwrap();
+            assert!(matches!(machine.next_action(), Some((_, Action::LeaveHint(1)))), "it was made");
+        }
+    }
+
+    #[test]
+    fn a_commit_that_was_not_made_is_tried_again_unless_it_was_refused_for_good() {
+        let (mut machine, at) = committing();
+        machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(lost()))).unwrap();
+        machine.done(&at, Outcome::LinkRead(None)).unwrap();
+        assert!(matches!(machine.next_action(), Some((_, Action::Commit { .. }))));
+        machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(denied()))).unwrap();
+        let refused = machine.done(&at, Outcome::LinkRead(None));
+        assert!(matches!(refused, Err(SinkError::Store(StoreError::Denied { .. }))), "{refused:?}");
     }
 }

@@ -11,7 +11,7 @@ use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::source::Src;
 use platform::broker::TopicPartition;
-use platform::store::Published;
+use platform::store::{Published, StoreError};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -22,6 +22,8 @@ const STORE: &str = "store-1";
 const TOPIC_ID: &str = "topic-id";
 const PARTITIONS: u32 = 3;
 const MEMBERS: usize = 3;
+/// Commits between two checkpoints.
+const CHECKPOINT_COMMITS: u64 = 3;
 /// Worlds that are tried.
 const SEEDS: u64 = 200;
 
@@ -41,7 +43,7 @@ struct StagedFile {
 #[derive(Default)]
 struct Store {
     links: BTreeMap<String, Vec<u8>>,
-    checkpoints: BTreeMap<String, Vec<u8>>,
+    checkpoints: BTreeMap<String, ChainHead>,
     staged: BTreeMap<String, StagedFile>,
     published: BTreeMap<String, Vec<Src>>,
     /// Every source position a reader has seen, with its file.
@@ -59,6 +61,13 @@ impl Store {
             }
         }
         (head, last)
+    }
+
+    /// Links that the newest checkpoint adds up.
+    fn checkpointed(&self, at: &TopicPartition) -> u64 {
+        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
+        let newest = self.checkpoints.iter().rfind(|(path, _)| path.starts_with(&folder));
+        newest.map_or(0, |(_, head)| head.records)
     }
 
     fn stage(&mut self, path: String, target: &Target, rows: Vec<Src>) -> CommittedFile {
@@ -134,6 +143,8 @@ struct Counts {
     commits: u64,
     lost: u64,
     revoked: u64,
+    /// Most links that a sink had to read when it started.
+    read_max: u64,
 }
 
 fn partition(n: u32) -> TopicPartition {
@@ -177,7 +188,7 @@ impl World {
             age_max: Duration::from_secs(self.rng.random_range(1..30)),
             open_files_max: self.rng.random_range(1..4),
             memory_bytes_max: self.rng.random_range(20..200),
-            ..Limits::default()
+            checkpoint_commits: CHECKPOINT_COMMITS,
         };
         Member { machine: Machine::new(identity, limits), reading: BTreeMap::new(), events: Vec::new() }
     }
@@ -313,7 +324,9 @@ impl World {
             Action::LoadChain { .. } => {
                 let (head, last) = store.chain(&at);
                 let high = log[&at].len() as u64;
-                Outcome::ChainLoaded(Box::new(Loaded { head, last, low: 0, high }))
+                let checkpointed = store.checkpointed(&at);
+                counts.read_max = counts.read_max.max(head.records - checkpointed);
+                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low: 0, high }))
             }
             Action::Publish { file, .. } => {
                 if vanishes && let Some(name) = file.staged["name"].as_str() {
@@ -346,7 +359,7 @@ impl World {
                 }
                 counts.unanswered += u64::from(answer_lost);
                 Outcome::Committed(match (answer_lost, exists) {
-                    (true, _) => CommitOutcome::Unknown,
+                    (true, _) => CommitOutcome::Unknown(no_answer()),
                     (false, true) => CommitOutcome::Exists,
                     (false, false) => CommitOutcome::Created,
                 })
@@ -368,7 +381,7 @@ impl World {
                 Outcome::Done
             }
             Action::Checkpoint(head) => {
-                store.checkpoints.insert(format!("{at:?}"), serde_json::to_vec(head).expect("json"));
+                store.checkpoints.insert(layout::chain_checkpoint(TOPIC_ID, at.partition, head.end), head.clone());
                 Outcome::Done
             }
         };
@@ -441,6 +454,8 @@ impl World {
         let rows = self.store.published.values().map(Vec::len).sum::<usize>();
         assert_eq!(rows, written.len(), "seed {seed}: a row is there twice");
         assert_eq!(written, self.expected, "seed {seed}: not every record is there");
+        let read_max = self.counts.read_max;
+        assert!(read_max <= CHECKPOINT_COMMITS, "seed {seed}: a checkpoint is missing: {read_max} links were read");
         for n in 0..PARTITIONS {
             let (head, _) = self.store.chain(&partition(n));
             assert_eq!(
@@ -450,6 +465,10 @@ impl World {
             );
         }
     }
+}
+
+fn no_answer() -> StoreError {
+    StoreError::io("writing", "a link", std::io::Error::other("no answer"))
 }
 
 fn rebuild(store: &mut Store, log: &[Logged], link: &CommitRecord) {

@@ -4,15 +4,17 @@ use std::time::{Duration, Instant};
 
 use contracts::topics::{self, groups};
 use platform::broker::{Broker, Consumer, ConsumerConfig, GroupOffset, Polled, Start, TopicPartition, Topics};
+use platform::lifecycle::Shutdown;
 
 use super::ReplayError;
+use crate::resend::membership::Membership;
 
 const SESSION: Duration = Duration::from_secs(15);
 
 /// Membership of the live groups that holds all their partitions: nobody else is judging or writing.
 pub(super) struct Alone {
-    _validator: Box<dyn Consumer>,
-    sink: Box<dyn Consumer>,
+    validator: Membership<dyn Consumer>,
+    sink: Membership<dyn Consumer>,
 }
 
 impl Alone {
@@ -29,19 +31,35 @@ impl Alone {
         let judged = vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()];
         let wire = Topics::Family(topics::WIRE.to_owned());
         Ok(Self {
-            _validator: join(broker, groups::VALIDATOR, wire, of(&topics::is_wire), wait_max)?,
+            validator: join(broker, groups::VALIDATOR, wire, of(&topics::is_wire), wait_max)?,
             sink: join(broker, groups::SINK, Topics::Names(judged), of(&is_judged), wait_max)?,
         })
     }
 
+    /// Just before what must not happen beside services: nobody else judges or writes for a session from here on.
+    ///
+    /// # Errors
+    /// A service has started, or the broker refuses.
+    pub fn check(&self) -> Result<(), ReplayError> {
+        for (group, membership) in [(groups::VALIDATOR, &self.validator), (groups::SINK, &self.sink)] {
+            if !membership.is_held()? {
+                let why =
+                    format!("a service of group {group} has started meanwhile: stop it, then give this command again");
+                return Err(ReplayError::NotYet(why));
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves the sinks' positions.
-    pub fn leave_hints(&mut self, hints: &[(TopicPartition, u64)], metadata: &str) -> Result<(), ReplayError> {
+    pub fn leave_hints(&self, hints: &[(TopicPartition, u64)], metadata: &str) -> Result<(), ReplayError> {
         let hint = |(at, offset): &(TopicPartition, u64)| GroupOffset {
             at: at.clone(),
             offset: *offset,
             metadata: metadata.to_owned(),
         };
-        Ok(self.sink.commit(&hints.iter().map(hint).collect::<Vec<_>>())?)
+        let hints: Vec<_> = hints.iter().map(hint).collect();
+        Ok(self.sink.with(|member| member.commit(&hints))?)
     }
 }
 
@@ -51,7 +69,7 @@ fn join(
     topics: Topics,
     partitions: usize,
     wait_max: Duration,
-) -> Result<Box<dyn Consumer>, ReplayError> {
+) -> Result<Membership<dyn Consumer>, ReplayError> {
     let mut member = broker.consumer(ConsumerConfig {
         group: group.to_owned(),
         topics,
@@ -81,5 +99,5 @@ fn join(
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(member)
+    Ok(Membership::keep(member, SESSION, &Shutdown::new()))
 }

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use contracts::layout;
 use contracts::topics::Lane;
-use contracts::{layout, time};
 use platform::broker::Broker;
 use platform::clock::Clock;
 use platform::store::Store;
@@ -42,30 +42,33 @@ pub fn hand_over(
     clock: &dyn Clock,
     allow_partial: bool,
     wait_max: Duration,
+    by: &str,
 ) -> Result<HandedOver, ReplayError> {
     let mut claim = Claim::to_be_swapped(fresh)?;
     let lane = Lane::replay(&claim.id);
-    let mut alone = Alone::wait(broker, wait_max)?;
+    let alone = Alone::wait(broker, wait_max)?;
     let not_covered = cover::check(broker, current, fresh, &lane, allow_partial)?;
     let copied = copy(current, fresh)?;
     let ends = base::write(broker, current, fresh, clock, &claim.id)?;
     let metadata = serde_json::to_string(&HintMetadata { store_id: fresh.id().to_owned() });
     let metadata = metadata.map_err(|e| refused(fresh, e.to_string()))?;
+    alone.check()?;
     // From here on the root is the fresh one.
     alone.leave_hints(&ends, &metadata)?;
-    claim.swap_begun_at = Some(time::format_timestamp(clock.now_ms()));
+    claim.swap_begins(not_covered, by, clock);
     claim.swapped_at.clone_from(&claim.swap_begun_at);
     claim.put(fresh)?;
     drop_lane(broker, &lane);
     Ok(HandedOver { id: claim.id, root: fresh.location(), copied, not_covered })
 }
 
+/// Replaces what an earlier try has copied: cost facts of a period may have been delivered anew since.
 fn copy(from: &dyn Store, to: &dyn Store) -> Result<u64, ReplayError> {
     let mut copied = 0;
     for folder in KEPT {
         for entry in from.list(folder)? {
             if let Some(bytes) = from.get(&entry.path)? {
-                let _was_there = to.put_if_absent(&entry.path, &bytes)?;
+                to.put(&entry.path, &bytes)?;
                 copied += 1;
             }
         }

@@ -20,6 +20,9 @@ use platform::clock::Clock;
 use platform::store::{PutOutcome, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::resend::lock::Lock;
+use crate::verify::read;
+
 /// Version of the fresh root's mark; a reader refuses a higher one.
 const FORMAT_VERSION: u32 = 1;
 
@@ -111,6 +114,23 @@ pub fn ranges(broker: &dyn Broker, asked: &Asked) -> Result<BTreeMap<TopicPartit
     Ok(ranges)
 }
 
+/// Records of a range that are meant: all of it is read.
+///
+/// # Errors
+/// The broker refuses.
+pub fn matching(
+    broker: &dyn Broker,
+    at: &TopicPartition,
+    range: &Range<u64>,
+    filter: &WireFilter,
+) -> Result<u64, BrokerError> {
+    let mut count = 0;
+    read(broker, at, range.start, range.end, |message| {
+        count += u64::from(filter.matches(&message.value, |name| message.header(name)));
+    })?;
+    Ok(count)
+}
+
 /// How far a group of validators has come in the wire topics that are there.
 fn judged(broker: &dyn Broker, group: &str) -> Result<BTreeMap<TopicPartition, u64>, BrokerError> {
     let offsets = broker.group_offsets(group)?.into_iter();
@@ -148,7 +168,7 @@ fn drop_lane(broker: &dyn Broker, lane: &Lane) {
     }
 }
 
-/// Whose a fresh root is: `_replay.json` in it.
+/// Whose a fresh root is, and what became of it: `_replay.json` in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     format_version: u32,
@@ -156,10 +176,19 @@ pub struct Claim {
     pub id: String,
     /// What it replays.
     pub asked: Asked,
+    /// Who asked for it.
+    #[serde(default)]
+    pub by: String,
     /// When it was begun.
     pub begun_at: String,
     /// When its place among the current data was begun to be taken.
     pub swap_begun_at: Option<String>,
+    /// Who asked for that.
+    #[serde(default)]
+    pub swapped_by: Option<String>,
+    /// Source positions that are rows of the current data and none of these, when that was begun.
+    #[serde(default)]
+    pub not_covered: u64,
     /// When it had taken that place.
     pub swapped_at: Option<String>,
 }
@@ -188,6 +217,12 @@ impl Claim {
         }
     }
 
+    fn swap_begins(&mut self, not_covered: u64, by: &str, clock: &dyn Clock) {
+        self.swap_begun_at = Some(time::format_timestamp(clock.now_ms()));
+        self.swapped_by = Some(by.to_owned());
+        self.not_covered = not_covered;
+    }
+
     fn put(&self, root: &dyn Store) -> Result<(), ReplayError> {
         let bytes = serde_json::to_vec_pretty(self).map_err(|e| refused(root, e.to_string()))?;
         Ok(root.put(layout::REPLAY, &bytes)?)
@@ -198,22 +233,22 @@ fn refused(root: &dyn Store, problem: impl Into<String>) -> ReplayError {
     ReplayError::Root { root: root.location(), problem: problem.into() }
 }
 
-/// Takes a fresh root for a replay, or goes on with it: `id` and `asked` must be those it was begun with, if given.
+/// Whether a root can be used for a replay: its claim if it is one's already, and that is to go on. `id` and `asked` must
+/// be those it was begun with, if given.
 ///
 /// # Errors
 /// The root is the current one, holds data of something else, or belongs to another replay.
-pub fn claim(
+pub fn look(
     fresh: &dyn Store,
     current: &dyn Store,
-    clock: &dyn Clock,
     id: Option<&str>,
     asked: &Asked,
-) -> Result<Claim, ReplayError> {
+) -> Result<Option<Claim>, ReplayError> {
     if fresh.id() == current.id() {
         return Err(refused(fresh, "this is the current root: give another one"));
     }
     if let Some(claim) = Claim::of(fresh)? {
-        return its_own(claim, fresh, id, asked);
+        return its_own(claim, fresh, id, asked).map(Some);
     }
     for folder in [layout::CHAIN, layout::FINDINGS, layout::DEAD_LETTERS] {
         if !fresh.list(folder)?.is_empty() {
@@ -223,20 +258,54 @@ pub fn claim(
             ));
         }
     }
-    let random = uuid::Uuid::new_v4().simple().to_string();
+    Ok(None)
+}
+
+/// Takes the lane for this root. A lane stays that of one root: its group stands where that replay has come to, so for
+/// another root it would judge nothing.
+///
+/// # Errors
+/// It is that of another root, or the broker refuses.
+pub fn take_lane(lock: &mut Lock, fresh: &dyn Store) -> Result<(), ReplayError> {
+    if lock.mark().is_empty() {
+        lock.step(&[], fresh.id())?;
+    } else if lock.mark() != fresh.id() {
+        return Err(refused(fresh, "a replay into another root had this id: give another id"));
+    }
+    Ok(())
+}
+
+/// Takes a fresh root for a replay, or goes on with it.
+///
+/// # Errors
+/// As [`look`].
+pub fn claim(
+    fresh: &dyn Store,
+    current: &dyn Store,
+    clock: &dyn Clock,
+    id: &str,
+    asked: &Asked,
+    by: &str,
+) -> Result<Claim, ReplayError> {
+    if let Some(claim) = look(fresh, current, Some(id), asked)? {
+        return Ok(claim);
+    }
     let claim = Claim {
         format_version: FORMAT_VERSION,
-        id: id.map_or_else(|| random[..12].to_owned(), str::to_owned),
+        id: id.to_owned(),
         asked: asked.clone(),
+        by: by.to_owned(),
         begun_at: time::format_timestamp(clock.now_ms()),
         swap_begun_at: None,
+        swapped_by: None,
+        not_covered: 0,
         swapped_at: None,
     };
     let bytes = serde_json::to_vec_pretty(&claim).map_err(|e| refused(fresh, e.to_string()))?;
     match fresh.put_if_absent(layout::REPLAY, &bytes)? {
         PutOutcome::Created => Ok(claim),
         PutOutcome::Exists => match Claim::of(fresh)? {
-            Some(claim) => its_own(claim, fresh, id, asked),
+            Some(claim) => its_own(claim, fresh, Some(id), asked),
             None => Err(refused(fresh, "somebody else is taking it")),
         },
     }

@@ -42,24 +42,26 @@ pub fn swap(
     clock: &dyn Clock,
     allow_partial: bool,
     wait_max: Duration,
+    by: &str,
 ) -> Result<Swapped, ReplayError> {
     let mut claim = Claim::to_be_swapped(fresh)?;
     let (root, new) = folders(current, fresh)?;
     let lane = Lane::replay(&claim.id);
     let alone = Alone::wait(broker, wait_max)?;
-    let mut not_covered = 0;
     if claim.swap_begun_at.is_none() {
-        not_covered = cover::check(broker, current, fresh, &lane, allow_partial)?;
+        let not_covered = cover::check(broker, current, fresh, &lane, allow_partial)?;
         base::write(broker, current, fresh, clock, &claim.id)?;
-        claim.swap_begun_at = Some(time::format_timestamp(clock.now_ms()));
-        claim.put(fresh)?;
+        claim.swap_begins(not_covered, by, clock);
     }
+    alone.check()?;
+    claim.put(fresh)?;
     move_all(&root, &new)?;
     drop(alone);
     claim.swapped_at = Some(time::format_timestamp(clock.now_ms()));
     claim.put(fresh)?;
     drop_lane(broker, &lane);
-    Ok(Swapped { id: claim.id, before: new.join(BEFORE).display().to_string(), not_covered })
+    let before = new.join(BEFORE).display().to_string();
+    Ok(Swapped { id: claim.id, before, not_covered: claim.not_covered })
 }
 
 /// The roots as folders of one file system.

@@ -218,25 +218,29 @@ pub(super) fn unended_replays<T: DeserializeOwned>(store: &dyn Store) -> Result<
     Ok(all)
 }
 
-/// As [`sent_before`] for somebody without the lock: a part without an answer is taken as sent, and nothing is written.
+/// As [`sent_before`] for somebody without the lock: nothing is written, and what is in parts without an answer comes second.
 ///
 /// # Errors
 /// An audit record is unreadable, or the store refuses.
-pub fn sent_so_far(store: &dyn Store) -> Result<SrcSet, ResendError> {
-    all(store, |folder| {
+pub fn sent_so_far(store: &dyn Store) -> Result<(SrcSet, SrcSet), ResendError> {
+    let mut unanswered = SrcSet::new();
+    let sent = all(store, |folder| {
         let mut set = SrcSet::new();
         parts(store, folder, |_, sources, done| {
-            if done.is_none_or(|done| done.is_sent) {
-                add(&mut set, &sources);
+            match done {
+                Some(done) if done.is_sent => add(&mut set, &sources),
+                Some(_) => {}
+                None => add(&mut unanswered, &sources),
             }
             Ok(())
         })?;
         Ok(set)
-    })
+    })?;
+    Ok((sent, unanswered))
 }
 
 /// What all audit records say was sent; `unended` tells it of one without a result.
-fn all(store: &dyn Store, unended: impl Fn(&str) -> Result<SrcSet, ResendError>) -> Result<SrcSet, ResendError> {
+fn all(store: &dyn Store, mut unended: impl FnMut(&str) -> Result<SrcSet, ResendError>) -> Result<SrcSet, ResendError> {
     let mut all = SrcSet::new();
     let mut objects = store.list(layout::AUDIT_REDRIVE)?;
     objects.extend(store.list(layout::AUDIT_REPLAY)?);

@@ -9,8 +9,10 @@ use platform::broker::{
     Appended, Broker, BrokerError, ConsumerConfig, GroupOffset, OutRecord, Polled, Processor, Start, TopicPartition,
     TopicSpec, Topics,
 };
+use platform::lifecycle::Shutdown;
 
 use super::ResendError;
+use super::membership::Membership;
 
 /// A holder that does not show itself for this long has lost it.
 const SESSION: Duration = Duration::from_secs(15);
@@ -18,20 +20,20 @@ const SESSION: Duration = Duration::from_secs(15);
 const WAIT_MAX: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Held until dropped. Show yourself now and then with [`beat`](Self::beat).
+/// Held until dropped, also by a holder that is busy with something else.
 pub struct Lock {
     name: String,
-    processor: Box<dyn Processor>,
+    membership: Membership<dyn Processor>,
     at: TopicPartition,
     mark: String,
 }
 
 impl Lock {
-    /// Waits for the lock of this name.
+    /// Waits for the lock of this name. When it is lost later, `on_loss` is asked to stop.
     ///
     /// # Errors
     /// Somebody else holds it, or the broker refuses.
-    pub fn take(broker: &dyn Broker, name: &str) -> Result<Self, ResendError> {
+    pub fn take(broker: &dyn Broker, name: &str, on_loss: &Shutdown) -> Result<Self, ResendError> {
         broker.ensure_topic(&TopicSpec {
             name: topics::LOCKS.to_owned(),
             partitions: 1,
@@ -54,7 +56,8 @@ impl Lock {
                 Ok(Polled::Assigned(given)) => {
                     if let Some(given) = given.into_iter().next() {
                         let mark = given.metadata.unwrap_or_default();
-                        return Ok(Self { name: name.to_owned(), processor, at: given.at, mark });
+                        let membership = Membership::keep(processor, SESSION, on_loss);
+                        return Ok(Self { name: name.to_owned(), membership, at: given.at, mark });
                     }
                 }
                 Ok(_) => {}
@@ -71,14 +74,15 @@ impl Lock {
         &self.mark
     }
 
-    /// Shows that the holder is alive.
+    /// Looks whether it is still held.
     ///
     /// # Errors
     /// The lock is lost, or the broker refuses.
-    pub fn beat(&mut self) -> Result<(), ResendError> {
-        match self.processor.poll(Duration::ZERO) {
-            Ok(Polled::Revoked(_) | Polled::Lost(_)) => Err(ResendError::Held { lock: self.name.clone() }),
-            Ok(_) => Ok(()),
+    pub fn check(&self) -> Result<(), ResendError> {
+        match self.membership.is_held() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ResendError::Held { lock: self.name.clone() }),
+            // A step that is not allowed any more is refused.
             Err(error) if error.is_retriable() => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -90,6 +94,6 @@ impl Lock {
     /// The lock is lost, or the broker refuses.
     pub fn step(&mut self, records: &[OutRecord], mark: &str) -> Result<Vec<Appended>, BrokerError> {
         let offset = GroupOffset { at: self.at.clone(), offset: 0, metadata: mark.to_owned() };
-        self.processor.step(records, &[offset])
+        self.membership.with(|processor| processor.step(records, &[offset]))
     }
 }

@@ -5,6 +5,7 @@
 pub mod journal;
 pub mod letters;
 pub mod lock;
+pub(crate) mod membership;
 pub mod patch;
 pub mod redrive;
 mod sender;

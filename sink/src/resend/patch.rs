@@ -14,9 +14,14 @@ const DEPTH_MAX: usize = 64;
 const TEXT: char = 's';
 const NUMBER: char = 'n';
 
-/// A patch, ready to be applied.
-#[derive(Debug, Clone)]
-pub struct Patch(json_patch::Patch);
+/// A patch, ready to be applied. Serialised it is the document that it was read from, digit for digit.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct Patch {
+    #[serde(skip)]
+    operations: json_patch::Patch,
+    document: Box<RawValue>,
+}
 
 /// A patch is none, or does not apply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,15 +43,17 @@ impl Patch {
     /// # Errors
     /// It is none.
     pub fn parse(text: &[u8]) -> Result<Self, PatchError> {
-        let mut document = read(text).map_err(PatchError::Patch)?;
-        for operation in document.as_array_mut().into_iter().flatten() {
+        let document: Box<RawValue> = serde_json::from_slice(text).map_err(|e| PatchError::Patch(e.to_string()))?;
+        let mut operations = tagged(&document, 0).map_err(PatchError::Patch)?;
+        for operation in operations.as_array_mut().into_iter().flatten() {
             for name in ["op", "path", "from"] {
                 if let Some(Value::String(text)) = operation.get_mut(name) {
                     text.remove(0);
                 }
             }
         }
-        serde_json::from_value(document).map(Self).map_err(|e| PatchError::Patch(e.to_string()))
+        let operations = serde_json::from_value(operations).map_err(|e| PatchError::Patch(e.to_string()))?;
+        Ok(Self { operations, document })
     }
 
     /// The value with the patch applied; a frame around the JSON is kept.
@@ -56,7 +63,7 @@ impl Patch {
     pub fn apply(&self, value: &[u8]) -> Result<Vec<u8>, PatchError> {
         let payload = frame::payload(value);
         let mut document = read(payload).map_err(PatchError::Record)?;
-        json_patch::patch(&mut document, &self.0).map_err(|e| PatchError::Operation(e.to_string()))?;
+        json_patch::patch(&mut document, &self.operations).map_err(|e| PatchError::Operation(e.to_string()))?;
         let mut out = value[..value.len() - payload.len()].to_vec();
         serde_json::to_writer(&mut out, &Plain(&document)).map_err(|e| PatchError::Record(e.to_string()))?;
         Ok(out)

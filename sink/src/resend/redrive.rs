@@ -30,8 +30,6 @@ pub struct Request {
     pub filter: Filter,
     /// What to change in them.
     pub patch: Option<Patch>,
-    /// The patch as it was given, for the audit record.
-    pub patch_document: serde_json::Value,
     /// Records per second, at most.
     pub rate: Option<u32>,
     /// Records in all, at most.
@@ -48,6 +46,8 @@ pub struct Request {
 pub enum Refusal {
     /// It was sent again before; if it was refused again, there is a newer letter.
     SentBefore,
+    /// Another one was interrupted while it sent this letter, or is sending it. A plan cannot tell; sending finds out.
+    Unanswered,
     /// It was redriven as often as allowed.
     RedrivenTooOften,
     /// It was over the size limit, so only its first bytes were kept: its source must send it.
@@ -129,9 +129,21 @@ pub struct Report {
 /// # Errors
 /// Store or broker refuse, or what they hold cannot be read.
 pub fn plan(request: &Request, broker: &dyn Broker, store: &dyn Store) -> Result<Report, ResendError> {
-    let mut look = Look::new(request, broker, journal::sent_so_far(store)?)?;
+    let (sent, unanswered) = journal::sent_so_far(store)?;
+    let mut look = Look::new(request, broker, sent, unanswered)?;
     look.walk(store, &mut Looking)?;
     Ok(look.report())
+}
+
+/// What is written down of what was asked.
+#[derive(Serialize)]
+struct Asked<'a> {
+    filter: &'a Filter,
+    patch: Option<&'a Patch>,
+    rate: Option<u32>,
+    max: Option<u64>,
+    replays_max: u32,
+    expected: &'a Report,
 }
 
 /// Sends. Killed and begun again, it sends what is left: no letter twice.
@@ -146,19 +158,19 @@ pub fn execute(
     clock: &dyn Clock,
     shutdown: &Shutdown,
 ) -> Result<Report, ResendError> {
-    let lock = Lock::take(broker, groups::REDRIVE)?;
+    let lock = Lock::take(broker, groups::REDRIVE, shutdown)?;
     let sent = journal::sent_before(store, clock, lock.mark())?;
-    let asked = serde_json::json!({
-        "filter": request.filter,
-        "patch": request.patch_document,
-        "rate": request.rate,
-        "max": request.max,
-        "replays_max": request.replays_max,
-        "expected": plan,
-    });
+    let asked = Asked {
+        filter: &request.filter,
+        patch: request.patch.as_ref(),
+        rate: request.rate,
+        max: request.max,
+        replays_max: request.replays_max,
+        expected: plan,
+    };
     let id = uuid::Uuid::new_v4().simple().to_string();
     let journal = Journal::begin(store, clock, &id[..8], &request.by, asked)?;
-    let mut look = Look::new(request, broker, sent)?;
+    let mut look = Look::new(request, broker, sent, SrcSet::new())?;
     let mut sending = Sending(Sender::new(journal, lock, request.rate, shutdown));
     look.walk(store, &mut sending)?;
     let report = Report { audit: Some(sending.0.journal.folder().to_owned()), ..look.report() };
@@ -221,15 +233,21 @@ struct Look<'a> {
     /// Partitions by wire topic.
     topics: BTreeMap<String, u32>,
     sent_before: SrcSet,
+    unanswered: SrcSet,
     groups: BTreeMap<(String, String, Option<String>), u64>,
     report: Report,
 }
 
 impl<'a> Look<'a> {
-    fn new(request: &'a Request, broker: &dyn Broker, sent_before: SrcSet) -> Result<Self, ResendError> {
+    fn new(
+        request: &'a Request,
+        broker: &dyn Broker,
+        sent_before: SrcSet,
+        unanswered: SrcSet,
+    ) -> Result<Self, ResendError> {
         let topics = broker.topics()?.into_iter().filter(|topic| topics::is_wire(&topic.name));
         let topics = topics.map(|topic| (topic.name.to_string(), topic.partitions)).collect();
-        Ok(Self { request, topics, sent_before, groups: BTreeMap::new(), report: Report::default() })
+        Ok(Self { request, topics, sent_before, unanswered, groups: BTreeMap::new(), report: Report::default() })
     }
 
     fn walk(&mut self, store: &dyn Store, hands: &mut impl Hands) -> Result<(), ResendError> {
@@ -292,7 +310,9 @@ impl<'a> Look<'a> {
             Ok(record) => Some(Item { listed, record }),
             Err((reason, detail)) => {
                 *self.report.refused.entry(reason).or_default() += 1;
-                if reason != Refusal::SentBefore && self.report.refusals.len() < LISTED_MAX {
+                if !matches!(reason, Refusal::SentBefore | Refusal::Unanswered)
+                    && self.report.refusals.len() < LISTED_MAX
+                {
                     self.report.refusals.push(Refused { src: listed.src, reason, detail });
                 }
                 None
@@ -301,9 +321,10 @@ impl<'a> Look<'a> {
     }
 
     fn judge(&self, letter: Letter) -> Result<OutRecord, (Refusal, String)> {
-        let before = self.sent_before.get(&letter.src.partition);
-        if before.is_some_and(|offsets| offsets.contains(letter.src.offset)) {
-            return Err((Refusal::SentBefore, String::new()));
+        for (sent, reason) in [(&self.sent_before, Refusal::SentBefore), (&self.unanswered, Refusal::Unanswered)] {
+            if sent.get(&letter.src.partition).is_some_and(|offsets| offsets.contains(letter.src.offset)) {
+                return Err((reason, String::new()));
+            }
         }
         if !topics::is_wire(&letter.src_topic) {
             return Err((Refusal::NoWireRecord, format!("it came from topic {}", letter.src_topic)));

@@ -31,14 +31,15 @@ impl<'a> Sender<'a> {
     }
 
     /// False: stop here.
-    pub fn may_go_on(&mut self) -> Result<bool, ResendError> {
-        self.lock.beat()?;
+    pub fn may_go_on(&self) -> Result<bool, ResendError> {
+        self.lock.check()?;
         Ok(!self.shutdown.is_requested())
     }
 
     /// Sends a part; `sources` are the positions its records had. Returns where they are now.
     pub fn send(&mut self, sources: &[Src], records: &[OutRecord]) -> Result<Vec<String>, ResendError> {
-        self.wait_for_the_rate()?;
+        self.wait_for_the_rate();
+        self.lock.check()?;
         let (part, mark) = self.journal.intend(sources)?;
         failpoint::hit("operator.redrive.intended");
         let appended = self.lock.step(records, &mark)?;
@@ -59,15 +60,10 @@ impl<'a> Sender<'a> {
     }
 
     /// What is sent already has had its time. Told to stop, it does not wait.
-    fn wait_for_the_rate(&mut self) -> Result<(), ResendError> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let due = Duration::from_secs(self.sent) / rate.max(1);
-        while let Some(left) = due.checked_sub(self.started.elapsed()).filter(|left| !left.is_zero()) {
-            if self.shutdown.wait_timeout(left.min(Duration::from_secs(1))) {
-                break;
-            }
-            self.lock.beat()?;
+    fn wait_for_the_rate(&self) {
+        if let Some(rate) = self.rate {
+            let due = Duration::from_secs(self.sent) / rate.max(1);
+            self.shutdown.wait_timeout(due.saturating_sub(self.started.elapsed()));
         }
-        Ok(())
     }
 }

@@ -17,7 +17,7 @@ use super::journal::{self, End, Journal};
 use super::lock::Lock;
 use super::sender::{PART_BYTES_MAX, Sender};
 use crate::repair::again;
-use crate::replay::{Asked, Stretch, ranges};
+use crate::replay::{Asked, ranges};
 use crate::verify::{read, replay_of};
 
 /// What is asked for.
@@ -37,12 +37,13 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Begun {
     asked: Asked,
-    stretches: Vec<Stretch>,
+    #[serde(rename = "stretches")]
+    partitions: Vec<Count>,
     expected: u64,
 }
 
 /// Records of one partition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Topic.
     pub topic: String,
@@ -53,6 +54,7 @@ pub struct Count {
     /// One past the last one.
     pub until: u64,
     /// Records that are meant.
+    #[serde(default)]
     pub matching: u64,
 }
 
@@ -80,26 +82,24 @@ pub struct Report {
 /// # Errors
 /// The broker refuses.
 pub fn plan(request: &Request, broker: &dyn Broker) -> Result<Report, ResendError> {
-    let stretches = stretches(broker, &request.asked)?;
-    let newest = newest(broker, &stretches, &request.asked.filter)?;
-    let mut report = Report::default();
-    for stretch in &stretches {
-        let mut count = Count {
-            topic: stretch.topic.clone(),
-            partition: stretch.partition,
-            from: stretch.from,
-            until: stretch.until.unwrap_or_default(),
-            matching: 0,
-        };
-        let at = place(stretch);
+    let count = |(at, range): (TopicPartition, std::ops::Range<u64>)| Count {
+        topic: at.topic.to_string(),
+        partition: at.partition,
+        from: range.start,
+        until: range.end,
+        matching: 0,
+    };
+    let mut partitions: Vec<Count> = ranges(broker, &request.asked)?.into_iter().map(count).collect();
+    let newest = newest(broker, &partitions, &request.asked.filter)?;
+    for count in &mut partitions {
+        let at = count.place();
         let own = source(broker, &at)?;
         read(broker, &at, count.from, count.until, |message| {
             count.matching += u64::from(is_meant(message, &own, &request.asked.filter, &newest));
         })?;
-        report.matching += count.matching;
-        report.partitions.push(count);
     }
-    Ok(report)
+    let matching = partitions.iter().map(|count| count.matching).sum();
+    Ok(Report { partitions, matching, ..Report::default() })
 }
 
 /// Sends. Killed and begun again, it sends what is left: no record twice.
@@ -114,14 +114,14 @@ pub fn execute(
     clock: &dyn Clock,
     shutdown: &Shutdown,
 ) -> Result<Report, ResendError> {
-    let lock = Lock::take(broker, groups::REDRIVE)?;
+    let lock = Lock::take(broker, groups::REDRIVE, shutdown)?;
     // What somebody left unanswered is answered now: afterwards the mark is another one.
     let _all = journal::sent_before(store, clock, lock.mark())?;
     let new_id = uuid::Uuid::new_v4().simple().to_string();
     let unended = journal::unended_replays::<Begun>(store)?;
     let same = unended.into_iter().find(|(_, begun)| begun.asked == request.asked).map(|(id, _)| id);
     let id = request.id.clone().or(same).unwrap_or_else(|| new_id[..12].to_owned());
-    let begun = Begun { asked: request.asked.clone(), stretches: of_plan(plan), expected: plan.matching };
+    let begun = Begun { asked: request.asked.clone(), partitions: plan.partitions.clone(), expected: plan.matching };
     let (journal, begun) = Journal::replay(store, clock, &id, &request.by, begun)?;
     if begun.asked != request.asked {
         let problem = "it was begun with another choice of records".to_owned();
@@ -129,16 +129,16 @@ pub fn execute(
     }
     let mut report = Report {
         id: Some(id),
-        partitions: plan.partitions.clone(),
+        partitions: begun.partitions.clone(),
         matching: begun.expected,
         sent_before: journal.sources().values().map(contracts::source::OffsetSet::count).sum(),
         audit: Some(journal.folder().to_owned()),
         ..Report::default()
     };
-    let newest = newest(broker, &begun.stretches, &begun.asked.filter)?;
+    let newest = newest(broker, &begun.partitions, &begun.asked.filter)?;
     let mut sender = Sender::new(journal, lock, request.rate, shutdown);
-    for stretch in &begun.stretches {
-        if !send(broker, stretch, &begun.asked.filter, &newest, &mut sender, &mut report)? {
+    for partition in &begun.partitions {
+        if !send(broker, partition, &begun.asked.filter, &newest, &mut sender, &mut report)? {
             report.is_stopped = true;
             return Ok(report);
         }
@@ -147,28 +147,18 @@ pub fn execute(
     Ok(report)
 }
 
-fn of_plan(plan: &Report) -> Vec<Stretch> {
-    let stretch = |count: &Count| Stretch {
-        topic: count.topic.clone(),
-        partition: count.partition,
-        from: count.from,
-        until: Some(count.until),
-    };
-    plan.partitions.iter().map(stretch).collect()
-}
-
 /// False when it was told to stop.
 fn send(
     broker: &dyn Broker,
-    stretch: &Stretch,
+    partition: &Count,
     filter: &WireFilter,
     newest: &BTreeMap<Src, Src>,
     sender: &mut Sender<'_>,
     report: &mut Report,
 ) -> Result<bool, ResendError> {
-    let at = place(stretch);
+    let at = partition.place();
     let own = source(broker, &at)?;
-    let (mut next, until) = (stretch.from, stretch.until.unwrap_or_default());
+    let (mut next, until) = (partition.from, partition.until);
     while next < until {
         if !sender.may_go_on()? {
             return Ok(false);
@@ -203,18 +193,10 @@ fn send(
     Ok(true)
 }
 
-fn stretches(broker: &dyn Broker, asked: &Asked) -> Result<Vec<Stretch>, BrokerError> {
-    let stretch = |(at, range): (TopicPartition, std::ops::Range<u64>)| Stretch {
-        topic: at.topic.to_string(),
-        partition: at.partition,
-        from: range.start,
-        until: Some(range.end),
-    };
-    Ok(ranges(broker, asked)?.into_iter().map(stretch).collect())
-}
-
-fn place(stretch: &Stretch) -> TopicPartition {
-    TopicPartition { topic: stretch.topic.as_str().into(), partition: stretch.partition }
+impl Count {
+    fn place(&self) -> TopicPartition {
+        TopicPartition { topic: self.topic.as_str().into(), partition: self.partition }
+    }
 }
 
 fn source(broker: &dyn Broker, at: &TopicPartition) -> Result<SrcPartition, BrokerError> {
@@ -224,12 +206,12 @@ fn source(broker: &dyn Broker, at: &TopicPartition) -> Result<SrcPartition, Brok
 }
 
 /// By first position the newest record that was sent in its place: of several that stand for one record only that goes.
-fn newest(broker: &dyn Broker, stretches: &[Stretch], filter: &WireFilter) -> Result<BTreeMap<Src, Src>, BrokerError> {
+fn newest(broker: &dyn Broker, partitions: &[Count], filter: &WireFilter) -> Result<BTreeMap<Src, Src>, BrokerError> {
     let mut newest = BTreeMap::new();
-    for stretch in stretches {
-        let at = place(stretch);
+    for partition in partitions {
+        let at = partition.place();
         let own = source(broker, &at)?;
-        read(broker, &at, stretch.from, stretch.until.unwrap_or_default(), |message| {
+        read(broker, &at, partition.from, partition.until, |message| {
             if let Some(first) = replay_of(message)
                 && filter.matches(&message.value, |name| message.header(name))
             {

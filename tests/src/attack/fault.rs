@@ -124,6 +124,12 @@ impl Fault {
         let points = failpoint::NAMES.iter().map(|name| Self::Point((*name).to_owned()));
         points.chain(Deed::ALL.iter().map(|deed| Self::Deed(*deed))).collect()
     }
+
+    /// Processes are killed at random moments.
+    #[must_use]
+    pub fn is_random_kill(&self) -> bool {
+        matches!(self, Self::Deed(Deed::ServicesKilled | Deed::UpKilled | Deed::RunKilled | Deed::RebalanceStorm))
+    }
 }
 
 impl fmt::Display for Fault {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contracts::source::{Src, SrcPartition};
 use contracts::topics;
-use platform::broker::OutRecord;
+use platform::broker::{Appended, OutRecord, Producer};
 use serde_json::{Value, json};
 
 use super::site::Site;
@@ -24,6 +24,8 @@ pub struct Load<'s> {
     template: Value,
     next: AtomicU64,
     acknowledged: Mutex<HashMap<Src, Bytes>>,
+    /// The one that works; to begin one takes a Kafka some time.
+    producer: Mutex<Option<Box<dyn Producer>>>,
     stop: AtomicBool,
 }
 
@@ -35,7 +37,8 @@ impl<'s> Load<'s> {
     #[must_use]
     pub fn new(site: &'s Site) -> Self {
         let template = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
-        Self { site, template, next: AtomicU64::new(0), acknowledged: Mutex::default(), stop: AtomicBool::new(false) }
+        let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { site, template, next, acknowledged: Mutex::default(), producer: Mutex::default(), stop }
     }
 
     /// The wire record of a number; each number is another finding.
@@ -80,14 +83,21 @@ impl<'s> Load<'s> {
         let records: Vec<_> = (from..from + count).map(record).collect();
         let topic_id = || self.site.broker.topics().ok()?.into_iter().find(|t| &*t.name == topics::WIRE).map(|t| t.id);
         let Some(topic_id) = topic_id() else { return false };
-        let appended = self.site.broker.producer().and_then(|mut producer| producer.append(&records));
-        let Ok(appended) = appended else { return false };
+        let Some(appended) = self.append(&records) else { return false };
         let mut acknowledged = self.acknowledged.lock().unwrap();
         for (record, at) in records.into_iter().zip(appended) {
             let partition = SrcPartition { topic_id: topic_id.to_string(), partition: at.partition };
             acknowledged.insert(Src { partition, offset: at.offset }, record.value);
         }
         true
+    }
+
+    fn append(&self, records: &[OutRecord]) -> Option<Vec<Appended>> {
+        let mut kept = self.producer.lock().unwrap();
+        let mut producer = kept.take().or_else(|| self.site.broker.producer().ok())?;
+        let appended = producer.append(records).ok()?;
+        *kept = Some(producer);
+        Some(appended)
     }
 
     /// What the broker has acknowledged.

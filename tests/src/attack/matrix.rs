@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::Fault;
+use super::fault::{Deed, Fault};
 
 /// Where outcomes are noted, one JSON object per line; nothing is noted when it is not set.
 const REPORT: &str = "FINOPS_ATTACK_REPORT";
@@ -59,7 +59,8 @@ pub fn noted() -> Vec<Outcome> {
         match all.iter_mut().find(|o| (&o.fault, &o.site, &o.result) == (&next.fault, &next.site, &next.result)) {
             Some(outcome) => {
                 outcome.kills += next.kills;
-                outcome.seeds.extend(next.seeds);
+                let fresh: Vec<u64> = next.seeds.into_iter().filter(|seed| !outcome.seeds.contains(seed)).collect();
+                outcome.seeds.extend(fresh);
                 outcome.produced += next.produced;
                 outcome.lost += next.lost;
                 outcome.duplicated += next.duplicated;
@@ -77,13 +78,18 @@ pub fn noted() -> Vec<Outcome> {
 pub fn document(outcomes: &[Outcome]) -> String {
     let total = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
     let mut text = HEAD.to_owned();
+    let let_go = |o: &Outcome| o.fault == Fault::Deed(Deed::RetentionPassedValidator);
+    let by_retention: u64 = outcomes.iter().filter(|o| let_go(o)).map(|o| o.lost).sum();
     let _ = writeln!(
         text,
-        "In this run {} processes were killed, {} records produced, {} lost, {} duplicated.\n",
+        "In this run {} processes were killed, {} of them at random moments, {} records produced, {} lost, {} duplicated; the broker's retention removed {} \
+         more before anybody had judged them.\n",
         total(|o| o.kills),
+        total(|o| if o.fault.is_random_kill() { o.kills } else { 0 }),
         total(|o| o.produced),
-        total(|o| o.lost),
-        total(|o| o.duplicated)
+        total(|o| o.lost) - by_retention,
+        total(|o| o.duplicated),
+        by_retention
     );
     text.push_str(
         "| fault | broker, store | kills | records | lost | duplicated | result |\n|---|---|--:|--:|--:|--:|---|\n",
@@ -103,13 +109,16 @@ const HEAD: &str = "\
 # Guarantees, and how they were attacked
 
 Every record that enters is at the end one row of a data file: a finding or a dead letter, never both, never twice, never
-none. The attacks below try to break that. Each runs the program as separate processes under load while a reader lists
-and reads all data files without pause; it must never see a torn file, a row twice, or a row in another tenant's or
-date's folder. Afterwards an oracle that reads wire topics and data files, and nothing of the program's own books, compares
-what is there with what was produced; `finops verify` must come to the same result.
+none. The attacks below try to break that. Each runs the program as separate processes (only where clocks jump it runs inside
+the attacker, who is its clock), most of them under load, while a reader lists and reads all data files without pause (where there are many tenants, only at the
+end); it must never see a torn file, a row twice, or a row in another tenant's or date's folder. Afterwards an oracle that reads wire topics
+and data files, and nothing of the program's own books, compares what is there with what was produced. A dead letter is known
+by its source position, a finding by its id: each record of the load is another finding. `finops verify`, which knows the
+source positions of all, must come to the same result.
 
 Where a result says that a service *stops*, it does so with an error that says what is lost and what to do, and without
-having written anything wrong; \"lost\" then counts what remains missing after doing it.
+having written anything wrong; \"lost\" then counts what remains missing after doing it. Only one attack loses anything: what
+the broker's retention removes before a validator has seen it cannot be had again.
 
 Kafka is Apache Kafka 4.1.0, one broker. At \"Kafka, local\" groups share their partitions by the consumer protocol, at
 \"Kafka, S3\" by the classic one.

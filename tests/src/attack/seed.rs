@@ -6,6 +6,11 @@ use std::time::SystemTime;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use super::site::Kind;
+
+/// Random kills per attack from which on it is the long form.
+const LONG: u64 = 40;
+
 /// Random numbers of one attack, and the seed they come from.
 pub struct Seeded {
     /// Seed.
@@ -26,16 +31,17 @@ pub fn seeded(attack: &str) -> Seeded {
     Seeded { seed, rng: StdRng::seed_from_u64(seed) }
 }
 
-/// How many random kills an attack makes.
+/// How many random kills an attack makes there. The short form makes few attacks on Kafka, each with many kills: at
+/// least 200 in all.
 #[must_use]
-pub fn kills() -> u64 {
-    number("FINOPS_ATTACK_KILLS").unwrap_or(12)
+pub fn kills(kind: Kind) -> u64 {
+    number("FINOPS_ATTACK_KILLS").unwrap_or(if kind.is_embedded() { 12 } else { 100 })
 }
 
 /// True in the long form, which also measures.
 #[must_use]
 pub fn is_long() -> bool {
-    kills() >= 40
+    number("FINOPS_ATTACK_KILLS").is_some_and(|kills| kills >= LONG)
 }
 
 fn number(variable: &str) -> Option<u64> {

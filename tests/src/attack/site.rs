@@ -64,10 +64,9 @@ impl Kind {
     fn absent_points(self) -> &'static [&'static str] {
         match self {
             Self::EmbeddedLocal => &["broker.kafka.", "store.s3.", "operator."],
-            // What is retired has to be old, and the age of an object in a bucket cannot be set.
-            Self::EmbeddedS3 => &["broker.kafka.", "store.local.", "exporter.gold.retired.", "operator."],
+            Self::EmbeddedS3 => &["broker.kafka.", "store.local.", "operator."],
             Self::KafkaLocal => &["broker.embedded.", "store.s3.", "operator."],
-            Self::KafkaS3 => &["broker.embedded.", "store.local.", "exporter.gold.retired.", "operator."],
+            Self::KafkaS3 => &["broker.embedded.", "store.local.", "operator."],
         }
     }
 

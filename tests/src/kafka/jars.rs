@@ -101,12 +101,11 @@ impl Drop for Server {
 }
 
 /// Runs one of Kafka's own tools.
-pub(super) fn tool(class: &str, arguments: &[&str]) -> Result<String, String> {
+pub(super) fn tool(class: &str, arguments: &[&str]) -> Result<(), String> {
     let output =
         java(&jars()?, Path::new("."), &[], class).args(arguments).output().map_err(|e| format!("java: {e}"))?;
     let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    if output.status.success() { Ok(said) } else { Err(format!("{class}: {said}")) }
+    if output.status.success() { Ok(()) } else { Err(format!("{class}: {}", String::from_utf8_lossy(&said))) }
 }
 
 fn java(jars: &Path, folder: &Path, options: &[String], class: &str) -> Command {
@@ -156,7 +155,7 @@ fn jars() -> Result<PathBuf, String> {
         return Err(format!("downloading Kafka: {}", String::from_utf8_lossy(&download.stdout)));
     }
     // Another test may have been faster: its jars are the same.
-    match fs::rename(fresh.keep(), &folder) {
+    match fs::rename(fresh.path(), &folder) {
         Err(error) if !folder.is_dir() => Err(format!("{}: {error}", folder.display())),
         _ => Ok(folder),
     }

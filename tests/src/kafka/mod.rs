@@ -1,7 +1,9 @@
 //! A real Apache Kafka for tests: the one named in `FINOPS_TEST_BROKERS`, else one in Docker, else one from Maven
-//! Central's jars on the JDK. Where none can be had, tests that need one say why and are skipped, unless
+//! Central's jars on the JDK; attacks, which kill it and cut its network, prefer the last one to one in Docker. Where none can
+//! be had, tests that need one say why and are skipped, unless
 //! `FINOPS_TEST_KAFKA=required`, as in CI.
 
+pub mod admin;
 mod container;
 mod jars;
 pub mod secured;
@@ -10,12 +12,12 @@ use std::net::TcpListener;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use platform::broker::Broker;
 use platform::broker::kafka::{GroupProtocol, KafkaBroker, KafkaSettings};
-use platform::broker::{Broker, TopicPartition};
-use serde_json::json;
 
 use self::jars::Listener;
-use crate::network::Network;
+use crate::network::{Network, Weather};
+use crate::skip;
 
 /// Brokers that are there already, `host:port` with commas between, of a cluster without topics: tests delete all.
 pub const BROKERS: &str = "FINOPS_TEST_BROKERS";
@@ -46,12 +48,25 @@ enum Started {
 }
 
 impl Cluster {
-    /// The cluster, empty; `None`, with the reason on stderr, when there can be none.
+    /// The cluster, empty; `None`, said aloud, when there can be none.
     ///
     /// # Panics
     /// When it does not come up, or there is none and there has to be.
     #[must_use]
     pub fn start() -> Option<Self> {
+        Self::start_by([Self::in_docker, Self::from_jars])
+    }
+
+    /// As [`start`](Self::start); one that can be killed and has a network before it, if there can be one.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_to_attack() -> Option<Self> {
+        Self::start_by([Self::from_jars, Self::in_docker])
+    }
+
+    fn start_by([first, second]: [fn() -> Result<Self, String>; 2]) -> Option<Self> {
         if let Ok(brokers) = std::env::var(BROKERS) {
             let turn = Turn::wait();
             let there = connect(&plaintext(&brokers)).topics().unwrap();
@@ -59,20 +74,23 @@ impl Cluster {
             assert!(names.is_empty(), "{BROKERS} names a cluster with topics, which tests would delete: {names:?}");
             return Some(Self { brokers, started: Started::Elsewhere { _turn: turn } });
         }
-        let in_docker = container::start().map(|(container, port)| Self {
-            brokers: format!("127.0.0.1:{port}"),
-            started: Started::InDocker { _container: Box::new(container) },
-        });
-        let cluster: Result<Self, String> = in_docker.or_else(|no_docker| {
-            let (direct, mut behind) = (Listener::new("PLAINTEXT", "PLAINTEXT"), Listener::new("BEHIND", "PLAINTEXT"));
-            let network = Network::before(behind.port);
-            behind.advertised = network.port();
-            let brokers = format!("127.0.0.1:{}", direct.port);
-            let server = jars::Server::start(&[direct, behind], "", &[], Vec::new())
-                .map_err(|no_jars| format!("{no_docker}; {no_jars}"))?;
-            Ok(Self { brokers, started: Started::FromJars { server: Box::new(server), network } })
-        });
+        let cluster = first().or_else(|no_first| second().map_err(|no_second| format!("{no_first}; {no_second}")));
         or_skip(cluster).inspect(|cluster| drop(cluster.connect()))
+    }
+
+    fn in_docker() -> Result<Self, String> {
+        let (container, port) = container::start()?;
+        let started = Started::InDocker { _container: Box::new(container) };
+        Ok(Self { brokers: format!("127.0.0.1:{port}"), started })
+    }
+
+    fn from_jars() -> Result<Self, String> {
+        let (direct, mut behind) = (Listener::new("PLAINTEXT", "PLAINTEXT"), Listener::new("BEHIND", "PLAINTEXT"));
+        let network = Network::before(behind.port);
+        behind.advertised = network.port();
+        let brokers = format!("127.0.0.1:{}", direct.port);
+        let server = Box::new(jars::Server::start(&[direct, behind], "", &[], Vec::new())?);
+        Ok(Self { brokers, started: Started::FromJars { server, network } })
     }
 
     /// Its brokers, `host:port` with commas between.
@@ -141,6 +159,18 @@ impl Cluster {
         }
         let _ = self.connect();
     }
+
+    /// Whatever was done to it: it runs, in fair weather.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn mend(&mut self) {
+        self.kill();
+        self.restart();
+        if let Some((network, _)) = self.network() {
+            network.set(Weather::Fair);
+        }
+    }
 }
 
 impl Drop for Cluster {
@@ -188,43 +218,17 @@ fn connect(settings: &KafkaSettings) -> KafkaBroker {
     }
 }
 
-/// What was started; `None`, with the reason on stderr, when there can be none and may be none.
+/// What was started; `None`, said aloud, when there can be none and may be none.
 fn or_skip<T>(started: Result<T, String>) -> Option<T> {
     let is_required = std::env::var(KAFKA).is_ok_and(|value| value == "required");
     match started {
         Ok(started) => Some(started),
         Err(reason) if is_required => panic!("no Kafka: {reason}"),
         Err(reason) => {
-            eprintln!("skipped, no Kafka: {reason}");
+            skip::because(format_args!("no Kafka: {reason}"));
             None
         }
     }
-}
-
-/// Removes the records before these offsets, as `kafka-delete-records` does.
-///
-/// # Errors
-/// Kafka's tools cannot be had, or refuse.
-///
-/// # Panics
-/// When there is no place for their input.
-pub fn delete_records(brokers: &str, before: &[(TopicPartition, u64)]) -> Result<(), String> {
-    let partition = |(at, offset): &(TopicPartition, u64)| json!({"topic": &*at.topic, "partition": at.partition, "offset": offset});
-    let request = json!({"version": 1, "partitions": before.iter().map(partition).collect::<Vec<_>>()});
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), request.to_string()).unwrap();
-    let file = file.path().display().to_string();
-    let arguments = ["--bootstrap-server", brokers, "--offset-json-file", &file];
-    jars::tool("org.apache.kafka.tools.DeleteRecordsCommand", &arguments).map(drop)
-}
-
-/// Deletes a group that has no members, as `kafka-consumer-groups` does.
-///
-/// # Errors
-/// Kafka's tools cannot be had, or refuse.
-pub fn delete_group(brokers: &str, group: &str) -> Result<(), String> {
-    let arguments = ["--bootstrap-server", brokers, "--delete", "--group", group];
-    jars::tool("org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", &arguments).map(drop)
 }
 
 /// A port that nobody listens on.

@@ -14,10 +14,19 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* A value as quoted text. Numbers come as floats, and a large one would be written as 1.6777216e+07. */}}
+{{- define "finops.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) -}}
+{{- . | int64 | toString | quote -}}
+{{- else -}}
+{{- . | toString | quote -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Settings as variables: a.b_c is FINOPS_A_B_C. */}}
 {{- define "finops.variables" -}}
 {{- range $key, $value := . }}
-FINOPS_{{ $key | replace "." "_" | upper }}: {{ $value | toString | quote }}
+FINOPS_{{ $key | replace "." "_" | upper }}: {{ include "finops.text" $value }}
 {{- end }}
 {{- end -}}
 
@@ -61,7 +70,7 @@ spec:
       env:
         - { name: FINOPS_TELEMETRY_SERVICE_NAME, value: finops-{{ .role }} }
         {{- range $key, $value := .values.config }}
-        - { name: FINOPS_{{ $key | replace "." "_" | upper }}, value: {{ $value | toString | quote }} }
+        - { name: FINOPS_{{ $key | replace "." "_" | upper }}, value: {{ include "finops.text" $value }} }
         {{- end }}
       envFrom:
         - configMapRef: { name: {{ include "finops.name" $root }} }

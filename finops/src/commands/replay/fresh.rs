@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use contracts::topics::Lane;
-use platform::broker::TopicPartition;
+use contracts::wire_filter::WireFilter;
+use platform::broker::{Broker, TopicPartition};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
-use platform::lifecycle::Shutdown;
 use serde_json::{Value, json};
-use sink::replay::{claim, make_lane, ranges};
+use sink::replay::{claim, look, make_lane, matching, ranges, take_lane};
 use sink::resend::lock::Lock;
+use uuid::Uuid;
+use validator::ValidatorError;
 
-use super::records::asked;
+use super::records::{asked, check};
 use crate::cli::{Output, ReplayRunArgs};
 use crate::failure::{Failure, Result};
 use crate::output::{Rows, print_text, print_value};
@@ -27,39 +27,49 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     let asked = asked(args)?;
     let mut validator = ports::validator_config(settings, validator::Until::Drained)?;
     let Ports { broker, store } = Ports::existing(settings)?;
+    check(&asked, &*broker)?;
     let ranges = ranges(&*broker, &asked)?;
     if args.dry_run {
-        return plan(&ranges, output);
+        // One that is not there yet will be made.
+        if let Ok(fresh) = ports::existing_root(root, settings) {
+            look(&*fresh, &*store, args.id.as_deref(), &asked)?;
+        }
+        return plan(&*broker, &ranges, &asked.filter, output);
     }
     let fresh = ports::root(root, settings)?;
-    let claim = claim(&*fresh, &*store, &SystemClock, args.id.as_deref(), &asked)?;
-    let lane = Lane::replay(&claim.id);
-    let lock = Lock::take(&*broker, &format!("{}.lock", lane.validators))?;
+    let id = match (look(&*fresh, &*store, args.id.as_deref(), &asked)?, &args.id) {
+        (Some(begun), _) => begun.id,
+        (None, Some(id)) => id.clone(),
+        (None, None) => Uuid::new_v4().simple().to_string()[..12].to_owned(),
+    };
+    let lane = Lane::replay(&id);
+    let shutdown = ports::stop_on_signals()?;
+    let mut lock = Lock::take(&*broker, &format!("{}.lock", lane.validators), &shutdown)?;
+    take_lane(&mut lock, &*fresh)?;
+    let claim = claim(&*fresh, &*store, &SystemClock, &id, &asked, &args.by)?;
     eprintln!("replay {} into {}", claim.id, fresh.location());
     make_lane(&*broker, &lane)?;
 
-    let shutdown = ports::stop_on_signals()?;
     let (judged, written) = (Arc::new(validator::Counters::default()), Arc::new(sink::Counters::default()));
     let offsets: u64 = ranges.values().map(|range| range.end - range.start).sum();
     validator.lane = lane.clone();
     validator.selection = Some(validator::Selection { ranges, filter: asked.filter });
     let mut sink = ports::sink_config(settings, sink::Until::Drained);
     sink.lane = lane;
-    alone(lock, &shutdown, || {
-        watched(
-            "judging",
-            None,
-            || judged.snapshot().read,
-            || validator::run(&validator, &*broker, &SystemClock, &judged, &shutdown),
-        )?;
-        watched(
-            "writing",
-            None,
-            || written.snapshot().read,
-            || sink::run(&sink, &*broker, &*fresh, &SystemClock, &written, &shutdown),
-        )?;
-        Ok(())
-    })?;
+    watched(
+        "judging",
+        None,
+        || judged.snapshot().read,
+        || validator::run(&validator, &*broker, &SystemClock, &judged, &shutdown),
+    )
+    .map_err(judging_failed)?;
+    watched(
+        "writing",
+        None,
+        || written.snapshot().read,
+        || sink::run(&sink, &*broker, &*fresh, &SystemClock, &written, &shutdown),
+    )?;
+    lock.check()?;
     if shutdown.is_requested() {
         let why = "stopped before everything was replayed; the same command goes on from here";
         return Err(Failure::new(ExitCode::TryAgain, why));
@@ -89,35 +99,54 @@ fn print_done(done: &Value, output: Output) -> Result<()> {
     Ok(())
 }
 
-/// Holds the lock while `work` goes on; stops it when the lock is lost.
-fn alone(mut lock: Lock, shutdown: &Shutdown, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    let done = Shutdown::new();
-    thread::scope(|scope| {
-        let holder = scope.spawn(|| {
-            while !done.wait_timeout(Duration::from_secs(1)) {
-                if let Err(error) = lock.beat() {
-                    shutdown.request(error.to_string());
-                    return Err(error);
-                }
-            }
-            Ok(())
-        });
-        let outcome = work();
-        done.request("done");
-        outcome?;
-        match holder.join() {
-            Ok(held) => Ok(held?),
-            Err(_) => Err(Failure::new(ExitCode::Bug, "the thread that holds the lock panicked")),
-        }
-    })
+/// What retention takes from a replay is not lost: the current root has it.
+fn judging_failed(error: ValidatorError) -> Failure {
+    match error {
+        ValidatorError::RecordsGone { topic, partition, from, low } => Failure::new(
+            ExitCode::TryAgain,
+            format!(
+                "records {from} to {low} (exclusive) of {topic}/{partition} left the broker before they were replayed: \
+                 only the current root has them. The same command goes on behind them"
+            ),
+        ),
+        other => other.into(),
+    }
 }
 
-fn plan(ranges: &BTreeMap<TopicPartition, Range<u64>>, output: Output) -> Result<ExitCode> {
-    let mut rows = Rows::new(&["topic", "partition", "from", "until", "offsets"]);
+/// Records are counted only when not all are meant: for that they have to be read.
+fn plan(
+    broker: &dyn Broker,
+    ranges: &BTreeMap<TopicPartition, Range<u64>>,
+    filter: &WireFilter,
+    output: Output,
+) -> Result<ExitCode> {
+    let mut rows = Rows::new(&["topic", "partition", "from", "until", "offsets", "matching"]);
     for (at, range) in ranges {
-        let count = range.end - range.start;
-        rows.push(vec![json!(at.topic), json!(at.partition), json!(range.start), json!(range.end), json!(count)]);
+        let offsets = range.end - range.start;
+        let matching = if filter.is_empty() { None } else { Some(matching(broker, at, range, filter)?) };
+        rows.push(vec![
+            json!(at.topic),
+            json!(at.partition),
+            json!(range.start),
+            json!(range.end),
+            json!(offsets),
+            json!(matching),
+        ]);
     }
     rows.print(output)?;
     Ok(ExitCode::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_retention_took_from_a_replay_needs_no_change_of_the_live_group() {
+        let gone = ValidatorError::RecordsGone { topic: "wire".into(), partition: 1, from: 3, low: 7 };
+        let failure = judging_failed(gone);
+        assert_eq!(failure.code(), ExitCode::TryAgain);
+        assert!(failure.message().starts_with("records 3 to 7 (exclusive) of wire/1"), "{}", failure.message());
+        assert!(!failure.message().contains("--skip-gone"), "{}", failure.message());
+    }
 }

@@ -5,7 +5,7 @@ use platform::exit::ExitCode;
 use serde_json::json;
 use sink::resend::wire::{Report, Request, execute, plan};
 
-use super::records::asked;
+use super::records::{asked, check};
 use crate::cli::{Output, ReplayRunArgs};
 use crate::failure::Result;
 use crate::output::{Rows, print_text, print_value};
@@ -15,6 +15,7 @@ use crate::settings::Settings;
 pub fn run(args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let request = Request { asked: asked(args)?, id: args.id.clone(), rate: args.rate, by: args.by.clone() };
     let Ports { broker, store } = Ports::existing(settings)?;
+    check(&request.asked, &*broker)?;
     let mut report = plan(&request, &*broker)?;
     if !args.dry_run {
         let shutdown = ports::stop_on_signals()?;

@@ -1,6 +1,10 @@
 //! Which wire records a replay is asked for.
 
+use std::collections::BTreeSet;
+
+use contracts::topics;
 use contracts::wire_filter::WireFilter;
+use platform::broker::{Broker, TopicInfo};
 use sink::replay::{Asked, Stretch};
 
 use crate::cli::ReplayRunArgs;
@@ -12,12 +16,34 @@ pub fn asked(args: &ReplayRunArgs) -> Result<Asked> {
         return Err(Failure::usage(format!("{id:?} is no id: 1 to 32 small letters, digits and -")));
     }
     let args = &args.records;
+    let stretches: Vec<Stretch> = args.offsets.iter().map(|text| stretch(text)).collect::<Result<_>>()?;
+    let places: BTreeSet<_> = stretches.iter().map(|stretch| (&stretch.topic, stretch.partition)).collect();
+    if places.len() < stretches.len() {
+        return Err(Failure::usage("--offsets names a partition twice: give one stretch for each"));
+    }
     Ok(Asked {
         since_ms: args.since,
         until_ms: args.until,
-        stretches: args.offsets.iter().map(|text| stretch(text)).collect::<Result<_>>()?,
+        stretches,
         filter: WireFilter { tenant_id: args.tenant.clone(), check_id: args.check.clone(), run_id: args.run.clone() },
     })
+}
+
+/// Refuses offsets of a partition that is not there: it would be a replay of nothing.
+pub fn check(asked: &Asked, broker: &dyn Broker) -> Result<()> {
+    if asked.stretches.is_empty() {
+        return Ok(());
+    }
+    let all = broker.topics()?;
+    for Stretch { topic, partition, .. } in &asked.stretches {
+        let is_there = |info: &TopicInfo| *info.name == **topic && *partition < info.partitions;
+        if !topics::is_wire(topic) || !all.iter().any(is_there) {
+            return Err(Failure::usage(format!(
+                "--offsets: there is no partition {partition} of a wire topic {topic}"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn stretch(text: &str) -> Result<Stretch> {
@@ -27,9 +53,14 @@ fn stretch(text: &str) -> Result<Stretch> {
         let (from, until) = offsets.split_once("..")?;
         let until = if until.is_empty() { None } else { Some(until.parse().ok()?) };
         let from = if from.is_empty() { 0 } else { from.parse().ok()? };
+        if until.is_some_and(|until| until <= from) {
+            return None;
+        }
         Some(Stretch { topic: topic.to_owned(), partition: partition.parse().ok()?, from, until })
     };
-    read().ok_or_else(|| Failure::usage(format!("{text:?}: expected <topic>/<partition>:<from>..<until>")))
+    read().ok_or_else(|| {
+        Failure::usage(format!("{text:?}: expected <topic>/<partition>:<from>..<until>, from below until"))
+    })
 }
 
 fn is_id(id: &str) -> bool {

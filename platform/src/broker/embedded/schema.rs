@@ -113,22 +113,21 @@ fn topic(row: &rusqlite::Row<'_>) -> rusqlite::Result<TopicInfo> {
 
 pub(super) fn ensure_topic(connection: &mut Connection, spec: &TopicSpec) -> rusqlite::Result<TopicInfo> {
     let find = "SELECT name, id, partitions FROM topics WHERE name = ?1";
-    if let Some(info) = connection.query_row(find, [&spec.name], topic).optional()?
-        && info.partitions >= spec.partitions
-    {
+    if let Some(info) = connection.query_row(find, [&spec.name], topic).optional()? {
         return Ok(info);
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found = tx.query_row(find, [&spec.name], topic).optional()?;
-    let have = found.as_ref().map_or(0, |info| info.partitions);
-    let id: Arc<str> = found.map_or_else(|| Uuid::new_v4().to_string().into(), |info| info.id);
-    let partitions = have.max(spec.partitions);
+    // Somebody may have been faster.
+    if let Some(info) = tx.query_row(find, [&spec.name], topic).optional()? {
+        return Ok(info);
+    }
+    let (id, partitions): (Arc<str>, _) = (Uuid::new_v4().to_string().into(), spec.partitions);
     tx.execute(
         "INSERT INTO topics (id, name, partitions, compacted, retention_ms, retention_bytes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET partitions = excluded.partitions",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![&*id, spec.name, partitions, spec.compacted, spec.retention_ms, spec.retention_bytes],
     )?;
-    for partition in have..partitions {
+    for partition in 0..partitions {
         tx.execute(
             "INSERT INTO parts (topic_id, topic, partition) VALUES (?1, ?2, ?3)",
             params![&*id, spec.name, partition],

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
-};
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
@@ -155,17 +153,6 @@ impl Admin {
         })
     }
 
-    pub fn add_partitions(&self, name: &str, partitions: u32) -> Result<()> {
-        let doing = || format!("adding partitions to topic {name}");
-        let count = usize::try_from(partitions).unwrap_or(usize::MAX);
-        let wanted = NewPartitions::new(name, count);
-        let done = self.runtime.block_on(self.client.create_partitions([&wanted], &options()));
-        for outcome in done.map_err(|e| errors::of(&e, doing))? {
-            outcome.map_err(|(_, code)| errors::of_code(code, doing(), code.to_string()))?;
-        }
-        Ok(())
-    }
-
     pub fn delete(&self, name: &str) -> Result<()> {
         let doing = || format!("deleting topic {name}");
         let done = self.runtime.block_on(self.client.delete_topics(&[name], &options()));
@@ -242,7 +229,7 @@ fn wait_for_answer(looker: &BaseConsumer<Client>, doing: &dyn Fn() -> String) ->
         let trouble = looker.context().trouble();
         let reason = format!("{error}{trouble}");
         if looker.context().is_refused() {
-            return Err(BrokerError::Fatal { doing: doing(), reason });
+            return Err(BrokerError::Denied { doing: doing(), reason });
         }
         let patience = if trouble.is_empty() { REQUEST_TIMEOUT } else { NOBODY_THERE };
         if started.elapsed() >= patience {

@@ -42,8 +42,8 @@ pub(super) fn of_code(code: RDKafkaErrorCode, doing: String, reason: String) -> 
         | C::TopicAuthorizationFailed
         | C::GroupAuthorizationFailed
         | C::ClusterAuthorizationFailed
-        | C::TransactionalIdAuthorizationFailed
-        | C::InvalidSessionTimeout
+        | C::TransactionalIdAuthorizationFailed => BrokerError::Denied { doing, reason },
+        C::InvalidSessionTimeout
         | C::InvalidTransactionTimeout
         | C::UnsupportedVersion
         | C::UnsupportedFeature
@@ -61,6 +61,7 @@ pub(super) fn of_code(code: RDKafkaErrorCode, doing: String, reason: String) -> 
 pub(super) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {
         KafkaError::Transaction(inner) => Some(inner.code()),
+        KafkaError::AdminOp(code) => Some(*code),
         other => other.rdkafka_error_code(),
     }
 }

@@ -124,14 +124,15 @@ impl Member {
         Ok(())
     }
 
+    /// From the next poll on this is another member, which begins where the group's offsets are.
+    pub fn give_up_client(&mut self) {
+        self.is_dead = true;
+    }
+
     /// librdkafka gives up a client for good on answers that it does not expect, such as the coordinator's to a member that
     /// it takes for another. Then we are no member any more, and become one anew.
     fn rejoin(&mut self) -> Result<Polled> {
-        warn!(
-            group = self.config.group,
-            member = self.config.member,
-            "the Kafka client has given up: joining the group anew"
-        );
+        warn!(group = self.config.group, member = self.config.member, "joining the group anew");
         let fresh = Self::join(self.broker.clone(), self.config.clone())?;
         let lost = self.owned.keys().cloned().collect();
         *self = fresh;
@@ -234,12 +235,14 @@ impl Member {
                         return Err(error);
                     }
                 };
+                let (there, gone) = partitions.into_iter().partition(|at| given.iter().any(|found| found.at == *at));
+                self.gone.extend(gone as Vec<_>);
                 for Assignment { at, topic_id, position, .. } in &given {
                     self.gone.remove(at);
                     self.owned.insert(at.clone(), Owned { next: *position, topic_id: topic_id.clone() });
                 }
-                self.answer = Some(Answer::Begin(partitions));
-                Ok(Some(Polled::Assigned(given)))
+                self.answer = Some(Answer::Begin(there));
+                Ok((!given.is_empty()).then_some(Polled::Assigned(given)))
             }
             Rebalance::Taken(partitions) => {
                 self.answer = Some(Answer::GiveUp(partitions.clone()));
@@ -252,7 +255,7 @@ impl Member {
         }
     }
 
-    /// Where reading starts.
+    /// Where reading starts; of topics that are not there any more, nowhere.
     fn positions(&self, partitions: &[TopicPartition]) -> Result<Vec<Assignment>> {
         let found = self
             .client
@@ -261,13 +264,15 @@ impl Member {
         let topics = self.broker.topics()?;
         let mut committed: HashMap<_, _> =
             group_offsets(&found, &topics).into_iter().map(|offset| (offset.at.clone(), offset)).collect();
-        let assignment = |at: &TopicPartition| {
-            let topic = topics.iter().find(|topic| topic.name == at.topic);
-            let topic_id = topic.ok_or_else(|| BrokerError::UnknownTopic(at.topic.to_string()))?.id.clone();
+        let mut assignment = |at: &TopicPartition| {
+            let Some(topic) = topics.iter().find(|topic| topic.name == at.topic) else { return Ok(None) };
             let (position, metadata) = match committed.remove(at) {
                 Some(offset) => (offset.offset, Some(offset.metadata)),
                 None => {
-                    let marks = self.broker.watermarks(at)?;
+                    let marks = match self.broker.watermarks(at) {
+                        Err(BrokerError::UnknownTopic(_)) => return Ok(None),
+                        marks => marks?,
+                    };
                     let start = match self.config.start {
                         Start::Earliest => marks.low,
                         Start::Latest => marks.high,
@@ -275,9 +280,9 @@ impl Member {
                     (start, None)
                 }
             };
-            Ok(Assignment { at: at.clone(), topic_id, position, metadata })
+            Ok(Some(Assignment { at: at.clone(), topic_id: topic.id.clone(), position, metadata }))
         };
-        partitions.iter().map(assignment).collect()
+        partitions.iter().filter_map(|at| assignment(at).transpose()).collect()
     }
 
     /// Takes what is there, up to the limits or a change.
@@ -319,7 +324,9 @@ impl Member {
     /// The error to tell; `None` when librdkafka mends it by itself.
     fn trouble(&self, error: &KafkaError) -> Option<BrokerError> {
         match errors::code(error) {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => self.out_of_range(),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                self.out_of_range().or_else(|| self.read_on().err())
+            }
             // The loss of the partitions is told by itself.
             Some(RDKafkaErrorCode::PollExceeded) => None,
             _ => match errors::of(error, || self.doing("polling")) {
@@ -345,6 +352,13 @@ impl Member {
                 high: marks.high,
             })
         })
+    }
+
+    /// A partition that was out of range is not read any more by itself, even when it was so for a moment only.
+    fn read_on(&self) -> Result<()> {
+        let owned: Vec<TopicPartition> = self.owned.keys().cloned().collect();
+        self.client.incremental_unassign(&list(&owned)).map_err(|e| errors::of(&e, || self.doing("reading on")))?;
+        self.begin(&owned)
     }
 
     /// Gives up partitions of topics that were deleted, or made again under their names. The group knows names only: we

@@ -1,8 +1,8 @@
 //! Apache Kafka behind the broker seam, by librdkafka. Each handle has its own client, owned by one thread. Knows topics,
 //! groups and transactions, never findings.
 //!
-//! What was decided against librdkafka's known traps (DESIGN.md §3): one owner thread with a polled consumer; after any
-//! time-out within a transaction its producer is given up, and what became of the transaction is read back from the log;
+//! What was decided against librdkafka's known traps (DESIGN.md §3): one owner thread with a polled consumer; when a transaction
+//! fails its producer is given up, and what became of one whose commit was asked for is read back from the log;
 //! transactional calls run under a watchdog; `auto.offset.reset=error`; only committed records are read.
 
 mod admin;
@@ -187,14 +187,10 @@ impl Broker for KafkaBroker {
     fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
         let Inner { settings, admin, topics, .. } = &*self.inner;
         if let Some(there) = topics.refresh(admin)?.into_iter().find(|topic| *topic.name == *spec.name) {
-            if there.partitions >= spec.partitions {
-                return Ok(there);
-            }
-            admin.add_partitions(&spec.name, spec.partitions)?;
-        } else {
-            admin.create(spec, settings.replication_factor)?;
+            return Ok(there);
         }
-        topics.wait_for(admin, &spec.name, |found| found.is_some_and(|topic| topic.partitions >= spec.partitions))?;
+        admin.create(spec, settings.replication_factor)?;
+        topics.wait_for(admin, &spec.name, |found| found.is_some())?;
         topics.info(admin, &spec.name)
     }
 

@@ -1,6 +1,5 @@
-//! What librdkafka offers and its Rust interface does not yet: topic ids, the generation of a group member, and to send at
-//! once. The only
-//! unsafe code of the workspace; each call says why it is sound.
+//! What librdkafka offers and its Rust interface does not yet: topic ids, the generation of a group member, to send at once, and
+//! header names that are no UTF-8. The only unsafe code of the workspace; each call says why it is sound.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
@@ -8,15 +7,17 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rdkafka::bindings as sys;
 use rdkafka::client::Client as NativeClient;
 use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::types::{RDKafka, RDKafkaErrorCode};
 
 use super::client::Client;
 use super::errors;
 use super::{REQUEST_TIMEOUT, Result};
-use crate::broker::BrokerError;
+use crate::broker::{BrokerError, Headers};
 
 const DOING: &str = "asking the cluster for the ids of its topics";
 
@@ -24,7 +25,9 @@ const DOING: &str = "asking the cluster for the ids of its topics";
 struct Owned<T>(NonNull<T>, unsafe extern "C" fn(*mut T));
 
 impl<T> Owned<T> {
-    fn new(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> Result<Self> {
+    /// # Safety
+    /// `pointer` is null, or `free` may be called with it once.
+    unsafe fn new(pointer: *mut T, free: unsafe extern "C" fn(*mut T)) -> Result<Self> {
         let reason = || BrokerError::Fatal { doing: DOING.to_owned(), reason: "librdkafka gave nothing".to_owned() };
         NonNull::new(pointer).map(|pointer| Self(pointer, free)).ok_or_else(reason)
     }
@@ -36,7 +39,7 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from the constructor that belongs to this destructor, and is freed once, here.
+        // SAFETY: whoever made this value said so; it is done once, here.
         unsafe { (self.1)(self.0.as_ptr()) }
     }
 }
@@ -52,7 +55,8 @@ pub(super) fn topic_ids(client: &NativeClient<Client>, names: &[&str]) -> Result
     let handle: *mut RDKafka = client.native_ptr();
     // SAFETY: `client` outlives this function and with it `handle`. `pointers` are that many NUL-terminated texts, which
     // librdkafka copies. The options are made for the operation they are used with; the error text has no room and so is
-    // not written. Queue, collection, options and event are destroyed by `Owned`, the event (declared last) first.
+    // not written. Each value is destroyed by the destructor that belongs to its constructor; the event, which outlives its
+    // queue here, is its own.
     let event = unsafe {
         let topics = Owned::new(
             sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()),
@@ -110,6 +114,41 @@ pub(super) fn generation(client: &NativeClient<Client>) -> Option<i32> {
     (generation >= 0).then_some(generation)
 }
 
+/// Headers of a message. Names that are no UTF-8, which other clients may send, come with replacement characters.
+pub(super) fn headers(message: &BorrowedMessage<'_>) -> Headers {
+    let mut native = std::ptr::null_mut();
+    // SAFETY: the message outlives the call and owns the headers it gives out.
+    let found = unsafe { sys::rd_kafka_message_headers(message.ptr(), &raw mut native) };
+    match RDKafkaErrorCode::from(found) {
+        // SAFETY: these are the headers of a message that outlives the call.
+        RDKafkaErrorCode::NoError => unsafe { headers_of(native) },
+        _ => Headers::new(),
+    }
+}
+
+/// # Safety
+/// `native` are living headers.
+unsafe fn headers_of(native: *const sys::rd_kafka_headers_t) -> Headers {
+    let mut out = Headers::new();
+    // SAFETY: the caller says that `native` lives. Name (with a NUL at its end) and value belong to it and are copied before this
+    // returns; a value of no bytes may be null.
+    unsafe {
+        for index in 0..sys::rd_kafka_header_cnt(native) {
+            let (mut name, mut value, mut len) = (std::ptr::null(), std::ptr::null::<u8>(), 0);
+            let got = sys::rd_kafka_header_get_all(native, index, &raw mut name, (&raw mut value).cast(), &raw mut len);
+            if RDKafkaErrorCode::from(got) != RDKafkaErrorCode::NoError {
+                break;
+            }
+            let bytes = match value.is_null() {
+                true => Bytes::new(),
+                false => Bytes::copy_from_slice(std::slice::from_raw_parts(value, len)),
+            };
+            out.push((CStr::from_ptr(name).to_string_lossy().into_owned(), bytes));
+        }
+    }
+    out
+}
+
 /// Sends what waits in a producer, and waits until it is known of all of it where it went, or that it did not. The Rust
 /// interface does so in looks of up to 100 ms, between which it does not send.
 pub(super) fn flush(client: &NativeClient<Client>, timeout: Duration) -> std::result::Result<(), KafkaError> {
@@ -118,5 +157,29 @@ pub(super) fn flush(client: &NativeClient<Client>, timeout: Duration) -> std::re
     match RDKafkaErrorCode::from(unsafe { sys::rd_kafka_flush(client.native_ptr(), patience) }) {
         RDKafkaErrorCode::NoError => Ok(()),
         code => Err(KafkaError::Flush(code)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_names_of_other_clients_are_no_trouble() {
+        let sent: [(&[u8], &[u8]); 3] = [(b"run_id", b"r1"), (b"\xff\xfe", b"\x00"), (b"empty", b"")];
+        // SAFETY: the headers live until the end; names and values are that long and are copied.
+        let read = unsafe {
+            let native = sys::rd_kafka_headers_new(sent.len());
+            for (name, value) in sent {
+                let (name_len, value_len) = (name.len().cast_signed(), value.len().cast_signed());
+                sys::rd_kafka_header_add(native, name.as_ptr().cast(), name_len, value.as_ptr().cast(), value_len);
+            }
+            let read = headers_of(native);
+            sys::rd_kafka_headers_destroy(native);
+            read
+        };
+        let expected = [("run_id", &b"r1"[..]), ("\u{fffd}\u{fffd}", b"\x00"), ("empty", b"")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), Bytes::from_static(value)));
+        assert_eq!(read, expected);
     }
 }

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use tracing::warn;
+
 use super::member::Member;
 use super::transaction::Transactor;
 use super::{KafkaBroker, Result};
-use crate::broker::{Appended, Consumer, ConsumerConfig, GroupOffset, OutRecord, Polled, Processor, TopicPartition};
+use crate::broker::{
+    Appended, BrokerError, Consumer, ConsumerConfig, GroupOffset, OutRecord, Polled, Processor, TopicPartition,
+};
 
 pub(super) struct KafkaProcessor {
     member: Member,
@@ -30,7 +34,15 @@ impl Processor for KafkaProcessor {
             [] => None,
             _ => Some((self.member.offsets_list(offsets), self.member.membership(offsets)?)),
         };
-        self.transactor.run(records, moves, &doing)
+        self.transactor.run(records, moves, &doing).map_err(|error| match error {
+            // The group's offsets will tell. As a member anew, it begins there.
+            BrokerError::Uncertain { .. } => {
+                warn!(%error, "beginning anew from what is committed");
+                self.member.give_up_client();
+                BrokerError::Fenced { doing }
+            }
+            other => other,
+        })
     }
 }
 

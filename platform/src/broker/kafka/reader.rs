@@ -3,17 +3,19 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rdkafka::Offset;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message as _, Timestamp};
+use tracing::debug;
 
 use super::client::{self, Client};
 use super::errors::lock;
 use super::settings::KafkaSettings;
-use super::{REQUEST_TIMEOUT, Result, errors, signed, signed_partition, unsigned, unsigned_partition};
+use super::{REQUEST_TIMEOUT, Result, errors, native, signed, signed_partition, unsigned, unsigned_partition};
 use crate::broker::{BrokerError, Message, TopicPartition};
 
 /// Readers that are kept for the next one who asks.
@@ -37,6 +39,7 @@ impl Readers {
     pub fn read(&self, at: &TopicPartition, offset: u64, records_max: usize, bytes_max: usize) -> Result<Vec<Message>> {
         let mut reader = self.take(at, offset)?;
         let messages = reader.read(at, offset, records_max, bytes_max)?;
+        reader.rest();
         let mut idle = lock(&self.idle);
         if idle.len() < KEPT_MAX {
             idle.push(reader);
@@ -124,6 +127,15 @@ impl Reader {
         Ok(out)
     }
 
+    /// One that stands nowhere fetches nothing while nobody asks.
+    fn rest(&mut self) {
+        if self.at.is_none()
+            && let Err(error) = self.client.unassign()
+        {
+            debug!(%error, "a reader goes on fetching");
+        }
+    }
+
     fn go_to(&mut self, at: &TopicPartition, offset: u64) -> Result<()> {
         if self.stands_at(at, offset) {
             return Ok(());
@@ -175,13 +187,6 @@ fn doing(at: &TopicPartition) -> String {
 
 /// A message of the seam, with its own memory: librdkafka's would keep whole batches alive.
 pub(super) fn of_native(message: &BorrowedMessage<'_>) -> Message {
-    use bytes::Bytes;
-    let headers = message.headers().map(|headers| {
-        let header = |h: rdkafka::message::Header<'_, &[u8]>| {
-            (h.key.to_owned(), h.value.map(Bytes::copy_from_slice).unwrap_or_default())
-        };
-        headers.iter().map(header).collect()
-    });
     Message {
         at: TopicPartition { topic: message.topic().into(), partition: unsigned_partition(message.partition()) },
         offset: unsigned(message.offset()),
@@ -191,6 +196,6 @@ pub(super) fn of_native(message: &BorrowedMessage<'_>) -> Message {
         },
         key: message.key().map(Bytes::copy_from_slice),
         value: message.payload().map(Bytes::copy_from_slice).unwrap_or_default(),
-        headers: headers.unwrap_or_default(),
+        headers: native::headers(message),
     }
 }

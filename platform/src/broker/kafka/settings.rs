@@ -189,6 +189,22 @@ where
     Ok(value)
 }
 
+/// What would be ignored: somebody believes that it protects the connection.
+fn unused(config: &Config, protocol: &str) -> Result<Vec<Problem>, Problem> {
+    let mut problems = Vec::new();
+    let mut look = |is_given: bool, problem: &dyn Fn(String) -> Problem, wants: &str| {
+        if is_given && !protocol.contains(wants) {
+            problems.push(problem(format!("has no effect with broker.kafka.security_protocol = \"{protocol}\"")));
+        }
+    };
+    look(config.get(&MECHANISM)?.is_some(), &|text| config.problem(&MECHANISM, text), "sasl");
+    look(config.get(&USERNAME)?.is_some(), &|text| config.problem(&USERNAME, text), "sasl");
+    look(config.get(&PASSWORD)?.is_some(), &|text| config.problem(&PASSWORD, text), "sasl");
+    look(config.get(&CA)?.is_some(), &|text| config.problem(&CA, text), "ssl");
+    look(config.get(&CERTIFICATE)?.is_some(), &|text| config.problem(&CERTIFICATE, text), "ssl");
+    Ok(problems)
+}
+
 impl KafkaSettings {
     /// A cluster without encryption and authentication.
     #[must_use]
@@ -208,6 +224,7 @@ impl KafkaSettings {
             true => Sasl::from_config(config).map_err(|found| problems.extend(found.0)).ok(),
             false => None,
         };
+        problems.extend(unused(config, &protocol)?);
         let security = Security {
             protocol,
             sasl,

@@ -1,6 +1,7 @@
-//! Records and offsets in one transaction. Whatever goes wrong, the caller learns for certain whether it was committed.
+//! Records and offsets in one transaction. Whatever goes wrong, the caller learns whether it was committed, or that this cannot
+//! be told now.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use crate::failpoint;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// After this long a call is taken for hung: librdkafka has been seen not to come back.
 const WATCHDOG: Duration = Duration::from_secs(75);
-/// A partition that does not show what was committed for this long is in trouble that its readers will be told of.
+/// A partition usually shows what was committed after milliseconds.
 const VISIBLE: Duration = Duration::from_secs(10);
 /// Bytes of one request for one partition: less than a topic takes that has only Kafka's own limit. More must not wait for
 /// a partition: librdkafka has one request under way for it, and spins while there is another to send.
@@ -42,6 +43,8 @@ pub(super) struct Transactor {
     producer: Option<Arc<Native>>,
     /// Where the next record without key and partition goes.
     spread: u32,
+    /// Partitions that did not show in time what was committed to them.
+    hidden: HashSet<TopicPartition>,
 }
 
 /// How far a failed transaction came.
@@ -55,7 +58,14 @@ enum Failure {
 impl Transactor {
     /// A transaction that is not ended within `timeout` is aborted by the broker.
     pub fn new(broker: KafkaBroker, id: String, timeout: Duration) -> Self {
-        Self { broker, id, timeout: timeout.max(Duration::from_secs(10)), producer: None, spread: 0 }
+        Self {
+            broker,
+            id,
+            timeout: timeout.max(Duration::from_secs(10)),
+            producer: None,
+            spread: 0,
+            hidden: HashSet::new(),
+        }
     }
 
     /// Appends the records and moves the offsets, or does nothing.
@@ -80,28 +90,26 @@ impl Transactor {
         };
         let deliveries = producer.client().context().take_deliveries();
         let (Failure::Before(error) | Failure::AtCommit(error)) = &failure;
-        let can_abort = matches!(error, KafkaError::Transaction(e) if e.txn_requires_abort());
         // What an abort throws out of the queue says nothing of why.
         let is_cause = |failed: &KafkaError| {
             !matches!(errors::code(failed), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
         };
-        let error = deliveries.failed.filter(is_cause).unwrap_or_else(|| error.clone());
-        warn!(%error, doing, "a Kafka transaction failed");
-        match can_abort {
-            true => self.abort(producer),
-            false => self.give_up(producer),
+        let cause = deliveries.failed.filter(is_cause).unwrap_or_else(|| error.clone());
+        warn!(error = %cause, doing, "a Kafka transaction failed");
+        if matches!(error, KafkaError::Transaction(e) if e.txn_requires_abort()) {
+            abort(&producer);
         }
-        if can_abort || matches!(failure, Failure::Before(_)) {
-            return Err(of_record(&error, records, doing));
-        }
-        let appended: Option<Vec<Appended>> = deliveries.at.into_iter().collect();
-        let first = appended.as_ref().and_then(|at| Some((records.first()?, at.first()?)));
+        self.give_up(producer);
+        let Failure::AtCommit(_) = failure else { return Err(self.of_record(&cause, records, doing)) };
+        let uncertain = |reason: String| BrokerError::Uncertain { doing: doing.to_owned(), reason };
+        let Some(record) = records.first() else { return Err(uncertain(cause.to_string())) };
         // Without positions of all records the commit cannot have been sent.
-        let Some((record, at)) = first else { return Err(of_record(&error, records, doing)) };
-        let place = TopicPartition { topic: record.topic.clone(), partition: at.partition };
-        match (self.is_committed(&place, at.offset, doing)?, appended) {
-            (true, Some(appended)) => Ok(appended),
-            _ => Err(of_record(&error, records, doing)),
+        let appended: Option<Vec<Appended>> = deliveries.at.into_iter().collect();
+        let Some(appended) = appended else { return Err(self.of_record(&cause, records, doing)) };
+        let place = TopicPartition { topic: record.topic.clone(), partition: appended[0].partition };
+        match self.is_committed(&place, appended[0].offset).map_err(|error| uncertain(error.to_string()))? {
+            true => Ok(appended),
+            false => Err(self.of_record(&cause, records, doing)),
         }
     }
 
@@ -163,46 +171,38 @@ impl Transactor {
         Ok(producer)
     }
 
-    fn abort(&mut self, producer: Arc<Native>) {
-        let aborting = producer.clone();
-        match guarded(move || aborting.abort_transaction(CALL_TIMEOUT)) {
-            Some(Ok(())) => {}
-            other => {
-                debug!(?other, "a transaction could not be aborted; a new producer ends it");
-                self.give_up(producer);
-            }
-        }
-    }
-
-    /// Never used again: a late answer of its broker may end a later transaction. Its end may block, so nobody waits.
+    /// Never used again: a late request of its own could move the offsets of a later transaction, or end it. The next producer's
+    /// are of another epoch. Its end may block, so nobody waits.
     fn give_up(&mut self, producer: Arc<Native>) {
         let held = self.producer.take();
         std::thread::spawn(move || drop((held, producer)));
     }
 
     /// The coordinator confirms a commit before the partitions know of it. Whoever asks for their ends next must find these
-    /// records.
-    fn wait_until_visible(&self, records: &[OutRecord], appended: &[Appended]) {
+    /// records. An open transaction of somebody else, who may be dead, hides them, too: that is waited for once.
+    fn wait_until_visible(&mut self, records: &[OutRecord], appended: &[Appended]) {
         let mut last: BTreeMap<(u32, &str), u64> = BTreeMap::new();
         for (record, at) in records.iter().zip(appended) {
             last.insert((at.partition, &record.topic), at.offset);
         }
         let place = |(partition, topic): &(u32, &str)| TopicPartition { topic: (*topic).into(), partition: *partition };
         let mut open: Vec<TopicPartition> = last.keys().map(place).collect();
+        let was_hidden: HashSet<TopicPartition> = open.iter().filter_map(|at| self.hidden.take(at)).collect();
         let started = Instant::now();
-        while !open.is_empty() && started.elapsed() < VISIBLE {
+        loop {
             let ends = self.broker.inner.admin.ends(&open).unwrap_or_default();
-            let is_visible = |at: &TopicPartition| ends.get(at) > last.get(&(at.partition, &*at.topic));
-            open.retain(|at| !is_visible(at));
-            if !open.is_empty() {
-                std::thread::sleep(Duration::from_millis(1));
+            open.retain(|at| ends.get(at) <= last.get(&(at.partition, &*at.topic)));
+            if open.iter().all(|at| was_hidden.contains(at)) || started.elapsed() >= VISIBLE {
+                break;
             }
+            std::thread::sleep(Duration::from_millis(1));
         }
+        self.hidden.extend(open);
     }
 
     /// A new producer of the same id makes the coordinator end the transaction, one way or the other. Then its first
     /// record is there for readers, or never will be.
-    fn is_committed(&mut self, at: &TopicPartition, offset: u64, doing: &str) -> Result<bool> {
+    fn is_committed(&mut self, at: &TopicPartition, offset: u64) -> Result<bool> {
         let started = Instant::now();
         loop {
             let looked = self.ready().and_then(|_| self.broker.read(at, offset, 1, 1));
@@ -213,13 +213,26 @@ impl Transactor {
                     warn!(%error, "cannot tell yet what became of a transaction");
                     std::thread::sleep(Duration::from_secs(1));
                 }
-                Err(error) => {
-                    return Err(BrokerError::Fatal {
-                        doing: doing.to_owned(),
-                        reason: format!("it cannot be told whether it was written: {error}"),
-                    });
-                }
+                Err(error) => return Err(error),
             }
+        }
+    }
+
+    fn of_record(&self, error: &KafkaError, records: &[OutRecord], doing: &str) -> BrokerError {
+        if errors::code(error) == Some(RDKafkaErrorCode::MessageSizeTooLarge)
+            && let Some(largest) = records.iter().max_by_key(|record| record.value.len())
+        {
+            let (topic, bytes) = (largest.topic.to_string(), largest.value.len());
+            let settings = self.broker.inner.admin.settings(&topic);
+            let limit = settings.map_or(RECORD_BYTES_MAX, |settings| settings.record_bytes_max);
+            return BrokerError::TooLarge { topic, bytes, limit };
+        }
+        match errors::of(error, || doing.to_owned()) {
+            // A failed transaction may be tried again, whatever made it fail, unless that will not change.
+            BrokerError::Fatal { doing, reason } if matches!(error, KafkaError::Global(_)) => {
+                BrokerError::Retriable { doing, reason }
+            }
+            other => other,
         }
     }
 }
@@ -299,6 +312,14 @@ fn send(producer: &Native, record: &OutRecord, partition: u32, index: usize) -> 
     }
 }
 
+fn abort(producer: &Arc<Native>) {
+    let aborting = producer.clone();
+    match guarded(move || aborting.abort_transaction(CALL_TIMEOUT)) {
+        Some(Ok(())) => {}
+        other => debug!(?other, "a transaction could not be aborted; the next producer ends it"),
+    }
+}
+
 fn hung() -> KafkaError {
     KafkaError::Global(RDKafkaErrorCode::OperationTimedOut)
 }
@@ -308,20 +329,4 @@ fn guarded<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> Opti
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(call()));
     receiver.recv_timeout(WATCHDOG).ok()
-}
-
-fn of_record(error: &KafkaError, records: &[OutRecord], doing: &str) -> BrokerError {
-    if errors::code(error) == Some(RDKafkaErrorCode::MessageSizeTooLarge)
-        && let Some(largest) = records.iter().max_by_key(|record| record.value.len())
-    {
-        let (topic, bytes) = (largest.topic.to_string(), largest.value.len());
-        return BrokerError::TooLarge { topic, bytes, limit: RECORD_BYTES_MAX };
-    }
-    match errors::of(error, || doing.to_owned()) {
-        // A failed transaction may be tried again, whatever made it fail, unless that will not change.
-        BrokerError::Fatal { doing, reason } if matches!(error, KafkaError::Global(_)) => {
-            BrokerError::Retriable { doing, reason }
-        }
-        other => other,
-    }
 }

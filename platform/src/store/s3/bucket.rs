@@ -257,7 +257,8 @@ impl Bucket {
         let (mut key, mut id) = (None, None);
         loop {
             let request = self.client.list_multipart_uploads().bucket(&*self.name).prefix(&*self.prefix);
-            let request = request.set_key_marker(key).set_upload_id_marker(id).encoding_type(EncodingType::Url);
+            let request = request.set_key_marker(key.clone()).set_upload_id_marker(id.clone());
+            let request = request.encoding_type(EncodingType::Url);
             let page = request.send().await;
             let page = page.map_err(|e| Failure::from(e).into_error("listing uploads of", self.show("")))?;
             for upload in page.uploads() {
@@ -268,10 +269,17 @@ impl Bucket {
             if page.is_truncated() != Some(true) {
                 return Ok(found);
             }
-            (key, id) = (
+            let next = (
                 page.next_key_marker().map(|key| decoded(key, page.encoding_type())),
                 page.next_upload_id_marker().map(str::to_owned),
             );
+            // The same page again, and so on for ever.
+            if next.0.is_none() || next == (key, id) {
+                let (doing, path) = ("listing uploads of", self.show(""));
+                let reason = "the service says that there are more of them, but not where to go on".to_owned();
+                return Err(StoreError::Refused { doing, path, reason });
+            }
+            (key, id) = next;
         }
     }
 

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 
 use super::cache::FileCache;
 use super::identity::{Identity, PATH as IDENTITY};
-use super::{Entry, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError};
+use super::{Entry, Lease, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError};
 use blocking::Blocking;
 use bucket::Bucket;
 use publish::Token;
@@ -244,8 +244,8 @@ impl Store for S3Store {
         None
     }
 
-    fn local_file(&self, object: Object<'_>) -> Result<PathBuf> {
+    fn local_file(&self, object: Object<'_>, lease: &Lease) -> Result<PathBuf> {
         self.remote.bucket.check(object.path)?;
-        self.cache.file(self, object)
+        self.cache.file(self, object, lease)
     }
 }

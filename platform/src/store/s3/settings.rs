@@ -34,7 +34,7 @@ const CACHE_DIR: Setting<Option<PathBuf>> = Setting::path("store.cache.dir")
     .optional();
 const CACHE_BYTES: Setting<u64> = Setting::bytes("store.cache.bytes_max", 1 << 20..=1 << 50)
     .default("20GiB")
-    .help("size at which copies that were not used for an hour are removed");
+    .help("size at which copies that nobody is reading are removed");
 
 /// Settings of the S3 store.
 pub const SETTINGS: &[Declaration] = &[

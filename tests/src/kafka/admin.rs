@@ -1,0 +1,38 @@
+//! What an administrator does to records and groups, and the product never does.
+
+use platform::broker::TopicPartition;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use tokio::runtime::{Builder, Runtime};
+
+/// Removes the records before these offsets.
+///
+/// # Panics
+/// When the cluster refuses.
+pub fn delete_records(brokers: &str, before: &[(TopicPartition, u64)]) {
+    let mut list = TopicPartitionList::new();
+    for (at, offset) in before {
+        let (partition, offset) = (i32::try_from(at.partition).unwrap(), i64::try_from(*offset).unwrap());
+        list.add_partition_offset(&at.topic, partition, Offset::Offset(offset)).unwrap();
+    }
+    let deleted = runtime().block_on(client(brokers).delete_records(&list, &AdminOptions::new())).unwrap();
+    deleted.elements().iter().for_each(|element| element.error().unwrap());
+}
+
+/// Deletes a group that has no members.
+///
+/// # Panics
+/// When the cluster refuses.
+pub fn delete_group(brokers: &str, group: &str) {
+    let deleted = runtime().block_on(client(brokers).delete_groups(&[group], &AdminOptions::new())).unwrap();
+    deleted.into_iter().for_each(|group| drop(group.unwrap()));
+}
+
+fn client(brokers: &str) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap()
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().build().unwrap()
+}
