@@ -1,5 +1,5 @@
-//! The whole chain: published records to committed Parquet files. First each service drains its topics alone, then both
-//! work side by side on as many records again.
+//! The whole chain: published records to committed Parquet files. First, if asked for, each service drains its topics alone; then
+//! both work side by side on as many records again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,8 +22,9 @@ use crate::findings::finding;
 const BATCH: usize = 5_000;
 const PARTITIONS: u32 = 4;
 
-/// Publishes `total` findings twice, to a Kafka cluster or a broker in the folder, and judges and writes them.
-pub fn run(folder: &Path, total: usize, brokers: Option<&str>) -> Result<(), String> {
+/// Publishes `total` findings, to a Kafka cluster or a broker in the folder, and judges and writes them; with `each_alone` first
+/// the services one after the other.
+pub fn run(folder: &Path, total: usize, brokers: Option<&str>, each_alone: bool) -> Result<(), String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
     let store = LocalStore::open(folder).map_err(|e| text(&e))?;
     let broker: Box<dyn Broker> = match brokers {
@@ -51,9 +52,11 @@ pub fn run(folder: &Path, total: usize, brokers: Option<&str>) -> Result<(), Str
     };
     let validate_all =
         || validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).map_err(|e| text(&e));
-    stage("publish", total, || publish(broker, total))?;
-    stage("validate", total, validate_all)?;
-    stage("write", total, write_all)?;
+    if each_alone {
+        stage("publish", total, || publish(broker, total))?;
+        stage("validate", total, validate_all)?;
+        stage("write", total, write_all)?;
+    }
     stage("publish", total, || publish(broker, total))?;
     stage("validate and write", total, || {
         let stop_sink = Shutdown::new();

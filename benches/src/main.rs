@@ -17,8 +17,8 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-const USAGE: &str =
-    "usage: bench validator | sink FOLDER RECORDS [TENANTS] | chain FOLDER RECORDS [BROKERS] | findings RECORDS";
+const USAGE: &str = "usage: bench validator | sink FOLDER RECORDS [TENANTS] | chain FOLDER RECORDS [BROKERS] | \
+                     side-by-side FOLDER RECORDS [BROKERS] | findings RECORDS";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,9 +26,9 @@ fn main() -> ExitCode {
         ["validator"] => validator::run(),
         ["sink", folder, records] => run_sink(folder, count(records), Ok(findings::TENANTS)),
         ["sink", folder, records, tenants] => run_sink(folder, count(records), count(tenants)),
-        ["chain", folder, records] => count(records).and_then(|n| chain::run(Path::new(folder), n, None)),
-        ["chain", folder, records, brokers] => {
-            count(records).and_then(|n| chain::run(Path::new(folder), n, Some(brokers)))
+        [stages @ ("chain" | "side-by-side"), folder, records, ref brokers @ ..] if brokers.len() < 2 => {
+            let run = |n| chain::run(Path::new(folder), n, brokers.first().copied(), stages == "chain");
+            count(records).and_then(run)
         }
         ["findings", records] => count(records).and_then(print),
         _ => Err(USAGE.to_owned()),

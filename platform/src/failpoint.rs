@@ -44,6 +44,8 @@ pub const NAMES: &[&str] = &[
     "sink.rebuild.done",
     "sink.stage.begin",
     "sink.stage.done",
+    "store.cache.fetched",
+    "store.cache.placed",
     "store.local.publish.linked",
     "store.local.put.placed",
     "store.local.put.written",

@@ -29,6 +29,7 @@ fn every_point_is_attacked_at_every_site_that_has_it() {
         let attacked: Vec<_> = of(VALIDATORS, Role::Validator)
             .chain(of(SINKS, Role::Sink))
             .chain(of(STORES, Role::Sink))
+            .chain(of(STORES, Role::Exporter))
             .chain(of(EXPORTERS, Role::Exporter))
             .chain(RARE.iter().copied())
             .collect();
@@ -52,6 +53,8 @@ fn roles(kind: Kind, name: &str) -> &'static [Role] {
         "validator" | "broker" => &[Role::Validator],
         "sink" => &[Role::Sink],
         "exporter" => &[Role::Exporter],
+        // Copies are for those who read.
+        "store" if name.starts_with("store.cache.") => &[Role::Exporter],
         "store" => &[Role::Sink, Role::Exporter],
         other => panic!("whose points are {other}?"),
     }

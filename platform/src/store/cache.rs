@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Object, Result, Store, StoreError, describe};
+use crate::failpoint;
 
 /// Guards the folder: handing out shares it, removing takes it alone.
 const LOCK: &str = "lock";
@@ -101,7 +102,9 @@ impl FileCache {
         }
         let partial = self.partial(lease).map_err(failed)?;
         self.fetch(store, object, &partial.0)?;
+        failpoint::hit("store.cache.fetched");
         fs::rename(&partial.0, &copy).map_err(failed)?;
+        failpoint::hit("store.cache.placed");
         if let Err(error) = self.grown_by(object.bytes) {
             // The copy is good; a folder that is too large is the next call's trouble, too.
             tracing::warn!(folder = %self.folder.display(), %error, "could not remove old copies");

@@ -328,7 +328,7 @@ mod tests {
     }
 
     fn lost() -> StoreError {
-        StoreError::io("writing", "a", std::io::Error::other("no answer"))
+        StoreError::NoSpace { doing: "writing", path: "a".into() }
     }
 
     #[test]

@@ -468,7 +468,7 @@ impl World {
 }
 
 fn no_answer() -> StoreError {
-    StoreError::io("writing", "a link", std::io::Error::other("no answer"))
+    StoreError::NoSpace { doing: "writing", path: "a link".to_owned() }
 }
 
 fn rebuild(store: &mut Store, log: &[Logged], link: &CommitRecord) {

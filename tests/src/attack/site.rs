@@ -63,9 +63,9 @@ impl Kind {
     /// an operator's command and are attacked where that is tested.
     fn absent_points(self) -> &'static [&'static str] {
         match self {
-            Self::EmbeddedLocal => &["broker.kafka.", "store.s3.", "operator."],
+            Self::EmbeddedLocal => &["broker.kafka.", "store.cache.", "store.s3.", "operator."],
             Self::EmbeddedS3 => &["broker.kafka.", "store.local.", "operator."],
-            Self::KafkaLocal => &["broker.embedded.", "store.s3.", "operator."],
+            Self::KafkaLocal => &["broker.embedded.", "store.cache.", "store.s3.", "operator."],
             Self::KafkaS3 => &["broker.embedded.", "store.local.", "operator."],
         }
     }
