@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use platform::broker::kafka::{self, KafkaBroker, KafkaSettings};
 use platform::broker::{
-    Broker, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Start, TopicPartition, TopicSpec, Topics,
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Start, TopicPartition, TopicSpec,
+    Topics,
 };
 use platform::config::ConfigBuilder;
 use tests::identity::{CLIENT_ID, CLIENT_SECRET};
@@ -55,8 +56,12 @@ fn by_password(cluster: &Secured, mechanism: &str) -> Values {
 }
 
 fn by_password_in_clear(cluster: &Secured) -> Values {
-    let changed =
-        [("brokers", cluster.clear.as_str()), ("security_protocol", "sasl_plaintext"), ("sasl_mechanism", "PLAIN")];
+    let changed = [
+        ("brokers", cluster.clear.as_str()),
+        ("security_protocol", "sasl_plaintext"),
+        ("sasl_mechanism", "PLAIN"),
+        ("ca_file", ""),
+    ];
     with(&by_password(cluster, ""), &changed)
 }
 
@@ -183,8 +188,18 @@ fn what_is_not_allowed_is_named(cluster: &Secured) {
         retention_bytes: None,
     };
     let error = broker.ensure_topic(&spec).unwrap_err();
-    assert!(!error.is_retriable() && error.to_string().contains("payroll"), "{error}");
+    assert!(matches!(error, BrokerError::Denied { .. }) && error.to_string().contains("payroll"), "{error}");
     assert!(error.to_string().to_lowercase().contains("authoriz"), "{error}");
+}
+
+#[test]
+fn what_would_not_protect_the_connection_is_refused() {
+    let given = [("brokers", "kafka:9092"), ("sasl_mechanism", "PLAIN"), ("username", "me"), ("ca_file", "ca.pem")];
+    let said = settings(&given.map(|(key, value)| (key, value.to_owned())).into()).unwrap_err();
+    for key in ["sasl_mechanism", "username", "ca_file"] {
+        let problem = format!("broker.kafka.{key}: has no effect with broker.kafka.security_protocol = \"plaintext\"");
+        assert!(said.contains(&problem), "{said}");
+    }
 }
 
 #[test]
