@@ -40,6 +40,8 @@ pub const GROUP: &str = topics::groups::SINK;
 /// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
 const SWEEP_AGE_MS: i64 = 86_400_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(6 * 3_600);
+/// So often in a row what was staged anew may be gone before it is published.
+const REBUILDS_MAX: u32 = 5;
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// When to stop.
@@ -462,15 +464,29 @@ pub(crate) fn rebuild(
     at: &TopicPartition,
     link: &CommitRecord,
 ) -> Result<(), SinkError> {
-    let first = link.files.first().map(|file| file.path.clone()).unwrap_or_default();
-    let cannot = |problem: String| SinkError::CannotRebuild { path: first.clone(), problem };
     let rows = match read_again(broker, at, link) {
-        Err(SinkError::Broker(error)) if !error.is_retriable() => return Err(cannot(error.to_string())),
+        Err(SinkError::Broker(error)) if !error.is_retriable() => return Err(cannot_rebuild(link, error.to_string())),
         other => other?,
     };
     let CommitRecord { topic_id, partition, start, end, .. } = link;
     let batch = Staging { topic_id, partition: *partition, start: *start, end: *end, files: &rows };
-    let made = files::stage(store, &batch)?;
+    // Whoever sweeps may take what was just staged for old, where clocks differ.
+    for _ in 0..REBUILDS_MAX {
+        if publish_again(store, &batch, link)? {
+            return Ok(());
+        }
+    }
+    Err(cannot_rebuild(link, format!("files staged again were gone again {REBUILDS_MAX} times")))
+}
+
+fn cannot_rebuild(link: &CommitRecord, problem: String) -> SinkError {
+    let path = link.files.first().map(|file| file.path.clone()).unwrap_or_default();
+    SinkError::CannotRebuild { path, problem }
+}
+
+/// Makes the files of a commit once more. False when one is gone before it is published.
+fn publish_again(store: &dyn Store, batch: &Staging<'_, Record>, link: &CommitRecord) -> Result<bool, SinkError> {
+    let made = files::stage(store, batch)?;
     let same = made.len() == link.files.len()
         && made
             .iter()
@@ -478,14 +494,14 @@ pub(crate) fn rebuild(
             .all(|(a, b)| (&a.path, a.rows, a.bytes, &a.sha256) == (&b.path, b.rows, b.bytes, &b.sha256));
     if !same {
         files::discard(store, &made);
-        return Err(cannot("the topic's records make other files now".into()));
+        return Err(cannot_rebuild(link, "the topic's records make other files now".into()));
     }
     for file in &made {
         if store.publish(&files::staged_of(file))? == Published::Missing {
-            return Err(cannot("a file staged again is gone again".into()));
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn read_again(

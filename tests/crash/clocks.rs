@@ -27,6 +27,14 @@ impl Clock for Jumping {
     }
 }
 
+struct StopOnDrop<'a>(&'a Shutdown);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.request("time is up");
+    }
+}
+
 fn clocks_jump(kind: Kind) {
     let site = Site::open(kind);
     let age_max = Duration::from_millis(100);
@@ -55,11 +63,14 @@ fn clocks_jump(kind: Kind) {
     let (clock, stop) = (Jumping::default(), Shutdown::new());
     let battle = Battle::begin(&site);
     std::thread::scope(|scope| {
+        // Also when rows do not come: the scope waits for all.
+        let _stops = StopOnDrop(&stop);
         scope.spawn(|| validator::run(&validate, &*site.broker, &clock, &Default::default(), &stop).unwrap());
         scope.spawn(|| sink::run(&sink, &*site.broker, &*site.store, &clock, &Default::default(), &stop).unwrap());
         for n in 1..=20 {
             // Sinks that start sweep staged files by their age: those of the other sink look old to them, or young.
             let short = Shutdown::new();
+            let _stops = StopOnDrop(&short);
             scope.spawn({
                 let (short, sink, site, clock) = (short.clone(), &sink, &site, &clock);
                 move || sink::run(sink, &*site.broker, &*site.store, clock, &Default::default(), &short).unwrap()
@@ -67,9 +78,7 @@ fn clocks_jump(kind: Kind) {
             assert!(battle.load.publish(40));
             // A batch is written when it is old enough by the clock that does not jump.
             battle.wait_for_rows(40 * n, &mut []);
-            short.request("time is up");
         }
-        stop.request("the attack is over");
     });
     let count = battle.finish(Vec::new());
     note(

@@ -29,6 +29,7 @@ pub const CHECKS: &[Check] = &[
     ("a_step_is_all_or_nothing", a_step_is_all_or_nothing),
     ("a_step_may_be_large", a_step_may_be_large),
     ("two_members_share_and_take_over", two_members_share_and_take_over),
+    ("what_is_given_and_taken_unseen_moves_on", what_is_given_and_taken_unseen_moves_on),
     ("a_stale_member_is_fenced", a_stale_member_is_fenced),
     ("paused_partitions_are_not_delivered", paused_partitions_are_not_delivered),
     ("everything_survives_a_restart", everything_survives_a_restart),
@@ -245,26 +246,42 @@ fn two_members_share_and_take_over(open: Open<'_>) {
     let mut one = broker.consumer(config("one", names("t"))).unwrap();
     assigned(&mut *one, 4);
     let mut two = broker.consumer(config("two", names("t"))).unwrap();
-    let mut have = [4_i64, 0];
-    let deadline = Instant::now() + WAIT;
-    while have != [2, 2] {
-        for (member, count) in [&mut one, &mut two].into_iter().zip(&mut have) {
-            match member.poll(Duration::from_millis(50)).unwrap() {
-                Polled::Assigned(new) => *count += i64::try_from(new.len()).unwrap(),
-                Polled::Revoked(gone) => *count -= i64::try_from(gone.len()).unwrap(),
-                _ => {}
-            }
-        }
-        assert!(Instant::now() < deadline, "never shared out evenly: {have:?}");
-    }
+    share([&mut *one, &mut *two], [4, 0]);
     one.leave().unwrap();
-    let mut count = have[1];
+    let mut count = 2;
     poll_until(&mut *two, |polled| {
         if let Polled::Assigned(new) = polled {
             count += i64::try_from(new.len()).unwrap();
         }
         count == 4
     });
+}
+
+/// Polls two members, which have so many partitions, until each has two.
+fn share(mut members: [&mut dyn Consumer; 2], mut have: [usize; 2]) {
+    let deadline = Instant::now() + WAIT;
+    while have != [2, 2] {
+        for (member, count) in members.iter_mut().zip(&mut have) {
+            match member.poll(Duration::from_millis(50)).unwrap() {
+                Polled::Assigned(new) => *count += new.len(),
+                Polled::Revoked(gone) | Polled::Lost(gone) => *count -= gone.len(),
+                _ => {}
+            }
+        }
+        assert!(Instant::now() < deadline, "never shared out evenly: {have:?}");
+    }
+}
+
+/// A member that does not look for a while is given partitions, which then are another's.
+fn what_is_given_and_taken_unseen_moves_on(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 4);
+    let mut one = broker.consumer(config("one", names("t"))).unwrap();
+    assigned(&mut *one, 4);
+    let mut two = broker.consumer(config("two", names("t"))).unwrap();
+    one.leave().unwrap();
+    let mut three = broker.consumer(config("three", names("t"))).unwrap();
+    share([&mut *two, &mut *three], [0, 0]);
 }
 
 fn a_stale_member_is_fenced(open: Open<'_>) {

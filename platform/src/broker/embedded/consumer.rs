@@ -30,7 +30,7 @@ pub(super) struct Member {
     /// New for every join: a member that expired comes back as another one.
     id: String,
     owned: BTreeMap<i64, Owned>,
-    /// Told to the caller as revoked; given up at the next poll.
+    /// Told to the caller as revoked, or never told of; given up at the next poll.
     revoked: Vec<i64>,
     last_beat: Option<Instant>,
     data_version: i64,
@@ -120,6 +120,11 @@ impl Member {
             self.revoked.extend(revoked);
             return Ok(Some(Polled::Revoked(at)));
         }
+        // Given and taken again before we looked: nobody else gets them before we give them up.
+        let unseen = |part: &&i64| !self.owned.contains_key(part) && !self.revoked.contains(part);
+        let unseen: Vec<i64> =
+            now.iter().filter(|(_, revoking)| **revoking).map(|(part, _)| part).filter(unseen).copied().collect();
+        self.revoked.extend(unseen);
         let new: Vec<i64> = now
             .iter()
             .filter(|(part, revoking)| !**revoking && !self.owned.contains_key(part))
