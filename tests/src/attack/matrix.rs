@@ -82,8 +82,8 @@ pub fn document(outcomes: &[Outcome]) -> String {
     let by_retention: u64 = outcomes.iter().filter(|o| let_go(o)).map(|o| o.lost).sum();
     let _ = writeln!(
         text,
-        "In this run {} processes were killed, {} of them at random moments, {} records produced, {} lost, {} duplicated; the broker's retention removed {} \
-         more before anybody had judged them.\n",
+        "In this run {} processes were killed, {} of them at random moments, {} records produced, {} lost, {} duplicated;\n\
+         the broker's retention removed {} more before anybody had judged them.\n",
         total(|o| o.kills),
         total(|o| if o.fault.is_random_kill() { o.kills } else { 0 }),
         total(|o| o.produced),
@@ -109,12 +109,13 @@ const HEAD: &str = "\
 # Guarantees, and how they were attacked
 
 Every record that enters is at the end one row of a data file: a finding or a dead letter, never both, never twice, never
-none. The attacks below try to break that. Each runs the program as separate processes (only where clocks jump it runs inside
-the attacker, who is its clock), most of them under load, while a reader lists and reads all data files without pause (where there are many tenants, only at the
-end); it must never see a torn file, a row twice, or a row in another tenant's or date's folder. Afterwards an oracle that reads wire topics
-and data files, and nothing of the program's own books, compares what is there with what was produced. A dead letter is known
-by its source position, a finding by its id: each record of the load is another finding. `finops verify`, which knows the
-source positions of all, must come to the same result.
+none. The attacks below try to break that. Each runs the program as separate processes (only where clocks jump it runs
+inside the attacker, who is its clock), most of them under load, while a reader lists and reads all data files without
+pause (where there are many tenants, only at the end); it must never see a torn file, a row twice, or a row in another
+tenant's or date's folder. Afterwards an oracle that reads wire topics and data files, and nothing of the program's own
+books, compares what is there with what was produced. A dead letter is known by its source position, a finding by its id:
+each record of the load is another finding. `finops verify`, which knows the source positions of all, must come to the
+same result.
 
 Where a result says that a service *stops*, it does so with an error that says what is lost and what to do, and without
 having written anything wrong; \"lost\" then counts what remains missing after doing it. Only one attack loses anything: what
