@@ -10,7 +10,7 @@ use contracts::identity::SaltMode;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::kafka::{KafkaBroker, KafkaSettings};
-use platform::broker::{Broker, OutRecord, TopicSpec};
+use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::local::LocalStore;
@@ -104,7 +104,7 @@ fn record(n: usize) -> OutRecord {
         partition: None,
         key: Some(Bytes::from(format!("tenant-{}", n % 50))),
         value: finding(n).into(),
-        headers: Vec::new(),
+        headers: Headers::new(),
         timestamp_ms: None,
     }
 }

@@ -91,7 +91,7 @@ impl Consumer for Member {
         let message = |offset: u64| {
             let mut message = self.feed.templates[(offset % count) as usize].clone();
             message.offset = offset;
-            message.headers.push((headers::SRC.to_owned(), Bytes::from(format!("wire/0/{offset}"))));
+            message.headers.push(headers::SRC, format!("wire/0/{offset}").as_bytes());
             message
         };
         let messages = (self.next..until).map(message).collect();

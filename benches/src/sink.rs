@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::topics;
-use platform::broker::{Broker, ConsumerConfig, Message, Polled, Start, TopicPartition, Topics};
+use platform::broker::{Broker, ConsumerConfig, Headers, Message, Polled, Start, TopicPartition, Topics};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::local::LocalStore;
@@ -99,7 +99,7 @@ fn templates(tenants: usize) -> Result<Vec<Message>, String> {
     (0..TEMPLATES)
         .map(|n| {
             let wire = TopicPartition { topic: topics::WIRE.into(), partition: 0 };
-            let (value, headers) = (Bytes::from(finding_of(n, tenants)), Vec::new());
+            let (value, headers) = (Bytes::from(finding_of(n, tenants)), Headers::new());
             let message = Message { at: wire, offset: 0, timestamp_ms: 0, key: None, value, headers };
             match transform.apply(&message, "wire", 0) {
                 Outcome::Valid(out) => Ok(Message {

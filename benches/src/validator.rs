@@ -11,7 +11,7 @@ use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
 use contracts::{avro, storage, topics};
-use platform::broker::{Message, TopicPartition};
+use platform::broker::{Headers, Message, TopicPartition};
 
 use crate::{cpu, findings::finding, naive};
 
@@ -48,7 +48,7 @@ pub fn run() -> Result<(), String> {
     let at = TopicPartition { topic: Arc::from(topics::WIRE), partition: 0 };
     measure("service transform, with headers", &wire, Some(naive), |wire| {
         let value = wire.clone();
-        let message = Message { at: at.clone(), offset: 1, timestamp_ms: 0, key: None, value, headers: Vec::new() };
+        let message = Message { at: at.clone(), offset: 1, timestamp_ms: 0, key: None, value, headers: Headers::new() };
         match transform.apply(&message, "topic-id", 0) {
             Outcome::Valid(record) => {
                 black_box(record);

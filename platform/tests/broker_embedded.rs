@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use platform::broker::conformance::CHECKS;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::{Broker, BrokerError, OutRecord, TopicPartition, TopicSpec};
+use platform::broker::{Broker, BrokerError, Headers, OutRecord, TopicPartition, TopicSpec};
 
 fn open(path: &Path, settings: EmbeddedSettings) -> EmbeddedBroker {
     EmbeddedBroker::open(&path.join("broker.sqlite"), settings).unwrap()
@@ -21,7 +21,7 @@ fn spec(retention_ms: Option<u64>, retention_bytes: Option<u64>, compacted: bool
 
 fn record(key: &str, value: Vec<u8>, timestamp_ms: Option<i64>) -> OutRecord {
     let key = Some(Bytes::copy_from_slice(key.as_bytes()));
-    OutRecord { topic: "t".into(), partition: Some(0), key, value: value.into(), headers: Vec::new(), timestamp_ms }
+    OutRecord { topic: "t".into(), partition: Some(0), key, value: value.into(), headers: Headers::new(), timestamp_ms }
 }
 
 fn at() -> TopicPartition {

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use contracts::commit_record::CommitRecord;
 use contracts::source::Src;
 use contracts::topics::headers;
@@ -145,8 +144,8 @@ fn send(
 /// sending, else retention could take it before it is judged.
 pub(crate) fn again(message: Message, first: &Src) -> OutRecord {
     let mut with_first = message.headers;
-    with_first.retain(|(name, _)| name != headers::REPLAY_OF);
-    with_first.push((headers::REPLAY_OF.to_owned(), Bytes::from(first.to_string())));
+    with_first.retain(|name| name != headers::REPLAY_OF);
+    with_first.push(headers::REPLAY_OF, first.to_string().as_bytes());
     OutRecord {
         topic: message.at.topic,
         partition: Some(message.at.partition),

@@ -92,6 +92,5 @@ fn text<'m>(message: &'m Message, name: &str) -> Option<&'m str> {
 
 /// What the record costs in memory, about.
 fn size(message: &Message) -> u64 {
-    let headers: usize = message.headers.iter().map(|(name, value)| name.len() + value.len() + 64).sum();
-    (message.value.len() + headers + 256) as u64
+    (message.value.len() + message.headers.packed().len() + 256) as u64
 }

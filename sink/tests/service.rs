@@ -17,7 +17,7 @@ use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, dead_letter, layout, storage};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::{Broker, OutRecord, TopicPartition, TopicSpec};
+use platform::broker::{Broker, Headers, OutRecord, TopicPartition, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
@@ -90,10 +90,6 @@ fn drain(broker: &dyn Broker, store: &dyn Store, limits: Limits) -> Result<Snaps
     Ok(counters.snapshot())
 }
 
-fn header(name: &str, value: &str) -> (String, Bytes) {
-    (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()))
-}
-
 /// A record of the valid topic, as the validator makes it.
 fn valid(tenant: &str, day: &str, src: u64) -> OutRecord {
     let mut wire: Value = serde_json::from_str(include_str!("../../schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
@@ -109,17 +105,17 @@ fn valid(tenant: &str, day: &str, src: u64) -> OutRecord {
         partition: Some(0),
         key: Some(Bytes::copy_from_slice(tenant.as_bytes())),
         value: value.into(),
-        headers: vec![
-            header(headers::SRC, &format!("wire-id/0/{src}")),
-            header(headers::TENANT_ID, tenant),
-            header(headers::RUN_DATE, day),
-            header(headers::RUN, &format!("{tenant}/prod/run-1")),
-        ],
+        headers: Headers::from_iter([
+            (headers::SRC, format!("wire-id/0/{src}").as_str()),
+            (headers::TENANT_ID, tenant),
+            (headers::RUN_DATE, day),
+            (headers::RUN, &format!("{tenant}/prod/run-1")),
+        ]),
         timestamp_ms: None,
     }
 }
 
-fn dead(src: u64, value: &[u8], more: &[(String, Bytes)]) -> OutRecord {
+fn dead(src: u64, value: &[u8], more: &[(&str, &[u8])]) -> OutRecord {
     let letter = DeadLetter {
         code: "bad_json".into(),
         field: String::new(),
@@ -135,8 +131,8 @@ fn dead(src: u64, value: &[u8], more: &[(String, Bytes)]) -> OutRecord {
         cut: None,
         replay_of: None,
     };
-    let mut all = more.to_vec();
-    all.extend(letter.to_headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    let mut all: Headers = more.iter().copied().collect();
+    all.extend(letter.to_headers());
     OutRecord {
         topic: topics::DEAD_LETTERS.into(),
         partition: Some(0),
@@ -195,14 +191,14 @@ fn a_source_position_is_written_once() {
 #[test]
 fn dead_letters_keep_bytes_and_headers() {
     let world = World::new();
-    let more = [
-        header(headers::TENANT_ID, "acme"),
-        header(headers::WORKSPACE_ID, "prod"),
-        header(headers::RUN_ID, "run-1"),
-        header("x", "first"),
-        header("x", "last"),
+    let more: [(&str, &[u8]); 5] = [
+        (headers::TENANT_ID, b"acme"),
+        (headers::WORKSPACE_ID, b"prod"),
+        (headers::RUN_ID, b"run-1"),
+        ("x", b"first"),
+        ("x", b"last"),
     ];
-    world.append(&[dead(1, b"{\xff\x00", &more), dead(2, b"", &[header(headers::TENANT_ID, "../x")])]);
+    world.append(&[dead(1, b"{\xff\x00", &more), dead(2, b"", &[(headers::TENANT_ID, b"../x")])]);
     let done = world.drain().unwrap();
     assert_eq!((done.dead_letter_rows, done.files), (2, 2));
     let rows = world.rows(layout::DEAD_LETTERS);
@@ -228,12 +224,12 @@ fn what_is_no_storage_record_is_kept_apart() {
     };
     world.append(&[
         valid("acme", day, 1),
-        change(2, |r| r.headers.clear()),
+        change(2, |r| r.headers = Headers::new()),
         change(3, |r| r.value = Bytes::from_static(b"\0\0\0\0\x01garbage")),
         change(4, |r| r.value = r.value.slice(..r.value.len() - 3)),
-        change(5, |r| r.headers.push(header(headers::TENANT_ID, "globex"))),
-        change(6, |r| r.headers.push(header(headers::RUN_DATE, "2026-01-22"))),
-        change(7, |r| r.headers.push(header(headers::RUN_DATE, "2026-1-22"))),
+        change(5, |r| r.headers.push(headers::TENANT_ID, b"globex")),
+        change(6, |r| r.headers.push(headers::RUN_DATE, b"2026-01-22")),
+        change(7, |r| r.headers.push(headers::RUN_DATE, b"2026-1-22")),
         change(8, |r| r.value = [&r.value[..], b"more"].concat().into()),
         valid("acme", day, 9),
     ]);

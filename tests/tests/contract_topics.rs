@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use contracts::topics::{self, headers};
-use platform::broker::{Broker, Message, TopicPartition};
+use platform::broker::{Broker, Headers, Message, TopicPartition};
 use serde_json::{Value, json};
 use tests::pipeline::Pipeline;
 use tests::{repo, schemas};
@@ -60,7 +60,7 @@ fn every_reference_leads_somewhere() {
 }
 
 /// Every header a producer may send.
-fn producer_headers() -> Vec<(String, Bytes)> {
+fn producer_headers() -> Headers {
     let src = "topic/0/1";
     let all = [
         (headers::RUN_ID, "run-1"),
@@ -71,11 +71,11 @@ fn producer_headers() -> Vec<(String, Bytes)> {
         (headers::TRACEPARENT, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
         (headers::VALUE_SCHEMA_ID, "1"),
     ];
-    all.map(|(name, value)| (name.to_owned(), Bytes::from_static(value.as_bytes()))).into()
+    Headers::from_iter(all)
 }
 
 /// Value and headers of a record.
-type Sent = (Vec<u8>, Vec<(String, Bytes)>);
+type Sent = (Vec<u8>, Headers);
 
 /// What the validator makes of these: the records of a topic.
 fn judged(topic: &str, records: Vec<Sent>) -> Vec<Message> {
@@ -92,20 +92,20 @@ fn judged(topic: &str, records: Vec<Sent>) -> Vec<Message> {
 }
 
 fn header_names(message: &Message) -> BTreeSet<String> {
-    set(message.headers.iter().map(|(name, _)| name.as_str()))
+    set(message.headers.iter().map(|(name, _)| name))
 }
 
 #[test]
 fn producers_may_send_the_headers_that_are_described() {
     let described = &asyncapi()["components"]["schemas"]["wireHeaders"]["properties"];
-    assert_eq!(names_of(described), set(producer_headers().iter().map(|(name, _)| name.as_str())));
+    assert_eq!(names_of(described), set(producer_headers().iter().map(|(name, _)| name)));
 }
 
 #[test]
 fn valid_records_have_the_headers_that_are_described() {
     let described = &asyncapi()["components"]["schemas"]["validHeaders"];
     let good = || repo::read("schemas/examples/valid/aws_ebs_gp2.json").into_bytes();
-    let valid = judged(topics::VALID, vec![(good(), Vec::new()), (good(), producer_headers())]);
+    let valid = judged(topics::VALID, vec![(good(), Headers::new()), (good(), producer_headers())]);
     assert_eq!(header_names(&valid[0]), names_of(&described["required"]), "of a record that came with none");
     assert_eq!(header_names(&valid[1]), names_of(&described["properties"]), "of a record that came with all");
 }
@@ -114,20 +114,18 @@ fn valid_records_have_the_headers_that_are_described() {
 fn dead_letters_have_the_headers_that_are_described() {
     let (schema, validator) = (schemas::schema("dead_letter"), schemas::validator("dead_letter"));
     let large = || vec![b' '; contracts::judge::Policy::default().message_bytes_max + 1];
-    let own = || ("x-own".to_owned(), Bytes::from_static(b"kept"));
-    let dead = judged(
-        topics::DEAD_LETTERS,
-        vec![(b"{".to_vec(), Vec::new()), (large(), [producer_headers(), vec![own()]].concat())],
-    );
+    let mut with_own = producer_headers();
+    with_own.push("x-own", b"kept");
+    let dead = judged(topics::DEAD_LETTERS, vec![(b"{".to_vec(), Headers::new()), (large(), with_own)]);
     assert_eq!(header_names(&dead[0]), names_of(&schema["required"]), "of a record that came with none");
-    let came = &set(producer_headers().iter().map(|(name, _)| name.as_str())) | &set(["x-own"]);
+    let came = &set(producer_headers().iter().map(|(name, _)| name)) | &set(["x-own"]);
     assert_eq!(
         header_names(&dead[1]),
         &names_of(&schema["properties"]) | &came,
         "of one that came with all and was cut"
     );
     for message in &dead {
-        let text = |(name, value): &(String, Bytes)| (name.clone(), std::str::from_utf8(value).unwrap().to_owned());
+        let text = |(name, value): (&str, &[u8])| (name.to_owned(), std::str::from_utf8(value).unwrap().to_owned());
         let headers: BTreeMap<_, _> = message.headers.iter().map(text).collect();
         schemas::assert_valid(&validator, &json!(headers), "dead letter");
         let errors: Value = serde_json::from_str(&headers["dlq.errors"]).unwrap();

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use platform::broker::conformance::CHECKS;
 use platform::broker::kafka::{GroupProtocol, KafkaBroker, KafkaSettings};
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicPartition,
-    TopicSpec, Topics,
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Processor, Start,
+    TopicPartition, TopicSpec, Topics,
 };
 use tests::kafka::Cluster;
 
@@ -30,7 +30,7 @@ fn at(topic: &str) -> TopicPartition {
 
 fn record(topic: &str, value: impl Into<Bytes>) -> OutRecord {
     let (topic, value) = (topic.into(), value.into());
-    OutRecord { topic, partition: Some(0), key: None, value, headers: Vec::new(), timestamp_ms: None }
+    OutRecord { topic, partition: Some(0), key: None, value, headers: Headers::new(), timestamp_ms: None }
 }
 
 fn processor(broker: &dyn Broker) -> Box<dyn Processor> {

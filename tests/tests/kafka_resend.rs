@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contracts::identity::SaltMode;
 use contracts::topics::{self, Lane};
-use platform::broker::{Broker, OutRecord, TopicSpec};
+use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
@@ -35,7 +35,7 @@ fn finding(n: usize, status: &str) -> OutRecord {
         partition: None,
         key: Some("acme".into()),
         value: serde_json::to_vec(&wire).unwrap().into(),
-        headers: Vec::new(),
+        headers: Headers::new(),
         timestamp_ms: None,
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use platform::broker::kafka::{self, KafkaBroker, KafkaSettings};
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Start, TopicPartition, TopicSpec,
-    Topics,
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start, TopicPartition,
+    TopicSpec, Topics,
 };
 use platform::config::ConfigBuilder;
 use tests::identity::{CLIENT_ID, CLIENT_SECRET};
@@ -92,7 +92,7 @@ fn topic(broker: &KafkaBroker, name: &str) -> TopicPartition {
 
 fn record(at: &TopicPartition, value: Vec<u8>) -> OutRecord {
     let (topic, value) = (at.topic.clone(), value.into());
-    OutRecord { topic, partition: Some(0), key: None, value, headers: Vec::new(), timestamp_ms: None }
+    OutRecord { topic, partition: Some(0), key: None, value, headers: Headers::new(), timestamp_ms: None }
 }
 
 /// Every kind of client does its work: one that makes topics, one that appends, a member of a group with transactions,

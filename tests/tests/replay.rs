@@ -10,7 +10,7 @@ use contracts::identity::SaltMode;
 use contracts::layout;
 use contracts::topics::{self, Lane, groups};
 use exporter::{Cut, DuckLimits};
-use platform::broker::{Broker, Consumer, ConsumerConfig, Message, OutRecord, Start, TopicPartition, Topics};
+use platform::broker::{Broker, Consumer, ConsumerConfig, Headers, Message, OutRecord, Start, TopicPartition, Topics};
 use platform::clock::{Clock, SystemClock};
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
@@ -160,7 +160,7 @@ fn a_row_that_no_wire_record_made_is_not_lost_unseen() {
     publish(&pipeline, 0..5);
     pipeline.drain();
     let foreign = all(&pipeline, topics::VALID).pop().unwrap();
-    append(&pipeline, Message { headers: Vec::new(), ..foreign });
+    append(&pipeline, Message { headers: Headers::new(), ..foreign });
     pipeline.drain();
     let store = replay(&pipeline, fresh.path());
     let refused = swapped(&pipeline, &store).unwrap_err().to_string();

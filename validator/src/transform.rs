@@ -136,8 +136,8 @@ impl Transform {
         let has_bad_replay = replay_of(message).is_err();
         let is_kept =
             |name: &str| !(dead_letter::is_envelope_header(name) || (has_bad_replay && name == headers::REPLAY_OF));
-        let mut out: Headers = message.headers.iter().filter(|(name, _)| is_kept(name)).cloned().collect();
-        out.extend(letter.to_headers().into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+        let mut out: Headers = message.headers.iter().filter(|(name, _)| is_kept(name)).collect();
+        out.extend(letter.to_headers());
         let value = if too_large {
             message.value.slice(..message.value.len().min(CUT_VALUE_BYTES))
         } else {
@@ -155,20 +155,18 @@ impl Transform {
 }
 
 fn valid_headers(message: &Message, finding: &ValidFinding<'_>, src: &Src) -> Headers {
-    let text = |name: &str, value: &str| (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()));
-    let mut out = vec![
-        text(headers::SRC, &src.to_string()),
-        text(headers::TENANT_ID, finding.tenant_id()),
-        text(headers::WORKSPACE_ID, finding.workspace_id()),
-        text(headers::RUN_ID, finding.run_id()),
-        text(headers::RUN_DATE, finding.run_date()),
-        text(headers::RUN, &run_of(message, finding)),
-    ];
-    for name in [headers::REPLAY_OF, headers::TRACEPARENT] {
-        if let Some(value) = message.header(name) {
-            out.push((name.to_owned(), Bytes::copy_from_slice(value)));
-        }
-    }
+    let (src, run) = (src.to_string(), run_of(message, finding));
+    let mut out = Headers::from_iter([
+        (headers::SRC, src.as_str()),
+        (headers::TENANT_ID, finding.tenant_id()),
+        (headers::WORKSPACE_ID, finding.workspace_id()),
+        (headers::RUN_ID, finding.run_id()),
+        (headers::RUN_DATE, finding.run_date()),
+        (headers::RUN, &run),
+    ]);
+    out.extend(
+        [headers::REPLAY_OF, headers::TRACEPARENT].iter().filter_map(|name| Some((name, message.header(name)?))),
+    );
     out
 }
 

@@ -34,7 +34,7 @@ fn a_valid_record_is_the_avro_of_its_row_with_all_headers() {
 
     let topic_id = world.topic(topics::WIRE).id;
     let run = format!("{}/{}/{}", finding.tenant_id(), finding.workspace_id(), finding.run_id());
-    let mut names: Vec<_> = out.headers.iter().map(|(name, _)| name.as_str()).collect();
+    let mut names: Vec<_> = out.headers.iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     assert_eq!(names, ["run", "run_date", "run_id", "src", "tenant_id", "traceparent", "workspace_id"]);
     assert_eq!(header(&out, "src"), format!("{topic_id}/1/0"));

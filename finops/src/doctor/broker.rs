@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use contracts::topics::groups;
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, OutRecord, Polled, Start, TopicPartition, TopicSpec, Topics,
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, OutRecord, Polled, Start, TopicPartition, TopicSpec,
+    Topics,
 };
 use platform::exit::ExitCode;
 use platform::store::Store;
@@ -113,7 +114,7 @@ fn probe_topic() -> TopicSpec {
 
 fn record() -> OutRecord {
     let (topic, value) = (Arc::from(PROBE), bytes::Bytes::from_static(b"{}"));
-    OutRecord { topic, partition: Some(0), key: None, value, headers: Vec::new(), timestamp_ms: None }
+    OutRecord { topic, partition: Some(0), key: None, value, headers: Headers::new(), timestamp_ms: None }
 }
 
 fn of_records(broker: &dyn Broker) -> Check {

@@ -1,7 +1,7 @@
 //! Where a tap begins, and what it makes of reads that fail.
 
 use platform::broker::{
-    Consumer, ConsumerConfig, GroupOffset, Processor, Producer, Result, TopicInfo, TopicSettings, TopicSpec,
+    Consumer, ConsumerConfig, GroupOffset, Headers, Processor, Producer, Result, TopicInfo, TopicSettings, TopicSpec,
 };
 
 use super::*;
@@ -32,7 +32,7 @@ impl<F: Fn(u32, u64) -> Result<Vec<u64>> + Send + Sync> Broker for Scripted<F> {
             timestamp_ms: 0,
             key: None,
             value: bytes::Bytes::new(),
-            headers: Vec::new(),
+            headers: Headers::new(),
         };
         Ok((self.0)(at.partition, offset)?.into_iter().map(message).collect())
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Start, TopicPartition,
-    TopicSpec, Topics, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start,
+    TopicPartition, TopicSpec, Topics, Watermarks,
 };
 
 /// Opens the broker under test on its data.
@@ -58,7 +58,7 @@ fn record(topic: &str, partition: u32, value: &str) -> OutRecord {
         partition: Some(partition),
         key: None,
         value: Bytes::copy_from_slice(value.as_bytes()),
-        headers: Vec::new(),
+        headers: Headers::new(),
         timestamp_ms: None,
     }
 }
@@ -143,7 +143,7 @@ fn order_headers_and_times_are_kept(open: Open<'_>) {
     let broker = open();
     topic(&*broker, "t", 2);
     let mut first = record("t", 1, "a");
-    first.headers = vec![("h".to_owned(), Bytes::from_static(b"1")), ("h".to_owned(), Bytes::from_static(b"\xff"))];
+    first.headers = Headers::from_iter([("h", b"1"), ("h", b"\xff")]);
     first.key = Some(Bytes::from_static(b"k"));
     first.timestamp_ms = Some(1_700_000_000_123);
     let more: Vec<OutRecord> = (0..2500).map(|i| record("t", 1, &i.to_string())).collect();

@@ -12,10 +12,12 @@ use bytes::Bytes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod embedded;
+mod headers;
 pub mod kafka;
 pub mod lag;
 mod partition;
 
+pub use headers::Headers;
 pub use partition::partition_for_key;
 
 /// A topic as the broker knows it.
@@ -82,9 +84,6 @@ pub struct TopicPartition {
     pub partition: u32,
 }
 
-/// Record headers, in order; names may repeat, the last one counts.
-pub type Headers = Vec<(String, Bytes)>;
-
 /// A record to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutRecord {
@@ -123,7 +122,7 @@ impl Message {
     /// The last header of that name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_ref())
+        self.headers.get(name)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use contracts::run_manifest::RunManifest;
 use contracts::{layout, topics};
-use platform::broker::{OutRecord, Producer};
+use platform::broker::{Headers, OutRecord, Producer};
 use platform::store::Store;
 
 use super::sender::{PublishError, append};
@@ -28,7 +28,7 @@ pub fn publish_manifest(
         partition: None,
         key: Some(Bytes::from(format!("{tenant_id}/{workspace_id}/{run_id}"))),
         value: Bytes::from(json),
-        headers: Vec::new(),
+        headers: Headers::new(),
         timestamp_ms: None,
     };
     append(producer, &[record]).map_err(|source| PublishError::Broker { topic: topics::RUNS.into(), source })

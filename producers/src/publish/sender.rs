@@ -60,14 +60,13 @@ impl RunHeaders {
     /// Of this run, and of its trace.
     #[must_use]
     pub fn new(context: &RunContext, traceparent: Option<Bytes>) -> Self {
-        let header = |name: &str, value: &str| (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()));
-        let mut all = vec![
-            header(headers::RUN_ID, &context.run_id),
-            header(headers::TENANT_ID, &context.tenant_id),
-            header(headers::WORKSPACE_ID, &context.workspace_id),
-            header(headers::FINDING_ID_MODE, context.finding_id_mode.as_str()),
-        ];
-        all.extend(traceparent.map(|value| (headers::TRACEPARENT.to_owned(), value)));
+        let mut all = Headers::from_iter([
+            (headers::RUN_ID, context.run_id.as_str()),
+            (headers::TENANT_ID, &context.tenant_id),
+            (headers::WORKSPACE_ID, &context.workspace_id),
+            (headers::FINDING_ID_MODE, context.finding_id_mode.as_str()),
+        ]);
+        all.extend(traceparent.map(|value| (headers::TRACEPARENT, value)));
         Self(all)
     }
 }

@@ -129,7 +129,9 @@ impl Columns {
         self.replays.append_value(letter.replays);
         let mut names = std::collections::HashSet::new();
         // A name may repeat, the last one counts (R60: a map holds a key once); the order stays that of the record.
-        let last: Vec<_> = message.headers.iter().rev().filter(|(name, _)| names.insert(name.as_str())).collect();
+        let mut last: Vec<_> = message.headers.iter().collect();
+        last.reverse();
+        last.retain(|(name, _)| names.insert(*name));
         for (name, value) in last.into_iter().rev().filter(|(name, _)| !dead_letter::is_envelope_header(name)) {
             self.headers.keys().append_value(name);
             self.headers.values().append_value(value);

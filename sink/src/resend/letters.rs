@@ -178,16 +178,12 @@ fn number<T: ArrowPrimitiveType>(batch: &RecordBatch, row: usize, name: &str) ->
 }
 
 fn headers(batch: &RecordBatch, row: usize) -> Headers {
-    let Some(column) = batch.column_by_name("headers").and_then(|c| c.as_map_opt()) else { return Vec::new() };
+    let Some(column) = batch.column_by_name("headers").and_then(|c| c.as_map_opt()) else { return Headers::new() };
     let entries = column.value(row);
     let (Some(names), Some(values)) =
         (entries.column(0).as_string_opt::<i32>(), entries.column(1).as_binary_opt::<i32>())
     else {
-        return Vec::new();
+        return Headers::new();
     };
-    names
-        .iter()
-        .zip(values.iter())
-        .filter_map(|(name, value)| Some((name?.to_owned(), Bytes::copy_from_slice(value.unwrap_or_default()))))
-        .collect()
+    names.iter().zip(values.iter()).filter_map(|(name, value)| Some((name?, value.unwrap_or_default()))).collect()
 }

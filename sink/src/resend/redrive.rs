@@ -358,11 +358,12 @@ impl<'a> Look<'a> {
 /// The letter as the record it was, to the partition it came from: a tenant keeps its order. Its time is that of sending,
 /// else retention could take it before it is judged.
 fn record(letter: Letter, value: Bytes, partition: Option<u32>) -> OutRecord {
-    let text = |name: &str, value: String| (name.to_owned(), Bytes::from(value));
     let mut all = letter.headers;
-    all.retain(|(name, _)| name != headers::REPLAY_OF && !dead_letter::is_envelope_header(name));
-    all.push(text(headers::REPLAY_OF, letter.replay_of.unwrap_or(letter.src).to_string()));
-    all.push(text(dead_letter::header::REPLAYS, letter.replays.saturating_add(1).to_string()));
-    all.push(text(dead_letter::header::FIRST_SEEN, letter.first_seen_ms.to_string()));
+    all.retain(|name| name != headers::REPLAY_OF && !dead_letter::is_envelope_header(name));
+    all.extend([
+        (headers::REPLAY_OF, letter.replay_of.unwrap_or(letter.src).to_string()),
+        (dead_letter::header::REPLAYS, letter.replays.saturating_add(1).to_string()),
+        (dead_letter::header::FIRST_SEEN, letter.first_seen_ms.to_string()),
+    ]);
     OutRecord { topic: letter.src_topic.into(), partition, key: letter.key, value, headers: all, timestamp_ms: None }
 }

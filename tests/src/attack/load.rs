@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contracts::source::{Src, SrcPartition};
 use contracts::topics;
-use platform::broker::{Appended, OutRecord, Producer};
+use platform::broker::{Appended, Headers, OutRecord, Producer};
 use serde_json::{Value, json};
 
 use super::site::Site;
@@ -76,7 +76,7 @@ impl<'s> Load<'s> {
                 partition: None,
                 key,
                 value,
-                headers: Vec::new(),
+                headers: Headers::new(),
                 timestamp_ms: None,
             }
         };

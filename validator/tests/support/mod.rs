@@ -11,8 +11,8 @@ use contracts::identity::SaltMode;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
-    Appended, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled,
-    Processor, Producer, Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
+    Appended, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor,
+    Producer, Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
@@ -53,14 +53,12 @@ impl World {
     }
 
     pub fn send_to(&self, topic: &str, partition: u32, value: impl Into<Bytes>, headers: &[(&str, &[u8])]) {
-        let headers: Headers =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), Bytes::copy_from_slice(value))).collect();
         let record = OutRecord {
             topic: topic.into(),
             partition: Some(partition),
             key: Some(Bytes::from_static(b"some key")),
             value: value.into(),
-            headers,
+            headers: headers.iter().copied().collect(),
             timestamp_ms: Some(1_768_903_000_000),
         };
         self.broker.producer().unwrap().append(&[record]).unwrap();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::schema::OFFSET_BITS;
-use super::{BrokerError, Message, Producer, Result, TopicPartition, errors, headers, now_ms};
-use crate::broker::{Appended, OutRecord, partition_for_key};
+use super::{BrokerError, Message, Producer, Result, TopicPartition, errors, now_ms};
+use crate::broker::{Appended, Headers, OutRecord, partition_for_key};
 use crate::failpoint;
 
 /// A partition's row.
@@ -101,7 +101,7 @@ fn insert(tx: &Transaction<'_>, records: &[OutRecord], keyless: &mut u32, path: 
             return Err(BrokerError::UnknownTopic(format!("{}/{partition}", record.topic)));
         };
         let id = row_id(part.id, part.next);
-        let (key, packed) = (record.key.as_deref(), headers::pack(&record.headers));
+        let (key, packed) = (record.key.as_deref(), (!record.headers.is_empty()).then(|| record.headers.packed()));
         statement
             .execute(params![id, record.timestamp_ms.unwrap_or(now_ms), key, packed, record.value.as_ref()])
             .map_err(sql)?;
@@ -195,8 +195,8 @@ fn message(row: &rusqlite::Row<'_>, part: &Part) -> rusqlite::Result<Message> {
     let id: i64 = row.get(0)?;
     let packed: Option<Vec<u8>> = row.get(3)?;
     let headers = match packed {
-        None => Vec::new(),
-        Some(blob) => headers::unpack(blob).ok_or_else(|| rusqlite::Error::IntegralValueOutOfRange(3, id))?,
+        None => Headers::new(),
+        Some(packed) => Headers::of_packed(packed).ok_or_else(|| rusqlite::Error::IntegralValueOutOfRange(3, id))?,
     };
     Ok(Message {
         at: part.at.clone(),

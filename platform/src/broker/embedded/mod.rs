@@ -15,7 +15,6 @@ use super::{
 mod consumer;
 mod errors;
 mod groups;
-mod headers;
 mod log;
 mod process;
 mod retention;

@@ -301,7 +301,7 @@ impl Member {
             };
             match self.client.poll(wait) {
                 Some(Ok(message)) => {
-                    let message = reader::of_native(&message);
+                    let message = reader::of_native(&message, out.last());
                     let is_wanted = !self.paused.contains(&message.at);
                     match self.owned.get_mut(&message.at) {
                         Some(owned) if is_wanted && message.offset >= owned.next => owned.next = message.offset + 1,

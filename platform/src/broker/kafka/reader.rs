@@ -1,6 +1,6 @@
 //! Reading by offset, without a group. Readers that go on where they stopped keep their connection.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -93,7 +93,7 @@ impl Reader {
         while out.len() < records_max.max(1) && (out.is_empty() || bytes < bytes_max) {
             match self.client.poll(Duration::from_millis(200)) {
                 Some(Ok(message)) => {
-                    let message = of_native(&message);
+                    let message = of_native(&message, out.last());
                     if message.at != *at || message.offset < offset {
                         continue;
                     }
@@ -185,10 +185,16 @@ fn doing(at: &TopicPartition) -> String {
     format!("reading {}/{}", at.topic, at.partition)
 }
 
-/// A message of the seam, with its own memory: librdkafka's would keep whole batches alive.
-pub(super) fn of_native(message: &BorrowedMessage<'_>) -> Message {
+/// A message of the seam, with its own memory: librdkafka's would keep whole batches alive. Only the name of its topic it has from
+/// the one `before` it, which is mostly of the same topic.
+pub(super) fn of_native(message: &BorrowedMessage<'_>, before: Option<&Message>) -> Message {
+    let topic = message.topic();
+    let same = before.map(|before| &before.at.topic).filter(|before| ***before == *topic);
     Message {
-        at: TopicPartition { topic: message.topic().into(), partition: unsigned_partition(message.partition()) },
+        at: TopicPartition {
+            topic: same.map_or_else(|| topic.into(), Arc::clone),
+            partition: unsigned_partition(message.partition()),
+        },
         offset: unsigned(message.offset()),
         timestamp_ms: match message.timestamp() {
             Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => ms,

@@ -281,14 +281,13 @@ fn transact(
 
 /// Memory that a record takes in a request, about.
 fn bytes_of(record: &OutRecord) -> usize {
-    let headers: usize = record.headers.iter().map(|(key, value)| key.len() + value.len() + 4).sum();
-    record.value.len() + record.key.as_ref().map_or(0, bytes::Bytes::len) + headers + 32
+    record.value.len() + record.key.as_ref().map_or(0, bytes::Bytes::len) + record.headers.packed().len() + 32
 }
 
 fn send(producer: &Native, record: &OutRecord, partition: u32, index: usize) -> std::result::Result<(), KafkaError> {
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-    for (key, value) in &record.headers {
-        headers = headers.insert(Header { key, value: Some(value.as_ref()) });
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.iter().count());
+    for (key, value) in record.headers.iter() {
+        headers = headers.insert(Header { key, value: Some(value) });
     }
     let mut outgoing: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(&record.topic, index)
         .partition(signed_partition(partition))
