@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use contracts::topics::{self, headers};
 use platform::broker::{
     Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Processor, Producer,

@@ -3,7 +3,7 @@
 //!
 //! `FINOPS_FAILPOINT=<name>` kills the process by SIGKILL the first time it passes that point;
 //! `<name>:<n>` the n-th time. SIGKILL, because nothing may run afterwards: no destructor, no flush.
-//! `<name>:<n>:stop` freezes it there by SIGSTOP, until somebody sends SIGCONT.
+//! `<name>:<n>:stop` freezes it there by SIGSTOP, until somebody sends SIGCONT. Several are separated by commas.
 //!
 //! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`; those of commands that an
 //! operator gives begin with `operator`.
@@ -36,6 +36,8 @@ pub const NAMES: &[&str] = &[
     "sink.checkpoint.done",
     "sink.commit.begin",
     "sink.commit.done",
+    "sink.discard.begin",
+    "sink.discard.done",
     "sink.hint.begin",
     "sink.hint.left",
     "sink.publish.begin",
@@ -44,6 +46,8 @@ pub const NAMES: &[&str] = &[
     "sink.rebuild.done",
     "sink.stage.begin",
     "sink.stage.done",
+    "sink.sweep.begin",
+    "sink.sweep.done",
     "store.cache.fetched",
     "store.cache.placed",
     "store.local.publish.linked",
@@ -65,24 +69,21 @@ pub const NAMES: &[&str] = &[
 
 /// Passes the point of that name; the process dies or freezes here if it is armed.
 pub fn hit(name: &'static str) {
-    if let Some(armed) = &*ARMED
-        && armed.name == name
-        && armed.passes_left.fetch_sub(1, Ordering::Relaxed) == 1
-    {
-        // Cannot fail: a process may always signal itself.
-        let _ = signal_hook::low_level::raise(armed.signal);
+    for armed in &*ARMED {
+        if armed.name == name && armed.passes_left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            // Cannot fail: a process may always signal itself.
+            let _ = signal_hook::low_level::raise(armed.signal);
+        }
     }
 }
 
 /// Read once. A crash test that names no real point would pass without crashing, so it is refused loudly.
-static ARMED: LazyLock<Option<Armed>> = LazyLock::new(|| {
-    let text = std::env::var_os(VARIABLE)?;
-    let armed = parse(&text.to_string_lossy());
-    if armed.is_none() {
+static ARMED: LazyLock<Vec<Armed>> = LazyLock::new(|| {
+    let Some(text) = std::env::var_os(VARIABLE) else { return Vec::new() };
+    text.to_string_lossy().split(',').map(parse).collect::<Option<_>>().unwrap_or_else(|| {
         eprintln!("{VARIABLE}={} names no crash point; there are: {}", text.display(), NAMES.join(", "));
         std::process::exit(crate::exit::ExitCode::Configuration as i32);
-    }
-    armed
+    })
 });
 
 #[derive(Debug)]

@@ -329,7 +329,10 @@ impl Sink<'_> {
         }
         self.swept = Some(Instant::now());
         let before_ms = self.clock.now_ms().saturating_sub(SWEEP_AGE_MS);
-        match sweep(self.store, before_ms) {
+        failpoint::hit("sink.sweep.begin");
+        let swept = sweep(self.store, before_ms);
+        failpoint::hit("sink.sweep.done");
+        match swept {
             Ok(0) => {}
             Ok(swept) => info!(swept, "removed staged files that no commit names"),
             Err(error) => warn!(%error, "could not sweep staged files"),
@@ -406,7 +409,9 @@ impl Hands<'_> {
             Action::Discard(staged) => {
                 self.counters.race_lost();
                 warn!(topic = %at.topic, partition = at.partition, "another sink has written these records: going on from its end");
+                failpoint::hit("sink.discard.begin");
                 files::discard(self.store, staged);
+                failpoint::hit("sink.discard.done");
                 Outcome::Done
             }
             Action::LeaveHint(offset) => {

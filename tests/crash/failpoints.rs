@@ -1,7 +1,11 @@
 //! Killed at every named crash point, under load: started again, nothing is lost and nothing is there twice.
 
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
 use contracts::layout;
 use platform::failpoint;
+use platform::store::Staged;
 use serde_json::json;
 use tests::attack::battle::{Battle, note};
 use tests::attack::exports;
@@ -16,8 +20,12 @@ at_each_site!(validator, sink, sink_in_its_store, exporter, exporter_in_its_stor
 const RARE: &[&str] = &[
     "sink.checkpoint.begin",
     "sink.checkpoint.done",
+    "sink.discard.begin",
+    "sink.discard.done",
     "sink.rebuild.begin",
     "sink.rebuild.done",
+    "sink.sweep.begin",
+    "sink.sweep.done",
     "validator.skip.begin",
     "validator.skip.committed",
 ];
@@ -141,6 +149,8 @@ fn leave_a_retired_file(site: &Site) {
 fn rare_points_of_the_sink(kind: Kind) {
     ["sink.rebuild.begin", "sink.rebuild.done"].into_iter().for_each(|point| killed_while_rebuilding(kind, point));
     ["sink.checkpoint.begin", "sink.checkpoint.done"].into_iter().for_each(|point| killed_at_a_checkpoint(kind, point));
+    ["sink.discard.begin", "sink.discard.done"].into_iter().for_each(|point| killed_after_a_lost_race(kind, point));
+    ["sink.sweep.begin", "sink.sweep.done"].into_iter().for_each(|point| killed_while_sweeping(kind, point));
 }
 
 /// A sink dies with files committed and not published, and its staged files vanish: the next one makes them again.
@@ -169,5 +179,47 @@ fn killed_at_a_checkpoint(kind: Kind, point: &str) {
         battle.wait_for_work(200, &mut services);
         services
     });
+    note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
+}
+
+/// A sink is frozen with its files staged; another one commits these records; the first wakes up, is refused, and dies with files
+/// that nobody wants.
+fn killed_after_a_lost_race(kind: Kind, point: &str) {
+    let site = Site::open(kind);
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator]);
+        let armed = format!("sink.stage.done:1:stop,{point}");
+        let mut loser = Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, &armed)]);
+        loser.wait_until_frozen();
+        services.push(Service::start(&site, Role::Sink));
+        std::thread::sleep(kind.session_timeout());
+        battle.wait_for_work(200, &mut services);
+        loser.signal("CONT");
+        loser.wait_for_kill(point);
+        battle.wait_for_work(200, &mut services);
+        services
+    });
+    note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
+}
+
+/// A sink dies while it looks for what others have left, of which there is some (in a bucket nothing can be made to look old).
+fn killed_while_sweeping(kind: Kind, point: &str) {
+    let site = Site::open(kind);
+    let left = site.store.stage("left/behind").unwrap().finish().unwrap();
+    let name = Staged::name_of(&left.token).unwrap();
+    let file = site.store.local_path(name);
+    if let Some(file) = &file {
+        let days_ago = SystemTime::now() - Duration::from_secs(3 * 24 * 3600);
+        File::options().write(true).open(file).unwrap().set_modified(days_ago).unwrap();
+    }
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator]);
+        Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, point)]).wait_for_kill(point);
+        services.push(Service::start(&site, Role::Sink));
+        battle.wait_for_work(200, &mut services);
+        services
+    });
+    let is_there = site.store.staged().unwrap().iter().any(|entry| entry.path == name);
+    assert_eq!(is_there, file.is_none(), "old leftovers are swept, and only old ones");
     note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
 }

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use contracts::topics::{self, headers};
 use platform::broker::{Broker, Headers, Message, TopicPartition};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use contracts::{layout, topics};
 use exporter::{Cut, DeadLetterFilter, DuckLimits, Population, TenantScope};
-use platform::broker::{Broker, ConsumerConfig, GroupOffset, Polled, Start, TopicPartition, Topics};
+use platform::broker::{Broker, ConsumerConfig, GroupOffset, Headers, Polled, Start, TopicPartition, Topics};
 use serde_json::{Value, json};
 use sink::repair;
 use sink::verify::Rule;
@@ -48,10 +48,10 @@ fn filled(folder: &Path) -> Pipeline {
         let goods = (0..40).filter(|n| n % 3 == part);
         pipeline.publish(goods.map(|n| {
             let tenant = ["acme", "globex"][n % 2];
-            (Some(tenant), good(tenant, n), Vec::new())
+            (Some(tenant), good(tenant, n), Headers::new())
         }));
         if part == 1 {
-            pipeline.publish(broken().into_iter().map(|(bytes, _)| (Some("acme"), bytes, Vec::new())));
+            pipeline.publish(broken().into_iter().map(|(bytes, _)| (Some("acme"), bytes, Headers::new())));
         }
         pipeline.drain();
     }
@@ -106,7 +106,7 @@ fn sent_again_the_findings_have_the_same_ids() {
         (list(Population::LatestRun), list(Population::All))
     };
     let before = ids();
-    pipeline.publish((0..40).step_by(2).map(|n| (Some("acme"), good("acme", n), Vec::new())));
+    pipeline.publish((0..40).step_by(2).map(|n| (Some("acme"), good("acme", n), Headers::new())));
     pipeline.drain();
     let after = ids();
     assert_eq!(before.0, after.0, "exports do not grow");
@@ -184,7 +184,7 @@ fn what_is_missing_is_brought_back_once() {
     let (_folder, pipeline, rules) = tampered(original.path(), |p| {
         // A file vanishes, and a validator claims to have judged records that it dropped.
         std::fs::remove_file(&paths(p, layout::FINDINGS)[0]).unwrap();
-        p.publish([(Some("acme"), good("acme", 90), Vec::new()), (Some("acme"), b"{".to_vec(), Vec::new())]);
+        p.publish([(Some("acme"), good("acme", 90), Headers::new()), (Some("acme"), b"{".to_vec(), Headers::new())]);
         pretend_to_have_judged(p);
     });
     assert_eq!(rules, [Rule::FileMissing, Rule::RecordLost]);

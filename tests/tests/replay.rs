@@ -36,7 +36,7 @@ fn good(n: usize) -> Vec<u8> {
 }
 
 fn publish(pipeline: &Pipeline, numbers: std::ops::Range<usize>) {
-    pipeline.publish(numbers.map(|n| (Some("acme"), good(n), Vec::new())));
+    pipeline.publish(numbers.map(|n| (Some("acme"), good(n), Headers::new())));
 }
 
 /// Judges and writes once more, into `fresh`.
@@ -229,7 +229,7 @@ fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
     publish(&pipeline, 0..10);
     let mut broken: Value = serde_json::from_slice(&good(10)).unwrap();
     broken["status"] = json!("nonsense");
-    pipeline.publish([(Some("acme"), serde_json::to_vec(&broken).unwrap(), Vec::new())]);
+    pipeline.publish([(Some("acme"), serde_json::to_vec(&broken).unwrap(), Headers::new())]);
     pipeline.drain();
 
     let request = redrive::Request {

@@ -11,6 +11,7 @@ use chrono::DateTime;
 use contracts::identity::SaltMode;
 use contracts::layout;
 use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Input, Population, TenantScope};
+use platform::broker::Headers;
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
@@ -127,8 +128,8 @@ fn same_in(bucket: impl FnOnce(&Path) -> S3Settings) {
     let (near, far) = (folder.path().join("near"), folder.path().join("far"));
     let local = Pipeline::open(&near);
     produce(&local);
-    local.publish((0..30).map(|n| (Some("globex"), good("globex", n), Vec::new())));
-    local.publish([(Some("globex"), b"{".to_vec(), Vec::new())]);
+    local.publish((0..30).map(|n| (Some("globex"), good("globex", n), Headers::new())));
+    local.publish([(Some("globex"), b"{".to_vec(), Headers::new())]);
     let _ = local.validate();
     drop(local);
     // The same records at the same offsets of the same topics, for two sinks.
@@ -176,7 +177,7 @@ fn a_question_about_one_tenant_fetches_its_files_only() {
     let copies = settings.cache_dir.clone();
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(settings).unwrap()));
     for tenant in ["acme", "globex", "initech"] {
-        pipeline.publish((0..5).map(|n| (Some(tenant), good(tenant, n), Vec::new())));
+        pipeline.publish((0..5).map(|n| (Some(tenant), good(tenant, n), Headers::new())));
     }
     pipeline.drain();
     let cut = Cut::committed(pipeline.store.clone()).unwrap();
@@ -196,7 +197,7 @@ fn a_question_about_one_tenant_fetches_its_files_only() {
 fn verify_sees_what_the_bucket_holds_now() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Server::shared().store(folder.path())));
-    pipeline.publish((0..5).map(|n| (Some("acme"), good("acme", n), Vec::new())));
+    pipeline.publish((0..5).map(|n| (Some("acme"), good("acme", n), Headers::new())));
     pipeline.drain();
     assert_eq!(pipeline.verify().problems, []);
     export(pipeline.store.clone(), &folder.path().join("export"));
@@ -215,7 +216,7 @@ fn behind_a_proxy(folder: &Path, attempts_max: u32) -> (Pipeline, Proxy) {
     let own = S3Server::shared().bucket("finops", folder);
     let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), attempts_max, ..own }).unwrap();
     let pipeline = Pipeline::open_on(folder, Arc::new(store));
-    pipeline.publish([(Some("acme"), good("acme", 1), Vec::new())]);
+    pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
     let _ = pipeline.validate();
     (pipeline, proxy)
 }
@@ -256,7 +257,7 @@ fn links_are_read_several_at_a_time() {
     let (pipeline, proxy) = behind_a_proxy(folder.path(), 5);
     for n in 1..LINKS {
         pipeline.sink().unwrap();
-        pipeline.publish([(Some("acme"), good("acme", n), Vec::new())]);
+        pipeline.publish([(Some("acme"), good("acme", n), Headers::new())]);
         let _ = pipeline.validate();
     }
     proxy.plan("GET", "/_sink/v1/", u32::MAX, Fault::Delay(WAY));
@@ -274,7 +275,7 @@ fn a_running_exporter_reads_each_link_once() {
     let folder = tempfile::tempdir().unwrap();
     let own = S3Server::shared().bucket("finops", folder.path());
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone()).unwrap()));
-    pipeline.publish([(Some("acme"), good("acme", 1), Vec::new())]);
+    pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
     pipeline.drain();
     let proxy = Proxy::before(&S3Server::shared().url());
     let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }).unwrap();
@@ -291,7 +292,7 @@ fn a_running_exporter_reads_each_link_once() {
                 assert!(began.elapsed() < Duration::from_secs(60), "vol-{n} never came");
                 std::thread::sleep(Duration::from_millis(10));
             }
-            pipeline.publish([(Some("acme"), good("acme", n + 1), Vec::new())]);
+            pipeline.publish([(Some("acme"), good("acme", n + 1), Headers::new())]);
             pipeline.drain();
         }
         shutdown.request("the test is over");
@@ -315,7 +316,7 @@ fn many_small_files_do_not_wait_for_each_other() {
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(store));
     for n in 0..FILES {
         let tenant: &'static str = format!("tenant-{n:02}").leak();
-        pipeline.publish([(Some(tenant), good(tenant, n), Vec::new())]);
+        pipeline.publish([(Some(tenant), good(tenant, n), Headers::new())]);
     }
     let _ = pipeline.validate();
     proxy.plan("", "", u32::MAX, Fault::Delay(WAY));
@@ -334,11 +335,11 @@ fn many_small_files_do_not_wait_for_each_other() {
 fn a_sink_of_another_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Server::shared().store(folder.path())));
-    pipeline.publish([(Some("acme"), good("acme", 1), Vec::new())]);
+    pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
     pipeline.drain();
     let elsewhere = LocalStore::open(&folder.path().join("elsewhere")).unwrap();
     let other = Pipeline { store: Arc::new(elsewhere), ..pipeline };
-    other.publish([(Some("acme"), good("acme", 2), Vec::new())]);
+    other.publish([(Some("acme"), good("acme", 2), Headers::new())]);
     let _ = other.validate();
     assert!(matches!(other.sink(), Err(sink::SinkError::ForeignStore { .. })));
 }

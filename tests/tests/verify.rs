@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use contracts::chain::ChainHead;
 use contracts::commit_record::CommitRecord;
 use contracts::run_manifest::{RunManifest, RunStatus};
@@ -17,8 +16,8 @@ use contracts::{layout, run_manifest};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Producer, Start,
-    TopicInfo, TopicPartition, TopicSettings, TopicSpec, Topics, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Processor,
+    Producer, Start, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Topics, Watermarks,
 };
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
@@ -35,15 +34,11 @@ fn good(tenant: &str, n: u64) -> Vec<u8> {
     serde_json::to_vec(&wire).unwrap()
 }
 
-fn header(name: &str, value: &str) -> (String, Bytes) {
-    (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()))
-}
-
 /// Findings of one tenant, so all in one partition, and a dead letter, in three commits.
 fn fill(pipeline: &Pipeline) {
     for part in 0..3 {
-        pipeline.publish((0..5).map(|n| (Some("acme"), good("acme", 5 * part + n), Vec::new())));
-        pipeline.publish([(Some("acme"), b"{".to_vec(), Vec::new())]);
+        pipeline.publish((0..5).map(|n| (Some("acme"), good("acme", 5 * part + n), Headers::new())));
+        pipeline.publish([(Some("acme"), b"{".to_vec(), Headers::new())]);
         pipeline.drain();
     }
 }
@@ -266,12 +261,8 @@ fn a_run_is_incomplete_when_nothing_more_is_on_its_way() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(folder.path());
     let own = |value: Vec<u8>, more: &[(&str, &str)]| {
-        let mut all = vec![
-            header(headers::TENANT_ID, "acme"),
-            header(headers::WORKSPACE_ID, "prod"),
-            header(headers::RUN_ID, "run-1"),
-        ];
-        all.extend(more.iter().map(|(name, value)| header(name, value)));
+        let run = [(headers::TENANT_ID, "acme"), (headers::WORKSPACE_ID, "prod"), (headers::RUN_ID, "run-1")];
+        let all: Headers = run.iter().chain(more).copied().collect();
         (Some("acme"), value, all)
     };
     let publish_manifest = |published| {
@@ -295,7 +286,7 @@ fn a_run_is_incomplete_when_nothing_more_is_on_its_way() {
     pipeline.drain();
     assert_eq!(state(), (vec![Rule::RunIncomplete], vec![(5, 4, 0)]));
     // Others' records on their way are no excuse, a record that is sent again is no second one.
-    pipeline.publish([(Some("globex"), good("globex", 1), Vec::new())]);
+    pipeline.publish([(Some("globex"), good("globex", 1), Headers::new())]);
     assert_eq!(state().0, [Rule::RunIncomplete]);
     let letter = pipeline.verify().problems.len();
     assert_eq!(letter, 1);
@@ -355,10 +346,10 @@ fn what_was_lost_again_and_again_is_brought_back_once() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
     let wire = topic_id(&pipeline, topics::WIRE);
-    let replay = |n| (Some("acme"), good("acme", n), vec![header(headers::REPLAY_OF, &format!("{wire}/0/0"))]);
+    let replay = |n| (Some("acme"), good("acme", n), Headers::from_iter([(headers::REPLAY_OF, format!("{wire}/0/0"))]));
     // One that was never sent before, one that says it was, and one that says nonsense about it.
-    let nonsense = (Some("acme"), good("acme", 92), vec![header(headers::REPLAY_OF, "nonsense")]);
-    pipeline.publish([(Some("acme"), good("acme", 90), Vec::new()), replay(91), nonsense]);
+    let nonsense = (Some("acme"), good("acme", 92), Headers::from_iter([(headers::REPLAY_OF, "nonsense")]));
+    pipeline.publish([(Some("acme"), good("acme", 90), Headers::new()), replay(91), nonsense]);
     pretend_to_have_judged(&pipeline);
     let plan = repair::plan(&pipeline.verify());
     assert_eq!(lost(&pipeline.verify()), 3);
@@ -384,7 +375,7 @@ fn what_was_lost_again_and_again_is_brought_back_once() {
 fn nothing_is_sent_while_a_chain_is_broken() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    pipeline.publish([(Some("acme"), good("acme", 90), Vec::new())]);
+    pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
     pretend_to_have_judged(&pipeline);
     let links = links(&pipeline);
     std::fs::write(&links[0], b"{}").unwrap();
@@ -421,9 +412,9 @@ fn what_the_broker_no_longer_holds_is_told_but_no_problem() {
     let (name, retention_bytes) = (topics::WIRE.to_owned(), Some(1));
     let spec = TopicSpec { name, partitions: 1, compacted: false, retention_ms: None, retention_bytes };
     pipeline.broker.ensure_topic(&spec).unwrap();
-    pipeline.publish((0..3).map(|n| (Some("acme"), good("acme", n), Vec::new())));
+    pipeline.publish((0..3).map(|n| (Some("acme"), good("acme", n), Headers::new())));
     pipeline.drain();
-    pipeline.publish([(Some("acme"), good("acme", 3), Vec::new())]);
+    pipeline.publish([(Some("acme"), good("acme", 3), Headers::new())]);
     pretend_to_have_judged(&pipeline);
     assert_eq!(rules(&pipeline.verify()), [Rule::RecordLost]);
     assert!(pipeline.broker.clean().unwrap() > 0);
@@ -499,7 +490,7 @@ fn offsets_that_are_no_records_are_not_lost() {
     // 18 records lie at 0..18; of those at 18..27 the ones in the middle are judged.
     for (part, is_judged) in [false, true, false].into_iter().enumerate() {
         let first = 90 + 3 * part as u64;
-        pipeline.publish((first..first + 3).map(|n| (Some("acme"), good("acme", n), Vec::new())));
+        pipeline.publish((first..first + 3).map(|n| (Some("acme"), good("acme", n), Headers::new())));
         if is_judged { pipeline.drain() } else { pretend_to_have_judged(&pipeline) }
     }
     let check = |hidden: fn(u64) -> bool, kept_from: u64, expected: &[u64]| {
@@ -544,7 +535,7 @@ fn services_that_are_running_are_no_problem() {
                 let run = format!("run-{n}");
                 let own = |value: Vec<u8>| {
                     let all = [(headers::TENANT_ID, "acme"), (headers::WORKSPACE_ID, "prod"), (headers::RUN_ID, &run)];
-                    (Some("acme"), value, all.map(|(name, value)| header(name, value)).to_vec())
+                    (Some("acme"), value, Headers::from_iter(all))
                 };
                 other.publish([own(good("acme", n)), own(b"{".to_vec())]);
                 other.store.put(&path, &serde_json::to_vec(&manifest(&run, 2)).unwrap()).unwrap();
@@ -568,9 +559,9 @@ fn services_that_are_running_are_no_problem() {
 fn inspecting_tells_what_is_written_and_what_is_not() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    pipeline.publish([(Some("globex"), good("globex", 1), Vec::new())]);
+    pipeline.publish([(Some("globex"), good("globex", 1), Headers::new())]);
     pipeline.drain();
-    pipeline.publish([(Some("acme"), good("acme", 90), Vec::new())]);
+    pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
     let _ = pipeline.validate();
     let inspect = |tenant| sink::inspect::inspect(&*pipeline.store, Some(&pipeline.broker), tenant).unwrap();
     let all = inspect(None);
