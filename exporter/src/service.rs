@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
-use platform::metrics::{number, table};
+use platform::metrics::{Metrics, number, table};
 use platform::observe::Observer;
 use platform::store::Store;
 use sha2::{Digest, Sha256};
@@ -174,25 +174,32 @@ fn pass(config: &ExporterConfig, observer: &Observer, known: &mut Known) -> bool
     let mut span = observer.tracer.span("export");
     let exported = observed_once(config, observer, known);
     if let Err(ExportError::NoInputFiles { .. }) = exported {
+        count_failures(metrics, 0);
         return true;
     }
     metrics.observe(&table::EXPORT_SECONDS, &[], began.elapsed().as_secs_f64());
     match exported {
         Ok(report) => {
             report.errors().for_each(|(tenant, error)| tracing::error!(tenant, %error, "exporting failed"));
-            match report.errors().count() {
-                0 => metrics.set(&table::EXPORT_LAST, &[], seconds_now(config)),
-                failed => metrics.add(&table::EXPORT_FAILURES, &[], failed as u64),
+            let failed = report.errors().count() as u64;
+            if failed == 0 {
+                metrics.set(&table::EXPORT_LAST, &[], seconds_now(config));
             }
+            count_failures(metrics, failed);
             report.errors().all(|(_, error)| error.code().is_some())
         }
         Err(error) => {
-            metrics.add(&table::EXPORT_FAILURES, &[], 1);
+            count_failures(metrics, 1);
             tracing::error!(%error, "exporting failed");
             span.fail(&error);
             error.code().is_some()
         }
     }
+}
+
+fn count_failures(metrics: &Metrics, of_this_pass: u64) {
+    metrics.add(&table::EXPORT_FAILURES, &[], of_this_pass);
+    metrics.set(&table::EXPORT_FAILING, &[], number(of_this_pass));
 }
 
 /// For a metric: Prometheus counts in seconds.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use contracts::run_manifest::RunStatus;
 use exporter::{ExporterConfig, once, run};
 use platform::lifecycle::Shutdown;
+use platform::metrics::Metrics;
 use platform::observe::Observer;
 use support::{FACT, FINDING, Finding, World};
 
@@ -70,6 +71,31 @@ fn it_exports_again_when_something_was_committed() {
         wait_for("first");
         world.commit("acme", &[Finding { title: "second", run_id: "r2", run_ts: "2026-01-21T10:00:00Z", ..FINDING }]);
         wait_for("second");
+        shutdown.request("the test is over");
+        running.join().unwrap();
+    });
+}
+
+#[test]
+fn what_fails_is_told_as_long_as_it_does() {
+    let mut world = World::new();
+    let (config, shutdown) = (world.config(), Shutdown::new());
+    let observer = Observer { metrics: Metrics::registered(), ..Observer::default() };
+    let wait_for = |line: &str| {
+        let started = Instant::now();
+        while !observer.metrics.render().contains(line) {
+            assert!(started.elapsed() < Duration::from_secs(60), "{line} never came: {}", observer.metrics.render());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    world.commit("acme", &[FINDING]);
+    world.commit_rows_of("broken", "acme", &[FINDING]);
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run(&config, &observer, &shutdown));
+        wait_for("finops_export_failing{} 2.0\n");
+        world.commit("globex", &[FINDING]);
+        wait_for("finops_export_failures_total{} 4\n");
+        wait_for("finops_export_failing{} 2.0\n");
         shutdown.request("the test is over");
         running.join().unwrap();
     });

@@ -95,7 +95,10 @@ pub fn run(
     }
     let ends = match config.until {
         Until::Shutdown => Vec::new(),
-        Until::Drained => ends(broker, lane)?,
+        Until::Drained => {
+            let is_ours = |topic: &str| [&*lane.valid, &*lane.dead_letters].contains(&topic);
+            platform::broker::lag::ends(broker, is_ours, shutdown)?
+        }
     };
     let consumer = broker.consumer(ConsumerConfig {
         group: lane.sinks.clone(),
@@ -141,20 +144,6 @@ pub fn run(
     let done = counters.snapshot();
     info!(findings = done.findings_rows, dead_letters = done.dead_letter_rows, files = done.files, "sink stopped");
     Ok(())
-}
-
-fn ends(broker: &dyn Broker, lane: &Lane) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
-    let mut ends = Vec::new();
-    for topic in broker.topics()?.into_iter().filter(|t| [&*lane.valid, &*lane.dead_letters].contains(&&*t.name)) {
-        for partition in 0..topic.partitions {
-            let at = TopicPartition { topic: topic.name.clone(), partition };
-            let marks = broker.watermarks(&at)?;
-            if marks.high > marks.low {
-                ends.push((at, marks.high));
-            }
-        }
-    }
-    Ok(ends)
 }
 
 /// The group's offsets say so, and the chains agree: anybody may set offsets.

@@ -3,15 +3,17 @@
 //! On Kafka a partition is nobody's until the session of its dead owner is over. If everybody were killed before that, nobody
 //! would have anything to lose: so every few kills the attacks wait until there is work again.
 
+use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
+use platform::failpoint;
 use rand::Rng;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::load::Load;
-use tests::attack::program::{self, Role, Service};
+use tests::attack::program::{self, Role, SIGKILL, Service};
 use tests::attack::reader::Reader;
-use tests::attack::seed::{Seeded, kills, seeded};
+use tests::attack::seed::{Seeded, is_long, kills, seeded};
 use tests::attack::site::{Kind, Site};
 use tests::attack::{exports, oracle};
 use tests::repo;
@@ -87,6 +89,11 @@ fn run_is_killed(kind: Kind) {
     let whole = started.elapsed();
     let reader = Reader::start(&site, false);
     let mut killed = 0;
+    if !kind.is_embedded() {
+        // What a transaction that nobody ends hides is waited for.
+        killed += killed_with_open_transactions(&site, &run);
+        let _ = program::done(&site, &run);
+    }
     // A run on Kafka takes seconds.
     for _ in 0..if kind.is_embedded() { kills(kind) } else { kills(kind) / 3 } {
         let mut child = program::command(&site, &run)
@@ -102,4 +109,16 @@ fn run_is_killed(kind: Kind) {
     let _ = reader.end();
     let count = oracle::judge_all(&site, None);
     note(Fault::Deed(Deed::RunKilled), &site, killed, Some(seed), &count, "the next run takes it on");
+}
+
+/// While it publishes findings; in the long form also while it judges, which comes after the manifest of its run.
+fn killed_with_open_transactions(site: &Site, run: &[&str]) -> u64 {
+    let passes = if is_long() { &[1, 3][..] } else { &[1] };
+    for pass in passes {
+        let armed = format!("broker.kafka.transaction.prepared:{pass}");
+        let ended = program::command(site, run).env(failpoint::VARIABLE, &armed).output().unwrap();
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.signal(), Some(SIGKILL), "{armed}: {}: {errors}", ended.status);
+    }
+    passes.len() as u64
 }

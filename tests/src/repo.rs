@@ -14,6 +14,14 @@ pub fn root() -> PathBuf {
     Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned()
 }
 
+/// Where tests keep what they download: never in the repository.
+#[must_use]
+pub fn cache() -> PathBuf {
+    let given = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let folder = given.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
+    folder.unwrap_or_else(std::env::temp_dir).join("finops")
+}
+
 /// Text of a file.
 ///
 /// # Panics

@@ -16,6 +16,8 @@ use platform::config::Secret;
 use platform::store::s3::{S3Settings, S3Store};
 use sha2::{Digest, Sha256};
 
+use crate::repo;
+
 const REQUIREMENTS: &str = include_str!("s3/requirements.txt");
 const SERVER: &str = include_str!("s3/serve.py");
 
@@ -156,7 +158,7 @@ pub fn own_variables() -> impl Iterator<Item = (String, String)> {
 /// The Python environment with the pinned packages; made once for each set of them, also when many tests ask at once.
 fn environment() -> PathBuf {
     let pins = hex::encode(Sha256::digest(REQUIREMENTS));
-    let folder = cache_folder().join(format!("moto-{}", &pins[..12]));
+    let folder = repo::cache().join(format!("moto-{}", &pins[..12]));
     fs::create_dir_all(&folder).unwrap();
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
@@ -178,11 +180,4 @@ fn run(command: &mut Command) {
     let ended = command.stdin(Stdio::null()).output();
     let ended = ended.unwrap_or_else(|e| panic!("the S3 server for tests needs python3 with venv: {command:?}: {e}"));
     assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
-}
-
-/// Where tests keep what they download.
-fn cache_folder() -> PathBuf {
-    let given = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
-    let folder = given.or_else(|| Some(Path::new(&std::env::var_os("HOME")?).join(".cache")));
-    folder.unwrap_or_else(std::env::temp_dir).join("finops")
 }

@@ -124,7 +124,7 @@ pub fn run(
     let targets = match (config.until, &config.selection) {
         (Until::Shutdown, _) => Vec::new(),
         (Until::Drained, Some(selection)) => selection.ranges.iter().map(|(at, r)| (at.clone(), r.end)).collect(),
-        (Until::Drained, None) => wire_ends(broker)?,
+        (Until::Drained, None) => platform::broker::lag::ends(broker, topics::is_wire, shutdown)?,
     };
     let processor = broker.processor(ConsumerConfig {
         group: config.lane.validators.clone(),
@@ -152,20 +152,6 @@ pub fn run(
     let done = counters.snapshot();
     info!(read = done.read, valid = done.valid, dead = done.dead, "validator stopped");
     Ok(())
-}
-
-fn wire_ends(broker: &dyn Broker) -> Result<Vec<(TopicPartition, u64)>, BrokerError> {
-    let mut ends = Vec::new();
-    for topic in broker.topics()?.into_iter().filter(|t| topics::is_wire(&t.name)) {
-        for partition in 0..topic.partitions {
-            let at = TopicPartition { topic: topic.name.clone(), partition };
-            let marks = broker.watermarks(&at)?;
-            if marks.high > marks.low {
-                ends.push((at, marks.high));
-            }
-        }
-    }
-    Ok(ends)
 }
 
 fn drained(broker: &dyn Broker, lane: &Lane, targets: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {

@@ -65,7 +65,11 @@ fn attack() -> ExitCode {
             total += run_step(step, &long);
         }
     }
-    let _ = std::fs::remove_file(&report);
+    if total.failed == 0 {
+        let _ = std::fs::remove_file(&report);
+    } else if report.is_file() {
+        println!("what was attacked until then: {}", report.display());
+    }
     end(&total)
 }
 

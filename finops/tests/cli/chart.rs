@@ -55,9 +55,7 @@ fn succeeded(program: &OsStr, ended: std::io::Result<Output>) {
 
 /// The pinned helm, installed if it is not there. Other tests may be about the same: what is there is whole, and the same.
 fn installed() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map_or_else(home, PathBuf::from);
-    let folder = cache.join(format!("finops/helm-{HELM_VERSION}"));
+    let folder = tests::repo::cache().join(format!("helm-{HELM_VERSION}"));
     let program = folder.join("helm");
     if !program.is_file() {
         std::fs::create_dir_all(&folder).unwrap();

@@ -1,5 +1,7 @@
 //! How far a group is behind, and how old what it has not passed is.
 
+use crate::lifecycle::Shutdown;
+
 use super::{Broker, BrokerError, GroupOffset, Result, TopicInfo, TopicPartition};
 
 /// A group in one partition.
@@ -31,6 +33,34 @@ pub fn lag(broker: &dyn Broker, group: &str, topics: &[TopicInfo]) -> Result<Vec
         }
     }
     Ok(all)
+}
+
+/// The ends of these topics' partitions that hold records, once all that has been sent to them by now can be seen.
+///
+/// # Errors
+/// The broker does not answer, or somebody keeps a transaction open.
+pub fn ends(
+    broker: &dyn Broker,
+    is_wanted: impl Fn(&str) -> bool,
+    shutdown: &Shutdown,
+) -> Result<Vec<(TopicPartition, u64)>> {
+    let partitions: Vec<TopicPartition> = broker
+        .topics()?
+        .into_iter()
+        .filter(|topic| is_wanted(&topic.name))
+        .flat_map(|topic| {
+            (0..topic.partitions).map(move |partition| TopicPartition { topic: topic.name.clone(), partition })
+        })
+        .collect();
+    broker.wait_for_open_transactions(&partitions, shutdown)?;
+    let mut ends = Vec::new();
+    for at in partitions {
+        let marks = broker.watermarks(&at)?;
+        if marks.high > marks.low {
+            ends.push((at, marks.high));
+        }
+    }
+    Ok(ends)
 }
 
 fn of_partition(broker: &dyn Broker, passed: &[GroupOffset], at: TopicPartition) -> Result<PartitionLag> {

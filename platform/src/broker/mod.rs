@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::lifecycle::Shutdown;
+
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod embedded;
@@ -347,6 +349,11 @@ pub trait Broker: Send + Sync {
     fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>>;
     /// Offsets of a group. Lag is `watermarks().high - offset`.
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>>;
+    /// Waits until all that has been sent to these partitions by now are records, or never will be: who was killed may have left
+    /// a transaction open, behind which nobody sees anything until the broker ends it. Comes back early when told to stop.
+    fn wait_for_open_transactions(&self, _partitions: &[TopicPartition], _shutdown: &Shutdown) -> Result<()> {
+        Ok(())
+    }
     /// Removes records past retention and superseded keys of compacted topics now; returns how many.
     /// A broker with its own cleaner returns 0.
     fn clean(&self) -> Result<u64>;

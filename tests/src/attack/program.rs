@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::site::Site;
 
-/// Signals by number, as the system tells them.
-const SIGKILL: i32 = 9;
+/// By number, as the system tells it: what a crash point ends a process with.
+pub const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
 /// A role of the program.

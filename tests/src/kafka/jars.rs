@@ -137,7 +137,7 @@ fn jars() -> Result<PathBuf, String> {
     let project = repo::root().join("tests/kafka/pom.xml");
     let text = fs::read_to_string(&project).map_err(|e| e.to_string())?;
     let version = text.split("<version>").nth(2).and_then(|rest| rest.split('<').next()).unwrap_or("unknown");
-    let cache = cache().join("finops");
+    let cache = repo::cache();
     let folder = cache.join(format!("kafka-{version}"));
     if folder.is_dir() {
         return Ok(folder);
@@ -159,9 +159,4 @@ fn jars() -> Result<PathBuf, String> {
         Err(error) if !folder.is_dir() => Err(format!("{}: {error}", folder.display())),
         _ => Ok(folder),
     }
-}
-
-fn cache() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
-    std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from)
 }

@@ -15,7 +15,7 @@ use platform::config::{ConfigBuilder, Secret};
 use platform::store::s3::{S3Settings, SETTINGS};
 use tempfile::TempDir;
 
-use super::{S3Server, cache_folder};
+use super::S3Server;
 use crate::{repo, skip};
 
 /// `s3://bucket/prefix` of a bucket that is there already, reached as `FINOPS_STORE_S3_…` and the standard chain say. Tests
@@ -157,7 +157,7 @@ fn program() -> Result<PathBuf, String> {
     let compose = repo::read("docker-compose.yml");
     let version = compose.split("versity/versitygw:").nth(1).and_then(|rest| rest.split_whitespace().next());
     let version = version.ok_or("docker-compose.yml names no version of versitygw")?;
-    let cache = cache_folder();
+    let cache = repo::cache();
     let folder = cache.join(format!("versitygw-{version}"));
     let program = folder.join("versitygw");
     if program.is_file() {

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::client::{self, Client};
 use super::settings::KafkaSettings;
@@ -16,11 +16,15 @@ use super::{REQUEST_TIMEOUT, Result, errors, native, signed_partition, unknown, 
 use crate::broker::{
     BrokerError, RECORD_BYTES_MAX, Replication, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
+use crate::lifecycle::Shutdown;
 
 /// How often a client that connects is asked how it goes.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// A broker that nobody reaches within this time is not just starting.
 const NOBODY_THERE: Duration = Duration::from_secs(5);
+
+/// A transaction may take a minute, then the coordinator ends it; it looks every ten seconds.
+const OPEN_TRANSACTION_MAX: Duration = Duration::from_secs(90);
 
 /// Settings of a topic, by Kafka's names, and their values.
 const CLEANUP_POLICY: &str = "cleanup.policy";
@@ -171,22 +175,36 @@ impl Admin {
         Ok(Watermarks { low: unsigned(low), high: unsigned(high) })
     }
 
+    /// Waits until the transactions that are open in these partitions now have ended.
+    pub fn wait_for_open_transactions(
+        &self,
+        settings: &KafkaSettings,
+        partitions: &[TopicPartition],
+        shutdown: &Shutdown,
+    ) -> Result<()> {
+        let sent = ends(&client::onlooker_ahead(settings)?, partitions)?;
+        let (started, mut told) = (Instant::now(), false);
+        while !shutdown.is_requested() {
+            let seen = self.ends(partitions)?;
+            let open = partitions.iter().filter(|at| seen.get(at) < sent.get(at)).collect::<Vec<_>>();
+            let Some(first) = open.first() else { break };
+            if started.elapsed() > OPEN_TRANSACTION_MAX {
+                let doing = format!("waiting for an open transaction in {}/{}", first.topic, first.partition);
+                let reason = "somebody keeps it open; no record behind it can be read".to_owned();
+                return Err(BrokerError::Retriable { doing, reason });
+            }
+            if !told && started.elapsed() > Duration::from_secs(1) {
+                told = true;
+                warn!(topic = %first.topic, partition = first.partition, "waiting for a transaction that somebody left open");
+            }
+            let _stop = shutdown.wait_timeout(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
     /// The ends of several partitions, as `watermarks` has them, in one request to each broker.
     pub fn ends(&self, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, u64>> {
-        let mut list = TopicPartitionList::new();
-        for at in partitions {
-            let _ = list.add_partition_offset(&at.topic, signed_partition(at.partition), Offset::End);
-        }
-        let doing = || "asking for the ends of partitions".to_owned();
-        let found = self.looker.offsets_for_times(list, REQUEST_TIMEOUT).map_err(|e| errors::of(&e, doing))?;
-        let end = |at: &TopicPartition| {
-            let element = found.find_partition(&at.topic, signed_partition(at.partition))?;
-            match (element.error(), element.offset()) {
-                (Ok(()), Offset::Offset(end)) => Some((at.clone(), unsigned(end))),
-                _ => None,
-            }
-        };
-        Ok(partitions.iter().filter_map(end).collect())
+        ends(&self.looker, partitions)
     }
 
     pub fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
@@ -205,6 +223,23 @@ impl Admin {
             _ => Ok(None),
         }
     }
+}
+
+fn ends(looker: &BaseConsumer<Client>, partitions: &[TopicPartition]) -> Result<HashMap<TopicPartition, u64>> {
+    let mut list = TopicPartitionList::new();
+    for at in partitions {
+        let _ = list.add_partition_offset(&at.topic, signed_partition(at.partition), Offset::End);
+    }
+    let doing = || "asking for the ends of partitions".to_owned();
+    let found = looker.offsets_for_times(list, REQUEST_TIMEOUT).map_err(|e| errors::of(&e, doing))?;
+    let end = |at: &TopicPartition| {
+        let element = found.find_partition(&at.topic, signed_partition(at.partition))?;
+        match (element.error(), element.offset()) {
+            (Ok(()), Offset::Offset(end)) => Some((at.clone(), unsigned(end))),
+            _ => None,
+        }
+    };
+    Ok(partitions.iter().filter_map(end).collect())
 }
 
 fn options() -> AdminOptions {

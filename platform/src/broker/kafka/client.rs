@@ -226,5 +226,17 @@ pub(super) fn consumer_config(settings: &KafkaSettings, name: &str, group: &str)
 pub(super) fn onlooker(settings: &KafkaSettings, group: &str) -> Result<BaseConsumer<Client>> {
     consumer_config(settings, "finops", group)
         .create_with_context(Client::default())
-        .map_err(|e| errors::of(&e, || "making a Kafka client".to_owned()))
+        .map_err(|e| errors::of(&e, cannot_make))
+}
+
+/// A client that sees what is in transactions that have not ended, too; it only asks how far that goes.
+pub(super) fn onlooker_ahead(settings: &KafkaSettings) -> Result<BaseConsumer<Client>> {
+    consumer_config(settings, "finops", "finops.looks.only")
+        .set("isolation.level", "read_uncommitted")
+        .create_with_context(Client::default())
+        .map_err(|e| errors::of(&e, cannot_make))
+}
+
+fn cannot_make() -> String {
+    "making a Kafka client".to_owned()
 }

@@ -31,6 +31,7 @@ use super::{
     Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Processor, Producer, Result, TopicInfo,
     TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
+use crate::lifecycle::Shutdown;
 use client::Client;
 use errors::lock;
 
@@ -229,6 +230,10 @@ impl Broker for KafkaBroker {
     fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
         self.inner.topics.partition(&self.inner.admin, at)?;
         self.inner.watermarks(at)
+    }
+
+    fn wait_for_open_transactions(&self, partitions: &[TopicPartition], shutdown: &Shutdown) -> Result<()> {
+        self.inner.admin.wait_for_open_transactions(&self.inner.settings, partitions, shutdown)
     }
 
     fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
