@@ -1,10 +1,13 @@
 //! Killed at every named crash point, under load: started again, nothing is lost and nothing is there twice.
 
 use std::fs::File;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use contracts::layout;
+use contracts::topics::{self, groups};
+use platform::broker::{GroupOffset, TopicPartition, lag};
 use platform::failpoint;
+use platform::lifecycle::Shutdown;
 use platform::store::Staged;
 use serde_json::json;
 use tests::attack::battle::{Battle, note};
@@ -191,15 +194,32 @@ fn killed_after_a_lost_race(kind: Kind, point: &str) {
         let armed = format!("sink.stage.done:1:stop,{point}");
         let mut loser = Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, &armed)]);
         loser.wait_until_frozen();
+        let is_ours = |topic: &str| [topics::VALID, topics::DEAD_LETTERS].contains(&topic);
+        let its_records_end = lag::ends(&*site.broker, is_ours, &Shutdown::new()).unwrap();
         services.push(Service::start(&site, Role::Sink));
-        std::thread::sleep(kind.session_timeout());
-        battle.wait_for_work(200, &mut services);
+        wait_until_written(&site, &its_records_end);
         loser.signal("CONT");
         loser.wait_for_kill(point);
         battle.wait_for_work(200, &mut services);
         services
     });
     note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
+}
+
+/// Waits until the sinks have written all before these offsets.
+fn wait_until_written(site: &Site, ends: &[(TopicPartition, u64)]) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let is_written = |reached: &[GroupOffset], (at, end): &(TopicPartition, u64)| {
+        reached.iter().any(|group| group.at == *at && group.offset >= *end)
+    };
+    loop {
+        let reached = site.broker.group_offsets(groups::SINK).unwrap_or_default();
+        if ends.iter().all(|end| is_written(&reached, end)) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "nobody has taken over: {reached:?}, wanted {ends:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A sink dies while it looks for what others have left, of which there is some (in a bucket nothing can be made to look old).

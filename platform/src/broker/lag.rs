@@ -38,7 +38,7 @@ pub fn lag(broker: &dyn Broker, group: &str, topics: &[TopicInfo]) -> Result<Vec
 /// The ends of these topics' partitions that hold records, once all that has been sent to them by now can be seen.
 ///
 /// # Errors
-/// The broker does not answer, or somebody keeps a transaction open.
+/// The broker does not answer.
 pub fn ends(
     broker: &dyn Broker,
     is_wanted: impl Fn(&str) -> bool,

@@ -350,7 +350,8 @@ pub trait Broker: Send + Sync {
     /// Offsets of a group. Lag is `watermarks().high - offset`.
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>>;
     /// Waits until all that has been sent to these partitions by now are records, or never will be: who was killed may have left
-    /// a transaction open, behind which nobody sees anything until the broker ends it. Comes back early when told to stop.
+    /// a transaction open, behind which nobody sees anything until the broker ends it. Comes back earlier when told to stop, or
+    /// when somebody keeps one open for longer than ours may take.
     fn wait_for_open_transactions(&self, _partitions: &[TopicPartition], _shutdown: &Shutdown) -> Result<()> {
         Ok(())
     }
