@@ -13,6 +13,7 @@ use serde_json::json;
 use tests::attack::battle::{Battle, note};
 use tests::attack::exports;
 use tests::attack::fault::Fault;
+use tests::attack::oracle::Count;
 use tests::attack::program::{Role, Service};
 use tests::attack::seed;
 use tests::attack::site::{Kind, Site};
@@ -114,20 +115,24 @@ fn killed_at(kind: Kind, point: &str, pass: u32, role: Role) {
     if point == "exporter.gold.retired.deleted" {
         leave_a_retired_file(&site);
     }
-    let armed = format!("{point}:{pass}");
-    let count = Battle::begin(&site).fight(|battle| {
-        let others = [Role::Validator, Role::Sink].into_iter().filter(|other| *other != role);
-        let mut services: Vec<_> = others.map(|other| Service::start(&site, other)).collect();
-        let victim = Service::start_with(&site, role, &[], &[(failpoint::VARIABLE, &armed)]);
-        victim.wait_for_kill(&armed);
-        services.push(Service::start(&site, role));
-        battle.wait_for_work(200, &mut services);
-        services
-    });
+    let count = killed_and_replaced(&site, &format!("{point}:{pass}"), role);
     if role == Role::Exporter {
         exports::judge_alone(&site);
     }
     note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
+}
+
+/// Under load one service runs into an armed point, and another takes its place.
+fn killed_and_replaced(site: &Site, armed: &str, role: Role) -> Count {
+    Battle::begin(site).fight(|battle| {
+        let others = [Role::Validator, Role::Sink].into_iter().filter(|other| *other != role);
+        let mut services: Vec<_> = others.map(|other| Service::start(site, other)).collect();
+        let victim = Service::start_with(site, role, &[], &[(failpoint::VARIABLE, armed)]);
+        victim.wait_for_kill(armed);
+        services.push(Service::start(site, role));
+        battle.wait_for_work(200, &mut services);
+        services
+    })
 }
 
 /// A file of a gold table that has been retired for long.
@@ -175,13 +180,7 @@ fn killed_while_rebuilding(kind: Kind, point: &str) {
 /// Checkpoints are rare: here every third commit makes one.
 fn killed_at_a_checkpoint(kind: Kind, point: &str) {
     let site = Site::open(kind).with("FINOPS_SINK_CHECKPOINT_COMMITS", "3");
-    let count = Battle::begin(&site).fight(|battle| {
-        let mut services = battle.start(&[Role::Validator]);
-        Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, point)]).wait_for_kill(point);
-        services.push(Service::start(&site, Role::Sink));
-        battle.wait_for_work(200, &mut services);
-        services
-    });
+    let count = killed_and_replaced(&site, point, Role::Sink);
     note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
 }
 
@@ -232,13 +231,7 @@ fn killed_while_sweeping(kind: Kind, point: &str) {
         let days_ago = SystemTime::now() - Duration::from_secs(3 * 24 * 3600);
         File::options().write(true).open(file).unwrap().set_modified(days_ago).unwrap();
     }
-    let count = Battle::begin(&site).fight(|battle| {
-        let mut services = battle.start(&[Role::Validator]);
-        Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, point)]).wait_for_kill(point);
-        services.push(Service::start(&site, Role::Sink));
-        battle.wait_for_work(200, &mut services);
-        services
-    });
+    let count = killed_and_replaced(&site, point, Role::Sink);
     let is_there = site.store.staged().unwrap().iter().any(|entry| entry.path == name);
     assert_eq!(is_there, file.is_none(), "old leftovers are swept, and only old ones");
     note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");

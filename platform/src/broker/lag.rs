@@ -1,8 +1,7 @@
-//! How far a group is behind, and how old what it has not passed is.
-
-use crate::lifecycle::Shutdown;
+//! Where topics end, how far a group is behind, and how old what it has not passed is.
 
 use super::{Broker, BrokerError, GroupOffset, Result, TopicInfo, TopicPartition};
+use crate::lifecycle::Shutdown;
 
 /// A group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -224,19 +224,15 @@ pub(super) fn consumer_config(settings: &KafkaSettings, name: &str, group: &str)
 
 /// A client that may ask for a group's offsets and does not join it.
 pub(super) fn onlooker(settings: &KafkaSettings, group: &str) -> Result<BaseConsumer<Client>> {
-    consumer_config(settings, "finops", group)
-        .create_with_context(Client::default())
-        .map_err(|e| errors::of(&e, cannot_make))
+    made(&consumer_config(settings, "finops", group))
 }
 
 /// A client that sees what is in transactions that have not ended, too; it only asks how far that goes.
 pub(super) fn onlooker_ahead(settings: &KafkaSettings) -> Result<BaseConsumer<Client>> {
-    consumer_config(settings, "finops", "finops.looks.only")
-        .set("isolation.level", "read_uncommitted")
-        .create_with_context(Client::default())
-        .map_err(|e| errors::of(&e, cannot_make))
+    made(consumer_config(settings, "finops", "finops.looks.only").set("isolation.level", "read_uncommitted"))
 }
 
-fn cannot_make() -> String {
-    "making a Kafka client".to_owned()
+/// A client that joins no group.
+pub(super) fn made(config: &ClientConfig) -> Result<BaseConsumer<Client>> {
+    config.create_with_context(Client::default()).map_err(|e| errors::of(&e, || "making a Kafka client".to_owned()))
 }

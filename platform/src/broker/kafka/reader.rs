@@ -69,12 +69,10 @@ impl Readers {
         }
         drop(idle);
         // The group is never joined and nothing is committed to it: librdkafka wants a name.
-        let client = client::consumer_config(&self.settings, "finops", "finops.reads.only")
-            .set("enable.partition.eof", "true")
-            // Who reads by offset wants to know at once that there is no more.
-            .set("fetch.wait.max.ms", "10")
-            .create_with_context(Client::default())
-            .map_err(|e| errors::of(&e, || "making a Kafka client".to_owned()))?;
+        let mut config = client::consumer_config(&self.settings, "finops", "finops.reads.only");
+        // Who reads by offset wants to know at once that there is no more.
+        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+        let client = client::made(&config)?;
         Ok(Reader { client, at: None })
     }
 }
