@@ -80,7 +80,7 @@ pub fn hit(name: &'static str) {
 /// Read once. A crash test that names no real point would pass without crashing, so it is refused loudly.
 static ARMED: LazyLock<Vec<Armed>> = LazyLock::new(|| {
     let Some(text) = std::env::var_os(VARIABLE) else { return Vec::new() };
-    text.to_string_lossy().split(',').map(parse).collect::<Option<_>>().unwrap_or_else(|| {
+    parse(&text.to_string_lossy()).unwrap_or_else(|| {
         eprintln!("{VARIABLE}={} names no crash point; there are: {}", text.display(), NAMES.join(", "));
         std::process::exit(crate::exit::ExitCode::Configuration as i32);
     })
@@ -93,7 +93,11 @@ struct Armed {
     signal: i32,
 }
 
-fn parse(text: &str) -> Option<Armed> {
+fn parse(text: &str) -> Option<Vec<Armed>> {
+    text.split(',').map(parse_one).collect()
+}
+
+fn parse_one(text: &str) -> Option<Armed> {
     let (name, rest) = text.split_once(':').unwrap_or((text, "1"));
     let name = NAMES.iter().find(|known| **known == name)?;
     let (passes, signal) = match rest.strip_suffix(":stop") {
@@ -109,14 +113,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_name_and_count() {
-        let check = |text: &str, expected: Option<(u64, i32)>| {
-            let found = parse(text).map(|armed| (armed.passes_left.into_inner(), armed.signal));
-            assert_eq!(found, expected, "{text}");
+    fn reads_names_and_counts() {
+        let check = |text: &str, expected: Option<&[(u64, i32)]>| {
+            let found: Option<Vec<_>> =
+                parse(text).map(|all| all.into_iter().map(|one| (one.passes_left.into_inner(), one.signal)).collect());
+            assert_eq!(found.as_deref(), expected, "{text}");
         };
-        check("store.local.put.written", Some((1, SIGKILL)));
-        check("store.local.put.written:3", Some((3, SIGKILL)));
-        check("store.local.put.written:2:stop", Some((2, SIGSTOP)));
+        check("store.local.put.written", Some(&[(1, SIGKILL)]));
+        check("store.local.put.written:3", Some(&[(3, SIGKILL)]));
+        check("store.local.put.written:2:stop", Some(&[(2, SIGSTOP)]));
+        check("store.local.put.written:2:stop,sink.commit.done", Some(&[(2, SIGSTOP), (1, SIGKILL)]));
+        check("store.local.put.written,", None);
+        check("store.local.put.written,sink.commit", None);
         check("store.local.put.written:stop", None);
         check("store.local.put.written:0", None);
         check("store.local.put.written:x", None);
