@@ -27,6 +27,19 @@ impl Default for DuckLimits {
     }
 }
 
+/// Memory that one of several databases has at least, MiB: a tenant with 300,000 findings fits.
+const SHARE_MIN_MB: u64 = 1024;
+
+impl DuckLimits {
+    /// How many of `jobs` may go on at a time, and what each of them may use.
+    pub(crate) fn share(&self, jobs: usize) -> (usize, Self) {
+        let by_memory = usize::try_from(self.memory_max_mb / SHARE_MIN_MB).unwrap_or(usize::MAX);
+        let at_a_time = self.threads.min(by_memory).min(jobs).max(1);
+        let memory_max_mb = self.memory_max_mb / at_a_time as u64;
+        (at_a_time, Self { memory_max_mb, threads: self.threads / at_a_time, spill_dir: self.spill_dir.clone() })
+    }
+}
+
 /// An open database.
 pub(crate) struct Duck {
     connection: Connection,
@@ -36,6 +49,10 @@ pub(crate) struct Duck {
 
 impl Duck {
     pub(crate) fn open(limits: &DuckLimits) -> Result<Self> {
+        // DuckDB makes the last folder of a path only. One that cannot be made is missed by whoever has to spill, and named then.
+        if let Err(error) = std::fs::create_dir_all(&limits.spill_dir) {
+            tracing::debug!(folder = %limits.spill_dir.display(), %error, "no folder to spill to");
+        }
         let opened = || -> duckdb::Result<Connection> {
             let config = Config::default()
                 .enable_autoload_extension(false)?
@@ -108,4 +125,50 @@ fn glob_escaped(path: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_for_memory_is_spilled() {
+        let folder = tempfile::tempdir().unwrap();
+        let spill_dir = folder.path().join("not/there/yet");
+        let duck = Duck::open(&DuckLimits { memory_max_mb: 128, threads: 1, spill_dir: spill_dir.clone() }).unwrap();
+        let rows =
+            "CREATE TEMP TABLE big AS SELECT hash(range) AS h, repeat(h::VARCHAR, 20) FROM range(500000) ORDER BY h";
+        duck.run("sorting", rows).unwrap();
+        assert!(spill_dir.join("finops-duckdb").exists(), "it did not have to spill");
+        assert_eq!(duck.value("counting", "SELECT count(DISTINCT h) FROM big").unwrap(), Some(500_000_i64));
+    }
+
+    #[test]
+    fn what_needs_too_much_memory_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = DuckLimits { memory_max_mb: 16, threads: 1, spill_dir: folder.path().into() };
+        let duck = Duck::open(&limits).unwrap();
+        let error = duck.run("listing", "SELECT list(range ORDER BY hash(range)) FROM range(10000000)").unwrap_err();
+        assert_eq!(error.code(), Some("out_of_memory"));
+        let message = error.to_string();
+        assert!(message.starts_with("listing: Out of Memory Error: "), "{message}");
+        assert!(message.ends_with("; raise exporter.memory_bytes_max") && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn jobs_share_threads_and_memory() {
+        let check = |threads, memory_max_mb, jobs, expected: (usize, usize, u64)| {
+            let limits = DuckLimits { threads, memory_max_mb, ..DuckLimits::default() };
+            let (at_a_time, each) = limits.share(jobs);
+            let found = (at_a_time, each.threads, each.memory_max_mb);
+            assert_eq!(found, expected, "{threads} threads, {memory_max_mb} MiB, {jobs} jobs");
+        };
+        check(2, 2048, 1, (1, 2, 2048));
+        check(2, 2048, 5000, (2, 1, 1024));
+        check(16, 2048, 5000, (2, 8, 1024));
+        check(16, 65_536, 5000, (16, 1, 4096));
+        check(16, 65_536, 3, (3, 5, 21_845));
+        check(2, 64, 5000, (1, 2, 64));
+        check(2, 2048, 0, (1, 2, 2048));
+    }
 }

@@ -122,6 +122,14 @@ pub enum ExportError {
         #[source]
         source: duckdb::Error,
     },
+    /// It needs more memory than it may use, also when it spills.
+    #[error("{doing}: {problem}; raise exporter.memory_bytes_max")]
+    OutOfMemory {
+        /// What was being done.
+        doing: String,
+        /// What could not be had.
+        problem: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -156,6 +164,7 @@ impl ExportError {
             Self::Check { .. } => "gold_check",
             Self::AmountOverflow { .. } => "amount_overflow",
             Self::DuplicateRow { .. } => "duplicate_row",
+            Self::OutOfMemory { .. } => "out_of_memory",
             Self::Parquet { .. } | Self::Duck { .. } | Self::Store(_) | Self::Io { .. } => {
                 return None;
             }
@@ -164,7 +173,13 @@ impl ExportError {
 
     pub(crate) fn duck(doing: impl Into<String>) -> impl FnOnce(duckdb::Error) -> Self {
         let doing = doing.into();
-        move |source| Self::Duck { doing, source }
+        move |source| match &source {
+            duckdb::Error::DuckDBFailure(_, Some(text)) if text.starts_with("Out of Memory Error") => {
+                // What follows the first line is advice for DuckDB's own shell.
+                Self::OutOfMemory { doing, problem: text.lines().next().unwrap_or_default().to_owned() }
+            }
+            _ => Self::Duck { doing, source },
+        }
     }
 
     pub(crate) fn io(doing: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {

@@ -17,9 +17,7 @@ use crate::tenant::TenantScope;
 /// `no_input_files` when the cut has neither findings nor runs nor bills; `tenant_mismatch` when a file holds a row that
 /// its path does not own.
 pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Result<Duck> {
-    if cut.findings.is_empty() && cut.runs.is_empty() && cut.billing.is_empty() {
-        return Err(ExportError::NoInputFiles { searched: cut.location.clone() });
-    }
+    cut.refuse_empty()?;
     let duck = Duck::open(limits)?;
     let files: Vec<&DataFile> = cut.findings_of(scope).collect();
     let paths = cut.local(files.iter().copied(), &duck.lease)?;
@@ -57,7 +55,7 @@ pub(crate) fn check_paths(duck: &Duck, scope: &TenantScope, files: &[&DataFile],
 /// The codes of R74 for a tenant that has neither rows nor runs.
 pub(crate) fn refuse_unknown_tenant(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
     let found: Option<i64> = duck.value("looking for the tenant", "SELECT 1 FROM findings LIMIT 1")?;
-    if found.is_some() || cut.runs_of(scope).next().is_some() {
+    if found.is_some() || !cut.runs_of(scope).is_empty() {
         return Ok(());
     }
     // One by one: the first file of a store has rows, and the others need not be fetched.
@@ -77,7 +75,7 @@ fn load_runs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
         "CREATE TEMP TABLE announced_run (workspace_id VARCHAR, run_id VARCHAR, run_ts TIMESTAMP, is_complete BOOLEAN)",
     )?;
     // An import announces nothing about what was checked: it must not pass for the latest run of its workspace.
-    for run in cut.runs_of(scope).filter(|run| !run.is_import) {
+    for run in cut.runs_of(scope).iter().filter(|run| !run.is_import) {
         duck.run_with(
             &format!("loading run {}", run.run_id),
             "INSERT INTO announced_run VALUES (?, ?, CAST(? AS TIMESTAMP), ?)",

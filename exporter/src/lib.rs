@@ -31,5 +31,5 @@ pub use query::{
     FindingList, ID_PREFIX_MIN, Payload, Potential, Sighting, dead_letter_stats, list_dead_letters, list_findings,
     potential_savings, show_dead_letter, show_finding,
 };
-pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, Input, PassReport, TenantReport, once, run};
+pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, PassReport, TenantReport, once, refresh, run};
 pub use tenant::TenantScope;

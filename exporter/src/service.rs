@@ -1,12 +1,15 @@
-//! The exporter as a service: once for everything, or again whenever the committed state changes.
+//! The exporter as a service: once for everything, or again and again for the tenants that have news.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
-use platform::metrics::{Metrics, number, table};
+use platform::metrics::{number, table};
 use platform::observe::Observer;
 use platform::store::Store;
 use sha2::{Digest, Sha256};
@@ -14,22 +17,12 @@ use sha2::{Digest, Sha256};
 use crate::cut::{Cut, Known};
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
-use crate::export::{ExportOptions, ExportReport, export_tenant};
+use crate::export::{ExportOptions, ExportReport, export_tenant, is_current};
 use crate::gold::{GoldReport, build_gold};
 use crate::tenant::TenantScope;
 
 /// How often a running exporter looks for news: often enough for a person who waits, rare enough to list folders.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
-
-/// What to read.
-#[derive(Debug, Clone, Default)]
-pub enum Input {
-    /// What the sinks have committed to the store.
-    #[default]
-    Committed,
-    /// Files that match these patterns, as findings.
-    Files(Vec<String>),
-}
 
 /// Settings of the exporter.
 #[derive(Clone)]
@@ -38,13 +31,11 @@ pub struct ExporterConfig {
     pub store: Arc<dyn Store>,
     /// Build time.
     pub clock: Arc<dyn Clock>,
-    /// What to read.
-    pub input: Input,
     /// One tenant, or all of the cut.
     pub tenant: Option<String>,
     /// Folder of the JSON files, `<export_dir>/<tenant>/…`.
     pub export_dir: PathBuf,
-    /// What goes into the JSON files.
+    /// What goes into the JSON files; `gold` is what becomes of the tables.
     pub options: ExportOptions,
     /// Build the gold tables, too.
     pub gold: bool,
@@ -59,8 +50,6 @@ pub struct ExporterConfig {
 /// What one pass did.
 #[derive(Debug)]
 pub struct PassReport {
-    /// SHA-256 of the cut.
-    pub cut: String,
     /// Outcome per tenant.
     pub tenants: Vec<TenantReport>,
 }
@@ -91,38 +80,60 @@ impl PassReport {
 /// # Errors
 /// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
 pub fn once(config: &ExporterConfig) -> Result<PassReport> {
-    observed_once(config, &Observer::default(), &mut Known::default())
-}
-
-fn observed_once(config: &ExporterConfig, observer: &Observer, known: &mut Known) -> Result<PassReport> {
-    let cut = match &config.input {
-        Input::Committed => Cut::committed_by_now(Arc::clone(&config.store), known)?,
-        Input::Files(patterns) => Cut::of_files(patterns)?,
-    };
+    let cut = Cut::committed(Arc::clone(&config.store))?;
+    cut.refuse_empty()?;
     let tenants = match &config.tenant {
-        None if cut.tenants().is_empty() => return Err(ExportError::NoInputFiles { searched: cut.location }),
-        None => {
-            let one = |scope| {
-                observer.pulse.busy();
-                forgiving_pass(config, &cut, scope)
-            };
-            let reports = cut.tenants().iter().map(one).collect();
-            return Ok(PassReport { cut: cut.id, tenants: reports });
-        }
-        Some(tenant) => vec![strict_pass(config, &cut, &TenantScope::new(tenant)?)?],
+        None => several(config, cut.tenants(), |config, scope| Some(build(config, &cut, &scope))),
+        Some(tenant) => vec![strict_build(config, &cut, &TenantScope::new(tenant)?)?],
     };
-    Ok(PassReport { cut: cut.id, tenants })
+    Ok(PassReport { tenants })
 }
 
-fn strict_pass(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<TenantReport> {
-    let export = export_tenant(cut, scope, &config.export_dir, &config.options, &config.limits)?;
+/// Exports once the tenants whose files are not made of what is committed now.
+///
+/// # Errors
+/// As [`once`].
+pub fn refresh(config: &ExporterConfig) -> Result<PassReport> {
+    let cut = Cut::committed(Arc::clone(&config.store))?;
+    cut.refuse_empty()?;
+    let mut tenants = cut.tenants();
+    let options = ExportOptions { gold: config.gold, ..config.options.clone() };
+    tenants.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
+    Ok(PassReport { tenants: several(config, tenants, |config, scope| Some(build(config, &cut, &scope))) })
+}
+
+/// What `job` makes of the tenants, several at a time and each with its share of what DuckDB may use.
+fn several<T: Send>(
+    config: &ExporterConfig,
+    tenants: Vec<TenantScope>,
+    job: impl Fn(&ExporterConfig, TenantScope) -> Option<T> + Sync,
+) -> Vec<T> {
+    let (at_a_time, limits) = config.limits.share(tenants.len());
+    let config = ExporterConfig { limits, ..config.clone() };
+    let tenants = Mutex::new(tenants.into_iter().enumerate());
+    let next = || tenants.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || std::iter::from_fn(next).filter_map(|(n, scope)| Some((n, job(&config, scope)?))).collect::<Vec<_>>();
+    let mut done: Vec<(usize, T)> = thread::scope(|threads| {
+        let workers: Vec<_> = (0..at_a_time).map(|_| threads.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(n, _)| *n);
+    done.into_iter().map(|(_, made)| made).collect()
+}
+
+fn strict_build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<TenantReport> {
     let gold = config.gold.then(|| gold(config, cut, scope)).transpose()?;
+    let export = export(config, cut, scope, gold.is_some())?;
     Ok(TenantReport { tenant_id: scope.to_string(), export: Some(export), gold, errors: Vec::new() })
 }
 
-fn forgiving_pass(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> TenantReport {
+fn build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> TenantReport {
     let mut report = TenantReport { tenant_id: scope.to_string(), export: None, gold: None, errors: Vec::new() };
-    match export_tenant(cut, scope, &config.export_dir, &config.options, &config.limits) {
+    match config.gold.then(|| gold(config, cut, scope)).transpose() {
+        Ok(gold) => report.gold = gold,
+        Err(error) => report.errors.push(error),
+    }
+    match export(config, cut, scope, report.gold.is_some()) {
         Ok(export) => report.export = Some(export),
         // Bills without findings, or a first run still under way: nothing to show yet.
         Err(error @ (ExportError::TenantNotFound { .. } | ExportError::NoRows | ExportError::NoCompleteRun { .. })) => {
@@ -130,29 +141,31 @@ fn forgiving_pass(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Te
         }
         Err(error) => report.errors.push(error),
     }
-    match config.gold.then(|| gold(config, cut, scope)).transpose() {
-        Ok(gold) => report.gold = gold,
-        Err(error) => report.errors.push(error),
-    }
     report
+}
+
+/// The JSON files come last: their manifest says whether the tables are of the same cut.
+fn export(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, gold: bool) -> Result<ExportReport> {
+    export_tenant(cut, scope, &config.export_dir, &ExportOptions { gold, ..config.options.clone() }, &config.limits)
 }
 
 fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<GoldReport> {
     build_gold(cut, scope, &*config.store, &config.default_currency, config.clock.now_ms(), &config.limits)
 }
 
-/// Exports whenever the committed state changes, until `shutdown`. Failures are logged; bad data is tried again when
-/// something changes, everything else after [`ExporterConfig::poll_interval`].
+/// Exports the tenants whose part of the committed state changes, until `shutdown`; all of them when it starts. Failures
+/// are logged; bad data is tried again when something of the tenant changes, everything else after
+/// [`ExporterConfig::poll_interval`].
 pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
-    let (mut done, mut known): (Option<String>, _) = (None, Known::default());
+    let mut done = Done::default();
     loop {
         observer.pulse.busy();
         match state(&*config.store) {
             Ok(now) => {
-                if done.as_ref() != Some(&now) && pass(config, observer, &mut known) {
-                    done = Some(now);
+                if done.state.as_ref() != Some(&now) || done.is_due(config.clock.now_ms()) {
+                    done.state = pass(config, observer, &mut done, shutdown).then_some(now);
                 }
-                if done.is_some() {
+                if done.state.is_some() && !done.is_due(config.clock.now_ms()) {
                     observer.metrics.set(&table::EXPORT_CHECKED, &[], seconds_now(config));
                 }
                 observer.pulse.works();
@@ -168,28 +181,72 @@ pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
     }
 }
 
-/// True when trying again without a change would give the same.
-fn pass(config: &ExporterConfig, observer: &Observer, known: &mut Known) -> bool {
+/// What a running exporter has done, so that it does not do the same again.
+#[derive(Default)]
+struct Done {
+    /// [`state`] of the store at the last pass.
+    state: Option<String>,
+    known: Known,
+    /// The last build of each tenant of the cut.
+    tenants: BTreeMap<TenantScope, Built>,
+}
+
+/// The last build of a tenant.
+struct Built {
+    /// Digest of what the cut held of the tenant.
+    of: String,
+    /// Errors it met.
+    failures: u64,
+    /// When the same gives something else, if ever.
+    again_at_ms: Option<i64>,
+}
+
+impl Done {
+    /// True when something is to be built though nothing has changed.
+    fn is_due(&self, now_ms: i64) -> bool {
+        self.tenants.values().any(|built| built.is_due(now_ms))
+    }
+
+    fn has(&self, scope: &TenantScope, of: &str, now_ms: i64) -> bool {
+        self.tenants.get(scope).is_some_and(|built| built.of == of && !built.is_due(now_ms))
+    }
+
+    fn failures(&self) -> u64 {
+        self.tenants.values().map(|built| built.failures).sum()
+    }
+}
+
+impl Built {
+    fn new(of: String, report: &TenantReport, now_ms: i64) -> Self {
+        let fails_for_now = report.errors.iter().any(|error| error.code().is_none());
+        let again_at_ms = report.gold.as_ref().and_then(|gold| gold.again_at_ms);
+        let again_at_ms = if fails_for_now { Some(now_ms) } else { again_at_ms };
+        Self { of, failures: report.errors.len() as u64, again_at_ms }
+    }
+
+    fn is_due(&self, now_ms: i64) -> bool {
+        self.again_at_ms.is_some_and(|at_ms| at_ms <= now_ms)
+    }
+}
+
+/// Builds what there is to build. False when the whole pass is to be tried again.
+fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> bool {
     let (metrics, began) = (&observer.metrics, Instant::now());
     let mut span = observer.tracer.span("export");
-    let exported = observed_once(config, observer, known);
-    if let Err(ExportError::NoInputFiles { .. }) = exported {
-        count_failures(metrics, 0);
-        return true;
-    }
+    let built = build_news(config, observer, done, shutdown);
     metrics.observe(&table::EXPORT_SECONDS, &[], began.elapsed().as_secs_f64());
-    match exported {
-        Ok(report) => {
-            report.errors().for_each(|(tenant, error)| tracing::error!(tenant, %error, "exporting failed"));
-            let failed = report.errors().count() as u64;
-            if failed == 0 {
+    match built {
+        Ok(failed_now) => {
+            metrics.add(&table::EXPORT_FAILURES, &[], failed_now);
+            metrics.set(&table::EXPORT_FAILING, &[], number(done.failures()));
+            if done.failures() == 0 {
                 metrics.set(&table::EXPORT_LAST, &[], seconds_now(config));
             }
-            count_failures(metrics, failed);
-            report.errors().all(|(_, error)| error.code().is_some())
+            true
         }
         Err(error) => {
-            count_failures(metrics, 1);
+            metrics.add(&table::EXPORT_FAILURES, &[], 1);
+            metrics.set(&table::EXPORT_FAILING, &[], number(done.failures() + 1));
             tracing::error!(%error, "exporting failed");
             span.fail(&error);
             error.code().is_some()
@@ -197,9 +254,30 @@ fn pass(config: &ExporterConfig, observer: &Observer, known: &mut Known) -> bool
     }
 }
 
-fn count_failures(metrics: &Metrics, of_this_pass: u64) {
-    metrics.add(&table::EXPORT_FAILURES, &[], of_this_pass);
-    metrics.set(&table::EXPORT_FAILING, &[], number(of_this_pass));
+/// Builds the tenants of which the store holds something new, or that are due; returns the number of failures.
+fn build_news(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
+    let cut = Cut::committed_by(config.clock.now_ms(), Arc::clone(&config.store), &mut done.known)?;
+    let only = config.tenant.as_deref().map(TenantScope::new).transpose()?;
+    let mut tenants = BTreeSet::from_iter(cut.tenants());
+    tenants.retain(|scope| only.as_ref().is_none_or(|only| only == scope));
+    done.tenants.retain(|scope, _| tenants.contains(scope));
+    let now_ms = config.clock.now_ms();
+    let news: Vec<TenantScope> =
+        tenants.into_iter().filter(|scope| !done.has(scope, &cut.digest_of(scope), now_ms)).collect();
+    let built = several(config, news, |config, scope| {
+        if shutdown.is_requested() {
+            return None;
+        }
+        observer.pulse.busy();
+        let now_ms = config.clock.now_ms();
+        let report = build(config, &cut, &scope);
+        report.errors.iter().for_each(|error| tracing::error!(tenant = %scope, %error, "exporting failed"));
+        let built = Built::new(cut.digest_of(&scope), &report, now_ms);
+        Some((scope, built))
+    });
+    let failures = built.iter().map(|(_, built)| built.failures).sum();
+    done.tenants.extend(built);
+    Ok(failures)
 }
 
 /// For a metric: Prometheus counts in seconds.

@@ -3,14 +3,19 @@
 
 mod support;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contracts::layout;
 use contracts::run_manifest::RunStatus;
-use exporter::{ExporterConfig, once, run};
+use exporter::{ExportOptions, ExporterConfig, once, refresh, run};
+use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use platform::metrics::Metrics;
 use platform::observe::Observer;
-use support::{FACT, FINDING, Finding, World};
+use platform::store::Store;
+use support::{FACT, FINDING, Finding, NOW_MS, World};
 
 #[test]
 fn a_pass_serves_every_tenant_and_one_failure_stops_nobody() {
@@ -54,49 +59,167 @@ fn a_tenant_asked_for_must_succeed() {
 }
 
 #[test]
+fn only_stale_files_are_refreshed() {
+    let mut world = World::new();
+    let config = world.config();
+    assert_eq!(refresh(&config).unwrap_err().code(), Some("no_input_files"));
+    let refreshed = |config: &ExporterConfig| -> Vec<String> {
+        refresh(config).unwrap().tenants.into_iter().map(|tenant| tenant.tenant_id).collect()
+    };
+    world.commit("acme", &[FINDING]);
+    world.commit("globex", &[FINDING]);
+    assert_eq!(refreshed(&config), ["acme", "globex"]);
+    assert_eq!(refreshed(&config), [""; 0]);
+    world.deliver("globex", "2026-01", "d", &[FACT]);
+    assert_eq!(refreshed(&config), ["globex"]);
+    std::fs::remove_file(world.export_dir().join("acme/manifest.json")).unwrap();
+    assert_eq!(refreshed(&config), ["acme"]);
+    let options = ExportOptions { limit: 7, ..ExportOptions::default() };
+    assert_eq!(refreshed(&ExporterConfig { options, ..world.config() }), ["acme", "globex"]);
+    assert_eq!(refreshed(&config), ["acme", "globex"], "they were made with other options");
+    let manifest = world.export_dir().join("acme/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let of_another_version = text.replace(env!("CARGO_PKG_VERSION"), "0.0.0");
+    assert_ne!(of_another_version, text);
+    std::fs::write(&manifest, of_another_version).unwrap();
+    assert_eq!(refreshed(&config), ["acme"]);
+    // Its tables cannot be replaced.
+    let tables = world.store.local_path(&format!("{}/tenant_id=acme/_manifest.json", layout::KPI_GOLD)).unwrap();
+    std::fs::write(&tables, "no manifest").unwrap();
+    world.commit("acme", &[Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING }]);
+    let report = refresh(&config).unwrap();
+    assert_eq!((report.tenants[0].export.is_some(), report.errors().count()), (true, 1));
+    assert_eq!(refresh(&config).unwrap().errors().count(), 1, "it is tried again");
+    std::fs::remove_file(&tables).unwrap();
+    assert_eq!(refreshed(&config), ["acme"]);
+    assert_eq!(refreshed(&config), [""; 0]);
+}
+
+/// Waits for what a running exporter is to do.
+fn wait_for(what: &str, is_there: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !is_there() {
+        assert!(started.elapsed() < Duration::from_secs(60), "{what} never came");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Does something beside a running exporter, which ends with it.
+fn beside(config: &ExporterConfig, observer: &Observer, act: impl FnOnce()) {
+    let shutdown = Shutdown::new();
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| run(config, observer, &shutdown));
+        let outcome = catch_unwind(AssertUnwindSafe(act));
+        shutdown.request("the test is over");
+        outcome
+    });
+    outcome.unwrap_or_else(|panic| resume_unwind(panic));
+}
+
+#[test]
 fn it_exports_again_when_something_was_committed() {
     let mut world = World::new();
-    let (config, shutdown) = (world.config(), Shutdown::new());
+    let config = world.config();
     let findings = world.export_dir().join("acme/findings.json");
-    let wait_for = |text: &str| {
-        let started = Instant::now();
-        while !std::fs::read_to_string(&findings).unwrap_or_default().contains(text) {
-            assert!(started.elapsed() < Duration::from_secs(60), "{text} never came");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    };
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| run(&config, &Observer::default(), &shutdown));
+    let wait_for =
+        |text: &str| wait_for(text, || std::fs::read_to_string(&findings).unwrap_or_default().contains(text));
+    beside(&config, &Observer::default(), || {
         world.commit("acme", &[Finding { title: "first", ..FINDING }]);
         wait_for("first");
         world.commit("acme", &[Finding { title: "second", run_id: "r2", run_ts: "2026-01-21T10:00:00Z", ..FINDING }]);
         wait_for("second");
-        shutdown.request("the test is over");
-        running.join().unwrap();
+    });
+}
+
+#[test]
+fn only_tenants_with_news_are_exported_again() {
+    let mut world = World::new();
+    let config = world.config();
+    let (acme, globex) = (world.export_dir().join("acme"), world.export_dir().join("globex"));
+    world.commit("acme", &[FINDING]);
+    beside(&config, &Observer::default(), || {
+        wait_for("acme", || acme.exists());
+        let before = std::fs::read(acme.join("manifest.json")).unwrap();
+        std::fs::remove_dir_all(&acme).unwrap();
+        world.commit("globex", &[FINDING]);
+        wait_for("globex", || globex.exists());
+        // The next pass takes both for done.
+        world.deliver("initech", "2026-01", "d", &[FACT]);
+        wait_for("initech", || gold_manifest(&world, "initech").is_some());
+        assert!(!acme.exists(), "nothing of acme has changed");
+        world.deliver("acme", "2026-01", "d", &[FACT]);
+        wait_for("acme", || acme.exists());
+        assert_ne!(std::fs::read(acme.join("manifest.json")).unwrap(), before, "it names another cut");
+    });
+}
+
+#[test]
+fn a_snooze_ends_without_news() {
+    let mut world = World::new();
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let config = ExporterConfig { clock: clock.clone(), ..world.config() };
+    let snoozed = Finding {
+        run_ts: "2026-03-15T10:00:00Z",
+        state: "snoozed",
+        snooze_until: Some("2026-03-15T13:00:00Z"),
+        ..FINDING
+    };
+    world.commit("acme", &[snoozed]);
+    let generation =
+        || gold_manifest(&world, "acme").map(|manifest| manifest["periods"]["2026-03-15"]["generation"].clone());
+    beside(&config, &Observer::default(), || {
+        wait_for("the tables", || generation().is_some());
+        let snoozed = generation();
+        clock.advance(Duration::from_secs(3599));
+        std::thread::sleep(10 * config.poll_interval);
+        assert_eq!(generation(), snoozed);
+        clock.advance(Duration::from_secs(1));
+        wait_for("the end of the snooze", || generation() != snoozed);
+    });
+}
+
+#[test]
+fn retired_tables_go_without_news() {
+    let mut world = World::new();
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let config = ExporterConfig { clock: clock.clone(), ..world.config() };
+    world.commit("acme", &[FINDING]);
+    let store = world.store.clone();
+    let tables = || store.list(&format!("{}/tenant_id=acme", layout::KPI_GOLD)).unwrap().len();
+    beside(&config, &Observer::default(), || {
+        wait_for("two tables and their manifest", || tables() == 3);
+        world.commit("acme", &[Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING }]);
+        wait_for("two more tables", || tables() == 5);
+        clock.advance(Duration::from_secs(15 * 60));
+        wait_for("the end of the old tables", || tables() == 3);
     });
 }
 
 #[test]
 fn what_fails_is_told_as_long_as_it_does() {
     let mut world = World::new();
-    let (config, shutdown) = (world.config(), Shutdown::new());
+    let config = world.config();
     let observer = Observer { metrics: Metrics::registered(), ..Observer::default() };
-    let wait_for = |line: &str| {
-        let started = Instant::now();
-        while !observer.metrics.render().contains(line) {
-            assert!(started.elapsed() < Duration::from_secs(60), "{line} never came: {}", observer.metrics.render());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    };
+    let wait_for = |line: &str| wait_for(line, || observer.metrics.render().contains(line));
     world.commit("acme", &[FINDING]);
     world.commit_rows_of("broken", "acme", &[FINDING]);
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| run(&config, &observer, &shutdown));
+    let export_dir = world.export_dir();
+    beside(&config, &observer, || {
         wait_for("finops_export_failing{} 2.0\n");
-        world.commit("globex", &[FINDING]);
+        for tenant in ["globex", "initech"] {
+            world.commit(tenant, &[FINDING]);
+            self::wait_for(tenant, || export_dir.join(tenant).exists());
+        }
+        let after_globex = observer.metrics.render();
+        assert!(after_globex.contains("finops_export_failing{} 2.0\n"), "{after_globex}");
+        assert!(after_globex.contains("finops_export_failures_total{} 2\n"), "{after_globex}");
+        world.commit_rows_of("broken", "acme", &[FINDING]);
         wait_for("finops_export_failures_total{} 4\n");
         wait_for("finops_export_failing{} 2.0\n");
-        shutdown.request("the test is over");
-        running.join().unwrap();
     });
+}
+
+fn gold_manifest(world: &World, tenant: &str) -> Option<serde_json::Value> {
+    let path = format!("{}/tenant_id={tenant}/_manifest.json", layout::KPI_GOLD);
+    world.store.get(&path).unwrap().map(|bytes| serde_json::from_slice(&bytes).unwrap())
 }

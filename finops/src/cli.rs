@@ -182,9 +182,9 @@ pub enum SinkVerb {
 
 #[derive(Debug, Subcommand)]
 pub enum ExporterVerb {
-    /// Build the exports and KPI tables once
+    /// Build the exports and KPI tables of all tenants once
     Once(ExportArgs),
-    /// Build them whenever new findings were committed, until stopped
+    /// Build them all, then those of each tenant that gets something new, until stopped
     Run(ExportArgs),
 }
 

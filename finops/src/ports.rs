@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contracts::identity::SaltMode;
 use contracts::topics::{self, Lane};
-use exporter::{ExportOptions, ExporterConfig, Input};
+use exporter::{ExportOptions, ExporterConfig};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::kafka::{KafkaBroker, KafkaSettings};
 use platform::broker::{Broker, TopicSpec};
@@ -171,7 +171,6 @@ pub fn exporter_config(settings: &Settings, store: Arc<dyn Store>, options: Expo
     ExporterConfig {
         store,
         clock: Arc::new(SystemClock),
-        input: Input::Committed,
         tenant: None,
         export_dir: settings.export.clone(),
         options,

@@ -72,8 +72,9 @@ const POLL: Setting<Duration> =
     Setting::duration("exporter.poll_interval", Duration::from_millis(100)..=Duration::from_secs(86_400))
         .default("2s")
         .help("how often a running exporter looks for new findings");
-const DUCK_MEMORY: Setting<u64> =
-    Setting::bytes("exporter.memory_bytes_max", 64 << 20..=1 << 40).default("2GiB").help("memory DuckDB may use");
+const DUCK_MEMORY: Setting<u64> = Setting::bytes("exporter.memory_bytes_max", 64 << 20..=1 << 40)
+    .default("2GiB")
+    .help("memory DuckDB may use in one process");
 
 const HTTP_LISTEN: Setting<Option<String>> = Setting::text("http.listen")
     .help("address such as 127.0.0.1:9464 where a service answers /live, /ready and /metrics [default: nowhere]")

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use contracts::identity::SaltMode;
 use contracts::layout;
-use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Input, Population, TenantScope};
+use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population, TenantScope};
 use platform::broker::Headers;
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
@@ -81,7 +81,6 @@ fn config(store: Arc<dyn Store>, folder: &Path) -> ExporterConfig {
     ExporterConfig {
         store,
         clock: Arc::new(ManualClock::at(NOW_MS)),
-        input: Input::Committed,
         tenant: None,
         export_dir: folder.to_owned(),
         options: ExportOptions::default(),

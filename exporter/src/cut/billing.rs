@@ -4,9 +4,9 @@
 use contracts::cost_manifest::{CostManifest, FILE_NAME, FORMAT_VERSION};
 use contracts::layout;
 use platform::store::Store;
-use platform::store::many::get_all;
 use serde::Serialize;
 
+use super::known::Objects;
 use super::{DataFile, tenant_of_path};
 use crate::error::{ExportError, Result};
 
@@ -23,23 +23,23 @@ pub struct BillingPeriod {
     pub file: DataFile,
 }
 
-pub(super) fn read(store: &dyn Store) -> Result<Vec<BillingPeriod>> {
-    let mut periods = Vec::new();
-    let folder = |path: &str| path.strip_suffix(FILE_NAME)?.strip_suffix('/').map(str::to_owned);
-    let mut paths: Vec<String> = store.list(layout::COST_FACTS)?.into_iter().map(|entry| entry.path).collect();
-    paths.retain(|path| folder(path).is_some());
-    for (path, bytes) in paths.iter().zip(get_all(store, &paths)?) {
-        if let (Some(folder), Some(bytes)) = (folder(path), bytes) {
-            periods.push(period(&folder, path, &bytes)?);
-        }
-    }
+pub(super) fn read(store: &dyn Store, known: &mut Objects<BillingPeriod>, now_ms: i64) -> Result<Vec<BillingPeriod>> {
+    let mut listed = store.list(layout::COST_FACTS)?;
+    listed.retain(|entry| folder_of(&entry.path).is_some());
+    let mut periods: Vec<BillingPeriod> = known.read(store, listed, now_ms, period)?.cloned().collect();
     periods.sort_by(|a, b| (&a.tenant_id, &a.billing_period).cmp(&(&b.tenant_id, &b.billing_period)));
     Ok(periods)
 }
 
-fn period(folder: &str, manifest_path: &str, bytes: &[u8]) -> Result<BillingPeriod> {
-    let bad = |problem: String| ExportError::BadObject { path: manifest_path.to_owned(), problem };
-    let manifest: CostManifest = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+/// Folder of a period, by the path of its manifest; `None` for another file.
+fn folder_of(path: &str) -> Option<&str> {
+    path.strip_suffix(FILE_NAME)?.strip_suffix('/')
+}
+
+fn period(path: &str, manifest: &[u8]) -> Result<BillingPeriod> {
+    let bad = |problem: String| ExportError::BadObject { path: path.to_owned(), problem };
+    let folder = folder_of(path).unwrap_or_default();
+    let manifest: CostManifest = serde_json::from_slice(manifest).map_err(|e| bad(e.to_string()))?;
     if manifest.format_version > FORMAT_VERSION {
         return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", manifest.format_version)));
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{DataFile, tenant_of_path};
 use crate::error::{ExportError, Result};
 
-/// How far one chain had come.
+/// How far one chain had come with findings of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainPosition {
     /// Topic name.
@@ -22,24 +22,24 @@ pub struct ChainPosition {
     pub topic_id: String,
     /// Partition.
     pub partition: u32,
-    /// One past the last offset of the cut.
+    /// One past the last offset of the last commit that holds some.
     pub end: u64,
 }
 
 /// What all chains together say.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Chains {
-    pub positions: Vec<ChainPosition>,
+    /// Per tenant, the last record of each chain that holds findings of it.
+    pub positions: BTreeMap<String, Vec<ChainPosition>>,
     pub findings: Vec<DataFile>,
     pub dead_letters: Vec<DataFile>,
     /// First source positions per run key, over valid and dead records.
     pub delivered: BTreeMap<String, SrcSet>,
 }
 
-/// The chains as far as earlier cuts have read them, by folder. A link never changes, so each is read once. This holds
-/// what the last cut held, and needs no limit of its own.
+/// The chains as far as earlier cuts have read them, by folder. A link never changes, so each is read once.
 #[derive(Debug, Default)]
-pub(crate) struct Known(BTreeMap<String, Chain>);
+pub(super) struct Known(BTreeMap<String, Chain>);
 
 /// A chain as far as it was read: all its files are published.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ struct Chain {
     /// The links, as they were listed.
     links: Vec<Entry>,
     files: Vec<DataFile>,
+    /// Where the last record ends that holds findings of a tenant, by tenant.
+    ends: BTreeMap<String, u64>,
     delivered: BTreeMap<String, SrcSet>,
 }
 
@@ -66,7 +68,7 @@ pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
         chain.read_on(store, &links, &sizes)?;
         chain.add_to(&mut chains);
     }
-    chains.findings.sort_by(|a, b| a.path.cmp(&b.path));
+    chains.findings.sort_by(|a, b| (&a.path_tenant, &a.path).cmp(&(&b.path_tenant, &b.path)));
     chains.dead_letters.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(chains)
 }
@@ -95,8 +97,8 @@ fn chain_of(folder: &str) -> Option<Chain> {
     let (parent, partition) = folder.rsplit_once('/')?;
     let topic_id = layout::decode_segment(parent.strip_prefix(layout::CHAIN)?.strip_prefix('/')?)?;
     let head = ChainHead::empty(&topic_id, partition.parse().ok()?);
-    let (links, files) = (Vec::new(), Vec::new());
-    let chain = Chain { head, topic: String::new(), links, files, delivered: BTreeMap::new() };
+    let (topic, links, files, ends, delivered) = Default::default();
+    let chain = Chain { head, topic, links, files, ends, delivered };
     (layout::chain_dir(&topic_id, chain.head.partition) == folder).then_some(chain)
 }
 
@@ -132,23 +134,32 @@ impl Chain {
         add(&mut self.delivered, &link.runs);
         for file in link.files {
             let path_tenant = tenant_of_path(&file.path);
+            if let Some(tenant) = &path_tenant
+                && is_of_findings(&file.path)
+            {
+                self.ends.insert(tenant.clone(), link.end);
+            }
             let (sha256, bytes) = (file.sha256, file.bytes);
             self.files.push(DataFile { path: file.path, sha256, path_tenant, bytes, local: None });
         }
     }
 
     fn add_to(&self, chains: &mut Chains) {
-        if let Some(end) = self.head.position() {
+        for (tenant, &end) in &self.ends {
             let (topic, topic_id) = (self.topic.clone(), self.head.topic_id.clone());
-            chains.positions.push(ChainPosition { topic, topic_id, partition: self.head.partition, end });
+            let position = ChainPosition { topic, topic_id, partition: self.head.partition, end };
+            chains.positions.entry(tenant.clone()).or_default().push(position);
         }
         add(&mut chains.delivered, &self.delivered);
         for file in &self.files {
-            let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
-            let files = if is_finding { &mut chains.findings } else { &mut chains.dead_letters };
+            let files = if is_of_findings(&file.path) { &mut chains.findings } else { &mut chains.dead_letters };
             files.push(file.clone());
         }
     }
+}
+
+fn is_of_findings(path: &str) -> bool {
+    layout::dataset_of(path) == Some(layout::FINDINGS)
 }
 
 fn add(all: &mut BTreeMap<String, SrcSet>, runs: &BTreeMap<String, SrcSet>) {
@@ -243,7 +254,7 @@ mod tests {
         fn end(&mut self) -> Option<u64> {
             let read_on = read(&self.store, &mut self.known).unwrap();
             assert_eq!(read_on, read(&self.store, &mut Known::default()).unwrap());
-            let end = read_on.positions.first().map(|position| position.end);
+            let end = read_on.positions.get("acme").map(|positions| positions[0].end);
             let delivered: u64 = read_on.delivered.values().flatten().map(|(_, offsets)| offsets.count()).sum();
             assert_eq!((read_on.findings.len() as u64, delivered), (end.unwrap_or(0), end.unwrap_or(0)));
             end

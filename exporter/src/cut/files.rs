@@ -5,7 +5,7 @@ use crate::error::{ExportError, Result};
 
 use super::{DataFile, tenant_of_path};
 
-/// Data files that match, by path, each once. Names that start with `_` or `.` below the fixed part of a pattern are
+/// Data files that match, by tenant and path, each once. Names that start with `_` or `.` below the fixed part of a pattern are
 /// no data (R63): staging, chains and temporary files.
 pub(super) fn matching(patterns: &[String]) -> Result<Vec<DataFile>> {
     if patterns.is_empty() {
@@ -26,7 +26,9 @@ pub(super) fn matching(patterns: &[String]) -> Result<Vec<DataFile>> {
     if paths.is_empty() {
         return Err(ExportError::NoInputFiles { searched: patterns.join(" ") });
     }
-    paths.into_iter().map(data_file).collect()
+    let mut files = paths.into_iter().map(data_file).collect::<Result<Vec<_>>>()?;
+    files.sort_by(|a, b| a.path_tenant.cmp(&b.path_tenant));
+    Ok(files)
 }
 
 /// Tenants of the rows of files whose path names none.

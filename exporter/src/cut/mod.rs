@@ -1,5 +1,5 @@
-//! A cut: one consistent, immutable state of the datasets, named by a digest of everything it holds. All
-//! outputs of one build come from one cut, so they agree with each other and can be made again.
+//! A cut: one consistent, immutable state of the datasets. All outputs of one build come from one cut, so they agree with
+//! each other and can be made again; a digest names what a cut holds of a tenant.
 //!
 //! Two kinds: what the sinks have committed (chains, run manifests, billing deliveries), or a list of files
 //! somebody names. The cut knows positions and files; it never looks inside a data file.
@@ -7,10 +7,11 @@
 mod billing;
 mod chain;
 mod files;
+mod known;
 mod local;
 mod runs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,22 +21,20 @@ use sha2::{Digest, Sha256};
 
 pub use billing::BillingPeriod;
 pub use chain::ChainPosition;
-pub(crate) use chain::Known;
+pub(crate) use known::Known;
 pub use runs::RunFact;
 
-use crate::error::Result;
+use crate::error::{ExportError, Result};
 use crate::tenant::TenantScope;
 
 /// One consistent state of the datasets.
 #[derive(Debug, Clone)]
 pub struct Cut {
-    /// SHA-256 (hex) over all the other fields, local paths aside.
-    pub id: String,
     /// Where it was taken, for people.
     pub location: String,
-    /// How far each sink partition had come; empty for a list of files.
-    pub positions: Vec<ChainPosition>,
-    /// Files of valid findings, by path.
+    /// How far each sink partition had come with findings of a tenant, by tenant; empty for a list of files.
+    pub positions: BTreeMap<String, Vec<ChainPosition>>,
+    /// Files of valid findings, by tenant and path; first those whose path names no tenant.
     pub findings: Vec<DataFile>,
     /// Files of dead letters, by path.
     pub dead_letters: Vec<DataFile>,
@@ -72,16 +71,15 @@ impl Cut {
     /// # Errors
     /// A chain with a gap, an unreadable manifest, a store that refuses.
     pub fn committed(store: Arc<dyn Store>) -> Result<Self> {
-        Self::committed_by_now(store, &mut Known::default())
+        Self::committed_by(i64::MAX, store, &mut Known::default())
     }
 
-    /// The same for whoever asks again and again: what earlier cuts of the store have read of its chains is not read again.
-    pub(crate) fn committed_by_now(store: Arc<dyn Store>, known: &mut Known) -> Result<Self> {
-        let chains = chain::read(&*store, known)?;
-        let runs = runs::read(&*store, &chains.delivered)?;
-        let billing = billing::read(&*store)?;
-        let mut cut = Self {
-            id: String::new(),
+    /// The same at `now_ms`, for whoever asks again and again: what earlier cuts of the store have read is not read again.
+    pub(crate) fn committed_by(now_ms: i64, store: Arc<dyn Store>, known: &mut Known) -> Result<Self> {
+        let chains = chain::read(&*store, &mut known.chains)?;
+        let runs = runs::read(&*store, &mut known.runs, now_ms, &chains.delivered)?;
+        let billing = billing::read(&*store, &mut known.billing, now_ms)?;
+        Ok(Self {
             location: store.location(),
             positions: chains.positions,
             findings: chains.findings,
@@ -90,9 +88,7 @@ impl Cut {
             billing,
             row_tenants: Vec::new(),
             origin: Some(local::Origin(store)),
-        };
-        cut.id = cut.digest();
-        Ok(cut)
+        })
     }
 
     /// Takes the files that match `patterns` (`*`, `?`, `[…]`, `**`) as findings. No run manifests, so every run
@@ -103,19 +99,25 @@ impl Cut {
     pub fn of_files(patterns: &[String]) -> Result<Self> {
         let findings = files::matching(patterns)?;
         let row_tenants = files::tenants_of_rows(&findings)?;
-        let mut cut = Self {
-            id: String::new(),
+        Ok(Self {
             location: patterns.join(" "),
-            positions: Vec::new(),
+            positions: BTreeMap::new(),
             findings,
             dead_letters: Vec::new(),
             runs: Vec::new(),
             billing: Vec::new(),
             row_tenants,
             origin: None,
-        };
-        cut.id = cut.digest();
-        Ok(cut)
+        })
+    }
+
+    /// # Errors
+    /// `no_input_files` when it has neither findings nor runs nor bills.
+    pub(crate) fn refuse_empty(&self) -> Result<()> {
+        if self.findings.is_empty() && self.runs.is_empty() && self.billing.is_empty() {
+            return Err(ExportError::NoInputFiles { searched: self.location.clone() });
+        }
+        Ok(())
     }
 
     /// Tenants that own a file, a run or a bill of this cut.
@@ -130,34 +132,50 @@ impl Cut {
         all.into_iter().collect()
     }
 
+    /// SHA-256 (hex) over all that the cut holds of the tenant, local paths aside: equal digests give equal outputs.
+    #[must_use]
+    pub fn digest_of(&self, scope: &TenantScope) -> String {
+        let mut hash = Sha256::new();
+        add(&mut hash, "positions", self.positions_of(scope));
+        add(&mut hash, "findings", self.findings_of(scope));
+        add(&mut hash, "runs", self.runs_of(scope));
+        add(&mut hash, "billing", self.billing_of(scope));
+        hex::encode(hash.finalize())
+    }
+
+    /// How far each sink partition had come with findings of the tenant.
+    pub(crate) fn positions_of(&self, scope: &TenantScope) -> &[ChainPosition] {
+        self.positions.get(scope.as_str()).map_or(&[], Vec::as_slice)
+    }
+
     /// Files that may hold rows of the tenant: those whose path names it, or names none.
     pub(crate) fn findings_of<'c>(&'c self, scope: &'c TenantScope) -> impl Iterator<Item = &'c DataFile> {
-        self.findings.iter().filter(move |file| file.path_tenant.as_deref().is_none_or(|t| t == scope.as_str()))
+        let of = |tenant| of_tenant(&self.findings, tenant, |file| file.path_tenant.as_deref());
+        of(None).iter().chain(of(Some(scope.as_str())))
     }
 
     /// Runs of the tenant.
-    pub(crate) fn runs_of<'c>(&'c self, scope: &'c TenantScope) -> impl Iterator<Item = &'c RunFact> {
-        self.runs.iter().filter(move |run| run.tenant_id == scope.as_str())
+    pub(crate) fn runs_of(&self, scope: &TenantScope) -> &[RunFact] {
+        of_tenant(&self.runs, Some(scope.as_str()), |run| Some(&run.tenant_id))
     }
 
     /// Billing periods of the tenant.
-    pub(crate) fn billing_of<'c>(&'c self, scope: &'c TenantScope) -> impl Iterator<Item = &'c BillingPeriod> {
-        self.billing.iter().filter(move |period| period.tenant_id == scope.as_str())
+    pub(crate) fn billing_of(&self, scope: &TenantScope) -> &[BillingPeriod] {
+        of_tenant(&self.billing, Some(scope.as_str()), |period| Some(&period.tenant_id))
     }
+}
 
-    fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        let mut add = |label: &str, lines: Vec<String>| {
-            hash.update(format!("{label} {}\n", lines.len()));
-            lines.into_iter().for_each(|line| hash.update(line + "\n"));
-        };
-        let json = |line: serde_json::Result<String>| line.unwrap_or_default();
-        add("positions", self.positions.iter().map(|x| json(serde_json::to_string(x))).collect());
-        add("findings", self.findings.iter().map(|x| json(serde_json::to_string(x))).collect());
-        add("dead_letters", self.dead_letters.iter().map(|x| json(serde_json::to_string(x))).collect());
-        add("runs", self.runs.iter().map(|x| json(serde_json::to_string(x))).collect());
-        add("billing", self.billing.iter().map(|x| json(serde_json::to_string(x))).collect());
-        hex::encode(hash.finalize())
+/// The items of one tenant in a list that is sorted by tenant.
+fn of_tenant<'c, T>(sorted: &'c [T], tenant: Option<&str>, tenant_of: impl Fn(&T) -> Option<&str>) -> &'c [T] {
+    let from = sorted.partition_point(|item| tenant_of(item) < tenant);
+    let some = &sorted[from..];
+    &some[..some.partition_point(|item| tenant_of(item) == tenant)]
+}
+
+fn add<'c, T: Serialize + 'c>(hash: &mut Sha256, label: &str, items: impl IntoIterator<Item = &'c T>) {
+    hash.update(format!("{label}\n"));
+    for item in items {
+        hash.update(serde_json::to_string(item).unwrap_or_default() + "\n");
     }
 }
 

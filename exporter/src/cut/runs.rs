@@ -7,9 +7,9 @@ use contracts::layout;
 use contracts::run_manifest::{FORMAT_VERSION, RunManifest, RunStatus};
 use contracts::source::SrcSet;
 use platform::store::Store;
-use platform::store::many::get_all;
 use serde::Serialize;
 
+use super::known::Objects;
 use crate::error::{ExportError, Result};
 
 /// A run that announced itself with a manifest.
@@ -35,44 +35,52 @@ pub struct RunFact {
     pub is_import: bool,
 }
 
-pub(super) fn read(store: &dyn Store, delivered: &BTreeMap<String, SrcSet>) -> Result<Vec<RunFact>> {
-    let mut runs = Vec::new();
-    let mut paths: Vec<String> = store.list(layout::RUNS)?.into_iter().map(|entry| entry.path).collect();
-    paths.retain(|path| path.ends_with(".json"));
-    for (path, bytes) in paths.iter().zip(get_all(store, &paths)?) {
-        let Some(bytes) = bytes else { continue };
-        let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
-        let manifest: RunManifest = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
-        if manifest.format_version > FORMAT_VERSION {
-            return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", manifest.format_version)));
-        }
-        if layout::run_manifest(&manifest.tenant_id, &manifest.workspace_id, &manifest.run_id) != *path {
-            return Err(bad("tenant, workspace and run inside are not those of its path".into()));
-        }
-        runs.push(fact(manifest, delivered));
-    }
+pub(super) fn read(
+    store: &dyn Store,
+    known: &mut Objects<RunFact>,
+    now_ms: i64,
+    delivered: &BTreeMap<String, SrcSet>,
+) -> Result<Vec<RunFact>> {
+    let mut listed = store.list(layout::RUNS)?;
+    listed.retain(|entry| entry.path.ends_with(".json"));
+    let announced = known.read(store, listed, now_ms, announced)?;
+    let mut runs: Vec<RunFact> = announced.map(|run| arrived(run.clone(), delivered)).collect();
     runs.sort_by(|a, b| (&a.tenant_id, &a.workspace_id, &a.run_id).cmp(&(&b.tenant_id, &b.workspace_id, &b.run_id)));
     Ok(runs)
 }
 
-fn fact(manifest: RunManifest, delivered: &BTreeMap<String, SrcSet>) -> RunFact {
-    let count = |key: String| delivered.get(&key).map_or(0, |src| src.values().map(|offsets| offsets.count()).sum());
-    let named: u64 = count(format!("{}/{}/{}", manifest.tenant_id, manifest.workspace_id, manifest.run_id));
-    // Records too broken to tell their tenant are counted by run id alone. They can fill what is missing, no more. A
-    // run that was sent twice under one id has more than it published: it has arrived, too.
-    let nameless: u64 = count(format!("//{}", manifest.run_id));
-    let delivered = named + nameless.min(manifest.published.saturating_sub(named));
-    RunFact {
-        is_complete: manifest.status != RunStatus::Failed && delivered >= manifest.published,
-        is_import: manifest.scopes.is_empty(),
+/// A run of which nothing has arrived yet.
+fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
+    let bad = |problem: String| ExportError::BadObject { path: path.to_owned(), problem };
+    let manifest: RunManifest = serde_json::from_slice(manifest).map_err(|e| bad(e.to_string()))?;
+    if manifest.format_version > FORMAT_VERSION {
+        return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", manifest.format_version)));
+    }
+    if layout::run_manifest(&manifest.tenant_id, &manifest.workspace_id, &manifest.run_id) != path {
+        return Err(bad("tenant, workspace and run inside are not those of its path".into()));
+    }
+    Ok(RunFact {
         tenant_id: manifest.tenant_id,
         workspace_id: manifest.workspace_id,
         run_id: manifest.run_id,
         run_ts: manifest.run_ts,
         status: manifest.status,
         published: manifest.published,
-        delivered,
-    }
+        delivered: 0,
+        is_complete: false,
+        is_import: manifest.scopes.is_empty(),
+    })
+}
+
+fn arrived(run: RunFact, delivered: &BTreeMap<String, SrcSet>) -> RunFact {
+    let count = |key: String| delivered.get(&key).map_or(0, |src| src.values().map(|offsets| offsets.count()).sum());
+    let named: u64 = count(format!("{}/{}/{}", run.tenant_id, run.workspace_id, run.run_id));
+    // Records too broken to tell their tenant are counted by run id alone. They can fill what is missing, no more. A
+    // run that was sent twice under one id has more than it published: it has arrived, too.
+    let nameless: u64 = count(format!("//{}", run.run_id));
+    let delivered = named + nameless.min(run.published.saturating_sub(named));
+    let is_complete = run.status != RunStatus::Failed && delivered >= run.published;
+    RunFact { delivered, is_complete, ..run }
 }
 
 #[cfg(test)]
@@ -87,25 +95,18 @@ mod tests {
             SrcSet::from([("t/0".parse().unwrap(), offsets)])
         };
         let delivered = BTreeMap::from([("a/w/r".to_owned(), set(0, named)), ("//r".to_owned(), set(100, nameless))]);
-        let manifest = RunManifest {
-            format_version: 1,
+        let run = RunFact {
             tenant_id: "a".into(),
             workspace_id: "w".into(),
             run_id: "r".into(),
             run_ts: String::new(),
-            created_at: String::new(),
             status,
-            finding_id_mode: String::new(),
-            engine_name: String::new(),
-            engine_version: String::new(),
-            rulepack_version: String::new(),
-            schema_version: 1,
             published,
-            scopes: Vec::new(),
-            billing_deliveries: Vec::new(),
-            notes: BTreeMap::new(),
+            delivered: 0,
+            is_complete: false,
+            is_import: false,
         };
-        let is_complete = fact(manifest, &delivered).is_complete;
+        let is_complete = arrived(run, &delivered).is_complete;
         assert_eq!(is_complete, expected, "published {published}, named {named}, nameless {nameless}");
     }
 

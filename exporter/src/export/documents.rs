@@ -11,6 +11,9 @@ use crate::error::Result;
 use crate::population::sql_time;
 use crate::tenant::TenantScope;
 
+/// Name of the file of correlated findings.
+pub(super) const CORRELATED: &str = "correlated_findings.json";
+
 /// A finding as exported and listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "members are those of contract §12.2")]
@@ -192,7 +195,7 @@ pub(super) fn build(duck: &Duck, scope: &TenantScope, options: &ExportOptions) -
     ];
     if options.correlated {
         let rows = correlated(duck, options.limit)?;
-        files.push(document("correlated_findings.json", rows.len(), &rows));
+        files.push(document(CORRELATED, rows.len(), &rows));
     }
     Ok(Documents { files, rows_read: coverage.findings_total })
 }

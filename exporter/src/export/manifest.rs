@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::documents::Documents;
+use super::documents::{self, Documents};
 use super::{DatasetLabel, ExportOptions};
 use crate::cut::{ChainPosition, Cut};
 use crate::population::{Population, RunRef};
@@ -12,6 +12,8 @@ use crate::tenant::TenantScope;
 
 /// Version of the manifest's format; a reader refuses a higher one.
 const FORMAT_VERSION: u32 = 1;
+
+const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Name of the manifest.
 pub(super) const NAME: &str = "manifest.json";
@@ -21,6 +23,8 @@ pub(super) const NAME: &str = "manifest.json";
 pub struct ExportManifest {
     /// Version of this format, 1.
     pub format_version: u32,
+    /// Version of the program that made the files.
+    pub code_version: String,
     /// Version of the findings contract.
     pub contract_version: String,
     /// Tenant.
@@ -33,9 +37,11 @@ pub struct ExportManifest {
     pub population: Population,
     /// Most rows of the lists.
     pub limit: u64,
-    /// SHA-256 of the cut.
+    /// True when the gold tables are of the same cut.
+    pub gold: bool,
+    /// SHA-256 of what the cut holds of the tenant.
     pub cut: String,
-    /// How far each sink partition had come.
+    /// How far each sink partition had come with findings of the tenant.
     pub positions: Vec<ChainPosition>,
     /// Runs whose rows counted.
     pub runs: Vec<RunRef>,
@@ -58,6 +64,20 @@ pub struct ExportedFile {
     pub sha256: String,
 }
 
+impl ExportManifest {
+    /// True when this program would make the same files again.
+    pub(super) fn is_of(&self, cut: &Cut, scope: &TenantScope, options: &ExportOptions) -> bool {
+        let made_with = ExportOptions {
+            limit: self.limit,
+            correlated: self.files.iter().any(|file| file.name == documents::CORRELATED),
+            population: self.population,
+            dataset: self.dataset,
+            gold: self.gold,
+        };
+        self.code_version == CODE_VERSION && made_with == *options && self.cut == cut.digest_of(scope)
+    }
+}
+
 pub(super) fn build(
     cut: &Cut,
     scope: &TenantScope,
@@ -75,14 +95,16 @@ pub(super) fn build(
     }
     ExportManifest {
         format_version: FORMAT_VERSION,
+        code_version: CODE_VERSION.to_owned(),
         contract_version: contracts::dead_letter::CONTRACT_VERSION.to_owned(),
         tenant_id: scope.to_string(),
         generation: hex::encode(generation.finalize())[..16].to_owned(),
         dataset: options.dataset,
         population: options.population,
         limit: options.limit,
-        cut: cut.id.clone(),
-        positions: cut.positions.clone(),
+        gold: options.gold,
+        cut: cut.digest_of(scope),
+        positions: cut.positions_of(scope).to_vec(),
         runs,
         rows_read: documents.rows_read,
         files,

@@ -36,7 +36,7 @@ pub enum DatasetLabel {
 }
 
 /// What goes into the files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportOptions {
     /// Most rows of the two lists of findings.
     pub limit: u64,
@@ -46,6 +46,8 @@ pub struct ExportOptions {
     pub population: Population,
     /// What the input is.
     pub dataset: DatasetLabel,
+    /// The gold tables are of the same cut.
+    pub gold: bool,
 }
 
 impl Default for ExportOptions {
@@ -55,6 +57,7 @@ impl Default for ExportOptions {
             correlated: true,
             population: Population::default(),
             dataset: DatasetLabel::default(),
+            gold: false,
         }
     }
 }
@@ -78,6 +81,13 @@ pub struct ExportReport {
 #[must_use]
 pub fn folder_of(export_dir: &Path, scope: &TenantScope) -> PathBuf {
     export_dir.join(contracts::layout::encode_segment(scope.as_str()))
+}
+
+/// True when the tenant's files are there, made of what the cut holds of it by this program and these options.
+pub(crate) fn is_current(cut: &Cut, scope: &TenantScope, export_dir: &Path, options: &ExportOptions) -> bool {
+    let manifest = std::fs::read(folder_of(export_dir, scope).join(manifest::NAME)).ok();
+    let manifest = manifest.and_then(|bytes| serde_json::from_slice::<ExportManifest>(&bytes).ok());
+    manifest.is_some_and(|manifest| manifest.is_of(cut, scope, options))
 }
 
 /// Writes the files of one tenant.

@@ -15,14 +15,21 @@ use crate::export::json_cell;
 use crate::findings_db;
 use crate::tenant::TenantScope;
 
-/// Sorted rows of every period that has a run or a cost fact.
-pub(super) fn rows_by_period(
+/// What one build has computed.
+pub(super) struct Computed {
+    /// Sorted rows of every period that has a run or a cost fact.
+    pub periods: BTreeMap<String, Vec<KpiRow>>,
+    /// When the next snooze ends, and with it the state of a finding changes.
+    pub snooze_end_ms: Option<i64>,
+}
+
+pub(super) fn compute(
     cut: &Cut,
     scope: &TenantScope,
     default_currency: &str,
     now_ms: i64,
     limits: &DuckLimits,
-) -> Result<BTreeMap<String, Vec<KpiRow>>> {
+) -> Result<Computed> {
     let duck = findings_db::open(cut, scope, limits)?;
     load_snapshot(&duck, default_currency, now_ms)?;
     load_costs(&duck, cut, scope)?;
@@ -35,7 +42,7 @@ pub(super) fn rows_by_period(
         }
     }
     periods.values_mut().try_for_each(|rows| sort_unique(rows))?;
-    Ok(periods)
+    Ok(Computed { periods, snooze_end_ms: snooze_end_ms(&duck, now_ms)? })
 }
 
 fn load_snapshot(duck: &Duck, default_currency: &str, now_ms: i64) -> Result<()> {
@@ -46,6 +53,14 @@ fn load_snapshot(duck: &Duck, default_currency: &str, now_ms: i64) -> Result<()>
     load_families(duck)?;
     let now = format!("make_timestamp({now_ms} * 1000)");
     duck.run(doing, &include_str!("../../sql/gold/snapshot.sql").replace("{now}", &now))
+}
+
+fn snooze_end_ms(duck: &Duck, now_ms: i64) -> Result<Option<i64>> {
+    let sql = format!(
+        "SELECT epoch_ms(min(snooze_until_ts)) FROM run_row \
+         WHERE lifecycle_status = 'snoozed' AND snooze_until_ts > make_timestamp({now_ms} * 1000)"
+    );
+    Ok(duck.value::<Option<i64>>("looking for the end of snoozes", &sql)?.flatten())
 }
 
 /// Checkers spell services in many ways; KPIs use the family, as cost facts do.
@@ -67,7 +82,7 @@ fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
         let values = params![period.billing_period, period.delivery_id];
         duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
     }
-    let files: Vec<&DataFile> = cut.billing_of(scope).map(|period| &period.file).collect();
+    let files: Vec<&DataFile> = cut.billing_of(scope).iter().map(|period| &period.file).collect();
     let paths = cut.local(files.iter().copied(), &duck.lease)?;
     findings_db::check_paths(duck, scope, &files, &paths)?;
     let query = COST_FACTS.query(duck, &paths)?;

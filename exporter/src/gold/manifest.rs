@@ -23,7 +23,7 @@ pub struct GoldManifest {
     pub schema_version: u32,
     /// Tenant.
     pub tenant_id: String,
-    /// SHA-256 of the cut of the last build that changed something.
+    /// SHA-256 of what the cut of the last build that changed something held of the tenant.
     pub cut: String,
     /// When that was, `…Z` with milliseconds.
     pub computed_ts: String,

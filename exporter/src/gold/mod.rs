@@ -15,6 +15,7 @@ pub use row::{KpiRow, dim_key};
 
 use platform::store::Store;
 
+use self::compute::Computed;
 use crate::cut::Cut;
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
@@ -24,7 +25,7 @@ use crate::tenant::TenantScope;
 /// `now_ms` is the build time; it decides whether a snooze of a running period is over, and nothing else.
 ///
 /// # Errors
-/// `tenant_not_found` when the cut has nothing of the tenant; a failed check; a store that refuses. The tables from
+/// `no_input_files`, `tenant_not_found` when the cut has nothing, or nothing of the tenant; a failed check; a store that refuses. The tables from
 /// before stay then.
 pub fn build_gold(
     cut: &Cut,
@@ -34,11 +35,13 @@ pub fn build_gold(
     now_ms: i64,
     limits: &DuckLimits,
 ) -> Result<GoldReport> {
+    cut.refuse_empty()?;
     if !cut.tenants().contains(scope) {
         return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
     }
-    let periods = compute::rows_by_period(cut, scope, default_currency, now_ms, limits)?;
-    let report = publish::publish(store, scope, &cut.id, &periods, now_ms)?;
+    let Computed { periods, snooze_end_ms } = compute::compute(cut, scope, default_currency, now_ms, limits)?;
+    let mut report = publish::publish(store, scope, &cut.digest_of(scope), &periods, now_ms)?;
+    report.again_at_ms = report.again_at_ms.into_iter().chain(snooze_end_ms).min();
     tracing::info!(tenant = %scope, periods = report.periods, changed = report.changed, rows = report.rows, "gold built");
     Ok(report)
 }

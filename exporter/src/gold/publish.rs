@@ -30,6 +30,8 @@ pub struct GoldReport {
     pub changed: u64,
     /// Rows of all tables.
     pub rows: u64,
+    /// When another build of the same cut may do more: a snooze has ended, or a retired file may go.
+    pub again_at_ms: Option<i64>,
 }
 
 /// Publishes the rows of all periods; equal content is not written again.
@@ -60,14 +62,10 @@ pub(super) fn publish(
         tables.insert(period.clone(), table);
     }
     failpoint::hit("exporter.gold.files.published");
-    let report = GoldReport {
-        tenant_id: scope.to_string(),
-        periods: tables.len() as u64,
-        changed,
-        rows: tables.values().map(|table| table.rows).sum(),
-    };
-    replace_manifest(store, scope, cut_id, old, tables, now_ms)?;
-    Ok(report)
+    let (periods, rows) = (tables.len() as u64, tables.values().map(|table| table.rows).sum());
+    let retired_since = replace_manifest(store, scope, cut_id, old, tables, now_ms)?;
+    let again_at_ms = retired_since.map(|since_ms| since_ms + RETIRED_KEEP_MS);
+    Ok(GoldReport { tenant_id: scope.to_string(), periods, changed, rows, again_at_ms })
 }
 
 fn warn_if_shrunk(scope: &TenantScope, period: &str, before: Option<&PeriodTable>, rows: &[KpiRow]) {
@@ -113,6 +111,7 @@ fn put_file(store: &dyn Store, scope: &TenantScope, path: &str, rows: &[KpiRow],
     }
 }
 
+/// Returns since when the eldest of the files is retired that are still there.
 fn replace_manifest(
     store: &dyn Store,
     scope: &TenantScope,
@@ -120,7 +119,7 @@ fn replace_manifest(
     old: Option<GoldManifest>,
     periods: BTreeMap<String, PeriodTable>,
     now_ms: i64,
-) -> Result<()> {
+) -> Result<Option<i64>> {
     let mut new = GoldManifest {
         format_version: FORMAT_VERSION,
         schema_version: SCHEMA_VERSION,
@@ -149,7 +148,7 @@ fn replace_manifest(
         store.delete(&path)?;
         failpoint::hit("exporter.gold.retired.deleted");
     }
-    Ok(())
+    Ok(new.retired.into_values().min())
 }
 
 /// Files to delete now: retired long enough ago, or left by a crash and as old.

@@ -11,7 +11,7 @@ use contracts::cost_manifest::CostManifest;
 use contracts::layout;
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::{OffsetSet, SrcSet};
-use exporter::{Cut, DuckLimits, ExporterConfig, Input, TenantScope};
+use exporter::{Cut, DuckLimits, ExporterConfig, TenantScope};
 use platform::clock::ManualClock;
 use platform::store::Store;
 use platform::store::local::LocalStore;
@@ -123,7 +123,6 @@ impl World {
         ExporterConfig {
             store: self.store.clone(),
             clock: Arc::new(ManualClock::at(NOW_MS)),
-            input: Input::Committed,
             tenant: None,
             export_dir: self.export_dir(),
             options: exporter::ExportOptions::default(),

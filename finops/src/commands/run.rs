@@ -208,7 +208,7 @@ fn export(args: &RunArgs, settings: &Settings, ports: &Ports) -> Result<Option<P
     let mut config = ports::exporter_config(settings, ports.store.clone(), options);
     config.tenant = None;
     let bar = progress::bar("exporting", None);
-    let outcome = exporter::once(&config);
+    let outcome = exporter::refresh(&config);
     bar.finish_and_clear();
     match outcome {
         Err(ExportError::NoInputFiles { .. }) => Ok(None),

@@ -48,9 +48,9 @@ table! {
     OLDEST = Gauge("finops_oldest_unread_age_seconds", &["group", "topic", "partition"], "Age of the oldest record a group has not passed yet, 0 when there is none; for the sinks: of the oldest unwritten record");
     TOPIC_END = Gauge("finops_topic_end_offset", &["topic", "partition"], "Next offset to be written; of the wire topics its rate is what producers publish");
     SAMPLE_FAILURES = Counter("finops_lag_sample_failures_total", &[], "Times lag could not be read from the broker");
-    EXPORT_SECONDS = Histogram("finops_export_build_seconds", BUILD_SECONDS, &[], "Time of an exporter's pass over all tenants");
+    EXPORT_SECONDS = Histogram("finops_export_build_seconds", BUILD_SECONDS, &[], "Time of an exporter's pass over the tenants that have news");
     EXPORT_FAILURES = Counter("finops_export_failures_total", &[], "Tenants, or whole passes, that could not be exported; their old files stand");
-    EXPORT_FAILING = Gauge("finops_export_failing", &[], "Failures of the last pass; bad data is not tried again before something changes");
+    EXPORT_FAILING = Gauge("finops_export_failing", &[], "Failures that stand, of tenants or of the whole pass; bad data is not tried again before something of the tenant changes");
     EXPORT_LAST = Gauge("finops_export_last_success_timestamp_seconds", &[], "When the last pass without a failure ended, in seconds since the epoch");
     EXPORT_CHECKED = Gauge("finops_export_last_look_timestamp_seconds", &[], "When the exporter last looked for news and left nothing to be tried again, in seconds since the epoch");
     READY = Gauge("finops_ready", &["part"], "1 when this service, or what it depends on, works");
