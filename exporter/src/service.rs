@@ -1,10 +1,9 @@
 //! The exporter as a service: once for everything, or again and again for the tenants that have news.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::panic::resume_unwind;
+use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use platform::clock::Clock;
@@ -12,6 +11,8 @@ use platform::lifecycle::Shutdown;
 use platform::metrics::{number, table};
 use platform::observe::Observer;
 use platform::store::Store;
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::cut::{Cut, Known};
@@ -83,7 +84,7 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
     let cut = Cut::committed(Arc::clone(&config.store))?;
     cut.refuse_empty()?;
     let tenants = match &config.tenant {
-        None => several(config, cut.tenants(), |config, scope| Some(build(config, &cut, &scope))),
+        None => several(config, cut.tenants(), |config, scope| Some(build(config, &cut, &scope)))?,
         Some(tenant) => vec![strict_build(config, &cut, &TenantScope::new(tenant)?)?],
     };
     Ok(PassReport { tenants })
@@ -96,29 +97,31 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
 pub fn refresh(config: &ExporterConfig) -> Result<PassReport> {
     let cut = Cut::committed(Arc::clone(&config.store))?;
     cut.refuse_empty()?;
-    let mut tenants = cut.tenants();
     let options = ExportOptions { gold: config.gold, ..config.options.clone() };
-    tenants.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
-    Ok(PassReport { tenants: several(config, tenants, |config, scope| Some(build(config, &cut, &scope))) })
+    let mut stale = tenants(config, &cut)?;
+    stale.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
+    Ok(PassReport { tenants: several(config, stale, |config, scope| Some(build(config, &cut, &scope)))? })
 }
 
-/// What `job` makes of the tenants, several at a time and each with its share of what DuckDB may use.
-fn several<T: Send>(
+/// The tenant asked for, if the cut has it, or all of the cut, in order.
+fn tenants(config: &ExporterConfig, cut: &Cut) -> Result<Vec<TenantScope>> {
+    match &config.tenant {
+        None => Ok(cut.tenants()),
+        Some(tenant) => Ok(Some(TenantScope::new(tenant)?).filter(|scope| cut.has(scope)).into_iter().collect()),
+    }
+}
+
+/// What `job` makes of the items, in their order: several at a time, each with its share of what DuckDB may use.
+fn several<I: Send, T: Send>(
     config: &ExporterConfig,
-    tenants: Vec<TenantScope>,
-    job: impl Fn(&ExporterConfig, TenantScope) -> Option<T> + Sync,
-) -> Vec<T> {
-    let (at_a_time, limits) = config.limits.share(tenants.len());
+    items: Vec<I>,
+    job: impl Fn(&ExporterConfig, I) -> Option<T> + Sync,
+) -> Result<Vec<T>> {
+    let (at_a_time, limits) = config.limits.share(items.len());
     let config = ExporterConfig { limits, ..config.clone() };
-    let tenants = Mutex::new(tenants.into_iter().enumerate());
-    let next = || tenants.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let work = || std::iter::from_fn(next).filter_map(|(n, scope)| Some((n, job(&config, scope)?))).collect::<Vec<_>>();
-    let mut done: Vec<(usize, T)> = thread::scope(|threads| {
-        let workers: Vec<_> = (0..at_a_time).map(|_| threads.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    });
-    done.sort_by_key(|(n, _)| *n);
-    done.into_iter().map(|(_, made)| made).collect()
+    let threads = ThreadPoolBuilder::new().num_threads(at_a_time).build().map_err(io::Error::other);
+    let threads = threads.map_err(ExportError::io("starting threads for", &config.export_dir))?;
+    Ok(threads.install(|| items.into_par_iter().with_max_len(1).filter_map(|item| job(&config, item)).collect()))
 }
 
 fn strict_build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<TenantReport> {
@@ -257,14 +260,12 @@ fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown:
 /// Builds the tenants of which the store holds something new, or that are due; returns the number of failures.
 fn build_news(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
     let cut = Cut::committed_by(config.clock.now_ms(), Arc::clone(&config.store), &mut done.known)?;
-    let only = config.tenant.as_deref().map(TenantScope::new).transpose()?;
-    let mut tenants = BTreeSet::from_iter(cut.tenants());
-    tenants.retain(|scope| only.as_ref().is_none_or(|only| only == scope));
-    done.tenants.retain(|scope, _| tenants.contains(scope));
+    let tenants = tenants(config, &cut)?;
+    done.tenants.retain(|scope, _| tenants.binary_search(scope).is_ok());
     let now_ms = config.clock.now_ms();
-    let news: Vec<TenantScope> =
-        tenants.into_iter().filter(|scope| !done.has(scope, &cut.digest_of(scope), now_ms)).collect();
-    let built = several(config, news, |config, scope| {
+    let parts = tenants.into_iter().map(|scope| (cut.digest_of(&scope), scope));
+    let news: Vec<(String, TenantScope)> = parts.filter(|(of, scope)| !done.has(scope, of, now_ms)).collect();
+    let built = several(config, news, |config, (of, scope)| {
         if shutdown.is_requested() {
             return None;
         }
@@ -272,9 +273,8 @@ fn build_news(config: &ExporterConfig, observer: &Observer, done: &mut Done, shu
         let now_ms = config.clock.now_ms();
         let report = build(config, &cut, &scope);
         report.errors.iter().for_each(|error| tracing::error!(tenant = %scope, %error, "exporting failed"));
-        let built = Built::new(cut.digest_of(&scope), &report, now_ms);
-        Some((scope, built))
-    });
+        Some((scope, Built::new(of, &report, now_ms)))
+    })?;
     let failures = built.iter().map(|(_, built)| built.failures).sum();
     done.tenants.extend(built);
     Ok(failures)

@@ -59,6 +59,20 @@ fn a_tenant_asked_for_must_succeed() {
 }
 
 #[test]
+fn a_tenant_asked_for_is_refreshed_alone() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    world.deliver("only-bills", "2026-01", "d", &[FACT]);
+    world.run_manifest("only-a-run", "r1", FINDING.run_ts, RunStatus::Complete, 9);
+    let of = |tenant: &str| {
+        refresh(&ExporterConfig { tenant: Some(tenant.into()), ..world.config() }).unwrap().tenants.len()
+    };
+    let found: Vec<_> = ["acme", "only-bills", "only-a-run", "globex"].into_iter().map(of).collect();
+    assert_eq!(found, [1, 1, 1, 0]);
+    assert_eq!(world.cut().tenants().len(), 3);
+}
+
+#[test]
 fn only_stale_files_are_refreshed() {
     let mut world = World::new();
     let config = world.config();
@@ -200,22 +214,22 @@ fn what_fails_is_told_as_long_as_it_does() {
     let mut world = World::new();
     let config = world.config();
     let observer = Observer { metrics: Metrics::registered(), ..Observer::default() };
-    let wait_for = |line: &str| wait_for(line, || observer.metrics.render().contains(line));
+    let wait_for_line = |line: &str| wait_for(line, || observer.metrics.render().contains(line));
     world.commit("acme", &[FINDING]);
     world.commit_rows_of("broken", "acme", &[FINDING]);
     let export_dir = world.export_dir();
     beside(&config, &observer, || {
-        wait_for("finops_export_failing{} 2.0\n");
+        wait_for_line("finops_export_failing{} 2.0\n");
         for tenant in ["globex", "initech"] {
             world.commit(tenant, &[FINDING]);
-            self::wait_for(tenant, || export_dir.join(tenant).exists());
+            wait_for(tenant, || export_dir.join(tenant).exists());
         }
         let after_globex = observer.metrics.render();
         assert!(after_globex.contains("finops_export_failing{} 2.0\n"), "{after_globex}");
         assert!(after_globex.contains("finops_export_failures_total{} 2\n"), "{after_globex}");
         world.commit_rows_of("broken", "acme", &[FINDING]);
-        wait_for("finops_export_failures_total{} 4\n");
-        wait_for("finops_export_failing{} 2.0\n");
+        wait_for_line("finops_export_failures_total{} 4\n");
+        wait_for_line("finops_export_failing{} 2.0\n");
     });
 }
 

@@ -132,6 +132,14 @@ impl Cut {
         all.into_iter().collect()
     }
 
+    /// True for those of [`Self::tenants`].
+    pub(crate) fn has(&self, scope: &TenantScope) -> bool {
+        self.findings_of(scope).any(|file| file.path_tenant.is_some())
+            || !self.runs_of(scope).is_empty()
+            || !self.billing_of(scope).is_empty()
+            || self.row_tenants.iter().any(|tenant| tenant == scope.as_str())
+    }
+
     /// SHA-256 (hex) over all that the cut holds of the tenant, local paths aside: equal digests give equal outputs.
     #[must_use]
     pub fn digest_of(&self, scope: &TenantScope) -> String {

@@ -36,7 +36,7 @@ pub fn build_gold(
     limits: &DuckLimits,
 ) -> Result<GoldReport> {
     cut.refuse_empty()?;
-    if !cut.tenants().contains(scope) {
+    if !cut.has(scope) {
         return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
     }
     let Computed { periods, snooze_end_ms } = compute::compute(cut, scope, default_currency, now_ms, limits)?;

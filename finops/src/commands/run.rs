@@ -205,8 +205,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
 /// `None` when there is nothing to export.
 fn export(args: &RunArgs, settings: &Settings, ports: &Ports) -> Result<Option<PassReport>> {
     let options = ExportOptions { limit: args.limit, ..ExportOptions::default() };
-    let mut config = ports::exporter_config(settings, ports.store.clone(), options);
-    config.tenant = None;
+    let config = ports::exporter_config(settings, ports.store.clone(), options);
     let bar = progress::bar("exporting", None);
     let outcome = exporter::refresh(&config);
     bar.finish_and_clear();
