@@ -1,11 +1,12 @@
 //! Topics made, changed and looked at.
 
 use std::collections::HashMap;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Runtime;
 use tracing::{debug, warn};
@@ -17,6 +18,7 @@ use crate::broker::{
     BrokerError, RECORD_BYTES_MAX, Replication, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 use crate::lifecycle::Shutdown;
+use crate::retry::Backoff;
 
 /// How often a client that connects is asked how it goes.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -168,10 +170,8 @@ impl Admin {
 
     /// The end is that of committed records: what an open transaction has written is not there yet.
     pub fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
-        let (low, high) = self
-            .looker
-            .fetch_watermarks(&at.topic, signed_partition(at.partition), REQUEST_TIMEOUT)
-            .map_err(|e| of_partition(&e, at, "asking for the offsets of"))?;
+        let ask = || self.looker.fetch_watermarks(&at.topic, signed_partition(at.partition), REQUEST_TIMEOUT);
+        let (low, high) = of_leader(ask).map_err(|e| of_partition(&e, at, "asking for the offsets of"))?;
         Ok(Watermarks { low: unsigned(low), high: unsigned(high) })
     }
 
@@ -211,16 +211,31 @@ impl Admin {
         // Kafka keeps times before 1970 for its own meanings.
         let _ =
             times.add_partition_offset(&at.topic, signed_partition(at.partition), Offset::Offset(timestamp_ms.max(0)));
-        let found = self
-            .looker
-            .offsets_for_times(times, REQUEST_TIMEOUT)
-            .map_err(|e| of_partition(&e, at, "looking up a time in"))?;
-        let offset = found.elements().first().map(|element| (element.error(), element.offset()));
-        match offset {
-            Some((Ok(()), Offset::Offset(offset))) => Ok(Some(unsigned(offset))),
-            Some((Err(error), _)) => Err(of_partition(&error, at, "looking up a time in")),
+        let ask = || {
+            let found = self.looker.offsets_for_times(times.clone(), REQUEST_TIMEOUT)?;
+            let element = found.elements().first().map(|element| (element.error(), element.offset()));
+            element.map(|(outcome, offset)| outcome.map(|()| offset)).transpose()
+        };
+        match of_leader(ask).map_err(|e| of_partition(&e, at, "looking up a time in"))? {
+            Some(Offset::Offset(offset)) => Ok(Some(unsigned(offset))),
             _ => Ok(None),
         }
+    }
+}
+
+/// Asks again while the partition has another leader than the client knows of, as it has for a moment after it moved or its
+/// topic was made again: the client looks for it then.
+fn of_leader<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition};
+    let (started, mut backoff) = (Instant::now(), Backoff::new(Duration::from_millis(50), Duration::from_secs(1)));
+    loop {
+        let answer = ask();
+        let code = answer.as_ref().err().and_then(errors::code);
+        let moved = matches!(code, Some(NotLeaderForPartition | LeaderNotAvailable));
+        if !moved || started.elapsed() > REQUEST_TIMEOUT {
+            return answer;
+        }
+        thread::sleep(backoff.next_delay());
     }
 }
 
@@ -230,7 +245,8 @@ fn ends(looker: &BaseConsumer<Client>, partitions: &[TopicPartition]) -> Result<
         let _ = list.add_partition_offset(&at.topic, signed_partition(at.partition), Offset::End);
     }
     let doing = || "asking for the ends of partitions".to_owned();
-    let found = looker.offsets_for_times(list, REQUEST_TIMEOUT).map_err(|e| errors::of(&e, doing))?;
+    let ask = || looker.offsets_for_times(list.clone(), REQUEST_TIMEOUT);
+    let found = of_leader(ask).map_err(|e| errors::of(&e, doing))?;
     let end = |at: &TopicPartition| {
         let element = found.find_partition(&at.topic, signed_partition(at.partition))?;
         match (element.error(), element.offset()) {
@@ -269,5 +285,30 @@ fn wait_for_answer(looker: &BaseConsumer<Client>, doing: &dyn Fn() -> String) ->
         if started.elapsed() >= patience {
             return Err(BrokerError::Retriable { doing: doing(), reason });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use rdkafka::error::KafkaError;
+
+    use super::*;
+
+    #[test]
+    fn a_leader_that_moved_is_asked_for_again_and_nothing_else() {
+        let check = |code, expected_asks| {
+            let asks = Cell::new(0);
+            let answer = of_leader(|| {
+                asks.set(asks.get() + 1);
+                if asks.get() < 3 { Err(KafkaError::MetadataFetch(code)) } else { Ok(()) }
+            });
+            assert_eq!((asks.get(), answer.is_ok()), (expected_asks, expected_asks == 3), "{code}");
+        };
+        check(RDKafkaErrorCode::NotLeaderForPartition, 3);
+        check(RDKafkaErrorCode::LeaderNotAvailable, 3);
+        check(RDKafkaErrorCode::UnknownPartition, 1);
+        check(RDKafkaErrorCode::TopicAuthorizationFailed, 1);
     }
 }
