@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use platform::config::ConfigBuilder;
 use platform::store::conformance::CASES;
 use platform::store::s3::{S3Settings, S3Store, SETTINGS};
-use platform::store::{Lease, Object, Published, PutOutcome, Staged, Store, StoreError};
+use platform::store::{Lease, Object, Published, PutOutcome, ReplaceOutcome, Staged, Store, StoreError};
 use sha2::{Digest, Sha256};
 use tests::attack::program;
 use tests::proxy::{Fault, Proxy, s3_error};
@@ -115,6 +115,35 @@ fn a_service_without_put_if_absent_is_refused() {
     }
     world.proxy.clear();
     assert_eq!(S3Store::open(world.settings.clone()).unwrap().id(), world.store.id());
+}
+
+#[test]
+fn a_service_without_conditional_replace_is_refused() {
+    let world = world();
+    world.proxy.plan("PUT", "/_store.json", u32::MAX, Fault::ForgetHeader("if-match".into()));
+    let error = S3Store::open(world.settings.clone()).unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    let text = error.to_string();
+    let place = format!("proving conditional replace in {}", world.store.location());
+    for part in [&place, &world.proxy.url(), "not the expected one", "`If-Match`", "Use a service"] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    world.proxy.clear();
+    assert_eq!(S3Store::open(world.settings.clone()).unwrap().id(), world.store.id(), "the proof changed nothing");
+}
+
+#[test]
+fn a_lost_answer_to_a_replace_ends_as_replaced() {
+    for world in worlds() {
+        world.store.put("manifest", b"first").unwrap();
+        let (_, first) = world.store.get_versioned("manifest").unwrap().unwrap();
+        world.proxy.plan("PUT", "/manifest", 1, Fault::LoseAnswer);
+        assert_eq!(world.store.replace("manifest", b"second", Some(&first)).unwrap(), ReplaceOutcome::Replaced);
+        assert_eq!(world.proxy.count("PUT", "/manifest"), 3, "the put, the write, and the write again");
+        // Another process that writes the same bytes is still another process.
+        assert_eq!(world.store.replace("manifest", b"second", Some(&first)).unwrap(), ReplaceOutcome::Conflict);
+        assert_eq!(&*world.store.get("manifest").unwrap().unwrap(), b"second");
+    }
 }
 
 #[test]

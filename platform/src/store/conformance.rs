@@ -10,12 +10,13 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 use std::io::{Read, Write};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use super::{Published, PutOutcome, Staged, Store, StoreError};
+use super::{Published, PutOutcome, ReplaceOutcome, Staged, Store, StoreError};
 
 /// One promise. Cases use folders of their own, so all may run on one store, in any order, once.
 pub struct Case {
@@ -40,6 +41,9 @@ pub const CASES: &[Case] = &[
     Case { name: "put-if-absent creates once and changes nothing afterwards", check: put_if_absent_once },
     Case { name: "of many at once exactly one creates, and all read its bytes", check: put_if_absent_race },
     Case { name: "put replaces", check: put_replaces },
+    Case { name: "a replace succeeds on the version that was read, and on no other", check: replace_expected },
+    Case { name: "of many that replace one version exactly one succeeds", check: replace_race },
+    Case { name: "increments by read, replace and repeat are never lost", check: replace_counts },
     Case { name: "what is absent is none, and removing it is fine", check: absent_is_none },
     Case { name: "a staged object is invisible until published", check: staged_is_invisible },
     Case { name: "size and digest are those of the bytes", check: staged_digest },
@@ -115,6 +119,79 @@ fn put_replaces(store: &dyn Store) {
     store.put("replace/a", b"second").unwrap();
     assert_eq!(content(store, "replace/a").unwrap(), b"second");
     assert_eq!(paths(store, "replace"), ["replace/a"]);
+}
+
+fn replace_expected(store: &dyn Store) {
+    use ReplaceOutcome::{Conflict, Replaced};
+    let path = "expected/a";
+    assert!(store.get_versioned(path).unwrap().is_none());
+    assert_eq!(store.replace(path, b"first", None).unwrap(), Replaced);
+    assert_eq!(store.replace(path, b"again", None).unwrap(), Conflict, "it is there");
+    let (bytes, first) = store.get_versioned(path).unwrap().unwrap();
+    assert_eq!(&*bytes, b"first");
+    assert_eq!(store.get_versioned(path).unwrap().unwrap().1, first, "reading does not change a version");
+    assert_eq!(store.replace(path, b"second", Some(&first)).unwrap(), Replaced);
+    assert_eq!(store.replace(path, b"third", Some(&first)).unwrap(), Conflict, "it was replaced meanwhile");
+    assert_eq!(content(store, path).unwrap(), b"second");
+    assert_eq!(paths(store, "expected"), [path], "and nothing else is left");
+    let (_, second) = store.get_versioned(path).unwrap().unwrap();
+    store.delete(path).unwrap();
+    assert_eq!(store.replace(path, b"third", Some(&second)).unwrap(), Conflict, "it was removed meanwhile");
+    assert_eq!(content(store, path), None);
+    assert_eq!(store.replace(path, b"", None).unwrap(), Replaced, "also without bytes");
+    let (_, empty) = store.get_versioned(path).unwrap().unwrap();
+    assert_eq!(store.replace(path, b"fourth", Some(&empty)).unwrap(), Replaced);
+    store.put(path, b"put").unwrap();
+    assert_eq!(store.replace(path, b"fifth", Some(&empty)).unwrap(), Conflict);
+    assert_eq!(content(store, path).unwrap(), b"put");
+}
+
+fn replace_race(store: &dyn Store) {
+    for round in 0..10 {
+        let path = format!("replaced/{round}");
+        store.put(&path, b"before").unwrap();
+        let (_, version) = store.get_versioned(&path).unwrap().unwrap();
+        let expected = if round % 2 == 0 { Some(&version) } else { None };
+        if expected.is_none() {
+            store.delete(&path).unwrap();
+        }
+        let barrier = Barrier::new(8);
+        let winners: Vec<u8> = thread::scope(|scope| {
+            let racer = |racer: u8| {
+                let (path, barrier) = (&path, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    let outcome = store.replace(path, &[racer; 3_000], expected).unwrap();
+                    (outcome == ReplaceOutcome::Replaced).then_some(racer)
+                })
+            };
+            let racers: Vec<_> = (0..8).map(racer).collect();
+            racers.into_iter().filter_map(|racer| racer.join().unwrap()).collect()
+        });
+        let [winner] = winners.as_slice() else { panic!("round {round}: {winners:?} replaced the same version") };
+        assert_eq!(content(store, &path).unwrap(), [*winner; 3_000], "round {round}");
+    }
+}
+
+fn replace_counts(store: &dyn Store) {
+    const RACERS: usize = 6;
+    const INCREMENTS: usize = 5;
+    let path = "counted/a";
+    let increment = || loop {
+        let read = store.get_versioned(path).unwrap();
+        let count: usize = read.as_ref().map_or(0, |(bytes, _)| std::str::from_utf8(bytes).unwrap().parse().unwrap());
+        let next = (count + 1).to_string();
+        let version = read.as_ref().map(|(_, version)| version);
+        if store.replace(path, next.as_bytes(), version).unwrap() == ReplaceOutcome::Replaced {
+            return;
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..RACERS {
+            scope.spawn(|| (0..INCREMENTS).for_each(|_| increment()));
+        }
+    });
+    assert_eq!(content(store, path).unwrap(), (RACERS * INCREMENTS).to_string().as_bytes());
 }
 
 fn absent_is_none(store: &dyn Store) {
@@ -277,6 +354,8 @@ fn bad_paths(store: &dyn Store) {
         };
         refused(store.put_if_absent(path, b"x").err(), "put_if_absent");
         refused(store.put(path, b"x").err(), "put");
+        refused(store.replace(path, b"x", None).err(), "replace");
+        refused(store.get_versioned(path).err(), "get_versioned");
         refused(store.stage(path).err(), "stage");
         refused(store.get(path).err(), "get");
         refused(store.open(path).err(), "open");

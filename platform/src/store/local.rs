@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::identity::PATH as IDENTITY;
 use super::{
-    Entry, Lease, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError, describe, path,
+    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError, Version,
+    describe, path,
 };
 use crate::failpoint;
 use durable::{Folders, sync_folder};
@@ -24,6 +25,7 @@ mod digest;
 mod durable;
 mod identity;
 mod listing;
+mod replace;
 mod staged;
 
 /// Where staged objects lie unless the opener says otherwise; no glob for data matches it.
@@ -210,6 +212,17 @@ impl Store for LocalStore {
     fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
         self.writable(path)?;
         self.write_then(path, bytes, |from, to| fs::rename(from, to)).map(|_| ())
+    }
+
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>> {
+        Ok(self.get(path)?.map(|bytes| {
+            let version = replace::version_of(&bytes);
+            (bytes, version)
+        }))
+    }
+
+    fn replace(&self, path: &str, bytes: &[u8], expected: Option<&Version>) -> Result<ReplaceOutcome> {
+        self.replace_expected(path, bytes, expected)
     }
 
     fn stage(&self, target: &str) -> Result<Box<dyn StagedWrite>> {

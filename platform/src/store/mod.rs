@@ -27,6 +27,19 @@ pub enum PutOutcome {
     Exists,
 }
 
+/// What became of a conditional replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplaceOutcome {
+    /// The object holds these bytes now.
+    Replaced,
+    /// The object is not the one that was expected: another process wrote or removed it. Read it again and decide again.
+    Conflict,
+}
+
+/// Which content of an object was read. Equal versions mean equal bytes; a version says nothing in another store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(String);
+
 /// An object that is complete and durable but not visible under its final name. What it holds is
 /// serialised into the commit record, so that any process can publish it later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,8 +198,15 @@ pub trait Store: Send + Sync {
     fn location(&self) -> String;
     /// Creates the object with all its bytes, durable, unless the path exists. The compare-and-swap of the sink.
     fn put_if_absent(&self, path: &str, bytes: &[u8]) -> Result<PutOutcome>;
-    /// Creates or replaces the object in one step, durable. For manifests that are replaced, never for data.
+    /// Creates or replaces the object in one step, durable, whatever it holds. Never for data, nor for what another
+    /// process may be replacing: that is [`replace`](Self::replace).
     fn put(&self, path: &str, bytes: &[u8]) -> Result<()>;
+    /// The object's bytes and the version that [`replace`](Self::replace) expects; `None` when absent.
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>>;
+    /// Replaces the object in one step, durable, if it still has the expected version; with `None`, creates it if it is
+    /// absent. Of several processes that expect the same version one succeeds. In a bucket, a write whose answer was lost
+    /// and that another process has replaced since is a conflict too: what the object holds decides.
+    fn replace(&self, path: &str, bytes: &[u8], expected: Option<&Version>) -> Result<ReplaceOutcome>;
     /// Begins an object that will be visible at `target` after [`publish`](Self::publish).
     fn stage(&self, target: &str) -> Result<Box<dyn StagedWrite>>;
     /// Makes a staged object visible; idempotent, never replaces other content.

@@ -33,6 +33,17 @@ pub(super) struct Bucket {
     body_timeout: Duration,
 }
 
+/// When an object is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Condition<'a> {
+    /// Whatever is there.
+    Always,
+    /// There is none.
+    Absent,
+    /// The one that is there has this tag.
+    Tag(&'a str),
+}
+
 /// What is known of an object without reading it.
 #[derive(Debug)]
 pub(super) struct Head {
@@ -97,17 +108,22 @@ impl Bucket {
         format!("{}{path}", self.prefix)
     }
 
-    /// Writes an object as a whole; only if there is none when `if_absent`.
+    /// Writes an object as a whole, on this condition.
     pub(super) async fn put(
         &self,
         path: &str,
         bytes: Bytes,
         write_id: &str,
-        if_absent: bool,
+        condition: Condition<'_>,
     ) -> std::result::Result<(), Failure> {
         let request = self.client.put_object().bucket(&*self.name).key(self.key(path));
         let request = request.metadata(WRITE_ID, write_id).body(ByteStream::from(bytes));
-        request.set_if_none_match(if_absent.then(|| "*".to_owned())).send().await?;
+        let request = match condition {
+            Condition::Always => request,
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Tag(tag) => request.if_match(tag),
+        };
+        request.send().await?;
         Ok(())
     }
 
@@ -124,6 +140,14 @@ impl Bucket {
 
     pub(super) async fn get(&self, path: &str) -> Result<Option<Bytes>> {
         Ok(self.read(path, None, None).await?.map(|range| range.bytes))
+    }
+
+    /// The object with its tag.
+    pub(super) async fn get_tagged(&self, path: &str) -> Result<Option<(Bytes, String)>> {
+        let Some(Range { bytes, tag, .. }) = self.read(path, None, None).await? else { return Ok(None) };
+        let reason = "the service named no tag, so a later write could not be made conditional on it".to_owned();
+        let tag = tag.ok_or_else(|| StoreError::Refused { doing: "reading", path: self.show(path), reason })?;
+        Ok(Some((bytes, tag)))
     }
 
     /// `len` bytes from `from` on, fewer at the end; of the object with this tag, if one is given.

@@ -1,6 +1,7 @@
 //! A bucket, or a prefix of one, as a store. Objects are created by `PutObject` with `If-None-Match: *`: that is the
-//! compare-and-swap, and a service that does not know it is refused when the store is opened. Staged objects are
-//! multipart uploads to their final key: nobody sees them until they are completed.
+//! compare-and-swap, and `If-Match: <tag>` replaces what is replaced conditionally; a service that does not know both is
+//! refused when the store is opened. Staged objects are multipart uploads to their final key: nobody sees them until they
+//! are completed.
 //!
 //! Every write carries an id of its own in the object's metadata, so that a request whose answer was lost can be told
 //! from somebody else's. The prefix must be the store's alone: old uploads below it are swept.
@@ -25,7 +26,9 @@ use tokio::sync::Semaphore;
 
 use super::cache::FileCache;
 use super::identity::{Identity, PATH as IDENTITY};
-use super::{Entry, Lease, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store, StoreError};
+use super::{
+    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError, Version,
+};
 use blocking::Blocking;
 use bucket::Bucket;
 use publish::Token;
@@ -57,10 +60,11 @@ struct Remote {
 }
 
 impl S3Store {
-    /// Opens a bucket as a store and makes it one if it is not yet. Proves first that the service keeps put-if-absent.
+    /// Opens a bucket as a store and makes it one if it is not yet. Proves first that the service keeps put-if-absent
+    /// and conditional replace.
     ///
     /// # Errors
-    /// Credentials or bucket are refused, the service does not know put-if-absent, or the store has a newer format.
+    /// Credentials or bucket are refused, the service ignores conditions of writes, or the store has a newer format.
     pub fn open(settings: S3Settings) -> Result<Self> {
         let mut store = Self::at(&settings)?;
         let (bytes, id) = match store.identity()? {
@@ -72,7 +76,7 @@ impl S3Store {
         store
             .remote
             .blocking
-            .run(async move { put::prove_put_if_absent(&bucket, IDENTITY, bytes, &endpoint).await })?;
+            .run(async move { put::prove_conditions(&bucket, IDENTITY, bytes, &endpoint).await })?;
         store.id = id;
         Ok(store)
     }
@@ -163,6 +167,20 @@ impl Store for S3Store {
         self.writable(path)?;
         let (bucket, path, bytes) = (self.remote.bucket.clone(), path.to_owned(), Bytes::copy_from_slice(bytes));
         self.remote.blocking.run(async move { put::replace(&bucket, &path, bytes).await })
+    }
+
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>> {
+        self.remote.bucket.check(path)?;
+        let (bucket, path) = (self.remote.bucket.clone(), path.to_owned());
+        let found = self.remote.blocking.run(async move { bucket.get_tagged(&path).await })?;
+        Ok(found.map(|(bytes, tag)| (bytes, Version(tag))))
+    }
+
+    fn replace(&self, path: &str, bytes: &[u8], expected: Option<&Version>) -> Result<ReplaceOutcome> {
+        self.writable(path)?;
+        let (bucket, path, bytes) = (self.remote.bucket.clone(), path.to_owned(), Bytes::copy_from_slice(bytes));
+        let tag = expected.map(|version| version.0.clone());
+        self.remote.blocking.run(async move { put::replace_expected(&bucket, &path, bytes, tag.as_deref()).await })
     }
 
     fn stage(&self, target: &str) -> Result<Box<dyn StagedWrite>> {
