@@ -3,6 +3,9 @@
 /// Tenants the findings are spread over unless told otherwise.
 pub const TENANTS: usize = 200;
 
+/// A time after that of every finding.
+pub const NOW_MS: i64 = 1_768_950_000_000;
+
 /// The `n`-th finding, always the same.
 pub fn finding(n: usize) -> String {
     finding_of(n, TENANTS)

@@ -18,7 +18,7 @@ use validator::transform::{Outcome, Transform};
 
 use crate::cpu;
 use crate::feed::Feed;
-use crate::findings::finding_of;
+use crate::findings::{NOW_MS, finding_of};
 
 const TEMPLATES: usize = 20_000;
 
@@ -100,8 +100,8 @@ fn templates(tenants: usize) -> Result<Vec<Message>, String> {
         .map(|n| {
             let wire = TopicPartition { topic: topics::WIRE.into(), partition: 0 };
             let (value, headers) = (Bytes::from(finding_of(n, tenants)), Headers::new());
-            let message = Message { at: wire, offset: 0, timestamp_ms: 0, key: None, value, headers };
-            match transform.apply(&message, "wire", 0) {
+            let message = Message { at: wire, offset: 0, timestamp_ms: 0, key: None, value: value.into(), headers };
+            match transform.apply(&message, "wire", NOW_MS) {
                 Outcome::Valid(out) => Ok(Message {
                     at: at.clone(),
                     offset: 0,

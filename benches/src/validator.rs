@@ -13,7 +13,8 @@ use contracts::judge::{Policy, judge};
 use contracts::{avro, storage, topics};
 use platform::broker::{Headers, Message, TopicPartition};
 
-use crate::{cpu, findings::finding, naive};
+use crate::findings::{NOW_MS, finding};
+use crate::{cpu, naive};
 
 const FINDINGS: usize = 20_000;
 /// CPU time per stage: long against the tick of the CPU clock.
@@ -47,9 +48,9 @@ pub fn run() -> Result<(), String> {
         Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &contracts::topics::Lane::live(), 8, 8, 1);
     let at = TopicPartition { topic: Arc::from(topics::WIRE), partition: 0 };
     measure("service transform, with headers", &wire, Some(naive), |wire| {
-        let value = wire.clone();
+        let value = wire.clone().into();
         let message = Message { at: at.clone(), offset: 1, timestamp_ms: 0, key: None, value, headers: Headers::new() };
-        match transform.apply(&message, "topic-id", 0) {
+        match transform.apply(&message, "topic-id", NOW_MS) {
             Outcome::Valid(record) => {
                 black_box(record);
                 Ok(())

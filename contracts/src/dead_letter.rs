@@ -38,6 +38,8 @@ pub mod header {
     pub const VALUE_BYTES: &str = "dlq.value.bytes";
     /// SHA-256 (hex) of the whole value, only when the value was cut.
     pub const VALUE_SHA256: &str = "dlq.value.sha256";
+    /// `true` when the record had no value at all (a tombstone), not an empty one.
+    pub const VALUE_NULL: &str = "dlq.value.null";
     /// Name of the source topic, as Kafka Connect writes it.
     pub const CONNECT_TOPIC: &str = "__connect.errors.topic";
     /// Source partition.
@@ -82,6 +84,8 @@ pub struct DeadLetter {
     pub replays: u32,
     /// Size and SHA-256 of the whole value, when only its first bytes were kept.
     pub cut: Option<CutValue>,
+    /// The record had no value at all (a tombstone), not an empty one.
+    pub value_is_null: bool,
     /// First source position, when this record had been sent again.
     pub replay_of: Option<Src>,
 }
@@ -131,6 +135,9 @@ impl DeadLetter {
             out.push((header::VALUE_BYTES, cut.bytes.to_string()));
             out.push((header::VALUE_SHA256, cut.sha256.clone()));
         }
+        if self.value_is_null {
+            out.push((header::VALUE_NULL, "true".to_owned()));
+        }
         out
     }
 
@@ -167,6 +174,7 @@ impl DeadLetter {
             first_seen_ms: parse(header::FIRST_SEEN, &text(header::FIRST_SEEN)?)?,
             replays: parse(header::REPLAYS, &text(header::REPLAYS)?)?,
             cut,
+            value_is_null: get(header::VALUE_NULL).is_some(),
             replay_of,
         })
     }
@@ -239,6 +247,7 @@ mod tests {
             first_seen_ms: 1_700_000_000_001,
             replays: 2,
             cut: Some(CutValue { bytes: 5, sha256: "ab".into() }),
+            value_is_null: true,
             replay_of: None,
         }
     }

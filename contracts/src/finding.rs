@@ -6,6 +6,7 @@ use std::fmt::Arguments;
 
 use serde_json::value::RawValue;
 
+use crate::currency;
 use crate::identity::no_text;
 use crate::number::{self, Decimal};
 use crate::text::{self, Scalar, folded, trim, trimmed};
@@ -168,6 +169,9 @@ struct Reader {
     violations: Vec<Violation>,
 }
 
+/// What [`Code::CurrencyUnknown`] says.
+pub(crate) const CURRENCY_RULE: &str = "must be the code of a currency by ISO 4217, such as USD or EUR";
+
 /// R20 value lists.
 pub(crate) mod values {
     pub const STATUS: &[&str] = &["pass", "fail", "info", "unknown"];
@@ -207,6 +211,19 @@ impl Reader {
     fn folded<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
         let text = self.text(raw, path)?;
         Some(if self.form == Form::AsIs { text } else { folded(text) })
+    }
+
+    /// The code of a currency, in capitals; blank stays blank.
+    fn currency<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
+        if self.form == Form::AsIs {
+            return self.text(raw, path);
+        }
+        let code = trimmed(self.text(raw, path)?);
+        let code = if code.bytes().any(|b| b.is_ascii_lowercase()) { code.to_ascii_uppercase().into() } else { code };
+        if is_string(raw) && !code.is_empty() && !currency::is_known(&code) {
+            self.report(path, Code::CurrencyUnknown, CURRENCY_RULE, raw);
+        }
+        Some(code)
     }
 
     /// R20: one of the values, in canonical spelling; blank stays blank.
@@ -508,7 +525,7 @@ impl Reader {
         let m: wire::Model<'a> = self.object(raw, format_args!("actual.model"))?;
         Some(Model {
             currency_is_text: is_string(m.currency),
-            currency: self.text(m.currency, format_args!("actual.model.currency")),
+            currency: self.currency(m.currency, format_args!("actual.model.currency")),
             cost_model: self.one_of(m.cost_model, values::COST_MODEL, format_args!("actual.model.cost_model")),
             granularity: self.text(m.granularity, format_args!("actual.model.granularity")),
             period_start: self.date(m.period_start, format_args!("actual.model.period_start")),
@@ -558,7 +575,11 @@ impl Reader {
 
     /// R32: what a draft gets when it brings none.
     fn complete_draft<'a>(&mut self, finding: &mut Finding<'a>, m: &Message<'a>) {
-        let currency = self.trimmed(m.default_currency, format_args!("actual.model.currency"));
+        let currency = self.currency(m.default_currency, format_args!("actual.model.currency"));
+        if currency.is_some() && !is_string(m.default_currency) && !Scalar::of(m.default_currency).is_blank() {
+            let path = format_args!("actual.model.currency");
+            self.report(path, Code::CurrencyUnknown, CURRENCY_RULE, m.default_currency);
+        }
         if Scalar::of(m.actual).is_blank() {
             finding.actual = Some(Actual {
                 model: Some(Model {

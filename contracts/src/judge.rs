@@ -35,6 +35,9 @@ pub struct Policy<'p> {
     pub check_prefixes: &'p [String],
     /// Largest message.
     pub message_bytes_max: usize,
+    /// Latest start of a run, milliseconds since the epoch; `None` for any. One wrong clock would otherwise hide the findings of
+    /// all later runs, as exports take the latest run.
+    pub run_ts_max_ms: Option<i64>,
 }
 
 impl Default for Policy<'_> {
@@ -46,6 +49,7 @@ impl Default for Policy<'_> {
             tenants: None,
             check_prefixes: &[],
             message_bytes_max: 1024 * 1024,
+            run_ts_max_ms: None,
         }
     }
 }
@@ -164,6 +168,7 @@ pub fn judge<'a>(
     let broken = rules::check(&finding, &violations, ids);
     violations.extend(broken);
     permitted(&finding, policy, &mut violations);
+    not_in_future(finding.run_ts, policy, &mut violations);
     match finding.run_ts {
         Some(run_ts_ms) if violations.is_empty() => {
             Ok(ValidFinding { run_date: time::date_of(run_ts_ms), run_ts_ms, finding })
@@ -224,6 +229,16 @@ fn identify<'a>(
     }
     finding.fingerprint = Some(fingerprint.into());
     finding.finding_id = id.map(Into::into);
+}
+
+/// The policy's latest `run_ts`.
+fn not_in_future(run_ts_ms: Option<i64>, policy: &Policy<'_>, violations: &mut Vec<Violation>) {
+    let Some((run_ts_ms, max_ms)) = run_ts_ms.zip(policy.run_ts_max_ms).filter(|(run_ts, max)| run_ts > max) else {
+        return;
+    };
+    let why =
+        format!("must not be later than {}: a run cannot start ahead of the clock", time::format_timestamp(max_ms));
+    violations.push(Violation::new("run_ts", Code::InFuture, why).with_value(&time::format_timestamp(run_ts_ms)));
 }
 
 /// What the producer policy allows.

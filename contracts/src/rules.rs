@@ -1,6 +1,6 @@
 //! The meaning of a canonical finding: required members, intervals, coherence (R40–R47, R66).
 
-use crate::finding::{Finding, Text};
+use crate::finding::{CURRENCY_RULE, Finding, Text};
 use crate::layout;
 use crate::text::trim;
 use crate::violation::{Code, Violation};
@@ -82,14 +82,17 @@ fn lifecycle(f: &Finding<'_>, out: &mut Vec<Violation>) {
     }
 }
 
-/// R47.
+/// R47. What is text was compared with the list of currencies when it was read.
 fn currency(f: &Finding<'_>, out: &mut Vec<Violation>) {
     let Some(actual) = &f.actual else { return };
     let costs = [&actual.cost_7d, &actual.cost_30d, &actual.cost_mtd, &actual.cost_prev_month];
-    let named = actual.model.as_ref().is_some_and(|m| m.currency_is_text && !is_blank(&m.currency));
-    if !named && costs.iter().any(|cost| cost.is_some()) {
+    let currency = actual.model.as_ref().map_or((false, None), |m| (m.currency_is_text, m.currency.as_deref()));
+    let (is_text, code) = (currency.0, currency.1.filter(|code| !trim(code).is_empty()));
+    if !(is_text && code.is_some()) && costs.iter().any(|cost| cost.is_some()) {
         let rule = "must name the currency, as text, when an actual cost is given";
         out.push(Violation::new("actual.model.currency", Code::CurrencyMissing, rule));
+    } else if let Some(code) = code.filter(|_| !is_text) {
+        out.push(Violation::new("actual.model.currency", Code::CurrencyUnknown, CURRENCY_RULE).with_value(code));
     }
 }
 

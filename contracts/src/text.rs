@@ -111,6 +111,24 @@ pub fn folded(text: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// Text as it may be shown: characters that a terminal would act on, or that change what a reader sees (controls, writing
+/// direction, zero width), are written as their code point, `\u{1b}`.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unprintable) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if is_unprintable(c) { c.escape_unicode().collect() } else { String::from(c) };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
+fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// Why a scalar has no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoText {
@@ -230,6 +248,14 @@ mod tests {
         assert_eq!(trim("\u{200b}a\u{feff}"), "\u{200b}a\u{feff}");
         assert_eq!(trim(" "), "");
         assert_eq!(trim("x"), "x");
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_escaped() {
+        let check = |text: &str, expected: &str| assert_eq!(printable(text), expected);
+        check("vol-1 ä 😀 \"x\"", "vol-1 ä 😀 \"x\"");
+        check("\u{1b}[2Jowned\r\n\t\u{7f}\u{9b}", "\\u{1b}[2Jowned\\u{d}\\u{a}\\u{9}\\u{7f}\\u{9b}");
+        check("abc\u{202e}gnp.exe\u{feff}\u{200b}", "abc\\u{202e}gnp.exe\\u{feff}\\u{200b}");
     }
 
     #[test]

@@ -62,6 +62,10 @@ codes! {
     IssueKeyNotFlat = "issue_key_not_flat",
     /// Two issue keys that are one after folding, with different values (R35).
     IssueKeyCollision = "issue_key_collision",
+    /// A currency that ISO 4217 does not have.
+    CurrencyUnknown = "currency_unknown",
+    /// A run that starts further ahead of the clock than is allowed.
+    InFuture = "in_future",
     /// A number beyond a 64-bit float where text is expected (R2).
     NumberRange = "number_range",
     /// Not a legal tenant id (R66).

@@ -20,6 +20,11 @@ macro_rules! raw_object {
         #[derive(Debug, Clone, Copy, Default)]
         pub(crate) struct $name<'a> { $(pub $field: Raw<'a>,)* }
 
+        impl $name<'_> {
+            /// Names of its members.
+            pub const MEMBERS: &'static [&'static str] = &[$(stringify!($field),)*];
+        }
+
         impl<'de> Deserialize<'de> for $name<'de> {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 #[allow(non_camel_case_types)]

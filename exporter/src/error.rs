@@ -35,7 +35,10 @@ pub enum ExportError {
         tenant: String,
     },
     /// The tenant has rows, but no run of it is complete yet.
-    #[error("tenant {tenant:?} has no complete run yet; population \"all\" exports what has arrived")]
+    #[error(
+        "tenant {tenant:?} has no complete run yet; what has arrived is in `finops findings list --all-runs` and, exported, in \
+         `finops exporter once --population all`"
+    )]
     NoCompleteRun {
         /// The tenant asked for.
         tenant: String,

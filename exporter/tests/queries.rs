@@ -118,7 +118,7 @@ fn dead_letters_are_listed_counted_and_shown() {
     };
     let none = DeadLetterFilter::default;
     assert_eq!(list(none()), ["t/0/1", "t/0/2", "t/0/3"]);
-    assert_eq!(list(DeadLetterFilter { tenant_id: vec!["acme".into()], ..none() }), ["t/0/1", "t/0/2"]);
+    assert_eq!(list(DeadLetterFilter { tenant_id: vec!["acme".into()], ..none() }), ["t/0/1", "t/0/2", "t/0/3"]);
     assert_eq!(list(DeadLetterFilter { tenant_id: vec!["_unknown".into()], ..none() }), ["t/0/3"]);
     assert_eq!(list(DeadLetterFilter { error_code: vec!["bad_json".into()], ..none() }), ["t/0/3"]);
     assert_eq!(list(DeadLetterFilter { text: "BLANK t/0/2".into(), ..none() }), ["t/0/2"]);
@@ -134,4 +134,51 @@ fn dead_letters_are_listed_counted_and_shown() {
 fn without_dead_letters_the_list_is_empty() {
     let list = list_dead_letters(&world().cut(), &DeadLetterFilter::default(), &DuckLimits::default()).unwrap();
     assert_eq!((list.items.len(), list.total), (0, 0));
+}
+
+/// What the bytes of a record say of its tenant finds it, whatever is wrong with them, and is marked as what it is.
+#[test]
+fn a_dead_letter_is_found_by_the_tenant_it_names() {
+    let mut world = World::new();
+    let letter = |tenant: &str, src: u32, key: &str, value: &str| {
+        format!(
+            "SELECT {tenant} AS tenant_id, CAST(NULL AS VARCHAR) AS workspace_id, CAST(NULL AS VARCHAR) AS run_id, \
+             't/0/{src}' AS src, CAST(NULL AS VARCHAR) AS replay_of, 'finops.findings.wire' AS src_topic, \
+             TIMESTAMPTZ '2026-01-20 10:00:00+00' AS src_ts, 'bad_json' AS error_code, '' AS error_field, 'd' AS error_detail, \
+             '[]' AS errors, '1' AS contract_version, '0.1.0' AS validator_version, \
+             TIMESTAMPTZ '2026-01-20 10:00:00+00' AS first_seen_ts, 0::UINTEGER AS replays, \
+             MAP {{'h': 'v'::BLOB}} AS headers, {key} AS key, {value} AS value, CAST(NULL AS UBIGINT) AS value_bytes, \
+             CAST(NULL AS VARCHAR) AS value_sha256"
+        )
+    };
+    let blob = |text: &str| format!("'{text}'::BLOB");
+    let (no_key, unknown) = ("CAST(NULL AS BLOB)", "CAST(NULL AS VARCHAR)");
+    let rows = [
+        letter(unknown, 1, no_key, &blob(r#"{"tenant_id":"globex","cut off"#)),
+        letter(unknown, 2, no_key, &blob(r#"\xFF\xFE {"tenant_id" : " Globex ", }"#)),
+        letter(unknown, 3, &blob("globex"), "CAST(NULL AS BLOB)"),
+        letter(unknown, 4, &blob("globex"), &blob("")),
+        letter(unknown, 5, no_key, &blob(r#"{"name":"globex","tenant_id":5}"#)),
+        letter(unknown, 6, &blob("../globex"), &blob(r#"{"tenant_id":"glob/ex"}"#)),
+    ];
+    world.commit_dead_letters("_unknown", 6, &rows.join(" UNION ALL "));
+    world.commit_dead_letters("acme", 1, &letter("'acme'", 7, &blob("acme"), &blob(r#"{"tenant_id":"globex"}"#)));
+    let (cut, limits) = (world.cut(), DuckLimits::default());
+    let list = |tenant: &str| {
+        let filter = DeadLetterFilter { tenant_id: vec![tenant.into()], ..DeadLetterFilter::default() };
+        list_dead_letters(&cut, &filter, &limits).unwrap().items
+    };
+    let found: Vec<_> = list("globex").iter().map(|l| (l.src.clone().unwrap(), l.tenant_shown().unwrap())).collect();
+    let alone = |src: &str| (src.to_owned(), "globex (unverified)".to_owned());
+    let both = ("t/0/7".to_owned(), "acme; names globex (unverified)".to_owned());
+    assert_eq!(found, [alone("t/0/1"), alone("t/0/2"), alone("t/0/3"), alone("t/0/4"), both]);
+    let acme: Vec<_> = list("acme").iter().map(|l| l.tenant_unverified.clone()).collect();
+    assert_eq!(acme, [Some("globex".to_owned())]);
+    let nulls: Vec<_> = list("_unknown").iter().map(|l| (l.value_is_null, l.value_bytes)).collect();
+    assert_eq!(nulls[2..4], [(true, None), (false, Some(0))], "a tombstone is no empty value");
+    assert_eq!(list("_unknown").len(), 6);
+    let filter = DeadLetterFilter { tenant_id: vec!["globex".into()], ..DeadLetterFilter::default() };
+    let stats = dead_letter_stats(&cut, &filter, &limits).unwrap();
+    let stats: Vec<_> = stats.iter().map(|s| (s.count, s.tenant_shown().unwrap())).collect();
+    assert_eq!(stats, [(4, "globex (unverified)".to_owned()), (1, "acme; names globex (unverified)".to_owned())]);
 }

@@ -129,6 +129,7 @@ fn dead(src: u64, value: &[u8], more: &[(&str, &[u8])]) -> OutRecord {
         first_seen_ms: 1_768_903_200_001,
         replays: 0,
         cut: None,
+        value_is_null: false,
         replay_of: None,
     };
     let mut all: Headers = more.iter().copied().collect();
@@ -137,7 +138,7 @@ fn dead(src: u64, value: &[u8], more: &[(&str, &[u8])]) -> OutRecord {
         topic: topics::DEAD_LETTERS.into(),
         partition: Some(0),
         key: None,
-        value: Bytes::copy_from_slice(value),
+        value: Bytes::copy_from_slice(value).into(),
         headers: all,
         timestamp_ms: Some(1_768_903_200_000),
     }
@@ -214,6 +215,23 @@ fn dead_letters_keep_bytes_and_headers() {
 }
 
 #[test]
+fn a_tombstone_is_stored_as_null_and_an_empty_value_as_empty() {
+    let world = World::new();
+    let null = OutRecord { value: platform::broker::RecordValue::NULL, ..dead(1, b"", &[]) };
+    // A bridge that has no nulls keeps the header.
+    let told = dead(3, b"", &[(dead_letter::header::VALUE_NULL, b"true")]);
+    world.append(&[null, dead(2, b"", &[]), told]);
+    world.drain().unwrap();
+    let rows = world.rows(layout::DEAD_LETTERS).remove(0);
+    let value = rows.column_by_name("value").unwrap();
+    let bytes = rows.column_by_name("value_bytes").unwrap();
+    let kept: Vec<_> = (0..3)
+        .map(|row| (value.is_valid(row).then(|| value.as_binary::<i32>().value(row)), bytes.is_valid(row)))
+        .collect();
+    assert_eq!(kept, [(None, false), (Some(&b""[..]), true), (None, false)]);
+}
+
+#[test]
 fn what_is_no_storage_record_is_kept_apart() {
     let world = World::new();
     let day = "2026-01-20";
@@ -225,8 +243,8 @@ fn what_is_no_storage_record_is_kept_apart() {
     world.append(&[
         valid("acme", day, 1),
         change(2, |r| r.headers = Headers::new()),
-        change(3, |r| r.value = Bytes::from_static(b"\0\0\0\0\x01garbage")),
-        change(4, |r| r.value = r.value.slice(..r.value.len() - 3)),
+        change(3, |r| r.value = b"\0\0\0\0\x01garbage"[..].into()),
+        change(4, |r| r.value = r.value[..r.value.len() - 3].to_vec().into()),
         change(5, |r| r.headers.push(headers::TENANT_ID, b"globex")),
         change(6, |r| r.headers.push(headers::RUN_DATE, b"2026-01-22")),
         change(7, |r| r.headers.push(headers::RUN_DATE, b"2026-1-22")),

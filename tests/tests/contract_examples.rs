@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::judge::{Kind, Policy, judge};
 use contracts::storage::cast_for_storage;
+use contracts::time::timestamp;
 use contracts::violation::Code;
 use serde::Deserialize;
 use tests::{repo, schemas};
@@ -32,6 +33,7 @@ struct ExamplePolicy {
     check_prefixes: Vec<String>,
     records: bool,
     message_bytes_max: usize,
+    run_ts_max: Option<String>,
 }
 
 impl Default for ExamplePolicy {
@@ -42,6 +44,7 @@ impl Default for ExamplePolicy {
             check_prefixes: Vec::new(),
             records: own.records_allowed,
             message_bytes_max: own.message_bytes_max,
+            run_ts_max: None,
         }
     }
 }
@@ -68,6 +71,7 @@ fn verdict(bytes: &[u8], kind: Kind, policy: &ExamplePolicy) -> Vec<Broken> {
         tenants: policy.tenants.as_deref(),
         check_prefixes: &policy.check_prefixes,
         message_bytes_max: policy.message_bytes_max,
+        run_ts_max_ms: policy.run_ts_max.as_deref().map(|at| timestamp(at).unwrap()),
         ..Policy::default()
     };
     let violations = match judge(bytes, &policy, 0) {
@@ -130,4 +134,19 @@ fn valid_examples_are_stored_as_the_stored_schema_says() {
         let stored = cast_for_storage(&finding).unwrap().to_json();
         schemas::assert_valid(&schema, &stored, &path);
     }
+}
+
+#[test]
+fn the_schema_has_the_currencies_of_the_contract() {
+    let pattern = schemas::schema("wire_finding")["$defs"]["currency"]["pattern"].as_str().unwrap().to_owned();
+    let of_schema: BTreeSet<String> = pattern
+        .split_once("(?:")
+        .and_then(|(_, rest)| rest.split_once(")?"))
+        .unwrap()
+        .0
+        .split('|')
+        .map(|code| code.chars().filter(char::is_ascii_uppercase).collect())
+        .collect();
+    let of_contract = contracts::currency::CODES.iter().chain(contracts::currency::WITHDRAWN);
+    assert_eq!(of_schema, of_contract.map(|code| (*code).to_owned()).collect());
 }

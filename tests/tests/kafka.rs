@@ -11,8 +11,8 @@ use bytes::Bytes;
 use platform::broker::conformance::CHECKS;
 use platform::broker::kafka::{GroupProtocol, KafkaBroker, KafkaSettings};
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Processor, Start,
-    TopicPartition, TopicSpec, Topics,
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Processor, RecordValue,
+    Start, TopicPartition, TopicSpec, Topics,
 };
 use tests::kafka::Cluster;
 
@@ -28,7 +28,7 @@ fn at(topic: &str) -> TopicPartition {
     TopicPartition { topic: topic.into(), partition: 0 }
 }
 
-fn record(topic: &str, value: impl Into<Bytes>) -> OutRecord {
+fn record(topic: &str, value: impl Into<RecordValue>) -> OutRecord {
     let (topic, value) = (topic.into(), value.into());
     OutRecord { topic, partition: Some(0), key: None, value, headers: Headers::new(), timestamp_ms: None }
 }
@@ -61,7 +61,7 @@ fn values(broker: &dyn Broker, topic: &str) -> Vec<Bytes> {
     while let Some(last) = {
         let batch = broker.read(&at(topic), next, 1_000, 1 << 20).unwrap();
         let last = batch.last().map(|message| message.offset);
-        all.extend(batch.into_iter().map(|message| message.value));
+        all.extend(batch.into_iter().map(|message| message.value.into_bytes()));
         last
     } {
         next = last + 1;
@@ -181,6 +181,6 @@ fn a_step_is_there_once_when_the_broker_dies_in_it() {
             let _ = member.poll(Duration::from_millis(200));
         }
     });
-    let expected: Vec<Bytes> = sent.into_iter().map(|record| record.value).collect();
+    let expected: Vec<Bytes> = sent.into_iter().map(|record| record.value.into_bytes()).collect();
     assert_eq!(values(&broker, "out"), expected);
 }

@@ -46,7 +46,7 @@ fn publish(broker: &dyn Broker, records: &[(&[u8], Option<Bytes>)]) {
             topic: topics::WIRE.into(),
             partition: None,
             key: None,
-            value: Bytes::copy_from_slice(value),
+            value: Bytes::copy_from_slice(value).into(),
             headers: traceparent.iter().map(|value| (headers::TRACEPARENT.to_owned(), value.clone())).collect(),
             timestamp_ms: None,
         })

@@ -1,17 +1,9 @@
 //! Who may send what: `producers.toml` binds a wire topic to the tenants and check_ids its producer may
-//! speak for. The topic is the security boundary; payload fields only ever narrow it.
-//!
-//! ```toml
-//! [[producer]]
-//! topic = "finops.findings.wire.acme-scanner"
-//! tenants = ["acme", "acme-eu"]        # "*" for any
-//! check_prefixes = ["acme."]           # absent: any check_id
-//! records = false                      # complete records (imports, replays) are refused
-//! finding_id_mode = "stable"
-//! ```
+//! speak for. The topic is the security boundary; payload fields only ever narrow it. `docs/producers.md` is the page for users.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
+use std::time::Duration;
 
 use contracts::identity::SaltMode;
 use contracts::judge::{Kind, Policy};
@@ -20,6 +12,9 @@ use serde::Deserialize;
 
 /// Default limit of one wire record (contract.md §2).
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Default of how far ahead of the clock a run may start: a day covers every offset from UTC that was left out (at most 14 hours)
+/// and still keeps a wrong clock from hiding later runs for longer than that.
+pub const RUN_TS_AHEAD_MAX: Duration = Duration::from_secs(86_400);
 
 /// The file could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +61,7 @@ pub struct Binding {
 pub struct ProducerPolicies {
     by_topic: BTreeMap<String, Binding>,
     message_bytes_max: usize,
+    run_ts_ahead_max: Duration,
 }
 
 impl ProducerPolicies {
@@ -73,7 +69,11 @@ impl ProducerPolicies {
     #[must_use]
     pub fn own_only(salt_mode: SaltMode) -> Self {
         let own = Binding { tenants: None, check_prefixes: Vec::new(), records: true, salt_mode };
-        Self { by_topic: BTreeMap::from([(topics::WIRE.to_owned(), own)]), message_bytes_max: MESSAGE_BYTES_MAX }
+        Self {
+            by_topic: BTreeMap::from([(topics::WIRE.to_owned(), own)]),
+            message_bytes_max: MESSAGE_BYTES_MAX,
+            run_ts_ahead_max: RUN_TS_AHEAD_MAX,
+        }
     }
 
     /// Reads a policy file on top of [`own_only`](Self::own_only).
@@ -105,9 +105,22 @@ impl ProducerPolicies {
         Self { message_bytes_max, ..self }
     }
 
-    /// The contract's policy for records of a topic. A topic nobody is bound to may speak for no tenant.
+    /// Sets how far ahead of the clock a run may start.
     #[must_use]
-    pub fn for_topic(&self, topic: &str, asked: Option<SaltMode>) -> Policy<'_> {
+    pub fn with_run_ts_ahead_max(self, run_ts_ahead_max: Duration) -> Self {
+        Self { run_ts_ahead_max, ..self }
+    }
+
+    /// True when a producer is bound to the topic.
+    #[must_use]
+    pub fn is_bound(&self, topic: &str) -> bool {
+        self.by_topic.contains_key(topic)
+    }
+
+    /// The contract's policy for records of a topic that arrived at this time, milliseconds since the epoch. A topic without a
+    /// producer may speak for no tenant.
+    #[must_use]
+    pub fn for_topic(&self, topic: &str, asked: Option<SaltMode>, arrived_ms: i64) -> Policy<'_> {
         let binding = self.by_topic.get(topic);
         Policy {
             salt_mode: asked.or(binding.map(|b| b.salt_mode)).unwrap_or_default(),
@@ -119,6 +132,9 @@ impl ProducerPolicies {
             },
             check_prefixes: binding.map_or(&[], |b| &b.check_prefixes),
             message_bytes_max: self.message_bytes_max,
+            run_ts_max_ms: Some(
+                arrived_ms.saturating_add(i64::try_from(self.run_ts_ahead_max.as_millis()).unwrap_or(i64::MAX)),
+            ),
         }
     }
 }
@@ -152,19 +168,33 @@ mod tests {
     #[test]
     fn a_topic_nobody_is_bound_to_speaks_for_no_tenant() {
         let policies = ProducerPolicies::own_only(SaltMode::Stable);
-        assert_eq!(policies.for_topic("finops.findings.wire.stranger", None).tenants, Some(&[][..]));
-        assert_eq!(policies.for_topic(topics::WIRE, None).tenants, None);
+        assert_eq!(policies.for_topic("finops.findings.wire.stranger", None, 0).tenants, Some(&[][..]));
+        assert_eq!(policies.for_topic(topics::WIRE, None, 0).tenants, None);
     }
 
     #[test]
     fn a_binding_limits_tenants_checks_and_records() {
         let text = "[[producer]]\ntopic = \"finops.findings.wire.x\"\ntenants = [\"acme\"]\ncheck_prefixes = [\"x.\"]";
         let policies = ProducerPolicies::parse(text, SaltMode::PerDay).unwrap();
-        let policy = policies.for_topic("finops.findings.wire.x", None);
+        let policy = policies.for_topic("finops.findings.wire.x", None, 0);
         assert_eq!(policy.tenants, Some(&["acme".to_owned()][..]));
         assert_eq!(policy.check_prefixes, ["x.".to_owned()]);
         assert!(!policy.records_allowed);
         assert_eq!(policy.salt_mode, SaltMode::PerDay);
+    }
+
+    #[test]
+    fn the_example_of_the_documentation_can_be_used() {
+        let page = include_str!("../../docs/producers.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let policies = ProducerPolicies::parse(example, SaltMode::Stable).unwrap();
+        let scanner = policies.for_topic("finops.findings.wire.acme-scanner", None, 0);
+        assert_eq!(scanner.tenants, Some(&["acme".to_owned(), "acme-eu".to_owned()][..]));
+        assert_eq!((scanner.check_prefixes, scanner.records_allowed), (&["acme.".to_owned()][..], false));
+        let importer = policies.for_topic("finops.findings.wire.importer", None, 0);
+        assert_eq!((importer.tenants, importer.records_allowed, importer.salt_mode), (None, true, SaltMode::PerRun));
+        let keys = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        assert_eq!(keys.collect::<Vec<_>>(), ["topic", "tenants", "check_prefixes", "records", "finding_id_mode"]);
     }
 
     #[test]

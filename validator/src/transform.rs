@@ -78,9 +78,16 @@ impl Transform {
     }
 
     fn judge<'m>(&self, message: &'m Message, now_ms: i64) -> Result<ValidFinding<'m>, Vec<Violation>> {
+        if message.value.is_null() {
+            return Err(vec![Violation::new(
+                "",
+                Code::BadJson,
+                "no value (a tombstone): a finding is one JSON object",
+            )]);
+        }
         let asked = asked_mode(message)?;
         replay_of(message)?;
-        let policy = self.policies.for_topic(&message.at.topic, asked);
+        let policy = self.policies.for_topic(&message.at.topic, asked, arrived_ms(message, now_ms));
         judge::judge(frame::payload(&message.value), &policy, now_ms).map_err(|r| r.violations)
     }
 
@@ -130,6 +137,7 @@ impl Transform {
                 bytes: message.value.len() as u64,
                 sha256: hex::encode(Sha256::digest(&message.value)),
             }),
+            value_is_null: message.value.is_null(),
             replay_of: None,
         };
         // An unreadable replay.of is what is wrong with the record; kept, it would make its letter unreadable too.
@@ -139,7 +147,7 @@ impl Transform {
         let mut out: Headers = message.headers.iter().filter(|(name, _)| is_kept(name)).collect();
         out.extend(letter.to_headers());
         let value = if too_large {
-            message.value.slice(..message.value.len().min(CUT_VALUE_BYTES))
+            message.value.as_bytes().map(|bytes| bytes.slice(..bytes.len().min(CUT_VALUE_BYTES))).into()
         } else {
             message.value.clone()
         };
@@ -152,6 +160,13 @@ impl Transform {
             timestamp_ms: Some(message.timestamp_ms),
         }
     }
+}
+
+/// When a record arrived, for the rule that a run does not start in the future. The time of its append gives a replay the verdict
+/// of the first time. It may come from the producer's own clock, so a time ahead of ours is not believed; one that is not set
+/// (0 or less) is none. A redriven record has the time of the redrive.
+fn arrived_ms(message: &Message, now_ms: i64) -> i64 {
+    if (1..=now_ms).contains(&message.timestamp_ms) { message.timestamp_ms } else { now_ms }
 }
 
 fn valid_headers(message: &Message, finding: &ValidFinding<'_>, src: &Src) -> Headers {

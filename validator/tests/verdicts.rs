@@ -8,6 +8,7 @@ use contracts::dead_letter::{CONTRACT_VERSION, CUT_VALUE_BYTES, DeadLetter};
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
 use contracts::{avro, storage, topics};
+use platform::broker::RecordValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use support::{NOW_MS, World, draft, draft_with, header, own};
@@ -227,4 +228,51 @@ fn a_flood_of_violations_is_listed_up_to_a_limit_and_the_rest_counted() {
     let errors: Vec<Value> = serde_json::from_str(&letter.errors).unwrap();
     assert_eq!(errors.len(), 101);
     assert_eq!(errors[100]["message"], "150 more violations are not listed");
+}
+
+/// The record's time decides, so that a replay gives the verdict of the first time; one ahead of the validator's clock is not
+/// believed, and one that is not set is none.
+#[test]
+fn a_run_far_ahead_of_the_clock_is_refused() {
+    const DAY_MS: i64 = 86_400_000;
+    let check = |run_ts_ms: i64, sent_ms: i64, policies: ProducerPolicies, is_refused: bool| {
+        let world = World::new();
+        let wire = draft_with("run_ts", json!(contracts::time::format_timestamp(run_ts_ms)));
+        world.send_at(sent_ms, wire);
+        let out = world.one(policies, if is_refused { topics::DEAD_LETTERS } else { topics::VALID });
+        if is_refused {
+            let letter = letter(&out);
+            assert_eq!((letter.code.as_str(), letter.field.as_str()), ("in_future", "run_ts"));
+            let why = "must not be later than 20";
+            assert!(letter.detail.starts_with(why), "{}", letter.detail);
+        }
+    };
+    check(NOW_MS + DAY_MS, NOW_MS, own(), false);
+    check(NOW_MS + DAY_MS + 1, NOW_MS, own(), true);
+    check(NOW_MS - 10 * DAY_MS, NOW_MS - 11 * DAY_MS, own(), false);
+    check(NOW_MS - 10 * DAY_MS, NOW_MS - 12 * DAY_MS, own(), true);
+    check(NOW_MS + 50 * 365 * DAY_MS, NOW_MS + 50 * 365 * DAY_MS, own(), true);
+    for unset in [0, -1] {
+        check(NOW_MS, unset, own(), false);
+    }
+    let wide = own().with_run_ts_ahead_max(std::time::Duration::from_secs(3 * 86_400));
+    check(NOW_MS + 3 * DAY_MS, NOW_MS, wide.clone(), false);
+    check(NOW_MS + 3 * DAY_MS + 1, NOW_MS, wide, true);
+}
+
+#[test]
+fn a_tombstone_is_told_from_an_empty_value() {
+    let world = World::new();
+    world.send(topics::WIRE, RecordValue::NULL, &[]);
+    world.send(topics::WIRE, Vec::new(), &[]);
+    let done = world.drain(own());
+    assert_eq!((done.valid, done.dead), (0, 2));
+    let dead = world.records(topics::DEAD_LETTERS);
+    let told = |n: usize| {
+        let letter = letter(&dead[n]);
+        (dead[n].value.is_null(), letter.value_is_null, letter.code, letter.detail)
+    };
+    let tombstone = "no value (a tombstone): a finding is one JSON object";
+    assert_eq!(told(0), (true, true, "bad_json".to_owned(), tombstone.to_owned()));
+    assert_eq!(told(1), (false, false, "bad_json".to_owned(), "empty message".to_owned()));
 }

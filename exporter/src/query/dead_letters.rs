@@ -16,7 +16,7 @@ use crate::population::sql_time;
 /// Which dead letters. Empty lists and texts ask for nothing.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterFilter {
-    /// Tenants; `_unknown` for records that name none.
+    /// Tenants; `_unknown` for records that name none. Those that only the record's own bytes name are found, too.
     pub tenant_id: Vec<String>,
     /// Runs.
     pub run_id: Vec<String>,
@@ -46,6 +46,9 @@ pub struct DeadLetterRow {
     pub src_topic: Option<String>,
     pub src_ts: Option<String>,
     pub tenant_id: Option<String>,
+    /// Another tenant than `tenant_id` that the record's value or key names. No verdict stands behind it: shown to operators,
+    /// with a mark, and used for nothing else.
+    pub tenant_unverified: Option<String>,
     pub workspace_id: Option<String>,
     pub run_id: Option<String>,
     pub error_code: Option<String>,
@@ -54,8 +57,26 @@ pub struct DeadLetterRow {
     pub first_seen_ts: Option<String>,
     pub replays: Option<u64>,
     pub replay_of: Option<String>,
-    /// Size of the record as it was received.
+    /// Size of the value as it was received; `None` of a tombstone.
     pub value_bytes: Option<u64>,
+    /// There was no value at all (a tombstone), not an empty one.
+    pub value_is_null: bool,
+}
+
+impl DeadLetterRow {
+    /// The tenant for people, with a mark on what no verdict stands behind.
+    #[must_use]
+    pub fn tenant_shown(&self) -> Option<String> {
+        shown(self.tenant_id.as_deref(), self.tenant_unverified.as_deref())
+    }
+}
+
+fn shown(tenant: Option<&str>, unverified: Option<&str>) -> Option<String> {
+    match (tenant, unverified) {
+        (tenant, None) => tenant.map(str::to_owned),
+        (None, Some(named)) => Some(format!("{named} (unverified)")),
+        (Some(tenant), Some(named)) => Some(format!("{tenant}; names {named} (unverified)")),
+    }
 }
 
 /// Dead letters that match.
@@ -83,7 +104,7 @@ pub struct DeadLetterDetail {
     pub headers: Vec<(String, Option<Payload>)>,
     /// Key as received.
     pub key: Option<Payload>,
-    /// Value as received; only its first bytes when it was over the size limit.
+    /// Value as received; only its first bytes when it was over the size limit, `None` of a tombstone.
     pub value: Option<Payload>,
     /// SHA-256 of the whole value, when only its first bytes were kept.
     pub value_sha256: Option<String>,
@@ -105,8 +126,10 @@ impl Serialize for Payload {
 /// Dead letters of one tenant, code, field and topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadLetterStat {
-    /// Tenant, if the records name one.
+    /// Tenant, if their producer named one.
     pub tenant_id: Option<String>,
+    /// Another tenant that the records' own bytes name.
+    pub tenant_unverified: Option<String>,
     /// Code of the first violation.
     pub error_code: Option<String>,
     /// Field of the first violation.
@@ -119,6 +142,14 @@ pub struct DeadLetterStat {
     pub first_seen_ts: Option<String>,
     /// Last refusal.
     pub last_seen_ts: Option<String>,
+}
+
+impl DeadLetterStat {
+    /// The tenant for people, with a mark on what no verdict stands behind.
+    #[must_use]
+    pub fn tenant_shown(&self) -> Option<String> {
+        shown(self.tenant_id.as_deref(), self.tenant_unverified.as_deref())
+    }
 }
 
 /// Dead letters, newest first.
@@ -164,8 +195,8 @@ pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
     let conditions = conditions(filter);
     let limit = filter.limit.map_or_else(String::new, |n| format!("LIMIT {n}"));
     let sql = format!(
-        "SELECT tenant_id, error_code, error_field, src_topic, count(*), {}, {} FROM dead_letters WHERE {} \
-         GROUP BY tenant_id, error_code, error_field, src_topic ORDER BY 5 DESC, 1, 2, 3, 4 {limit}",
+        "SELECT tenant_id, {UNVERIFIED} AS named, error_code, error_field, src_topic, count(*), {}, {} FROM dead_letters \
+         WHERE {} GROUP BY ALL ORDER BY 6 DESC, 1, 2, 3, 4, 5 {limit}",
         sql_time("min(first_seen_ts)"),
         sql_time("max(first_seen_ts)"),
         conditions.clause()
@@ -173,12 +204,13 @@ pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
     duck.rows("counting dead letters", &sql, params_from_iter(&conditions.params), |row| {
         Ok(DeadLetterStat {
             tenant_id: row.get(0)?,
-            error_code: row.get(1)?,
-            error_field: row.get(2)?,
-            src_topic: row.get(3)?,
-            count: row.get(4)?,
-            first_seen_ts: row.get(5)?,
-            last_seen_ts: row.get(6)?,
+            tenant_unverified: row.get(1)?,
+            error_code: row.get(2)?,
+            error_field: row.get(3)?,
+            src_topic: row.get(4)?,
+            count: row.get(5)?,
+            first_seen_ts: row.get(6)?,
+            last_seen_ts: row.get(7)?,
         })
     })
 }
@@ -186,13 +218,31 @@ pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
 fn open(cut: &Cut, limits: &DuckLimits) -> Result<Duck> {
     let duck = Duck::open(limits)?;
     let query = DEAD_LETTERS.query(&duck, &cut.local(&cut.dead_letters, &duck.lease)?)?;
-    duck.run("opening dead letters", &format!("CREATE TEMP VIEW dead_letters AS {query}"))?;
+    let view = format!("CREATE TEMP VIEW dead_letters AS SELECT *, {} AS tenant_named FROM ({query})", tenant_named());
+    duck.run("opening dead letters", &view)?;
     Ok(duck)
 }
 
+/// The tenant that value or key name, whatever else is wrong with them. DuckDB writes bytes as text with `\xHH` for all that is no
+/// plain character, a quote among them, so that any bytes can be searched.
+fn tenant_named() -> String {
+    let quote = r#"(?:"|\\x22)"#;
+    let space = r"(?: |\\x09|\\x0A|\\x0D)*";
+    let tenant = "([A-Za-z0-9][A-Za-z0-9._-]{0,62})";
+    let in_value = format!("{quote}tenant_id{quote}{space}:{space}{quote}{space}{tenant}{space}{quote}");
+    format!(
+        "coalesce(nullif(lower(regexp_extract(CAST(value AS VARCHAR), '{in_value}', 1)), ''), \
+         nullif(lower(regexp_extract(CAST(key AS VARCHAR), '^{space}{tenant}{space}$', 1)), ''))"
+    )
+}
+
+/// What is named beside the tenant that the row is of.
+const UNVERIFIED: &str = "CASE WHEN tenant_named IS DISTINCT FROM tenant_id THEN tenant_named END";
+
 fn conditions(filter: &DeadLetterFilter) -> Conditions {
     let mut conditions = Conditions::default();
-    conditions.one_of(&format!("coalesce(tenant_id, '{UNKNOWN_TENANT}')"), &filter.tenant_id);
+    let tenant = format!("coalesce(tenant_id, '{UNKNOWN_TENANT}')");
+    conditions.any_of(&[&tenant, "coalesce(tenant_named, '')"], &filter.tenant_id);
     conditions.one_of("run_id", &filter.run_id);
     conditions.one_of("error_code", &filter.error_code);
     conditions.one_of("error_field", &filter.error_field);
@@ -207,7 +257,7 @@ fn conditions(filter: &DeadLetterFilter) -> Conditions {
 fn row_columns() -> String {
     format!(
         "src, src_topic, {}, tenant_id, workspace_id, run_id, error_code, error_field, error_detail, {}, replays, \
-         replay_of, coalesce(value_bytes, octet_length(value))",
+         replay_of, coalesce(value_bytes, octet_length(value)), {UNVERIFIED}, value IS NULL",
         sql_time("src_ts"),
         sql_time("first_seen_ts")
     )
@@ -228,21 +278,23 @@ fn read_row(row: &Row<'_>) -> duckdb::Result<DeadLetterRow> {
         replays: row.get(10)?,
         replay_of: row.get(11)?,
         value_bytes: row.get(12)?,
+        tenant_unverified: row.get(13)?,
+        value_is_null: row.get(14)?,
     })
 }
 
 fn read_detail(row: &Row<'_>) -> duckdb::Result<DeadLetterDetail> {
-    let errors: Option<String> = row.get(13)?;
+    let errors: Option<String> = row.get(15)?;
     Ok(DeadLetterDetail {
         row: read_row(row)?,
         // Written by the validator as JSON; should it ever not be, its text is still worth showing.
         errors: errors.map_or(serde_json::Value::Null, |text| serde_json::from_str(&text).unwrap_or(text.into())),
-        contract_version: row.get(14)?,
-        validator_version: row.get(15)?,
-        headers: headers(row.get(16)?),
-        key: row.get::<_, Option<Vec<u8>>>(17)?.map(Payload),
-        value: row.get::<_, Option<Vec<u8>>>(18)?.map(Payload),
-        value_sha256: row.get(19)?,
+        contract_version: row.get(16)?,
+        validator_version: row.get(17)?,
+        headers: headers(row.get(18)?),
+        key: row.get::<_, Option<Vec<u8>>>(19)?.map(Payload),
+        value: row.get::<_, Option<Vec<u8>>>(20)?.map(Payload),
+        value_sha256: row.get(21)?,
     })
 }
 

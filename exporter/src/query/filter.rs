@@ -16,6 +16,16 @@ impl Conditions {
         }
     }
 
+    /// One of `columns` equals one of `values`; no values, no condition.
+    pub fn any_of(&mut self, columns: &[&str], values: &[String]) {
+        if !values.is_empty() {
+            let list = vec!["?"; values.len()].join(", ");
+            let any: Vec<String> = columns.iter().map(|column| format!("{column} IN ({list})")).collect();
+            self.sql.push(format!("({})", any.join(" OR ")));
+            columns.iter().for_each(|_| self.params.extend_from_slice(values));
+        }
+    }
+
     /// The instant in `column` is at or after `ms`; `None`, no condition.
     pub fn at_or_after(&mut self, column: &str, ms: Option<i64>) {
         self.compare(column, ">=", ms);

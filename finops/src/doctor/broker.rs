@@ -113,7 +113,7 @@ fn probe_topic() -> TopicSpec {
 }
 
 fn record() -> OutRecord {
-    let (topic, value) = (Arc::from(PROBE), bytes::Bytes::from_static(b"{}"));
+    let (topic, value) = (Arc::from(PROBE), "{}".into());
     OutRecord { topic, partition: Some(0), key: None, value, headers: Headers::new(), timestamp_ms: None }
 }
 

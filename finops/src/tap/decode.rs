@@ -50,11 +50,14 @@ impl Decoder {
         let others = message.headers.iter().filter(|(name, _)| !told(name)).map(named);
         all.insert("headers".to_owned(), Value::Object(others.collect()));
         all.insert("value".to_owned(), self.value(message));
+        if message.value.is_null() {
+            all.insert("tombstone".to_owned(), json!(true));
+        }
         Value::Object(all)
     }
 
     fn value(&self, message: &Message) -> Value {
-        let bytes = &message.value;
+        let Some(bytes) = message.value.as_bytes() else { return Value::Null };
         if topics::is_valid(&message.at.topic) && bytes.first() == Some(&frame::MAGIC) {
             return self.avro(frame::payload(bytes)).unwrap_or_else(|| text(bytes));
         }

@@ -31,7 +31,7 @@ impl<F: Fn(u32, u64) -> Result<Vec<u64>> + Send + Sync> Broker for Scripted<F> {
             offset,
             timestamp_ms: 0,
             key: None,
-            value: bytes::Bytes::new(),
+            value: bytes::Bytes::new().into(),
             headers: Headers::new(),
         };
         Ok((self.0)(at.partition, offset)?.into_iter().map(message).collect())

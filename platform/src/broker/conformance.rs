@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start,
-    TopicPartition, TopicSpec, Topics, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, RecordValue,
+    Start, TopicPartition, TopicSpec, Topics, Watermarks,
 };
 
 /// Opens the broker under test on its data.
@@ -23,6 +23,7 @@ pub type Check = (&'static str, fn(Open<'_>));
 /// Every check; each needs a broker with empty data.
 pub const CHECKS: &[Check] = &[
     ("order_headers_and_times_are_kept", order_headers_and_times_are_kept),
+    ("a_null_value_is_no_empty_value", a_null_value_is_no_empty_value),
     ("a_key_keeps_its_partition", a_key_keeps_its_partition),
     ("offsets_are_found_by_time", offsets_are_found_by_time),
     ("reading_outside_is_an_error", reading_outside_is_an_error),
@@ -57,7 +58,7 @@ fn record(topic: &str, partition: u32, value: &str) -> OutRecord {
         topic: topic.into(),
         partition: Some(partition),
         key: None,
-        value: Bytes::copy_from_slice(value.as_bytes()),
+        value: Bytes::copy_from_slice(value.as_bytes()).into(),
         headers: Headers::new(),
         timestamp_ms: None,
     }
@@ -161,6 +162,24 @@ fn order_headers_and_times_are_kept(open: Open<'_>) {
 
 fn values_of(records: &[OutRecord]) -> Vec<String> {
     records.iter().map(|r| String::from_utf8_lossy(&r.value).into_owned()).collect()
+}
+
+fn a_null_value_is_no_empty_value(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 1);
+    let tombstone = OutRecord { key: Some(Bytes::from_static(b"k")), value: RecordValue::NULL, ..record("t", 0, "") };
+    append(&*broker, &[record("t", 0, ""), tombstone.clone(), record("t", 0, "x")]);
+    topic(&*broker, "out", 1);
+    let mut member = broker.processor(config("m", names("t"))).unwrap();
+    let read = records(&mut *member);
+    let nulls = |messages: &[Message]| messages.iter().map(|m| m.value.is_null()).collect::<Vec<_>>();
+    assert_eq!(nulls(&read), [false, true, false]);
+    let passed_on: Vec<OutRecord> =
+        read.into_iter().map(|m| OutRecord { key: m.key, value: m.value, ..record("out", 0, "") }).collect();
+    member.step(&passed_on, &[offset(&at("t", 0), 3)]).unwrap();
+    let out = all(&*broker, "out", 0);
+    assert_eq!(nulls(&out), [false, true, false]);
+    assert_eq!((values(&out), out[1].key.as_deref()), (vec!["".into(), "".into(), "x".into()], Some(&b"k"[..])));
 }
 
 fn a_key_keeps_its_partition(open: Open<'_>) {

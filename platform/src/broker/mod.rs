@@ -18,9 +18,11 @@ mod headers;
 pub mod kafka;
 pub mod lag;
 mod partition;
+mod value;
 
 pub use headers::Headers;
 pub use partition::partition_for_key;
+pub use value::RecordValue;
 
 /// A topic as the broker knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +97,8 @@ pub struct OutRecord {
     pub partition: Option<u32>,
     /// Key.
     pub key: Option<Bytes>,
-    /// Value.
-    pub value: Bytes,
+    /// Value; null for a tombstone.
+    pub value: RecordValue,
     /// Headers.
     pub headers: Headers,
     /// Milliseconds since the epoch; `None` lets the broker stamp it.
@@ -114,8 +116,8 @@ pub struct Message {
     pub timestamp_ms: i64,
     /// Key.
     pub key: Option<Bytes>,
-    /// Value.
-    pub value: Bytes,
+    /// Value; null for a tombstone.
+    pub value: RecordValue,
     /// Headers.
     pub headers: Headers,
 }

@@ -27,7 +27,7 @@ pub fn publish_manifest(
         topic: Arc::from(topics::RUNS),
         partition: None,
         key: Some(Bytes::from(format!("{tenant_id}/{workspace_id}/{run_id}"))),
-        value: Bytes::from(json),
+        value: json.into(),
         headers: Headers::new(),
         timestamp_ms: None,
     };

@@ -113,7 +113,7 @@ impl<'a> Sender<'a> {
             topic: Arc::clone(&self.topic),
             partition: None,
             key: Some(Bytes::copy_from_slice(tenant.as_bytes())),
-            value,
+            value: value.into(),
             headers: self.headers.0.clone(),
             timestamp_ms: None,
         };
@@ -145,7 +145,7 @@ impl<'a> Sender<'a> {
         for (tag, record) in tags.into_iter().zip(records) {
             match append(self.producer, std::slice::from_ref(&record)) {
                 Ok(()) => self.published += 1,
-                Err(BrokerError::TooLarge { .. }) => self.too_large.push(TooLarge { tag, value: record.value }),
+                Err(BrokerError::TooLarge { .. }) => self.too_large.push(TooLarge { tag, value: record.value.into_bytes() }),
                 Err(source) => return Err(self.error(source)),
             }
         }

@@ -88,7 +88,12 @@ impl World {
     /// Values of all records of a topic.
     pub fn values(&self, topic: &str) -> Vec<bytes::Bytes> {
         let at = TopicPartition { topic: topic.into(), partition: 0 };
-        self.broker.read(&at, 0, 1_000_000, 1 << 30).unwrap().into_iter().map(|message| message.value).collect()
+        self.broker
+            .read(&at, 0, 1_000_000, 1 << 30)
+            .unwrap()
+            .into_iter()
+            .map(|message| message.value.into_bytes())
+            .collect()
     }
 
     /// A file with this content.

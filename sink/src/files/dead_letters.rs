@@ -54,6 +54,7 @@ fn letter(record: &Record, topic_id: &str) -> DeadLetter {
         first_seen_ms: message.timestamp_ms,
         replays: 0,
         cut: None,
+        value_is_null: message.value.is_null(),
         replay_of: text(headers::REPLAY_OF).and_then(|v| v.parse().ok()),
     }
 }
@@ -138,8 +139,11 @@ impl Columns {
         }
         self.headers.append(true)?;
         self.key.append_option(message.key.as_ref());
-        self.value.append_value(&message.value);
-        self.value_bytes.append_value(letter.cut.as_ref().map_or(message.value.len() as u64, |cut| cut.bytes));
+        // A broker between that has no nulls would make an empty value of it; the header still tells.
+        let value = message.value.as_bytes().filter(|_| !letter.value_is_null);
+        self.value.append_option(value);
+        let bytes = value.map(|value| letter.cut.as_ref().map_or(value.len() as u64, |cut| cut.bytes));
+        self.value_bytes.append_option(bytes);
         self.value_sha256.append_option(letter.cut.as_ref().map(|cut| &cut.sha256));
         Ok(())
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contracts::layout;
 use contracts::source::Src;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use platform::broker::Headers;
+use platform::broker::{Headers, RecordValue};
 use platform::store::Store;
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +38,8 @@ pub struct Letter {
     pub headers: Headers,
     /// Key as received.
     pub key: Option<Bytes>,
-    /// Value as received, or its first bytes.
-    pub value: Bytes,
+    /// Value as received, or its first bytes; null for a tombstone.
+    pub value: RecordValue,
     /// Only the first bytes were kept.
     pub is_cut: bool,
 }
@@ -144,7 +144,7 @@ fn letter(batch: &RecordBatch, row: usize) -> Result<Letter, String> {
     let required = |name: &str| text(batch, row, name).ok_or_else(|| format!("row {row} has no {name}"));
     let position = |name: &str, text: &str| text.parse::<Src>().map_err(|e| format!("row {row}, {name}: {e}"));
     let src = position("src", required("src")?)?;
-    let value = binary(batch, row, "value").ok_or_else(|| format!("row {row} ({src}) has no value"))?;
+    let value = RecordValue::from(binary(batch, row, "value"));
     let bytes = number::<UInt64Type>(batch, row, "value_bytes");
     Ok(Letter {
         tenant_id: text(batch, row, "tenant_id").map(str::to_owned),

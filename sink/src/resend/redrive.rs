@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use contracts::dead_letter;
 use contracts::source::{Src, SrcSet};
 use contracts::topics::{self, groups, headers};
-use platform::broker::{Broker, OutRecord};
+use platform::broker::{Broker, OutRecord, RecordValue};
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
@@ -357,7 +356,7 @@ impl<'a> Look<'a> {
 
 /// The letter as the record it was, to the partition it came from: a tenant keeps its order. Its time is that of sending,
 /// else retention could take it before it is judged.
-fn record(letter: Letter, value: Bytes, partition: Option<u32>) -> OutRecord {
+fn record(letter: Letter, value: RecordValue, partition: Option<u32>) -> OutRecord {
     let mut all = letter.headers;
     all.retain(|name| name != headers::REPLAY_OF && !dead_letter::is_envelope_header(name));
     all.extend([

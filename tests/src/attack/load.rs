@@ -70,7 +70,7 @@ impl<'s> Load<'s> {
         let from = self.next.fetch_add(count, Ordering::SeqCst);
         let record = |n| {
             let tenant = tenant(n);
-            let (value, key) = (self.record(n, &tenant), Some(Bytes::from(tenant)));
+            let (value, key) = (self.record(n, &tenant).into(), Some(Bytes::from(tenant)));
             OutRecord {
                 topic: topics::WIRE.into(),
                 partition: None,
@@ -87,7 +87,7 @@ impl<'s> Load<'s> {
         let mut acknowledged = self.acknowledged.lock().unwrap();
         for (record, at) in records.into_iter().zip(appended) {
             let partition = SrcPartition { topic_id: topic_id.to_string(), partition: at.partition };
-            acknowledged.insert(Src { partition, offset: at.offset }, record.value);
+            acknowledged.insert(Src { partition, offset: at.offset }, record.value.into_bytes());
         }
         true
     }

@@ -47,7 +47,9 @@ pub fn produced(site: &Site, load: Option<&Load<'_>>) -> Produced {
                 let Some(last) = messages.last() else { break };
                 next = last.offset + 1;
                 let partition = SrcPartition { topic_id: topic.id.to_string(), partition };
-                records.extend(messages.into_iter().map(|message| (first_src(&message, &partition), message.value)));
+                records.extend(
+                    messages.into_iter().map(|message| (first_src(&message, &partition), message.value.into_bytes())),
+                );
             }
         }
     }

@@ -12,7 +12,7 @@ use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
     Appended, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor,
-    Producer, Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
+    Producer, RecordValue, Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
@@ -48,18 +48,27 @@ impl World {
     }
 
     /// Appends a record to partition 1 of a topic.
-    pub fn send(&self, topic: &str, value: impl Into<Bytes>, headers: &[(&str, &[u8])]) {
+    pub fn send(&self, topic: &str, value: impl Into<RecordValue>, headers: &[(&str, &[u8])]) {
         self.send_to(topic, 1, value, headers);
     }
 
-    pub fn send_to(&self, topic: &str, partition: u32, value: impl Into<Bytes>, headers: &[(&str, &[u8])]) {
+    /// Appends a record with this time to the wire topic.
+    pub fn send_at(&self, timestamp_ms: i64, value: impl Into<RecordValue>) {
+        self.append(topics::WIRE, 1, value.into(), &[], timestamp_ms);
+    }
+
+    pub fn send_to(&self, topic: &str, partition: u32, value: impl Into<RecordValue>, headers: &[(&str, &[u8])]) {
+        self.append(topic, partition, value.into(), headers, 1_768_903_000_000);
+    }
+
+    fn append(&self, topic: &str, partition: u32, value: RecordValue, headers: &[(&str, &[u8])], timestamp_ms: i64) {
         let record = OutRecord {
             topic: topic.into(),
             partition: Some(partition),
             key: Some(Bytes::from_static(b"some key")),
-            value: value.into(),
+            value,
             headers: headers.iter().copied().collect(),
-            timestamp_ms: Some(1_768_903_000_000),
+            timestamp_ms: Some(timestamp_ms),
         };
         self.broker.producer().unwrap().append(&[record]).unwrap();
     }

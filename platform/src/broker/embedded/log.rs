@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::schema::OFFSET_BITS;
 use super::{BrokerError, Message, Producer, Result, TopicPartition, errors, now_ms};
-use crate::broker::{Appended, Headers, OutRecord, partition_for_key};
+use crate::broker::{Appended, Headers, OutRecord, RecordValue, partition_for_key};
 use crate::failpoint;
 
 /// A partition's row.
@@ -103,7 +105,7 @@ fn insert(tx: &Transaction<'_>, records: &[OutRecord], keyless: &mut u32, path: 
         let id = row_id(part.id, part.next);
         let (key, packed) = (record.key.as_deref(), (!record.headers.is_empty()).then(|| record.headers.packed()));
         statement
-            .execute(params![id, record.timestamp_ms.unwrap_or(now_ms), key, packed, record.value.as_ref()])
+            .execute(params![id, record.timestamp_ms.unwrap_or(now_ms), key, packed, stored(&record.value)])
             .map_err(sql)?;
         appended.push(Appended { partition, offset: part.next });
         part.next += 1;
@@ -115,6 +117,21 @@ fn insert(tx: &Transaction<'_>, records: &[OutRecord], keyless: &mut u32, path: 
             .map_err(sql)?;
     }
     Ok(appended)
+}
+
+/// The column holds no NULL. A null value is the number 0 in it: SQLite keeps the type of each cell, and bytes are never numbers.
+fn stored(value: &RecordValue) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match value.as_bytes() {
+        Some(bytes) => ValueRef::Blob(bytes),
+        None => ValueRef::Integer(0),
+    })
+}
+
+fn read_value(cell: ValueRef<'_>) -> rusqlite::Result<RecordValue> {
+    match cell {
+        ValueRef::Integer(0) => Ok(RecordValue::NULL),
+        other => Ok(Bytes::copy_from_slice(other.as_blob()?).into()),
+    }
 }
 
 pub(super) fn row_id(part: i64, offset: u64) -> i64 {
@@ -203,7 +220,7 @@ fn message(row: &rusqlite::Row<'_>, part: &Part) -> rusqlite::Result<Message> {
         offset: u64::try_from(id - row_id(part.id, 0)).unwrap_or(0),
         timestamp_ms: row.get(1)?,
         key: row.get::<_, Option<Vec<u8>>>(2)?.map(Into::into),
-        value: row.get::<_, Vec<u8>>(4)?.into(),
+        value: read_value(row.get_ref(4)?)?,
         headers,
     })
 }

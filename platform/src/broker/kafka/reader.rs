@@ -199,7 +199,7 @@ pub(super) fn of_native(message: &BorrowedMessage<'_>, before: Option<&Message>)
             Timestamp::NotAvailable => 0,
         },
         key: message.key().map(Bytes::copy_from_slice),
-        value: message.payload().map(Bytes::copy_from_slice).unwrap_or_default(),
+        value: message.payload().map(Bytes::copy_from_slice).into(),
         headers: native::headers(message),
     }
 }

@@ -289,10 +289,11 @@ fn send(producer: &Native, record: &OutRecord, partition: u32, index: usize) -> 
     for (key, value) in record.headers.iter() {
         headers = headers.insert(Header { key, value: Some(value) });
     }
-    let mut outgoing: BaseRecord<'_, [u8], [u8], usize> = BaseRecord::with_opaque_to(&record.topic, index)
-        .partition(signed_partition(partition))
-        .payload(record.value.as_ref())
-        .headers(headers);
+    let mut outgoing: BaseRecord<'_, [u8], [u8], usize> =
+        BaseRecord::with_opaque_to(&record.topic, index).partition(signed_partition(partition)).headers(headers);
+    if let Some(bytes) = record.value.as_bytes() {
+        outgoing = outgoing.payload(bytes);
+    }
     if let Some(key) = &record.key {
         outgoing = outgoing.key(key.as_ref());
     }
