@@ -125,7 +125,8 @@ pub struct RunArgs {
     /// Billing files in FOCUS 1.0 to 1.2: CSV, CSV.gz or Parquet; repeatable
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub focus: Vec<PathBuf>,
-    /// Someone else's wire findings, one JSON object per line, published as they are; repeatable
+    /// Another producer's wire findings, one JSON object on each line, packed with gzip or not, published as they are; - is
+    /// standard input; repeatable
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub findings: Vec<PathBuf>,
     /// Only these checkers, by SPEC or checker id; repeatable [default: all]
@@ -214,20 +215,24 @@ pub enum CheckersVerb {
 
 #[derive(Debug, Subcommand)]
 pub enum ContractVerb {
-    /// Judges wire findings, one JSON object per line, as the validator would
+    /// Judges wire findings, one JSON object on each line or in a whole file, as the validator would
     Test(ContractTestArgs),
 }
 
 #[derive(Debug, Args)]
 pub struct ContractTestArgs {
-    /// File, or - for standard input
-    pub file: PathBuf,
+    /// Files, packed with gzip or not, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Judge as records of this wire topic: its tenants, check_ids and kinds by the producer policy; a producer's name is enough
+    #[arg(long)]
+    pub topic: Option<String>,
     /// What a line is: a draft gets its ids computed, a record brings them
     #[arg(long, default_value = "auto", value_parser = ["draft", "record", "auto"])]
     pub kind: String,
-    /// What a finding id is stable over
-    #[arg(long, default_value = "stable", value_name = "MODE", value_parser = ["stable", "per_run", "per_day"])]
-    pub finding_id_mode: String,
+    /// What a finding id is stable over [default: stable, or as the producer policy says of the topic]
+    #[arg(long, value_name = "MODE", value_parser = ["stable", "per_run", "per_day"])]
+    pub finding_id_mode: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -276,7 +281,8 @@ pub enum FindingsVerb {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which dead letters")]
 pub struct DlqFilter {
-    /// Only this tenant; _unknown for records that name none
+    /// Only this tenant; _unknown for records that name none. list and stats find those, too, whose value or key names it, and
+    /// mark them as unverified
     #[arg(long)]
     pub tenant: Vec<String>,
     /// Only this code

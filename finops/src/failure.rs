@@ -78,6 +78,7 @@ fails_with! {
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
     contracts::identity::UnknownSaltMode => ExitCode::Usage;
+    producers::publish::InputError => ExitCode::BadInput;
     producers::registry::RegistryError => ExitCode::Configuration;
     producers::registry::SelectionError => ExitCode::Usage;
     producers::rulepack::RulepackError => ExitCode::Configuration;
@@ -145,7 +146,7 @@ impl From<producers::run::RunError> for Failure {
         use producers::run::RunError;
         let code = match &error {
             RunError::Load(load) if load.is_bad_input() => ExitCode::BadInput,
-            RunError::Publish(PublishError::File { .. }) => ExitCode::BadInput,
+            RunError::Publish(PublishError::Input(_)) => ExitCode::BadInput,
             _ => code_of(&error, ExitCode::Io),
         };
         Self::new(code, error.to_string())

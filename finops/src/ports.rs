@@ -130,7 +130,8 @@ pub fn stop_on_signals() -> Result<Shutdown> {
     Ok(shutdown)
 }
 
-pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<validator::Config> {
+/// Who may send what, as the validator judges by it.
+pub fn producer_policies(settings: &Settings) -> Result<ProducerPolicies> {
     let policies = match &settings.producers {
         None => ProducerPolicies::own_only(SaltMode::Stable),
         Some(path) => {
@@ -140,11 +141,16 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
             ProducerPolicies::parse(&text, SaltMode::Stable)?
         }
     };
+    Ok(policies.with_message_bytes_max(settings.message_bytes_max).with_run_ts_ahead_max(settings.run_ts_ahead_max))
+}
+
+pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<validator::Config> {
+    let policies = producer_policies(settings)?;
     Ok(validator::Config {
         member: member("validator"),
         lane: Lane::live(),
         selection: None,
-        policies: policies.with_message_bytes_max(settings.message_bytes_max),
+        policies,
         valid_partitions: settings.partitions,
         dead_partitions: settings.partitions,
         tenant_spread: settings.tenant_spread,

@@ -46,6 +46,10 @@ const PRODUCERS: Setting<Option<PathBuf>> =
     Setting::path("validator.producers").help("policy file: which producer may send what").optional();
 const MESSAGE_BYTES_MAX: Setting<usize> =
     Setting::bytes("validator.message_bytes_max", 1_024..=8 << 20).default("1MiB").help("largest wire record");
+const RUN_TS_AHEAD_MAX: Setting<Duration> =
+    Setting::duration("validator.run_ts_ahead_max", Duration::ZERO..=Duration::from_secs(3_650 * 86_400))
+        .default("24h")
+        .help("how far ahead of the clock a run may start; more is refused: it would hide the findings of later runs");
 const TENANT_SPREAD: Setting<u32> = Setting::integer("validator.tenant_spread", 1..=1_024)
     .default("1")
     .help("partitions that one tenant's findings may use; change it only while no validator runs");
@@ -97,6 +101,7 @@ const SETTINGS: &[Declaration] = &[
     PARTITIONS.declared(),
     PRODUCERS.declared(),
     MESSAGE_BYTES_MAX.declared(),
+    RUN_TS_AHEAD_MAX.declared(),
     TENANT_SPREAD.declared(),
     STEP_RECORDS.declared(),
     FILE_ROWS.declared(),
@@ -142,6 +147,7 @@ pub struct Settings {
     pub partitions: u32,
     pub producers: Option<PathBuf>,
     pub message_bytes_max: usize,
+    pub run_ts_ahead_max: Duration,
     pub tenant_spread: u32,
     pub step_records_max: usize,
     pub sink_limits: sink::Limits,
@@ -178,7 +184,7 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         export: config.get(&EXPORT)?.unwrap_or_else(|| root.join("export")),
         data,
         root,
-        default_currency: config.get(&CURRENCY)?,
+        default_currency: currency(&config)?,
         deadline: config.get(&DEADLINE)?,
         regions: config.get(&REGIONS)?.unwrap_or_default(),
         broker: EmbeddedSettings { bytes_max: config.get(&BROKER_BYTES_MAX)?, ..EmbeddedSettings::default() },
@@ -190,6 +196,7 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
         partitions: config.get(&PARTITIONS)?,
         producers: config.get(&PRODUCERS)?,
         message_bytes_max: config.get(&MESSAGE_BYTES_MAX)?,
+        run_ts_ahead_max: config.get(&RUN_TS_AHEAD_MAX)?,
         tenant_spread: config.get(&TENANT_SPREAD)?,
         step_records_max: config.get(&STEP_RECORDS)?,
         sink_limits: sink::Limits {
@@ -236,6 +243,15 @@ impl Settings {
         }
         flags
     }
+}
+
+/// In capitals. A code that is none would make a dead letter of every own finding.
+fn currency(config: &Config) -> Result<String, ConfigProblems> {
+    let code = config.get(&CURRENCY)?.trim().to_ascii_uppercase();
+    if contracts::currency::is_known(&code) {
+        return Ok(code);
+    }
+    Err(config.problem(&CURRENCY, "must be the code of a currency by ISO 4217, such as USD or EUR").into())
 }
 
 /// Data folder and store root: each follows from the other unless both are given.

@@ -1,31 +1,37 @@
-//! `finops contract test`: the producers' conformance check. One answer per line of input, in a stream.
+//! `finops contract test`: the producers' conformance check. One answer per record of input, in a stream.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use contracts::identity::SaltMode;
 use contracts::judge::{Kind, Policy, judge};
+use contracts::members::misspelt;
 use contracts::storage::cast_for_storage;
+use contracts::text::printable;
+use contracts::topics;
 use contracts::violation::{Code, Violation};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
-use producers::publish::next_line;
+use producers::publish::FindingsInput;
 use serde::Serialize;
+use validator::ProducerPolicies;
 
 use crate::cli::{ContractTestArgs, ContractVerb, Output};
 use crate::failure::{Failure, Result};
-use crate::progress;
 use crate::settings::Settings;
+use crate::{ports, progress};
 
-/// The answer to one line.
+/// The answer to one record.
 #[derive(Serialize)]
 struct Answer {
+    file: String,
     line: u64,
     valid: bool,
     fingerprint: Option<String>,
     finding_id: Option<String>,
     violations: Vec<Listed>,
+    /// What is ignored and probably meant; makes no record invalid.
+    warnings: Vec<Warning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stored: Option<serde_json::Value>,
 }
@@ -35,6 +41,23 @@ struct Listed {
     field: String,
     code: &'static str,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Warning {
+    field: String,
+    nearest: String,
+    message: String,
+}
+
+/// How many records there were.
+#[derive(Default)]
+struct Counts {
+    valid: u64,
+    invalid: u64,
+    with_warnings: u64,
 }
 
 pub fn run(verb: &ContractVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
@@ -42,59 +65,23 @@ pub fn run(verb: &ContractVerb, settings: &Settings, output: Output) -> Result<E
     if output == Output::Csv {
         return Err(Failure::usage("contract test answers as table, json or ndjson, not as csv"));
     }
-    let policy = policy(args, settings)?;
-    let unreadable = |e| Failure::bad_input(format!("reading {}: {e}", args.file.display()));
-    if args.file == Path::new("-") {
-        return test(&mut std::io::stdin().lock(), None, &policy, output, &unreadable);
-    }
-    let file = File::open(&args.file).map_err(unreadable)?;
-    let bytes = file.metadata().ok().map(|meta| meta.len());
-    test(&mut BufReader::with_capacity(1 << 16, file), bytes, &policy, output, &unreadable)
-}
-
-fn policy(args: &ContractTestArgs, settings: &Settings) -> Result<Policy<'static>> {
-    let salt_mode: SaltMode = args
-        .finding_id_mode
-        .parse()
-        .map_err(|_| Failure::usage(format!("unknown finding id mode {:?}", args.finding_id_mode)))?;
-    let kind = match args.kind.as_str() {
-        "draft" => Kind::Draft,
-        "record" => Kind::Record,
-        _ => Kind::Auto,
-    };
-    Ok(Policy { salt_mode, kind, message_bytes_max: settings.message_bytes_max, ..Policy::default() })
-}
-
-fn test(
-    input: &mut impl BufRead,
-    bytes: Option<u64>,
-    policy: &Policy<'_>,
-    output: Output,
-    unreadable: &dyn Fn(std::io::Error) -> Failure,
-) -> Result<ExitCode> {
+    let policies = ports::producer_policies(settings)?;
+    let policy = policy(args, settings, &policies)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let bar = progress::bar("testing", bytes);
-    let (mut number, mut valid, mut invalid) = (0, 0_u64, 0_u64);
+    let mut counts = Counts::default();
     if output == Output::Json {
         write!(out, "[")?;
     }
-    while let Some(line) = next_line(input, policy.message_bytes_max).map_err(unreadable)? {
-        number += 1;
-        bar.inc(line.read);
-        let answer = match line.cut {
-            Some((bytes, _)) => too_large(number, bytes, policy.message_bytes_max),
-            None if line.bytes.trim_ascii().is_empty() => continue,
-            None => answer(number, &line.bytes, policy),
-        };
-        write_answer(&mut out, &answer, output, valid + invalid == 0)?;
-        *(if answer.valid { &mut valid } else { &mut invalid }) += 1;
+    for path in &args.files {
+        test(path, &policy, output, &mut out, &mut counts)?;
     }
     if output == Output::Json {
         writeln!(out, "\n]")?;
     }
     out.flush()?;
-    bar.finish_and_clear();
-    eprintln!("{valid} valid, {invalid} invalid");
+    let Counts { valid, invalid, with_warnings } = counts;
+    let warned = if with_warnings > 0 { format!(", {with_warnings} with warnings") } else { String::new() };
+    eprintln!("{valid} valid, {invalid} invalid{warned}");
     match (valid, invalid) {
         (0, 0) => Err(Failure::bad_input("there is no finding in the input")),
         (_, 0) => Ok(ExitCode::Done),
@@ -102,52 +89,125 @@ fn test(
     }
 }
 
-fn answer(line: u64, bytes: &[u8], policy: &Policy<'_>) -> Answer {
-    let refused = |fingerprint, finding_id, violations: Vec<Violation>| Answer {
+/// What the validator would judge by, now.
+fn policy<'p>(args: &ContractTestArgs, settings: &Settings, policies: &'p ProducerPolicies) -> Result<Policy<'p>> {
+    let mode: Option<SaltMode> = args.finding_id_mode.as_deref().map(str::parse).transpose()?;
+    let kind = match args.kind.as_str() {
+        "draft" => Kind::Draft,
+        "record" => Kind::Record,
+        _ => Kind::Auto,
+    };
+    let topic = match &args.topic {
+        None => topics::WIRE.to_owned(),
+        Some(name) if name.starts_with("finops.") && !topics::is_wire(name) => {
+            let why =
+                format!("{name} is no wire topic: give {} or {0}.<producer>, or the producer's name", topics::WIRE);
+            return Err(Failure::usage(why));
+        }
+        Some(name) => topics::wire_of(name),
+    };
+    if !policies.is_bound(&topic) {
+        let place = match &settings.producers {
+            Some(file) => file.display().to_string(),
+            None => "the setting validator.producers names no policy file".to_owned(),
+        };
+        eprintln!("warning: no producer is bound to {topic}, so it may speak for no tenant: {place}");
+    }
+    // Without a topic only the contract is judged by, not what a producer may do.
+    let by_topic = policies.for_topic(&topic, mode, SystemClock.now_ms());
+    Ok(match args.topic {
+        Some(_) => Policy { kind, ..by_topic },
+        None => Policy { kind, records_allowed: true, tenants: None, check_prefixes: &[], ..by_topic },
+    })
+}
+
+fn test(path: &Path, policy: &Policy<'_>, output: Output, out: &mut impl Write, counts: &mut Counts) -> Result<()> {
+    let mut input = FindingsInput::open(path, policy.message_bytes_max)?;
+    let file = input.name().to_owned();
+    let bar = progress::bar("testing", std::fs::metadata(path).ok().map(|meta| meta.len()));
+    while let Some((number, line)) = input.next_record()? {
+        bar.set_position(input.taken());
+        let place = (file.as_str(), number);
+        let answer = match line.cut {
+            Some((bytes, _)) => too_large(place, bytes, policy.message_bytes_max),
+            None => answer(place, &line.bytes, policy),
+        };
+        write_answer(out, &answer, output, counts.valid + counts.invalid == 0)?;
+        *(if answer.valid { &mut counts.valid } else { &mut counts.invalid }) += 1;
+        counts.with_warnings += u64::from(!answer.warnings.is_empty());
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn answer((file, line): (&str, u64), bytes: &[u8], policy: &Policy<'_>) -> Answer {
+    let warning =
+        |m: contracts::members::Misspelt| Warning { message: m.to_string(), field: m.field, nearest: m.nearest };
+    let mut answer = Answer {
+        file: file.to_owned(),
         line,
         valid: false,
-        fingerprint,
-        finding_id,
-        violations: violations.into_iter().map(listed).collect(),
+        fingerprint: None,
+        finding_id: None,
+        violations: Vec::new(),
+        warnings: misspelt(bytes).into_iter().map(warning).collect(),
         stored: None,
     };
-    let finding = match judge(bytes, policy, SystemClock.now_ms()) {
-        Ok(finding) => finding,
-        Err(rejection) => return refused(rejection.fingerprint, rejection.finding_id, rejection.violations),
+    let violations = match judge(bytes, policy, SystemClock.now_ms()) {
+        Ok(finding) => {
+            answer.fingerprint = Some(finding.fingerprint().to_owned());
+            answer.finding_id = Some(finding.finding_id().to_owned());
+            match cast_for_storage(&finding) {
+                Ok(record) => {
+                    answer.stored = Some(record.to_json());
+                    Vec::new()
+                }
+                Err(violations) => violations,
+            }
+        }
+        Err(rejection) => {
+            (answer.fingerprint, answer.finding_id) = (rejection.fingerprint, rejection.finding_id);
+            rejection.violations
+        }
     };
-    let ids = (Some(finding.fingerprint().to_owned()), Some(finding.finding_id().to_owned()));
-    match cast_for_storage(&finding) {
-        Ok(record) => Answer {
-            line,
-            valid: true,
-            fingerprint: ids.0,
-            finding_id: ids.1,
-            violations: Vec::new(),
-            stored: Some(record.to_json()),
-        },
-        Err(violations) => refused(ids.0, ids.1, violations),
-    }
+    answer.valid = violations.is_empty();
+    answer.violations = violations.into_iter().map(listed).collect();
+    answer
 }
 
 /// What the validator would say of a line that is not even kept in memory here.
-fn too_large(line: u64, bytes: u64, limit: usize) -> Answer {
+fn too_large((file, line): (&str, u64), bytes: u64, limit: usize) -> Answer {
     let why = format!("message of {bytes} bytes is over the limit of {limit}");
-    let violations = vec![listed(Violation::new("", Code::TooLarge, why))];
-    Answer { line, valid: false, fingerprint: None, finding_id: None, violations, stored: None }
+    Answer {
+        file: file.to_owned(),
+        line,
+        valid: false,
+        fingerprint: None,
+        finding_id: None,
+        violations: vec![listed(Violation::new("", Code::TooLarge, why))],
+        warnings: Vec::new(),
+        stored: None,
+    }
 }
 
 fn listed(violation: Violation) -> Listed {
-    Listed { field: violation.field, code: violation.code.as_str(), message: violation.message }
+    let Violation { field, code, message, value } = violation;
+    Listed { field, code: code.as_str(), message, value: value.filter(|value| !value.is_empty()) }
 }
 
 fn write_answer(out: &mut impl Write, answer: &Answer, output: Output, is_first: bool) -> Result<()> {
     match output {
         Output::Table => {
             let ids = answer.finding_id.as_deref().map(|id| format!("  finding_id {id}")).unwrap_or_default();
-            writeln!(out, "line {}: {}{ids}", answer.line, if answer.valid { "valid" } else { "invalid" })?;
-            for Listed { field, code, message } in &answer.violations {
+            let verdict = if answer.valid { "valid" } else { "invalid" };
+            writeln!(out, "{}, line {}: {verdict}{ids}", printable(&answer.file), answer.line)?;
+            for Listed { field, code, message, value } in &answer.violations {
                 let field = if field.is_empty() { "the message" } else { field };
-                writeln!(out, "  {field}: {code}: {message}")?;
+                let value = value.as_deref().map(|value| format!("; it is {}", printable(value))).unwrap_or_default();
+                writeln!(out, "  {}: {code}: {message}{value}", printable(field))?;
+            }
+            for Warning { message, .. } in &answer.warnings {
+                writeln!(out, "  warning: {message}")?;
             }
         }
         Output::Json => {

@@ -3,7 +3,7 @@
 use contracts::topics;
 use exporter::{Cut, DeadLetterFilter, dead_letter_stats, list_dead_letters, show_dead_letter};
 use platform::exit::ExitCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{DlqFilter, DlqVerb, Output};
 use crate::failure::{Failure, Result};
@@ -21,11 +21,11 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
         DlqVerb::List { filter, limit } => {
             let filter = DeadLetterFilter { limit: Some(*limit), ..query(filter) };
             let found = list_dead_letters(&cut, &filter, &settings.duck)?;
-            let mut rows = Rows::new(&["src", "tenant", "code", "field", "detail", "run_id", "bytes", "first_seen"]);
+            let mut rows = Rows::new(&[&["src"][..], tenant_columns(output), LIST].concat());
             for letter in &found.items {
-                rows.push(vec![
-                    json!(letter.src),
-                    json!(letter.tenant_id),
+                let mut row = vec![json!(letter.src)];
+                row.extend(tenant_cells(output, &letter.tenant_id, &letter.tenant_unverified, letter.tenant_shown()));
+                row.extend([
                     json!(letter.error_code),
                     json!(letter.error_field),
                     json!(letter.error_detail),
@@ -33,6 +33,7 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
                     json!(letter.value_bytes),
                     json!(letter.first_seen_ts),
                 ]);
+                rows.push(row);
             }
             rows.print(output)?;
             if output == Output::Table {
@@ -47,22 +48,34 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
         }
         DlqVerb::Redrive(_) => {}
         DlqVerb::Stats { filter } => {
-            let mut rows = Rows::new(&["count", "code", "field", "tenant", "topic", "first_seen", "last_seen"]);
+            let (first, last) = (["count", "code", "field"], ["topic", "first_seen", "last_seen"]);
+            let mut rows = Rows::new(&[&first[..], tenant_columns(output), &last[..]].concat());
             for stat in dead_letter_stats(&cut, &query(filter), &settings.duck)? {
-                rows.push(vec![
-                    json!(stat.count),
-                    json!(stat.error_code),
-                    json!(stat.error_field),
-                    json!(stat.tenant_id),
-                    json!(stat.src_topic),
-                    json!(stat.first_seen_ts),
-                    json!(stat.last_seen_ts),
-                ]);
+                let mut row = vec![json!(stat.count), json!(stat.error_code), json!(stat.error_field)];
+                row.extend(tenant_cells(output, &stat.tenant_id, &stat.tenant_unverified, stat.tenant_shown()));
+                row.extend([json!(stat.src_topic), json!(stat.first_seen_ts), json!(stat.last_seen_ts)]);
+                rows.push(row);
             }
             rows.print(output)?;
         }
     }
     Ok(ExitCode::Done)
+}
+
+const LIST: &[&str] = &["code", "field", "detail", "run_id", "bytes", "first_seen"];
+
+/// A tenant that only the record itself names is marked for people, and apart for programs.
+fn tenant_columns(output: Output) -> &'static [&'static str] {
+    if output == Output::Table { &["tenant"] } else { &["tenant", "tenant_unverified"] }
+}
+
+fn tenant_cells(
+    output: Output,
+    tenant: &Option<String>,
+    unverified: &Option<String>,
+    shown: Option<String>,
+) -> Vec<Value> {
+    if output == Output::Table { vec![json!(shown)] } else { vec![json!(tenant), json!(unverified)] }
 }
 
 fn query(filter: &DlqFilter) -> DeadLetterFilter {

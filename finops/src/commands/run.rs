@@ -14,6 +14,7 @@ use platform::exit::ExitCode;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
 use platform::trace::Tracer;
+use producers::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
 use producers::registry::Registry;
 use producers::rulepack::Rulepack;
 use producers::run::{RunPlan, RunReport};
@@ -78,6 +79,9 @@ impl Job<'_> {
         let delivered = Delivered::of_run(ports, settings, &report.manifest)?;
         let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &self.stages);
         summary.print(output)?;
+        if let Some(why) = summary.refused_whole(&report) {
+            return Err(Failure::bad_input(why));
+        }
         let failed = exported.as_ref().map_or(ExitCode::Done, exporter_role::code);
         Ok(if failed == ExitCode::Done { summary.exit_code(&report) } else { failed })
     }
@@ -143,8 +147,11 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
 
 /// Every file to be read, with its bytes.
 fn inputs(plan: &RunPlan) -> Result<Vec<(&Path, u64)>> {
+    let standard_input = plan.billing_files.iter().chain(&plan.findings_files).filter(|path| is_standard_input(path));
+    if standard_input.count() > 1 {
+        return Err(Failure::usage("standard input (-) can be read once only"));
+    }
     let billing = plan.billing_files.iter().map(|path| ("billing", path.as_path()));
-    let findings = plan.findings_files.iter().map(|path| ("findings", path.as_path()));
     let readable = |(kind, path): (&str, &'_ Path)| {
         let why = |e: io::Error| Failure::bad_input(format!("reading {kind} file {}: {e}", path.display()));
         let meta = std::fs::metadata(path).map_err(why)?;
@@ -157,7 +164,23 @@ fn inputs(plan: &RunPlan) -> Result<Vec<(&Path, u64)>> {
         }
         Ok(meta.len())
     };
-    billing.chain(findings).map(|input| readable(input).map(|bytes| (input.1, bytes))).collect()
+    let mut inputs: Vec<_> =
+        billing.map(|input| readable(input).map(|bytes| (input.1, bytes))).collect::<Result<_>>()?;
+    for path in &plan.findings_files {
+        inputs.push((path, findings_bytes(path)?));
+    }
+    Ok(inputs)
+}
+
+/// Size of a findings file; one that is no such file is refused here.
+fn findings_bytes(path: &Path) -> Result<u64> {
+    // A pipe is opened once only: closing it would end whoever writes to it. It is looked at when the run reads it.
+    let is_pipe = || std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+    if is_standard_input(path) || is_pipe() {
+        return Ok(0);
+    }
+    FindingsInput::open(path, RECORD_BYTES_MAX)?;
+    Ok(std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default())
 }
 
 fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<ExitCode> {

@@ -105,6 +105,7 @@ pub struct Summary {
     dead_letters_by_code: BTreeMap<String, u64>,
     dead_letter_example: Option<String>,
     lines_unpublished: Vec<String>,
+    members_misspelt: Vec<String>,
     judged: u64,
     duplicates: u64,
     files: u64,
@@ -160,7 +161,10 @@ impl Summary {
     ) -> Self {
         let manifest = &report.manifest;
         let dead = delivered.dead_by_code.values().sum();
+        let exports = exported.map(exports).unwrap_or_default();
+        let misspelt = report.members_misspelt.iter().map(|(member, n)| format!("{member} ({n} record(s))"));
         Self {
+            next: next(settings, manifest, &delivered, &exports),
             run_id: manifest.run_id.clone(),
             tenant_id: manifest.tenant_id.clone(),
             workspace_id: manifest.workspace_id.clone(),
@@ -181,6 +185,7 @@ impl Summary {
             dead_letters_by_code: delivered.dead_by_code,
             dead_letter_example: delivered.example,
             lines_unpublished: report.lines_unpublished.iter().map(ToString::to_string).collect(),
+            members_misspelt: misspelt.collect(),
             judged: judged.read,
             duplicates: written.duplicates,
             files: written.files,
@@ -191,9 +196,8 @@ impl Summary {
             by_severity: delivered.by_severity,
             by_service: delivered.by_service,
             by_check: delivered.by_check,
-            exports: exported.map(exports).unwrap_or_default(),
+            exports,
             stages_ms: stages.iter().map(|(name, time)| (*name, millis(*time))).collect(),
-            next: format!("finops findings list --tenant {} {}", manifest.tenant_id, settings.flags()),
         }
     }
 
@@ -203,6 +207,16 @@ impl Summary {
             _ => print_value(&serde_json::to_value(self).unwrap_or_default(), output)?,
         }
         Ok(())
+    }
+
+    /// Why the run is bad input: its findings files brought records, and each of them is a dead letter.
+    pub fn refused_whole(&self, report: &RunReport) -> Option<String> {
+        let (lines, dead) = (report.lines_published, self.dead_letters);
+        let is_whole = lines > 0 && dead >= lines && self.valid <= report.findings_published;
+        let by_code = by_name(self.dead_letters_by_code.iter().map(|(code, n)| (code.as_str(), *n)));
+        is_whole.then(|| {
+            format!("no record of the findings files is valid; dead letters {by_code}; for the reasons: {}", self.next)
+        })
     }
 
     /// A run whose input was refused in part, or that checked only a part, must not look like a whole one to a script.
@@ -216,6 +230,19 @@ impl Summary {
             _ => ExitCode::TryAgain,
         }
     }
+}
+
+/// A command that has something to show: findings of the run's tenant, else what became of its records.
+fn next(settings: &Settings, manifest: &RunManifest, delivered: &Delivered, exports: &[Exported]) -> String {
+    let dead: u64 = delivered.dead_by_code.values().sum();
+    let is_exported = |tenant: &str| exports.iter().any(|export| export.tenant_id == tenant);
+    let what = match exports.first() {
+        _ if dead > 0 && dead >= delivered.records => format!("dlq list --run {}", manifest.run_id),
+        _ if is_exported(&manifest.tenant_id) => format!("findings list --tenant {}", manifest.tenant_id),
+        Some(other) => format!("findings list --tenant {}", other.tenant_id),
+        None => "status".to_owned(),
+    };
+    format!("finops {what} {}", settings.flags())
 }
 
 fn scopes(manifest: &RunManifest) -> Scopes {
@@ -299,7 +326,7 @@ impl Summary {
         if let Some(src) = &self.dead_letter_example {
             writeln!(f, "            for one of them: finops dlq show {src}")?;
         }
-        for line in &self.lines_unpublished {
+        for line in self.lines_unpublished.iter().chain(&self.members_misspelt) {
             writeln!(f, "            {line}")?;
         }
         writeln!(f, "Duplicates  {}", self.duplicates)?;

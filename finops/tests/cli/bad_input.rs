@@ -72,19 +72,132 @@ fn what_is_missing_is_told_before_anything_is_made() {
         &place,
         "run --tenant acme --findings fine.ndjson none.ndjson",
         65,
-        "error: reading findings file none.ndjson: No such file or directory (os error 2)",
+        "error: reading findings file none.ndjson: there is no such file",
     );
-    check(
-        &place,
-        "contract test none.ndjson",
-        65,
-        "error: reading none.ndjson: No such file or directory (os error 2)",
-    );
+    check(&place, "contract test none.ndjson", 65, "error: reading findings file none.ndjson: there is no such file");
     for reader in ["findings list --tenant acme", "dlq list", "dlq stats", "exporter once", "verify", "repair"] {
         let why = "error: no data in data: opening store data: No such file or directory (os error 2)";
         check(&place, reader, 65, why);
     }
     assert_eq!(place.names(), ["fine.ndjson"], "no folder was made");
+}
+
+/// One mistake about the whole file is one message, and nothing is made: no record, no manifest, no folder.
+#[test]
+fn findings_files_of_another_form() {
+    let place = Place::new();
+    let one = String::from_utf8(good("acme", "vol-1")).unwrap();
+    let two = String::from_utf8(good("acme", "vol-2")).unwrap();
+    let pretty = serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(&one).unwrap()).unwrap();
+    let utf16: Vec<u8> = [0xfeff].into_iter().chain(one.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let cases: [(&str, Vec<u8>, &str); 12] = [
+        ("array.json", format!("[{one},{two}]").into(), "is one JSON array"),
+        ("pretty.array.json", format!("[\n{pretty},\n{pretty}\n]\n").into(), "is one JSON array"),
+        ("array.json.gz", gzip(format!("[{one}]").as_bytes()), "is one JSON array"),
+        ("pretty.ndjson", format!("{pretty}\n{pretty}\n").into(), "is pretty-printed"),
+        ("comma.ndjson", format!("{one},\n{two},\n").into(), "has a comma after each object"),
+        ("one-line.ndjson", format!("{one}{two}").into(), "has several objects on one line"),
+        ("utf16.ndjson", utf16, "is text in UTF-16"),
+        ("some.zip", b"PK\x03\x04..".to_vec(), "is a zip archive"),
+        ("some.parquet", b"PAR1..PAR1".to_vec(), "is a Parquet file"),
+        (
+            "some.csv",
+            b"tenant_id;run_id;status\nacme;r;fail\n".to_vec(),
+            "is no JSON: its first line has values with ';'",
+        ),
+        ("bill.csv", std::fs::read(billing()).unwrap(), "is no JSON: its first line has values with ','"),
+        ("text.md", b"# Findings\n\nNone.\n".to_vec(), "is no JSON: it begins with \"# Findings\""),
+    ];
+    let names: Vec<String> = cases.iter().map(|(name, ..)| (*name).to_owned()).collect();
+    place.write("fine.ndjson", good("acme", "vol-1"));
+    for (name, content, message) in cases {
+        place.write(name, content);
+        for command in [format!("run --tenant acme --findings fine.ndjson {name}"), format!("contract test {name}")] {
+            let ended = place.finops(&command);
+            let start = format!("error: findings file {name} {message}");
+            assert!(ended.code == Some(65) && ended.stderr.starts_with(&start), "finops {command}: {ended}");
+            assert_eq!((ended.stderr.lines().count(), ended.text().as_str()), (1, ""), "finops {command}: {ended}");
+        }
+    }
+    let mut all: Vec<_> = names.into_iter().chain(["fine.ndjson".to_owned()]).collect();
+    all.sort();
+    assert_eq!(place.names(), all, "no folder was made");
+}
+
+#[test]
+fn findings_are_read_packed_and_from_standard_input() {
+    let place = Place::new();
+    let lines = [good("acme", "vol-1"), good("acme", "vol-2")].join(&b'\n');
+    place.write("packed", gzip(&[b"\xef\xbb\xbf", &lines[..]].concat()));
+    place.write("one.json", std::fs::read(super::place::repo("schemas/examples/valid/aws_ebs_gp2.json")).unwrap());
+    let counts =
+        |summary: serde_json::Value| (summary["published"].as_u64().unwrap(), summary["valid"].as_u64().unwrap());
+    let ended = place.finops("run --tenant acme --findings packed one.json --output json");
+    assert_eq!(counts(ended.json(0)), (3, 3), "{ended}");
+    let ended = place.sh("\"$FINOPS\" run --tenant acme --findings - --output json < packed");
+    assert_eq!(counts(ended.json(0)), (2, 2), "{ended}");
+    let ended = place.sh("echo '[1]' | \"$FINOPS\" run --tenant acme --findings -");
+    let why = "error: findings file standard input is one JSON array";
+    assert!(ended.code == Some(65) && ended.stderr.starts_with(why), "{ended}");
+    check(&place, "run --tenant acme --findings - -", 64, "error: standard input (-) can be read once only");
+}
+
+/// Each record is a dead letter: that is bad input, said once, with a command that shows why.
+#[test]
+fn a_run_of_which_every_record_died_is_bad_input() {
+    let place = Place::new();
+    let bad =
+        |n: u32| String::from_utf8(good("acme", &format!("vol-{n}"))).unwrap().replace("\"medium\"", "\"moderate\"");
+    place.write("bad.ndjson", format!("{}\n{}\n{{not json\n", bad(1), bad(2)));
+    let ended = place.finops("run --tenant acme --findings bad.ndjson --output json");
+    let summary = ended.json(65);
+    assert_eq!((&summary["published"], &summary["dead_letters"], &summary["valid"]), (&3.into(), &3.into(), &0.into()));
+    let why = "error: no record of the findings files is valid; dead letters 3: bad_json 1, enum 2; for the reasons: finops dlq list --run ";
+    assert!(ended.stderr.starts_with(why), "{ended}");
+    let next = ended.stderr.trim_end().split("for the reasons: finops ").nth(1).unwrap().to_owned();
+    let shown = place.finops(&format!("{next} --output ndjson"));
+    assert_eq!(shown.lines(0).len(), 3, "the next command works: {shown}");
+    let table = place.finops("run --tenant acme --findings bad.ndjson");
+    let next = table.text().lines().last().unwrap().strip_prefix("Next        finops ").unwrap().to_owned();
+    assert_eq!(place.finops(&next).code, Some(0), "{next}");
+
+    place.write("partly.ndjson", format!("{}\n{}\n", bad(1), String::from_utf8(good("acme", "vol-9")).unwrap()));
+    let partly = place.finops("run --tenant acme --findings partly.ndjson");
+    assert_eq!(partly.code, Some(0), "{partly}");
+    let next = partly.text().lines().last().unwrap().strip_prefix("Next        finops ").unwrap().to_owned();
+    assert!(next.starts_with("findings list --tenant acme "), "{next}");
+    assert_eq!(place.finops(&next).code, Some(0), "{next}");
+}
+
+/// Findings of other tenants than the run's: what comes next is a command about a tenant that is there.
+#[test]
+fn the_next_command_names_a_tenant_that_has_findings() {
+    let place = Place::new();
+    place.write("theirs.ndjson", good("globex", "vol-1"));
+    let ended = place.finops("run --tenant acme --findings theirs.ndjson");
+    let next = ended.text().lines().last().unwrap().strip_prefix("Next        finops ").unwrap().to_owned();
+    assert!(next.starts_with("findings list --tenant globex "), "{ended}");
+    assert_eq!(place.finops(&next).code, Some(0), "{next}");
+}
+
+#[test]
+fn misspelt_members_are_in_the_summary() {
+    let place = Place::new();
+    let finding = String::from_utf8(good("acme", "vol-1")).unwrap().replace("monthly_savings", "monthly_saving");
+    place.write("theirs.ndjson", format!("{finding}\n{finding}\n"));
+    let summary = place.finops("run --tenant acme --findings theirs.ndjson --output json").json(0);
+    let told = "estimated.monthly_saving is no member of the contract and is ignored; nearest is estimated.monthly_savings (2 record(s))";
+    assert_eq!(summary["members_misspelt"], serde_json::json!([told]));
+}
+
+#[test]
+fn a_default_currency_that_is_none_is_a_configuration_problem() {
+    let place = Place::new();
+    place.write("finops.toml", "run.default_currency = 'EURO'\n");
+    place.write("fine.ndjson", good("acme", "vol-1"));
+    let ended = place.finops("run --tenant acme --findings fine.ndjson");
+    assert_eq!(ended.code, Some(78), "{ended}");
+    assert!(ended.stderr.contains("run.default_currency") && ended.stderr.contains("ISO 4217"), "{ended}");
 }
 
 #[test]

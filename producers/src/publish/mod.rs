@@ -2,9 +2,15 @@
 //! store. Knows bytes, topics and headers, not what a finding says.
 
 mod file;
+mod form;
+mod input;
+mod line;
 mod manifest;
 mod sender;
 
-pub use self::file::{LINE_BYTES_MAX, Line, UnpublishedLine, next_line, publish_file};
+pub use self::file::{FileReport, RECORD_BYTES_MAX, UnpublishedLine, publish_file};
+pub use self::form::WrongForm;
+pub use self::input::{FindingsInput, InputError, is_standard_input};
+pub use self::line::{Line, next_line};
 pub use self::manifest::publish_manifest;
 pub use self::sender::{PublishError, RunHeaders, Sender};

@@ -31,14 +31,9 @@ pub enum PublishError {
         /// Why.
         source: BrokerError,
     },
-    /// A file of findings cannot be read.
-    #[error("reading findings file {file}: {source}")]
-    File {
-        /// File.
-        file: String,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// A file of findings cannot be used.
+    #[error(transparent)]
+    Input(#[from] super::input::InputError),
     /// Something cannot be written as JSON.
     #[error("encoding {what}: {source}")]
     Encode {
@@ -145,7 +140,9 @@ impl<'a> Sender<'a> {
         for (tag, record) in tags.into_iter().zip(records) {
             match append(self.producer, std::slice::from_ref(&record)) {
                 Ok(()) => self.published += 1,
-                Err(BrokerError::TooLarge { .. }) => self.too_large.push(TooLarge { tag, value: record.value.into_bytes() }),
+                Err(BrokerError::TooLarge { .. }) => {
+                    self.too_large.push(TooLarge { tag, value: record.value.into_bytes() })
+                }
                 Err(source) => return Err(self.error(source)),
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use contracts::members::Misspelt;
 use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
 use contracts::time::format_timestamp;
 use contracts::topics;
@@ -25,7 +26,10 @@ use crate::collect::billing::{self, LoadError, LoadReport};
 use crate::collect::s3;
 use crate::draft::draft;
 use crate::progress::Progress;
-use crate::publish::{PublishError, RunHeaders, Sender, UnpublishedLine, publish_file, publish_manifest};
+use crate::publish::{
+    FileReport, FindingsInput, InputError, PublishError, RECORD_BYTES_MAX, RunHeaders, Sender, UnpublishedLine,
+    publish_file, publish_manifest,
+};
 use crate::registry::Registration;
 use crate::run_context::RunContext;
 use crate::services::{Collected, Services, Unavailable, UnavailableKind};
@@ -44,7 +48,7 @@ pub struct RunPlan {
     pub checkers_named: bool,
     /// Billing files, read as one delivery.
     pub billing_files: Vec<PathBuf>,
-    /// Files of someone else's wire findings.
+    /// Files of another producer's wire findings; `-` is standard input.
     pub findings_files: Vec<PathBuf>,
     /// Regions of regional checkers.
     pub regions: Vec<String>,
@@ -80,6 +84,9 @@ pub struct RunReport {
     pub lines_published: u64,
     /// Lines that no record can hold: never silent, never published.
     pub lines_unpublished: Vec<UnpublishedLine>,
+    /// Members of findings files that the contract ignores and that are probably meant to be others, with the records that
+    /// have them.
+    pub members_misspelt: BTreeMap<Misspelt, u64>,
     /// Wall time by stage, in order.
     pub stages: Vec<(&'static str, Duration)>,
 }
@@ -105,7 +112,8 @@ pub enum RunError {
 /// no error: the manifest tells.
 pub fn run(plan: &RunPlan, ports: &Ports<'_>) -> Result<RunReport, RunError> {
     let mut stages = Stages { tracer: ports.tracer.clone(), times: Vec::new() };
-    must_be_readable(&plan.findings_files)?;
+    // A findings file that is not there, or is none, is reported before an hour of work, not after.
+    let mut findings_files = open_files(&plan.findings_files).map_err(PublishError::from)?;
     let (services, bootstrap, billing) = stages.time("collect", |_| collect(plan, ports))?;
     let (mut scopes, mut found) = stages.time("check", |tracer| check(plan, ports, services, bootstrap, tracer));
     sort(&mut found);
@@ -117,11 +125,11 @@ pub fn run(plan: &RunPlan, ports: &Ports<'_>) -> Result<RunReport, RunError> {
     let kept_out = publish_findings(plan, &found, &mut sender).inspect_err(|error| span.fail(error))?;
     let findings_published = sender.published();
     mark_kept_out(&mut scopes, &kept_out);
-    let lines_unpublished = publish_files(plan, ports, &mut sender).inspect_err(|error| span.fail(error))?;
+    let files = publish_files(&mut findings_files, plan, ports, &mut sender).inspect_err(|error| span.fail(error))?;
     let published = sender.published();
     span.set_records(published);
     drop(span);
-    let manifest = manifest(plan, scopes, billing.as_ref(), published, &lines_unpublished);
+    let manifest = manifest(plan, scopes, billing.as_ref(), published, &files.unpublished);
     publish_manifest(&manifest, producer.as_mut(), ports.store)?;
     stages.times.push(("publish", started.elapsed()));
     Ok(RunReport {
@@ -129,7 +137,8 @@ pub fn run(plan: &RunPlan, ports: &Ports<'_>) -> Result<RunReport, RunError> {
         billing,
         findings_published,
         lines_published: published - findings_published,
-        lines_unpublished,
+        lines_unpublished: files.unpublished,
+        members_misspelt: files.misspelt,
         stages: stages.times,
     })
 }
@@ -149,18 +158,8 @@ impl Stages {
     }
 }
 
-/// A findings file that is not there should be told before an hour of work, not after.
-fn must_be_readable(files: &[PathBuf]) -> Result<(), PublishError> {
-    files.iter().try_for_each(|path| {
-        match std::fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => Err(std::io::Error::from(std::io::ErrorKind::IsADirectory)),
-            // A pipe is opened once only: closing it would end whoever writes to it.
-            Ok(meta) if meta.is_file() => std::fs::File::open(path).map(drop),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
-        }
-        .map_err(|source| PublishError::File { file: path.display().to_string(), source })
-    })
+fn open_files(paths: &[PathBuf]) -> Result<Vec<FindingsInput>, InputError> {
+    paths.iter().map(|path| FindingsInput::open(path, RECORD_BYTES_MAX)).collect()
 }
 
 type CollectedAll = (Services, Bootstrap, Option<LoadReport>);
@@ -280,24 +279,30 @@ fn mark_kept_out(scopes: &mut [ScopeOutcome], specs: &[&str]) {
 }
 
 fn publish_files(
+    inputs: &mut [FindingsInput],
     plan: &RunPlan,
     ports: &Ports<'_>,
     sender: &mut Sender<'_>,
-) -> Result<Vec<UnpublishedLine>, PublishError> {
-    if plan.findings_files.is_empty() {
-        return Ok(Vec::new());
+) -> Result<FileReport, PublishError> {
+    let mut all = FileReport::default();
+    if inputs.is_empty() {
+        return Ok(all);
     }
     let size = |path: &PathBuf| std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default();
     ports.progress.begin("publishing findings files", Some(plan.findings_files.iter().map(size).sum()));
-    let mut unpublished = Vec::new();
-    for path in &plan.findings_files {
-        unpublished.extend(publish_file(path, &plan.context.tenant_id, sender, ports.progress.as_ref())?);
+    for input in inputs {
+        let report = publish_file(input, &plan.context.tenant_id, sender, ports.progress.as_ref())?;
+        all.unpublished.extend(report.unpublished);
+        report.misspelt.into_iter().for_each(|(member, n)| *all.misspelt.entry(member).or_default() += n);
     }
     ports.progress.end();
-    for line in &unpublished {
+    for line in &all.unpublished {
         tracing::error!(file = line.file, line = line.line, bytes = line.bytes, "line is too large to publish");
     }
-    Ok(unpublished)
+    for (member, records) in &all.misspelt {
+        tracing::info!(%member, records, "member of findings files is ignored");
+    }
+    Ok(all)
 }
 
 fn manifest(
