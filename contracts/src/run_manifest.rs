@@ -90,12 +90,34 @@ pub struct ScopeOutcome {
 /// A billing delivery that a run read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BillingDelivery {
-    /// Hash over names, sizes and content hashes (cur_attribution 2.4).
+    /// Digest over the unpacked contents of its files (cur_attribution 2.4).
     pub delivery_id: String,
     /// Billing period `YYYY-MM`.
     pub billing_period: String,
+    /// Provider and billing account; empty in manifests of earlier versions of the program.
+    #[serde(default)]
+    pub source: String,
+    /// `added`, `replaced` or `unchanged`; empty as above.
+    #[serde(default)]
+    pub effect: String,
     /// Accepted lines.
     pub accepted: u64,
     /// Rejected lines by reason.
     pub rejected: BTreeMap<String, u64>,
+    /// What was live of its source and is not any more.
+    #[serde(default)]
+    pub replaced: Vec<ReplacedDelivery>,
+}
+
+/// A billing delivery that another one replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplacedDelivery {
+    /// As it was loaded.
+    pub delivery_id: String,
+    /// Provider and billing account.
+    pub source: String,
+    /// Lines it had.
+    pub rows: u64,
+    /// Billed cost it had by currency, as decimal text.
+    pub billed: BTreeMap<String, String>,
 }

@@ -17,7 +17,7 @@ mod tenant;
 mod time;
 
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
-pub use cut::{BillingPeriod, ChainPosition, Cut, DataFile, RunFact};
+pub use cut::{BillingPeriod, BillingSource, ChainPosition, Cut, DataFile, RunFact};
 pub use duck::DuckLimits;
 pub use error::{ExportError, Result};
 pub use export::{

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use producers::collect::billing::Overlap;
 
 /// Cloud-cost findings from checkers to Parquet, JSON and KPI tables: nothing lost, nothing counted twice.
 #[derive(Debug, Parser)]
@@ -125,6 +127,15 @@ pub struct RunArgs {
     /// Billing files in FOCUS 1.0 to 1.2: CSV, CSV.gz or Parquet; repeatable
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub focus: Vec<PathBuf>,
+    /// Name of this export, where one billing account has several: each name adds up and is restated by itself
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub source: Option<String>,
+    /// The bill replaces what it overlaps of the same account and month
+    #[arg(long, conflicts_with = "increment")]
+    pub restate: bool,
+    /// The bill adds to what it overlaps of the same account and month
+    #[arg(long)]
+    pub increment: bool,
     /// Another producer's wire findings, one JSON object on each line, packed with gzip or not, published as they are; - is
     /// standard input; repeatable
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -147,6 +158,17 @@ pub struct RunArgs {
     /// Say what would be checked, and stop
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl RunArgs {
+    /// How a bill is taken that overlaps what is live.
+    pub fn overlap(&self) -> Overlap {
+        match (self.restate, self.increment) {
+            (true, _) => Overlap::Restate,
+            (_, true) => Overlap::Increment,
+            _ => Overlap::Decide,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

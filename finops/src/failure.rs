@@ -146,6 +146,7 @@ impl From<producers::run::RunError> for Failure {
         use producers::run::RunError;
         let code = match &error {
             RunError::Load(load) if load.is_bad_input() => ExitCode::BadInput,
+            RunError::Load(load) if load.is_contention() => ExitCode::TryAgain,
             RunError::Publish(PublishError::Input(_)) => ExitCode::BadInput,
             _ => code_of(&error, ExitCode::Io),
         };

@@ -52,7 +52,7 @@ fn facts_of(batch: &RecordBatch) -> Vec<String> {
 fn stored_facts(files: Vec<PathBuf>) -> Vec<String> {
     let world = World::new();
     let report = world.run(&plan("run-1", files)).unwrap();
-    assert_eq!(report.billing.unwrap().periods.len(), 3);
+    assert_eq!(report.billing.unwrap().months.len(), 3);
     let mut facts = Vec::new();
     for path in world.stored("cur_facts").iter().filter(|path| path.ends_with(".parquet")) {
         let file = world.store.get(path).unwrap().unwrap();

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::run_manifest::{RunManifest, RunStatus};
 use contracts::topics;
+use producers::collect::billing::LiveMonth;
 use producers::run::RunPlan;
 use support::{Published, World, accept, plan, sample};
 
@@ -193,7 +194,7 @@ fn a_second_run_stores_the_bill_once() {
     let first = world.stored("cur_facts");
     let report = world.run(&plan("run-2", vec![sample()])).unwrap();
     assert_eq!(world.stored("cur_facts"), first);
-    assert!(report.billing.unwrap().periods.iter().all(|period| period.unchanged));
+    assert!(report.billing.unwrap().months.iter().all(LiveMonth::is_unchanged));
     assert_eq!(world.values(topics::WIRE).len() as u64, 2 * report.manifest.published);
 }
 
@@ -210,7 +211,15 @@ fn the_manifest_tells_what_was_checked_and_published() {
     assert_eq!(manifest.published, world.values(topics::WIRE).len() as u64);
     assert_eq!(manifest.scopes.iter().map(|scope| scope.findings).sum::<u64>(), manifest.published);
     assert!(manifest.scopes.iter().all(|scope| scope.status == RunStatus::Complete && scope.reason.is_empty()));
-    let months: Vec<_> = manifest.billing_deliveries.iter().map(|d| (&*d.billing_period, d.accepted)).collect();
-    assert_eq!(months, [("2024-09", 699), ("2024-10", 1)]);
+    let mut months = BTreeMap::new();
+    for delivery in &manifest.billing_deliveries {
+        *months.entry(&*delivery.billing_period).or_insert(0) += delivery.accepted;
+        assert_eq!((delivery.effect.as_str(), delivery.replaced.len()), ("added", 0));
+    }
+    assert_eq!(months, BTreeMap::from([("2024-09", 699), ("2024-10", 1)]));
+    assert!(
+        manifest.billing_deliveries.iter().any(|delivery| delivery.source.starts_with("azure/")),
+        "each source has its own"
+    );
     assert!(manifest.billing_deliveries.iter().all(|delivery| delivery.rejected.is_empty()));
 }

@@ -1,7 +1,7 @@
-//! Which cost facts count: per tenant and billing period the one file its manifest names. A restated period replaces the
-//! manifest, so two deliveries are never added.
+//! Which cost facts count: per tenant and billing period the files that its manifest names. A period changes by replacing
+//! its manifest, so no delivery is added to one that it replaces.
 
-use contracts::cost_manifest::{CostManifest, FILE_NAME, FORMAT_VERSION};
+use contracts::cost_manifest::{CostManifest, FILE_NAME, FactsPart, LiveDelivery};
 use contracts::layout;
 use platform::store::Store;
 use serde::Serialize;
@@ -17,10 +17,22 @@ pub struct BillingPeriod {
     pub tenant_id: String,
     /// `YYYY-MM`.
     pub billing_period: String,
-    /// Delivery the facts come from.
+    /// Deliveries the facts come from.
+    pub deliveries: Vec<BillingSource>,
+    /// Files with the facts. They say nothing more than the deliveries do: the same facts may lie in other files.
+    #[serde(skip)]
+    pub files: Vec<DataFile>,
+}
+
+/// A delivery of a billing period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BillingSource {
+    /// Delivery.
     pub delivery_id: String,
-    /// File with the facts.
-    pub file: DataFile,
+    /// Provider, account and name of the export.
+    pub source: String,
+    /// Facts.
+    pub rows: u64,
 }
 
 pub(super) fn read(store: &dyn Store, known: &mut Objects<BillingPeriod>, now_ms: i64) -> Result<Vec<BillingPeriod>> {
@@ -39,17 +51,25 @@ fn folder_of(path: &str) -> Option<&str> {
 fn period(path: &str, manifest: &[u8]) -> Result<BillingPeriod> {
     let bad = |problem: String| ExportError::BadObject { path: path.to_owned(), problem };
     let folder = folder_of(path).unwrap_or_default();
-    let manifest: CostManifest = serde_json::from_slice(manifest).map_err(|e| bad(e.to_string()))?;
-    if manifest.format_version > FORMAT_VERSION {
-        return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", manifest.format_version)));
-    }
+    let manifest = CostManifest::parse(manifest).map_err(|e| bad(e.to_string()))?;
     let tenant_id = tenant_of_path(folder).ok_or_else(|| bad("its path names no tenant".into()))?;
     let billing_period = folder
         .rsplit_once("/billing_period=")
         .and_then(|(_, period)| layout::decode_segment(period))
         .ok_or_else(|| bad("its path names no billing period".into()))?;
-    let path = format!("{folder}/{}", manifest.part);
-    let (sha256, bytes) = (manifest.sha256, manifest.bytes);
-    let file = DataFile { path, sha256, path_tenant: Some(tenant_id.clone()), bytes, local: None };
-    Ok(BillingPeriod { tenant_id, billing_period, delivery_id: manifest.delivery_id, file })
+    let file = |part: &FactsPart| DataFile {
+        path: format!("{folder}/{}", part.part),
+        sha256: part.sha256.clone(),
+        path_tenant: Some(tenant_id.clone()),
+        bytes: part.bytes,
+        local: None,
+    };
+    let delivery = |live: &LiveDelivery| BillingSource {
+        delivery_id: live.delivery_id.clone(),
+        source: live.source.to_string(),
+        rows: live.rows,
+    };
+    let (files, deliveries) =
+        (manifest.parts().map(file).collect(), manifest.deliveries.iter().map(delivery).collect());
+    Ok(BillingPeriod { tenant_id, billing_period, deliveries, files })
 }

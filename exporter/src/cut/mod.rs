@@ -19,7 +19,7 @@ use platform::store::Store;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use billing::BillingPeriod;
+pub use billing::{BillingPeriod, BillingSource};
 pub use chain::ChainPosition;
 pub(crate) use known::Known;
 pub use runs::RunFact;

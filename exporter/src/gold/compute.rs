@@ -79,10 +79,12 @@ fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
     let doing = "opening cost facts";
     duck.run(doing, "CREATE TEMP TABLE delivery (billing_period VARCHAR, delivery_id VARCHAR)")?;
     for period in cut.billing_of(scope) {
-        let values = params![period.billing_period, period.delivery_id];
-        duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
+        for delivery in &period.deliveries {
+            let values = params![period.billing_period, delivery.delivery_id];
+            duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
+        }
     }
-    let files: Vec<&DataFile> = cut.billing_of(scope).iter().map(|period| &period.file).collect();
+    let files: Vec<&DataFile> = cut.billing_of(scope).iter().flat_map(|period| &period.files).collect();
     let paths = cut.local(files.iter().copied(), &duck.lease)?;
     findings_db::check_paths(duck, scope, &files, &paths)?;
     let query = COST_FACTS.query(duck, &paths)?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use contracts::commit_record::{CommitRecord, CommittedFile};
-use contracts::cost_manifest::CostManifest;
+use contracts::cost_manifest::{self, CostManifest, FactsPart, LiveDelivery, RowGroups, Source};
 use contracts::layout;
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::{OffsetSet, SrcSet};
@@ -268,15 +268,26 @@ impl World {
         let folder = layout::cost_facts_dir(tenant, period);
         let part = format!("part-{delivery_id}.parquet");
         let (bytes, sha256) = self.parquet(&format!("{folder}/{part}"), &rows.join(" UNION ALL BY NAME "));
-        let manifest = CostManifest {
-            format_version: 1,
+        let rows = facts.len() as u64;
+        let delivery = LiveDelivery {
             delivery_id: delivery_id.into(),
-            part,
-            rows: facts.len() as u64,
-            bytes,
-            sha256,
+            source: Source::default(),
             source_format: "focus".into(),
-            previous_part: None,
+            columns: String::new(),
+            rows,
+            totals: BTreeMap::new(),
+            daily_periods: Vec::new(),
+            longer_periods: Vec::new(),
+            charges: BTreeMap::new(),
+            row_groups: vec![RowGroups { part: part.clone(), row_groups: vec![0] }],
+        };
+        let manifest = CostManifest {
+            format_version: cost_manifest::FORMAT_VERSION,
+            generation: 1,
+            main: FactsPart { part, rows, bytes, sha256 },
+            further_parts: Vec::new(),
+            previous_parts: Vec::new(),
+            deliveries: vec![delivery],
         };
         let manifest = serde_json::to_vec(&manifest).unwrap();
         self.store.put(&format!("{folder}/_manifest.json"), &manifest).unwrap();

@@ -14,6 +14,7 @@ use platform::exit::ExitCode;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
 use platform::trace::Tracer;
+use producers::collect::billing::LoadOptions;
 use producers::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
 use producers::registry::Registry;
 use producers::rulepack::Rulepack;
@@ -138,6 +139,11 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
         checkers,
         checkers_named: !args.checker.is_empty(),
         billing_files: args.focus.clone(),
+        billing_options: LoadOptions {
+            source_name: args.source.clone(),
+            overlap: args.overlap(),
+            ..LoadOptions::default()
+        },
         findings_files: args.findings.clone(),
         regions: settings.regions.clone(),
         deadline: settings.deadline,

@@ -5,9 +5,10 @@ use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use contracts::run_manifest::{RunManifest, RunStatus};
+use contracts::run_manifest::{BillingDelivery, ReplacedDelivery, RunManifest, RunStatus};
 use exporter::{Cut, DeadLetterFilter, PassReport, TenantScope, dead_letter_stats, potential_savings};
 use platform::exit::ExitCode;
+use producers::collect::billing::{LiveMonth, LoadReport, SupersededDelivery};
 use producers::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -129,6 +130,48 @@ struct Billing {
     rows_refused: BTreeMap<&'static str, u64>,
     months: Vec<String>,
     currencies: Vec<String>,
+    /// Each with the name of the file that has the same content and was read.
+    files_repeated: Vec<(String, String)>,
+    files_without_rows: Vec<String>,
+    deliveries: Vec<BillingDelivery>,
+    /// By month: what was live and whose file is not there any more.
+    lost: Vec<(String, ReplacedDelivery)>,
+}
+
+impl Billing {
+    fn write_deliveries(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (file, kept) in &self.files_repeated {
+            writeln!(f, "            {file} has the content of {kept} and was read once")?;
+        }
+        for file in &self.files_without_rows {
+            writeln!(f, "            {file} has a header and no rows")?;
+        }
+        for delivery in &self.deliveries {
+            let BillingDelivery { billing_period, source, effect, accepted, .. } = delivery;
+            writeln!(f, "            {billing_period} {source}: {accepted} rows {effect}")?;
+            for old in &delivery.replaced {
+                writeln!(f, "            {billing_period} replaced {}", former(old))?;
+            }
+        }
+        for (month, old) in &self.lost {
+            writeln!(f, "            {month} lost {}: its file is not there, load this bill again", former(old))?;
+        }
+        Ok(())
+    }
+}
+
+/// `aws/1: 3 rows, 100 USD billed (delivery …)`.
+fn former(old: &ReplacedDelivery) -> String {
+    let billed: Vec<_> = old.billed.iter().map(|(currency, amount)| format!("{amount} {currency}")).collect();
+    format!("{}: {} rows, {} billed (delivery {})", old.source, old.rows, billed.join(" + "), old.delivery_id)
+}
+
+fn lost(load: &LoadReport) -> Vec<(String, ReplacedDelivery)> {
+    let of = |month: &LiveMonth| {
+        let named = |old: &SupersededDelivery| (month.billing_period.clone(), old.for_manifest());
+        month.lost.iter().map(named).collect::<Vec<_>>()
+    };
+    load.months.iter().flat_map(of).collect()
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -173,8 +216,12 @@ impl Summary {
                 files: load.files.len(),
                 rows_accepted: load.rejects.rows - load.rejects.total(),
                 rows_refused: load.rejects.by_reason.iter().map(|(reason, n)| (reason.as_str(), *n)).collect(),
-                months: load.periods.iter().map(|period| period.billing_period.clone()).collect(),
+                months: load.months.iter().map(|month| month.billing_period.clone()).collect(),
                 currencies: load.currencies.keys().cloned().collect(),
+                files_repeated: load.repeated_files.clone(),
+                files_without_rows: load.empty_files.clone(),
+                deliveries: load.deliveries(),
+                lost: lost(load),
             }),
             scopes: scopes(manifest),
             published: manifest.published,
@@ -286,6 +333,7 @@ impl fmt::Display for Summary {
                 "\nBilling     {} file(s), {} rows accepted, refused: {refused}; {months}, in {currencies}",
                 billing.files, billing.rows_accepted
             )?;
+            billing.write_deliveries(f)?;
         }
         self.write_scopes(f)?;
         self.write_records(f)?;

@@ -22,7 +22,7 @@ pub use self::scope::{FINDINGS_PER_SCOPE_MAX, Found};
 use self::scope::{Inputs, regions_of, run_scope, run_status};
 use crate::bootstrap::Bootstrap;
 use crate::checker::Source;
-use crate::collect::billing::{self, LoadError, LoadReport};
+use crate::collect::billing::{self, LoadError, LoadOptions, LoadReport};
 use crate::collect::s3;
 use crate::draft::draft;
 use crate::progress::Progress;
@@ -48,6 +48,8 @@ pub struct RunPlan {
     pub checkers_named: bool,
     /// Billing files, read as one delivery.
     pub billing_files: Vec<PathBuf>,
+    /// How they are loaded.
+    pub billing_options: LoadOptions,
     /// Files of another producer's wire findings; `-` is standard input.
     pub findings_files: Vec<PathBuf>,
     /// Regions of regional checkers.
@@ -171,7 +173,9 @@ fn collect(plan: &RunPlan, ports: &Ports<'_>) -> Result<CollectedAll, LoadError>
     let mut report = None;
     if !plan.billing_files.is_empty() {
         // Facts are stored even when no checker reads billing rows: costs and attribution need them.
-        let loaded = billing::load(&plan.context.tenant_id, &plan.billing_files, ports.store, &ports.progress)?;
+        let (context, files) = (&plan.context, &plan.billing_files);
+        let options = LoadOptions { now_ms: context.clock.now_ms(), ..plan.billing_options.clone() };
+        let loaded = billing::load(&context.tenant_id, files, &options, ports.store, &ports.progress)?;
         services.billing = match loaded.inventory.dropped_rows() {
             0 => Collected::Ready(loaded.inventory),
             dropped => Collected::Unavailable(Unavailable::new(

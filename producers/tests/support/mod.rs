@@ -14,6 +14,7 @@ use platform::broker::{Broker, TopicPartition, TopicSpec};
 use platform::clock::ManualClock;
 use platform::store::local::LocalStore;
 use platform::trace::Tracer;
+use producers::collect::billing::LoadOptions;
 use producers::progress::Silent;
 use producers::registry::Registry;
 use producers::run::{DEADLINE_DEFAULT, Ports, RunError, RunPlan, RunReport, run};
@@ -51,6 +52,7 @@ pub fn plan(run_id: &str, billing_files: Vec<PathBuf>) -> RunPlan {
         checkers: Registry::linked().unwrap().select(&[], &["aws.s3.governance.lifecycle_missing".to_owned()]).unwrap(),
         checkers_named: false,
         billing_files,
+        billing_options: LoadOptions::default(),
         findings_files: Vec::new(),
         regions: Vec::new(),
         deadline: DEADLINE_DEFAULT,

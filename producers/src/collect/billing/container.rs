@@ -36,15 +36,15 @@ enum Container {
     Csv,
 }
 
-/// Name, size and digest of a file.
+/// Name and size of a file, and a digest of what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileIdentity {
+    /// SHA-256 of the unpacked bytes, hex: equal under any name and compression.
+    pub sha256: String,
     /// File name without folders.
     pub name: String,
-    /// Size.
+    /// Size, as it lies there.
     pub bytes: u64,
-    /// SHA-256, hex.
-    pub sha256: String,
 }
 
 /// Identifies a file by reading it once.
@@ -53,19 +53,33 @@ pub struct FileIdentity {
 /// It cannot be read.
 pub fn identify(path: &Path) -> Result<FileIdentity, LoadError> {
     let mut file = open(path)?;
+    let failed = |source| io_error(path, source);
+    let bytes = file.metadata().map_err(failed)?.len();
+    let unpacked = match detect(&mut file).map_err(failed)? {
+        Some(Container::Gzip) => digest(&mut MultiGzDecoder::new(BufReader::with_capacity(1 << 16, &file))),
+        _ => digest(&mut file),
+    };
+    let sha256 = match unpacked {
+        Ok(sha256) => sha256,
+        // Damaged packing: reading the rows tells after which one.
+        Err(_) => {
+            file.rewind().map_err(failed)?;
+            digest(&mut file).map_err(failed)?
+        }
+    };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(FileIdentity { sha256, name, bytes })
+}
+
+fn digest(content: &mut dyn Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
-    let mut bytes = 0;
     loop {
-        let read = file.read(&mut buffer).map_err(|source| io_error(path, source))?;
-        if read == 0 {
-            break;
+        match content.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            read => hasher.update(&buffer[..read]),
         }
-        bytes += read as u64;
-        hasher.update(&buffer[..read]);
     }
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(FileIdentity { name, bytes, sha256: hex::encode(hasher.finalize()) })
 }
 
 /// Reads all rows of a file.

@@ -112,6 +112,49 @@ pub enum LoadError {
         /// Limit.
         limit: usize,
     },
+    /// More sources at once than allowed.
+    #[error("the billing files hold more than {limit} billing accounts in one month: load them in parts")]
+    TooManySources {
+        /// Limit.
+        limit: usize,
+    },
+    /// A delivery overlaps a live one of its source and neither adds to it nor replaces it for certain.
+    #[error("{0}")]
+    Overlap(Box<UnclearOverlap>),
+    /// Other loads of the month were faster every time.
+    #[error(
+        "billing month {period}: other loads of this month were faster {attempts} time(s) in a row; nothing of this load \
+         was changed there: repeat the command"
+    )]
+    Contended {
+        /// Month.
+        period: String,
+        /// Attempts made.
+        attempts: u32,
+    },
+    /// Some months are live and one is not.
+    #[error("{source}. Live already: {}; repeat the command to complete the load", .live.join(", "))]
+    InPart {
+        /// Months that are live.
+        live: Vec<String>,
+        /// Month that failed.
+        period: String,
+        /// Why.
+        source: Box<LoadError>,
+    },
+    /// A live file of cost facts has other content than its manifest says.
+    #[error(
+        "{path} is damaged: its sha256 is {found}, its manifest says {expected}. Restore it from a backup, or remove it and \
+         load the bills of its month again"
+    )]
+    Damaged {
+        /// Path in the store.
+        path: String,
+        /// SHA-256 of the manifest.
+        expected: String,
+        /// SHA-256 of the file.
+        found: String,
+    },
     /// Cost facts cannot be encoded.
     #[error("encoding cost facts of billing month {period}: {reason}")]
     Encode {
@@ -138,11 +181,60 @@ pub enum LoadError {
     },
 }
 
+/// A delivery, and the live one that it overlaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnclearOverlap {
+    /// Month.
+    pub period: String,
+    /// Source, for people.
+    pub source: String,
+    /// First instant and end of the new delivery's charge periods.
+    pub new: (String, String),
+    /// Those of the live one.
+    pub live: (String, String),
+    /// The live delivery.
+    pub live_delivery: String,
+    /// Its rows.
+    pub live_rows: u64,
+}
+
+impl std::fmt::Display for UnclearOverlap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { period, source, new, live, live_delivery, live_rows } = self;
+        write!(
+            f,
+            "billing month {period} of {source}: this bill charges for {} to {}, and the live delivery {live_delivery} \
+             ({live_rows} rows) for {} to {}; they overlap, and the new one does not cover the other. Give --restate when it \
+             replaces what it overlaps, --increment when it adds to it, or --source NAME when it is another export of the \
+             account. Nothing was changed",
+            new.0, new.1, live.0, live.1
+        )
+    }
+}
+
 impl LoadError {
     /// True when the input is to blame, false when disk or store are.
     #[must_use]
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::Store { .. } | Self::Manifest { .. } | Self::Encode { .. })
+        match self {
+            Self::Store { .. }
+            | Self::Manifest { .. }
+            | Self::Encode { .. }
+            | Self::Contended { .. }
+            | Self::Damaged { .. } => false,
+            Self::InPart { source, .. } => source.is_bad_input(),
+            _ => true,
+        }
+    }
+
+    /// True when the same command may succeed at once.
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        match self {
+            Self::Contended { .. } => true,
+            Self::InPart { source, .. } => source.is_contention(),
+            _ => false,
+        }
     }
 }
 

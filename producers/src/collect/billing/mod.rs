@@ -1,7 +1,7 @@
 //! The billing collector: reads billing files in a stream, stores their rows as cost facts and records the inventory that
 //! checkers run over. Knows no checker. One file per export dialect, one per container.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,8 +13,7 @@ mod container;
 mod csv_rows;
 mod dialect;
 mod error;
-mod facts_batch;
-mod facts_writer;
+mod facts;
 mod focus;
 mod parquet_rows;
 mod rejects;
@@ -22,22 +21,24 @@ mod row;
 
 pub use self::container::FileIdentity;
 pub use self::csv_rows::LINE_BYTES_MAX;
-pub use self::error::LoadError;
-pub use self::facts_writer::LivePeriod;
+pub use self::error::{LoadError, UnclearOverlap};
+pub use self::facts::{Effect, LiveMonth, LoadedDelivery, Overlap, SupersededDelivery};
 pub use self::rejects::{Reason, Refusal, Rejects, Sample};
 
 use self::container::Visitor;
 use self::dialect::Dialect;
-use self::facts_writer::FactsWriter;
+use self::facts::{FactsWriter, NewDelivery};
 use self::focus::FocusReader;
 use self::row::Row;
 use crate::billing::inventory::{BillingInventory, InventoryBuilder};
 use crate::progress::Progress;
 
 /// Goes into every delivery id: facts made by another reading of the same files are another delivery.
-const FACTS_VERSION: u32 = 1;
+const FACTS_VERSION: u32 = 2;
 /// Hex digits of a delivery id.
 const DELIVERY_ID_DIGITS: usize = 32;
+/// Hex digits of a digest of column names.
+const COLUMNS_DIGITS: usize = 16;
 
 /// What a load brought.
 #[derive(Debug)]
@@ -51,14 +52,18 @@ pub struct Loaded {
 /// What was read, refused and stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadReport {
-    /// Hash over the files.
+    /// Digest over the unpacked contents of the files.
     pub delivery_id: String,
-    /// Files, by name.
+    /// Files, by content.
     pub files: Vec<FileIdentity>,
+    /// Files that were left out because another one has the same content: their names, and the name of the other.
+    pub repeated_files: Vec<(String, String)>,
+    /// Files with a header and no rows, among others with rows.
+    pub empty_files: Vec<String>,
     /// Rows read and refused.
     pub rejects: Rejects,
     /// Months that are live now.
-    pub periods: Vec<LivePeriod>,
+    pub months: Vec<LiveMonth>,
     /// Accepted rows by billing currency.
     pub currencies: BTreeMap<String, u64>,
     /// Accepted rows that name a resource.
@@ -68,47 +73,86 @@ pub struct LoadReport {
 }
 
 impl LoadReport {
-    /// For the run manifest: one entry per month. Refused rows are counted with the first month, since a refused row may
-    /// not tell its month.
+    /// For the run manifest: one entry per month and source. Refused rows are counted with the first entry, since a refused
+    /// row may tell neither.
     #[must_use]
     pub fn deliveries(&self) -> Vec<BillingDelivery> {
-        let rejected = |index: usize| match index {
-            0 => self.rejects.by_reason.iter().map(|(r, n)| (r.as_str().to_owned(), *n)).collect(),
-            _ => BTreeMap::new(),
-        };
-        let delivery = |(index, period): (usize, &LivePeriod)| BillingDelivery {
-            delivery_id: self.delivery_id.clone(),
-            billing_period: period.billing_period.clone(),
-            accepted: period.rows,
-            rejected: rejected(index),
-        };
-        self.periods.iter().enumerate().map(delivery).collect()
+        let mut rejected: BTreeMap<_, _> =
+            self.rejects.by_reason.iter().map(|(r, n)| (r.as_str().to_owned(), *n)).collect();
+        let mut all = Vec::new();
+        for month in &self.months {
+            for delivery in &month.deliveries {
+                let superseded = month.replaced.iter().filter(|old| old.is_superseded_by(&delivery.source));
+                all.push(BillingDelivery {
+                    delivery_id: self.delivery_id.clone(),
+                    billing_period: month.billing_period.clone(),
+                    source: delivery.source.to_string(),
+                    effect: delivery.effect.as_str().to_owned(),
+                    accepted: delivery.rows,
+                    rejected: std::mem::take(&mut rejected),
+                    replaced: superseded.map(SupersededDelivery::for_manifest).collect(),
+                });
+            }
+        }
+        all
+    }
+}
+
+/// A file of cost facts is complete at this size, as those of the sink are: large enough for fast reads, small enough to be
+/// written again when a small delivery joins.
+const PART_BYTES_TARGET: u64 = 128 << 20;
+
+/// How billing files are loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Name of the export, where one billing account has several.
+    pub source_name: Option<String>,
+    /// How a delivery is taken whose charge periods overlap those of a live one.
+    pub overlap: Overlap,
+    /// Size from which a file of cost facts is left alone when another delivery joins its month.
+    pub part_bytes_target: u64,
+    /// The time by which files of crashed loads are old.
+    pub now_ms: i64,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { source_name: None, overlap: Overlap::default(), part_bytes_target: PART_BYTES_TARGET, now_ms: 0 }
     }
 }
 
 /// Reads these files as one delivery of the tenant.
 ///
 /// # Errors
-/// A file cannot be read, too many rows are unusable, or the facts cannot be stored. Then nothing is published.
+/// A file cannot be read, too many rows are unusable, or the facts cannot be stored. Then nothing is published, unless
+/// [`LoadError::InPart`] says what is.
 pub fn load(
     tenant: &str,
     paths: &[PathBuf],
+    options: &LoadOptions,
     store: &dyn Store,
     progress: &Arc<dyn Progress>,
 ) -> Result<Loaded, LoadError> {
     let mut files = identify(paths)?;
     // The order of the arguments must not matter.
     files.sort();
-    files.dedup_by(|a, b| a.0 == b.0);
+    let repeated_files = without_repeated(&mut files);
     let bytes = files.iter().map(|(file, _)| file.bytes).sum();
-    let delivery_id = delivery_id(&files);
+    let delivery = NewDelivery {
+        delivery_id: delivery_id(&files),
+        source_format: Dialect::Focus.as_str(),
+        columns: String::new(),
+        source_name: options.source_name.clone(),
+    };
     let mut load = Load {
         file: String::new(),
         reader: None,
-        delivery_id: delivery_id.clone(),
-        facts: FactsWriter::new(store, tenant, Dialect::Focus.as_str(), &delivery_id),
+        delivery_id: delivery.delivery_id.clone(),
+        columns: BTreeSet::new(),
+        facts: FactsWriter::new(store, tenant, delivery),
         inventory: InventoryBuilder::default(),
         rejects: Rejects::default(),
+        empty_files: Vec::new(),
         currencies: BTreeMap::new(),
         rows_with_resource: 0,
         unreadable_tags: 0,
@@ -116,25 +160,39 @@ pub fn load(
     progress.begin("reading billing files", Some(bytes));
     let outcome = files.iter().try_for_each(|(file, path)| load.read(file, path, progress));
     progress.end();
-    let files = files.into_iter().map(|(file, _)| file).collect();
-    match outcome {
-        Ok(()) => load.finish(files),
-        Err(error) => {
-            load.facts.abandon();
-            Err(error)
-        }
+    outcome?;
+    let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
+    if let (true, Some(file)) = (files.len() == load.empty_files.len(), files.first()) {
+        return Err(LoadError::NoRows { file: file.name.clone() });
     }
+    load.finish(files, repeated_files, options)
 }
 
 fn identify(paths: &[PathBuf]) -> Result<Vec<(FileIdentity, &Path)>, LoadError> {
     paths.iter().map(|path| Ok((container::identify(path)?, path.as_path()))).collect()
 }
 
+/// Leaves one of several files with the same content.
+fn without_repeated(files: &mut Vec<(FileIdentity, &Path)>) -> Vec<(String, String)> {
+    let mut repeated = Vec::new();
+    files.dedup_by(|(file, _), (kept, _)| {
+        let is_repeated = file.sha256 == kept.sha256;
+        if is_repeated {
+            repeated.push((file.name.clone(), kept.name.clone()));
+        }
+        is_repeated
+    });
+    for (file, kept) in &repeated {
+        tracing::warn!(file, same_as = kept, "a billing file with the content of another one is read once");
+    }
+    repeated
+}
+
 fn delivery_id(files: &[(FileIdentity, &Path)]) -> String {
     let mut hasher = Sha256::new();
     hasher.update(format!("facts {FACTS_VERSION}\n"));
     for (file, _) in files {
-        hasher.update(format!("{}\n{}\n{}\n", file.name, file.bytes, file.sha256));
+        hasher.update(format!("{}\n", file.sha256));
     }
     hex::encode(hasher.finalize())[..DELIVERY_ID_DIGITS].to_owned()
 }
@@ -144,9 +202,12 @@ struct Load<'a> {
     file: String,
     reader: Option<FocusReader>,
     delivery_id: String,
+    /// Column names of all files, in lower case.
+    columns: BTreeSet<String>,
     facts: FactsWriter<'a>,
     inventory: InventoryBuilder,
     rejects: Rejects,
+    empty_files: Vec<String>,
     currencies: BTreeMap<String, u64>,
     rows_with_resource: u64,
     unreadable_tags: u64,
@@ -155,15 +216,26 @@ struct Load<'a> {
 impl Load<'_> {
     fn read(&mut self, file: &FileIdentity, path: &Path, progress: &Arc<dyn Progress>) -> Result<(), LoadError> {
         self.file = path.display().to_string();
-        container::read(path, progress, self)?;
+        match container::read(path, progress, self) {
+            // Exports have parts without rows; alone, such a file is refused.
+            Err(LoadError::NoRows { .. }) => {
+                tracing::warn!(file = file.name, "a billing file has a header but no rows");
+                self.empty_files.push(file.name.clone());
+            }
+            read => read?,
+        }
         tracing::debug!(file = file.name, rows = self.rejects.rows, "billing file read");
         self.unreadable_tags += self.reader.take().map_or(0, |reader| reader.unreadable_tags);
         Ok(())
     }
 
-    fn finish(self, files: Vec<FileIdentity>) -> Result<Loaded, LoadError> {
+    fn finish(
+        mut self,
+        files: Vec<FileIdentity>,
+        repeated_files: Vec<(String, String)>,
+        options: &LoadOptions,
+    ) -> Result<Loaded, LoadError> {
         if self.rejects.are_too_many() {
-            self.facts.abandon();
             return Err(LoadError::Quality(Box::new(self.rejects)));
         }
         if self.rejects.total() > 0 {
@@ -172,17 +244,27 @@ impl Load<'_> {
         if self.unreadable_tags > 0 {
             tracing::warn!(rows = self.unreadable_tags, "tags that are not a JSON object were left out");
         }
+        self.facts.set_columns(columns_digest(&self.columns));
         let report = LoadReport {
             delivery_id: self.delivery_id,
             files,
+            repeated_files,
+            empty_files: self.empty_files,
             rejects: self.rejects,
-            periods: self.facts.publish()?,
+            months: self.facts.publish(options)?,
             currencies: self.currencies,
             rows_with_resource: self.rows_with_resource,
             unreadable_tags: self.unreadable_tags,
         };
         Ok(Loaded { inventory: self.inventory.finish(), report })
     }
+}
+
+/// Tells exports of one kind from those of another.
+fn columns_digest(columns: &BTreeSet<String>) -> String {
+    let mut hasher = Sha256::new();
+    columns.iter().for_each(|name| hasher.update(format!("{name}\n")));
+    hex::encode(hasher.finalize())[..COLUMNS_DIGITS].to_owned()
 }
 
 impl Visitor for Load<'_> {
@@ -195,6 +277,7 @@ impl Visitor for Load<'_> {
         }
         let name = Path::new(&file).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let reader = FocusReader::new(columns, format!("{}/{name}", self.delivery_id).into());
+        self.columns.extend(columns.iter().map(|column| column.to_lowercase()));
         let needed = reader.needed();
         self.reader = Some(reader);
         Ok(needed)
@@ -211,7 +294,7 @@ impl Visitor for Load<'_> {
                     Some(rows) => *rows += 1,
                     None => drop(self.currencies.insert(fact.currency.clone(), 1)),
                 }
-                self.facts.add(fact)
+                self.facts.add(&detail.cloud, fact)
             }
             Err(refusal) => {
                 self.rejects.add(&self.file, number, refusal);

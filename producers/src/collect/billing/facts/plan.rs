@@ -1,0 +1,122 @@
+//! A month as it was read, and what the deliveries of a load do to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contracts::cost_manifest::{self, CostManifest, FactsPart, LiveDelivery};
+use platform::store::Version;
+
+use super::publish::Month;
+use super::report::{Effect, LiveMonth, LoadedDelivery};
+use super::rule::{Decision, Evidence, decide};
+use super::writer::{OwnFacts, store_error};
+use crate::collect::billing::error::{LoadError, UnclearOverlap};
+
+/// A month as it was read.
+pub(super) struct Live {
+    pub manifest: Option<CostManifest>,
+    pub version: Option<Version>,
+    /// Deliveries whose files are all there, with the right size.
+    pub present: Vec<LiveDelivery>,
+    /// The others.
+    pub lost: Vec<LiveDelivery>,
+}
+
+impl Live {
+    pub fn read(month: &Month<'_>) -> Result<Self, LoadError> {
+        let failed = |source| store_error(&month.period, source);
+        let path = month.path(cost_manifest::FILE_NAME);
+        let Some((bytes, version)) = month.store.get_versioned(&path).map_err(failed)? else {
+            return Ok(Self { manifest: None, version: None, present: Vec::new(), lost: Vec::new() });
+        };
+        let bad = |reason: String| LoadError::Manifest { path: path.clone(), reason };
+        let manifest = CostManifest::parse(&bytes).map_err(|e| bad(e.to_string()))?;
+        let sizes: BTreeMap<String, u64> = month
+            .store
+            .list(&month.folder)
+            .map_err(failed)?
+            .into_iter()
+            .map(|entry| (entry.path, entry.bytes))
+            .collect();
+        let is_there = |part: &FactsPart| sizes.get(&month.path(&part.part)) == Some(&part.bytes);
+        let there: BTreeSet<&str> =
+            manifest.parts().filter(|part| is_there(part)).map(|part| part.part.as_str()).collect();
+        let is_present = |delivery: &LiveDelivery| match delivery.row_groups.as_slice() {
+            [] => there.contains(manifest.main.part.as_str()),
+            groups => groups.iter().all(|groups| there.contains(groups.part.as_str())),
+        };
+        let (present, lost) = manifest.deliveries.iter().cloned().partition(is_present);
+        Ok(Self { manifest: Some(manifest), version: Some(version), present, lost })
+    }
+
+    pub fn of_version_1(&self) -> Option<&LiveDelivery> {
+        self.present.iter().find(|delivery| delivery.row_groups.is_empty())
+    }
+
+    /// What the own deliveries do to the month.
+    pub fn plan(&self, month: &Month<'_>, own: &[LiveDelivery]) -> Result<Plan, LoadError> {
+        let unreadable = || LoadError::Manifest {
+            path: month.path(cost_manifest::FILE_NAME),
+            reason: "the charge periods of a delivery are not readable".to_owned(),
+        };
+        let evidence = |delivery| Evidence::of(delivery).ok_or_else(unreadable);
+        let present: Vec<_> = self.present.iter().map(evidence).collect::<Result<_, _>>()?;
+        let mut plan = Plan::default();
+        for (number, delivery) in own.iter().enumerate() {
+            let new = evidence(delivery)?;
+            let effect = match decide(&new, &present, month.options.overlap) {
+                Decision::Unchanged => Effect::Unchanged,
+                Decision::Joins { replaces } => {
+                    plan.joins.push(number);
+                    let effect = if replaces.is_empty() { Effect::Added } else { Effect::Replaced };
+                    plan.replaced.extend(replaces);
+                    effect
+                }
+                Decision::Unclear { live } => {
+                    let other = &self.present[live];
+                    return Err(LoadError::Overlap(Box::new(UnclearOverlap {
+                        period: month.period.clone(),
+                        source: delivery.source.to_string(),
+                        new: new.hull(),
+                        live: present[live].hull(),
+                        live_delivery: other.delivery_id.clone(),
+                        live_rows: other.rows,
+                    })));
+                }
+            };
+            plan.effects.push(effect);
+        }
+        Ok(plan)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Own deliveries that join, by number.
+    pub joins: Vec<usize>,
+    /// Live ones that they replace, by number among those present.
+    pub replaced: BTreeSet<usize>,
+    /// What each own delivery does.
+    effects: Vec<Effect>,
+}
+
+impl Plan {
+    pub fn report(&self, month: &Month<'_>, live: &Live, own: &OwnFacts) -> LiveMonth {
+        let loaded = |(delivery, effect): (&LiveDelivery, &Effect)| LoadedDelivery {
+            source: delivery.source.clone(),
+            rows: delivery.rows,
+            effect: *effect,
+            totals: delivery.totals.clone(),
+        };
+        let is_own = |lost: &&LiveDelivery| {
+            own.deliveries.iter().any(|own| (&own.source, &own.delivery_id) == (&lost.source, &lost.delivery_id))
+        };
+        // Nothing is dropped from the manifest while nothing joins.
+        let lost = if self.joins.is_empty() { &[][..] } else { &live.lost[..] };
+        LiveMonth {
+            billing_period: month.period.clone(),
+            deliveries: own.deliveries.iter().zip(&self.effects).map(loaded).collect(),
+            replaced: self.replaced.iter().filter_map(|number| live.present.get(*number)).map(Into::into).collect(),
+            lost: lost.iter().filter(|lost| !is_own(lost)).map(Into::into).collect(),
+        }
+    }
+}
