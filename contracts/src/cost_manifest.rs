@@ -83,8 +83,8 @@ pub struct LiveDelivery {
     pub daily_periods: Vec<(String, String)>,
     /// Longer charge periods (fees, taxes, commitments), as above.
     pub longer_periods: Vec<(String, String)>,
-    /// A sample of what is charged, by day: hashes of 12 hex digits, joined. Tells a delivery of the same charges from one of
-    /// other charges in the same days.
+    /// A sample of what is charged, by day: hashes of 12 hex digits, joined. Distinguishes a delivery of the same charges
+    /// from one of other charges in the same days.
     pub charges: BTreeMap<String, String>,
     /// Where its facts are; empty in a manifest of version 1: the whole file.
     pub row_groups: Vec<RowGroups>,

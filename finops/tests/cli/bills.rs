@@ -1,4 +1,4 @@
-//! Bills loaded one after another, at once, and by programs that are killed: what counts, and what people are told.
+//! Bills loaded one after another, at once, and by programs that are killed: what counts, and what is reported.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -28,7 +28,7 @@ fn month(place: &Place) -> std::path::PathBuf {
     place.path().join("data/cur_facts/tenant_id=acme/billing_period=2026-09")
 }
 
-/// Live billed cost by source, as the manifest tells; the files it names are there.
+/// Live billed cost by source, as the manifest says; the files it names are there.
 fn billed(place: &Place) -> BTreeMap<String, i64> {
     let Ok(bytes) = std::fs::read(month(place).join("_manifest.json")) else { return BTreeMap::new() };
     let manifest: Value = serde_json::from_slice(&bytes).unwrap();

@@ -182,11 +182,11 @@ pub fn billed(folder: &Path) -> BTreeMap<String, i64> {
         }
         let (rows, cost) = rows_and_cost(folder, delivery);
         assert_eq!(rows, delivery.rows, "{}", delivery.source);
-        let told: i64 = delivery.totals.values().map(|totals| totals.unblended.parse::<i64>().unwrap()).sum();
-        assert_eq!(cost, told, "{}", delivery.source);
+        let stated: i64 = delivery.totals.values().map(|totals| totals.unblended.parse::<i64>().unwrap()).sum();
+        assert_eq!(cost, stated, "{}", delivery.source);
         *all.entry(delivery.source.to_string()).or_default() += cost;
     }
-    assert!(named.values().all(BTreeSet::is_empty), "no row group is of nobody: {named:?}");
+    assert!(named.values().all(BTreeSet::is_empty), "every row group is of a delivery: {named:?}");
     let rows: u64 = manifest.parts().map(|part| part.rows).sum();
     assert_eq!(rows, manifest.deliveries.iter().map(|delivery| delivery.rows).sum::<u64>());
     all

@@ -55,7 +55,7 @@ async fn put_on(
                 failpoint::hit("store.s3.put.done");
                 return Ok(true);
             }
-            // An object that should have a tag and is absent is told by 404.
+            // 404: the object that should have a tag is absent.
             Err(failure) if failure.is_taken() || failure.is_absent() => {
                 return Ok(bucket.head(path).await?.is_some_and(|found| found.write_id.as_ref() == Some(&write_id)));
             }

@@ -61,7 +61,7 @@ pub fn identify(path: &Path) -> Result<FileIdentity, LoadError> {
     };
     let sha256 = match unpacked {
         Ok(sha256) => sha256,
-        // Damaged packing: reading the rows tells after which one.
+        // Damaged packing: reading the rows finds the place.
         Err(_) => {
             file.rewind().map_err(failed)?;
             digest(&mut file).map_err(failed)?

@@ -74,7 +74,7 @@ pub struct LoadReport {
 
 impl LoadReport {
     /// For the run manifest: one entry per month and source. Refused rows are counted with the first entry, since a refused
-    /// row may tell neither.
+    /// row may name neither.
     #[must_use]
     pub fn deliveries(&self) -> Vec<BillingDelivery> {
         let mut rejected: BTreeMap<_, _> =
@@ -161,10 +161,10 @@ pub fn load(
     let outcome = files.iter().try_for_each(|(file, path)| load.read(file, path, progress));
     progress.end();
     outcome?;
-    let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
-    if let (true, Some(file)) = (files.len() == load.empty_files.len(), files.first()) {
-        return Err(LoadError::NoRows { file: file.name.clone() });
+    if let (true, Some((_, path))) = (files.len() == load.empty_files.len(), files.first()) {
+        return Err(LoadError::NoRows { file: path.display().to_string() });
     }
+    let files: Vec<_> = files.into_iter().map(|(file, _)| file).collect();
     load.finish(files, repeated_files, options)
 }
 
@@ -260,7 +260,7 @@ impl Load<'_> {
     }
 }
 
-/// Tells exports of one kind from those of another.
+/// Distinguishes exports with other columns.
 fn columns_digest(columns: &BTreeSet<String>) -> String {
     let mut hasher = Sha256::new();
     columns.iter().for_each(|name| hasher.update(format!("{name}\n")));

@@ -109,7 +109,7 @@ impl Month<'_> {
         for _ in 0..ATTEMPTS_MAX {
             let live = self.read()?;
             match self.attempt(own, &live) {
-                // The replace without an answer has happened: what it did is told, not that it is done.
+                // The replace without an answer has happened: report what it did.
                 Ok(Some(month)) if month.is_unchanged() => return Ok(unanswered.unwrap_or(month)),
                 Ok(Some(month)) => return Ok(month),
                 Ok(None) => {}

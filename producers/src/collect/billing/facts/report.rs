@@ -16,7 +16,7 @@ pub struct LiveMonth {
     pub deliveries: Vec<LoadedDelivery>,
     /// What was live before and is not any more.
     pub replaced: Vec<SupersededDelivery>,
-    /// What was live and whose file is gone: it has to be loaded again.
+    /// What was live and whose file is missing: it has to be loaded again.
     pub lost: Vec<SupersededDelivery>,
 }
 
