@@ -200,6 +200,22 @@ fn the_content_decides_not_the_name() {
 }
 
 #[test]
+fn the_same_rows_in_two_forms_are_refused() {
+    let desk = Desk::new();
+    let bill = [day(3, "i-1", 100), day(4, "i-1", 7)];
+    let one = desk.file("one.csv", csv(&bill));
+    let reversed: Vec<_> = bill.iter().rev().cloned().collect();
+    let other = desk.file("other.csv", csv_with(&reversed, ",x_More"));
+    let error = load_files(&desk.store, &[one.clone(), other], &LoadOptions::default()).unwrap_err();
+    assert!(matches!(error, LoadError::SameRows { rows: 2, .. }) && error.is_bad_input(), "{error}");
+    assert!(desk.billed().is_empty());
+    // The same charges of another amount are not the same rows.
+    let corrected = desk.file("corrected.csv", csv(&[day(3, "i-1", 100), day(4, "i-1", -7)]));
+    load_files(&desk.store, &[one, corrected], &LoadOptions::default()).unwrap();
+    assert_eq!(desk.total(), 200);
+}
+
+#[test]
 fn a_part_without_rows_is_passed_over_unless_it_is_alone() {
     let desk = Desk::new();
     let (full, empty) = (desk.file("1.csv", csv(&[day(3, "i-1", 10)])), desk.file("2.csv", csv(&[])));

@@ -112,6 +112,16 @@ pub enum LoadError {
         /// Limit.
         limit: usize,
     },
+    /// Two files of one load have the same rows in different forms.
+    #[error("billing files {other} and {file} hold the same {rows} rows in different forms: give one of them")]
+    SameRows {
+        /// File.
+        file: String,
+        /// The other one.
+        other: String,
+        /// Rows.
+        rows: u64,
+    },
     /// More sources at once than allowed.
     #[error("the billing files hold more than {limit} billing accounts in one month: load them in parts")]
     TooManySources {

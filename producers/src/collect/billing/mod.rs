@@ -18,6 +18,7 @@ mod focus;
 mod parquet_rows;
 mod rejects;
 mod row;
+mod same_rows;
 
 pub use self::container::FileIdentity;
 pub use self::csv_rows::LINE_BYTES_MAX;
@@ -27,9 +28,10 @@ pub use self::rejects::{Reason, Refusal, Rejects, Sample};
 
 use self::container::Visitor;
 use self::dialect::Dialect;
-use self::facts::{FactsWriter, NewDelivery};
+use self::facts::{FactsWriter, NewDelivery, charge_hash};
 use self::focus::FocusReader;
 use self::row::Row;
+use self::same_rows::{FilesRead, RowsSum};
 use crate::billing::inventory::{BillingInventory, InventoryBuilder};
 use crate::progress::Progress;
 
@@ -153,6 +155,8 @@ pub fn load(
         inventory: InventoryBuilder::default(),
         rejects: Rejects::default(),
         empty_files: Vec::new(),
+        rows_sum: RowsSum::default(),
+        files_read: FilesRead::default(),
         currencies: BTreeMap::new(),
         rows_with_resource: 0,
         unreadable_tags: 0,
@@ -208,6 +212,9 @@ struct Load<'a> {
     inventory: InventoryBuilder,
     rejects: Rejects,
     empty_files: Vec<String>,
+    /// Of the file that is being read.
+    rows_sum: RowsSum,
+    files_read: FilesRead,
     currencies: BTreeMap<String, u64>,
     rows_with_resource: u64,
     unreadable_tags: u64,
@@ -225,6 +232,9 @@ impl Load<'_> {
             read => read?,
         }
         tracing::debug!(file = file.name, rows = self.rejects.rows, "billing file read");
+        if let Some((other, rows)) = self.files_read.add(&self.file, std::mem::take(&mut self.rows_sum)) {
+            return Err(LoadError::SameRows { file: self.file.clone(), other, rows });
+        }
         self.unreadable_tags += self.reader.take().map_or(0, |reader| reader.unreadable_tags);
         Ok(())
     }
@@ -294,7 +304,9 @@ impl Visitor for Load<'_> {
                     Some(rows) => *rows += 1,
                     None => drop(self.currencies.insert(fact.currency.clone(), 1)),
                 }
-                self.facts.add(&detail.cloud, fact)
+                let charge = charge_hash(&fact);
+                self.rows_sum.add(&fact, charge);
+                self.facts.add(&detail.cloud, fact, charge)
             }
             Err(refusal) => {
                 self.rejects.add(&self.file, number, refusal);

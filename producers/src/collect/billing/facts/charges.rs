@@ -23,10 +23,10 @@ const MARK_BITS_DROPPED: u32 = 16;
 pub struct Charges(BTreeMap<i32, BTreeSet<u64>>);
 
 impl Charges {
-    /// Adds what a fact charges for.
-    pub fn add(&mut self, fact: &CostFact) {
-        let day = i32::try_from(fact.usage_start_ms.div_euclid(MS_PER_DAY)).unwrap_or(i32::MAX);
-        let mark = mark(fact);
+    /// Adds a charge, by its [`hash`], of a day that holds this instant.
+    pub fn add(&mut self, start_ms: i64, charge: u64) {
+        let day = i32::try_from(start_ms.div_euclid(MS_PER_DAY)).unwrap_or(i32::MAX);
+        let mark = charge >> MARK_BITS_DROPPED;
         let marks = self.0.entry(day).or_default();
         if marks.len() < MARKS_PER_DAY {
             marks.insert(mark);
@@ -66,8 +66,9 @@ impl Charges {
     }
 }
 
-/// Case is left out, because exports of one provider spell resources in several ways.
-fn mark(fact: &CostFact) -> u64 {
+/// Hash of what a fact charges for. Case is left out, because exports of one provider spell resources in several ways.
+#[must_use]
+pub fn hash(fact: &CostFact) -> u64 {
     let optional = [
         &fact.payer_account_id,
         &fact.resource_id,
@@ -84,5 +85,5 @@ fn mark(fact: &CostFact) -> u64 {
         hasher.update([0]);
     }
     let digest = hasher.finalize();
-    digest.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte)) >> MARK_BITS_DROPPED
+    digest.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte))
 }

@@ -22,6 +22,7 @@ mod stats;
 mod upgrade;
 mod writer;
 
+pub use self::charges::hash as charge_hash;
 pub use self::report::{Effect, LiveMonth, LoadedDelivery, SupersededDelivery};
 pub use self::rule::Overlap;
 pub use self::writer::{FactsWriter, NewDelivery};

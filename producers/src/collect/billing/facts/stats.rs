@@ -28,13 +28,13 @@ pub struct FactsStats {
 }
 
 impl FactsStats {
-    /// Counts a fact.
-    pub fn add(&mut self, fact: &CostFact) {
+    /// Counts a fact; `charge` is the hash of what it charges for.
+    pub fn add(&mut self, fact: &CostFact, charge: u64) {
         self.rows += 1;
         let (start, end) = (fact.usage_start_ms, fact.usage_end_ms.unwrap_or(fact.usage_start_ms));
         let periods = if end.saturating_sub(start) <= DAY_MS_MAX { &mut self.daily } else { &mut self.longer };
         periods.add(start, end);
-        self.charges.add(fact);
+        self.charges.add(start, charge);
         let costs = [fact.cost_unblended, fact.cost_net, fact.cost_amortized, fact.cost_blended];
         let sums = match self.sums.get_mut(&fact.currency) {
             Some(sums) => sums,

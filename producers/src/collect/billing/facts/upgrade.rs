@@ -12,6 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::store::{Lease, Object, ReplaceOutcome, StoreError};
 use rust_decimal::Decimal;
 
+use super::charges;
 use super::merge::Merged;
 use super::plan::Live;
 use super::publish::Month;
@@ -52,7 +53,10 @@ pub(super) fn upgrade(
     for batch in reader.build().map_err(|e| encode_error(&month.period, e))? {
         let batch = batch.map_err(|e| bad(e.to_string()))?;
         let facts = facts(&batch).ok_or_else(|| bad("its columns are not those of cost facts".to_owned()))?;
-        facts.into_iter().try_for_each(|fact| writer.add("unknown", fact))?;
+        for fact in facts {
+            let charge = charges::hash(&fact);
+            writer.add("unknown", fact, charge)?;
+        }
     }
     let deliveries = writer.deliveries(&month.period)?;
     let Some(part) = writer.finish_month(&month.period)? else { return Ok(()) };

@@ -102,11 +102,11 @@ impl<'a> FactsWriter<'a> {
         self.delivery.columns = columns;
     }
 
-    /// Adds a fact of a cloud to its month and source.
+    /// Adds a fact of a cloud to its month and source; `charge` is the hash of what it charges for.
     ///
     /// # Errors
     /// Too many months or sources, or facts cannot be encoded or staged.
-    pub fn add(&mut self, cloud: &str, fact: CostFact) -> Result<(), LoadError> {
+    pub fn add(&mut self, cloud: &str, fact: CostFact, charge: u64) -> Result<(), LoadError> {
         let source = Source {
             provider: (cloud != "unknown").then(|| cloud.to_owned()),
             billing_account: fact.payer_account_id.clone(),
@@ -121,7 +121,7 @@ impl<'a> FactsWriter<'a> {
             self.months.insert(period, month);
         }
         let Some(month) = self.months.get_mut(&fact.billing_period) else { return Ok(()) };
-        let waiting = month.add(source, fact).ok_or(LoadError::TooManySources { limit: SOURCES_MAX })?;
+        let waiting = month.add(source, fact, charge).ok_or(LoadError::TooManySources { limit: SOURCES_MAX })?;
         self.waiting_rows += 1;
         if waiting >= BATCH_ROWS || self.waiting_rows > WAITING_ROWS_MAX {
             self.encode_largest()?;
@@ -223,12 +223,12 @@ impl MonthWriter {
     }
 
     /// Facts of the source that wait now; `None` when there are too many sources.
-    fn add(&mut self, source: Source, fact: CostFact) -> Option<usize> {
+    fn add(&mut self, source: Source, fact: CostFact, charge: u64) -> Option<usize> {
         if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
             return None;
         }
         let one = self.sources.entry(source).or_default();
-        one.stats.add(&fact);
+        one.stats.add(&fact, charge);
         one.waiting.push(fact);
         Some(one.waiting.len())
     }
