@@ -22,6 +22,8 @@ use crate::settings::Settings;
 
 /// Tenants whose exported files are listed for people; programs get all.
 const EXPORTS_SHOWN: usize = 3;
+/// Replaced bills that are listed for people.
+const REPLACED_SHOWN: usize = 10;
 
 /// Money and findings of one severity, service or check.
 #[derive(Debug, Default, Clone, Serialize)]
@@ -146,24 +148,41 @@ impl Billing {
         for file in &self.files_without_rows {
             writeln!(f, "            {file} has a header and no rows")?;
         }
-        for delivery in &self.deliveries {
-            let BillingDelivery { billing_period, source, effect, accepted, .. } = delivery;
-            writeln!(f, "            {billing_period} {source}: {accepted} rows {effect}")?;
-            for old in &delivery.replaced {
-                writeln!(f, "            {billing_period} replaced {}", former(old))?;
-            }
+        let unchanged = self.deliveries.iter().filter(|delivery| delivery.effect == "unchanged").count();
+        if unchanged > 0 {
+            let all = self.deliveries.len();
+            writeln!(f, "            unchanged: {unchanged} of {all} bill(s) by account and month were live already")?;
+        }
+        let replaced = || self.deliveries.iter().flat_map(|new| new.replaced.iter().map(move |old| (new, old)));
+        for (new, old) in replaced().take(REPLACED_SHOWN) {
+            writeln!(
+                f,
+                "            {} {}: {} rows replace {}",
+                new.billing_period,
+                new.source,
+                new.accepted,
+                former(old)
+            )?;
+        }
+        if let Some(more @ 1..) = replaced().count().checked_sub(REPLACED_SHOWN) {
+            writeln!(f, "            and {more} more were replaced; --output json lists them")?;
         }
         for (month, old) in &self.lost {
-            writeln!(f, "            {month} lost {}: its file is not there, load this bill again", former(old))?;
+            let source = &old.source;
+            writeln!(
+                f,
+                "            {month} {source}: lost {}: its file is missing, load this bill again",
+                former(old)
+            )?;
         }
         Ok(())
     }
 }
 
-/// `aws/1: 3 rows, 100 USD billed (delivery …)`.
+/// `3 rows, 100 USD billed (delivery …)`.
 fn former(old: &ReplacedDelivery) -> String {
     let billed: Vec<_> = old.billed.iter().map(|(currency, amount)| format!("{amount} {currency}")).collect();
-    format!("{}: {} rows, {} billed (delivery {})", old.source, old.rows, billed.join(" + "), old.delivery_id)
+    format!("{} rows, {} billed (delivery {})", old.rows, billed.join(" + "), old.delivery_id)
 }
 
 fn lost(load: &LoadReport) -> Vec<(String, ReplacedDelivery)> {
