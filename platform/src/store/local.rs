@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use super::identity::PATH as IDENTITY;
 use super::{
-    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError, Version,
-    describe, path,
+    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError,
+    Version, describe, path,
 };
 use crate::failpoint;
 use durable::{Folders, sync_folder};

@@ -27,7 +27,8 @@ use tokio::sync::Semaphore;
 use super::cache::FileCache;
 use super::identity::{Identity, PATH as IDENTITY};
 use super::{
-    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError, Version,
+    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError,
+    Version,
 };
 use blocking::Blocking;
 use bucket::Bucket;
@@ -73,10 +74,7 @@ impl S3Store {
         };
         let bucket = store.remote.bucket.clone();
         let endpoint = settings.endpoint.unwrap_or_else(|| "AWS".to_owned());
-        store
-            .remote
-            .blocking
-            .run(async move { put::prove_conditions(&bucket, IDENTITY, bytes, &endpoint).await })?;
+        store.remote.blocking.run(async move { put::prove_conditions(&bucket, IDENTITY, bytes, &endpoint).await })?;
         store.id = id;
         Ok(store)
     }
