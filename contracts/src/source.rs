@@ -25,6 +25,19 @@ pub struct SrcPartition {
     pub partition: u32,
 }
 
+/// How far a commit chain had come with findings of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChainPosition {
+    /// Topic name.
+    pub topic: String,
+    /// Topic id.
+    pub topic_id: String,
+    /// Partition.
+    pub partition: u32,
+    /// One past the last offset of the last commit that holds some.
+    pub end: u64,
+}
+
 /// The text was not `<topic id>/<partition>/<offset>`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a source position: expected <topic id>/<partition>/<offset>")]

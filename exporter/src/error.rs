@@ -133,6 +133,12 @@ pub enum ExportError {
         /// What could not be had.
         problem: String,
     },
+    /// Another exporter has published since the cut was taken: what this one made may be older.
+    #[error("another exporter has published the {what} since this build began; the next build sees both")]
+    Superseded {
+        /// What was published.
+        what: String,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -168,7 +174,7 @@ impl ExportError {
             Self::AmountOverflow { .. } => "amount_overflow",
             Self::DuplicateRow { .. } => "duplicate_row",
             Self::OutOfMemory { .. } => "out_of_memory",
-            Self::Parquet { .. } | Self::Duck { .. } | Self::Store(_) | Self::Io { .. } => {
+            Self::Parquet { .. } | Self::Duck { .. } | Self::Superseded { .. } | Self::Store(_) | Self::Io { .. } => {
                 return None;
             }
         })

@@ -24,7 +24,9 @@ pub use export::{
     CorrelatedFinding, Coverage, DEFAULT_LIMIT, DatasetLabel, ExportManifest, ExportOptions, ExportReport,
     ExportedFile, ExportedFinding, MatrixCell, Summary, TopSaving, export_tenant, folder_of,
 };
-pub use gold::{GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, PeriodTable, Unit, build_gold, dim_key};
+pub use gold::{
+    GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, PeriodTable, Unit, build_gold, dim_key, gold_manifest,
+};
 pub use population::{Population, RunRef};
 pub use query::{
     DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, FindingDetail, FindingFilter,

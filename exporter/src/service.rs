@@ -11,6 +11,7 @@ use platform::lifecycle::Shutdown;
 use platform::metrics::{number, table};
 use platform::observe::Observer;
 use platform::store::Store;
+use platform::store::many::{is_remote, several_at_a_time};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -18,12 +19,15 @@ use sha2::{Digest, Sha256};
 use crate::cut::{Cut, Known};
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
-use crate::export::{ExportOptions, ExportReport, export_tenant, is_current};
-use crate::gold::{GoldReport, build_gold};
+use crate::export::{ExportOptions, ExportReport, FolderVersion, export_tenant_on, folder_of, is_current};
+use crate::gold::{GoldBase, GoldReport, build_gold_on};
 use crate::tenant::TenantScope;
 
 /// How often a running exporter looks for news: often enough for a person who waits, rare enough to list folders.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Builds of a tenant while other exporters keep publishing it. Each refusal is another one's success, with a cut as new.
+const BUILDS_MAX: usize = 5;
 
 /// Settings of the exporter.
 #[derive(Clone)]
@@ -66,6 +70,8 @@ pub struct TenantReport {
     pub gold: Option<GoldReport>,
     /// Why some of it failed; what was there before is still there.
     pub errors: Vec<ExportError>,
+    /// Why there are no JSON files yet; no failure, unless the tenant was asked for.
+    pub not_yet: Option<ExportError>,
 }
 
 impl PassReport {
@@ -81,13 +87,27 @@ impl PassReport {
 /// # Errors
 /// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
 pub fn once(config: &ExporterConfig) -> Result<PassReport> {
-    let cut = Cut::committed(Arc::clone(&config.store))?;
+    let mut known = Known::default();
+    let cut = take_cut(config, &mut known)?;
     cut.refuse_empty()?;
     let tenants = match &config.tenant {
-        None => several(config, cut.tenants(), |config, scope| Some(build(config, &cut, &scope)))?,
-        Some(tenant) => vec![strict_build(config, &cut, &TenantScope::new(tenant)?)?],
+        None => cut.tenants(),
+        Some(tenant) => {
+            let scope = TenantScope::new(tenant)?;
+            if !cut.has(&scope) {
+                return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
+            }
+            vec![scope]
+        }
     };
-    Ok(PassReport { tenants })
+    let mut report = build_all(config, tenants, &mut known)?;
+    if config.tenant.is_some()
+        && let Some(tenant) = report.tenants.first_mut()
+        && let Some(error) = tenant.errors.drain(..).chain(tenant.not_yet.take()).next()
+    {
+        return Err(error);
+    }
+    Ok(report)
 }
 
 /// Exports once the tenants whose files are not made of what is committed now.
@@ -95,12 +115,51 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
 /// # Errors
 /// As [`once`].
 pub fn refresh(config: &ExporterConfig) -> Result<PassReport> {
-    let cut = Cut::committed(Arc::clone(&config.store))?;
+    let mut known = Known::default();
+    let cut = take_cut(config, &mut known)?;
     cut.refuse_empty()?;
     let options = ExportOptions { gold: config.gold, ..config.options.clone() };
     let mut stale = tenants(config, &cut)?;
     stale.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
-    Ok(PassReport { tenants: several(config, stale, |config, scope| Some(build(config, &cut, &scope)))? })
+    build_all(config, stale, &mut known)
+}
+
+fn take_cut(config: &ExporterConfig, known: &mut Known) -> Result<Cut> {
+    Cut::committed_by(config.clock.now_ms(), Arc::clone(&config.store), known)
+}
+
+/// Builds the tenants, of a cut that is taken after it was read what they replace.
+fn build_all(config: &ExporterConfig, tenants: Vec<TenantScope>, known: &mut Known) -> Result<PassReport> {
+    let tenants = with_bases(config, tenants)?;
+    let cut = take_cut(config, known)?;
+    let built = several(config, tenants, |config, (scope, base)| Some(build_settled(config, &cut, &scope, base).0))?;
+    Ok(PassReport { tenants: built })
+}
+
+/// What a tenant's outputs are before a cut is taken. Whatever is published after that was made of another cut, which may
+/// be newer; so a build replaces its base and nothing else.
+struct Base {
+    /// Read where gold is built; an unreadable manifest is that build's error.
+    gold: Option<Result<GoldBase>>,
+    export: Result<FolderVersion>,
+}
+
+impl Base {
+    fn read(config: &ExporterConfig, scope: &TenantScope) -> Self {
+        Self {
+            gold: config.gold.then(|| GoldBase::read(&*config.store, scope)),
+            export: FolderVersion::of(&folder_of(&config.export_dir, scope)),
+        }
+    }
+}
+
+fn with_bases(config: &ExporterConfig, tenants: Vec<TenantScope>) -> Result<Vec<(TenantScope, Base)>> {
+    let read = |scope: &TenantScope| Ok::<_, ExportError>(Base::read(config, scope));
+    let bases: Vec<Base> = match is_remote(&*config.store, contracts::layout::KPI_GOLD) {
+        true => several_at_a_time(&tenants, read)?,
+        false => tenants.iter().map(read).collect::<Result<_>>()?,
+    };
+    Ok(tenants.into_iter().zip(bases).collect())
 }
 
 /// The tenant asked for, if the cut has it, or all of the cut, in order.
@@ -124,23 +183,39 @@ fn several<I: Send, T: Send>(
     Ok(threads.install(|| items.into_par_iter().with_max_len(1).filter_map(|item| job(&config, item)).collect()))
 }
 
-fn strict_build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<TenantReport> {
-    let gold = config.gold.then(|| gold(config, cut, scope)).transpose()?;
-    let export = export(config, cut, scope, gold.is_some())?;
-    Ok(TenantReport { tenant_id: scope.to_string(), export: Some(export), gold, errors: Vec::new() })
+/// Builds, again with a new cut while other exporters publish the tenant; returns also the digest of what the cut held of it.
+fn build_settled(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: Base) -> (TenantReport, String) {
+    let mut built = (build(config, cut, scope, base), cut.digest_of(scope));
+    for _ in 1..BUILDS_MAX {
+        if !built.0.errors.iter().any(|error| matches!(error, ExportError::Superseded { .. })) {
+            break;
+        }
+        tracing::info!(tenant = %scope, "another exporter has published this tenant meanwhile: building it again");
+        let base = Base::read(config, scope);
+        match Cut::committed(Arc::clone(&config.store)) {
+            Ok(cut) => built = (build(config, &cut, scope, base), cut.digest_of(scope)),
+            Err(error) => {
+                built.0.errors = vec![error];
+                break;
+            }
+        }
+    }
+    built
 }
 
-fn build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> TenantReport {
-    let mut report = TenantReport { tenant_id: scope.to_string(), export: None, gold: None, errors: Vec::new() };
-    match config.gold.then(|| gold(config, cut, scope)).transpose() {
+fn build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
+    let tenant_id = scope.to_string();
+    let mut report = TenantReport { tenant_id, export: None, gold: None, errors: Vec::new(), not_yet: None };
+    match base.gold.map(|base| base.and_then(|base| gold(config, cut, scope, &base))).transpose() {
         Ok(gold) => report.gold = gold,
         Err(error) => report.errors.push(error),
     }
-    match export(config, cut, scope, report.gold.is_some()) {
+    match base.export.and_then(|base| export(config, cut, scope, &base, report.gold.is_some())) {
         Ok(export) => report.export = Some(export),
         // Bills without findings, or a first run still under way: nothing to show yet.
         Err(error @ (ExportError::TenantNotFound { .. } | ExportError::NoRows | ExportError::NoCompleteRun { .. })) => {
             tracing::info!(tenant = %scope, %error, "not exported yet");
+            report.not_yet = Some(error);
         }
         Err(error) => report.errors.push(error),
     }
@@ -148,12 +223,20 @@ fn build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> TenantRepor
 }
 
 /// The JSON files come last: their manifest says whether the tables are of the same cut.
-fn export(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, gold: bool) -> Result<ExportReport> {
-    export_tenant(cut, scope, &config.export_dir, &ExportOptions { gold, ..config.options.clone() }, &config.limits)
+fn export(
+    config: &ExporterConfig,
+    cut: &Cut,
+    scope: &TenantScope,
+    base: &FolderVersion,
+    gold: bool,
+) -> Result<ExportReport> {
+    let options = ExportOptions { gold, ..config.options.clone() };
+    export_tenant_on(base, cut, scope, &config.export_dir, &options, &config.limits)
 }
 
-fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Result<GoldReport> {
-    build_gold(cut, scope, &*config.store, &config.default_currency, config.clock.now_ms(), &config.limits)
+fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: &GoldBase) -> Result<GoldReport> {
+    let now_ms = config.clock.now_ms();
+    build_gold_on(base, cut, scope, &*config.store, &config.default_currency, now_ms, &config.limits)
 }
 
 /// Exports the tenants whose part of the committed state changes, until `shutdown`; all of them when it starts. Failures
@@ -259,19 +342,24 @@ fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown:
 
 /// Builds the tenants of which the store holds something new, or that are due; returns the number of failures.
 fn build_news(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
-    let cut = Cut::committed_by(config.clock.now_ms(), Arc::clone(&config.store), &mut done.known)?;
+    let cut = take_cut(config, &mut done.known)?;
     let tenants = tenants(config, &cut)?;
     done.tenants.retain(|scope, _| tenants.binary_search(scope).is_ok());
     let now_ms = config.clock.now_ms();
-    let parts = tenants.into_iter().map(|scope| (cut.digest_of(&scope), scope));
-    let news: Vec<(String, TenantScope)> = parts.filter(|(of, scope)| !done.has(scope, of, now_ms)).collect();
-    let built = several(config, news, |config, (of, scope)| {
+    let changed: Vec<TenantScope> =
+        tenants.into_iter().filter(|scope| !done.has(scope, &cut.digest_of(scope), now_ms)).collect();
+    if changed.is_empty() {
+        return Ok(0);
+    }
+    let changed = with_bases(config, changed)?;
+    let cut = take_cut(config, &mut done.known)?;
+    let built = several(config, changed, |config, (scope, base)| {
         if shutdown.is_requested() {
             return None;
         }
         observer.pulse.busy();
         let now_ms = config.clock.now_ms();
-        let report = build(config, &cut, &scope);
+        let (report, of) = build_settled(config, &cut, &scope, base);
         report.errors.iter().for_each(|error| tracing::error!(tenant = %scope, %error, "exporting failed"));
         Some((scope, Built::new(of, &report, now_ms)))
     })?;

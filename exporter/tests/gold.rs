@@ -4,7 +4,7 @@
 mod support;
 
 use contracts::run_manifest::RunStatus;
-use exporter::{GoldManifest, TenantScope, build_gold};
+use exporter::{TenantScope, build_gold, gold_manifest};
 use platform::store::Store;
 use support::{FACT, FINDING, Fact, Finding, NOW_MS, World};
 
@@ -279,7 +279,7 @@ fn equal_content_is_published_once_and_old_files_go_after_a_quarter_of_an_hour()
     let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
     assert_eq!(build_at(&world, now).changed, 2, "a day and a month");
     let scope = TenantScope::new("acme").unwrap();
-    let manifest = || GoldManifest::read(&*world.store, &scope).unwrap().unwrap();
+    let manifest = || gold_manifest(&*world.store, &scope).unwrap().unwrap();
     let files = || world.store.list("finops_kpi_gold/tenant_id=acme").unwrap().len();
     let first = manifest();
     assert_eq!(build_at(&world, now + MINUTE_MS).changed, 0);
@@ -288,7 +288,7 @@ fn equal_content_is_published_once_and_old_files_go_after_a_quarter_of_an_hour()
 
     world.deliver("acme", "2026-01", "d", &[FACT]);
     assert_eq!(build_at(&world, now + 2 * MINUTE_MS).changed, 2);
-    let manifest = || GoldManifest::read(&*world.store, &scope).unwrap().unwrap();
+    let manifest = || gold_manifest(&*world.store, &scope).unwrap().unwrap();
     let files = || world.store.list("finops_kpi_gold/tenant_id=acme").unwrap().len();
     assert_eq!((files(), manifest().retired.len()), (5, 2), "readers may still hold the old manifest");
     build_at(&world, now + 16 * MINUTE_MS);

@@ -237,3 +237,39 @@ fn gold_manifest(world: &World, tenant: &str) -> Option<serde_json::Value> {
     let path = format!("{}/tenant_id={tenant}/_manifest.json", layout::KPI_GOLD);
     world.store.get(&path).unwrap().map(|bytes| serde_json::from_slice(&bytes).unwrap())
 }
+
+/// One exporter is at other tenants while a second one exports what has just come for one of them: the first, whose cut is older,
+/// must not have the last word.
+#[test]
+fn an_older_cut_never_takes_the_place_of_a_newer_one() {
+    let mut world = World::new();
+    for tenant in ["a", "b", "c", "d", "z"] {
+        world.commit(tenant, &[FINDING]);
+    }
+    let one_by_one =
+        ExporterConfig { limits: exporter::DuckLimits { threads: 1, ..Default::default() }, ..world.config() };
+    let slow = std::thread::spawn(move || once(&one_by_one).unwrap());
+    let first = world.export_dir().join("a/manifest.json");
+    wait_for("the first tenant", || first.is_file());
+    world.commit("z", &[Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING }]);
+    once(&ExporterConfig { tenant: Some("z".into()), ..world.config() }).unwrap();
+    let report = slow.join().unwrap();
+    assert_eq!(report.errors().count(), 0, "{:?}", report.errors().collect::<Vec<_>>());
+    let scope = exporter::TenantScope::new("z").unwrap();
+    let newest = world.cut().digest_of(&scope);
+    let exported = std::fs::read(world.export_dir().join("z/manifest.json")).unwrap();
+    let exported: exporter::ExportManifest = serde_json::from_slice(&exported).unwrap();
+    assert_eq!((exported.cut, exported.rows_read), (newest.clone(), 2));
+    assert_eq!(exporter::gold_manifest(&*world.store, &scope).unwrap().unwrap().cut, newest);
+}
+
+#[test]
+fn an_exported_file_that_is_not_there_is_made_again() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    let config = world.config();
+    let refreshed = || refresh(&config).unwrap().tenants.len();
+    assert_eq!((refreshed(), refreshed()), (1, 0));
+    std::fs::remove_file(world.export_dir().join("acme/summary.json")).unwrap();
+    assert_eq!((refreshed(), refreshed()), (1, 0));
+}

@@ -5,26 +5,12 @@ use std::collections::BTreeMap;
 use contracts::chain::{BrokenChain, ChainHead, link_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
-use contracts::source::SrcSet;
+use contracts::source::{ChainPosition, SrcSet};
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Entry, Store};
-use serde::{Deserialize, Serialize};
 
 use super::{DataFile, tenant_of_path};
 use crate::error::{ExportError, Result};
-
-/// How far one chain had come with findings of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChainPosition {
-    /// Topic name.
-    pub topic: String,
-    /// Topic id.
-    pub topic_id: String,
-    /// Partition.
-    pub partition: u32,
-    /// One past the last offset of the last commit that holds some.
-    pub end: u64,
-}
 
 /// What all chains together say.
 #[derive(Debug, Default, PartialEq, Eq)]

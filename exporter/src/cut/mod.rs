@@ -20,7 +20,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use billing::{BillingPeriod, BillingSource};
-pub use chain::ChainPosition;
+pub use contracts::source::ChainPosition;
 pub(crate) use known::Known;
 pub use runs::RunFact;
 

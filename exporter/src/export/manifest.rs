@@ -1,6 +1,7 @@
 //! `export/<tenant>/manifest.json`: what the files hold and from what they were made. No clock and no machine in it:
 //! the same cut gives the same bytes.
 
+use contracts::export_manifest::{ExportedFile, FILE_NAME, FORMAT_VERSION};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -10,13 +11,10 @@ use crate::cut::{ChainPosition, Cut};
 use crate::population::{Population, RunRef};
 use crate::tenant::TenantScope;
 
-/// Version of the manifest's format; a reader refuses a higher one.
-const FORMAT_VERSION: u32 = 1;
-
 const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Name of the manifest.
-pub(super) const NAME: &str = "manifest.json";
+pub(super) const NAME: &str = FILE_NAME;
 
 /// The manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,19 +47,6 @@ pub struct ExportManifest {
     pub rows_read: u64,
     /// The files, in the order of contract §12.
     pub files: Vec<ExportedFile>,
-}
-
-/// One exported file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExportedFile {
-    /// File name.
-    pub name: String,
-    /// Entries of a list, 1 for an object.
-    pub rows: u64,
-    /// Size.
-    pub bytes: u64,
-    /// SHA-256, hex.
-    pub sha256: String,
 }
 
 impl ExportManifest {

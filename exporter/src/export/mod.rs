@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use contracts::export_manifest::ExportedFile;
 pub use documents::{CorrelatedFinding, Coverage, ExportedFinding, MatrixCell, Summary, TopSaving};
 pub(crate) use documents::{finding_columns, json, json_cell};
-pub use manifest::{ExportManifest, ExportedFile};
+pub use manifest::ExportManifest;
+pub(crate) use swap::FolderVersion;
 
 use crate::cut::Cut;
 use crate::duck::DuckLimits;
@@ -85,16 +87,35 @@ pub fn folder_of(export_dir: &Path, scope: &TenantScope) -> PathBuf {
 
 /// True when the tenant's files are there, made of what the cut holds of it by this program and these options.
 pub(crate) fn is_current(cut: &Cut, scope: &TenantScope, export_dir: &Path, options: &ExportOptions) -> bool {
-    let manifest = std::fs::read(folder_of(export_dir, scope).join(manifest::NAME)).ok();
+    let folder = folder_of(export_dir, scope);
+    let manifest = std::fs::read(folder.join(manifest::NAME)).ok();
     let manifest = manifest.and_then(|bytes| serde_json::from_slice::<ExportManifest>(&bytes).ok());
-    manifest.is_some_and(|manifest| manifest.is_of(cut, scope, options))
+    let is_there =
+        |file: &ExportedFile| std::fs::metadata(folder.join(&file.name)).is_ok_and(|f| f.len() == file.bytes);
+    manifest.is_some_and(|manifest| manifest.is_of(cut, scope, options) && manifest.files.iter().all(is_there))
 }
 
-/// Writes the files of one tenant.
+/// As [`export_tenant_on`], in the place of what is there now: for a caller that knows that no other exporter is at work.
 ///
 /// # Errors
-/// The codes of R74 and whatever reading or writing met; the files from before are untouched then.
+/// As [`export_tenant_on`].
 pub fn export_tenant(
+    cut: &Cut,
+    scope: &TenantScope,
+    export_dir: &Path,
+    options: &ExportOptions,
+    limits: &DuckLimits,
+) -> Result<ExportReport> {
+    export_tenant_on(&FolderVersion::of(&folder_of(export_dir, scope))?, cut, scope, export_dir, options, limits)
+}
+
+/// Writes the files of one tenant, in the place of `base`, which was read before the cut was taken.
+///
+/// # Errors
+/// The codes of R74, [`ExportError::Superseded`](crate::ExportError::Superseded), and whatever reading or writing met; the files
+/// from before are untouched then.
+pub(crate) fn export_tenant_on(
+    base: &FolderVersion,
     cut: &Cut,
     scope: &TenantScope,
     export_dir: &Path,
@@ -110,7 +131,7 @@ pub fn export_tenant(
     let mut files: Vec<(String, Vec<u8>)> = documents.files.into_iter().map(|f| (f.name.to_owned(), f.bytes)).collect();
     files.push((manifest::NAME.to_owned(), json(&manifest)));
     let folder = folder_of(export_dir, scope);
-    let changed = swap::replace_folder(&folder, &files)?;
+    let changed = swap::replace_folder(&folder, base, &files)?;
     tracing::info!(tenant = %scope, rows_read, changed, generation = manifest.generation, "exported");
     Ok(ExportReport { tenant_id: scope.to_string(), folder, rows_read, changed, manifest })
 }

@@ -297,7 +297,7 @@ impl World {
     /// `period workspace kpi{dim_key} value currency`.
     pub fn gold(&self, tenant: &str) -> Vec<String> {
         let scope = TenantScope::new(tenant).unwrap();
-        let manifest = exporter::GoldManifest::read(&*self.store, &scope).unwrap().unwrap();
+        let manifest = exporter::gold_manifest(&*self.store, &scope).unwrap().unwrap();
         let duck = duckdb::Connection::open_in_memory().unwrap();
         let mut rows = Vec::new();
         for file in manifest.periods.values().flat_map(|table| &table.files) {
