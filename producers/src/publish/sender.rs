@@ -45,6 +45,12 @@ pub enum PublishError {
     /// The run manifest cannot be stored.
     #[error("storing the run manifest: {0}")]
     Store(#[from] platform::store::StoreError),
+    /// Another run has this id, and a manifest never changes.
+    #[error("storing the run manifest: {path} is that of another run; run again: each run gets an id of its own")]
+    ManifestTaken {
+        /// Where it lies in the store.
+        path: String,
+    },
 }
 
 /// The headers of a run's wire records.

@@ -13,6 +13,10 @@ use platform::store::Store;
 
 use super::cover::{held, load, partitions};
 use super::{ReplayError, refused};
+use crate::chain;
+
+/// Begins the writer of a base, which is no sink.
+const WRITER: &str = "replay/";
 
 /// Writes one for each live partition that has a chain, and returns where they end. An earlier try may have left others: the live
 /// services have gone on since, and nobody reads these before the swap.
@@ -32,6 +36,7 @@ pub(super) fn write(
     for (at, topic_id) in partitions(&broker.topics()?, &[topics::VALID, topics::DEAD_LETTERS]) {
         for old in fresh.list(&layout::chain_dir(&topic_id, at.partition))? {
             if link_start(&old.path).is_some() {
+                refuse_live(fresh, &old.path)?;
                 fresh.delete(&old.path)?;
             }
         }
@@ -54,7 +59,7 @@ pub(super) fn write(
             src: SrcSet::new(),
             runs: BTreeMap::new(),
             heights: heights.clone(),
-            writer_id: format!("replay/{id}"),
+            writer_id: format!("{WRITER}{id}"),
             nonce: uuid::Uuid::new_v4().to_string(),
             previous_sha256: String::new(),
             committed_at: time::format_timestamp(clock.now_ms()),
@@ -64,4 +69,15 @@ pub(super) fn write(
         ends.push((at, head.end));
     }
     Ok(ends)
+}
+
+/// A sink's commit shows that the root is in use: then nothing in it is to be replaced.
+fn refuse_live(fresh: &dyn Store, path: &str) -> Result<(), ReplayError> {
+    match chain::link(fresh, path) {
+        Ok(Some(link)) if !link.writer_id.starts_with(WRITER) => {
+            Err(refused(fresh, format!("a sink has committed {path} in it: it has been handed over already")))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(refused(fresh, error.to_string())),
+    }
 }

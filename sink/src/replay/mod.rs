@@ -17,7 +17,7 @@ use contracts::wire_filter::WireFilter;
 use contracts::{layout, time};
 use platform::broker::{Broker, BrokerError, TopicPartition, TopicSpec};
 use platform::clock::Clock;
-use platform::store::{PutOutcome, Store, StoreError};
+use platform::store::{PutOutcome, ReplaceOutcome, Store, StoreError, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::resend::lock::Lock;
@@ -199,22 +199,16 @@ impl Claim {
     /// # Errors
     /// It is unreadable, or the store refuses.
     pub fn of(root: &dyn Store) -> Result<Option<Self>, ReplayError> {
-        let Some(bytes) = root.get(layout::REPLAY)? else { return Ok(None) };
-        let claim: Self = serde_json::from_slice(&bytes).map_err(|e| refused(root, e.to_string()))?;
+        root.get(layout::REPLAY)?.map(|bytes| Self::parse(root, &bytes)).transpose()
+    }
+
+    fn parse(root: &dyn Store, bytes: &[u8]) -> Result<Self, ReplayError> {
+        let claim: Self = serde_json::from_slice(bytes).map_err(|e| refused(root, e.to_string()))?;
         if claim.format_version > FORMAT_VERSION {
             let problem = format!("{} has format {}, newer than this program", layout::REPLAY, claim.format_version);
             return Err(refused(root, problem));
         }
-        Ok(Some(claim))
-    }
-
-    /// The claim of a root that is to take the place of another.
-    fn to_be_swapped(root: &dyn Store) -> Result<Self, ReplayError> {
-        let Some(claim) = Self::of(root)? else { return Err(refused(root, "no replay has made it")) };
-        match &claim.swapped_at {
-            Some(at) => Err(refused(root, format!("it has taken the place of the current root at {at} already"))),
-            None => Ok(claim),
-        }
+        Ok(claim)
     }
 
     fn swap_begins(&mut self, not_covered: u64, by: &str, clock: &dyn Clock) {
@@ -222,10 +216,38 @@ impl Claim {
         self.swapped_by = Some(by.to_owned());
         self.not_covered = not_covered;
     }
+}
 
-    fn put(&self, root: &dyn Store) -> Result<(), ReplayError> {
-        let bytes = serde_json::to_vec_pretty(self).map_err(|e| refused(root, e.to_string()))?;
-        Ok(root.put(layout::REPLAY, &bytes)?)
+/// The claim of a root that is to take the place of another, as it was read: it is replaced only if it is still that.
+struct Swapping {
+    claim: Claim,
+    version: Version,
+}
+
+impl Swapping {
+    /// # Errors
+    /// No replay has made the root, or it has taken its place already.
+    fn read(root: &dyn Store) -> Result<Self, ReplayError> {
+        let Some((bytes, version)) = root.get_versioned(layout::REPLAY)? else {
+            return Err(refused(root, "no replay has made it"));
+        };
+        let claim = Claim::parse(root, &bytes)?;
+        match &claim.swapped_at {
+            Some(at) => Err(refused(root, format!("it has taken the place of the current root at {at} already"))),
+            None => Ok(Self { claim, version }),
+        }
+    }
+
+    /// Writes the claim as it is now.
+    fn write(&mut self, root: &dyn Store) -> Result<(), ReplayError> {
+        let meanwhile = || refused(root, "another process is swapping it: give this command again");
+        let bytes = serde_json::to_vec_pretty(&self.claim).map_err(|e| refused(root, e.to_string()))?;
+        if root.replace(layout::REPLAY, &bytes, Some(&self.version))? == ReplaceOutcome::Conflict {
+            return Err(meanwhile());
+        }
+        let (found, version) = root.get_versioned(layout::REPLAY)?.ok_or_else(meanwhile)?;
+        self.version = version;
+        if found == bytes { Ok(()) } else { Err(meanwhile()) }
     }
 }
 

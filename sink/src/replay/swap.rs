@@ -15,7 +15,7 @@ use platform::store::Store;
 use serde::Serialize;
 
 use super::alone::Alone;
-use super::{Claim, ReplayError, base, cover, drop_lane, refused};
+use super::{Claim, ReplayError, Swapping, base, cover, drop_lane, refused};
 
 /// Folder of the fresh root that the former data go to.
 pub const BEFORE: &str = "_before";
@@ -44,24 +44,27 @@ pub fn swap(
     wait_max: Duration,
     by: &str,
 ) -> Result<Swapped, ReplayError> {
-    let mut claim = Claim::to_be_swapped(fresh)?;
+    let lane = Lane::replay(&Swapping::read(fresh)?.claim.id);
     let (root, new) = folders(current, fresh)?;
-    let lane = Lane::replay(&claim.id);
     let alone = Alone::wait(broker, wait_max)?;
-    if claim.swap_begun_at.is_none() {
+    // Once more: while this one waited another may have swapped.
+    let mut swapping = Swapping::read(fresh)?;
+    if swapping.claim.swap_begun_at.is_none() {
         let not_covered = cover::check(broker, current, fresh, &lane, allow_partial)?;
-        base::write(broker, current, fresh, clock, &claim.id)?;
-        claim.swap_begins(not_covered, by, clock);
+        alone.check()?;
+        base::write(broker, current, fresh, clock, &swapping.claim.id)?;
+        swapping.claim.swap_begins(not_covered, by, clock);
     }
     alone.check()?;
-    claim.put(fresh)?;
+    swapping.write(fresh)?;
     move_all(&root, &new)?;
     drop(alone);
-    claim.swapped_at = Some(time::format_timestamp(clock.now_ms()));
-    claim.put(fresh)?;
+    swapping.claim.swapped_at = Some(time::format_timestamp(clock.now_ms()));
+    swapping.write(fresh)?;
     drop_lane(broker, &lane);
     let before = new.join(BEFORE).display().to_string();
-    Ok(Swapped { id: claim.id, before, not_covered: claim.not_covered })
+    let Claim { id, not_covered, .. } = swapping.claim;
+    Ok(Swapped { id, before, not_covered })
 }
 
 /// The roots as folders of one file system.
