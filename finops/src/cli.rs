@@ -89,8 +89,12 @@ pub enum Verb {
     /// Dead letters: what was refused and why
     #[command(subcommand)]
     Dlq(DlqVerb),
-    /// Proves that nothing is lost, doubled or changed
-    Verify,
+    /// Proves that nothing is lost, doubled or changed, and names what it could not compare
+    #[command(
+        after_help = "Ends with 0 when everything was compared and is as it must be, 65 when something is not, 4 when what \
+                      could be compared is as it must be, but not everything could be."
+    )]
+    Verify(VerifyArgs),
     /// Brings back what `verify` found missing, as far as the broker still holds it
     Repair(RepairArgs),
     /// How far every service is: lag, commits, files, dead letters, runs
@@ -114,6 +118,13 @@ pub enum Verb {
         /// Shell
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// End with 0 also when not everything could be compared
+    #[arg(long)]
+    pub allow_incomplete: bool,
 }
 
 #[derive(Debug, Args)]

@@ -70,6 +70,11 @@ impl Ports {
     }
 }
 
+/// True when there is a broker to open: a cluster is configured, or an earlier run has left one in the data folder.
+pub fn has_broker(settings: &Settings) -> bool {
+    settings.kafka.is_some() || settings.data.join(BROKER_FILE).is_file()
+}
+
 /// The cluster, or the broker that an earlier run has left in the data folder.
 pub fn existing_broker(
     kafka: Option<KafkaSettings>,

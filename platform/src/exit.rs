@@ -11,6 +11,8 @@ pub enum ExitCode {
     Bug = 1,
     /// Done: what was compared differs.
     Different = 3,
+    /// Done: what could be compared is as it must be, but not everything could be compared.
+    Incomplete = 4,
     /// The command line is wrong.
     Usage = 64,
     /// The input data is wrong: unreadable file, findings that break the contract.
@@ -29,10 +31,11 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in rising order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Done,
         Self::Bug,
         Self::Different,
+        Self::Incomplete,
         Self::Usage,
         Self::BadInput,
         Self::Io,
@@ -49,6 +52,7 @@ impl ExitCode {
             Self::Done => "done",
             Self::Bug => "a bug of this program",
             Self::Different => "done; what was compared differs",
+            Self::Incomplete => "done; not everything could be compared",
             Self::Usage => "wrong command line",
             Self::BadInput => "bad input data",
             Self::Io => "reading or writing failed",
@@ -77,6 +81,7 @@ mod tests {
           0 done
           1 a bug of this program
           3 done; what was compared differs
+          4 done; not everything could be compared
          64 wrong command line
          65 bad input data
          74 reading or writing failed

@@ -1,20 +1,28 @@
 //! Proves that the dataset is what was committed and that nothing of the wire topics is missing: chains continuous,
-//! digests right, rows add up, no source position twice, and valid ∪ dead rows cover every judged wire record. Reads only;
-//! reports every problem it finds, not the first. Services may be running meanwhile.
+//! digests right, rows add up, no source position twice, and valid ∪ dead rows cover every judged wire record; that cost facts,
+//! gold tables and exports are what their manifests say. Reads only; reports every problem it finds, not the first, and names
+//! what it could not compare. Services may be running meanwhile.
 
+mod area;
 mod chain;
 mod coverage;
+mod exports;
+mod facts;
 mod file;
+mod gold;
+mod manifest;
 mod report;
 mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use contracts::source::SrcSet;
 use contracts::{layout, topics};
 use platform::broker::{Broker, BrokerError, GroupOffset};
 use platform::store::{Store, StoreError};
 
+pub use area::{Area, AreaReport, NotCompared};
 pub use report::{ChainReport, InFlight, IncompleteRun, Missing, Problem, Report, Rule};
 
 use crate::error::SinkError;
@@ -37,17 +45,40 @@ pub enum VerifyError {
     Rebuild(#[from] SinkError),
 }
 
-/// Verifies everything below the store's root; with a broker also that nothing of its wire topics is missing, and that
-/// runs are complete (without one it is unknown what is on its way). `progress` hears of every file.
+/// What is verified.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+    /// The broker of its pipeline. Without it nothing tells what is missing of the wire topics, or on its way.
+    pub broker: Option<&'a dyn Broker>,
+    /// The folder of exported files on this machine.
+    pub exports: Option<&'a Path>,
+}
+
+/// [`verify_all`] without exported files.
 ///
 /// # Errors
-/// Store or broker cannot be read. What is wrong with the data is no error but in the report.
+/// As [`verify_all`].
 pub fn verify(store: &dyn Store, broker: Option<&dyn Broker>, progress: &dyn Fn()) -> Result<Report, VerifyError> {
+    verify_all(Subject { store, broker, exports: None }, progress)
+}
+
+/// Verifies everything below the store's root; with a broker also that nothing of its wire topics is missing, and that
+/// runs are complete. `progress` hears of every file.
+///
+/// # Errors
+/// Store or broker cannot be read. What is wrong with the data is no error but in the report, and so is what could not be
+/// compared.
+pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, VerifyError> {
+    let Subject { store, broker, exports } = subject;
     let mut report = Report::default();
     // Services may be running. So each thing is read before what it is a promise about: what is published is on a topic,
-    // the group's position is committed, a file that is there is named by a link.
+    // the group's position is committed, a file that is there is named by a link, what is exported was committed.
     let manifests = runs::manifests(store, &mut report)?;
     let hints = broker.map(|broker| broker.group_offsets(GROUP)).transpose()?.unwrap_or_default();
+    let exported = exports::look(exports, progress);
+    let gold = gold::look(store, progress)?;
     let present = dataset_files(store)?;
     let (folders, strays) = walk::folders(store)?;
     let mut held = Held::default();
@@ -60,25 +91,69 @@ pub fn verify(store: &dyn Store, broker: Option<&dyn Broker>, progress: &dyn Fn(
     for path in present.difference(&held.files) {
         report.problem(Rule::FileForeign, path, "no commit record names this file");
     }
-    let mut on_the_way = None;
-    if let Some(broker) = broker
-        && has_this_store(store, &hints, &mut report)
-    {
-        group_positions(broker, &hints, &held, &mut report)?;
-        let Found { in_flight, missing, unproven, behind, wire_ends, runs } = coverage::check(broker, &held)?;
-        for (object, detail) in behind {
-            report.problem(Rule::TopicBehind, object, detail);
+    report.compared(Area::CommitChains, report.chains.iter().map(|chain| chain.links).sum());
+    report.compared(Area::DataFiles, report.files);
+    let on_the_way = match broker {
+        Some(broker) => wire(store, broker, &hints, &held, &mut report)?,
+        None => {
+            report.not_compared(Area::WireRecords, "broker", None, "there is no broker to compare with");
+            None
         }
-        for missing in &missing {
-            report.problem(Rule::RecordLost, missing.partition.to_string(), missing.to_string());
-        }
-        (report.in_flight, report.missing, report.unproven) = (in_flight, missing, unproven);
-        report.wire_ends = wire_ends;
-        on_the_way = Some(runs);
-    }
+    };
     runs::check(&manifests, &held.runs, on_the_way.as_ref(), &mut report);
+    facts::verify(store, &mut report, progress)?;
+    gold::report(gold, &held, &mut report);
+    exports::report(exported, &held, &mut report);
     report.problems.sort();
     Ok(report)
+}
+
+/// Compares with the broker. Returns what is on its way of each run, unless the broker's sinks write elsewhere.
+fn wire(
+    store: &dyn Store,
+    broker: &dyn Broker,
+    hints: &[GroupOffset],
+    held: &Held,
+    report: &mut Report,
+) -> Result<Option<BTreeMap<String, SrcSet>>, VerifyError> {
+    if !has_this_store(store, hints, report) {
+        let reason = "the sinks of this broker write to another store";
+        report.not_compared(Area::WireRecords, store.location(), None, reason);
+        return Ok(None);
+    }
+    group_positions(broker, hints, held, report)?;
+    let Found { compared, in_flight, missing, unproven, behind, wire_ends, runs } = coverage::check(broker, held)?;
+    for (object, detail) in behind {
+        report.problem(Rule::TopicBehind, object, detail);
+    }
+    for missing in &missing {
+        report.problem(Rule::RecordLost, missing.partition.to_string(), missing.to_string());
+    }
+    for expired in &unproven {
+        let (object, count) = (format!("{} {}", expired.topic, expired.partition), expired.offsets.count());
+        let reason = "the broker does not hold these offsets any more, and no row answers for them";
+        report.not_compared(Area::WireRecords, object, Some(count), reason);
+    }
+    unknown_topics(broker, held, report)?;
+    report.compared(Area::WireRecords, compared);
+    (report.in_flight, report.missing, report.unproven) = (in_flight, missing, unproven);
+    report.wire_ends = wire_ends;
+    Ok(Some(runs))
+}
+
+/// Names the wire topics that rows came from and that the broker does not have: recreated, deleted, or another broker's.
+fn unknown_topics(broker: &dyn Broker, held: &Held, report: &mut Report) -> Result<(), BrokerError> {
+    let known: BTreeSet<String> = broker.topics()?.into_iter().map(|topic| topic.id.to_string()).collect();
+    let mut unknown: BTreeMap<&str, u64> = BTreeMap::new();
+    for (partition, offsets) in held.src.iter().filter(|(partition, _)| !known.contains(&partition.topic_id)) {
+        *unknown.entry(&partition.topic_id).or_default() += offsets.count();
+    }
+    for (topic_id, rows) in unknown {
+        let reason = "the broker has no topic of this id (it was recreated or deleted, or this is another broker): whether \
+                      all its records are rows cannot be compared";
+        report.not_compared(Area::WireRecords, format!("topic {topic_id}"), Some(rows), reason);
+    }
+    Ok(())
 }
 
 /// What all chains together hold.

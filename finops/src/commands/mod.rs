@@ -50,7 +50,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Contract(verb) => contract::run(&verb, &settings, output),
         Verb::Findings(verb) => findings::run(&verb, &settings, output),
         Verb::Dlq(verb) => dlq::run(&verb, &settings, output),
-        Verb::Verify => verify::run(&settings, output),
+        Verb::Verify(args) => verify::run(&args, &settings, output),
         Verb::Repair(args) => repair::run(&args, &settings, output),
         Verb::Status(args) => status::run(&args, &settings, output),
         Verb::Tap(args) => tap::run(&args, &settings, output),

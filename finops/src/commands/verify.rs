@@ -1,27 +1,37 @@
-//! `finops verify`: proves that nothing is lost, doubled or changed.
+//! `finops verify`: proves that nothing is lost, doubled or changed, and names what it could not compare.
 
 use platform::exit::ExitCode;
 use serde_json::json;
-use sink::verify::{Report, verify};
+use sink::verify::{AreaReport, NotCompared, Report, Subject, verify_all};
 
-use crate::cli::Output;
+use crate::cli::{Output, VerifyArgs};
 use crate::failure::Result;
 use crate::output::{Rows, print_text, print_value};
-use crate::ports::Ports;
+use crate::ports::{self, Ports};
 use crate::progress;
 use crate::settings::Settings;
 
-pub fn run(settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = Ports::existing(settings)?;
+pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
+    let store = Ports::store_only(settings)?;
+    // The rest can be compared without a broker, and the report names what could not.
+    let broker = match ports::has_broker(settings) {
+        true => Some(ports::existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone())?),
+        false => None,
+    };
     let bar = progress::bar("verifying files", None);
-    let report = verify(&*store, Some(&*broker), &|| bar.inc(1))?;
+    let subject = Subject { store: &*store, broker: broker.as_deref(), exports: Some(&settings.export) };
+    let report = verify_all(subject, &|| bar.inc(1))?;
     bar.finish_and_clear();
     match output {
         Output::Table => print_table(&report)?,
         Output::Csv => problems(&report).print(output)?,
         _ => print_value(&serde_json::to_value(&report).unwrap_or_default(), output)?,
     }
-    Ok(if report.is_clean() { ExitCode::Done } else { ExitCode::BadInput })
+    Ok(match (report.is_clean(), report.is_complete()) {
+        (false, _) => ExitCode::BadInput,
+        (true, false) if !args.allow_incomplete => ExitCode::Incomplete,
+        (true, _) => ExitCode::Done,
+    })
 }
 
 fn problems(report: &Report) -> Rows {
@@ -61,9 +71,28 @@ fn print_table(report: &Report) -> Result<()> {
             "run {run}: {arrived} of {published} records have arrived, {on_the_way} are on their way\n"
         ))?;
     }
-    if report.is_clean() {
-        return Ok(print_text("nothing is lost, nothing is there twice, nothing was changed\n")?);
+    print_areas(report)?;
+    if !report.is_clean() {
+        print_text(&format!("{} problem(s):\n", report.problems.len()))?;
+        return Ok(problems(report).print(Output::Table)?);
     }
-    print_text(&format!("{} problem(s):\n", report.problems.len()))?;
-    Ok(problems(report).print(Output::Table)?)
+    Ok(print_text(match report.is_complete() {
+        true => "nothing is lost, nothing is there twice, nothing was changed\n",
+        false => "what could be compared is as it must be; not everything could be compared, see above\n",
+    })?)
+}
+
+fn print_areas(report: &Report) -> Result<()> {
+    let mut areas = Rows::new(&["compared with their records", "compared", "differing", "not compared"]);
+    for AreaReport { area, compared, differing, not_compared } in &report.areas {
+        let left_out: Option<u64> = not_compared.iter().map(|left_out| left_out.count).sum();
+        let left_out = left_out.map_or_else(|| json!("unknown"), |count| json!(count));
+        areas.push(vec![json!(area.to_string()), json!(compared), json!(differing), left_out]);
+    }
+    areas.print(Output::Table)?;
+    for NotCompared { object, count, reason } in report.areas.iter().flat_map(|area| &area.not_compared) {
+        let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
+        print_text(&format!("not compared: {object}{count}: {reason}\n"))?;
+    }
+    Ok(())
 }

@@ -18,3 +18,4 @@ mod redrive;
 mod replay;
 mod services;
 mod traces;
+mod verify;

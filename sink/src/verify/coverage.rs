@@ -13,6 +13,8 @@ const READ_RECORDS: usize = 10_000;
 const READ_BYTES: usize = 16 << 20;
 
 pub(super) struct Found {
+    /// Offsets that the broker holds and that were judged: each is compared with the rows.
+    pub compared: u64,
     pub in_flight: InFlight,
     pub missing: Vec<Missing>,
     pub unproven: Vec<Missing>,
@@ -47,7 +49,7 @@ pub(super) fn check(broker: &dyn Broker, held: &Held) -> Result<Found, BrokerErr
         in_flight.unjudged += moving.count;
         wire_ends.insert(at, moving.end);
     }
-    let (mut missing, mut unproven) = (Vec::new(), Vec::new());
+    let (mut missing, mut unproven, mut compared) = (Vec::new(), Vec::new(), 0);
     for (at, id) in partitions(&all, topics::is_wire) {
         let marks = broker.watermarks(&at)?;
         if let Some(max) = held.src.get(&id).and_then(OffsetSet::max).filter(|max| *max >= marks.high) {
@@ -60,6 +62,7 @@ pub(super) fn check(broker: &dyn Broker, held: &Held) -> Result<Found, BrokerErr
         let until = judged_until(&at);
         let answered = look.answered.get(&id).cloned().unwrap_or_default();
         let topic = at.topic.to_string();
+        compared += until.saturating_sub(marks.low);
         let lost = lost(broker, &at, &id, marks.low..until, &answered)?;
         if lost.count() > 0 {
             missing.push(Missing { topic: topic.clone(), partition: id.clone(), offsets: lost });
@@ -70,7 +73,7 @@ pub(super) fn check(broker: &dyn Broker, held: &Held) -> Result<Found, BrokerErr
             unproven.push(Missing { topic, partition: id, offsets: gone });
         }
     }
-    Ok(Found { in_flight, missing, unproven, behind, wire_ends, runs: look.runs })
+    Ok(Found { compared, in_flight, missing, unproven, behind, wire_ends, runs: look.runs })
 }
 
 fn partitions(all: &[TopicInfo], wanted: impl Fn(&str) -> bool) -> Vec<(TopicPartition, SrcPartition)> {

@@ -29,21 +29,23 @@ pub(super) enum Checked {
 }
 
 pub(super) fn check(store: &dyn Store, link: &CommitRecord, file: &CommittedFile) -> Result<Checked, StoreError> {
-    let found = match store.local_path(&file.path) {
-        Some(path) => match File::open(path) {
-            Ok(opened) => examine(link, file, opened),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Checked::Missing),
-            Err(error) => Err(unreadable(&error)),
-        },
-        None => match cache::nameless_copy(store, &file.path)? {
-            Some(copy) => examine(link, file, copy),
-            None => return Ok(Checked::Missing),
-        },
-    };
+    let Some(opened) = opened(store, &file.path)? else { return Ok(Checked::Missing) };
+    let found = opened.map_err(|e| unreadable(&e)).and_then(|source| examine(link, file, source));
     Ok(match found {
         Ok(replays) => Checked::Good { replays },
         Err((rule, detail)) => Checked::Bad(rule, detail),
     })
+}
+
+/// A file with what the store holds now; `None` when there is no such object.
+pub(super) fn opened(store: &dyn Store, path: &str) -> Result<Option<io::Result<File>>, StoreError> {
+    match store.local_path(path) {
+        Some(local) => match File::open(local) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            opened => Ok(Some(opened)),
+        },
+        None => Ok(cache::nameless_copy(store, path)?.map(Ok)),
+    }
 }
 
 fn unreadable(error: &impl std::error::Error) -> (Rule, String) {
@@ -55,18 +57,24 @@ fn examine(
     file: &CommittedFile,
     source: impl ChunkReader + 'static,
 ) -> Result<SrcSet, (Rule, String)> {
-    if source.len() != file.bytes {
-        return Err((Rule::FileChanged, format!("{} bytes, committed were {}", source.len(), file.bytes)));
-    }
-    let sha256 =
-        source.get_read(0).map_err(|e| unreadable(&e)).and_then(|all| digest(all).map_err(|e| unreadable(&e)))?;
-    if sha256 != file.sha256 {
-        return Err((Rule::FileChanged, format!("its SHA-256 is {sha256}, committed was {}", file.sha256)));
-    }
+    same_bytes(&source, file.bytes, &file.sha256).map_err(|detail| (Rule::FileChanged, detail))?;
     content(link, file, source).map_err(|detail| (Rule::FileContent, detail))
 }
 
-fn digest(mut all: impl Read) -> io::Result<String> {
+/// Whether it has the size and the SHA-256 that its writer recorded; if not, what is wrong.
+pub(super) fn same_bytes(source: &impl ChunkReader, bytes: u64, sha256: &str) -> Result<(), String> {
+    if source.len() != bytes {
+        return Err(format!("{} bytes, {bytes} were recorded", source.len()));
+    }
+    let found =
+        source.get_read(0).map_err(|e| unreadable(&e).1).and_then(|all| digest(all).map_err(|e| unreadable(&e).1))?;
+    if found != sha256 {
+        return Err(format!("its SHA-256 is {found}, {sha256} was recorded"));
+    }
+    Ok(())
+}
+
+pub(super) fn digest(mut all: impl Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
     loop {

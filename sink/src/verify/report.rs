@@ -8,6 +8,8 @@ use contracts::source::{OffsetSet, SrcPartition};
 use platform::broker::TopicPartition;
 use serde::Serialize;
 
+use super::area::{Area, AreaReport, NotCompared};
+
 /// What a problem breaks. A closed list: scripts may rely on the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -38,6 +40,28 @@ pub enum Rule {
     RunIncomplete,
     /// A run manifest is unreadable, or that of another run.
     ManifestUnreadable,
+    /// A file that a month's manifest names is not there.
+    CostFactsMissing,
+    /// A file of cost facts has another size, digest or number of rows than its manifest says.
+    CostFactsChanged,
+    /// The manifest of a month is unreadable, or contradicts itself.
+    CostFactsManifest,
+    /// A file that a tenant's gold manifest names is not there.
+    GoldMissing,
+    /// A file of a gold table has another size, digest or number of rows than its manifest says.
+    GoldChanged,
+    /// A gold manifest is unreadable, or that of another tenant.
+    GoldManifest,
+    /// Gold tables were made from commits that the chains do not hold.
+    GoldAhead,
+    /// A file that an export manifest names is not there.
+    ExportMissing,
+    /// An exported file has another size or digest than its manifest says, or no manifest names it.
+    ExportChanged,
+    /// An export manifest is absent, unreadable, or that of another tenant.
+    ExportManifest,
+    /// Exported files were made from commits that the chains do not hold.
+    ExportAhead,
 }
 
 impl Rule {
@@ -148,7 +172,7 @@ pub struct IncompleteRun {
 }
 
 /// What was found.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Report {
     /// Chains, by topic id and partition.
     pub chains: Vec<ChainReport>,
@@ -171,6 +195,8 @@ pub struct Report {
     pub incomplete_runs: Vec<IncompleteRun>,
     /// All problems, by rule and object.
     pub problems: Vec<Problem>,
+    /// What was compared, and what could not be, by area.
+    pub areas: Vec<AreaReport>,
     /// Links with a file that is gone.
     #[serde(skip)]
     pub(crate) links_with_missing_files: Vec<CommitRecord>,
@@ -179,14 +205,60 @@ pub struct Report {
     pub(crate) wire_ends: BTreeMap<TopicPartition, u64>,
 }
 
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            chains: Vec::new(),
+            files: 0,
+            findings_rows: 0,
+            dead_letter_rows: 0,
+            duplicates: 0,
+            in_flight: InFlight::default(),
+            missing: Vec::new(),
+            unproven: Vec::new(),
+            incomplete_runs: Vec::new(),
+            problems: Vec::new(),
+            areas: Area::ALL.into_iter().map(AreaReport::of).collect(),
+            links_with_missing_files: Vec::new(),
+            wire_ends: BTreeMap::new(),
+        }
+    }
+}
+
 impl Report {
-    /// Nothing is wrong.
+    /// Nothing that was compared is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.problems.is_empty()
     }
 
+    /// Everything was compared.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.areas.iter().all(|area| area.not_compared.is_empty())
+    }
+
     pub(super) fn problem(&mut self, rule: Rule, object: impl Into<String>, detail: impl Into<String>) {
+        self.area(rule.area()).differing += 1;
         self.problems.push(Problem { rule, object: object.into(), detail: detail.into() });
+    }
+
+    pub(super) fn compared(&mut self, area: Area, count: u64) {
+        self.area(area).compared += count;
+    }
+
+    pub(super) fn not_compared(
+        &mut self,
+        area: Area,
+        object: impl Into<String>,
+        count: Option<u64>,
+        reason: impl Into<String>,
+    ) {
+        let not_compared = NotCompared { object: object.into(), count, reason: reason.into() };
+        self.area(area).not_compared.push(not_compared);
+    }
+
+    fn area(&mut self, area: Area) -> &mut AreaReport {
+        &mut self.areas[area as usize]
     }
 }

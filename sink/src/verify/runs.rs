@@ -7,13 +7,14 @@ use contracts::run_manifest::RunManifest;
 use contracts::source::{OffsetSet, SrcSet};
 use platform::store::{Store, StoreError};
 
-use super::{IncompleteRun, Report, Rule, add};
+use super::{Area, IncompleteRun, Report, Rule, add};
 
 /// The manifests by path.
 pub(super) fn manifests(store: &dyn Store, report: &mut Report) -> Result<Vec<(String, RunManifest)>, StoreError> {
     let mut manifests = Vec::new();
     for entry in store.list(layout::RUNS)? {
         let Some(bytes) = store.get(&entry.path)? else { continue };
+        report.compared(Area::RunManifests, 1);
         match serde_json::from_slice::<RunManifest>(&bytes) {
             Err(error) => report.problem(Rule::ManifestUnreadable, &entry.path, error.to_string()),
             Ok(manifest) => {
@@ -57,6 +58,11 @@ pub(super) fn check(
             let detail =
                 format!("{published} records were published, {arrived} have arrived, {moving} are on their way");
             report.problem(Rule::RunIncomplete, path, detail);
+        }
+        if on_the_way.is_none() {
+            let reason = "not all of its records have arrived; whether the others are on their way cannot be told \
+                          without the broker";
+            report.not_compared(Area::RunManifests, path, Some(1), reason);
         }
         report.incomplete_runs.push(IncompleteRun { run, published, arrived, on_the_way: moving });
     }

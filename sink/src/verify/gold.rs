@@ -1,0 +1,82 @@
+//! Whether the files of the gold tables are what the tenants' manifests say, and made of commits that are there. Knows sizes,
+//! digests and row counts; what a KPI is it does not know.
+
+use contracts::gold_manifest::{FILE_NAME, FORMAT_VERSION, GoldManifest, path};
+use contracts::layout;
+use platform::store::{Store, StoreError};
+
+use super::manifest::{Looked, rows_of, settled};
+use super::{Rule, manifest};
+
+/// A tenant's manifest, by path.
+pub(super) type Found = Vec<(String, Looked)>;
+
+/// Looks at all manifests and the files they name.
+pub(super) fn look(store: &dyn Store, progress: &dyn Fn()) -> Result<Found, StoreError> {
+    let listed = store.list(layout::KPI_GOLD)?.into_iter().map(|entry| entry.path);
+    let mut found = Found::new();
+    for path in listed.filter(|path| path.rsplit('/').next() == Some(FILE_NAME)) {
+        let looked = settled(|| store.get(&path), |bytes| one(store, &path, bytes, progress))?;
+        found.extend(looked.map(|looked| (path, looked)));
+    }
+    Ok(found)
+}
+
+fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> Result<Looked, StoreError> {
+    let manifest: GoldManifest = match serde_json::from_slice(bytes) {
+        Ok(manifest) => manifest,
+        Err(error) => return Ok(Looked::bad(Rule::GoldManifest, own_path, error.to_string())),
+    };
+    if manifest.format_version > FORMAT_VERSION {
+        let reason = format!("format version {} is newer than this program", manifest.format_version);
+        return Ok(Looked { not_compared: vec![(own_path.to_owned(), None, reason)], ..Looked::default() });
+    }
+    if path(&manifest.tenant_id) != own_path {
+        return Ok(Looked::bad(Rule::GoldManifest, own_path, format!("it says to be that of {}", manifest.tenant_id)));
+    }
+    let mut looked = Looked { positions: manifest.positions.clone(), ..Looked::default() };
+    for (period, table) in &manifest.periods {
+        let mut rows = Some(0);
+        for file in &table.files {
+            progress();
+            let Some(digest) = table.digests.get(file) else {
+                rows = None;
+                match store.open(file)? {
+                    Some(_) => {
+                        let reason = "its manifest records no digest; the next build of the tenant does".to_owned();
+                        looked.not_compared.push((file.clone(), Some(1), reason));
+                    }
+                    None => looked.problem(Rule::GoldMissing, file, MAKE_AGAIN),
+                }
+                continue;
+            };
+            match rows_of(store, file, digest.bytes, &digest.sha256)? {
+                Some(Ok(more)) => rows = rows.map(|rows| rows + more),
+                Some(Err(detail)) => {
+                    rows = None;
+                    looked.problem(Rule::GoldChanged, file, detail);
+                }
+                None => {
+                    rows = None;
+                    looked.problem(Rule::GoldMissing, file, MAKE_AGAIN);
+                }
+            }
+            looked.compared += 1;
+        }
+        if let Some(rows) = rows.filter(|rows| *rows != table.rows) {
+            let detail = format!("the files of period {period} hold {rows} rows, {} were published", table.rows);
+            looked.problem(Rule::GoldChanged, own_path, detail);
+        }
+    }
+    Ok(looked)
+}
+
+const MAKE_AGAIN: &str = "it is not there; `finops exporter once` makes it again";
+
+/// Reports what was found, against the chains as they are now.
+pub(super) fn report(found: Found, held: &super::Held, report: &mut super::Report) {
+    for (path, looked) in found {
+        manifest::not_ahead(Rule::GoldAhead, &path, &looked.positions, held, report);
+        looked.report(super::Area::Gold, report);
+    }
+}
