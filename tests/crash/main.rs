@@ -39,6 +39,7 @@ macro_rules! at_each_site {
 
 mod buckets;
 mod clocks;
+mod exporters;
 mod failpoints;
 mod guarantees;
 mod kafka;
@@ -54,8 +55,8 @@ fn attacks(kind: Kind) -> Vec<Attack> {
     let everywhere =
         [failpoints::ATTACKS, kills::ATTACKS, members::ATTACKS, scale::ATTACKS, positions::ATTACKS, clocks::ATTACKS];
     let of_its_own: &[&[Attack]] = match kind {
-        Kind::EmbeddedLocal => &[room::ATTACKS, room::of_the_broker::ATTACKS],
-        Kind::EmbeddedS3 => &[buckets::ATTACKS],
+        Kind::EmbeddedLocal => &[room::ATTACKS, room::of_the_broker::ATTACKS, exporters::ATTACKS],
+        Kind::EmbeddedS3 => &[buckets::ATTACKS, exporters::ATTACKS],
         Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
         Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
     };

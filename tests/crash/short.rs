@@ -16,6 +16,7 @@ const DUE: &[(Kind, &[&str])] = &[
             "the_network_is_bad",
             "sink_in_its_store",
             "services_are_killed",
+            "an_exporter_wakes_up_with_an_older_cut",
         ],
     ),
     (

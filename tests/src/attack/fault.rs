@@ -79,6 +79,10 @@ pub enum Deed {
     HotTenant,
     /// There are very many tenants.
     ManyTenants,
+    /// Several exporters export one store, and some are killed.
+    ExportersMeet,
+    /// An exporter is frozen before it publishes until another one has published something newer.
+    OlderCut,
 }
 
 impl Deed {
@@ -114,6 +118,8 @@ impl Deed {
         Self::ScaledOut,
         Self::HotTenant,
         Self::ManyTenants,
+        Self::ExportersMeet,
+        Self::OlderCut,
     ];
 }
 
@@ -128,7 +134,9 @@ impl Fault {
     /// Processes are killed at random moments.
     #[must_use]
     pub fn is_random_kill(&self) -> bool {
-        matches!(self, Self::Deed(Deed::ServicesKilled | Deed::UpKilled | Deed::RunKilled | Deed::RebalanceStorm))
+        use Deed::{ExportersMeet, RebalanceStorm, RunKilled, ServicesKilled, UpKilled};
+        let at_random = [ServicesKilled, UpKilled, RunKilled, RebalanceStorm, ExportersMeet].map(Self::Deed);
+        at_random.contains(self)
     }
 }
 
@@ -167,6 +175,8 @@ impl fmt::Display for Fault {
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",
                 Deed::HotTenant => "one hot tenant spread over all partitions",
                 Deed::ManyTenants => "many small tenants",
+                Deed::ExportersMeet => "`kill -9` of one of two exporters at random",
+                Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
             },
         })
     }
