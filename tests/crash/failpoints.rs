@@ -44,7 +44,7 @@ fn every_point_is_attacked_at_every_site_that_has_it() {
             .chain(of(STORES, Role::Exporter))
             .chain(of(EXPORTERS, Role::Exporter))
             .chain(RARE.iter().copied())
-            .chain(failpoint::NAMES.iter().copied().filter(|name| LOADS.iter().any(|prefix| name.starts_with(prefix))))
+            .chain(crate::loads::points())
             .collect();
         for name in failpoint::NAMES.iter().filter(|name| !kind.lacks(name)) {
             assert!(attacked.contains(name), "nobody attacks {name} at {}", kind.name());
@@ -56,8 +56,6 @@ const VALIDATORS: &[&str] = &["validator.", "broker."];
 const SINKS: &[&str] = &["sink."];
 const EXPORTERS: &[&str] = &["exporter."];
 const STORES: &[&str] = &["store."];
-/// Loads of bills are commands that end: `finops/tests/cli/bills.rs` kills one at each of these points and repeats it.
-const LOADS: &[&str] = &["producers."];
 
 /// Who passes a point.
 fn roles(kind: Kind, name: &str) -> &'static [Role] {

@@ -44,6 +44,7 @@ mod failpoints;
 mod guarantees;
 mod kafka;
 mod kills;
+mod loads;
 mod members;
 mod positions;
 mod room;
@@ -55,8 +56,8 @@ fn attacks(kind: Kind) -> Vec<Attack> {
     let everywhere =
         [failpoints::ATTACKS, kills::ATTACKS, members::ATTACKS, scale::ATTACKS, positions::ATTACKS, clocks::ATTACKS];
     let of_its_own: &[&[Attack]] = match kind {
-        Kind::EmbeddedLocal => &[room::ATTACKS, room::of_the_broker::ATTACKS, exporters::ATTACKS],
-        Kind::EmbeddedS3 => &[buckets::ATTACKS, exporters::ATTACKS],
+        Kind::EmbeddedLocal => &[room::ATTACKS, room::of_the_broker::ATTACKS, loads::ATTACKS, exporters::ATTACKS],
+        Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS],
         Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
         Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
     };

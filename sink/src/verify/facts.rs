@@ -1,34 +1,14 @@
 //! Whether the files of cost facts are what the manifests of their months say. Knows sizes, digests and row counts; what a
 //! charge is it does not know.
 
-use contracts::cost_manifest::FILE_NAME;
+use std::collections::BTreeSet;
+
+use contracts::cost_manifest::{CostManifest, FILE_NAME, ManifestError};
 use contracts::layout;
 use platform::store::{Store, StoreError};
-use serde::Deserialize;
 
 use super::manifest::{Looked, rows_of, settled};
 use super::{Area, Report, Rule};
-
-/// Newest format of manifests that can be compared.
-const FORMAT_VERSION: u32 = 2;
-
-/// What a month's manifest says of its files, in every version: the first file is a member of its own.
-#[derive(Deserialize)]
-struct Manifest {
-    format_version: u32,
-    #[serde(flatten)]
-    main: Part,
-    #[serde(default)]
-    further_parts: Vec<Part>,
-}
-
-#[derive(Deserialize)]
-struct Part {
-    part: String,
-    rows: u64,
-    bytes: u64,
-    sha256: String,
-}
 
 /// Looks at all manifests and the files they name.
 pub(super) fn verify(store: &dyn Store, report: &mut Report, progress: &dyn Fn()) -> Result<(), StoreError> {
@@ -42,17 +22,20 @@ pub(super) fn verify(store: &dyn Store, report: &mut Report, progress: &dyn Fn()
 }
 
 fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> Result<Looked, StoreError> {
-    let manifest: Manifest = match serde_json::from_slice(bytes) {
+    let manifest = match CostManifest::parse(bytes) {
         Ok(manifest) => manifest,
+        Err(newer @ ManifestError::Newer { .. }) => {
+            let not_compared = vec![(own_path.to_owned(), None, newer.to_string())];
+            return Ok(Looked { not_compared, ..Looked::default() });
+        }
         Err(error) => return Ok(Looked::bad(Rule::CostFactsManifest, own_path, error.to_string())),
     };
-    if manifest.format_version > FORMAT_VERSION {
-        let reason = format!("format version {} is newer than this program", manifest.format_version);
-        return Ok(Looked { not_compared: vec![(own_path.to_owned(), None, reason)], ..Looked::default() });
+    let mut looked = Looked::default();
+    if let Some(contradiction) = contradiction(&manifest) {
+        looked.problem(Rule::CostFactsManifest, own_path, contradiction);
     }
     let folder = own_path.strip_suffix(FILE_NAME).unwrap_or_default();
-    let mut looked = Looked::default();
-    for part in [&manifest.main].into_iter().chain(&manifest.further_parts) {
+    for part in manifest.parts() {
         progress();
         looked.compared += 1;
         let path = format!("{folder}{}", part.part);
@@ -69,4 +52,17 @@ fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> 
         }
     }
     Ok(looked)
+}
+
+/// What in a manifest does not go together.
+fn contradiction(manifest: &CostManifest) -> Option<String> {
+    let in_files: u64 = manifest.parts().map(|part| part.rows).sum();
+    let of_deliveries: u64 = manifest.deliveries.iter().map(|delivery| delivery.rows).sum();
+    if in_files != of_deliveries {
+        return Some(format!("{in_files} rows in its files, {of_deliveries} in its deliveries"));
+    }
+    let parts: BTreeSet<&str> = manifest.parts().map(|part| part.part.as_str()).collect();
+    let named = manifest.deliveries.iter().flat_map(|delivery| &delivery.row_groups);
+    let unknown = named.map(|groups| groups.part.as_str()).find(|part| !parts.contains(part))?;
+    Some(format!("a delivery is in {unknown}, which is none of its files"))
 }

@@ -79,6 +79,8 @@ pub enum Deed {
     HotTenant,
     /// There are very many tenants.
     ManyTenants,
+    /// Several runs load bills of one tenant and month at once, and some are killed.
+    ConcurrentLoads,
     /// Several exporters export one store, and some are killed.
     ExportersMeet,
     /// An exporter is frozen before it publishes until another one has published something newer.
@@ -118,6 +120,7 @@ impl Deed {
         Self::ScaledOut,
         Self::HotTenant,
         Self::ManyTenants,
+        Self::ConcurrentLoads,
         Self::ExportersMeet,
         Self::OlderCut,
     ];
@@ -134,8 +137,9 @@ impl Fault {
     /// Processes are killed at random moments.
     #[must_use]
     pub fn is_random_kill(&self) -> bool {
-        use Deed::{ExportersMeet, RebalanceStorm, RunKilled, ServicesKilled, UpKilled};
-        let at_random = [ServicesKilled, UpKilled, RunKilled, RebalanceStorm, ExportersMeet].map(Self::Deed);
+        use Deed::{ConcurrentLoads, ExportersMeet, RebalanceStorm, RunKilled, ServicesKilled, UpKilled};
+        let at_random =
+            [ServicesKilled, UpKilled, RunKilled, RebalanceStorm, ConcurrentLoads, ExportersMeet].map(Self::Deed);
         at_random.contains(self)
     }
 }
@@ -175,6 +179,7 @@ impl fmt::Display for Fault {
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",
                 Deed::HotTenant => "one hot tenant spread over all partitions",
                 Deed::ManyTenants => "many small tenants",
+                Deed::ConcurrentLoads => "two, four and eight runs load bills of one month at once, some killed",
                 Deed::ExportersMeet => "`kill -9` of one of two exporters at random",
                 Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
             },

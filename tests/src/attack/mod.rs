@@ -4,6 +4,7 @@
 //! line of validator, sink or exporter runs in the attacking process, except where it has to be their clock.
 
 pub mod battle;
+pub mod bills;
 pub mod exports;
 pub mod fault;
 pub mod load;

@@ -65,8 +65,9 @@ impl Kind {
         match self {
             Self::EmbeddedLocal => &["broker.kafka.", "store.cache.", "store.s3.", "operator."],
             Self::EmbeddedS3 => &["broker.kafka.", "store.local.", "operator."],
-            Self::KafkaLocal => &["broker.embedded.", "store.cache.", "store.s3.", "operator."],
-            Self::KafkaS3 => &["broker.embedded.", "store.local.", "operator."],
+            // How bills are stored has nothing to do with the broker.
+            Self::KafkaLocal => &["broker.embedded.", "store.cache.", "store.s3.", "operator.", "producers."],
+            Self::KafkaS3 => &["broker.embedded.", "store.local.", "operator.", "producers."],
         }
     }
 
