@@ -7,11 +7,25 @@ pub const SCALE: u32 = 12;
 /// Integer digits allowed. Ten trillion rows of the largest amount still add up without overflow.
 const INTEGER_DIGITS_MAX: usize = 15;
 
-/// `NULL` as text and blank cells are absent values.
+/// Words that exporters and data frames write for an absent value. Only these spellings: `none`, `NA` and `nil` are names
+/// that people give to buckets, regions and tags.
+const NULL_WORDS: [&str; 13] =
+    ["NULL", "null", "Null", "None", "N/A", "n/a", "NaN", "nan", "NaT", "<NA>", "#N/A", "\\N", "(null)"];
+const NULL_WORD_BYTES_MAX: usize = 6;
+
+/// The cell trimmed. `None` when it is blank or `null`. For amounts, where every other word is an error and not absent.
+#[must_use]
+pub fn present(cell: &str) -> Option<&str> {
+    let cell = cell.trim();
+    if cell.is_empty() || cell.eq_ignore_ascii_case("null") { None } else { Some(cell) }
+}
+
+/// The cell trimmed. `None` when it is blank or one of the words for an absent value, such as `NULL`, `None`, `N/A`, `nan`.
 #[must_use]
 pub fn text(cell: &str) -> Option<&str> {
     let cell = cell.trim();
-    if cell.is_empty() || cell == "NULL" { None } else { Some(cell) }
+    let is_absent = cell.is_empty() || (cell.len() <= NULL_WORD_BYTES_MAX && NULL_WORDS.contains(&cell));
+    if is_absent { None } else { Some(cell) }
 }
 
 /// A decimal: sign, digits, point, optional exponent; rounded half-even to [`SCALE`] places. `None` for anything
@@ -67,16 +81,60 @@ fn shifted(digits: &[u8], shift: i64) -> Option<i128> {
     Some(head + i128::from(up))
 }
 
-/// A time: RFC 3339, `YYYY-MM-DD HH:MM[:SS[.fff]]`, or a date; without an offset it is UTC. Milliseconds since the epoch.
+/// A time: RFC 3339, `YYYY-MM-DD HH:MM[:SS[.fff]]`, or a date; without an offset it is UTC. Query engines write a blank
+/// before the offset and `UTC` for `Z`. Milliseconds since the epoch; further digits are cut.
 #[must_use]
 pub fn timestamp_ms(cell: &str) -> Option<i64> {
-    contracts::time::timestamp(cell).ok()
+    contracts::time::timestamp(cell).ok().or_else(|| {
+        // `2026-09-01 00:00:00 UTC` (BigQuery, Trino) and `2026-09-01 00:00:00.000 +0000` (Snowflake). Every time of day
+        // has five characters at least, so the blank cannot be the one after the date.
+        let (time, zone) = cell.rsplit_once(' ').filter(|(time, _)| time.len() > "YYYY-MM-DD ".len())?;
+        match zone {
+            "UTC" | "GMT" | "Z" => contracts::time::timestamp(time).ok().filter(|_| !has_offset(time)),
+            zone if zone.starts_with(['+', '-']) => contracts::time::timestamp(&format!("{time}{zone}")).ok(),
+            _ => None,
+        }
+    })
 }
 
-/// An account id: text of fewer than 12 digits gets the leading zeros back that spreadsheets take away.
+/// True when a time of day names its offset itself.
+fn has_offset(time: &str) -> bool {
+    time.bytes().skip("YYYY-MM-DD".len()).any(|b| matches!(b, b'Z' | b'z' | b'+' | b'-'))
+}
+
+/// An account id as billed. On AWS, digits alone get the leading zeros back that spreadsheets and integer columns lose;
+/// other clouds have numbers of any length. `None` for `1.11122E+11` and `11122223333.0`: digits are lost.
 #[must_use]
-pub fn account(cell: &str) -> String {
-    if cell.bytes().all(|b| b.is_ascii_digit()) { format!("{cell:0>12}") } else { cell.to_owned() }
+pub fn account(cell: &str, cloud: &str) -> Option<String> {
+    if cloud == "aws" && cell.bytes().all(|b| b.is_ascii_digit()) {
+        Some(format!("{cell:0>12}"))
+    } else {
+        (!is_float(cell)).then(|| cell.to_owned())
+    }
+}
+
+/// True for the text of a floating point number: digits with a point, or one digit and an exponent. A longer run of digits
+/// with an unsigned exponent is a hexadecimal id.
+fn is_float(cell: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = cell.strip_prefix(['+', '-']).unwrap_or(cell);
+    let (number, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, Some(exponent)),
+        None => (unsigned, None),
+    };
+    let (integer, fraction) = match number.split_once(['.', ',']) {
+        Some((integer, fraction)) => (integer, Some(fraction)),
+        None => (number, None),
+    };
+    let is_number = digits(integer) && fraction.is_none_or(|f| f.is_empty() || digits(f));
+    let is_exponent = |e: &str| digits(e.strip_prefix(['+', '-']).unwrap_or(e));
+    let is_signed = |e: &str| e.starts_with(['+', '-']);
+    match (fraction, exponent) {
+        (None, None) => false,
+        (Some(_), None) => is_number,
+        (Some(_), Some(e)) => is_number && is_exponent(e),
+        (None, Some(e)) => is_number && is_exponent(e) && (is_signed(e) || integer.len() == 1),
+    }
 }
 
 /// The region a zone lies in, also for local zones: `us-west-2-lax-1a` is in `us-west-2`.
@@ -149,6 +207,24 @@ mod tests {
             ("2024-09-01T02:00:00.1234+02:00", Some(1_725_148_800_123)),
             ("2024-08-31T22:00:00.5-0200", Some(1_725_148_800_500)),
             ("2024-09-01T00:00Z", Some(1_725_148_800_000)),
+            ("2024-09-01 00:00:00 UTC", Some(1_725_148_800_000)),
+            ("2024-09-01 00:00:00.000000 UTC", Some(1_725_148_800_000)),
+            ("2024-09-01 00:00 GMT", Some(1_725_148_800_000)),
+            ("2024-09-01 00:00:00 Z", Some(1_725_148_800_000)),
+            ("2024-09-01 02:00:00.000 +0200", Some(1_725_148_800_000)),
+            ("2024-09-01 02:00:00 +02:00", Some(1_725_148_800_000)),
+            ("2024-08-31 20:00:00-04", Some(1_725_148_800_000)),
+            ("2024-09-01T00:00:00.123456789Z", Some(1_725_148_800_123)),
+            ("2024-09-01 00:00:00Z UTC", None),
+            ("2024-09-01 00:00:00 -04 UTC", None),
+            ("2024-09-01 UTC", None),
+            ("2024-09-01 +02:00", None),
+            ("2024-09-01 00:00:00 CET", None),
+            ("2024-09-01 00:00:00 America/New_York", None),
+            ("09/03/2026", None),
+            ("03.09.2026", None),
+            ("20240901", None),
+            ("1725148800000", None),
             ("1969-12-31 23:59:59.999", Some(-1)),
             ("2024-02-30", None),
             ("2024-09-01T24:00:00", None),
@@ -180,16 +256,41 @@ mod tests {
     }
 
     #[test]
-    fn short_account_numbers_get_their_zeros_back() {
-        assert_eq!(account("11353890204"), "011353890204");
-        assert_eq!(account("1234567890123"), "1234567890123");
-        assert_eq!(account("/subscriptions/1"), "/subscriptions/1");
+    fn account_ids_keep_their_digits_or_are_refused() {
+        let cases = [
+            ("11353890204", "aws", Some("011353890204")),
+            ("1234567890123", "aws", Some("1234567890123")),
+            ("8611537", "azure", Some("8611537")),
+            ("7654321", "oci", Some("7654321")),
+            ("7654321", "unknown", Some("7654321")),
+            ("/subscriptions/1", "azure", Some("/subscriptions/1")),
+            ("0A0A0A-1B1B1B-2C2C2C", "gcp", Some("0A0A0A-1B1B1B-2C2C2C")),
+            ("my-project.v2", "gcp", Some("my-project.v2")),
+            ("e5", "gcp", Some("e5")),
+            // A hexadecimal id whose only letter is an e.
+            ("507191810293e11", "mongodb", Some("507191810293e11")),
+            ("1.11122E+11", "aws", None),
+            ("1,11122E+11", "aws", None),
+            ("1E+11", "aws", None),
+            ("1e11", "azure", None),
+            ("11122223333.0", "aws", None),
+            ("11122223333.", "gcp", None),
+            ("-1.5", "oci", None),
+            ("1.1.1", "other", Some("1.1.1")),
+        ];
+        for (cell, cloud, expected) in cases {
+            assert_eq!(account(cell, cloud).as_deref(), expected, "{cell} of {cloud}");
+        }
     }
 
     #[test]
-    fn null_text_is_absent() {
-        assert_eq!(text(" NULL "), None);
-        assert_eq!(text(" a "), Some("a"));
-        assert_eq!(text("null"), Some("null"));
+    fn words_for_absent_values_are_absent() {
+        for cell in ["", "  ", " NULL ", "null", "None", "N/A", "n/a", "nan", "NaN", "NaT", "<NA>", "\\N"] {
+            assert_eq!(text(cell), None, "{cell}");
+        }
+        for cell in ["a", "none", "NA", "nil", "nano", "0", "-", "Unknown"] {
+            assert_eq!(text(&format!(" {cell} ")), Some(cell));
+        }
+        assert_eq!([present("Null"), present(" "), present(" nan ")], [None, None, Some("nan")]);
     }
 }

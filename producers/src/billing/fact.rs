@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
-use super::tags::Tags;
+use super::closed_lists::{ChargeCategory, CommitmentStatus, ListCell};
+use super::tags::RowTags;
+
+pub use super::closed_lists::Pricing;
 
 /// A cost fact: one normalised row, as stored in the dataset `cur_facts`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +34,8 @@ pub struct CostFact {
     pub service: Option<String>,
     /// Resource, as the export names it.
     pub resource_id: Option<String>,
-    /// Charge category, such as `Usage` or `Credit`.
-    pub charge_category: String,
+    /// Charge category.
+    pub charge_category: ListCell<ChargeCategory>,
     /// True when it corrects an earlier charge.
     pub is_correction: bool,
     /// Usage type or meter.
@@ -41,8 +44,8 @@ pub struct CostFact {
     pub operation: Option<String>,
     /// Reservation or plan it was charged under.
     pub commitment_id: Option<String>,
-    /// `Used` or `Unused`.
-    pub commitment_status: Option<String>,
+    /// Whether something used the commitment.
+    pub commitment_status: Option<ListCell<CommitmentStatus>>,
     /// Billing currency, upper case.
     pub currency: String,
     /// Cost as invoiced.
@@ -56,7 +59,7 @@ pub struct CostFact {
     /// True when an input of the amortised cost was missing.
     pub model_fallback: bool,
     /// Tags.
-    pub tags: Arc<Tags>,
+    pub tags: RowTags,
     /// Delivery and file the row came from.
     pub source_ref: Arc<str>,
 }
@@ -76,30 +79,4 @@ pub struct RowDetail {
     pub quantity: Option<Decimal>,
     /// Public price of one unit.
     pub unit_price: Option<Decimal>,
-}
-
-/// How the price of a row came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Pricing {
-    /// On-demand rates.
-    Standard,
-    /// Covered by a commitment.
-    Committed,
-    /// Spot and other rates that move.
-    Dynamic,
-    /// Not told.
-    Unknown,
-}
-
-impl Pricing {
-    /// From the FOCUS column `PricingCategory`.
-    #[must_use]
-    pub fn from_focus(cell: Option<&str>) -> Self {
-        match cell {
-            Some("Standard" | "On-Demand") => Self::Standard,
-            Some("Committed" | "Commitment Based") => Self::Committed,
-            Some("Dynamic") => Self::Dynamic,
-            _ => Self::Unknown,
-        }
-    }
 }

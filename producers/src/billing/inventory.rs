@@ -7,10 +7,12 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::closed_lists::CommitmentStatus;
 use super::fact::{CostFact, RowDetail};
 use super::hours::HourSet;
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
+use super::period;
 
 /// Lines kept at most: about 1.5 GB. A bill of ten million hourly rows has some hundred thousand.
 pub const LINES_MAX: usize = 2_000_000;
@@ -84,6 +86,14 @@ fn month_start(period: &str) -> Option<NaiveDate> {
     NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok()
 }
 
+/// Where the hours of a row's month are counted from: the start of the billing period as the bill has it, which is a
+/// month's first midnight somewhere on earth; else that of UTC.
+fn period_start_ms(fact: &CostFact) -> Option<i64> {
+    let utc_ms = month_start(&fact.billing_period)?.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
+    let told = fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= period::OFFSET_MAX_MS);
+    Some(told.unwrap_or(utc_ms))
+}
+
 /// Adds rows up.
 #[derive(Debug)]
 pub struct InventoryBuilder {
@@ -129,9 +139,8 @@ impl InventoryBuilder {
         sums.quantity = sums.quantity.zip(detail.quantity).map(|(sum, more)| sum + more);
         sums.unit_price = detail.unit_price.or(sums.unit_price);
         sums.rows += 1;
-        if let (Some(month), Some(end)) = (month_start(&fact.billing_period), fact.usage_end_ms) {
-            let month_ms = month.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
-            sums.hours.add(month_ms, fact.usage_start_ms, end);
+        if let (Some(start_ms), Some(end)) = (period_start_ms(fact), fact.usage_end_ms) {
+            sums.hours.add(start_ms, fact.usage_start_ms, end);
         }
     }
 
@@ -154,14 +163,14 @@ impl InventoryBuilder {
             resource: self.share_or_empty(fact.resource_id.as_deref()),
             resource_type: self.share_or_empty(detail.resource_type.as_deref()),
             meter: self.meter(fact, detail),
-            category: self.share(&fact.charge_category),
+            category: fact.charge_category.clone(),
             is_correction: fact.is_correction,
             is_negative: fact.cost_unblended.is_sign_negative() && !fact.cost_unblended.is_zero(),
             pricing: detail.pricing,
             commitment: self.share_or_empty(fact.commitment_id.as_deref()),
-            is_unused: fact.commitment_status.as_deref() == Some("Unused"),
+            is_unused: fact.commitment_status.as_ref().is_some_and(|status| status.is(CommitmentStatus::Unused)),
             currency: self.share(&fact.currency),
-            tags: Arc::clone(&fact.tags),
+            tags: fact.tags.clone(),
         }
     }
 
@@ -205,7 +214,8 @@ impl InventoryBuilder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fact::Pricing;
+    use super::super::closed_lists::Pricing;
+    use super::super::tags::RowTags;
     use super::*;
 
     fn row(period: &str, hour: i64, resource: &str, cost: i64) -> (CostFact, RowDetail) {
@@ -235,7 +245,7 @@ mod tests {
             cost_amortized: cost.into(),
             cost_blended: cost.into(),
             model_fallback: false,
-            tags: Arc::default(),
+            tags: RowTags::default(),
             source_ref: "".into(),
         };
         let detail = RowDetail {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use contracts::service_family::product_code;
 use rust_decimal::Decimal;
 
-use super::fact::Pricing;
+use super::closed_lists::{ChargeCategory, ListCell, Pricing};
 use super::hours::HourSet;
 use super::meter::Meter;
-use super::tags::Tags;
+use super::tags::RowTags;
 
 /// What makes rows one line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,7 +32,7 @@ pub struct LineKey {
     /// What is metered.
     pub meter: Meter,
     /// Charge category.
-    pub category: Arc<str>,
+    pub category: ListCell<ChargeCategory>,
     /// True when it corrects an earlier charge.
     pub is_correction: bool,
     /// True when the amount of the row is below 0.
@@ -46,7 +46,7 @@ pub struct LineKey {
     /// Billing currency.
     pub currency: Arc<str>,
     /// Tags.
-    pub tags: Arc<Tags>,
+    pub tags: RowTags,
 }
 
 /// The sums of a line.
@@ -99,6 +99,6 @@ impl UsageLine {
     /// True for usage, as against purchases, taxes, credits and adjustments.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        &*self.key.category == "Usage" && !self.key.is_correction
+        self.key.category.is(ChargeCategory::Usage) && !self.key.is_correction
     }
 }

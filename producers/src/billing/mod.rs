@@ -2,9 +2,13 @@
 //! data; knows no file, no store and no checker.
 
 pub mod cells;
+pub mod closed_lists;
+pub mod cloud;
 pub mod fact;
 pub mod hours;
 pub mod inventory;
 pub mod line;
 pub mod meter;
+pub mod period;
 pub mod tags;
+mod tags_text;

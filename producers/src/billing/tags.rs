@@ -1,8 +1,9 @@
 //! Tags of a billing row: key marks stripped, empty values dropped, keys compared in canonical form.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::Value;
+use super::tags_text;
 
 /// Tags by key, both as the provider spells them.
 pub type Tags = BTreeMap<String, String>;
@@ -14,13 +15,37 @@ const SKIPPED: [&str; 3] = ["userAttribute/", "accountTag/", "costCategory/"];
 /// Marks of tags that a provider set, not a person.
 const PROVIDER: [&str; 5] = ["aws:", "aws_", "azure:", "hidden-", "oracle-"];
 
-/// Reads a JSON object of tags. `None` when the text is not one.
+/// What a row tells about its tags. *Unknown* is not *none*: a resource whose tags could not be read may well have them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowTags {
+    /// These, which may be none.
+    Known(Arc<Tags>),
+    /// The cell could not be read.
+    Unknown,
+}
+
+impl Default for RowTags {
+    fn default() -> Self {
+        Self::Known(Arc::default())
+    }
+}
+
+impl RowTags {
+    /// The tags; `None` when they could not be read.
+    #[must_use]
+    pub fn known(&self) -> Option<&Tags> {
+        match self {
+            Self::Known(tags) => Some(tags),
+            Self::Unknown => None,
+        }
+    }
+}
+
+/// Reads the tags of a cell, in any of the forms of [`tags_text`]. `None` when the text is in none of them.
 #[must_use]
-pub fn parse(json: &str) -> Option<Tags> {
-    let Ok(Value::Object(members)) = serde_json::from_str(json) else { return None };
-    Some(
-        members.into_iter().filter_map(|(key, value)| Some((kept_key(&key)?.to_owned(), kept_value(value)?))).collect(),
-    )
+pub fn parse(cell: &str) -> Option<Tags> {
+    let pairs = tags_text::pairs(cell)?;
+    Some(pairs.into_iter().filter_map(|(key, value)| Some((kept_key(&key)?.to_owned(), kept_value(value)?))).collect())
 }
 
 fn kept_key(key: &str) -> Option<&str> {
@@ -30,13 +55,8 @@ fn kept_key(key: &str) -> Option<&str> {
     Some(STRIPPED.iter().fold(key, |key, mark| key.strip_prefix(mark).unwrap_or(key)))
 }
 
-fn kept_value(value: Value) -> Option<String> {
-    let text = match value {
-        Value::Null => return None,
-        Value::String(text) => text,
-        other => other.to_string(),
-    };
-    (!text.is_empty()).then_some(text)
+fn kept_value(value: Option<String>) -> Option<String> {
+    value.filter(|text| !text.is_empty())
 }
 
 /// The form keys are compared in: lower case, letters and digits only, so `CostCenter` and `cost-center` meet.

@@ -21,6 +21,8 @@ use producers::run::{DEADLINE_DEFAULT, Ports, RunError, RunPlan, RunReport, run}
 use producers::run_context::{RunContext, RunFacts};
 use serde_json::Value;
 
+pub mod bill;
+
 const RUN_TS_MS: i64 = 1_727_740_800_000;
 
 pub fn sample() -> PathBuf {

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use super::group::{Group, by_service};
 use super::subject::{account_scope, as_billed, finding, is_visible, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
+use crate::billing::closed_lists::ChargeCategory;
 use crate::billing::inventory::BillingInventory;
 use crate::checker::{CheckInfo, CheckerDocs};
 use crate::finding::{Finding, Status};
@@ -48,7 +49,7 @@ impl CreditMasking {
 
     fn judge(&self, group: &Group<'_>) -> Option<Finding> {
         let usage: Decimal = group.lines().filter(|l| l.is_charge()).map(|l| l.sums.billed).sum();
-        let credits = group.lines().filter(|l| &*l.key.category == "Credit");
+        let credits = group.lines().filter(|l| l.key.category.is(ChargeCategory::Credit));
         let credited = -credits.clone().map(|l| l.sums.billed).sum::<Decimal>();
         let share = share_of(credited, usage);
         if share < self.share_min || !is_visible(credited) {

@@ -125,8 +125,8 @@ impl<'a> Group<'a> {
 
     /// Tags: of the line with most of them, since a resource is tagged during the month.
     pub(super) fn tags(&self) -> Tags {
-        let most = self.lines.iter().max_by_key(|line| line.key.tags.len());
-        most.map(|line| line.key.tags.as_ref().clone()).unwrap_or_default()
+        let known = self.lines.iter().filter_map(|line| line.key.tags.known());
+        known.max_by_key(|tags| tags.len()).cloned().unwrap_or_default()
     }
 
     /// Distinct resources.

@@ -39,7 +39,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     ],
     data: "usage rows with resource and tags",
     limits: "charges without a resource cannot be tagged and are another check's matter; a tag with a wrong value counts \
-             as present",
+             as present; rows whose tags could not be read, or a bill without tags, say nothing",
 };
 
 inventory::submit! {
@@ -67,9 +67,11 @@ impl TagsMissing {
         Ok(Self { required: thresholds.list("required")?, share_min: thresholds.number("share_min")? })
     }
 
-    /// Required keys that the line lacks; with none required, `any` when it has no tag of its own.
+    /// Required keys that the line lacks; with none required, `any` when it has no tag of its own. Nothing when its tags
+    /// are unknown: it may have them.
     fn missing<'a>(&'a self, line: &UsageLine) -> Vec<&'a str> {
-        let own = || line.key.tags.keys().filter(|key| is_own(key));
+        let Some(tags) = line.key.tags.known() else { return Vec::new() };
+        let own = || tags.keys().filter(|key| is_own(key));
         if self.required.is_empty() {
             return if own().next().is_none() { vec!["any"] } else { Vec::new() };
         }
@@ -142,6 +144,13 @@ mod tests {
     #[test]
     fn a_tag_of_the_provider_is_not_ones_own() {
         assert_eq!(check_default(CHECKER_ID, [bucket("a").tag("aws:createdBy", "x")]).len(), 1);
+    }
+
+    #[test]
+    fn unknown_tags_accuse_no_resource() {
+        assert_eq!(check_default(CHECKER_ID, [bucket("a").unknown_tags()]), []);
+        let findings = check_default(CHECKER_ID, [bucket("a").unknown_tags(), bucket("b")]);
+        assert_eq!(amounts(&findings[0]), money_of("-", "1"));
     }
 
     #[test]

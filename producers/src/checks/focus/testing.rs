@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 use super::BillingCheck;
 use crate::billing::fact::{CostFact, Pricing, RowDetail};
 use crate::billing::inventory::{BillingInventory, InventoryBuilder};
+use crate::billing::tags::RowTags;
 use crate::checker::Checker;
 use crate::finding::Finding;
 use crate::services::{Collected, Services};
@@ -49,7 +50,7 @@ pub(super) fn row(description: &str) -> Row {
         cost_amortized: Decimal::ONE,
         cost_blended: Decimal::ONE,
         model_fallback: false,
-        tags: Arc::default(),
+        tags: RowTags::default(),
         source_ref: "".into(),
     };
     let detail = RowDetail {
@@ -130,9 +131,15 @@ impl Row {
     }
 
     pub(super) fn tag(mut self, key: &str, value: &str) -> Self {
-        let mut tags = self.fact.tags.as_ref().clone();
+        let mut tags = self.fact.tags.known().cloned().unwrap_or_default();
         tags.insert(key.into(), value.into());
-        self.fact.tags = Arc::new(tags);
+        self.fact.tags = RowTags::Known(Arc::new(tags));
+        self
+    }
+
+    /// With tags that could not be read.
+    pub(super) fn unknown_tags(mut self) -> Self {
+        self.fact.tags = RowTags::Unknown;
         self
     }
 

@@ -2,7 +2,7 @@
 //! size needs one buffer.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,19 +21,18 @@ pub trait Visitor {
     /// # Errors
     /// The columns are not usable.
     fn header(&mut self, columns: &[String]) -> Result<Vec<usize>, LoadError>;
+    /// True for a column whose maps, structs and lists are read, as JSON text.
+    fn takes_nested(&self, column: usize) -> bool;
+    /// A needed column, or a part of it, cannot be read as text; its type is `kind`. Rows that follow lack it.
+    ///
+    /// # Errors
+    /// The column carries what a bill cannot do without.
+    fn unreadable(&mut self, column: usize, kind: &str) -> Result<(), LoadError>;
     /// A row; 1 is the first.
     ///
     /// # Errors
     /// The load cannot go on.
     fn row(&mut self, number: u64, row: Row<'_>) -> Result<(), LoadError>;
-}
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Container {
-    Parquet,
-    Gzip,
-    Csv,
 }
 
 /// Name and size of a file, and a digest of what is in it.
@@ -55,8 +54,10 @@ pub fn identify(path: &Path) -> Result<FileIdentity, LoadError> {
     let mut file = open(path)?;
     let failed = |source| io_error(path, source);
     let bytes = file.metadata().map_err(failed)?.len();
-    let unpacked = match detect(&mut file).map_err(failed)? {
-        Some(Container::Gzip) => digest(&mut MultiGzDecoder::new(BufReader::with_capacity(1 << 16, &file))),
+    let head = head_of(&mut file).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    let unpacked = match sniff(&head) {
+        Content::Gzip => digest(&mut MultiGzDecoder::new(BufReader::with_capacity(1 << 16, &file))),
         _ => digest(&mut file),
     };
     let sha256 = match unpacked {
@@ -89,39 +90,116 @@ fn digest(content: &mut dyn Read) -> io::Result<String> {
 pub fn read(path: &Path, progress: &Arc<dyn Progress>, visitor: &mut dyn Visitor) -> Result<(), LoadError> {
     let mut file = open(path)?;
     let display = path.display().to_string();
-    let container = detect(&mut file).map_err(|source| io_error(path, source))?;
-    let Some(container) = container else { return Err(LoadError::Empty { file: display }) };
+    let head = head_of(&mut file).map_err(|source| io_error(path, source))?;
+    file.rewind().map_err(|source| io_error(path, source))?;
     let counted = |file| BufReader::with_capacity(1 << 16, Counted { file, progress: Arc::clone(progress) });
-    match container {
-        Container::Parquet => parquet_rows::read(&display, file, progress.as_ref(), visitor),
-        Container::Gzip => csv_rows::read(&display, MultiGzDecoder::new(counted(file)), visitor),
-        Container::Csv => csv_rows::read(&display, counted(file), visitor),
+    match sniff(&head) {
+        Content::Nothing => Err(LoadError::Empty { file: display }),
+        Content::Parquet => parquet_rows::read(&display, file, progress.as_ref(), visitor),
+        Content::Text => csv_rows::read(&display, counted(file), visitor),
+        Content::Gzip => {
+            let mut unpacked = MultiGzDecoder::new(counted(file));
+            let head = head_of(&mut unpacked).map_err(|source| csv_rows::input_error(&display, 0, source))?;
+            match sniff(&head) {
+                Content::Text | Content::Nothing => {
+                    csv_rows::read(&display, Cursor::new(head).chain(unpacked), visitor)
+                }
+                Content::Other(what, advice) => Err(LoadError::NotABill { file: display, what, advice }),
+                Content::Parquet | Content::Gzip => {
+                    let (what, advice) = ("a Parquet or gzip file inside gzip", "unpack it once with gunzip");
+                    Err(LoadError::NotABill { file: display, what, advice })
+                }
+            }
+        }
+        Content::Other(what, advice) => Err(LoadError::NotABill { file: display, what, advice }),
     }
 }
 
 fn open(path: &Path) -> Result<File, LoadError> {
-    let file = File::open(path).map_err(|source| io_error(path, source))?;
-    let is_dir = file.metadata().map_err(|source| io_error(path, source))?.is_dir();
-    if is_dir {
-        return Err(io_error(path, io::Error::from(io::ErrorKind::IsADirectory)));
+    let not_a_file = |what, advice| Err(LoadError::NotAFile { file: path.display().to_string(), what, advice });
+    // A bill is read twice: once for its digest, by which the same delivery is known again, once for its rows.
+    let advice = "write it into a file and name that";
+    if path.as_os_str() == "-" {
+        return not_a_file("standard input and cannot be read twice", advice);
     }
-    Ok(file)
+    // Asked before opening: opening a pipe that no process writes to would wait for ever.
+    let kind = std::fs::metadata(path).map_err(|source| io_error(path, source))?.file_type();
+    if kind.is_dir() {
+        return not_a_file("a directory", "name the files in it that belong to one export");
+    }
+    if !kind.is_file() {
+        return not_a_file("a pipe or device and cannot be read twice", advice);
+    }
+    File::open(path).map_err(|source| io_error(path, source))
 }
 
 fn io_error(path: &Path, source: io::Error) -> LoadError {
     LoadError::Io { file: path.display().to_string(), source }
 }
 
-fn detect(file: &mut File) -> io::Result<Option<Container>> {
-    let mut magic = Vec::with_capacity(4);
-    file.by_ref().take(4).read_to_end(&mut magic)?;
-    file.rewind()?;
-    Ok(match magic.as_slice() {
-        [] => None,
-        b"PAR1" => Some(Container::Parquet),
-        [0x1f, 0x8b, ..] => Some(Container::Gzip),
-        _ => Some(Container::Csv),
-    })
+/// Bytes by which a file is known.
+const HEAD_BYTES: u64 = 512;
+
+fn head_of(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    input.take(HEAD_BYTES).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// What the first bytes say.
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Parquet,
+    Gzip,
+    Text,
+    /// Something else, and what to do about it.
+    Other(&'static str, &'static str),
+}
+
+/// First bytes of files that people take for a bill.
+const OTHERS: [(&[u8], &str, &str); 11] = [
+    (b"PARE", "an encrypted Parquet file", "export it without encryption"),
+    (b"PK\x03\x04", "a zip archive or a spreadsheet", UNPACK),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd", UNPACK),
+    (b"BZh", "packed with bzip2", UNPACK),
+    (b"\xfd7zXZ\0", "packed with xz", UNPACK),
+    (b"ORC", "an ORC file", AGAIN),
+    (b"Obj\x01", "an Avro file", AGAIN),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet", AGAIN),
+    (b"\xff\xfe", "UTF-16 text", UTF8),
+    (b"\xfe\xff", "UTF-16 text", UTF8),
+    (b"%PDF", "a PDF document", AGAIN),
+];
+const UNPACK: &str = "unpack it first";
+const AGAIN: &str = "export it as CSV or Parquet";
+const UTF8: &str = "convert it to UTF-8";
+
+fn sniff(head: &[u8]) -> Content {
+    if head.is_empty() {
+        return Content::Nothing;
+    }
+    if head.starts_with(b"PAR1") {
+        return Content::Parquet;
+    }
+    if head.starts_with(b"\x1f\x8b") {
+        return Content::Gzip;
+    }
+    if let Some((_, what, advice)) = OTHERS.iter().find(|(magic, _, _)| head.starts_with(magic)) {
+        return Content::Other(what, advice);
+    }
+    if head.len() > 1 && (head[0] == 0 || head[1] == 0) {
+        return Content::Other("UTF-16 text or binary", UTF8);
+    }
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    match text.first() {
+        Some(b'{' | b'[') => Content::Other(
+            "JSON text, such as the manifest of an export",
+            "name the CSV or Parquet files of the export",
+        ),
+        Some(b'<') => Content::Other("HTML or XML text", "download the export itself"),
+        _ => Content::Text,
+    }
 }
 
 /// Reports bytes as they are read.
@@ -135,5 +213,28 @@ impl Read for Counted {
         let read = self.file.read(buffer)?;
         self.progress.advance(read as u64);
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell_what_a_file_is() {
+        let what = |head: &[u8]| match sniff(head) {
+            Content::Other(what, _) => what,
+            _ => "",
+        };
+        assert_eq!(sniff(b""), Content::Nothing);
+        assert_eq!(sniff(b"PAR1\x15"), Content::Parquet);
+        assert_eq!(sniff(b"\x1f\x8b\x08"), Content::Gzip);
+        for text in [&b"BilledCost,x\n"[..], b"\xef\xbb\xbfBilledCost\n", b"\"BilledCost\"", b"B", b"ORDER,x\n"] {
+            assert_eq!(sniff(text), Content::Text);
+        }
+        assert_eq!(what(b"\xef\xbb\xbf\n {\"a\":1}"), "JSON text, such as the manifest of an export");
+        assert_eq!(what(b"B\0i\0l\0"), "UTF-16 text or binary");
+        assert_eq!(what(b"PK\x03\x04"), "a zip archive or a spreadsheet");
+        assert_eq!(what(b"<!DOCTYPE html>"), "HTML or XML text");
     }
 }

@@ -32,6 +32,9 @@ pub(super) fn read(file: &str, input: impl Read, visitor: &mut dyn Visitor) -> R
         record_start.set(reader.position().byte());
         if columns.is_empty() {
             columns = record.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+            if let Some(separator) = other_separator(&columns) {
+                return Err(LoadError::Separator { file: file.to_owned(), separator });
+            }
             visitor.header(&columns)?;
         } else {
             rows += 1;
@@ -59,17 +62,27 @@ fn explain(file: &str, row: u64, columns: &[String], error: csv::Error) -> LoadE
         ErrorKind::Io(source) if is_line_too_long(&source) => {
             LoadError::LineTooLong { file, row, limit: LINE_BYTES_MAX }
         }
-        ErrorKind::Io(source) => match source.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                LoadError::Gzip { file, row: row.saturating_sub(1), reason: "it ends early".into() }
-            }
-            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                LoadError::Gzip { file, row: row.saturating_sub(1), reason: source.to_string() }
-            }
-            _ => LoadError::Io { file, source },
-        },
+        ErrorKind::Io(source) => input_error(&file, row, source),
         other => LoadError::Io { file, source: io::Error::other(format!("row {row}: {other:?}")) },
     }
+}
+
+/// Packed data that ends early or is damaged, or a file that cannot be read; `row` was not read in full.
+pub(super) fn input_error(file: &str, row: u64, source: io::Error) -> LoadError {
+    let (file, row_before) = (file.to_owned(), row.saturating_sub(1));
+    match source.kind() {
+        io::ErrorKind::UnexpectedEof => LoadError::Gzip { file, row: row_before, reason: "it ends early".into() },
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            LoadError::Gzip { file, row: row_before, reason: source.to_string() }
+        }
+        _ => LoadError::Io { file, source },
+    }
+}
+
+/// What separates the fields when the whole header came as one column.
+fn other_separator(columns: &[String]) -> Option<char> {
+    let [header] = columns else { return None };
+    [';', '\t', '|'].into_iter().find(|separator| header.contains(*separator))
 }
 
 /// Stops reading once one record is longer than allowed. It is asked for more only while a record is incomplete, so

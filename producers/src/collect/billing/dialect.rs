@@ -1,14 +1,10 @@
-//! Which export a file is, told from its columns.
+//! Which export a file is, and of which FOCUS version, told from its columns.
 
-/// A known export.
+/// Exports that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// FOCUS 1.0 to 1.2.
+    /// FOCUS cost and usage, 0.5 to 1.4.
     Focus,
-    /// AWS cost and usage report, original form.
-    Legacy,
-    /// AWS cost and usage report 2.0.
-    Cur2,
 }
 
 impl Dialect {
@@ -17,29 +13,194 @@ impl Dialect {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Focus => "focus",
-            Self::Legacy => "legacy",
-            Self::Cur2 => "cur2",
         }
     }
 }
 
-const FOCUS: [&str; 3] = ["billedcost", "chargeperiodstart", "billingcurrency"];
+/// What columns are those of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recognised {
+    /// A FOCUS cost and usage export with all columns a bill needs.
+    Focus {
+        /// Version; information only.
+        version: &'static str,
+        /// FOCUS columns it lacks, with what that means.
+        missing: Vec<(&'static str, &'static str)>,
+    },
+    /// FOCUS, without columns that a bill needs.
+    FocusIncomplete {
+        /// Version; information only.
+        version: &'static str,
+        /// Columns.
+        missing: Vec<&'static str>,
+    },
+    /// Another export, which is not read.
+    Other(&'static OtherExport),
+    /// No known export.
+    Unknown,
+}
+
+/// An export that is recognised to say what to export instead.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OtherExport {
+    /// What it is.
+    pub what: &'static str,
+    /// What to do.
+    pub advice: &'static str,
+    /// Column names, each group of which says that it is this export.
+    marks: &'static [&'static [&'static str]],
+}
+
+/// Columns without which figures would be wrong. The first name is the one of FOCUS 1.0 and later.
+const REQUIRED: [(&str, &[&str]); 5] = [
+    ("BilledCost", &["billedcost"]),
+    ("BillingCurrency", CURRENCY),
+    ("ChargeCategory", CATEGORY),
+    ("ChargePeriodStart", &["chargeperiodstart"]),
+    ("SubAccountId or BillingAccountId", &["subaccountid", "billingaccountid"]),
+];
+
+/// Names of the billing currency; the second is of FOCUS before 1.0.
+pub const CURRENCY: &[&str] = &["billingcurrency", "billedcurrency"];
+/// Names of the charge category; the second is of FOCUS before 1.0.
+pub const CATEGORY: &[&str] = &["chargecategory", "chargetype"];
+/// Names of the amortised cost; the second is of FOCUS before 1.0.
+pub const EFFECTIVE_COST: &[&str] = &["effectivecost", "amortizedcost"];
+/// Names of the provider, first match wins. 1.3 brought `ServiceProviderName` and `HostProviderName`, 1.4 dropped
+/// `ProviderName`; 0.5 had `Provider`. The newer name first, so that versions of one bill agree.
+pub const PROVIDER: &[&str] = &["serviceprovidername", "providername", "hostprovidername", "provider"];
+/// Companies that sell or publish: they say which cloud it is only when they are a cloud provider.
+pub const SELLER: &[&str] = &["invoiceissuername", "publishername", "invoiceissuer", "publisher"];
+
+/// Columns whose absence is reported, since less can be told without them.
+const EXPECTED: [(&str, &[&str], &str); 11] = [
+    ("EffectiveCost", EFFECTIVE_COST, "BilledCost is taken for it, so upfront payments are not spread over their term"),
+    ("BillingPeriodStart", &["billingperiodstart"], "the month of the charge is taken for the billing month"),
+    (
+        "BillingPeriodEnd",
+        &["billingperiodend"],
+        "a billing month that does not start at midnight UTC may be taken for the month before",
+    ),
+    ("ChargePeriodEnd", &["chargeperiodend"], "hours of usage are unknown"),
+    ("BillingAccountId", &["billingaccountid"], "the paying account is unknown"),
+    ("ChargeClass", &["chargeclass"], "corrections cannot be told from charges"),
+    ("ServiceName", &["servicename", "x_servicecode"], "services are unknown"),
+    ("ResourceId", &["resourceid"], "no finding can name a resource"),
+    ("PricingCategory", &["pricingcategory"], "on-demand usage cannot be told from usage under a commitment"),
+    ("Tags", &["tags"], "tags are unknown"),
+    (
+        "ServiceProviderName or ProviderName",
+        PROVIDER,
+        "the cloud is told only by the invoice issuer, if at all; checks for one cloud need it",
+    ),
+];
+
+/// Columns by the version that brought them, newest first.
+const VERSIONS: [(&str, &[&str]); 7] = [
+    ("1.4", &["invoicedetailid", "commitmentprogrameligibilitydetails"]),
+    ("1.3", &["serviceprovidername", "hostprovidername", "allocatedmethodid", "contractapplied"]),
+    ("1.2", &["invoiceid", "pricingcurrency"]),
+    (
+        "1.1",
+        &["capacityreservationid", "commitmentdiscountquantity", "skumeter", "skupricedetails", "servicesubcategory"],
+    ),
+    ("1.0", &["chargeclass", "contractedcost", "regionid", "consumedquantity"]),
+    ("0.5", &["chargetype", "provider", "invoiceissuer", "amortizedcost"]),
+    ("1.0-preview", &["chargesubcategory", "chargecategory"]),
+];
+/// A bill with so few columns that any version could have made it.
+const VERSION_UNKNOWN: &str = "unknown";
+
+const OTHERS: [OtherExport; 9] = [
+    OtherExport {
+        what: "a FOCUS contract commitment dataset",
+        advice: "load the FOCUS cost and usage dataset of the same export",
+        marks: &[&["contractcommitmentid", "contractid"]],
+    },
+    OtherExport {
+        what: "a FOCUS invoice detail dataset",
+        advice: "load the FOCUS cost and usage dataset of the same export",
+        marks: &[&["invoicedetailid", "invoiceid"]],
+    },
+    OtherExport {
+        what: "an AWS cost and usage report (cur2)",
+        advice: AWS_ADVICE,
+        marks: &[
+            &[CUR[0], CUR[1], CUR[2], "resource_tags"],
+            &[CUR[0], CUR[1], CUR[2], "tags"],
+            &[CUR[0], CUR[1], CUR[2], "product"],
+            &[CUR[0], CUR[1], CUR[2], "bill_payer_account_name"],
+            &[CUR[0], CUR[1], CUR[2], "line_item_usage_account_name"],
+        ],
+    },
+    OtherExport { what: "an AWS cost and usage report (legacy)", advice: AWS_ADVICE, marks: &[&CUR] },
+    OtherExport {
+        what: "an AWS detailed billing report",
+        advice: AWS_ADVICE,
+        marks: &[&["linkedaccountid", "recordtype"], &["linked_account_id", "record_type"]],
+    },
+    OtherExport {
+        what: "an Azure cost export (actual or amortized cost)",
+        advice: "create an Azure export of the dataset \"Cost and usage details (FOCUS)\"",
+        marks: &[&["costinbillingcurrency"], &["pretaxcost"], &["metercategory"], &["meter_category"]],
+    },
+    OtherExport {
+        what: "a Google Cloud billing export (standard or detailed)",
+        advice: "export the FOCUS view over it (BigQuery) as CSV or Parquet",
+        marks: &[&["usage_start_time", "cost"], &["service_description", "cost"]],
+    },
+    OtherExport {
+        what: "an Oracle cloud cost report",
+        advice: "take the files of the folder \"FOCUS Reports\" of the same bucket",
+        marks: &[&["line_item_interval_usage_start"]],
+    },
+    OtherExport {
+        what: "a Cost Explorer download",
+        advice: AWS_ADVICE,
+        marks: &[&["service", "total_costs"], &["linked_account_total"]],
+    },
+];
+
+const AWS_ADVICE: &str = "create an AWS Data Exports export of the table FOCUS 1.2 (or 1.0) with AWS columns";
 const CUR: [&str; 3] = ["line_item_usage_start_date", "line_item_line_item_type", "line_item_unblended_cost"];
-const CUR2: [&str; 5] = ["resource_tags", "tags", "product", "bill_payer_account_name", "line_item_usage_account_name"];
+/// FOCUS names from which a file without `BilledCost` is taken for FOCUS.
+const FOCUS_NAMES_MIN: usize = 3;
 
 /// The export these columns belong to.
 #[must_use]
-pub fn detect(columns: &[String]) -> Option<Dialect> {
+pub fn recognise(columns: &[String]) -> Recognised {
     let lower: Vec<String> = columns.iter().map(|c| c.trim().to_lowercase()).collect();
-    if FOCUS.iter().all(|name| lower.iter().any(|c| c == name)) {
-        return Some(Dialect::Focus);
+    let has = |name: &&str| lower.iter().any(|c| c == name);
+    let has_any = |names: &[&str]| names.iter().any(|name| has(&name));
+    let version = version(has);
+    let missing: Vec<_> = REQUIRED.iter().filter(|(_, names)| !has_any(names)).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        let lacking = EXPECTED.iter().filter(|(_, names, _)| !has_any(names));
+        let missing = lacking.map(|(name, _, effect)| (*name, *effect)).collect();
+        return Recognised::Focus { version, missing };
     }
     let snake: Vec<String> = columns.iter().map(|c| snake(c)).collect();
-    let has = |name: &&str| snake.iter().any(|c| c == name);
-    if !CUR.iter().all(has) {
-        return None;
+    let is_there = |mark: &&str| has(mark) || snake.iter().any(|c| c == mark);
+    let other = OTHERS.iter().find(|other| other.marks.iter().any(|group| group.iter().all(is_there)));
+    match other {
+        Some(other) if !has(&"billedcost") => Recognised::Other(other),
+        _ => {
+            let expected = EXPECTED.iter().map(|(_, names, _)| *names);
+            let names = REQUIRED.iter().map(|(_, names)| *names).chain(expected);
+            let known = names.filter(|names| has_any(names)).count();
+            let is_focus = has(&"billedcost") || known >= FOCUS_NAMES_MIN;
+            if is_focus { Recognised::FocusIncomplete { version, missing } } else { Recognised::Unknown }
+        }
     }
-    Some(if CUR2.iter().any(has) { Dialect::Cur2 } else { Dialect::Legacy })
+}
+
+fn version(has: impl Fn(&&str) -> bool) -> &'static str {
+    // 1.4 dropped the name that 1.3 still has beside the new ones.
+    if has(&"serviceprovidername") && !has(&"providername") {
+        return VERSIONS[0].0;
+    }
+    let brought = VERSIONS.iter().find(|(_, names)| names.iter().any(&has));
+    brought.map_or(VERSION_UNKNOWN, |(version, _)| *version)
 }
 
 /// The name space in which the CSV and Parquet forms of AWS reports meet: `lineItem/UsageStartDate` becomes
@@ -77,14 +238,62 @@ mod tests {
         }
     }
 
+    const BILL: &str = "BILLEDCOST,ChargePeriodStart,billingCurrency,ChargeCategory,SubAccountId";
+
+    fn of(columns: &str) -> Recognised {
+        recognise(&columns.split(',').map(str::to_owned).collect::<Vec<_>>())
+    }
+
     #[test]
-    fn columns_tell_the_export() {
-        let of = |columns: &[&str]| detect(&columns.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>());
-        assert_eq!(of(&["BILLEDCOST", "ChargePeriodStart", "billingCurrency", "x"]), Some(Dialect::Focus));
-        let legacy = ["lineItem/UsageStartDate", "lineItem/LineItemType", "lineItem/UnblendedCost"];
-        assert_eq!(of(&legacy), Some(Dialect::Legacy));
-        assert_eq!(of(&[legacy.as_slice(), &["product"]].concat()), Some(Dialect::Cur2));
-        assert_eq!(of(&legacy[..2]), None);
-        assert_eq!(of(&["BilledCost"]), None);
+    fn columns_tell_the_version() {
+        let cases = [
+            ("InvoiceDetailId,ServiceProviderName,InvoiceId", "1.4"),
+            ("ServiceProviderName", "1.4"),
+            ("ProviderName,ServiceProviderName,InvoiceId", "1.3"),
+            ("ProviderName,PricingCurrency,SkuMeter", "1.2"),
+            ("ProviderName,SkuMeter,ChargeClass", "1.1"),
+            ("ProviderName,ChargeClass,BillingAccountType", "1.0"),
+            ("ProviderName,ChargeSubcategory", "1.0-preview"),
+            ("Provider,ChargeType", "0.5"),
+        ];
+        for (columns, expected) in cases {
+            let Recognised::Focus { version, .. } = of(&format!("{BILL},{columns}")) else { panic!("{columns}") };
+            assert_eq!(version, expected, "{columns}");
+        }
+    }
+
+    #[test]
+    fn a_column_that_figures_need_is_named_when_it_is_missing() {
+        for (name, _) in REQUIRED.iter().take(4) {
+            let columns: Vec<_> = BILL.split(',').filter(|column| !column.eq_ignore_ascii_case(name)).collect();
+            let missing = vec![*name];
+            match of(&columns.join(",")) {
+                Recognised::FocusIncomplete { missing: found, .. } => assert_eq!(found, missing),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        let Recognised::Focus { missing, .. } = of(BILL) else { panic!() };
+        assert_eq!(missing.len(), EXPECTED.len());
+    }
+
+    #[test]
+    fn other_exports_are_told_apart() {
+        let cur = "lineItem/UsageStartDate,lineItem/LineItemType,lineItem/UnblendedCost";
+        let cases = [
+            (cur, "an AWS cost and usage report (legacy)"),
+            (&format!("{cur},product"), "an AWS cost and usage report (cur2)"),
+            ("Date,MeterCategory,CostInBillingCurrency,Tags", "an Azure cost export (actual or amortized cost)"),
+            ("billing_account_id,service.description,cost", "a Google Cloud billing export (standard or detailed)"),
+            ("ContractCommitmentId,ContractId,BillingCurrency", "a FOCUS contract commitment dataset"),
+            ("lineItem/intervalUsageStart,cost/myCost", "an Oracle cloud cost report"),
+        ];
+        for (columns, expected) in cases {
+            match of(columns) {
+                Recognised::Other(other) => assert_eq!(other.what, expected),
+                unexpected => panic!("{columns}: {unexpected:?}"),
+            }
+        }
+        assert_eq!(of(&cur[..60]), Recognised::Unknown);
+        assert_eq!(of("date,amount"), Recognised::Unknown);
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 
 use platform::store::StoreError;
 
+use super::quote::escaped;
 use super::rejects::Rejects;
 
 /// A load failed; nothing of it was published.
@@ -30,9 +31,41 @@ pub enum LoadError {
         /// File.
         file: String,
     },
+    /// The path leads to something that is no file.
+    #[error("billing file {file} is {what}: {advice}")]
+    NotAFile {
+        /// Path.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The first bytes are those of another kind of file.
+    #[error("billing file {file} is {what}; a bill is a FOCUS export as CSV, gzip of CSV, or Parquet: {advice}")]
+    NotABill {
+        /// File.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The fields are separated by something else than a comma.
+    #[error(
+        "billing file {file} has its fields separated by {separator}, wanted a comma: export it with commas, and with a point in \
+         decimal numbers"
+    )]
+    Separator {
+        /// File.
+        file: String,
+        /// Character.
+        separator: char,
+    },
     /// The columns are those of no known export.
     #[error(
-        "cur_format_unknown: billing file {file} is neither a FOCUS export nor an AWS cost and usage report; columns seen: {}",
+        "cur_format_unknown: billing file {file} is no FOCUS cost and usage export and no other export that is known; columns \
+         seen: {}; export FOCUS 1.0 or later",
         columns_text(.columns)
     )]
     FormatUnknown {
@@ -41,15 +74,43 @@ pub enum LoadError {
         /// Columns seen.
         columns: Vec<String>,
     },
-    /// The export is known but not read yet.
+    /// A FOCUS export lacks columns without which figures would be wrong.
     #[error(
-        "billing file {file} is an AWS cost and usage report ({dialect}): not yet supported; export FOCUS 1.0 or later instead"
+        "cur_format_unknown: billing file {file} looks like a FOCUS export (version {version}) but lacks {}, without which its \
+         figures would be wrong: export FOCUS 1.0 or later with all mandatory columns",
+        .missing.join(", ")
     )]
-    DialectUnsupported {
+    FocusIncomplete {
         /// File.
         file: String,
-        /// `legacy` or `cur2`.
-        dialect: &'static str,
+        /// Version its columns are of.
+        version: &'static str,
+        /// Columns.
+        missing: Vec<&'static str>,
+    },
+    /// The export is known but not read.
+    #[error(
+        "cur_format_unknown: billing file {file} is {what}: not yet supported, only FOCUS cost and usage is; {advice}"
+    )]
+    OtherExport {
+        /// File.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A column that figures need has a type that cannot be read.
+    #[error("billing file {file}, column {column}: it is {kind}, wanted {wanted}")]
+    ColumnType {
+        /// File.
+        file: String,
+        /// Column.
+        column: String,
+        /// Its type.
+        kind: String,
+        /// What it should hold.
+        wanted: &'static str,
     },
     /// The compressed data ends early or is damaged.
     #[error("billing file {file} is a damaged gzip file: {reason} after row {row}")]
@@ -94,7 +155,7 @@ pub enum LoadError {
         found: u64,
     },
     /// Parquet that cannot be read.
-    #[error("billing file {file} is not readable Parquet: {reason}")]
+    #[error("billing file {file} is not readable Parquet: {reason}; copy or export it again if it may be incomplete")]
     Parquet {
         /// File.
         file: String,
@@ -252,7 +313,7 @@ impl LoadError {
 const COLUMNS_SHOWN: usize = 60;
 
 fn columns_text(columns: &[String]) -> String {
-    let shown = columns.iter().take(COLUMNS_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let shown = columns.iter().take(COLUMNS_SHOWN).map(|name| escaped(name)).collect::<Vec<_>>().join(", ");
     match columns.len().checked_sub(COLUMNS_SHOWN) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,

@@ -15,7 +15,10 @@ mod dialect;
 mod error;
 mod facts;
 mod focus;
+mod focus_columns;
+mod observed;
 mod parquet_rows;
+mod quote;
 mod rejects;
 mod row;
 mod same_rows;
@@ -24,10 +27,11 @@ pub use self::container::FileIdentity;
 pub use self::csv_rows::LINE_BYTES_MAX;
 pub use self::error::{LoadError, UnclearOverlap};
 pub use self::facts::{Effect, LiveMonth, LoadedDelivery, Overlap, SupersededDelivery};
+pub use self::observed::Observed;
 pub use self::rejects::{Reason, Refusal, Rejects, Sample};
 
 use self::container::Visitor;
-use self::dialect::Dialect;
+use self::dialect::{Dialect, Recognised};
 use self::facts::{FactsWriter, NewDelivery, charge_hash};
 use self::focus::FocusReader;
 use self::row::Row;
@@ -70,8 +74,8 @@ pub struct LoadReport {
     pub currencies: BTreeMap<String, u64>,
     /// Accepted rows that name a resource.
     pub rows_with_resource: u64,
-    /// Accepted rows whose tags could not be read.
-    pub unreadable_tags: u64,
+    /// What was noticed in accepted rows.
+    pub observed: Observed,
 }
 
 impl LoadReport {
@@ -151,6 +155,7 @@ pub fn load(
         reader: None,
         delivery_id: delivery.delivery_id.clone(),
         columns: BTreeSet::new(),
+        header: Vec::new(),
         facts: FactsWriter::new(store, tenant, delivery),
         inventory: InventoryBuilder::default(),
         rejects: Rejects::default(),
@@ -159,7 +164,7 @@ pub fn load(
         files_read: FilesRead::default(),
         currencies: BTreeMap::new(),
         rows_with_resource: 0,
-        unreadable_tags: 0,
+        observed: Observed::default(),
     };
     progress.begin("reading billing files", Some(bytes));
     let outcome = files.iter().try_for_each(|(file, path)| load.read(file, path, progress));
@@ -217,7 +222,9 @@ struct Load<'a> {
     files_read: FilesRead,
     currencies: BTreeMap<String, u64>,
     rows_with_resource: u64,
-    unreadable_tags: u64,
+    observed: Observed,
+    /// Columns of the file that is being read.
+    header: Vec<String>,
 }
 
 impl Load<'_> {
@@ -235,7 +242,9 @@ impl Load<'_> {
         if let Some((other, rows)) = self.files_read.add(&self.file, std::mem::take(&mut self.rows_sum)) {
             return Err(LoadError::SameRows { file: self.file.clone(), other, rows });
         }
-        self.unreadable_tags += self.reader.take().map_or(0, |reader| reader.unreadable_tags);
+        if let Some(reader) = self.reader.take() {
+            self.observed.merge(reader.observed);
+        }
         Ok(())
     }
 
@@ -251,8 +260,8 @@ impl Load<'_> {
         if self.rejects.total() > 0 {
             tracing::warn!("{}", self.rejects.summary());
         }
-        if self.unreadable_tags > 0 {
-            tracing::warn!(rows = self.unreadable_tags, "tags that are not a JSON object were left out");
+        for line in self.observed.lines() {
+            tracing::warn!("{line}");
         }
         self.facts.set_columns(columns_digest(&self.columns));
         let report = LoadReport {
@@ -264,7 +273,7 @@ impl Load<'_> {
             months: self.facts.publish(options)?,
             currencies: self.currencies,
             rows_with_resource: self.rows_with_resource,
-            unreadable_tags: self.unreadable_tags,
+            observed: self.observed,
         };
         Ok(Loaded { inventory: self.inventory.finish(), report })
     }
@@ -280,17 +289,40 @@ fn columns_digest(columns: &BTreeSet<String>) -> String {
 impl Visitor for Load<'_> {
     fn header(&mut self, columns: &[String]) -> Result<Vec<usize>, LoadError> {
         let file = self.file.clone();
-        match dialect::detect(columns) {
-            Some(Dialect::Focus) => {}
-            Some(other) => return Err(LoadError::DialectUnsupported { file, dialect: other.as_str() }),
-            None => return Err(LoadError::FormatUnknown { file, columns: columns.to_vec() }),
+        match dialect::recognise(columns) {
+            Recognised::Focus { version, missing } => {
+                *self.observed.versions.entry(version).or_default() += 1;
+                self.observed.missing_columns.extend(missing);
+            }
+            Recognised::FocusIncomplete { version, missing } => {
+                return Err(LoadError::FocusIncomplete { file, version, missing });
+            }
+            Recognised::Other(other) => {
+                return Err(LoadError::OtherExport { file, what: other.what, advice: other.advice });
+            }
+            Recognised::Unknown => return Err(LoadError::FormatUnknown { file, columns: columns.to_vec() }),
         }
+        columns.clone_into(&mut self.header);
         let name = Path::new(&file).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let reader = FocusReader::new(columns, format!("{}/{name}", self.delivery_id).into());
         self.columns.extend(columns.iter().map(|column| column.to_lowercase()));
         let needed = reader.needed();
         self.reader = Some(reader);
         Ok(needed)
+    }
+
+    fn takes_nested(&self, column: usize) -> bool {
+        self.reader.as_ref().is_some_and(|reader| reader.takes_nested(column))
+    }
+
+    fn unreadable(&mut self, column: usize, kind: &str) -> Result<(), LoadError> {
+        let (Some(reader), Some(name)) = (&mut self.reader, self.header.get(column)) else { return Ok(()) };
+        reader.unreadable(column, name, kind).map_err(|wanted| LoadError::ColumnType {
+            file: self.file.clone(),
+            column: name.clone(),
+            kind: kind.to_owned(),
+            wanted,
+        })
     }
 
     fn row(&mut self, number: u64, row: Row<'_>) -> Result<(), LoadError> {

@@ -4,9 +4,10 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, StringArray};
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit};
+use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -41,8 +42,15 @@ pub(super) fn read(
         let batch = batch.map_err(|e| bad(format!("{e} after row {rows}")))?;
         let mut texts: Vec<Option<StringArray>> = vec![None; columns.len()];
         for (index, column) in needed.iter().zip(batch.columns()) {
-            let text = as_text(column).map_err(|e| bad(format!("column {}: {e}", columns[*index])))?;
-            texts[*index] = Some(text);
+            let text = if column.data_type().is_nested() && !visitor.takes_nested(*index) {
+                None
+            } else {
+                as_text(column).ok()
+            };
+            if text.is_none() {
+                visitor.unreadable(*index, &kind_of(column.data_type()))?;
+            }
+            texts[*index] = text;
         }
         for index in 0..batch.num_rows() {
             rows += 1;
@@ -54,33 +62,133 @@ pub(super) fn read(
     if rows == 0 { Err(LoadError::NoRows { file: name.to_owned() }) } else { Ok(()) }
 }
 
-fn as_text(column: &ArrayRef) -> Result<StringArray, arrow::error::ArrowError> {
-    let column = match column.data_type() {
-        DataType::Map(_, _) => return maps_as_json(column),
-        // Only the instant counts; a named zone would need a zone database to print.
-        DataType::Timestamp(_, _) => cast(column, &DataType::Timestamp(TimeUnit::Millisecond, None))?,
-        _ => Arc::clone(column),
-    };
-    Ok(cast(&column, &DataType::Utf8)?.as_string::<i32>().clone())
+/// The type in a few words: that of a nested column can fill pages.
+fn kind_of(kind: &DataType) -> String {
+    match kind {
+        DataType::Struct(_) => "a struct".into(),
+        DataType::Map(_, _) => "a map".into(),
+        kind if kind.is_nested() => "a list".into(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "binary that is not UTF-8 text".into()
+        }
+        other => format!("of type {other}"),
+    }
 }
 
-/// Each map as JSON text, as the CSV form of the same export has it.
-fn maps_as_json(column: &ArrayRef) -> Result<StringArray, arrow::error::ArrowError> {
-    let maps = column.as_map();
-    let keys = cast(maps.keys(), &DataType::Utf8)?;
-    let values = cast(maps.values(), &DataType::Utf8)?;
-    let (keys, values) = (keys.as_string::<i32>(), values.as_string::<i32>());
-    let json = |index: usize| {
-        if maps.is_null(index) {
-            return None;
-        }
-        let offsets = maps.value_offsets();
-        let entries = usize::try_from(offsets[index]).ok()?..usize::try_from(offsets[index + 1]).ok()?;
-        let members = entries.map(|entry| {
-            let value = if values.is_null(entry) { Value::Null } else { values.value(entry).into() };
-            (keys.value(entry).to_owned(), value)
-        });
-        Some(Value::Object(members.collect()).to_string())
+fn as_text(column: &ArrayRef) -> Result<StringArray, ArrowError> {
+    let column = match column.data_type() {
+        kind if kind.is_nested() => return Ok(json_of(column)?.into_iter().map(json_text).collect()),
+        // Only the instant counts; a named zone would need a zone database to print.
+        DataType::Timestamp(_, _) => cast(column, &DataType::Timestamp(TimeUnit::Millisecond, None))?,
+        // As binary of any length, which casts to text.
+        DataType::FixedSizeBinary(_) => cast(column, &DataType::Binary)?,
+        _ => Arc::clone(column),
     };
-    Ok((0..maps.len()).map(json).collect())
+    // Bytes that are no text must not become an absent value.
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    Ok(cast_with_options(&column, &DataType::Utf8, &strict)?.as_string::<i32>().clone())
+}
+
+fn json_text(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        value => Some(value.to_string()),
+    }
+}
+
+/// The values of a column as JSON, as the CSV form of the same export has them: maps and structs are objects, lists are
+/// lists, everything else is text.
+fn json_of(column: &ArrayRef) -> Result<Vec<Value>, ArrowError> {
+    let mut values = match column.data_type() {
+        DataType::Map(_, _) => {
+            let maps = column.as_map();
+            let keys = as_text(maps.keys())?;
+            let mut members = json_of(maps.values())?;
+            let map = |at: usize| {
+                let offsets = maps.value_offsets();
+                let members = slots(offsets, at).map(|slot| (keys.value(slot).to_owned(), members[slot].take()));
+                Value::Object(members.collect())
+            };
+            (0..maps.len()).map(map).collect()
+        }
+        DataType::Struct(fields) => {
+            let mut members = column.as_struct().columns().iter().map(json_of).collect::<Result<Vec<_>, _>>()?;
+            let object = |at: usize| {
+                let members =
+                    fields.iter().zip(&mut members).map(|(field, values)| (field.name().clone(), values[at].take()));
+                Value::Object(members.collect())
+            };
+            (0..column.len()).map(object).collect()
+        }
+        DataType::List(_) => {
+            let lists = column.as_list::<i32>();
+            lists_of(lists.value_offsets(), json_of(lists.values())?)
+        }
+        DataType::LargeList(_) => {
+            let lists = column.as_list::<i64>();
+            lists_of(lists.value_offsets(), json_of(lists.values())?)
+        }
+        kind if kind.is_nested() => {
+            return Err(ArrowError::NotYetImplemented(format!("reading {kind}")));
+        }
+        _ => as_text(column)?.iter().map(|text| text.map_or(Value::Null, Value::from)).collect::<Vec<_>>(),
+    };
+    for (at, value) in values.iter_mut().enumerate() {
+        if column.is_null(at) {
+            *value = Value::Null;
+        }
+    }
+    Ok(values)
+}
+
+fn lists_of<O: OffsetSizeTrait>(offsets: &[O], mut items: Vec<Value>) -> Vec<Value> {
+    let lists = offsets.len().saturating_sub(1);
+    (0..lists).map(|at| Value::Array(slots(offsets, at).map(|slot| items[slot].take()).collect())).collect()
+}
+
+/// Where the items of a list or map lie in its child column.
+fn slots<O: OffsetSizeTrait>(offsets: &[O], at: usize) -> std::ops::Range<usize> {
+    offsets[at].as_usize()..offsets[at + 1].as_usize()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{BinaryArray, Int32Array, ListBuilder, MapBuilder, StringBuilder, StructArray};
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn texts(column: impl Array + 'static) -> Vec<Option<String>> {
+        let column: ArrayRef = Arc::new(column);
+        as_text(&column).unwrap().iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn nested_columns_become_json() {
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        maps.keys().append_value("team");
+        maps.values().append_value("a");
+        maps.append(true).unwrap();
+        maps.append(false).unwrap();
+        maps.append(true).unwrap();
+        let maps = maps.finish();
+        assert_eq!(texts(maps.clone()), [Some(r#"{"team":"a"}"#.into()), None, Some("{}".into())]);
+        assert_eq!(texts(maps.slice(1, 2)), [None, Some("{}".into())]);
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some("a"), None]);
+        lists.append_null();
+        assert_eq!(texts(lists.finish()), [Some(r#"["a",null]"#.into()), None]);
+        let field = |name: &str| Arc::new(Field::new(name, DataType::Int32, true));
+        let numbers = |values: [Option<i32>; 2]| Arc::new(Int32Array::from(values.to_vec())) as ArrayRef;
+        let structs =
+            StructArray::from(vec![(field("a"), numbers([Some(1), None])), (field("b"), numbers([None, Some(2)]))]);
+        assert_eq!(texts(structs), [Some(r#"{"a":"1","b":null}"#.into()), Some(r#"{"a":null,"b":"2"}"#.into())]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_not_an_absent_value() {
+        assert_eq!(texts(BinaryArray::from(vec![&b"a"[..]])), [Some("a".into())]);
+        let column: ArrayRef = Arc::new(BinaryArray::from(vec![&b"\xff"[..]]));
+        assert!(as_text(&column).is_err());
+    }
 }

@@ -15,16 +15,31 @@ pub enum Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The cell, trimmed; `None` when it is blank, null, the text `NULL`, or there is no such column.
+    /// The cell, trimmed; `None` when it is blank, null, a word for an absent value, or there is no such column.
     #[must_use]
     pub fn get(self, column: Option<usize>) -> Option<&'a str> {
-        let cell = match self {
+        cells::text(self.cell(column)?)
+    }
+
+    /// The first of these cells that is there.
+    #[must_use]
+    pub fn first(self, columns: &[Option<usize>]) -> Option<&'a str> {
+        columns.iter().find_map(|column| self.get(*column))
+    }
+
+    /// The cell of an amount, trimmed; `None` when it is blank or null. Any other word is there, and no amount.
+    #[must_use]
+    pub fn amount(self, column: Option<usize>) -> Option<&'a str> {
+        cells::present(self.cell(column)?)
+    }
+
+    fn cell(self, column: Option<usize>) -> Option<&'a str> {
+        match self {
             Self::Csv(record) => record.get(column?),
             Self::Batch(columns, index) => {
                 let column = columns.get(column?)?.as_ref()?;
                 (!column.is_null(index)).then(|| column.value(index))
             }
-        };
-        cells::text(cell?)
+        }
     }
 }

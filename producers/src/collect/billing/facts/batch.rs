@@ -11,6 +11,7 @@ use contracts::arrow_schema::cost_facts;
 use rust_decimal::Decimal;
 
 use crate::billing::cells::SCALE;
+use crate::billing::closed_lists::ListCell;
 use crate::billing::fact::CostFact;
 
 const PRECISION: u8 = 38;
@@ -37,12 +38,12 @@ pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<Re
         text(facts, |f| f.resource_id.as_deref()),
         // Line types exist in AWS reports only.
         text(facts, |_| None),
-        text(facts, |f| Some(&f.charge_category)),
+        text(facts, |f| Some(f.charge_category.as_str())),
         flag(facts, |f| f.is_correction),
         text(facts, |f| f.usage_type.as_deref()),
         text(facts, |f| f.operation.as_deref()),
         text(facts, |f| f.commitment_id.as_deref()),
-        text(facts, |f| f.commitment_status.as_deref()),
+        text(facts, |f| f.commitment_status.as_ref().map(ListCell::as_str)),
         text(facts, |f| Some(&f.currency)),
         cost(facts, |f| f.cost_unblended)?,
         cost(facts, |f| f.cost_net)?,
@@ -88,7 +89,8 @@ fn tags(facts: &[CostFact]) -> Result<ArrayRef, ArrowError> {
     let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
     let mut builder = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
     for fact in facts {
-        for (key, value) in fact.tags.iter() {
+        // Unknown tags are stored as none: the report of the load counts them.
+        for (key, value) in fact.tags.known().into_iter().flatten() {
             builder.keys().append_value(key);
             builder.values().append_value(value);
         }

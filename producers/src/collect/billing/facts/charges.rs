@@ -80,7 +80,7 @@ pub fn hash(fact: &CostFact) -> u64 {
     ];
     let mut hasher = Sha256::new();
     let fields = optional.into_iter().map(|field| field.as_deref().unwrap_or_default());
-    for field in fields.chain([&*fact.account_id, &*fact.charge_category, &*fact.currency]) {
+    for field in fields.chain([&*fact.account_id, fact.charge_category.as_str(), &*fact.currency]) {
         hasher.update(field.to_lowercase());
         hasher.update([0]);
     }

@@ -19,7 +19,7 @@ use super::publish::Month;
 use super::writer::{FactsWriter, NewDelivery, encode_error, store_error};
 use crate::billing::cells::SCALE;
 use crate::billing::fact::CostFact;
-use crate::billing::tags::Tags;
+use crate::billing::tags::{RowTags, Tags};
 use crate::collect::billing::error::LoadError;
 
 /// The only export that version 1 knew.
@@ -94,19 +94,19 @@ fn facts(batch: &RecordBatch) -> Option<Vec<CostFact>> {
             service_code: optional("service_code")?,
             service: optional("service")?,
             resource_id: optional("resource_id")?,
-            charge_category: needed("charge_category")?,
+            charge_category: needed("charge_category")?.as_str().into(),
             is_correction: flag("is_correction")?.value(row),
             usage_type: optional("usage_type")?,
             operation: optional("operation")?,
             commitment_id: optional("commitment_id")?,
-            commitment_status: optional("commitment_status")?,
+            commitment_status: optional("commitment_status")?.map(|status| status.as_str().into()),
             currency: needed("currency")?,
             cost_unblended: amount("cost_unblended")?,
             cost_net: amount("cost_net")?,
             cost_amortized: amount("cost_amortized")?,
             cost_blended: amount("cost_blended")?,
             model_fallback: flag("model_fallback")?.value(row),
-            tags: Arc::new(tags_of(tags.value(row).columns())?),
+            tags: RowTags::Known(Arc::new(tags_of(tags.value(row).columns())?)),
             source_ref: needed("source_ref")?.into(),
         })
     };

@@ -1,0 +1,132 @@
+//! Which columns of a FOCUS file hold what a fact needs: the names of all versions, first match wins.
+
+use super::dialect::{CATEGORY, CURRENCY, EFFECTIVE_COST, PROVIDER, SELLER};
+
+/// Columns of a FOCUS file that may hold the same thing, at most.
+const NAMES_MAX: usize = 4;
+
+/// Column numbers by name, in the order in which they are asked.
+pub type Numbers = [Option<usize>; NAMES_MAX];
+
+/// Column numbers of a FOCUS file.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs, reason = "each is the FOCUS column of its name")]
+pub struct Columns {
+    pub billed_cost: Option<usize>,
+    pub effective_cost: Numbers,
+    pub currency: Numbers,
+    pub billing_account: Option<usize>,
+    pub sub_account: Option<usize>,
+    pub billing_start: Option<usize>,
+    pub billing_end: Option<usize>,
+    pub charge_start: Option<usize>,
+    pub charge_end: Option<usize>,
+    pub category: Numbers,
+    pub class: Option<usize>,
+    pub subcategory: Option<usize>,
+    pub frequency: Option<usize>,
+    pub description: Option<usize>,
+    pub region: Numbers,
+    pub zone: Option<usize>,
+    pub service: Numbers,
+    pub resource: Option<usize>,
+    pub resource_type: Option<usize>,
+    pub usage_type: Numbers,
+    pub operation: Option<usize>,
+    pub commitment: Option<usize>,
+    pub commitment_category: Option<usize>,
+    pub commitment_status: Option<usize>,
+    pub pricing_category: Numbers,
+    pub pricing_quantity: Option<usize>,
+    pub list_unit_price: Option<usize>,
+    pub provider: Numbers,
+    pub seller: Numbers,
+    pub tags: Option<usize>,
+}
+
+impl Columns {
+    /// Of a file with these columns.
+    #[must_use]
+    pub fn of(columns: &[String]) -> Self {
+        let lower: Vec<String> = columns.iter().map(|name| name.trim().to_lowercase()).collect();
+        let at = |name: &str| lower.iter().position(|column| *column == name);
+        let any = |names: &[&str]| {
+            let mut numbers = Numbers::default();
+            for (number, name) in numbers.iter_mut().zip(names) {
+                *number = at(name);
+            }
+            numbers
+        };
+        Self {
+            billed_cost: at("billedcost"),
+            effective_cost: any(EFFECTIVE_COST),
+            currency: any(CURRENCY),
+            billing_account: at("billingaccountid"),
+            sub_account: at("subaccountid"),
+            billing_start: at("billingperiodstart"),
+            billing_end: at("billingperiodend"),
+            charge_start: at("chargeperiodstart"),
+            charge_end: at("chargeperiodend"),
+            category: any(CATEGORY),
+            class: at("chargeclass"),
+            subcategory: at("chargesubcategory"),
+            frequency: at("chargefrequency"),
+            description: at("chargedescription"),
+            region: any(&["regionid", "region"]),
+            zone: at("availabilityzone"),
+            service: any(&["x_servicecode", "servicename"]),
+            resource: at("resourceid"),
+            resource_type: at("resourcetype"),
+            usage_type: any(&["x_usagetype", "skumeter"]),
+            operation: at("x_operation"),
+            commitment: at("commitmentdiscountid"),
+            commitment_category: at("commitmentdiscountcategory"),
+            commitment_status: at("commitmentdiscountstatus"),
+            pricing_category: any(&["pricingcategory"]),
+            pricing_quantity: at("pricingquantity"),
+            list_unit_price: at("listunitprice"),
+            provider: any(PROVIDER),
+            seller: any(SELLER),
+            tags: at("tags"),
+        }
+    }
+
+    /// All that the file has.
+    pub fn all(&self) -> impl Iterator<Item = usize> {
+        let numbers = [
+            self.effective_cost,
+            self.currency,
+            self.category,
+            self.region,
+            self.service,
+            self.usage_type,
+            self.pricing_category,
+            self.provider,
+            self.seller,
+            [self.billed_cost, self.billing_account, self.sub_account, self.billing_start],
+            [self.billing_end, self.charge_start, self.charge_end, self.class],
+            [self.subcategory, self.frequency, self.description, self.zone],
+            [self.resource, self.resource_type, self.operation, self.commitment],
+            [self.commitment_category, self.commitment_status, self.pricing_quantity, self.list_unit_price],
+            [self.tags, None, None, None],
+        ];
+        numbers.into_iter().flatten().flatten()
+    }
+
+    /// What a column must hold for figures to be right; `None` for all others.
+    #[must_use]
+    pub fn wanted(&self, column: usize) -> Option<&'static str> {
+        let is_in = |numbers: &[Option<usize>]| numbers.contains(&Some(column));
+        if is_in(&[self.billed_cost]) || is_in(&self.effective_cost) {
+            Some("decimal numbers")
+        } else if is_in(&[self.charge_start, self.charge_end, self.billing_start, self.billing_end]) {
+            Some("times or dates")
+        } else if is_in(&self.currency) || is_in(&self.category) {
+            Some("text")
+        } else if is_in(&[self.sub_account, self.billing_account]) {
+            Some("account ids as text")
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a load noticed in rows that it accepted: values outside closed lists, cells and columns that could not be read.
+//! None of it refuses a row; all of it is counted and reported.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::quote::quote;
+
+/// Distinct values named per column; a bill that has more is damaged, and a count says enough.
+const VALUES_MAX: usize = 20;
+/// Names under which further values are counted.
+const OTHER_VALUES: &str = "(other values)";
+
+/// Observations of all files of a load.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Observed {
+    /// Files by the FOCUS version their columns are of.
+    pub versions: BTreeMap<&'static str, u64>,
+    /// FOCUS columns that files lack, with what that means.
+    pub missing_columns: BTreeMap<&'static str, &'static str>,
+    /// Rows by column and value, for values that are not in the column's closed list.
+    pub unlisted_values: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// Rows by column, for cells whose text could not be read. The rows count, without this cell.
+    pub unreadable_cells: BTreeMap<&'static str, u64>,
+    /// Columns whose type could not be read, with the type. The rows count, without this column.
+    pub unreadable_columns: BTreeMap<String, String>,
+}
+
+impl Observed {
+    /// Counts a value that is not in the closed list of its column.
+    pub fn unlisted(&mut self, column: &'static str, value: &str) {
+        add(self.unlisted_values.entry(column).or_default(), value, 1);
+    }
+
+    /// Counts a cell that could not be read.
+    pub fn unreadable_cell(&mut self, column: &'static str) {
+        *self.unreadable_cells.entry(column).or_default() += 1;
+    }
+
+    /// Adds what another file showed.
+    pub fn merge(&mut self, other: Self) {
+        for (version, files) in other.versions {
+            *self.versions.entry(version).or_default() += files;
+        }
+        self.missing_columns.extend(other.missing_columns);
+        for (column, values) in other.unlisted_values {
+            let mine = self.unlisted_values.entry(column).or_default();
+            for (value, rows) in values {
+                add(mine, &value, rows);
+            }
+        }
+        for (column, rows) in other.unreadable_cells {
+            *self.unreadable_cells.entry(column).or_default() += rows;
+        }
+        self.unreadable_columns.extend(other.unreadable_columns);
+    }
+
+    /// One line for people per thing that was noticed.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.missing_columns.is_empty() {
+            let missing: Vec<_> =
+                self.missing_columns.iter().map(|(column, effect)| format!("{column} ({effect})")).collect();
+            lines.push(format!("the bill lacks FOCUS columns: {}", missing.join("; ")));
+        }
+        for (column, kind) in &self.unreadable_columns {
+            lines.push(format!("column {column} cannot be read as text (it is {kind}): its values are unknown"));
+        }
+        for (column, rows) in &self.unreadable_cells {
+            let effect = match *column {
+                "Tags" => "the tags of these rows are unknown, which is not the same as none",
+                _ => "the value is unknown in these rows",
+            };
+            lines.push(format!("{column} could not be read in {rows} row(s): {effect}"));
+        }
+        for (column, values) in &self.unlisted_values {
+            let values: Vec<_> =
+                values.iter().map(|(value, rows)| format!("{} in {rows} row(s)", quote(value))).collect();
+            lines.push(format!("{column} has values that FOCUS does not list: {}; they were kept", values.join(", ")));
+        }
+        lines
+    }
+}
+
+fn add(values: &mut BTreeMap<String, u64>, value: &str, rows: u64) {
+    let is_named = values.len() < VALUES_MAX || values.contains_key(value);
+    let name = if is_named { value } else { OTHER_VALUES };
+    match values.get_mut(name) {
+        Some(counted) => *counted += rows,
+        None => drop(values.insert(name.to_owned(), rows)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_counted_up_to_a_limit() {
+        let mut first = Observed::default();
+        for n in 0..VALUES_MAX + 5 {
+            first.unlisted("ChargeCategory", &format!("v{n:02}"));
+            first.unlisted("ChargeCategory", "v00");
+        }
+        let values = &first.unlisted_values["ChargeCategory"];
+        assert_eq!((values.len(), values["v00"], values[OTHER_VALUES]), (VALUES_MAX + 1, 26, 5));
+        let mut second = Observed::default();
+        second.unlisted("ChargeCategory", "new");
+        second.unlisted("ChargeCategory", "v00");
+        second.unreadable_cell("Tags");
+        first.merge(second);
+        let values = &first.unlisted_values["ChargeCategory"];
+        assert_eq!((values["v00"], values[OTHER_VALUES], first.unreadable_cells["Tags"]), (27, 6, 1));
+    }
+}
