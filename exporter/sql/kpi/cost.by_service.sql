@@ -3,5 +3,5 @@ SELECT
     '*' AS workspace_id, period, MAP {'model': model, 'service': coalesce(service, 'unknown')} AS dimensions,
     sum(amount) AS value, currency
 FROM cost
-WHERE charge_category <> 'Tax'
+WHERE lower(charge_category) <> 'tax'
 GROUP BY period, currency, model, service
