@@ -8,7 +8,7 @@ use std::time::Duration;
 use contracts::run_manifest::{BillingDelivery, ReplacedDelivery, RunManifest, RunStatus};
 use exporter::{Cut, DeadLetterFilter, PassReport, TenantScope, dead_letter_stats, potential_savings};
 use platform::exit::ExitCode;
-use producers::collect::billing::{LiveMonth, LoadReport, SupersededDelivery};
+use producers::collect::billing::{LiveMonth, LoadReport, Observed, SupersededDelivery};
 use producers::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -132,6 +132,8 @@ struct Billing {
     rows_refused: BTreeMap<&'static str, u64>,
     months: Vec<String>,
     currencies: Vec<String>,
+    /// What was noticed in accepted rows: FOCUS versions, values outside closed lists, unreadable cells and columns.
+    observed: Observed,
     /// Each with the name of the file that has the same content and was read.
     files_repeated: Vec<(String, String)>,
     files_without_rows: Vec<String>,
@@ -241,6 +243,7 @@ impl Summary {
                 files_without_rows: load.empty_files.clone(),
                 deliveries: load.deliveries(),
                 lost: lost(load),
+                observed: load.observed.clone(),
             }),
             scopes: scopes(manifest),
             published: manifest.published,
