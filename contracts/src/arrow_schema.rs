@@ -34,6 +34,11 @@ fn money(name: &str) -> Field {
     Field::new(name, DataType::Decimal128(18, 6), true)
 }
 
+/// Sums of amounts have room for more digits than one of them.
+fn sum(name: &str) -> Field {
+    Field::new(name, DataType::Decimal128(38, 6), true)
+}
+
 /// Billing amounts keep twelve places (cur_attribution 3).
 fn cost(name: &str) -> Field {
     Field::new(name, DataType::Decimal128(38, 12), true)
@@ -161,7 +166,7 @@ pub fn kpi_gold() -> SchemaRef {
         utf8("period"),
         utf8("kpi_name"),
         map("dimensions", DataType::Utf8),
-        money("value"),
+        sum("value"),
         utf8("currency"),
         time("computed_ts"),
         utf8("source_ref"),

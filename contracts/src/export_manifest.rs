@@ -32,8 +32,14 @@ pub struct ExportedFile {
     pub name: String,
     /// Entries of a list, 1 for an object.
     pub rows: u64,
+    /// Entries there would be without a limit; 0 in manifests of before it was told.
+    #[serde(default)]
+    pub total: u64,
     /// Size.
     pub bytes: u64,
     /// SHA-256, hex.
     pub sha256: String,
+    /// Why it is empty, or all 0; null when it is not.
+    #[serde(default)]
+    pub reason: Option<String>,
 }

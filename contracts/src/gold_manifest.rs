@@ -38,6 +38,9 @@ pub struct GoldManifest {
     pub computed_ts: String,
     /// Files per period.
     pub periods: BTreeMap<String, PeriodTable>,
+    /// KPIs that have no row, because their values have too many digits.
+    #[serde(default)]
+    pub left_out: Vec<LeftOutKpis>,
     /// Files no longer listed, and since when; they are removed when no reader can be at them any more.
     pub retired: BTreeMap<String, i64>,
 }
@@ -56,6 +59,17 @@ pub struct PeriodTable {
     /// Size and digest of its files, by path; empty in format version 1.
     #[serde(default)]
     pub digests: BTreeMap<String, FileDigest>,
+}
+
+/// KPIs of one period and currency that have no row, because their sums have more digits than a value can hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOutKpis {
+    /// Names of the KPIs.
+    pub kpis: Vec<String>,
+    /// `YYYY-MM-DD` or `YYYY-MM`.
+    pub period: String,
+    /// Currency.
+    pub currency: Option<String>,
 }
 
 /// What a file must be.

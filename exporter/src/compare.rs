@@ -14,13 +14,14 @@ use crate::tenant::TenantScope;
 /// Columns that two judgings of one record need not share.
 const IGNORED: &[&str] = &["ingested_ts"];
 
-/// Findings of one tenant, check and severity in both roots. Amounts are decimal text; absent where none is known.
+/// Findings of one tenant, check, severity and currency in both roots. Amounts are decimal text; absent where none is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "each pair is the same count or sum, of the current and of the fresh root")]
 pub struct Sums {
     pub tenant_id: Option<String>,
     pub check_id: Option<String>,
     pub severity_level: Option<String>,
+    pub currency: Option<String>,
     pub rows_current: u64,
     pub rows_fresh: u64,
     pub findings_current: u64,
@@ -78,7 +79,7 @@ pub struct DeadCounts {
 pub struct Comparison {
     /// Nothing differs.
     pub is_same: bool,
-    /// By tenant, check and severity, also where both are the same.
+    /// By tenant, check, severity and currency, also where both are the same.
     pub sums: Vec<Sums>,
     /// By tenant and code, also where both are the same.
     pub dead_letters: Vec<DeadCounts>,
@@ -165,14 +166,15 @@ fn read_sums(row: &Row<'_>) -> duckdb::Result<Sums> {
         tenant_id: row.get(0)?,
         check_id: row.get(1)?,
         severity_level: row.get(2)?,
-        rows_current: row.get(3)?,
-        rows_fresh: row.get(4)?,
-        findings_current: row.get(5)?,
-        findings_fresh: row.get(6)?,
-        savings_current: row.get(7)?,
-        savings_fresh: row.get(8)?,
-        cost_current: row.get(9)?,
-        cost_fresh: row.get(10)?,
+        currency: row.get(3)?,
+        rows_current: row.get(4)?,
+        rows_fresh: row.get(5)?,
+        findings_current: row.get(6)?,
+        findings_fresh: row.get(7)?,
+        savings_current: row.get(8)?,
+        savings_fresh: row.get(9)?,
+        cost_current: row.get(10)?,
+        cost_fresh: row.get(11)?,
     })
 }
 

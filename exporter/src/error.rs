@@ -81,18 +81,6 @@ pub enum ExportError {
         /// The first contradiction.
         detail: String,
     },
-    /// A KPI value does not fit decimal(18,6).
-    #[error("{kpi} {dim_key:?} of {period}: {value} does not fit 12 digits before the point")]
-    AmountOverflow {
-        /// KPI.
-        kpi: String,
-        /// Period.
-        period: String,
-        /// Dimensions.
-        dim_key: String,
-        /// The value.
-        value: String,
-    },
     /// Two KPI rows have one key.
     #[error("two rows of {kpi} for {period}, workspace {workspace:?}, dimensions {dim_key:?}")]
     DuplicateRow {
@@ -125,6 +113,14 @@ pub enum ExportError {
         #[source]
         source: duckdb::Error,
     },
+    /// DuckDB read data that it cannot make the columns of: a damaged file, a value out of range.
+    #[error("{doing}: {problem}")]
+    BadData {
+        /// What was being done.
+        doing: String,
+        /// What is wrong, and where.
+        problem: String,
+    },
     /// It needs more memory than it may use, also when it spills.
     #[error("{doing}: {problem}; raise exporter.memory_bytes_max")]
     OutOfMemory {
@@ -155,6 +151,9 @@ pub enum ExportError {
     },
 }
 
+/// How DuckDB's messages begin about data that is the same however often it is read.
+const BAD_DATA: &[&str] = &["Conversion Error", "Invalid Input Error", "Out of Range Error"];
+
 impl ExportError {
     /// The public code of an error a caller can act on; `None` for infrastructure.
     #[must_use]
@@ -171,8 +170,8 @@ impl ExportError {
             Self::Column { .. } => "bad_column",
             Self::BadObject { .. } => "bad_object",
             Self::Check { .. } => "gold_check",
-            Self::AmountOverflow { .. } => "amount_overflow",
             Self::DuplicateRow { .. } => "duplicate_row",
+            Self::BadData { .. } => "bad_data",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::Parquet { .. } | Self::Duck { .. } | Self::Superseded { .. } | Self::Store(_) | Self::Io { .. } => {
                 return None;
@@ -182,12 +181,17 @@ impl ExportError {
 
     pub(crate) fn duck(doing: impl Into<String>) -> impl FnOnce(duckdb::Error) -> Self {
         let doing = doing.into();
-        move |source| match &source {
-            duckdb::Error::DuckDBFailure(_, Some(text)) if text.starts_with("Out of Memory Error") => {
-                // What follows the first line is advice for DuckDB's own shell.
-                Self::OutOfMemory { doing, problem: text.lines().next().unwrap_or_default().to_owned() }
+        move |source| {
+            let duckdb::Error::DuckDBFailure(_, Some(text)) = &source else { return Self::Duck { doing, source } };
+            // What follows the first line is advice for DuckDB's own shell.
+            let problem = text.lines().next().unwrap_or_default().to_owned();
+            if text.starts_with("Out of Memory Error") {
+                Self::OutOfMemory { doing, problem }
+            } else if BAD_DATA.iter().any(|kind| text.starts_with(kind)) {
+                Self::BadData { doing, problem }
+            } else {
+                Self::Duck { doing, source }
             }
-            _ => Self::Duck { doing, source },
         }
     }
 

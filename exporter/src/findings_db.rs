@@ -1,5 +1,5 @@
-//! A DuckDB that holds one tenant's findings and nothing else: view `findings` (flat columns), table `complete_run`,
-//! macro `newest_rows`. Everything that asks about findings starts here.
+//! A DuckDB that holds one tenant's findings and nothing else: view `findings` (flat columns), view `reported` (with their
+//! producer), table `complete_run`, macro `newest_rows`. Everything that asks about findings starts here.
 
 use std::path::PathBuf;
 
@@ -9,25 +9,39 @@ use crate::columns::FINDINGS;
 use crate::cut::{Cut, DataFile};
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
+use crate::producer;
 use crate::tenant::TenantScope;
 
-/// Opens the tenant's findings.
+/// Opens the tenant's findings. Amounts that name no currency are of `default_currency`; without one their currency stays
+/// unknown.
 ///
 /// # Errors
-/// `no_input_files` when the cut has neither findings nor runs nor bills; `tenant_mismatch` when a file holds a row that
+/// `bad_object` when an object of the tenant is unreadable; `no_input_files` when the cut has neither findings nor runs nor bills; `tenant_mismatch` when a file holds a row that
 /// its path does not own.
-pub(crate) fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Result<Duck> {
+pub(crate) fn open(
+    cut: &Cut,
+    scope: &TenantScope,
+    default_currency: Option<&str>,
+    limits: &DuckLimits,
+) -> Result<Duck> {
     cut.refuse_empty()?;
+    cut.refuse_unreadable(scope)?;
     let duck = Duck::open(limits)?;
     let files: Vec<&DataFile> = cut.findings_of(scope).collect();
     let paths = cut.local(files.iter().copied(), &duck.lease)?;
     check_paths(&duck, scope, &files, &paths)?;
     let query = FINDINGS.query(&duck, &paths)?;
     let tenant = literal(scope.as_str());
+    let currency = default_currency.map_or_else(|| "NULL".to_owned(), literal);
     duck.run(
         "opening findings",
-        &format!("CREATE TEMP VIEW findings AS SELECT * FROM ({query}) WHERE tenant_id = {tenant}"),
+        &format!(
+            "CREATE TEMP VIEW findings AS \
+             SELECT * REPLACE (coalesce(nullif(upper(trim(currency)), ''), {currency}) AS currency) \
+             FROM ({query}) WHERE tenant_id = {tenant}"
+        ),
     )?;
+    producer::load(&duck)?;
     duck.run("preparing findings", include_str!("../sql/base/newest_rows.sql"))?;
     load_runs(&duck, cut, scope)?;
     Ok(duck)
@@ -72,14 +86,15 @@ fn load_runs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
     let doing = "loading runs";
     duck.run(
         doing,
-        "CREATE TEMP TABLE announced_run (workspace_id VARCHAR, run_id VARCHAR, run_ts TIMESTAMP, is_complete BOOLEAN)",
+        "CREATE TEMP TABLE announced_run \
+         (workspace_id VARCHAR, run_id VARCHAR, engine_name VARCHAR, run_ts TIMESTAMP, is_complete BOOLEAN)",
     )?;
     // An import announces nothing about what was checked: it must not pass for the latest run of its workspace.
     for run in cut.runs_of(scope).iter().filter(|run| !run.is_import) {
         duck.run_with(
             &format!("loading run {}", run.run_id),
-            "INSERT INTO announced_run VALUES (?, ?, CAST(? AS TIMESTAMP), ?)",
-            params![run.workspace_id, run.run_id, run.run_ts, run.is_complete],
+            "INSERT INTO announced_run VALUES (?, ?, ?, CAST(? AS TIMESTAMP), ?)",
+            params![run.workspace_id, run.run_id, run.engine_name.trim(), run.run_ts, run.is_complete],
         )?;
     }
     duck.run(doing, include_str!("../sql/base/complete_run.sql"))

@@ -8,11 +8,14 @@ mod cut;
 mod duck;
 mod error;
 mod export;
+mod facts_db;
 mod findings_db;
 mod gold;
 mod population;
+mod producer;
 mod query;
 mod service;
+mod spend;
 mod tenant;
 mod time;
 
@@ -21,17 +24,20 @@ pub use cut::{BillingPeriod, BillingSource, ChainPosition, Cut, DataFile, RunFac
 pub use duck::DuckLimits;
 pub use error::{ExportError, Result};
 pub use export::{
-    CorrelatedFinding, Coverage, DEFAULT_LIMIT, DatasetLabel, ExportManifest, ExportOptions, ExportReport,
-    ExportedFile, ExportedFinding, MatrixCell, Summary, TopSaving, export_tenant, folder_of,
+    CorrelatedFinding, Coverage, DEFAULT_CURRENCY, DEFAULT_FINDINGS_MAX, DatasetLabel, ExportManifest, ExportOptions,
+    ExportReport, ExportedFile, ExportedFinding, MatrixCell, PotentialSavings, Summary, TopSaving, export_tenant,
+    folder_of,
 };
 pub use gold::{
-    GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, PeriodTable, Unit, build_gold, dim_key, gold_manifest,
+    GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, LeftOutKpis, PeriodTable, Unit, build_gold, dim_key,
+    gold_manifest,
 };
-pub use population::{Population, RunRef};
+pub use population::{LeftOut, Population, RunRef};
 pub use query::{
     DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, FindingDetail, FindingFilter,
-    FindingList, ID_PREFIX_MIN, Payload, Potential, Sighting, dead_letter_stats, list_dead_letters, list_findings,
-    potential_savings, show_dead_letter, show_finding,
+    FindingList, ID_PREFIX_MIN, Payload, Potential, Sighting, WorkspacePotential, dead_letter_stats, list_dead_letters,
+    list_findings, potential_savings, show_dead_letter, show_finding,
 };
 pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, PassReport, TenantReport, once, refresh, run};
+pub use spend::{Spend, spend};
 pub use tenant::TenantScope;

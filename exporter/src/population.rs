@@ -1,8 +1,9 @@
-//! Which rows a reader sees: the latest complete run of each workspace, or everything (R79, D9).
+//! Which rows a reader sees: the latest complete run of each producer in each workspace, or everything (R79, D9); and what
+//! a choice leaves out.
 
 use serde::{Deserialize, Serialize};
 
-use crate::duck::Duck;
+use crate::duck::{Duck, literal};
 use crate::error::{ExportError, Result};
 use crate::tenant::TenantScope;
 
@@ -10,7 +11,7 @@ use crate::tenant::TenantScope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Population {
-    /// The latest complete run of each workspace, one row per fingerprint.
+    /// The latest complete run of each producer in each workspace, one row per workspace and fingerprint.
     #[default]
     LatestRun,
     /// All rows of all runs as they are.
@@ -22,10 +23,21 @@ pub enum Population {
 pub struct RunRef {
     /// Workspace.
     pub workspace_id: String,
+    /// Engine of the producer; empty when its findings name none.
+    pub engine_name: String,
     /// Run.
     pub run_id: String,
     /// Start of the run, `…Z` with milliseconds.
     pub run_ts: Option<String>,
+}
+
+/// Findings none of whose rows is in the population, each once per workspace. Equal input sent again changes no number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Those that an earlier complete run reported, and the latest one of its producer does not.
+    pub in_earlier_runs: u64,
+    /// Those that only runs reported that have not arrived whole, or have failed.
+    pub in_incomplete_runs: u64,
 }
 
 impl Population {
@@ -38,10 +50,7 @@ impl Population {
                 duck.run(doing, "CREATE TEMP VIEW population AS SELECT * FROM findings")?;
                 return runs(duck, "complete_run");
             }
-            // A table: five files are made from it, and choosing rows is the dear part.
-            Self::LatestRun => {
-                duck.run(doing, "CREATE TEMP TABLE population AS SELECT * FROM newest_rows('latest_run')")?;
-            }
+            Self::LatestRun => duck.run(doing, include_str!("../sql/base/population_latest.sql"))?,
         }
         let latest = runs(duck, "latest_run")?;
         if latest.is_empty() {
@@ -49,13 +58,34 @@ impl Population {
         }
         Ok(latest)
     }
+
+    /// What [`Self::load`] has left out, of one workspace or all of them.
+    pub(crate) fn left_out(self, duck: &Duck, workspace_id: Option<&str>) -> Result<LeftOut> {
+        let doing = "counting what is left out";
+        let others = "SELECT 1 FROM seen_run ANTI JOIN latest_run USING (workspace_id, run_id, producer) LIMIT 1";
+        if self == Self::All || duck.value::<i64>(doing, others)?.is_none() {
+            return Ok(LeftOut::default());
+        }
+        let condition = workspace_id.map_or_else(
+            || "true".to_owned(),
+            |workspace| format!("coalesce(reported.workspace_id, '') = {}", literal(workspace)),
+        );
+        let sql = include_str!("../sql/base/left_out.sql").replace("{condition}", &condition);
+        let counts = duck.rows(doing, &sql, [], |row| {
+            Ok(LeftOut { in_earlier_runs: row.get(0)?, in_incomplete_runs: row.get(1)? })
+        })?;
+        Ok(counts.first().copied().unwrap_or_default())
+    }
 }
 
 fn runs(duck: &Duck, table: &str) -> Result<Vec<RunRef>> {
     let run_ts = sql_time("run_ts");
-    let sql = format!("SELECT workspace_id, run_id, {run_ts} FROM {table} ORDER BY ALL");
+    let sql = format!(
+        "SELECT workspace_id, engine_name, run_id, {run_ts} FROM {table} \
+                       ORDER BY workspace_id, engine_name, run_id, producer"
+    );
     duck.rows("listing runs", &sql, [], |row| {
-        Ok(RunRef { workspace_id: row.get(0)?, run_id: row.get(1)?, run_ts: row.get(2)? })
+        Ok(RunRef { workspace_id: row.get(0)?, engine_name: row.get(1)?, run_id: row.get(2)?, run_ts: row.get(3)? })
     })
 }
 

@@ -40,7 +40,7 @@ pub struct ExporterConfig {
     pub tenant: Option<String>,
     /// Folder of the JSON files, `<export_dir>/<tenant>/…`.
     pub export_dir: PathBuf,
-    /// What goes into the JSON files; `gold` is what becomes of the tables.
+    /// What goes into the JSON files; `gold` and the default currency are those of the tables.
     pub options: ExportOptions,
     /// Build the gold tables, too.
     pub gold: bool,
@@ -50,6 +50,13 @@ pub struct ExporterConfig {
     pub limits: DuckLimits,
     /// How often [`run`] looks for news.
     pub poll_interval: Duration,
+}
+
+impl ExporterConfig {
+    /// What goes into the JSON files, next to tables of the same cut or not.
+    fn options(&self, gold: bool) -> ExportOptions {
+        ExportOptions { gold, default_currency: self.default_currency.clone(), ..self.options.clone() }
+    }
 }
 
 /// What one pass did.
@@ -118,7 +125,7 @@ pub fn refresh(config: &ExporterConfig) -> Result<PassReport> {
     let mut known = Known::default();
     let cut = take_cut(config, &mut known)?;
     cut.refuse_empty()?;
-    let options = ExportOptions { gold: config.gold, ..config.options.clone() };
+    let options = config.options(config.gold);
     let mut stale = tenants(config, &cut)?;
     stale.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
     build_all(config, stale, &mut known)
@@ -230,8 +237,7 @@ fn export(
     base: &FolderVersion,
     gold: bool,
 ) -> Result<ExportReport> {
-    let options = ExportOptions { gold, ..config.options.clone() };
-    export_tenant_on(base, cut, scope, &config.export_dir, &options, &config.limits)
+    export_tenant_on(base, cut, scope, &config.export_dir, &config.options(gold), &config.limits)
 }
 
 fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: &GoldBase) -> Result<GoldReport> {

@@ -70,7 +70,7 @@ fn only_the_latest_complete_run_of_each_workspace_counts() {
     assert_eq!(fingerprints(&world, "findings.json"), ["a", "b", "c"], "r2 has not arrived whole");
     world.commit("acme", &[of("r2", "2026-01-21T10:00:00Z", "d", "d")]);
     export(&world);
-    assert_eq!(fingerprints(&world, "findings.json"), ["a", "d", "c"]);
+    assert_eq!(fingerprints(&world, "findings.json"), ["a", "c", "d"]);
     let all = ExportOptions { population: Population::All, ..ExportOptions::default() };
     try_export(&world, "acme", &all).unwrap();
     assert_eq!(fingerprints(&world, "findings.json"), ["a", "d", "a", "b", "c"]);

@@ -79,6 +79,21 @@ fn counts_look_at_the_rows_they_say() {
 }
 
 #[test]
+fn what_is_called_unknown_and_what_is_unknown_are_one_row() {
+    let findings = [Finding { category: "unknown", ..FINDING }, Finding { fingerprint: "f2", category: "", ..FINDING }];
+    check(&findings, "findings.count_by_category", &["{category=unknown} 2.000000"]);
+    let world = World::new();
+    let named = Fact { region: Some("unknown"), service: Some("unknown"), account_id: "unknown", ..FACT };
+    world.deliver("acme", "2026-01", "d", &[named, Fact { region: None, service: None, ..FACT }]);
+    build(&world);
+    for kpi in ["cost.by_region", "cost.by_service"] {
+        let rows = values(&world, kpi);
+        let expected = format!("2026-01 * {{model=amortized|{}=unknown}} 2.500000 USD", &kpi["cost.by_".len()..]);
+        assert!(rows.contains(&expected), "{rows:?}");
+    }
+}
+
+#[test]
 fn a_snooze_counts_until_it_ends() {
     let snoozed = |until| [Finding { state: "snoozed", snooze_until: Some(until), ..FINDING }];
     let state = |findings: &[Finding]| {
@@ -243,17 +258,75 @@ fn half_a_millionth_is_rounded_to_even_once() {
     }
 }
 
+/// `cost.total` of a month by currency, amortized.
+fn totals(world: &World, month: &str) -> Vec<String> {
+    let start = format!("{month} * {{model=amortized}} ");
+    values(world, "cost.total").iter().filter_map(|row| row.strip_prefix(&start)).map(str::to_owned).collect()
+}
+
 #[test]
-fn an_amount_that_does_not_fit_is_an_error_and_the_old_tables_stay() {
+fn amounts_of_thirty_two_digits_are_kept() {
+    let world = World::new();
+    let rupiah = Fact { currency: "IDR", amortized: "400000000000.5", ..FACT };
+    let largest = Fact { currency: "XTS", amortized: "89000000000000000000000000", ..FACT };
+    world.deliver("acme", "2026-01", "d", &[rupiah.clone(), rupiah.clone(), rupiah.clone(), rupiah, largest, FACT]);
+    let report = build(&world);
+    assert_eq!(report.left_out, []);
+    assert_eq!(
+        totals(&world, "2026-01"),
+        ["1600000000002.000000 IDR", "1.250000 USD", "89000000000000000000000000.000000 XTS"]
+    );
+}
+
+#[test]
+fn costs_that_do_not_fit_are_left_out_and_named() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    let large = Fact { currency: "XTS", amortized: "60000000000000000000000000", ..FACT };
+    let negative = Fact { amortized: "-60000000000000000000000000", ..large.clone() };
+    let elsewhere = Fact { usage_start: "2026-02-01T00:00:00Z", ..large.clone() };
+    world.deliver("acme", "2026-01", "d", &[large.clone(), negative, elsewhere, FACT]);
+    let report = build(&world);
+    let left_out: Vec<_> =
+        report.left_out.iter().map(|kpis| format!("{} {}", kpis.period, kpis.currency.as_deref().unwrap())).collect();
+    assert_eq!(left_out, ["2026-01 XTS", "2026-01-20 XTS"], "what the month could add up to counts");
+    assert_eq!(report.left_out[0].kpis, ["cost.by_account", "cost.by_region", "cost.by_service", "cost.total"]);
+    let manifest = exporter::gold_manifest(&*world.store, &TenantScope::new("acme").unwrap()).unwrap().unwrap();
+    assert_eq!(manifest.left_out, report.left_out);
+    assert_eq!(totals(&world, "2026-01"), ["1.250000 USD"], "the other currency is there");
+    assert_eq!(totals(&world, "2026-02"), ["60000000000000000000000000.000000 XTS"], "the other month, too");
+    assert_eq!(values(&world, "findings.count")[0], "2026-01 * {} 1.000000", "and all other KPIs");
+}
+
+#[test]
+fn values_are_decimals_of_thirty_eight_digits() {
     let mut world = World::new();
     world.commit("acme", &[FINDING]);
     build(&world);
-    let before = world.gold("acme");
-    world.deliver("acme", "2026-01", "d", &[Fact { amortized: "1000000000000", ..FACT }]);
-    let scope = TenantScope::new("acme").unwrap();
-    let error = build_gold(&world.cut(), &scope, &*world.store, "USD", NOW_MS, &exporter::DuckLimits::default());
-    assert_eq!(error.unwrap_err().code(), Some("amount_overflow"));
-    assert_eq!(world.gold("acme"), before);
+    let manifest = exporter::gold_manifest(&*world.store, &TenantScope::new("acme").unwrap()).unwrap().unwrap();
+    assert_eq!(manifest.schema_version, 2);
+    let file = world.store.local_path(&manifest.periods["2026-01"].files[0]).unwrap();
+    let duck = duckdb::Connection::open_in_memory().unwrap();
+    let sql = format!("SELECT DISTINCT typeof(value) FROM read_parquet('{}')", file.display());
+    assert_eq!(duck.query_row(&sql, [], |row| row.get::<_, String>(0)).unwrap(), "DECIMAL(38,6)");
+}
+
+#[test]
+fn producers_of_one_workspace_are_counted_side_by_side() {
+    let of = |engine, run_id, run_ts, fingerprint| Finding { engine, run_id, run_ts, fingerprint, ..FINDING };
+    let mut world = World::new();
+    world.commit("acme", &[of("a", "r1", "2026-01-20T08:00:00Z", "f1"), of("a", "r1", "2026-01-20T08:00:00Z", "f2")]);
+    world.commit("acme", &[of("b", "r2", "2026-01-20T09:00:00Z", "f2"), of("b", "r2", "2026-01-20T09:00:00Z", "f3")]);
+    build(&world);
+    assert_eq!(values(&world, "findings.count")[0], "2026-01 * {} 3.000000", "what both report counts once");
+    assert_eq!(values(&world, "savings.potential_monthly")[0], "2026-01 * {} 31.500000 USD");
+    // The next run of one of them replaces its earlier one only.
+    world.commit("acme", &[of("a", "r3", "2026-01-20T10:00:00Z", "f1")]);
+    build(&world);
+    assert_eq!(values(&world, "findings.count")[0], "2026-01 * {} 3.000000", "f2 is still reported by b");
+    world.commit("acme", &[of("b", "r4", "2026-01-20T11:00:00Z", "f3")]);
+    build(&world);
+    assert_eq!(values(&world, "findings.count")[0], "2026-01 * {} 2.000000");
 }
 
 #[test]

@@ -22,12 +22,16 @@ fn the_query_of_the_readme_answers() {
     let duck = duckdb::Connection::open_in_memory().unwrap();
     let query = query.trim_end().trim_end_matches(';');
     let mut answer = duck.prepare(&format!("SELECT columns(*)::VARCHAR FROM ({query})")).unwrap();
-    let rows = answer.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])).unwrap();
-    let rows: Vec<[Option<String>; 4]> = rows.map(Result::unwrap).collect();
+    let rows =
+        answer.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?])).unwrap();
+    let rows: Vec<[Option<String>; 5]> = rows.map(Result::unwrap).collect();
     let text = |cell: &str| Some(cell.to_owned());
     let check = || text(FINDING.check_id);
     assert_eq!(
         rows,
-        [[text("acme"), check(), text("2"), text("12.750000")], [text("globex"), check(), text("1"), None]]
+        [
+            [text("acme"), check(), text("USD"), text("2"), text("12.750000")],
+            [text("globex"), check(), text("USD"), text("1"), None]
+        ]
     );
 }

@@ -163,9 +163,9 @@ pub struct RunArgs {
     /// Thresholds of the checkers
     #[arg(long, value_name = "FILE")]
     pub rulepack: Option<PathBuf>,
-    /// Rows in findings.json
-    #[arg(long, default_value_t = exporter::DEFAULT_LIMIT, value_name = "N")]
-    pub limit: u64,
+    /// Rows in findings.json [default: exporter.findings_max]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
     /// Say what would be checked, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -227,10 +227,10 @@ pub struct ExportArgs {
     /// Only this tenant [default: all]
     #[arg(long)]
     pub tenant: Option<String>,
-    /// Rows in findings.json
-    #[arg(long, default_value_t = exporter::DEFAULT_LIMIT, value_name = "N")]
-    pub limit: u64,
-    /// Rows that count: of the latest complete run per workspace, or of all runs
+    /// Rows in findings.json [default: exporter.findings_max]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Rows that count: of the latest complete run per workspace and producer, or of all runs
     #[arg(long, default_value = "latest_run", value_parser = ["latest_run", "all"])]
     pub population: String,
 }
@@ -288,7 +288,7 @@ pub struct FindingsFilter {
     /// Only this account
     #[arg(long)]
     pub account: Option<String>,
-    /// All runs, not only the latest complete one per workspace
+    /// All runs, not only the latest complete one per workspace and producer
     #[arg(long)]
     pub all_runs: bool,
     /// At most this many, largest savings first

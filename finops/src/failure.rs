@@ -127,16 +127,21 @@ impl From<std::io::Error> for Failure {
 
 impl From<exporter::ExportError> for Failure {
     fn from(error: exporter::ExportError) -> Self {
-        let code = match error.code() {
-            Some("tenant_invalid") => ExitCode::Usage,
-            Some("no_complete_run") => ExitCode::TryAgain,
-            Some(_) => ExitCode::BadInput,
-            None => match &error {
-                exporter::ExportError::Store(store) => code_of(store, ExitCode::Io),
-                _ => ExitCode::Io,
-            },
-        };
-        Self::new(code, error.to_string())
+        Self::new(export_code(&error), error.to_string())
+    }
+}
+
+/// The code of a failed export: by what would cure it.
+pub fn export_code(error: &exporter::ExportError) -> ExitCode {
+    use exporter::ExportError;
+    match error {
+        ExportError::TenantInvalid { .. } => ExitCode::Usage,
+        ExportError::NoCompleteRun { .. } => ExitCode::TryAgain,
+        ExportError::OutOfMemory { .. } => ExitCode::Configuration,
+        ExportError::DuplicateRow { .. } => ExitCode::Bug,
+        ExportError::Store(store) => code_of(store, ExitCode::Io),
+        _ if error.code().is_some() => ExitCode::BadInput,
+        _ => ExitCode::Io,
     }
 }
 

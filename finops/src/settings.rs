@@ -76,6 +76,9 @@ const POLL: Setting<Duration> =
     Setting::duration("exporter.poll_interval", Duration::from_millis(100)..=Duration::from_secs(86_400))
         .default("2s")
         .help("how often a running exporter looks for new findings");
+const FINDINGS_MAX: Setting<u64> = Setting::integer("exporter.findings_max", 1..=10_000_000)
+    .default("50000")
+    .help("rows of findings.json, of each currency those with the largest savings; about 1.3 KB each");
 const DUCK_MEMORY: Setting<u64> = Setting::bytes("exporter.memory_bytes_max", 64 << 20..=1 << 40)
     .default("2GiB")
     .help("memory DuckDB may use in one process");
@@ -111,6 +114,7 @@ const SETTINGS: &[Declaration] = &[
     SINK_MEMORY.declared(),
     CHECKPOINT.declared(),
     POLL.declared(),
+    FINDINGS_MAX.declared(),
     DUCK_MEMORY.declared(),
     HTTP_LISTEN.declared(),
     HTTP_STALLED.declared(),
@@ -152,6 +156,7 @@ pub struct Settings {
     pub step_records_max: usize,
     pub sink_limits: sink::Limits,
     pub export_poll_interval: Duration,
+    pub findings_max: u64,
     pub duck: exporter::DuckLimits,
     pub http_listen: Option<String>,
     pub http_stalled_after: Duration,
@@ -208,6 +213,7 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
             checkpoint_commits: config.get(&CHECKPOINT)?,
         },
         export_poll_interval: config.get(&POLL)?,
+        findings_max: config.get(&FINDINGS_MAX)?,
         duck,
         http_listen: config.get(&HTTP_LISTEN)?,
         http_stalled_after: config.get(&HTTP_STALLED)?,

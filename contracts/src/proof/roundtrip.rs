@@ -134,5 +134,11 @@ fn arrow_schemas_are_the_golden_ones() {
         fields(arrow_schema::cost_attribution()).into_iter().filter(|f| f["name"] != "run_id").collect();
     assert_eq!(json!(evidence), golden["finops_cost_attribution"], "ours adds run_id");
     let base = golden["finops_kpi_base"].as_array().unwrap();
-    assert_eq!(fields(arrow_schema::kpi_gold())[..base.len()], base[..], "gold begins with the base columns");
+    let widened = |field: &Value| match field["name"] == "value" {
+        true => json!({ "name": "value", "type": "decimal128(38,6)", "nullable": field["nullable"] }),
+        false => field.clone(),
+    };
+    let base: Vec<Value> = base.iter().map(widened).collect();
+    let ours = fields(arrow_schema::kpi_gold());
+    assert_eq!(ours[..base.len()], base[..], "gold begins with the base columns, sums with room for 32 digits");
 }

@@ -1,21 +1,30 @@
--- costs_reconcile: the charge categories of all days, and of all months, add up to the cost facts, to the last digit.
+-- costs_reconcile: the charge categories of each month, and of its days, add up to the cost facts, to the last digit. Months that
+-- are left out are left out.
 WITH facts AS (
-    SELECT model.name AS model, currency, sum(model.amount) AS value
+    SELECT
+        model.name AS model, fact.currency, date_trunc('month', fact.usage_start) AS month, sum(model.amount) AS value
     FROM fact
+    ANTI JOIN (
+        SELECT strptime(period, '%Y-%m') AS month, currency FROM large_cost WHERE period_type = 'month'
+    ) AS large
+        ON date_trunc('month', fact.usage_start) = large.month AND fact.currency IS NOT DISTINCT FROM large.currency
     CROSS JOIN LATERAL (VALUES ('amortized', cost_amortized), ('unblended', cost_unblended)) AS model (name, amount)
     GROUP BY ALL
 ),
 totals AS (
-    SELECT dimensions['model'] AS model, currency, length(period) AS period_length, sum(value) AS value
+    SELECT
+        dimensions['model'] AS model, currency, strptime(substr(period, 1, 7), '%Y-%m') AS month,
+        length(period) AS period_length, sum(value) AS value
     FROM kpi
     WHERE kpi = 'cost.total' AND cardinality(dimensions) = 2
     GROUP BY ALL
 )
 SELECT concat(
-    facts.model, ' ', facts.currency, ': facts add up to ', facts.value, ', periods to ', coalesce(totals.value, 0)
+    strftime(facts.month, '%Y-%m'), ' ', facts.model, ' ', facts.currency, ': facts add up to ', facts.value,
+    ', periods to ', coalesce(totals.value, 0)
 )
 FROM facts
-LEFT JOIN totals USING (model, currency)
+LEFT JOIN totals USING (model, currency, month)
 WHERE facts.value IS DISTINCT FROM totals.value
 ORDER BY ALL
 LIMIT 1

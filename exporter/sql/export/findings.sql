@@ -1,5 +1,6 @@
--- findings.json: newest first, at most the limit (contract 12.2).
+-- Findings of all runs: newest first, at most the limit (contract 12.2).
 SELECT {columns}
 FROM population
+WHERE {condition}
 ORDER BY run_ts DESC NULLS LAST, finding_id NULLS LAST, run_id NULLS LAST, ingested_ts DESC NULLS LAST, message NULLS LAST
-LIMIT ?
+LIMIT {limit}

@@ -1,3 +1,23 @@
+-- large_cost: periods and currencies whose costs may add up to more than a sum can hold (26 digits before the point): they are
+-- left out, and named. A day that is too large makes its month too large.
+CREATE TEMP TABLE large_cost AS
+WITH sizes AS (
+    SELECT
+        date_trunc('day', usage_start) AS day, currency,
+        sum(greatest(abs(CAST(cost_amortized AS DOUBLE)), abs(CAST(cost_unblended AS DOUBLE)))) AS size
+    FROM fact
+    WHERE usage_start IS NOT NULL
+    GROUP BY ALL
+)
+SELECT period, period_type, currency
+FROM (
+    SELECT strftime(day, '%Y-%m-%d') AS period, 'day' AS period_type, currency, size FROM sizes
+    UNION ALL
+    SELECT strftime(day, '%Y-%m') AS period, 'month' AS period_type, currency, size FROM sizes
+)
+GROUP BY period, period_type, currency
+HAVING sum(size) >= 9e25;
+
 -- cost: exact cost per period, model and every dimension. A fact belongs to the UTC day and month its usage starts in, whole.
 CREATE TEMP TABLE cost AS
 WITH daily AS (
@@ -6,6 +26,8 @@ WITH daily AS (
         nullif(service, '') AS service, charge_category, currency,
         sum(cost_amortized) AS amortized, sum(cost_unblended) AS unblended
     FROM fact
+    ANTI JOIN (SELECT CAST(period AS TIMESTAMP) AS day, currency FROM large_cost WHERE period_type = 'day') AS large
+        ON date_trunc('day', fact.usage_start) = large.day AND fact.currency IS NOT DISTINCT FROM large.currency
     WHERE usage_start IS NOT NULL
     GROUP BY ALL
 ),
@@ -18,6 +40,7 @@ SELECT
     period, period_type, billing_period, model.name AS model, charge_category, service, account_id, region, currency,
     sum(model.amount) AS amount
 FROM dated
+ANTI JOIN large_cost AS large ON dated.period = large.period AND dated.currency IS NOT DISTINCT FROM large.currency
 CROSS JOIN LATERAL (VALUES ('amortized', amortized), ('unblended', unblended)) AS model (name, amount)
 GROUP BY ALL;
 

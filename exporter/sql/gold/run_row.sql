@@ -4,7 +4,7 @@
 CREATE TEMP TABLE run_row AS
 SELECT
     coalesce(workspace_id, '') AS workspace_id,
-    run_id, run_ts, fingerprint, status, severity_level, severity_score, check_id,
+    run_id, producer, run_ts, ingested_ts, finding_id, fingerprint, status, severity_level, severity_score, check_id,
     nullif(category, '') AS category,
     nullif(service, '') AS raw_service,
     CASE WHEN regexp_full_match(account_id, '[0-9]{1,11}') THEN lpad(account_id, 12, '0') ELSE nullif(account_id, '') END
@@ -14,7 +14,7 @@ SELECT
     nullif(resource_id, '') AS resource_id,
     nullif(title, '') AS title,
     est_monthly_savings AS savings,
-    coalesce(nullif(upper(trim(currency)), ''), {default_currency}) AS currency,
+    currency,
     nullif(lifecycle_status, '') AS lifecycle_status,
     snooze_until_ts,
     coalesce(starts_with(source_ref, 'correlation:'), false) AS is_meta

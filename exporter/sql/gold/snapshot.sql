@@ -1,6 +1,7 @@
--- snapshot: one row per (workspace, period, fingerprint). Workspace `*` is the whole tenant: the union of its
--- workspaces, once more one row per fingerprint, because one account may be scanned from two of them; a workspace
--- that is really called `*` counts there only.
+-- snapshot: one row per (workspace, period, fingerprint), also when two producers of the workspace report it: the newest row
+-- by ingested_ts, then by finding_id. Workspace `*` is the whole tenant: the union of its workspaces, once more one row
+-- per fingerprint, because one account may be scanned from two of them; a workspace that is really called `*` counts
+-- there only.
 --
 -- state: what the record carries, `open` when it carries nothing; a snooze that ends before the period does (or before
 -- now, while the period is still running) is over. Only failed checks have a state.
@@ -10,8 +11,14 @@ CREATE TEMP TABLE snapshot AS
 WITH of_workspace AS (
     SELECT anchor.period, anchor.period_end, anchor.run_ts AS anchor_ts, run_row.*, family.service
     FROM anchor
-    JOIN run_row USING (workspace_id, run_id)
+    JOIN run_row USING (workspace_id, run_id, producer)
     LEFT JOIN family USING (raw_service)
+    QUALIFY row_number() OVER (
+        PARTITION BY anchor.workspace_id, anchor.period, run_row.fingerprint
+        ORDER BY
+            run_row.ingested_ts DESC NULLS LAST, run_row.finding_id DESC, anchor.run_ts DESC, anchor.run_id DESC,
+            anchor.producer
+    ) = 1
 ),
 of_tenant AS (
     SELECT * REPLACE ('*' AS workspace_id)
@@ -36,7 +43,7 @@ with_state AS (
     FROM of_either
 )
 SELECT
-    * EXCLUDE (period_end, anchor_ts, raw_service, lifecycle_status, snooze_until_ts),
+    * EXCLUDE (period_end, anchor_ts, raw_service, lifecycle_status, snooze_until_ts, producer, ingested_ts, finding_id),
     status = 'fail' AND NOT is_meta AND state IN ('open', 'acknowledged') AS actionable
 FROM with_state;
 

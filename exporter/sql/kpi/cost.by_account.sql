@@ -4,4 +4,4 @@ SELECT
     sum(amount) AS value, currency
 FROM cost
 WHERE lower(charge_category) <> 'tax'
-GROUP BY period, currency, model, account_id
+GROUP BY ALL

@@ -4,4 +4,4 @@ SELECT
     sum(amount) AS value, currency
 FROM cost
 WHERE lower(charge_category) <> 'tax'
-GROUP BY period, currency, model, region
+GROUP BY ALL

@@ -4,4 +4,4 @@ SELECT
     NULL AS currency
 FROM snapshot
 WHERE status = 'fail'
-GROUP BY workspace_id, period, category
+GROUP BY ALL

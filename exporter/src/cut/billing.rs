@@ -6,7 +6,8 @@ use contracts::layout;
 use platform::store::Store;
 use serde::Serialize;
 
-use super::known::Objects;
+use super::known::{Checked, Objects};
+use super::unreadable::Unreadable;
 use super::{DataFile, tenant_of_path};
 use crate::error::{ExportError, Result};
 
@@ -35,10 +36,22 @@ pub struct BillingSource {
     pub rows: u64,
 }
 
-pub(super) fn read(store: &dyn Store, known: &mut Objects<BillingPeriod>, now_ms: i64) -> Result<Vec<BillingPeriod>> {
+pub(super) fn read(
+    store: &dyn Store,
+    known: &mut Objects<Checked<BillingPeriod>>,
+    now_ms: i64,
+    unreadable: &mut Vec<Unreadable>,
+) -> Result<Vec<BillingPeriod>> {
     let mut listed = store.list(layout::COST_FACTS)?;
     listed.retain(|entry| folder_of(&entry.path).is_some());
-    let mut periods: Vec<BillingPeriod> = known.read(store, listed, now_ms, period)?.cloned().collect();
+    let checked = |path: &str, manifest: &[u8]| Unreadable::or(period(path, manifest));
+    let mut periods = Vec::new();
+    for period in known.read(store, listed, now_ms, checked)? {
+        match period {
+            Ok(period) => periods.push(period.clone()),
+            Err(problem) => unreadable.push(problem.clone()),
+        }
+    }
     periods.sort_by(|a, b| (&a.tenant_id, &a.billing_period).cmp(&(&b.tenant_id, &b.billing_period)));
     Ok(periods)
 }

@@ -9,6 +9,7 @@ use contracts::source::{ChainPosition, SrcSet};
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Entry, Store};
 
+use super::unreadable::Unreadable;
 use super::{DataFile, tenant_of_path};
 use crate::error::{ExportError, Result};
 
@@ -21,6 +22,8 @@ pub(super) struct Chains {
     pub dead_letters: Vec<DataFile>,
     /// First source positions per run key, over valid and dead records.
     pub delivered: BTreeMap<String, SrcSet>,
+    /// Files of another size than their commit says.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// The chains as far as earlier cuts have read them, by folder. A link never changes, so each is read once.
@@ -38,6 +41,7 @@ struct Chain {
     /// Where the last record ends that holds findings of a tenant, by tenant.
     ends: BTreeMap<String, u64>,
     delivered: BTreeMap<String, SrcSet>,
+    unreadable: Vec<Unreadable>,
 }
 
 /// Sizes of published files, by path.
@@ -83,8 +87,8 @@ fn chain_of(folder: &str) -> Option<Chain> {
     let (parent, partition) = folder.rsplit_once('/')?;
     let topic_id = layout::decode_segment(parent.strip_prefix(layout::CHAIN)?.strip_prefix('/')?)?;
     let head = ChainHead::empty(&topic_id, partition.parse().ok()?);
-    let (topic, links, files, ends, delivered) = Default::default();
-    let chain = Chain { head, topic, links, files, ends, delivered };
+    let (topic, links, files, ends, delivered, unreadable) = Default::default();
+    let chain = Chain { head, topic, links, files, ends, delivered, unreadable };
     (layout::chain_dir(&topic_id, chain.head.partition) == folder).then_some(chain)
 }
 
@@ -104,9 +108,11 @@ impl Chain {
                     let BrokenChain { path, problem } = broken;
                     ExportError::BadObject { path, problem }
                 })?;
-                if !all_published(&link, sizes)? {
+                if !link.files.iter().all(|file| sizes.contains_key(&file.path)) {
+                    // One of them is still being published.
                     return Ok(());
                 }
+                self.unreadable.extend(of_other_size(&link, sizes)?);
                 self.take(link);
                 self.head = head;
                 self.links.push(entry.clone());
@@ -137,6 +143,7 @@ impl Chain {
             chains.positions.entry(tenant.clone()).or_default().push(position);
         }
         add(&mut chains.delivered, &self.delivered);
+        chains.unreadable.extend_from_slice(&self.unreadable);
         for file in &self.files {
             let files = if is_of_findings(&file.path) { &mut chains.findings } else { &mut chains.dead_letters };
             files.push(file.clone());
@@ -157,19 +164,16 @@ fn add(all: &mut BTreeMap<String, SrcSet>, runs: &BTreeMap<String, SrcSet>) {
     }
 }
 
-/// False while a file of the record is still being published.
-fn all_published(record: &CommitRecord, sizes: &Sizes) -> Result<bool> {
+/// Files of the record that are not as large as it says.
+fn of_other_size(record: &CommitRecord, sizes: &Sizes) -> Result<Vec<Unreadable>> {
+    let mut found = Vec::new();
     for file in &record.files {
-        match sizes.get(&file.path) {
-            None => return Ok(false),
-            Some(bytes) if *bytes != file.bytes => {
-                let problem = format!("it has {bytes} bytes, its commit record says {}", file.bytes);
-                return Err(ExportError::BadObject { path: file.path.clone(), problem });
-            }
-            Some(_) => {}
+        if let Some(bytes) = sizes.get(&file.path).filter(|bytes| **bytes != file.bytes) {
+            let problem = format!("it has {bytes} bytes, its commit record says {}", file.bytes);
+            found.push(Unreadable::of(ExportError::BadObject { path: file.path.clone(), problem })?);
         }
     }
-    Ok(true)
+    Ok(found)
 }
 
 #[cfg(test)]

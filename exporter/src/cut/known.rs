@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Entry, Store};
 
+use super::unreadable::Unreadable;
 use super::{BillingPeriod, RunFact, chain};
 use crate::error::Result;
 
@@ -16,9 +17,12 @@ const UNSETTLED_MS: i64 = 60_000;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(super) chains: chain::Known,
-    pub(super) runs: Objects<RunFact>,
-    pub(super) billing: Objects<BillingPeriod>,
+    pub(super) runs: Objects<Checked<RunFact>>,
+    pub(super) billing: Objects<Checked<BillingPeriod>>,
 }
+
+/// What an object says, or why it is unreadable.
+pub(super) type Checked<T> = std::result::Result<T, Unreadable>;
 
 /// What objects said that are replaced as a whole or not at all, by path, and how they were listed.
 #[derive(Debug)]

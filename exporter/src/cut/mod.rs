@@ -10,6 +10,7 @@ mod files;
 mod known;
 mod local;
 mod runs;
+mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub use billing::{BillingPeriod, BillingSource};
 pub use contracts::source::ChainPosition;
 pub(crate) use known::Known;
 pub use runs::RunFact;
+use unreadable::Unreadable;
 
 use crate::error::{ExportError, Result};
 use crate::tenant::TenantScope;
@@ -42,6 +44,8 @@ pub struct Cut {
     pub runs: Vec<RunFact>,
     /// Billing periods, by tenant and period.
     pub billing: Vec<BillingPeriod>,
+    /// Objects that stop the exports of their tenant, by tenant and path.
+    unreadable: Vec<Unreadable>,
     /// Tenants of rows whose path names none.
     row_tenants: Vec<String>,
     /// What holds the files; `None` for a list of files.
@@ -69,7 +73,8 @@ impl Cut {
     /// Reads what the sinks have committed and published.
     ///
     /// # Errors
-    /// A chain with a gap, an unreadable manifest, a store that refuses.
+    /// A chain with a gap, a store that refuses. An object of one tenant that cannot be read is an error for that tenant only,
+    /// when its data is asked for.
     pub fn committed(store: Arc<dyn Store>) -> Result<Self> {
         Self::committed_by(i64::MAX, store, &mut Known::default())
     }
@@ -77,8 +82,10 @@ impl Cut {
     /// The same at `now_ms`, for whoever asks again and again: what earlier cuts of the store have read is not read again.
     pub(crate) fn committed_by(now_ms: i64, store: Arc<dyn Store>, known: &mut Known) -> Result<Self> {
         let chains = chain::read(&*store, &mut known.chains)?;
-        let runs = runs::read(&*store, &mut known.runs, now_ms, &chains.delivered)?;
-        let billing = billing::read(&*store, &mut known.billing, now_ms)?;
+        let mut unreadable = chains.unreadable;
+        let runs = runs::read(&*store, &mut known.runs, now_ms, &chains.delivered, &mut unreadable)?;
+        let billing = billing::read(&*store, &mut known.billing, now_ms, &mut unreadable)?;
+        unreadable.sort_by(|a, b| (&a.tenant, &a.path).cmp(&(&b.tenant, &b.path)));
         Ok(Self {
             location: store.location(),
             positions: chains.positions,
@@ -86,6 +93,7 @@ impl Cut {
             dead_letters: chains.dead_letters,
             runs,
             billing,
+            unreadable,
             row_tenants: Vec::new(),
             origin: Some(local::Origin(store)),
         })
@@ -106,15 +114,23 @@ impl Cut {
             dead_letters: Vec::new(),
             runs: Vec::new(),
             billing: Vec::new(),
+            unreadable: Vec::new(),
             row_tenants,
             origin: None,
         })
     }
 
     /// # Errors
+    /// `bad_object` when an object of the tenant is unreadable: what is made without it would be wrong.
+    pub(crate) fn refuse_unreadable(&self, scope: &TenantScope) -> Result<()> {
+        self.unreadable_of(scope).first().map_or(Ok(()), |unreadable| Err(unreadable.error()))
+    }
+
+    /// # Errors
     /// `no_input_files` when it has neither findings nor runs nor bills.
     pub(crate) fn refuse_empty(&self) -> Result<()> {
-        if self.findings.is_empty() && self.runs.is_empty() && self.billing.is_empty() {
+        let objects = self.findings.len() + self.runs.len() + self.billing.len() + self.unreadable.len();
+        if objects == 0 {
             return Err(ExportError::NoInputFiles { searched: self.location.clone() });
         }
         Ok(())
@@ -127,9 +143,15 @@ impl Cut {
         let runs = self.runs.iter().map(|run| run.tenant_id.as_str());
         let bills = self.billing.iter().map(|period| period.tenant_id.as_str());
         let rows = self.row_tenants.iter().map(String::as_str);
-        let all: BTreeSet<TenantScope> =
-            files.chain(runs).chain(bills).chain(rows).filter_map(|tenant| TenantScope::new(tenant).ok()).collect();
+        let unreadable = self.unreadable.iter().map(|unreadable| unreadable.tenant.as_str());
+        let all = files.chain(runs).chain(bills).chain(unreadable).chain(rows);
+        let all: BTreeSet<TenantScope> = all.filter_map(|tenant| TenantScope::new(tenant).ok()).collect();
         all.into_iter().collect()
+    }
+
+    /// Objects that cannot be read and stop the exports of their tenant, as errors, by tenant.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, ExportError)> {
+        self.unreadable.iter().map(|unreadable| (unreadable.tenant.as_str(), unreadable.error()))
     }
 
     /// True for those of [`Self::tenants`].
@@ -137,6 +159,7 @@ impl Cut {
         self.findings_of(scope).any(|file| file.path_tenant.is_some())
             || !self.runs_of(scope).is_empty()
             || !self.billing_of(scope).is_empty()
+            || !self.unreadable_of(scope).is_empty()
             || self.row_tenants.iter().any(|tenant| tenant == scope.as_str())
     }
 
@@ -148,6 +171,7 @@ impl Cut {
         add(&mut hash, "findings", self.findings_of(scope));
         add(&mut hash, "runs", self.runs_of(scope));
         add(&mut hash, "billing", self.billing_of(scope));
+        add(&mut hash, "unreadable", self.unreadable_of(scope));
         hex::encode(hash.finalize())
     }
 
@@ -165,6 +189,11 @@ impl Cut {
     /// Runs of the tenant.
     pub(crate) fn runs_of(&self, scope: &TenantScope) -> &[RunFact] {
         of_tenant(&self.runs, Some(scope.as_str()), |run| Some(&run.tenant_id))
+    }
+
+    /// Unreadable objects of the tenant.
+    fn unreadable_of(&self, scope: &TenantScope) -> &[Unreadable] {
+        of_tenant(&self.unreadable, Some(scope.as_str()), |unreadable| Some(&unreadable.tenant))
     }
 
     /// Billing periods of the tenant.

@@ -9,7 +9,8 @@ use contracts::source::SrcSet;
 use platform::store::Store;
 use serde::Serialize;
 
-use super::known::Objects;
+use super::known::{Checked, Objects};
+use super::unreadable::Unreadable;
 use crate::error::{ExportError, Result};
 
 /// A run that announced itself with a manifest.
@@ -21,6 +22,8 @@ pub struct RunFact {
     pub workspace_id: String,
     /// Run.
     pub run_id: String,
+    /// Engine that made it: the producer whose latest run it may be.
+    pub engine_name: String,
     /// Start of the run, `…Z` with milliseconds.
     pub run_ts: String,
     /// What the producer says of it.
@@ -37,14 +40,21 @@ pub struct RunFact {
 
 pub(super) fn read(
     store: &dyn Store,
-    known: &mut Objects<RunFact>,
+    known: &mut Objects<Checked<RunFact>>,
     now_ms: i64,
     delivered: &BTreeMap<String, SrcSet>,
+    unreadable: &mut Vec<Unreadable>,
 ) -> Result<Vec<RunFact>> {
     let mut listed = store.list(layout::RUNS)?;
     listed.retain(|entry| entry.path.ends_with(".json"));
-    let announced = known.read(store, listed, now_ms, announced)?;
-    let mut runs: Vec<RunFact> = announced.map(|run| arrived(run.clone(), delivered)).collect();
+    let checked = |path: &str, manifest: &[u8]| Unreadable::or(announced(path, manifest));
+    let mut runs = Vec::new();
+    for run in known.read(store, listed, now_ms, checked)? {
+        match run {
+            Ok(run) => runs.push(arrived(run.clone(), delivered)),
+            Err(problem) => unreadable.push(problem.clone()),
+        }
+    }
     runs.sort_by(|a, b| (&a.tenant_id, &a.workspace_id, &a.run_id).cmp(&(&b.tenant_id, &b.workspace_id, &b.run_id)));
     Ok(runs)
 }
@@ -63,6 +73,7 @@ fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
         tenant_id: manifest.tenant_id,
         workspace_id: manifest.workspace_id,
         run_id: manifest.run_id,
+        engine_name: manifest.engine_name,
         run_ts: manifest.run_ts,
         status: manifest.status,
         published: manifest.published,
@@ -99,6 +110,7 @@ mod tests {
             tenant_id: "a".into(),
             workspace_id: "w".into(),
             run_id: "r".into(),
+            engine_name: String::new(),
             run_ts: String::new(),
             status,
             published,

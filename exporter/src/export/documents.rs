@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use duckdb::{Row, params};
+use duckdb::Row;
 use serde::{Deserialize, Serialize};
 
 use super::{DatasetLabel, ExportOptions};
 use crate::duck::Duck;
 use crate::error::Result;
-use crate::population::sql_time;
+use crate::population::{LeftOut, Population, sql_time};
 use crate::tenant::TenantScope;
 
+/// Name of the file of findings.
+pub(super) const FINDINGS: &str = "findings.json";
 /// Name of the file of correlated findings.
 pub(super) const CORRELATED: &str = "correlated_findings.json";
+/// Rows that correlation made.
+const IS_CORRELATED: &str = "starts_with(source_ref, 'correlation:')";
 
 /// A finding as exported and listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,8 @@ pub struct ExportedFinding {
     pub attribution_method: Option<String>,
     pub tags: Option<BTreeMap<String, Option<String>>>,
     pub source_ref: Option<String>,
+    /// Currency of every amount of the finding.
+    pub currency: Option<String>,
 }
 
 /// A finding that correlation made, as exported: an [`ExportedFinding`] without `cloud` and `tags`.
@@ -78,6 +84,8 @@ pub struct CorrelatedFinding {
     pub actual_cost_30d: Option<String>,
     pub attribution_method: Option<String>,
     pub source_ref: Option<String>,
+    /// Currency of every amount of the finding.
+    pub currency: Option<String>,
 }
 
 impl From<ExportedFinding> for CorrelatedFinding {
@@ -109,11 +117,12 @@ impl From<ExportedFinding> for CorrelatedFinding {
             actual_cost_30d: finding.actual_cost_30d,
             attribution_method: finding.attribution_method,
             source_ref: finding.source_ref,
+            currency: finding.currency,
         }
     }
 }
 
-/// Rows per status and severity level.
+/// Rows per status and severity level, and what they could save.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
     /// Tenant.
@@ -124,6 +133,25 @@ pub struct Summary {
     pub by_severity: BTreeMap<String, u64>,
     /// Rows per pair.
     pub matrix: Vec<MatrixCell>,
+    /// Rows that count.
+    pub total: u64,
+    /// True when `findings.json` does not list them all.
+    pub truncated: bool,
+    /// What the population leaves out.
+    pub left_out: LeftOut,
+    /// What could be saved, one entry per currency.
+    pub potential_savings: Vec<PotentialSavings>,
+}
+
+/// Estimated savings of the open failed checks in one currency; only estimates above 0, and nothing that correlation made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PotentialSavings {
+    /// Currency.
+    pub currency: Option<String>,
+    /// Findings with an estimate.
+    pub findings: u64,
+    /// Their sum, a month.
+    pub savings_monthly: String,
 }
 
 /// Rows of one status and severity level.
@@ -151,6 +179,8 @@ pub struct TopSaving {
     pub title: Option<String>,
     pub est_monthly_savings: String,
     pub est_confidence: Option<i64>,
+    /// Currency of the savings.
+    pub currency: Option<String>,
 }
 
 /// How many findings carry an actual cost.
@@ -166,12 +196,28 @@ pub struct Coverage {
     pub findings_with_actual_cost: u64,
     /// Their share in percent, half up to two places; a percentage, never money.
     pub actual_cost_coverage_pct: f64,
+    /// Why no finding carries one.
+    pub reason: Option<String>,
 }
+
+/// Why `coverage.json` is all 0.
+const NOT_ATTRIBUTED: &str = "no finding carries an actual cost: this version does not attribute billed costs to findings, and no producer sent any";
+/// Why `correlated_findings.json` is empty.
+const NOT_CORRELATED: &str =
+    "no finding is a correlated one: this version has no correlation rules, and no producer sent any";
+/// Why `findings.json` is empty.
+const NO_FINDINGS: &str = "the runs that count reported nothing";
+/// Why `top_savings.json` is empty.
+const NO_SAVINGS: &str = "no failed check has an estimate above 0";
 
 /// One file to be written.
 pub(super) struct Document {
     pub name: &'static str,
     pub rows: u64,
+    /// Rows there would be without a limit.
+    pub total: u64,
+    /// Why it is empty.
+    pub reason: Option<String>,
     pub bytes: Vec<u8>,
 }
 
@@ -179,25 +225,31 @@ pub(super) struct Document {
 pub(super) struct Documents {
     pub files: Vec<Document>,
     pub rows_read: u64,
+    pub left_out: LeftOut,
 }
 
 /// Makes the documents from `population`.
 pub(super) fn build(duck: &Duck, scope: &TenantScope, options: &ExportOptions) -> Result<Documents> {
-    let findings = findings(duck, include_str!("../../sql/export/findings.sql"), options.limit)?;
-    let summary = summary(duck, scope)?;
-    let top_savings = top_savings(duck)?;
+    let listed = findings(duck, options, "true")?;
+    let (top_savings, savings_total) = top_savings(duck, options.population)?;
     let coverage = coverage(duck, scope, options.dataset)?;
+    let (rows, total) = (listed.len() as u64, coverage.findings_total);
+    let left_out = options.population.left_out(duck, None)?;
+    let summary = Summary { total, truncated: rows < total, left_out, ..summary(duck, scope)? };
     let mut files = vec![
-        document("findings.json", findings.len(), &findings),
-        document("summary.json", 1, &summary),
-        document("top_savings.json", top_savings.len(), &top_savings),
-        document("coverage.json", 1, &coverage),
+        list(FINDINGS, &listed, total, NO_FINDINGS),
+        object("summary.json", &summary),
+        list("top_savings.json", &top_savings, savings_total, NO_SAVINGS),
+        Document { reason: coverage.reason.clone(), ..object("coverage.json", &coverage) },
     ];
     if options.correlated {
-        let rows = correlated(duck, options.limit)?;
-        files.push(document(CORRELATED, rows.len(), &rows));
+        let count = format!("SELECT count(*) FROM population WHERE {IS_CORRELATED}");
+        let correlated_total = duck.value("counting correlated findings", &count)?.unwrap_or_default();
+        let correlated: Vec<CorrelatedFinding> =
+            findings(duck, options, IS_CORRELATED)?.into_iter().map(CorrelatedFinding::from).collect();
+        files.push(list(CORRELATED, &correlated, correlated_total, NOT_CORRELATED));
     }
-    Ok(Documents { files, rows_read: coverage.findings_total })
+    Ok(Documents { files, rows_read: total, left_out })
 }
 
 /// UTF-8, indent 2, one line feed at the end (R77).
@@ -208,8 +260,13 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     bytes
 }
 
-fn document<T: Serialize + ?Sized>(name: &'static str, rows: usize, value: &T) -> Document {
-    Document { name, rows: rows as u64, bytes: json(value) }
+fn list<T: Serialize>(name: &'static str, entries: &[T], total: u64, why_empty: &str) -> Document {
+    let reason = (total == 0).then(|| why_empty.to_owned());
+    Document { name, rows: entries.len() as u64, total, reason, bytes: json(entries) }
+}
+
+fn object<T: Serialize>(name: &'static str, value: &T) -> Document {
+    Document { name, rows: 1, total: 1, reason: None, bytes: json(value) }
 }
 
 /// The select list behind an [`ExportedFinding`], over any relation with the flat columns.
@@ -219,7 +276,7 @@ pub(crate) fn finding_columns() -> String {
         "tenant_id, workspace_id, finding_id, fingerprint, run_id, {run_ts}, check_id, check_name, category, status, \
          severity_level, severity_score, cloud, account_id, region, service, resource_type, resource_id, title, message, \
          recommendation, CAST(est_monthly_cost AS VARCHAR), CAST(est_monthly_savings AS VARCHAR), est_confidence, \
-         CAST(actual_cost_30d AS VARCHAR), attribution_method, CAST(to_json(tags) AS VARCHAR), source_ref"
+         CAST(actual_cost_30d AS VARCHAR), attribution_method, CAST(to_json(tags) AS VARCHAR), source_ref, currency"
     )
 }
 
@@ -256,6 +313,7 @@ impl ExportedFinding {
             attribution_method: row.get(25)?,
             tags: tags.map(|text| json_cell(26, &text)).transpose()?,
             source_ref: row.get(27)?,
+            currency: row.get(28)?,
         })
     }
 }
@@ -266,15 +324,15 @@ pub(crate) fn json_cell<T: serde::de::DeserializeOwned>(index: usize, text: &str
         .map_err(|e| duckdb::Error::FromSqlConversionFailure(index, duckdb::types::Type::Text, Box::new(e)))
 }
 
-fn findings(duck: &Duck, sql: &str, limit: u64) -> Result<Vec<ExportedFinding>> {
-    let sql = sql.replace("{columns}", &finding_columns());
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    duck.rows("reading findings", &sql, params![limit], ExportedFinding::from_row)
-}
-
-fn correlated(duck: &Duck, limit: u64) -> Result<Vec<CorrelatedFinding>> {
-    let rows = findings(duck, include_str!("../../sql/export/correlated_findings.sql"), limit)?;
-    Ok(rows.into_iter().map(CorrelatedFinding::from).collect())
+/// The rows of a list: those of all runs in the order of contract §12, those of the latest runs by savings.
+fn findings(duck: &Duck, options: &ExportOptions, condition: &str) -> Result<Vec<ExportedFinding>> {
+    let sql = match options.population {
+        Population::All => include_str!("../../sql/export/findings.sql"),
+        Population::LatestRun => include_str!("../../sql/export/findings_by_savings.sql"),
+    };
+    let limit = options.limit.min(i64::MAX.unsigned_abs()).to_string();
+    let sql = sql.replace("{columns}", &finding_columns()).replace("{condition}", condition).replace("{limit}", &limit);
+    duck.rows("reading findings", &sql, [], ExportedFinding::from_row)
 }
 
 fn summary(duck: &Duck, scope: &TenantScope) -> Result<Summary> {
@@ -288,11 +346,22 @@ fn summary(duck: &Duck, scope: &TenantScope) -> Result<Summary> {
         *by_status.entry(key(&cell.status)).or_default() += cell.count;
         *by_severity.entry(key(&cell.severity_level)).or_default() += cell.count;
     }
-    Ok(Summary { tenant_id: scope.to_string(), by_status, by_severity, matrix })
+    let sql = include_str!("../../sql/export/potential.sql");
+    let potential_savings = duck.rows("adding up savings", sql, [], |row| {
+        Ok(PotentialSavings { currency: row.get(0)?, findings: row.get(1)?, savings_monthly: row.get(2)? })
+    })?;
+    let (total, truncated, left_out) = Default::default();
+    let tenant_id = scope.to_string();
+    Ok(Summary { tenant_id, by_status, by_severity, matrix, total, truncated, left_out, potential_savings })
 }
 
-fn top_savings(duck: &Duck) -> Result<Vec<TopSaving>> {
-    duck.rows("reading top savings", include_str!("../../sql/export/top_savings.sql"), [], |row| {
+/// The largest savings, and how many there are in all.
+fn top_savings(duck: &Duck, population: Population) -> Result<(Vec<TopSaving>, u64)> {
+    let by_currency = (population == Population::LatestRun).to_string();
+    let sql = include_str!("../../sql/export/top_savings.sql").replace("{by_currency}", &by_currency);
+    let mut total = 0;
+    let read = |row: &Row<'_>| {
+        total = row.get(11)?;
         Ok(TopSaving {
             finding_id: row.get(0)?,
             check_id: row.get(1)?,
@@ -304,8 +373,11 @@ fn top_savings(duck: &Duck) -> Result<Vec<TopSaving>> {
             title: row.get(7)?,
             est_monthly_savings: row.get(8)?,
             est_confidence: row.get(9)?,
+            currency: row.get(10)?,
         })
-    })
+    };
+    let top = duck.rows("reading top savings", &sql, [], read)?;
+    Ok((top, total))
 }
 
 fn coverage(duck: &Duck, scope: &TenantScope, dataset: DatasetLabel) -> Result<Coverage> {
@@ -318,6 +390,7 @@ fn coverage(duck: &Duck, scope: &TenantScope, dataset: DatasetLabel) -> Result<C
         findings_total: total,
         findings_with_actual_cost: with_cost,
         actual_cost_coverage_pct: percent(with_cost, total),
+        reason: (with_cost == 0).then(|| NOT_ATTRIBUTED.to_owned()),
     })
 }
 

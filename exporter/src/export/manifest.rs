@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::documents::{self, Documents};
 use super::{DatasetLabel, ExportOptions};
 use crate::cut::{ChainPosition, Cut};
-use crate::population::{Population, RunRef};
+use crate::population::{LeftOut, Population, RunRef};
 use crate::tenant::TenantScope;
 
 const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -35,6 +35,8 @@ pub struct ExportManifest {
     pub population: Population,
     /// Most rows of the lists.
     pub limit: u64,
+    /// Currency of amounts that name none.
+    pub default_currency: String,
     /// True when the gold tables are of the same cut.
     pub gold: bool,
     /// SHA-256 of what the cut holds of the tenant.
@@ -43,8 +45,14 @@ pub struct ExportManifest {
     pub positions: Vec<ChainPosition>,
     /// Runs whose rows counted.
     pub runs: Vec<RunRef>,
+    /// What the population leaves out.
+    pub left_out: LeftOut,
     /// Rows that counted.
     pub rows_read: u64,
+    /// Rows that `findings.json` would have without a limit.
+    pub total: u64,
+    /// True when it has fewer.
+    pub truncated: bool,
     /// The files, in the order of contract §12.
     pub files: Vec<ExportedFile>,
 }
@@ -57,6 +65,7 @@ impl ExportManifest {
             correlated: self.files.iter().any(|file| file.name == documents::CORRELATED),
             population: self.population,
             dataset: self.dataset,
+            default_currency: self.default_currency.clone(),
             gold: self.gold,
         };
         self.code_version == CODE_VERSION && made_with == *options && self.cut == cut.digest_of(scope)
@@ -75,9 +84,16 @@ pub(super) fn build(
     for document in &documents.files {
         let sha256 = hex::encode(Sha256::digest(&document.bytes));
         generation.update(format!("{} {sha256}\n", document.name));
-        let bytes = document.bytes.len() as u64;
-        files.push(ExportedFile { name: document.name.to_owned(), rows: document.rows, bytes, sha256 });
+        files.push(ExportedFile {
+            name: document.name.to_owned(),
+            rows: document.rows,
+            total: document.total,
+            bytes: document.bytes.len() as u64,
+            sha256,
+            reason: document.reason.clone(),
+        });
     }
+    let truncated = files.iter().any(|file| file.name == documents::FINDINGS && file.rows < file.total);
     ExportManifest {
         format_version: FORMAT_VERSION,
         code_version: CODE_VERSION.to_owned(),
@@ -87,11 +103,15 @@ pub(super) fn build(
         dataset: options.dataset,
         population: options.population,
         limit: options.limit,
+        default_currency: options.default_currency.clone(),
         gold: options.gold,
         cut: cut.digest_of(scope),
         positions: cut.positions_of(scope).to_vec(),
         runs,
+        left_out: documents.left_out,
         rows_read: documents.rows_read,
+        total: documents.rows_read,
+        truncated,
         files,
     }
 }

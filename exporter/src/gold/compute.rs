@@ -3,17 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use contracts::gold_manifest::LeftOutKpis;
 use duckdb::params;
 
 use super::kpi::{CHECKS, KPIS, Kpi, KpiPopulation};
 use super::row::{KpiRow, dim_key, micro, sort_unique, source_ref};
-use crate::columns::COST_FACTS;
-use crate::cut::{Cut, DataFile};
+use crate::cut::Cut;
 use crate::duck::{Duck, DuckLimits, literal};
 use crate::error::{ExportError, Result};
 use crate::export::json_cell;
-use crate::findings_db;
 use crate::tenant::TenantScope;
+use crate::{facts_db, findings_db};
 
 /// What one build has computed.
 pub(super) struct Computed {
@@ -21,6 +21,8 @@ pub(super) struct Computed {
     pub periods: BTreeMap<String, Vec<KpiRow>>,
     /// When the next snooze ends, and with it the state of a finding changes.
     pub snooze_end_ms: Option<i64>,
+    /// KPIs without a value, because it has too many digits.
+    pub left_out: Vec<LeftOutKpis>,
 }
 
 pub(super) fn compute(
@@ -30,8 +32,8 @@ pub(super) fn compute(
     now_ms: i64,
     limits: &DuckLimits,
 ) -> Result<Computed> {
-    let duck = findings_db::open(cut, scope, limits)?;
-    load_snapshot(&duck, default_currency, now_ms)?;
+    let duck = findings_db::open(cut, scope, Some(default_currency), limits)?;
+    load_snapshot(&duck, now_ms)?;
     load_costs(&duck, cut, scope)?;
     run_kpis(&duck)?;
     run_checks(&duck)?;
@@ -42,14 +44,22 @@ pub(super) fn compute(
         }
     }
     periods.values_mut().try_for_each(|rows| sort_unique(rows))?;
-    Ok(Computed { periods, snooze_end_ms: snooze_end_ms(&duck, now_ms)? })
+    Ok(Computed { periods, snooze_end_ms: snooze_end_ms(&duck, now_ms)?, left_out: left_out(&duck)? })
 }
 
-fn load_snapshot(duck: &Duck, default_currency: &str, now_ms: i64) -> Result<()> {
+/// Periods and currencies of which there are no costs.
+fn left_out(duck: &Duck) -> Result<Vec<LeftOutKpis>> {
+    let of_facts = KPIS.iter().filter(|kpi| kpi.population == KpiPopulation::Facts);
+    let kpis: Vec<String> = of_facts.map(|kpi| kpi.name.to_owned()).collect();
+    duck.rows("listing what is left out", "SELECT period, currency FROM large_cost ORDER BY ALL", [], |row| {
+        Ok(LeftOutKpis { kpis: kpis.clone(), period: row.get(0)?, currency: row.get(1)? })
+    })
+}
+
+fn load_snapshot(duck: &Duck, now_ms: i64) -> Result<()> {
     let doing = "taking snapshots";
     duck.run(doing, include_str!("../../sql/gold/anchor.sql"))?;
-    let rows = include_str!("../../sql/gold/run_row.sql").replace("{default_currency}", &literal(default_currency));
-    duck.run(doing, &rows)?;
+    duck.run(doing, include_str!("../../sql/gold/run_row.sql"))?;
     load_families(duck)?;
     let now = format!("make_timestamp({now_ms} * 1000)");
     duck.run(doing, &include_str!("../../sql/gold/snapshot.sql").replace("{now}", &now))
@@ -76,20 +86,7 @@ fn load_families(duck: &Duck) -> Result<()> {
 }
 
 fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
-    let doing = "opening cost facts";
-    duck.run(doing, "CREATE TEMP TABLE delivery (billing_period VARCHAR, delivery_id VARCHAR)")?;
-    for period in cut.billing_of(scope) {
-        for delivery in &period.deliveries {
-            let values = params![period.billing_period, delivery.delivery_id];
-            duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
-        }
-    }
-    let files: Vec<&DataFile> = cut.billing_of(scope).iter().flat_map(|period| &period.files).collect();
-    let paths = cut.local(files.iter().copied(), &duck.lease)?;
-    findings_db::check_paths(duck, scope, &files, &paths)?;
-    let query = COST_FACTS.query(duck, &paths)?;
-    let tenant = literal(scope.as_str());
-    duck.run(doing, &format!("CREATE TEMP VIEW fact AS SELECT * FROM ({query}) WHERE tenant_id = {tenant}"))?;
+    facts_db::load(duck, cut, scope)?;
     duck.run("adding up cost facts", include_str!("../../sql/gold/cost.sql"))
 }
 
@@ -126,7 +123,7 @@ fn read_rows(duck: &Duck, kpi: &Kpi) -> Result<Vec<KpiRow>> {
     };
     let sql = format!(
         "SELECT workspace_id, period, period_type, CAST(to_json(dimensions) AS VARCHAR), \
-         CAST(round_even(value, 6) AS VARCHAR), currency, CAST(to_json(sources) AS VARCHAR) \
+         CAST(value AS VARCHAR), currency, CAST(to_json(sources) AS VARCHAR) \
          FROM kpi JOIN {scope} USING (workspace_id, period) WHERE kpi = {}",
         literal(kpi.name)
     );
@@ -154,11 +151,10 @@ fn read_rows(duck: &Duck, kpi: &Kpi) -> Result<Vec<KpiRow>> {
 fn with_value(row: KpiRow, value: &str) -> Result<KpiRow> {
     match micro(value) {
         Some(value_micro) => Ok(KpiRow { value_micro, ..row }),
-        None => Err(ExportError::AmountOverflow {
-            kpi: row.kpi_name,
-            period: row.period,
-            dim_key: row.dim_key,
-            value: value.to_owned(),
-        }),
+        // A computed value is decimal(38,12), and that fits.
+        None => {
+            let detail = format!("{} {:?} of {}: {value} is no decimal(38,12)", row.kpi_name, row.dim_key, row.period);
+            Err(ExportError::Check { check: "values_are_decimals", detail })
+        }
     }
 }

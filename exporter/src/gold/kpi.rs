@@ -12,7 +12,7 @@ pub enum Unit {
 /// What a KPI looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KpiPopulation {
-    /// The last complete run of each workspace in the period.
+    /// The last complete run of each producer in each workspace in the period.
     Snapshot,
     /// Cost facts whose usage starts in the period.
     Facts,

@@ -8,7 +8,7 @@ mod publish;
 mod row;
 mod table;
 
-pub use contracts::gold_manifest::{GoldManifest, PeriodTable};
+pub use contracts::gold_manifest::{GoldManifest, LeftOutKpis, PeriodTable};
 pub use kpi::{KPIS, Kpi, KpiPopulation, Unit};
 pub(crate) use manifest::GoldBase;
 pub use manifest::gold_manifest;
@@ -59,9 +59,18 @@ pub(crate) fn build_gold_on(
     if !cut.has(scope) {
         return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
     }
-    let Computed { periods, snooze_end_ms } = compute::compute(cut, scope, default_currency, now_ms, limits)?;
+    let Computed { periods, snooze_end_ms, left_out } = compute::compute(cut, scope, default_currency, now_ms, limits)?;
+    for LeftOutKpis { kpis, period, currency } in &left_out {
+        let currency = currency.as_deref().unwrap_or("an unknown currency");
+        tracing::warn!(
+            tenant = %scope,
+            "{} of {period} in {currency} are left out of the KPI tables: the costs have more than 26 digits before the \
+             point, more than a sum can hold; correct the bill and load it again",
+            kpis.join(", ")
+        );
+    }
     let origin = publish::Origin { cut: &cut.digest_of(scope), positions: cut.positions_of(scope) };
-    let mut report = publish::publish(store, scope, base, &origin, &periods, now_ms)?;
+    let mut report = publish::publish(store, scope, base, &origin, &periods, left_out, now_ms)?;
     report.again_at_ms = report.again_at_ms.into_iter().chain(snooze_end_ms).min();
     tracing::info!(tenant = %scope, periods = report.periods, changed = report.changed, rows = report.rows, "gold built");
     Ok(report)

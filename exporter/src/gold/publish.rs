@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::gold_manifest::{self, FORMAT_VERSION, FileDigest, GoldManifest, PeriodTable};
+use contracts::gold_manifest::{self, FORMAT_VERSION, FileDigest, GoldManifest, LeftOutKpis, PeriodTable};
 use contracts::source::ChainPosition;
 use platform::failpoint;
 use platform::store::{Entry, Published, ReplaceOutcome, Store, StoreError};
@@ -38,6 +38,8 @@ pub struct GoldReport {
     pub changed: u64,
     /// Rows of all tables.
     pub rows: u64,
+    /// KPIs that have no row, because their values have too many digits.
+    pub left_out: Vec<LeftOutKpis>,
     /// When another build of the same cut may do more: a snooze has ended, or a retired file may go.
     pub again_at_ms: Option<i64>,
 }
@@ -70,6 +72,7 @@ pub(super) fn publish(
     base: &GoldBase,
     origin: &Origin<'_>,
     periods: &BTreeMap<String, Vec<KpiRow>>,
+    left_out: Vec<LeftOutKpis>,
     now_ms: i64,
 ) -> Result<GoldReport> {
     let present = store.list(&gold_manifest::folder(scope.as_str()))?;
@@ -91,9 +94,9 @@ pub(super) fn publish(
     }
     failpoint::hit("exporter.gold.files.published");
     let (periods, rows) = (tables.len() as u64, tables.values().map(|table| table.rows).sum());
-    let retired_since = publication.replace_manifest(origin, tables)?;
+    let retired_since = publication.replace_manifest(origin, tables, &left_out)?;
     let again_at_ms = retired_since.map(|since_ms| since_ms + RETIRED_KEEP_MS);
-    Ok(GoldReport { tenant_id: scope.to_string(), periods, changed, rows, again_at_ms })
+    Ok(GoldReport { tenant_id: scope.to_string(), periods, changed, rows, left_out, again_at_ms })
 }
 
 fn warn_if_shrunk(scope: &TenantScope, period: &str, before: Option<&PeriodTable>, rows: &[KpiRow]) {
@@ -160,7 +163,12 @@ impl Publication<'_> {
     }
 
     /// Returns since when the eldest of the files is retired that are still there.
-    fn replace_manifest(&self, origin: &Origin<'_>, periods: BTreeMap<String, PeriodTable>) -> Result<Option<i64>> {
+    fn replace_manifest(
+        &self,
+        origin: &Origin<'_>,
+        periods: BTreeMap<String, PeriodTable>,
+        left_out: &[LeftOutKpis],
+    ) -> Result<Option<i64>> {
         let old = self.base.manifest();
         let mut new = GoldManifest {
             format_version: FORMAT_VERSION,
@@ -171,6 +179,7 @@ impl Publication<'_> {
             positions: origin.positions.to_vec(),
             computed_ts: text_of_ms(self.now_ms),
             periods,
+            left_out: left_out.to_vec(),
             retired: old.map(|manifest| manifest.retired.clone()).unwrap_or_default(),
         };
         for path in old.into_iter().flat_map(|old| old.periods.values()).flat_map(|table| &table.files) {
@@ -182,7 +191,12 @@ impl Publication<'_> {
         // A file that is listed again, or is about to be deleted, is not retired.
         let retired = std::mem::take(&mut new.retired);
         new.retired = retired.into_iter().filter(|(path, _)| !new.lists(path) && !due.contains(path)).collect();
-        let same = |old: &GoldManifest| old.periods == new.periods && old.retired == new.retired;
+        let same = |old: &GoldManifest| {
+            old.schema_version == new.schema_version
+                && old.periods == new.periods
+                && old.left_out == new.left_out
+                && old.retired == new.retired
+        };
         // Before anything is deleted the manifest is replaced: an exporter that was about to list it is refused then.
         if !due.is_empty() || !old.is_some_and(same) {
             failpoint::hit("exporter.gold.manifest.begin");
@@ -256,11 +270,11 @@ mod tests {
             let build = |now_ms| {
                 let base = GoldBase::read(&store, &scope).unwrap();
                 start.wait();
-                let published = publish(&store, &scope, &base, &ORIGIN, &periods, now_ms);
+                let published = publish(&store, &scope, &base, &ORIGIN, &periods, Vec::new(), now_ms);
                 if let Err(error) = &published {
                     assert!(matches!(error, ExportError::Superseded { .. }), "{error}");
                     let base = GoldBase::read(&store, &scope).unwrap();
-                    assert_eq!(publish(&store, &scope, &base, &ORIGIN, &periods, now_ms).unwrap().changed, 0);
+                    assert_eq!(publish(&store, &scope, &base, &ORIGIN, &periods, Vec::new(), now_ms).unwrap().changed, 0);
                 }
                 published.is_ok()
             };

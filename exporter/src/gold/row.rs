@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use super::table::SCHEMA_VERSION;
 use crate::error::{ExportError, Result};
 
 /// One KPI value. The column `tenant_id` is that of the table, `computed_ts` that of the build.
@@ -52,12 +53,23 @@ pub(super) fn source_ref(sources: &[String]) -> String {
     text
 }
 
-/// Reads a decimal with at most 6 places as millionths; `None` when it does not fit decimal(18,6).
+/// Places of the values that KPIs are computed with.
+const COMPUTED_PLACES: usize = 12;
+/// Parts of a millionth that those places tell apart.
+const PARTS: i128 = 1_000_000;
+
+/// Reads a decimal with at most [`COMPUTED_PLACES`] places as millionths, half-even; `None` when it is no such number or has
+/// more digits than decimal(38,12).
 pub(super) fn micro(text: &str) -> Option<i128> {
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let value: i128 = format!("{whole}{fraction:0<6}").parse().ok()?;
-    (fraction.len() <= 6 && value < 10_i128.pow(18)).then_some(sign * value)
+    if fraction.len() > COMPUTED_PLACES {
+        return None;
+    }
+    let parts: i128 = format!("{whole}{fraction:0<COMPUTED_PLACES$}").parse().ok()?;
+    let (down, rest) = (parts / PARTS, parts % PARTS);
+    let is_up = rest > PARTS / 2 || (rest == PARTS / 2 && down % 2 == 1);
+    Some(sign * (down + i128::from(is_up)))
 }
 
 /// Puts the rows of one period in order and refuses two of one key.
@@ -77,9 +89,11 @@ pub(super) fn sort_unique(rows: &mut [KpiRow]) -> Result<()> {
     }
 }
 
-/// 16 hex digits of the SHA-256 of sorted rows, build time left out: same content, same name.
+/// 16 hex digits of the SHA-256 of the version of the columns and the sorted rows, build time left out: same content, same
+/// name, and files of two versions are never taken for each other.
 pub(super) fn generation(tenant: &str, rows: &[KpiRow]) -> String {
     let mut hash = Sha256::new();
+    hash.update(format!("schema {SCHEMA_VERSION}\n"));
     for row in rows {
         let currency = row.currency.as_deref().unwrap_or("");
         let value = row.value_micro.to_string();
@@ -125,9 +139,16 @@ mod tests {
         let cases = [
             ("1", Some(1_000_000)),
             ("-0.5", Some(-500_000)),
+            ("0.000000500000", Some(0)),
+            ("0.000001500000", Some(2)),
+            ("0.000002500001", Some(3)),
+            ("-0.000001500000", Some(-2)),
             ("999999999999.999999", Some(999_999_999_999_999_999)),
-            ("1000000000000", None),
-            ("0.0000001", None),
+            ("1600000000002.000000", Some(1_600_000_000_002_000_000)),
+            ("99999999999999999999999999.999999500000", Some(10_i128.pow(32))),
+            ("0.0000000000001", None),
+            ("999999999999999999999999999.9", None),
+            ("1e3", None),
         ];
         for (text, expected) in cases {
             assert_eq!(micro(text), expected, "{text}");

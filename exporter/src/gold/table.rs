@@ -16,8 +16,8 @@ use parquet::file::properties::WriterProperties;
 
 use super::row::KpiRow;
 
-/// Version of the columns; a reader refuses a higher one.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of the columns; a reader refuses a higher one. Version 2 has values of decimal(38,6), version 1 had decimal(18,6).
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Sorted rows as a Parquet file.
 pub(super) fn encode(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<Vec<u8>, ParquetError> {
@@ -51,7 +51,7 @@ fn batch(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<RecordBatch,
         text(|row| &row.period),
         text(|row| &row.kpi_name),
         dimensions(rows)?,
-        Arc::new(values.with_precision_and_scale(18, 6)?),
+        Arc::new(values.with_precision_and_scale(38, 6)?),
         Arc::new(currencies),
         Arc::new(computed),
         text(|row| &row.source_ref),

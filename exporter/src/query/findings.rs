@@ -13,7 +13,7 @@ use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
 use crate::export::{ExportedFinding, finding_columns, json_cell};
 use crate::findings_db;
-use crate::population::{Population, RunRef, sql_time};
+use crate::population::{LeftOut, Population, RunRef, sql_time};
 use crate::tenant::TenantScope;
 
 /// Fewest characters of an id that [`show_finding`] completes.
@@ -44,6 +44,8 @@ pub struct FindingFilter {
     pub text: String,
     /// Most rows; `None` for all.
     pub limit: Option<u64>,
+    /// Currency of amounts that name none; `None` leaves it unknown.
+    pub default_currency: Option<String>,
 }
 
 /// Findings that match.
@@ -55,6 +57,8 @@ pub struct FindingList {
     pub total: u64,
     /// Runs they were chosen from.
     pub runs: Vec<RunRef>,
+    /// What the population leaves out, of all workspaces and whatever the filter.
+    pub left_out: LeftOut,
 }
 
 /// One finding, whole.
@@ -81,9 +85,20 @@ pub struct Sighting {
     pub severity_level: Option<String>,
     /// Estimated monthly savings in that run.
     pub est_monthly_savings: Option<String>,
+    /// Their currency.
+    pub currency: Option<String>,
 }
 
-/// Findings and savings of one severity, service and check.
+/// What a workspace could save.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct WorkspacePotential {
+    /// By severity, service, check and currency.
+    pub parts: Vec<Potential>,
+    /// What the latest runs leave out.
+    pub left_out: LeftOut,
+}
+
+/// Findings and savings of one severity, service, check and currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Potential {
     /// Severity level.
@@ -92,13 +107,15 @@ pub struct Potential {
     pub service: Option<String>,
     /// Check.
     pub check_id: Option<String>,
+    /// Currency of the savings.
+    pub currency: Option<String>,
     /// Findings.
     pub findings: u64,
-    /// Estimated monthly savings of the failed ones; `None` when none of them has an estimate.
+    /// Estimated monthly savings of the open failed ones, as in `summary.json`; `None` when none of them has an estimate.
     pub est_monthly_savings: Option<String>,
 }
 
-/// What the latest complete runs of a workspace of the tenant could save.
+/// What the latest complete runs in a workspace of the tenant could save.
 ///
 /// # Errors
 /// The codes of R74, and whatever reading met.
@@ -106,22 +123,27 @@ pub fn potential_savings(
     cut: &Cut,
     scope: &TenantScope,
     workspace_id: &str,
+    default_currency: &str,
     limits: &DuckLimits,
-) -> Result<Vec<Potential>> {
-    let duck = open(cut, scope, limits)?;
+) -> Result<WorkspacePotential> {
+    let duck = open(cut, scope, Some(default_currency), limits)?;
     Population::LatestRun.load(&duck, scope)?;
-    let sql = "SELECT severity_level, service, check_id, count(*), \
-               CAST(sum(est_monthly_savings) FILTER (status = 'fail') AS VARCHAR) \
+    let sql = "SELECT severity_level, service, check_id, currency, count(*), \
+               CAST(sum(est_monthly_savings) FILTER \
+               (is_potential(status, est_monthly_savings, source_ref, lifecycle_status)) AS VARCHAR) \
                FROM population WHERE coalesce(workspace_id, '') = ? GROUP BY ALL ORDER BY ALL";
-    duck.rows("adding up savings", sql, [workspace_id], |row| {
+    let parts = duck.rows("adding up savings", sql, [workspace_id], |row| {
         Ok(Potential {
             severity_level: row.get(0)?,
             service: row.get(1)?,
             check_id: row.get(2)?,
-            findings: row.get(3)?,
-            est_monthly_savings: row.get(4)?,
+            currency: row.get(3)?,
+            findings: row.get(4)?,
+            est_monthly_savings: row.get(5)?,
         })
-    })
+    })?;
+    let left_out = Population::LatestRun.left_out(&duck, Some(workspace_id))?;
+    Ok(WorkspacePotential { parts, left_out })
 }
 
 /// Findings of one tenant.
@@ -134,7 +156,7 @@ pub fn list_findings(
     filter: &FindingFilter,
     limits: &DuckLimits,
 ) -> Result<FindingList> {
-    let duck = open(cut, scope, limits)?;
+    let duck = open(cut, scope, filter.default_currency.as_deref(), limits)?;
     let runs = filter.population.load(&duck, scope)?;
     let conditions = conditions(filter);
     let clause = conditions.clause();
@@ -148,7 +170,8 @@ pub fn list_findings(
         finding_columns()
     );
     let items = duck.rows(doing, &list, params_from_iter(&conditions.params), ExportedFinding::from_row)?;
-    Ok(FindingList { items, total: total.first().copied().unwrap_or_default(), runs })
+    let left_out = filter.population.left_out(&duck, None)?;
+    Ok(FindingList { items, total: total.first().copied().unwrap_or_default(), runs, left_out })
 }
 
 /// One finding by its id or by at least eight first characters of it; `None` when the tenant has none.
@@ -161,7 +184,7 @@ pub fn show_finding(
     finding_id: &str,
     limits: &DuckLimits,
 ) -> Result<Option<FindingDetail>> {
-    let duck = open(cut, scope, limits)?;
+    let duck = open(cut, scope, None, limits)?;
     let Some(id) = complete_id(&duck, finding_id)? else { return Ok(None) };
     let doing = "reading a finding";
     let paths = cut.local(cut.findings_of(scope), &duck.lease)?;
@@ -177,8 +200,8 @@ pub fn show_finding(
     Ok(record.map(|record| FindingDetail { record, sightings }))
 }
 
-fn open(cut: &Cut, scope: &TenantScope, limits: &DuckLimits) -> Result<Duck> {
-    let duck = findings_db::open(cut, scope, limits)?;
+fn open(cut: &Cut, scope: &TenantScope, default_currency: Option<&str>, limits: &DuckLimits) -> Result<Duck> {
+    let duck = findings_db::open(cut, scope, default_currency, limits)?;
     findings_db::refuse_unknown_tenant(&duck, cut, scope)?;
     Ok(duck)
 }
@@ -209,8 +232,8 @@ fn complete_id(duck: &Duck, text: &str) -> Result<Option<String>> {
 
 fn sightings(duck: &Duck, finding_id: &str) -> Result<Vec<Sighting>> {
     let sql = format!(
-        "SELECT DISTINCT workspace_id, run_id, {}, status, severity_level, CAST(est_monthly_savings AS VARCHAR) \
-         FROM findings WHERE finding_id = ? ORDER BY 3 DESC NULLS LAST, 2, 1, 4, 5, 6",
+        "SELECT DISTINCT workspace_id, run_id, {}, status, severity_level, CAST(est_monthly_savings AS VARCHAR), currency \
+         FROM findings WHERE finding_id = ? ORDER BY 3 DESC NULLS LAST, 2, 1, 4, 5, 6, 7",
         sql_time("run_ts")
     );
     duck.rows("reading the history of a finding", &sql, params![finding_id], |row| {
@@ -221,6 +244,7 @@ fn sightings(duck: &Duck, finding_id: &str) -> Result<Vec<Sighting>> {
             status: row.get(3)?,
             severity_level: row.get(4)?,
             est_monthly_savings: row.get(5)?,
+            currency: row.get(6)?,
         })
     })
 }

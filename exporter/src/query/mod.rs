@@ -11,6 +11,6 @@ pub use dead_letters::{
     list_dead_letters, show_dead_letter,
 };
 pub use findings::{
-    FindingDetail, FindingFilter, FindingList, ID_PREFIX_MIN, Potential, Sighting, list_findings, potential_savings,
-    show_finding,
+    FindingDetail, FindingFilter, FindingList, ID_PREFIX_MIN, Potential, Sighting, WorkspacePotential, list_findings,
+    potential_savings, show_finding,
 };

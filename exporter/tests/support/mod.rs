@@ -27,6 +27,7 @@ pub struct Finding {
     pub run_id: &'static str,
     pub run_ts: &'static str,
     pub ingested_ts: &'static str,
+    pub engine: &'static str,
     pub fingerprint: &'static str,
     pub finding_id: &'static str,
     pub check_id: &'static str,
@@ -51,6 +52,7 @@ pub const FINDING: Finding = Finding {
     run_id: "r1",
     run_ts: "2026-01-20T10:00:00Z",
     ingested_ts: "2026-01-20T10:01:00Z",
+    engine: "test",
     fingerprint: "f1",
     finding_id: "id-f1",
     check_id: "aws.ec2.ebs.gp2.to.gp3",
@@ -318,7 +320,8 @@ impl World {
 fn row(tenant: &str, f: &Finding) -> String {
     format!(
         "SELECT {} AS tenant_id, {} AS workspace_id, {} AS finding_id, {} AS fingerprint, {} AS run_id, \
-         CAST({} AS TIMESTAMPTZ) AS run_ts, CAST({} AS TIMESTAMPTZ) AS ingested_ts, {} AS check_id, {} AS status, \
+         CAST({} AS TIMESTAMPTZ) AS run_ts, CAST({} AS TIMESTAMPTZ) AS ingested_ts, {} AS engine_name, \
+         {} AS check_id, {} AS status, \
          {{'level': {}, 'score': CAST({} AS USMALLINT)}} AS severity, {} AS category, \
          {{'cloud': 'aws', 'service': {}, 'account_id': {}, 'region': {}}} AS scope, {} AS title, \
          {{'monthly_savings': CAST({} AS DECIMAL(18,6))}} AS estimated, \
@@ -331,6 +334,7 @@ fn row(tenant: &str, f: &Finding) -> String {
         text(f.run_id),
         text(f.run_ts),
         text(f.ingested_ts),
+        text(f.engine),
         text(f.check_id),
         text(f.status),
         text(f.level),

@@ -5,7 +5,7 @@ use platform::exit::ExitCode;
 use serde_json::json;
 
 use crate::cli::{ExportArgs, ExporterVerb, Output};
-use crate::failure::Result;
+use crate::failure::{self, Result};
 use crate::output::Rows;
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
@@ -15,7 +15,8 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let (ExporterVerb::Once(args) | ExporterVerb::Run(args)) = verb;
     let ExportArgs { tenant, limit, population } = args;
     let population = if population == "all" { Population::All } else { Population::LatestRun };
-    let options = ExportOptions { limit: *limit, population, ..ExportOptions::default() };
+    let limit = limit.unwrap_or(settings.findings_max);
+    let options = ExportOptions { limit, population, ..ExportOptions::default() };
     if let ExporterVerb::Run(_) = verb {
         let ports = Ports::open(settings)?;
         let watch = Watch::start(settings, &ports, &["exporter"], &[])?;
@@ -30,17 +31,31 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let report = exporter::once(&config).inspect_err(|error| span.fail(error))?;
     drop(span);
     print(&report, output)?;
-    Ok(code(&report))
+    Ok(code(&report, None))
 }
 
-/// Reports every tenant that failed, on stderr; done in part then.
-pub fn code(report: &PassReport) -> ExitCode {
-    let mut code = ExitCode::Done;
+/// Codes of failed tenants, the one that counts most first: what somebody has to change before anything helps, then what
+/// repeating may cure, then what is wrong for good.
+const WORST_FIRST: [ExitCode; 5] =
+    [ExitCode::CredentialsRefused, ExitCode::Configuration, ExitCode::TryAgain, ExitCode::Bug, ExitCode::BadInput];
+
+/// Reports every tenant that failed, on stderr, and says how the command ends. When it is about one tenant, the data of
+/// others is none of its business: their failures are warnings.
+pub fn code(report: &PassReport, own: Option<&str>) -> ExitCode {
+    let mut codes = Vec::new();
     for (tenant, error) in report.errors() {
+        if own.is_some_and(|own| own != tenant) {
+            eprintln!("warning: exporting {tenant}: {error}; its earlier files stay");
+            continue;
+        }
         eprintln!("error: exporting {tenant}: {error}");
-        code = ExitCode::TryAgain;
+        codes.push(match failure::export_code(error) {
+            // What was to be exported is written, so only part of the work is missing.
+            ExitCode::Io => ExitCode::TryAgain,
+            other => other,
+        });
     }
-    code
+    WORST_FIRST.into_iter().find(|code| codes.contains(code)).unwrap_or(ExitCode::Done)
 }
 
 fn print(report: &PassReport, output: Output) -> Result<()> {
@@ -69,4 +84,48 @@ fn print(report: &PassReport, output: Output) -> Result<()> {
         }
     }
     Ok(rows.print(output)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use exporter::{ExportError, TenantReport};
+    use platform::store::StoreError;
+
+    use super::*;
+
+    fn report(errors: Vec<(&str, ExportError)>) -> PassReport {
+        let tenant = |(tenant, error): (&str, ExportError)| TenantReport {
+            tenant_id: tenant.to_owned(),
+            export: None,
+            gold: None,
+            errors: vec![error],
+        };
+        PassReport { tenants: errors.into_iter().map(tenant).collect() }
+    }
+
+    fn bad_data() -> ExportError {
+        ExportError::BadData { doing: "reading findings".into(), problem: "Conversion Error".into() }
+    }
+
+    fn out_of_memory() -> ExportError {
+        ExportError::OutOfMemory { doing: "reading findings".into(), problem: "Out of Memory Error".into() }
+    }
+
+    fn disk() -> ExportError {
+        StoreError::io("reading", "a", std::io::Error::other("disk")).into()
+    }
+
+    #[test]
+    fn a_pass_ends_by_what_would_cure_its_errors() {
+        let check = |errors: Vec<(&str, ExportError)>, own, expected| {
+            assert_eq!(code(&report(errors), own), expected, "{own:?}");
+        };
+        check(vec![], None, ExitCode::Done);
+        check(vec![("acme", bad_data())], None, ExitCode::BadInput);
+        check(vec![("acme", disk())], None, ExitCode::TryAgain);
+        check(vec![("acme", bad_data()), ("globex", disk())], None, ExitCode::TryAgain);
+        check(vec![("acme", bad_data()), ("globex", out_of_memory())], None, ExitCode::Configuration);
+        check(vec![("globex", bad_data()), ("initech", disk())], Some("acme"), ExitCode::Done);
+        check(vec![("acme", bad_data()), ("globex", disk())], Some("acme"), ExitCode::BadInput);
+    }
 }

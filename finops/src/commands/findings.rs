@@ -4,6 +4,7 @@ use exporter::{Cut, FindingFilter, Population, TenantScope, list_findings, show_
 use platform::exit::ExitCode;
 use serde_json::json;
 
+use super::headline::left_out_text;
 use crate::cli::{FindingsFilter, FindingsVerb, Output};
 use crate::failure::{Failure, Result};
 use crate::output::{Rows, print_value};
@@ -42,10 +43,14 @@ fn list(args: &FindingsFilter, cut: &Cut, settings: &Settings, output: Output) -
         service: one(&args.service),
         account_id: one(&args.account),
         limit: Some(args.limit),
+        default_currency: Some(settings.default_currency.clone()),
         ..FindingFilter::default()
     };
     let scope = TenantScope::new(&args.tenant)?;
     let found = list_findings(cut, &scope, &filter, &settings.duck)?;
+    if let Some(left_out) = left_out_text(found.left_out) {
+        eprintln!("{left_out}");
+    }
     if output != Output::Table {
         let mut rows = Rows::new(&[
             "finding_id",

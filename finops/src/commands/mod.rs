@@ -3,10 +3,12 @@
 mod checkers;
 mod config;
 mod contract;
+mod delivered;
 mod dlq;
 mod doctor;
 mod exporter_role;
 mod findings;
+mod headline;
 mod redrive;
 mod repair;
 mod replay;

@@ -23,8 +23,9 @@ use producers::run_context::{RunContext, RunFacts, run_id};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::delivered::Delivered;
 use super::exporter_role;
-use super::summary::{Delivered, Summary};
+use super::summary::Summary;
 use crate::cli::{Output, RunArgs};
 use crate::failure::{Failure, Result};
 use crate::output::Rows;
@@ -77,13 +78,14 @@ impl Job<'_> {
             return Err(Failure::new(ExitCode::TryAgain, why));
         }
         let exported = self.stage("export", |_| export(args, settings, ports))?;
-        let delivered = Delivered::of_run(ports, settings, &report.manifest)?;
+        let delivered = Delivered::of_run(ports, settings, &report)?;
         let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &self.stages);
         summary.print(output)?;
+        let own = Some(&*report.manifest.tenant_id);
+        let failed = exported.as_ref().map_or(ExitCode::Done, |pass| exporter_role::code(pass, own));
         if let Some(why) = summary.refused_whole(&report) {
             return Err(Failure::bad_input(why));
         }
-        let failed = exported.as_ref().map_or(ExitCode::Done, exporter_role::code);
         Ok(if failed == ExitCode::Done { summary.exit_code(&report) } else { failed })
     }
 
@@ -233,7 +235,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
 
 /// `None` when there is nothing to export.
 fn export(args: &RunArgs, settings: &Settings, ports: &Ports) -> Result<Option<PassReport>> {
-    let options = ExportOptions { limit: args.limit, ..ExportOptions::default() };
+    let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
     let config = ports::exporter_config(settings, ports.store.clone(), options);
     let bar = progress::bar("exporting", None);
     let outcome = exporter::refresh(&config);

@@ -130,7 +130,11 @@ fn status(ports: &Ports) -> Result<Status> {
         sum.rows += folder.rows;
         sum.bytes += folder.bytes;
     }
-    let mut runs = Cut::committed(store.clone())?.runs;
+    let cut = Cut::committed(store.clone())?;
+    for (tenant, error) in cut.unreadable() {
+        eprintln!("warning: {tenant} is not exported: {error}");
+    }
+    let mut runs = cut.runs;
     runs.sort_by(|a, b| b.run_ts.cmp(&a.run_ts));
     Ok(Status {
         groups,

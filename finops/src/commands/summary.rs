@@ -6,90 +6,25 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use contracts::run_manifest::{BillingDelivery, ReplacedDelivery, RunManifest, RunStatus};
-use exporter::{Cut, DeadLetterFilter, PassReport, TenantScope, dead_letter_stats, potential_savings};
+use exporter::{LeftOut, PassReport};
 use platform::exit::ExitCode;
 use producers::collect::billing::{LiveMonth, LoadReport, Observed, SupersededDelivery};
 use producers::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::delivered::{Delivered, Potential};
+use super::headline::{Headline, headlines, left_out_text, rounded};
 use super::run::millis;
 use crate::cli::Output;
 use crate::failure::Result;
 use crate::output::{plain_table, print_text, print_value};
-use crate::ports::Ports;
 use crate::settings::Settings;
 
 /// Tenants whose exported files are listed for people; programs get all.
 const EXPORTS_SHOWN: usize = 3;
 /// Replaced bills that are listed for people.
 const REPLACED_SHOWN: usize = 10;
-
-/// Money and findings of one severity, service or check.
-#[derive(Debug, Default, Clone, Serialize)]
-pub struct Potential {
-    findings: u64,
-    /// `None` while no finding of it has an estimate: unknown is not 0.
-    savings_monthly: Option<Decimal>,
-}
-
-/// What became of one run's records, as the dataset tells.
-#[derive(Debug, Default)]
-pub struct Delivered {
-    records: u64,
-    is_complete: bool,
-    dead_by_code: BTreeMap<String, u64>,
-    example: Option<String>,
-    by_severity: BTreeMap<String, Potential>,
-    by_service: BTreeMap<String, Potential>,
-    by_check: BTreeMap<String, Potential>,
-}
-
-impl Delivered {
-    pub fn of_run(ports: &Ports, settings: &Settings, manifest: &RunManifest) -> Result<Self> {
-        let cut = Cut::committed(ports.store.clone())?;
-        let mut delivered = Self::default();
-        let run = cut.runs.iter().find(|run| run.tenant_id == manifest.tenant_id && run.run_id == manifest.run_id);
-        if let Some(run) = run {
-            (delivered.records, delivered.is_complete) = (run.delivered, run.is_complete);
-        }
-        let of_run = DeadLetterFilter { run_id: vec![manifest.run_id.clone()], ..DeadLetterFilter::default() };
-        for stat in dead_letter_stats(&cut, &of_run, &settings.duck)? {
-            *delivered.dead_by_code.entry(stat.error_code.unwrap_or_default()).or_default() += stat.count;
-        }
-        if !delivered.dead_by_code.is_empty() {
-            let first = DeadLetterFilter { limit: Some(1), ..of_run };
-            let found = exporter::list_dead_letters(&cut, &first, &settings.duck)?;
-            delivered.example = found.items.into_iter().next().and_then(|letter| letter.src);
-        }
-        delivered.add_savings(&cut, settings, manifest)?;
-        Ok(delivered)
-    }
-
-    /// Savings of the failed checks: what the exports show for this workspace now.
-    fn add_savings(&mut self, cut: &Cut, settings: &Settings, manifest: &RunManifest) -> Result<()> {
-        let scope = TenantScope::new(&manifest.tenant_id)?;
-        let found = match potential_savings(cut, &scope, &manifest.workspace_id, &settings.duck) {
-            // Nothing of this tenant is there to be shown yet.
-            Err(error) if error.code().is_some() => return Ok(()),
-            other => other?,
-        };
-        for finding in found {
-            let savings: Option<Decimal> = finding.est_monthly_savings.and_then(|text| text.parse().ok());
-            for (map, key) in [
-                (&mut self.by_severity, finding.severity_level),
-                (&mut self.by_service, finding.service),
-                (&mut self.by_check, finding.check_id),
-            ] {
-                let entry = map.entry(key.unwrap_or_else(|| "unknown".to_owned())).or_default();
-                entry.findings += finding.findings;
-                entry.savings_monthly =
-                    savings.map(|s| s + entry.savings_monthly.unwrap_or_default()).or(entry.savings_monthly);
-            }
-        }
-        Ok(())
-    }
-}
 
 /// The end of a run.
 #[derive(Debug, Serialize)]
@@ -114,12 +49,17 @@ pub struct Summary {
     files: u64,
     file_bytes: u64,
     rows: u64,
-    currency: String,
-    potential_savings_monthly: Decimal,
+    /// Of all amounts below; null when they are of several currencies, or there is none.
+    currency: Option<String>,
+    /// Null unless there is one currency, and an estimate in it.
+    potential_savings_monthly: Option<Decimal>,
+    potential_savings: Vec<Headline>,
+    left_out: LeftOut,
     by_severity: BTreeMap<String, Potential>,
     by_service: BTreeMap<String, Potential>,
     by_check: BTreeMap<String, Potential>,
     exports: Vec<Exported>,
+    exports_failed: Vec<ExportFailed>,
     stages_ms: Vec<(&'static str, u64)>,
     #[serde(skip)]
     next: String,
@@ -209,8 +149,18 @@ struct Exported {
     tenant_id: String,
     folder: PathBuf,
     files: Vec<(String, u64)>,
+    /// Findings that `findings.json` would list without a limit.
+    total: u64,
+    truncated: bool,
+    left_out: LeftOut,
     gold_rows: u64,
     changed: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct ExportFailed {
+    tenant_id: String,
+    error: String,
 }
 
 impl Summary {
@@ -227,6 +177,11 @@ impl Summary {
         let dead = delivered.dead_by_code.values().sum();
         let exports = exported.map(exports).unwrap_or_default();
         let misspelt = report.members_misspelt.iter().map(|(member, n)| format!("{member} ({n} record(s))"));
+        let potential_savings = headlines(&delivered.savings, &delivered.spend);
+        let only = match &potential_savings[..] {
+            [only] => Some(only),
+            _ => None,
+        };
         Self {
             next: next(settings, manifest, &delivered, &exports),
             run_id: manifest.run_id.clone(),
@@ -260,12 +215,15 @@ impl Summary {
             files: written.files,
             file_bytes: written.file_bytes,
             rows: written.findings_rows + written.dead_letter_rows,
-            currency: settings.default_currency.clone(),
-            potential_savings_monthly: delivered.by_check.values().filter_map(|p| p.savings_monthly).sum(),
+            currency: only.map(|headline| headline.currency.clone()),
+            potential_savings_monthly: only.and_then(|headline| headline.savings_monthly),
+            potential_savings,
+            left_out: delivered.left_out,
             by_severity: delivered.by_severity,
             by_service: delivered.by_service,
             by_check: delivered.by_check,
             exports,
+            exports_failed: exported.map(exports_failed).unwrap_or_default(),
             stages_ms: stages.iter().map(|(name, time)| (*name, millis(*time))).collect(),
         }
     }
@@ -336,11 +294,22 @@ fn exports(report: &PassReport) -> Vec<Exported> {
             tenant_id: tenant.tenant_id.clone(),
             folder: export.folder.clone(),
             files: export.manifest.files.iter().map(|file| (file.name.clone(), file.rows)).collect(),
+            total: export.manifest.total,
+            truncated: export.manifest.truncated,
+            left_out: export.manifest.left_out,
             gold_rows: tenant.gold.as_ref().map_or(0, |gold| gold.rows),
             changed: export.changed,
         })
     });
     exported.collect()
+}
+
+fn exports_failed(report: &PassReport) -> Vec<ExportFailed> {
+    let failed = |(tenant, error): (&str, &exporter::ExportError)| ExportFailed {
+        tenant_id: tenant.to_owned(),
+        error: error.to_string(),
+    };
+    report.errors().map(failed).collect()
 }
 
 impl fmt::Display for Summary {
@@ -364,6 +333,13 @@ impl fmt::Display for Summary {
             let files: Vec<_> = export.files.iter().map(|(name, rows)| format!("{name} ({rows})")).collect();
             let unchanged = if export.changed { "" } else { ", unchanged" };
             writeln!(f, "\nExported    {}{unchanged}\n            {}", export.folder.display(), files.join("  "))?;
+            if export.truncated {
+                let total = export.total;
+                writeln!(
+                    f,
+                    "            findings.json has the first of {total}: raise exporter.findings_max or --limit"
+                )?;
+            }
             writeln!(f, "            {} KPI rows in {}", export.gold_rows, contracts::layout::KPI_GOLD)?;
         }
         if let Some(more @ 1..) = self.exports.len().checked_sub(EXPORTS_SHOWN) {
@@ -411,31 +387,54 @@ impl Summary {
     }
 
     fn write_money(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.potential_savings.is_empty() || !self.by_check.is_empty() {
+            writeln!(f)?;
+        }
+        for spend in self.potential_savings.iter().filter_map(Headline::spend_text) {
+            writeln!(f, "Spend as billed: {spend}")?;
+        }
+        for headline in &self.potential_savings {
+            writeln!(f, "Potential savings a month: {headline}")?;
+        }
+        if self.potential_savings.is_empty() && !self.by_check.is_empty() {
+            writeln!(f, "Potential savings a month: no finding has an estimate")?;
+        }
+        if let Some(left_out) = left_out_text(self.left_out) {
+            writeln!(f, "{left_out}")?;
+        }
         if self.by_check.is_empty() {
             return Ok(());
         }
-        writeln!(f, "\nPotential savings a month: {:.2} {}", self.potential_savings_monthly, self.currency)?;
         for (what, map) in [("SEVERITY", &self.by_severity), ("SERVICE", &self.by_service), ("CHECK", &self.by_check)] {
-            let mut rows: Vec<_> = map.iter().collect();
-            rows.sort_by_key(|(_, potential)| std::cmp::Reverse((potential.savings_monthly, potential.findings)));
-            let mut table = plain_table();
-            table.set_header([what, "FINDINGS", "SAVINGS"]);
-            for (name, potential) in rows {
-                table.add_row([
-                    name.clone(),
-                    potential.findings.to_string(),
-                    potential.savings_monthly.map(|s| format!("{s:.2}")).unwrap_or_default(),
-                ]);
-            }
-            for column in [1, 2] {
-                if let Some(column) = table.column_mut(column) {
-                    column.set_cell_alignment(comfy_table::CellAlignment::Right);
-                }
-            }
-            writeln!(f, "{table}")?;
+            writeln!(f, "{}", potential_table(what, map, self.potential_savings.len() == 1))?;
         }
         Ok(())
     }
+}
+
+/// Findings and savings by name: the largest savings first, or most findings when there are several currencies, because
+/// amounts of two currencies have no order.
+fn potential_table(what: &str, map: &BTreeMap<String, Potential>, has_one_currency: bool) -> comfy_table::Table {
+    let mut rows: Vec<_> = map.iter().collect();
+    rows.sort_by_key(|(_, potential)| {
+        let only = potential.only().filter(|_| has_one_currency);
+        std::cmp::Reverse((only.map(|amount| amount.savings_monthly), potential.findings))
+    });
+    let mut table = plain_table();
+    table.set_header([what, "FINDINGS", "SAVINGS"]);
+    for (name, potential) in rows {
+        let amounts: Vec<String> = potential
+            .amounts()
+            .map(|amount| format!("{} {}", rounded(amount.savings_monthly), amount.currency))
+            .collect();
+        table.add_row([name.clone(), potential.findings.to_string(), amounts.join(", ")]);
+    }
+    for column in [1, 2] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+    table
 }
 
 /// `3: required 2, enum 1`, or `0`.

@@ -24,7 +24,8 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
         &[topics::groups::VALIDATOR, topics::groups::SINK],
     )?;
     let Ports { broker, store } = ports;
-    let exporter_config = ports::exporter_config(settings, store.clone(), ExportOptions::default());
+    let options = ExportOptions { limit: settings.findings_max, ..ExportOptions::default() };
+    let exporter_config = ports::exporter_config(settings, store.clone(), options);
     let shutdown = ports::stop_on_signals()?;
     let validator_counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
     let sink_counters = Arc::new(sink::Counters::observed(watch.observer("sink")));

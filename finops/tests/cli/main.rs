@@ -10,6 +10,7 @@ mod contract_test;
 mod deploy;
 mod help;
 mod job;
+mod money;
 mod operate;
 mod output;
 mod place;

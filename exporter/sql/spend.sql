@@ -1,0 +1,36 @@
+-- What bills cost per currency and billing period, and how many hours of the period they charge usage for: of all of them, or of
+-- those that have usage at all. A currency whose costs are too large to be added exactly has no row.
+WITH chosen AS (
+    SELECT
+        billing_period, currency, cost_unblended, charge_category, strptime(billing_period, '%Y-%m') AS period_start,
+        strptime(billing_period, '%Y-%m') + INTERVAL 1 MONTH AS period_end, usage_start,
+        coalesce(usage_end, usage_start + INTERVAL 1 HOUR) AS usage_end
+    FROM fact
+    WHERE billing_period IN ({periods})
+),
+hour AS (
+    SELECT DISTINCT
+        billing_period,
+        unnest(generate_series(first_hour, last_end - INTERVAL 1 MICROSECOND, INTERVAL 1 HOUR)) AS hour
+    FROM (
+        SELECT DISTINCT
+            billing_period, date_trunc('hour', greatest(usage_start, period_start)) AS first_hour,
+            least(usage_end, period_end) AS last_end
+        FROM chosen
+        WHERE lower(charge_category) = 'usage' AND usage_start < period_end AND usage_end > period_start
+    )
+),
+large AS (
+    SELECT billing_period, currency
+    FROM chosen
+    GROUP BY ALL
+    HAVING sum(abs(CAST(cost_unblended AS DOUBLE))) >= 9e25
+)
+SELECT
+    currency, billing_period, CAST(sum(cost_unblended) AS VARCHAR),
+    (SELECT count(*) FROM hour WHERE hour.billing_period = chosen.billing_period),
+    date_diff('hour', min(period_start), min(period_end))
+FROM chosen
+ANTI JOIN large USING (billing_period, currency)
+GROUP BY currency, billing_period
+ORDER BY ALL
