@@ -274,7 +274,10 @@ mod tests {
                 if let Err(error) = &published {
                     assert!(matches!(error, ExportError::Superseded { .. }), "{error}");
                     let base = GoldBase::read(&store, &scope).unwrap();
-                    assert_eq!(publish(&store, &scope, &base, &ORIGIN, &periods, Vec::new(), now_ms).unwrap().changed, 0);
+                    assert_eq!(
+                        publish(&store, &scope, &base, &ORIGIN, &periods, Vec::new(), now_ms).unwrap().changed,
+                        0
+                    );
                 }
                 published.is_ok()
             };
@@ -294,7 +297,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = LocalStore::open(folder.path()).unwrap();
         let scope = TenantScope::new("acme").unwrap();
-        let build = |base: &GoldBase, value, now_ms| publish(&store, &scope, base, &ORIGIN, &rows(value), now_ms);
+        let build =
+            |base: &GoldBase, value, now_ms| publish(&store, &scope, base, &ORIGIN, &rows(value), Vec::new(), now_ms);
         let none = GoldBase::read(&store, &scope).unwrap();
         build(&none, 1, 0).unwrap();
         let older = GoldBase::read(&store, &scope).unwrap();
@@ -317,7 +321,7 @@ mod tests {
         let scope = TenantScope::new("acme").unwrap();
         let build = || {
             let base = GoldBase::read(&store, &scope).unwrap();
-            publish(&store, &scope, &base, &ORIGIN, &rows(1), 0).unwrap().changed
+            publish(&store, &scope, &base, &ORIGIN, &rows(1), Vec::new(), 0).unwrap().changed
         };
         assert_eq!((build(), build()), (1, 0));
         let base = GoldBase::read(&store, &scope).unwrap();

@@ -136,7 +136,7 @@ impl Delivered {
     fn add_spend(&mut self, cut: &Cut, settings: &Settings, report: &RunReport) -> Result<(), Failure> {
         let Some(load) = &report.billing else { return Ok(()) };
         let scope = TenantScope::new(&report.manifest.tenant_id)?;
-        let months: Vec<String> = load.periods.iter().map(|period| period.billing_period.clone()).collect();
+        let months: Vec<String> = load.months.iter().map(|month| month.billing_period.clone()).collect();
         self.spend = match spend(cut, &scope, &months, &settings.duck) {
             // The export has said what is wrong with the facts.
             Err(error) if error.code().is_some() => Vec::new(),
