@@ -148,7 +148,7 @@ fn scalar(schema: &Value, node: &Value) -> Shape {
     }
     let validator = schemas::validator_of_node(schema, node);
     let passes = |text: &str| validator.is_valid(&text.into());
-    if passes("text") || node["enum"].is_array() {
+    if passes("text") || passes("EUR") || node["enum"].is_array() {
         return Shape::Text;
     }
     let probes = [("2026-01-20T10:00:00.000Z", Shape::Time), ("2026-01-20", Shape::Date), ("-1.250000", Shape::Money)];
