@@ -92,6 +92,43 @@ pub struct CheckInfo {
     pub sub_category: &'static str,
 }
 
+/// How the amounts of a checker become monthly figures, when only a part of a month was charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonthRule {
+    /// By the share of the month that each resource was charged for.
+    ByTime,
+    /// Not at all: they are shown as charged.
+    AsCharged,
+    /// There are none.
+    NoMoney,
+}
+
+impl MonthRule {
+    /// For people.
+    #[must_use]
+    pub fn explained(self) -> &'static str {
+        match self {
+            Self::ByTime => {
+                "a month = charged × hours of the billing month / hours charged, for each resource. Hours are distinct hours, \
+                 not rows; a daily or monthly row counts all its hours. Storage, gateways and load balancers exist in each \
+                 hour charged. Instances, databases and addresses may pause: for them the hours from the first charge to the \
+                 last count. What is charged by use is added as charged. A resource charged all month is not scaled. The \
+                 finding keeps what was charged (dimensions charged_cost, charged_savings, charged_hours, share_hours, \
+                 month_hours) and the formula with its numbers (estimated.notes). Confidence is at most 30 for less than a \
+                 day, 60 for less than a week. A resource that is not charged any more a day before the bill ends (a week, \
+                 if it paused before) has ended and saves nothing; where fewer than 10 resources are charged through nine \
+                 tenths of the bill's hours, the bill may be an extract: then it is named all the same, with a confidence of \
+                 30 at most"
+            }
+            Self::AsCharged => {
+                "as charged in the billing month (dimensions charged_cost, charged_savings), not scaled: amounts of use, \
+                 credits and sums over many kinds of charges do not tell what is still to come"
+            }
+            Self::NoMoney => "no monthly figure",
+        }
+    }
+}
+
 /// What a checker says about itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CheckerDocs {
@@ -101,6 +138,8 @@ pub struct CheckerDocs {
     pub why: &'static str,
     /// How cost and savings are worked out, with what makes them unknown.
     pub money: &'static str,
+    /// How they become monthly figures.
+    pub month: MonthRule,
     /// When a finding is `fail` or `info`.
     pub verdict: &'static str,
     /// Thresholds, with defaults.

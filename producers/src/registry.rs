@@ -140,10 +140,18 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::{CheckerDocs, CheckerScope, Source};
+    use crate::checker::{CheckerDocs, CheckerScope, MonthRule, Source};
 
-    const DOCS: CheckerDocs =
-        CheckerDocs { what: "", why: "", money: "", verdict: "", thresholds: &[], data: "", limits: "" };
+    const DOCS: CheckerDocs = CheckerDocs {
+        what: "",
+        why: "",
+        money: "",
+        month: MonthRule::NoMoney,
+        verdict: "",
+        thresholds: &[],
+        data: "",
+        limits: "",
+    };
 
     fn registration(spec: &'static str, checker_id: &'static str) -> Registration {
         Box::leak(Box::new(CheckerRegistration {

@@ -49,7 +49,7 @@ fn each_checker_says_what_it_does() {
     let mut check_ids = BTreeSet::new();
     for registration in Registry::linked().unwrap().all() {
         let docs = registration.docs;
-        let texts = [docs.what, docs.why, docs.money, docs.verdict, docs.data, docs.limits];
+        let texts = [docs.what, docs.why, docs.money, docs.month.explained(), docs.verdict, docs.data, docs.limits];
         assert!(texts.iter().all(|text| !text.is_empty()), "{registration:?}");
         assert!(docs.thresholds.iter().all(|t| !t.key.is_empty() && !t.meaning.is_empty()), "{registration:?}");
         assert!(!registration.checks.is_empty(), "{registration:?}");
@@ -86,9 +86,10 @@ fn the_guide_to_a_new_checker_names_what_exists() {
     for line in code.iter().flat_map(|block| block.lines()) {
         assert!(example.contains(line), "the guide shows {line:?}, which public_ipv4_idle.rs does not have");
     }
-    let shared = ["mod.rs", "group.rs", "subject.rs", "prices.rs", "testing.rs"];
-    let shared: String =
-        shared.iter().map(|file| std::fs::read_to_string(checks_dir().join("focus").join(file)).unwrap()).collect();
+    let shared = ["mod.rs", "figures.rs", "group.rs", "subject.rs", "prices.rs", "testing.rs"]
+        .map(|file| checks_dir().join("focus").join(file));
+    let model = ["meter/mod.rs", "tags.rs"].map(|file| checks_dir().join("../billing").join(file));
+    let shared: String = shared.iter().chain(&model).map(|file| std::fs::read_to_string(file).unwrap()).collect();
     for name in quoted(&prose).filter_map(|text| text.strip_suffix("()")) {
         assert!(shared.contains(&format!("fn {name}")), "the guide names {name}()");
     }

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::run_manifest::{RunManifest, RunStatus};
 use contracts::topics;
+use producers::checker::MonthRule;
 use producers::collect::billing::LiveMonth;
+use producers::registry::Registry;
 use producers::run::RunPlan;
 use support::{Published, World, accept, plan, sample};
 
@@ -111,19 +113,45 @@ fn every_finding_names_resource_account_region_and_service() {
     }
 }
 
+/// Hours of September, the month of all findings of the sample.
+const MONTH_HOURS: i128 = 720;
+
+/// What each resource of the rows of interest costs in a month: its charge × 720 / the hours it was charged for.
+fn monthly_by_resource(is_wanted: impl Fn(&CsvRow) -> bool) -> BTreeMap<String, i128> {
+    let mut resources: BTreeMap<String, (BTreeSet<String>, i128)> = BTreeMap::new();
+    for row in csv_rows().iter().filter(|row| is_wanted(row) && pico(&row["BilledCost"]) > 0) {
+        let (hours, billed) = resources.entry(row["ResourceId"].clone()).or_default();
+        // Rows of AWS are by the hour.
+        hours.insert(row["ChargePeriodStart"].clone());
+        *billed += pico(&row["BilledCost"]);
+    }
+    let monthly = |(resource, (hours, billed)): (String, (BTreeSet<String>, i128))| {
+        (resource, billed * MONTH_HOURS / i128::try_from(hours.len()).unwrap())
+    };
+    resources.into_iter().map(monthly).collect()
+}
+
+/// A figure among the dimensions, in units of 10^-12.
+fn figure(finding: &Published, name: &str) -> Option<i128> {
+    finding.json["dimensions"].get(name)?.as_str().map(pico)
+}
+
 #[test]
-fn gp2_savings_are_a_fifth_of_what_the_bill_charges_for_the_volume() {
+fn gp2_savings_are_a_fifth_of_what_a_month_of_the_volume_costs() {
     let findings = findings();
-    let volumes = billed_by("ResourceId", |row| describes(row, "(gp2) provisioned storage"));
+    let is_gp2 = |row: &CsvRow| describes(row, "(gp2) provisioned storage");
+    let (volumes, charged) = (monthly_by_resource(is_gp2), billed_by("ResourceId", is_gp2));
     let found: Vec<_> = of(&findings, "billing.ebs.gp2.to.gp3").collect();
     assert_eq!((found.len(), volumes.len()), (24, 24));
     for finding in found {
-        let billed = volumes[finding.text("/scope/resource_id")];
-        assert_eq!(amount(finding, "monthly_cost"), Some(micro(billed)), "{:#}", finding.json);
+        let volume = finding.text("/scope/resource_id");
+        assert_eq!(amount(finding, "monthly_cost"), Some(micro(volumes[volume])), "{:#}", finding.json);
         // All volumes are small: gp3 costs four fifths in every region of the sample and no extra speed is needed.
-        // The bill's own figures are rounded to ten places, hence the one unit of tolerance.
+        // The bill's own figures are rounded to ten places, and a month has 720 times as much of that.
         let savings = amount(finding, "monthly_savings").unwrap();
-        assert!((savings - micro(billed / 5)).abs() <= 1, "{savings} of {billed}: {:#}", finding.json);
+        assert!((savings - micro(volumes[volume] / 5)).abs() <= 1, "{savings}: {:#}", finding.json);
+        assert_eq!(figure(finding, "charged_cost"), Some(charged[volume]));
+        assert!((figure(finding, "charged_savings").unwrap() - charged[volume] / 5).abs() <= 1_000);
     }
 }
 
@@ -135,14 +163,14 @@ fn idle_addresses_and_extended_support_are_saved_whole() {
         ("billing.database.support.extended", "Extended Support", 2),
     ];
     for (check_id, words, count) in cases {
-        let billed = billed_by("ResourceId", |row| describes(row, words) && pico(&row["BilledCost"]) > 0);
+        let monthly = monthly_by_resource(|row| describes(row, words));
         let found: BTreeMap<_, _> = of(&findings, check_id)
             .map(|f| {
                 (f.text("/scope/resource_arn").to_owned(), (amount(f, "monthly_savings"), amount(f, "monthly_cost")))
             })
             .collect();
         let expected: BTreeMap<_, _> =
-            billed.into_iter().map(|(arn, cost)| (arn, (Some(micro(cost)), Some(micro(cost))))).collect();
+            monthly.into_iter().map(|(arn, cost)| (arn, (Some(micro(cost)), Some(micro(cost))))).collect();
         assert_eq!((found.len(), &found), (count, &expected), "{check_id}");
     }
 }
@@ -155,11 +183,70 @@ fn on_demand_compute_adds_up_to_the_bill() {
         let is_aws_usage = row["ProviderName"] == "AWS" && row["ChargeCategory"] == "Usage";
         is_aws_usage && (instance || describes(row, "AWS Fargate - ")) && row["PricingCategory"] == "Standard"
     };
-    let billed: i128 = billed_by("ProviderName", is_compute).values().sum();
-    let found: i128 = of(&findings, "billing.compute.commitment.gap").filter_map(|f| amount(f, "monthly_cost")).sum();
-    let count = of(&findings, "billing.compute.commitment.gap").count() as i128;
-    // Each finding is rounded by itself; charges that round to nothing are not told.
-    assert!((found - micro(billed)).abs() <= count, "{found} found, {} billed", micro(billed));
+    let gaps = || of(&findings, "billing.compute.commitment.gap");
+    let charged: i128 = gaps().filter_map(|f| figure(f, "charged_cost")).sum();
+    assert_eq!(charged, billed_by("ProviderName", is_compute).values().sum::<i128>());
+    let monthly: i128 = monthly_by_resource(is_compute).values().sum();
+    let found: i128 = gaps().filter_map(|f| amount(f, "monthly_cost")).sum();
+    // Each finding is rounded by itself.
+    assert!((found - micro(monthly)).abs() <= gaps().count() as i128, "{found} found, {} a month", micro(monthly));
+}
+
+#[test]
+fn both_figures_are_kept_and_the_formula_leads_from_one_to_the_other() {
+    let registry = Registry::linked().unwrap();
+    for finding in findings() {
+        let month = registry.find(finding.text("/check_id")).unwrap().docs.month;
+        for (charged, monthly) in [("charged_cost", "monthly_cost"), ("charged_savings", "monthly_savings")] {
+            let (charged, monthly) = (figure(&finding, charged), amount(&finding, monthly));
+            assert_eq!(charged.is_some(), monthly.is_some(), "{:#}", finding.json);
+            let (Some(charged), Some(monthly)) = (charged, monthly) else { continue };
+            let share = figure(&finding, "month_hours").zip(figure(&finding, "share_hours"));
+            match (month, share) {
+                // A sum over resources: each has its own share.
+                (MonthRule::ByTime, None) => assert!(monthly >= micro(charged), "{:#}", finding.json),
+                (MonthRule::ByTime, Some((month_hours, hours))) => {
+                    let expected = micro(charged * month_hours / hours);
+                    assert!((monthly - expected).abs() <= 1, "{expected}: {:#}", finding.json);
+                    assert!(finding.text("/estimated/notes").contains(" × 720 hours of 2024-09 / 1 hour "));
+                }
+                (MonthRule::AsCharged, None) => assert_eq!(monthly, micro(charged), "{:#}", finding.json),
+                (rule, share) => panic!("{rule:?} {share:?}: {:#}", finding.json),
+            }
+            // An hour of a month is a guess at all of it.
+            assert!(month != MonthRule::ByTime || finding.json["estimated"]["confidence"].as_u64() <= Some(30));
+        }
+    }
+}
+
+#[test]
+fn findings_of_a_resource_save_no_more_than_a_month_of_it_costs() {
+    let mut saved: BTreeMap<String, i128> = BTreeMap::new();
+    for finding in findings() {
+        let Some(savings) = amount(&finding, "monthly_savings") else { continue };
+        *saved.entry(finding.text("/scope/resource_id").to_owned()).or_default() += savings;
+    }
+    let monthly = monthly_by_resource(|row| row["ProviderName"] == "AWS" && row["ChargeCategory"] == "Usage");
+    assert_eq!(saved.len(), 29);
+    for (resource, savings) in saved {
+        let cost: i128 = monthly.iter().filter(|(id, _)| id.ends_with(&resource)).map(|(_, cost)| cost).sum();
+        assert!(savings <= micro(cost), "{resource} saves {savings} of {}", micro(cost));
+    }
+}
+
+#[test]
+fn the_readme_of_the_sample_says_what_it_is() {
+    let readme = std::fs::read_to_string(sample().with_file_name("README.md")).unwrap();
+    let rows = csv_rows();
+    let count = |provider: &str| rows.iter().filter(|row| row["ProviderName"] == provider).count();
+    let counts = ["AWS", "Microsoft", "Oracle"].map(count);
+    assert_eq!((rows.len(), counts, rows[0].len()), (700, [663, 34, 3], 44));
+    for said in
+        ["holds 700 rows", "300 of its 1,000 rows are left out", "663, 34 and 3", "CC BY 4.0", "FinOps Foundation"]
+    {
+        assert!(readme.contains(said), "{said}");
+    }
+    assert!(!readme.contains("unchanged"), "rows are left out, so it is not unchanged");
 }
 
 #[test]

@@ -8,13 +8,23 @@ use std::time::Duration;
 
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::topics;
-use producers::checker::{Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, Source};
+use producers::checker::{
+    Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule, Source,
+};
 use producers::registry::Registry;
 use producers::services::Services;
 use support::{World, accept, plan, sample};
 
-const DOCS: CheckerDocs =
-    CheckerDocs { what: "", why: "", money: "", verdict: "", thresholds: &[], data: "", limits: "" };
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "",
+    why: "",
+    money: "",
+    month: MonthRule::NoMoney,
+    verdict: "",
+    thresholds: &[],
+    data: "",
+    limits: "",
+};
 
 struct Does(fn(&str) -> Result<Checked, CheckerError>);
 

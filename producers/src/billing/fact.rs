@@ -79,4 +79,6 @@ pub struct RowDetail {
     pub quantity: Option<Decimal>,
     /// Public price of one unit.
     pub unit_price: Option<Decimal>,
+    /// False when the export does not tell corrections from other charges.
+    pub is_class_told: bool,
 }

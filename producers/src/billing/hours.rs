@@ -33,6 +33,36 @@ impl HourSet {
     pub fn count(&self) -> u32 {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
+
+    /// The first hour.
+    #[must_use]
+    pub fn first(&self) -> Option<u32> {
+        let (before, word) = (0u32..).step_by(64).zip(self.0).find(|(_, word)| *word != 0)?;
+        Some(before + word.trailing_zeros())
+    }
+
+    /// The last hour.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        let (before, word) = (0u32..).step_by(64).zip(self.0).filter(|(_, word)| *word != 0).last()?;
+        Some(before + word.ilog2())
+    }
+
+    /// The hours from this one on.
+    #[must_use]
+    pub fn since(&self, hour: u32) -> Self {
+        let mut words = self.0;
+        for (before, word) in (0u32..).step_by(64).zip(&mut words) {
+            *word &= u64::MAX.checked_shl(hour.saturating_sub(before)).unwrap_or_default();
+        }
+        Self(words)
+    }
+
+    /// Hours from the first to the last, both counted; 0 when there is none.
+    #[must_use]
+    pub fn span(&self) -> u32 {
+        self.first().zip(self.last()).map_or(0, |(first, last)| last - first + 1)
+    }
 }
 
 #[cfg(test)]
@@ -52,6 +82,27 @@ mod tests {
         other.add(0, 47 * HOUR_MS, 49 * HOUR_MS);
         hours.merge(&other);
         assert_eq!(hours.count(), 27);
+    }
+
+    #[test]
+    fn a_span_goes_from_the_first_hour_to_the_last() {
+        let mut hours = HourSet::default();
+        assert_eq!((hours.first(), hours.last(), hours.span()), (None, None, 0));
+        hours.add(0, 70 * HOUR_MS, 71 * HOUR_MS);
+        assert_eq!((hours.first(), hours.last(), hours.span()), (Some(70), Some(70), 1));
+        hours.add(0, 0, HOUR_MS);
+        hours.add(0, 700 * HOUR_MS, 720 * HOUR_MS);
+        assert_eq!((hours.first(), hours.last(), hours.span(), hours.count()), (Some(0), Some(719), 720, 22));
+    }
+
+    #[test]
+    fn hours_since_an_hour_leave_out_what_was_before() {
+        let mut hours = HourSet::default();
+        hours.add(0, 0, 720 * HOUR_MS);
+        for (since, count) in [(0, 720), (1, 719), (63, 657), (64, 656), (719, 1), (720, 0), (10_000, 0)] {
+            assert_eq!(hours.since(since).count(), count, "{since}");
+        }
+        assert_eq!(hours.since(100).first(), Some(100));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::closed_lists::CommitmentStatus;
+use super::coverage::{CurrentMonth, Payer, current_months, payer, resource_key};
 use super::fact::{CostFact, RowDetail};
 use super::hours::HourSet;
 use super::line::{LineKey, LineSums, UsageLine};
@@ -18,20 +19,14 @@ use super::period;
 pub const LINES_MAX: usize = 2_000_000;
 /// Recognised wordings remembered at most; descriptions that name a resource would fill memory otherwise.
 const METERS_MAX: usize = 100_000;
-/// Hours of usage from which a month says enough to be spoken of: a week. On the first days of a month nothing can be
-/// told from it yet, and what was found in the month before is not gone.
-const MONTH_HOURS_MIN: u32 = 168;
 
 /// Lines of all billing months read, in a fixed order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct BillingInventory {
     lines: Vec<UsageLine>,
-    current: BTreeMap<Payer, Arc<str>>,
+    current: BTreeMap<Payer, CurrentMonth>,
     dropped_rows: u64,
 }
-
-/// Cloud and paying account.
-type Payer = (Arc<str>, Arc<str>);
 
 impl BillingInventory {
     /// All lines, sorted by key.
@@ -43,7 +38,23 @@ impl BillingInventory {
     /// Lines of the month findings speak of: the newest of their paying account with a week of usage, else the newest.
     /// Months differ between paying accounts, since providers close their books at different times.
     pub fn current(&self) -> impl Iterator<Item = &UsageLine> {
-        self.lines.iter().filter(|line| self.current.get(&payer(line)) == Some(&line.key.period))
+        self.lines.iter().filter(|line| self.current_month(line).is_some())
+    }
+
+    /// The current month of the line's paying account, when the line is of that month.
+    #[must_use]
+    pub fn current_month(&self, line: &UsageLine) -> Option<&CurrentMonth> {
+        self.current.get(&payer(line)).filter(|month| month.period == line.key.period)
+    }
+
+    /// All lines of the line's resource in its month: same account, region and service. Nothing is kept for it, since the
+    /// lines are sorted.
+    #[must_use]
+    pub fn of_resource(&self, line: &UsageLine) -> &[UsageLine] {
+        let key = resource_key(&line.key);
+        let start = self.lines.partition_point(|other| resource_key(&other.key) < key);
+        let lines = self.lines.get(start..).unwrap_or_default();
+        lines.get(..lines.partition_point(|other| resource_key(&other.key) == key)).unwrap_or_default()
     }
 
     /// Rows that found no room, see [`LINES_MAX`].
@@ -51,25 +62,6 @@ impl BillingInventory {
     pub fn dropped_rows(&self) -> u64 {
         self.dropped_rows
     }
-}
-
-fn payer(line: &UsageLine) -> Payer {
-    (Arc::clone(&line.key.cloud), Arc::clone(&line.key.billing_account))
-}
-
-fn current_months(lines: &[UsageLine]) -> BTreeMap<Payer, Arc<str>> {
-    let mut hours: BTreeMap<Payer, BTreeMap<Arc<str>, HourSet>> = BTreeMap::new();
-    for line in lines {
-        let month = hours.entry(payer(line)).or_default().entry(Arc::clone(&line.key.period)).or_default();
-        if line.is_usage() {
-            month.merge(&line.sums.hours);
-        }
-    }
-    let current = |months: &BTreeMap<Arc<str>, HourSet>| {
-        let told = months.iter().rev().find(|(_, hours)| hours.count() >= MONTH_HOURS_MIN);
-        told.or(months.last_key_value()).map(|(month, _)| Arc::clone(month))
-    };
-    hours.iter().filter_map(|(payer, months)| Some((payer.clone(), current(months)?))).collect()
 }
 
 /// Hours of a billing month `YYYY-MM`; 730 when it is not one.
@@ -132,6 +124,7 @@ impl InventoryBuilder {
             unit_price: None,
             hours: HourSet::default(),
             rows: 0,
+            is_class_told: true,
             description,
         });
         sums.billed += fact.cost_unblended;
@@ -139,6 +132,7 @@ impl InventoryBuilder {
         sums.quantity = sums.quantity.zip(detail.quantity).map(|(sum, more)| sum + more);
         sums.unit_price = detail.unit_price.or(sums.unit_price);
         sums.rows += 1;
+        sums.is_class_told &= detail.is_class_told;
         if let (Some(start_ms), Some(end)) = (period_start_ms(fact), fact.usage_end_ms) {
             sums.hours.add(start_ms, fact.usage_start_ms, end);
         }
@@ -255,6 +249,7 @@ mod tests {
             pricing: Pricing::Standard,
             quantity: Some(Decimal::ONE),
             unit_price: None,
+            is_class_told: true,
         };
         (fact, detail)
     }
@@ -307,6 +302,30 @@ mod tests {
             let inventory = build(10, &rows);
             let months: Vec<_> = inventory.current().map(|line| &*line.key.period).collect();
             assert_eq!(months, [current], "{hours_now}");
+        }
+    }
+
+    #[test]
+    fn a_resource_has_all_its_lines_and_no_other() {
+        let mut other_meter = row("2024-09", 1, "b", 2);
+        other_meter.0.usage_type = Some("EBS:VolumeIOUsage".into());
+        let rows = [row("2024-09", 0, "a", 1), row("2024-09", 0, "b", 1), other_meter, row("2024-10", 0, "b", 1)];
+        let inventory = build(10, &rows);
+        let line = |resource: &str| inventory.lines().iter().find(|line| &*line.key.resource == resource).unwrap();
+        let costs = |resource| inventory.of_resource(line(resource)).iter().map(|l| l.sums.billed).sum::<Decimal>();
+        assert_eq!((costs("a"), costs("b")), (1.into(), 3.into()));
+    }
+
+    #[test]
+    fn a_bill_tells_ends_when_enough_goes_on() {
+        for (steady, tells) in [(9, false), (10, true)] {
+            let hours = |name: String, hours: i64| (0..hours).map(move |hour| row("2024-09", hour, &name, 1));
+            let going_on = (1..steady).flat_map(|n| hours(format!("steady-{n}"), 180));
+            // Nine tenths of 200 hours are 180.
+            let rows: Vec<_> = going_on.chain(hours("short".into(), 179)).chain(hours("all".into(), 200)).collect();
+            let inventory = build(100, &rows);
+            let month = inventory.current_month(&inventory.lines()[0]).unwrap();
+            assert_eq!((month.hours.count(), month.tells_ends()), (200, tells), "{steady}");
         }
     }
 

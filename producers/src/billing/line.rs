@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::closed_lists::{ChargeCategory, ListCell, Pricing};
 use super::hours::HourSet;
-use super::meter::Meter;
+use super::meter::{Meter, PriceOf};
 use super::tags::RowTags;
 
 /// What makes rows one line.
@@ -64,6 +64,8 @@ pub struct LineSums {
     pub hours: HourSet,
     /// Rows.
     pub rows: u64,
+    /// False when a row comes from an export that does not tell corrections from other charges.
+    pub is_class_told: bool,
     /// Description of the first row.
     pub description: Arc<str>,
 }
@@ -88,6 +90,19 @@ impl UsageLine {
     #[must_use]
     pub fn is_on_demand(&self) -> bool {
         self.is_usage() && self.key.pricing == Pricing::Standard && self.key.commitment.is_empty()
+    }
+
+    /// True for usage that is priced by time.
+    #[must_use]
+    pub fn is_priced_by_time(&self) -> bool {
+        self.is_usage() && self.key.meter.price_of() != PriceOf::Use
+    }
+
+    /// True for what makes up the cost of what was used: usage with its corrections, and adjustments. Not purchases, which
+    /// are spread over what they pay for, and neither taxes nor credits.
+    #[must_use]
+    pub fn is_cost_of_use(&self) -> bool {
+        [ChargeCategory::Usage, ChargeCategory::Adjustment].iter().any(|category| self.key.category.is(*category))
     }
 
     /// True for usage that costs something.

@@ -4,11 +4,13 @@
 pub mod cells;
 pub mod closed_lists;
 pub mod cloud;
+pub mod coverage;
 pub mod fact;
 pub mod hours;
 pub mod inventory;
 pub mod line;
 pub mod meter;
+pub mod monthly;
 pub mod period;
 pub mod tags;
 mod tags_text;

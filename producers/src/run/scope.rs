@@ -177,12 +177,20 @@ pub fn run_status(scopes: &[ScopeOutcome], checkers_named: bool, imported: bool)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::{CheckInfo, Checker, CheckerDocs, CheckerRegistration};
+    use crate::checker::{CheckInfo, Checker, CheckerDocs, CheckerRegistration, MonthRule};
     use crate::finding::{Scope, Status};
     use crate::severity;
 
-    const DOCS: CheckerDocs =
-        CheckerDocs { what: "", why: "", money: "", verdict: "", thresholds: &[], data: "", limits: "" };
+    const DOCS: CheckerDocs = CheckerDocs {
+        what: "",
+        why: "",
+        money: "",
+        month: MonthRule::NoMoney,
+        verdict: "",
+        thresholds: &[],
+        data: "",
+        limits: "",
+    };
 
     struct Scripted(fn() -> Result<Checked, CheckerError>);
 

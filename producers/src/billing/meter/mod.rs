@@ -70,6 +70,45 @@ pub enum BalancerKind {
     Classic,
 }
 
+/// What a charge is the price of. Only a price of time tells what a whole month costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PriceOf {
+    /// Each hour that the thing exists: it does not pause, so hours without a row are not in the bill.
+    Existence,
+    /// Each hour that the thing runs or stays in a state: it may pause, and hours without a row are free.
+    Runtime,
+    /// An amount of use, or nothing known: time does not tell it.
+    Use,
+}
+
+impl Meter {
+    /// What its charge is the price of.
+    #[must_use]
+    pub fn price_of(&self) -> PriceOf {
+        match self {
+            Self::Volume(_)
+            | Self::Snapshot
+            | Self::NatHours
+            | Self::BalancerHours(_)
+            | Self::ObjectStandard
+            | Self::ObjectTiered => PriceOf::Existence,
+            // An address is charged as idle or as in use, and leaves the bill while its instance is stopped.
+            Self::InstanceHours(_)
+            | Self::ContainerHours
+            | Self::ExtendedSupport(_)
+            | Self::PublicIpIdle
+            | Self::PublicIpInUse => PriceOf::Runtime,
+            Self::NatData
+            | Self::BalancerCapacity
+            | Self::BalancerData
+            | Self::TransferCrossZone
+            | Self::TransferCrossRegion
+            | Self::LogIngestion
+            | Self::Other => PriceOf::Use,
+        }
+    }
+}
+
 /// The columns of a row that say what it meters.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wording<'a> {

@@ -1,7 +1,7 @@
 //! Buckets whose objects stay for ever in the class they were written to.
 
 use crate::checker::{
-    CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, Source,
+    CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule, Source,
 };
 use crate::collect::s3::{Bucket, Lifecycle, S3Inventory};
 use crate::finding::{Finding, Level, Scope, Severity, Status};
@@ -16,6 +16,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "S3 buckets without a lifecycle rule that moves or expires objects",
     why: "objects nobody reads any more keep costing the price of the most expensive class",
     money: "no figures: the API that lists rules does not tell sizes",
+    month: MonthRule::NoMoney,
     verdict: "fail when no enabled rule moves or expires objects; info when the rules may not be read",
     thresholds: &[],
     data: "buckets of the account with region and lifecycle configuration (S3 API)",

@@ -2,13 +2,15 @@
 
 use rust_decimal::Decimal;
 
+use super::ended::Ended;
+use super::figures::monthly_of_many;
 use super::group::{Group, HoursOfBill, by_resource, group_by};
-use super::subject::{as_billed, counted, figure, finding, is_visible, money, named_scope};
+use super::subject::{counted, figure, finding, is_visible, money, named_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -22,8 +24,9 @@ const DOCS: CheckerDocs = CheckerDocs {
            instance family",
     why: "compute that runs all month costs a quarter to a third less under a one-year commitment",
     money: "cost = on-demand charges of the family; savings = discount × charges of its steady instances: those charged \
-            for at least steady_ratio of the hours that the paying account's bill covers. Unknown when none is steady \
+            for at least steady_ratio of the hours that the paying account's bill covers, and until it ends. Unknown when none is steady \
             or the bill covers fewer than hours_min hours",
+    month: MonthRule::ByTime,
     verdict: "fail when steady on-demand compute is seen; info when there is on-demand compute and nothing shows it is steady",
     thresholds: &[
         Threshold {
@@ -77,7 +80,7 @@ impl CommitmentGap {
         })
     }
 
-    fn judge(&self, group: &Group<'_>, bill_hours: u32) -> Option<Finding> {
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>, bill_hours: u32) -> Option<Finding> {
         let line = group.first();
         let family = family_of(line)?;
         let cost = group.billed();
@@ -88,35 +91,38 @@ impl CommitmentGap {
         let hours_needed = (bill_hours * self.steady_ratio).max(Decimal::ONE);
         let can_tell = bill_hours >= self.hours_min;
         let instances = by_resource(group.lines());
-        let steady: Vec<_> =
-            instances.iter().filter(|i| can_tell && Decimal::from(i.hours()) >= hours_needed).collect();
+        let is_steady = |one: &Group<'_>| {
+            can_tell && Decimal::from(one.hours()) >= hours_needed && Ended::of(bill, one) != Ended::Yes
+        };
+        let steady: Vec<_> = instances.iter().filter(|one| is_steady(one)).collect();
         let steady_cost: Decimal = steady.iter().map(|instance| instance.billed()).sum();
-        let savings = (!steady.is_empty()).then(|| steady_cost * self.discount).filter(|savings| is_visible(*savings));
-        let status = if savings.is_some() { Status::Fail } else { Status::Info };
-        let currency = group.currency();
-        let message = match savings {
-            Some(savings) => format!(
-                "{} of {family} ran on demand; {} of {} ran steadily and cost {}: a commitment would have saved about {}",
-                money(cost, currency),
+        let saved = |one: &Group<'_>| {
+            let is_steady = !one.first().key.resource.is_empty() && is_steady(one);
+            is_steady.then(|| one.billed() * self.discount)
+        };
+        let figures = monthly_of_many(bill, group, saved, if steady.is_empty() { 0 } else { 50 })?;
+        let status = if figures.savings().is_some() { Status::Fail } else { Status::Info };
+        let message = match figures.savings() {
+            Some(_) => format!(
+                "{family} on demand {}; {} of {} ran steadily and cost {} of what was charged: a commitment {}",
+                figures.cost_told(),
                 steady.len(),
                 counted(instances.len(), "instance", "instances"),
-                money(steady_cost, currency),
-                money(savings, currency),
+                money(steady_cost, group.currency()),
+                figures.savings_told(),
             ),
             None => format!(
-                "{} of {family} ran on demand and no commitment covered it; the bill does not show {} running \
-                 steadily",
-                money(cost, currency),
+                "{family} on demand {}, and no commitment covered it; the bill does not show {} running steadily",
+                figures.cost_told(),
                 match instances.len() {
                     0 | 1 => "it".to_owned(),
                     count => format!("any of its {count} instances"),
                 },
             ),
         };
-        let estimate = as_billed(group, savings, if savings.is_some() { 50 } else { 0 });
-        let finding = finding(CHECK_ID, group, named_scope(line, "instance-family", family), status, estimate)
+        let finding = finding(CHECK_ID, group, named_scope(line, "instance-family", family), status, &figures)
             .dimension("instance_family", family)
-            .dimension("instances", instances.len())
+            .dimension("instances", group.resources_text())
             .dimension("instances_steady", steady.len())
             .dimension("instance_types", instance_types(group))
             .dimension("bill_hours", bill_hours)
@@ -134,7 +140,7 @@ impl BillingCheck for CommitmentGap {
         let compute = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && family_of(l).is_some());
         let groups = group_by(compute, |line| (&line.key.region, line.service(), family_of(line)));
         let hours = HoursOfBill::new(bill);
-        groups.iter().filter_map(|group| self.judge(group, hours.of(group.first()))).collect()
+        groups.iter().filter_map(|group| self.judge(bill, group, hours.of(group.first()))).collect()
     }
 }
 
@@ -170,26 +176,32 @@ mod tests {
     #[test]
     fn steady_instances_make_the_savings() {
         let cases = [
-            // Hours of two instances, savings.
-            (720, 720, Some("50")),
-            (720, 10, Some("25")),
-            (576, 10, Some("25")),
-            (575, 720, Some("25")),
+            // Hours of two instances, savings and cost a month.
+            (720, 720, "50", "200"),
+            (720, 360, "25", "300"),
+            (576, 360, "31.25", "325"),
+            (575, 720, "25", "225.217391"),
         ];
-        for (one, other, savings) in cases {
+        for (one, other, savings, cost) in cases {
             let rows = [on_demand("i-1", one, "100"), on_demand("i-2", other, "100"), row("x").hours(720)];
             let findings = check_default(CHECKER_ID, rows);
             assert_eq!(findings.len(), 1);
-            assert_eq!(amounts(&findings[0]), money_of(savings.unwrap_or("-"), "200"), "{one} {other}");
+            assert_eq!(amounts(&findings[0]), money_of(savings, cost), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn a_month_in_progress_is_a_part_of_one() {
+        let findings = check_default(CHECKER_ID, [on_demand("i-1", 240, "100"), row("x").hours(240)]);
+        assert_eq!(amounts(&findings[0]), money_of("75", "300"));
     }
 
     #[test]
     fn nothing_steady_is_told_without_savings() {
         let short_bill = check_default(CHECKER_ID, [on_demand("i-1", 167, "100")]);
         let not_steady = check_default(CHECKER_ID, [on_demand("i-1", 200, "100"), row("x").hours(720)]);
-        for findings in [short_bill, not_steady] {
-            assert_eq!((findings[0].status, amounts(&findings[0])), (Status::Info, money_of("-", "100")));
+        for (findings, cost) in [(short_bill, "431.137725"), (not_steady, "360")] {
+            assert_eq!((findings[0].status, amounts(&findings[0])), (Status::Info, money_of("-", cost)));
         }
     }
 

@@ -1,11 +1,12 @@
 //! Commitments that were paid for and not used.
 
+use super::figures::as_charged;
 use super::group::{Group, group_by};
-use super::subject::{as_billed, finding, is_visible, money, resource_scope, round, short_id};
+use super::subject::{finding, is_visible, resource_scope, short_id};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
-use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimated, Finding, Status};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
+use crate::finding::{Finding, Status};
 use rust_decimal::Decimal;
 
 const CHECKER_ID: &str = "focus.commitment.unused";
@@ -15,7 +16,8 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "Savings Plans and reservations of which a part was not used",
     why: "the unused part is paid for all the same",
     money: "cost = savings = effective cost of the rows with status Unused. It is what matching usage would have used up; \
-            ending it before its term is usually not possible",
+            ending it before its term is usually not possible. What is left over differs from hour to hour",
+    month: MonthRule::AsCharged,
     verdict: "fail when any part was unused",
     thresholds: &[],
     data: "rows with CommitmentDiscountStatus = Unused",
@@ -51,10 +53,9 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
     scope.resource_id = short_id(&line.key.commitment);
     scope.resource_arn =
         if line.key.commitment.starts_with("arn:") { line.key.commitment.to_string() } else { String::new() };
-    let message = format!("commitment {} left {} unused", scope.resource_id, money(unused, group.currency()));
-    let amount = Some(round(unused));
-    let estimate = Estimated { monthly_savings: amount, monthly_cost: amount, ..as_billed(group, None, 80) };
-    let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate);
+    let figures = as_charged(group, Some(unused), Some(unused), 80);
+    let message = format!("the unused part of commitment {} {}", scope.resource_id, figures.cost_told());
+    let finding = finding(CHECK_ID, group, scope, Status::Fail, &figures);
     Some(finding.text(
         "Commitment partly unused",
         message,

@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::as_charged;
 use super::group::{Group, by_service};
-use super::subject::{account_scope, as_billed, finding, is_visible, money, percent, round, share_of};
+use super::subject::{account_scope, finding, is_visible, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::closed_lists::ChargeCategory;
 use crate::billing::inventory::BillingInventory;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -18,6 +19,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "credits that pay for a good part of what an account uses of a service",
     why: "credits end; the usage they pay for goes on and lands on the next bill",
     money: "cost = what the credits took off, at most the usage charges: it comes back when they end. No savings",
+    month: MonthRule::AsCharged,
     verdict: "info when credits are at least share_min of the usage charges",
     thresholds: &[Threshold {
         key: "share_min",
@@ -66,10 +68,9 @@ impl CreditMasking {
             line.key.account,
             percent(share),
         );
-        let mut estimate = as_billed(group, None, 90);
-        estimate.monthly_cost = Some(round(credited.min(usage)));
+        let figures = as_charged(group, Some(credited.min(usage)), None, 90);
         let scope = account_scope(line, "cost_service", line.service());
-        let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
+        let finding = finding(CHECK_ID, group, scope, Status::Info, &figures)
             .dimension("share_pct", percent(share))
             .dimension("usage_cost", round(usage));
         Some(finding.text(

@@ -1,12 +1,13 @@
 //! Databases whose engine version is past its standard support.
 
+use super::figures::monthly_of_resource;
 use super::group::{Group, group_by};
-use super::subject::{as_billed, finding, is_visible, money, resource_scope};
+use super::subject::{finding, is_visible, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 
 const CHECKER_ID: &str = "focus.database.support.extended";
@@ -16,6 +17,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "databases charged for extended support of an old engine version",
     why: "the charge per vCPU hour comes on top of the instance and doubles in the third year",
     money: "cost = savings = extended support charges: a supported version is not charged for support",
+    month: MonthRule::ByTime,
     verdict: "fail for each database with such charges",
     thresholds: &[],
     data: "rows of extended support hours with resource and engine version",
@@ -43,7 +45,7 @@ impl BillingCheck for DatabaseSupportExtended {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let charged = bill.current().filter(|l| l.is_charge() && engine_of(l).is_some() && !l.key.resource.is_empty());
         let groups = group_by(charged, |line| (&line.key.region, &line.key.resource, engine_of(line)));
-        groups.iter().filter_map(judge).collect()
+        groups.iter().filter_map(|group| judge(bill, group)).collect()
     }
 }
 
@@ -54,20 +56,21 @@ fn engine_of(line: &UsageLine) -> Option<&str> {
     }
 }
 
-fn judge(group: &Group<'_>) -> Option<Finding> {
+fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     let line = group.first();
     let engine = engine_of(line)?;
     let cost = group.billed();
     if !is_visible(cost) {
         return None;
     }
+    let figures = monthly_of_resource(bill, group, Some(cost), 95)?;
     let scope = resource_scope(line, "db_instance", None);
     let message = format!(
-        "database {} runs {engine} past its standard support, which cost {} on top of the instance",
+        "database {} runs {engine} past its standard support, which on top of the instance {}",
         scope.resource_id,
-        money(cost, group.currency()),
+        figures.cost_told(),
     );
-    let mut finding = finding(CHECK_ID, group, scope, Status::Fail, as_billed(group, Some(cost), 95))
+    let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
         .issue("engine", engine)
         .dimension("engine", engine)
         .text(
@@ -85,16 +88,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn support_charges_are_savings_as_billed() {
+    fn support_charges_are_savings() {
         let support = "USD 0.10 per hour per vCPU running RDS Extended Support for MySQL 5.7 in Year 1, Year 2";
         let database = "arn:aws:rds:us-west-2:111122223333:db:orders";
         let rows = [
-            row(support).resource(database).service("AmazonRDS").cost("0.4"),
+            row(support).resource(database).service("AmazonRDS").cost("0.4").hours(36),
             row("USD 0.1 per db.t3.large Single-AZ instance hour").resource(database).service("AmazonRDS"),
         ];
         let findings = check_default(CHECKER_ID, rows);
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
-        assert_eq!(amounts(finding), money_of("0.4", "0.4"));
+        assert_eq!(amounts(finding), money_of("8", "8"));
         assert_eq!((&*finding.scope.resource_id, &*finding.issue_key["engine"]), ("orders", "MySQL 5.7"));
+    }
+
+    #[test]
+    fn a_database_that_changed_its_engine_is_charged_for_one_month() {
+        let support = |engine: &str| {
+            row(&format!("USD 0.10 per hour per vCPU running RDS Extended Support for {engine} in Year 1, Year 2"))
+                .resource("arn:aws:rds:us-west-2:111122223333:db:orders")
+                .service("AmazonRDS")
+                .hours(360)
+        };
+        let now = support("MySQL 8.0").at_hour(360).hours(360).cost("36");
+        // The charge for the former engine ended with the change, and so did its finding.
+        let findings = check_default(CHECKER_ID, [support("MySQL 5.7").cost("36"), now.clone()]);
+        let seen: Vec<_> = findings.iter().map(|f| (&*f.issue_key["engine"], amounts(f))).collect();
+        assert_eq!(seen, [("MySQL 8.0", money_of("72", "72"))]);
+        // Both in each hour: nothing is scaled.
+        let both = [support("MySQL 5.7").cost("36").hours(720), now.cost("36").at_hour(0).hours(720)];
+        let findings = check_default(CHECKER_ID, both);
+        assert_eq!(findings.iter().map(amounts).collect::<Vec<_>>(), [money_of("36", "36"), money_of("36", "36")]);
     }
 }

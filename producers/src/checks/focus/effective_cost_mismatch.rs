@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::no_money;
 use super::group::{Group, by_payer};
-use super::subject::{account_scope, as_billed, finding, is_visible, money, percent, round, share_of};
+use super::subject::{account_scope, finding, is_visible, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
-use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimated, Finding, Status};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
+use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.effective.cost.mismatch";
@@ -18,6 +19,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "without a commitment there is nothing to spread over time, so both must be equal; amortised totals of such a \
           bill are wrong",
     money: "none: the difference is in the dimension difference",
+    month: MonthRule::NoMoney,
     verdict: "fail when the differences, each as an absolute amount, exceed ratio_max of the billed on-demand usage",
     thresholds: &[Threshold {
         key: "ratio_max",
@@ -72,8 +74,7 @@ impl EffectiveCostMismatch {
         let mut scope = account_scope(group.first(), "account", payer);
         scope.account_id = payer.to_string();
         scope.service = "billing".to_owned();
-        let estimate = Estimated { monthly_cost: None, ..as_billed(group, None, 0) };
-        let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
+        let finding = finding(CHECK_ID, group, scope, Status::Fail, &no_money(group))
             .dimension("difference", round(difference))
             .dimension("billed_on_demand", round(billed))
             .dimension("share_pct", percent(share));
@@ -87,7 +88,9 @@ impl EffectiveCostMismatch {
 
 impl BillingCheck for EffectiveCostMismatch {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let on_demand = bill.current().filter(|l| l.is_charge() && l.is_on_demand());
+        // Rows that do not tell who pays may be of two payers.
+        let on_demand =
+            bill.current().filter(|l| l.is_charge() && l.is_on_demand() && !l.key.billing_account.is_empty());
         by_payer(on_demand).iter().filter_map(|group| self.judge(group)).collect()
     }
 }

@@ -2,14 +2,15 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
 use super::prices::ListPrices;
-use super::subject::{as_billed, counted, figure, finding, money, resource_scope};
+use super::subject::{figure, finding, money, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
 use crate::billing::meter::{Meter, VolumeKind};
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -20,9 +21,10 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "EBS volumes of type gp2 that would cost less as gp3 of the same speed",
     why: "gp3 costs about a fifth less per GiB and its speed does not depend on size; the change needs no downtime",
     money: "size = GB-months charged / share of the month charged; gp3 = size × gp2 price × ratio, plus what gp2 gives by \
-            size: IOPS above 3000 (3 per GiB) and throughput above 125 MiB/s (from 170 GiB on); savings = (gp2 − gp3) × \
-            share of the month charged. The ratio is that of the list prices of gp3 and gp2 in the same region of this \
+            size: IOPS above 3000 (3 per GiB) and throughput above 125 MiB/s (from 170 GiB on); savings of the charge = \
+            (gp2 − gp3) × share of the month charged. The ratio is that of the list prices of gp3 and gp2 in the same region of this \
             bill, else price_ratio. Unknown when no row tells how long was charged",
+    month: MonthRule::ByTime,
     verdict: "fail when gp3 of the same speed costs less; silent when it does not",
     thresholds: &[
         Threshold {
@@ -43,7 +45,7 @@ const DOCS: CheckerDocs = CheckerDocs {
         Threshold {
             key: "savings_min",
             default: DefaultValue::Number("0"),
-            meaning: "savings in the month, in billing currency, that a volume must exceed to be named",
+            meaning: "savings a month, in billing currency, that a volume must exceed to be named",
         },
     ],
     data: "rows of gp2 storage with resource, quantity in GB-months and charge period",
@@ -85,7 +87,7 @@ impl Gp2ToGp3 {
         size_gib.checked_mul(ratio)?.checked_add(extra)
     }
 
-    fn judge(&self, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
         let observed = gp3_ratio(prices, line);
         let ratio = observed.unwrap_or(self.price_ratio);
@@ -94,22 +96,20 @@ impl Gp2ToGp3 {
         let size_gib = group.quantity()?.checked_div(months?)?;
         let saved_units = size_gib.checked_sub(self.gp3_units(size_gib, ratio)?)?;
         let savings = saved_units.checked_mul(price)?.checked_mul(months?)?;
-        if savings <= self.savings_min {
+        let confidence = if observed.is_some() { 85 } else { 70 };
+        let figures = monthly_of_resource(bill, group, Some(savings), confidence)?;
+        if figures.savings()? <= self.savings_min {
             return None;
         }
-        let currency = group.currency();
-        let confidence = if observed.is_some() { 85 } else { 70 };
         let scope = resource_scope(line, "ebs_volume", Some(("ec2", "volume")));
         let size = figure(size_gib, 1);
         let text = format!(
-            "volume {} of {size} GiB is charged as gp2 at {} per GiB-month; gp3 of the same speed would have cost {} less \
-             for the {} charged",
+            "volume {} of {size} GiB is charged as gp2 at {} per GiB-month; gp3 of the same speed {}",
             scope.resource_id,
-            money(price, currency),
-            money(savings, currency),
-            counted(group.hours(), "hour", "hours"),
+            money(price, group.currency()),
+            figures.savings_told(),
         );
-        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, as_billed(group, Some(savings), confidence))
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .issue("source", "gp2")
             .issue("target", "gp3")
             .dimension("size_gib", size)
@@ -125,7 +125,7 @@ impl BillingCheck for Gp2ToGp3 {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let gp2 = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::Volume(VolumeKind::Gp2));
         let prices = ListPrices::new(bill);
-        by_resource(gp2).iter().filter_map(|group| self.judge(&prices, group)).collect()
+        by_resource(gp2).iter().filter_map(|group| self.judge(bill, &prices, group)).collect()
     }
 }
 
@@ -157,7 +157,8 @@ mod tests {
         let cases = [
             // Size, hours, savings: a fifth of the cost while gp3's base speed is enough ...
             (100, 720, Some("2")),
-            (100, 1, Some("0.002778")),
+            (100, 360, Some("2")),
+            (100, 1, Some("2")),
             (170, 720, Some("3.4")),
             // ... less the throughput and IOPS that gp2 gives larger volumes.
             (200, 720, None),

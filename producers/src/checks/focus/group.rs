@@ -49,8 +49,12 @@ fn put_together<'a, K: Ord>(
 
 /// By resource. Lines without a resource are left out.
 pub(super) fn by_resource<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
-    let named = lines.filter(|line| !line.key.resource.is_empty());
-    group_by(named, |line| (&line.key.region, &line.key.service, &line.key.resource))
+    by_resource_or_none(lines.filter(|line| !line.key.resource.is_empty()))
+}
+
+/// By resource. Lines without a resource are one group for each region and service.
+pub(super) fn by_resource_or_none<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
+    group_by(lines, |line| (&line.key.region, &line.key.service, &line.key.resource))
 }
 
 /// By account and region.
@@ -123,16 +127,22 @@ impl<'a> Group<'a> {
         (hours > 0).then(|| Decimal::from(hours) / Decimal::from(hours_of_month(self.period()).max(1)))
     }
 
-    /// Tags: of the line with most of them, since a resource is tagged during the month.
+    /// Tags: of the line with most of them, since a resource is tagged during the month. None where they are unknown.
     pub(super) fn tags(&self) -> Tags {
         let known = self.lines.iter().filter_map(|line| line.key.tags.known());
         known.max_by_key(|tags| tags.len()).cloned().unwrap_or_default()
     }
 
-    /// Distinct resources.
-    pub(super) fn resources(&self) -> usize {
+    /// Distinct resources; `None` when the bill names none, which does not mean that there is none.
+    pub(super) fn resources(&self) -> Option<usize> {
         let named = self.lines.iter().filter(|line| !line.key.resource.is_empty());
-        named.map(|line| &line.key.resource).collect::<std::collections::BTreeSet<_>>().len()
+        let count = named.map(|line| &line.key.resource).collect::<std::collections::BTreeSet<_>>().len();
+        (count > 0).then_some(count)
+    }
+
+    /// Distinct resources, for dimensions.
+    pub(super) fn resources_text(&self) -> String {
+        self.resources().map_or_else(|| "unknown".to_owned(), |count| count.to_string())
     }
 
     /// The resources that cost most, most first, as text.

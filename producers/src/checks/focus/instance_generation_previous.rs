@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
 use super::prices::ListPrices;
-use super::subject::{as_billed, finding, is_visible, money, resource_scope};
+use super::subject::{finding, is_visible, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -56,6 +57,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     money: "cost = on-demand charges of the instance. Savings = instance hours × (price paid − list price of the same size \
             of the successor); known only where that size exists and this bill shows its price in the same region for the same operating \
             system, and only when it is lower",
+    month: MonthRule::ByTime,
     verdict: "fail for each such instance",
     thresholds: &[Threshold {
         key: "families_ignored",
@@ -102,7 +104,7 @@ impl InstanceGenerationPrevious {
         (!self.ignored.contains(name)).then_some((&**instance_type, family, size))
     }
 
-    fn judge(&self, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
         let (instance_type, family, size) = self.old(line)?;
         let cost = group.billed();
@@ -116,13 +118,17 @@ impl InstanceGenerationPrevious {
         let savings = new_cost.map(|new_cost| cost - new_cost).filter(|savings| is_visible(*savings));
         let successor = same_size.unwrap_or_else(|| format!("the {} family", family.successor));
         let scope = resource_scope(line, "instance", Some(("ec2", "instance")));
+        let figures = monthly_of_resource(bill, group, savings, if savings.is_some() { 75 } else { 0 })?;
+        let saves = match figures.savings() {
+            Some(_) => format!(", which {}", figures.savings_told()),
+            None => String::new(),
+        };
         let message = format!(
-            "instance {} of type {instance_type} cost {} on demand; its successor is {successor}",
+            "instance {} of type {instance_type} on demand {}; its successor is {successor}{saves}",
             scope.resource_id,
-            money(cost, group.currency()),
+            figures.cost_told(),
         );
-        let estimate = as_billed(group, savings, if savings.is_some() { 75 } else { 0 });
-        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .issue("instance_type", instance_type)
             .dimension("instance_type", instance_type)
             .dimension("successor", &successor)
@@ -140,7 +146,7 @@ impl BillingCheck for InstanceGenerationPrevious {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let old = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && self.old(l).is_some());
         let prices = ListPrices::new(bill);
-        by_resource(old).iter().filter_map(|group| self.judge(&prices, group)).collect()
+        by_resource(old).iter().filter_map(|group| self.judge(bill, &prices, group)).collect()
     }
 }
 
@@ -150,7 +156,11 @@ mod tests {
     use super::*;
 
     fn instance(instance_type: &str, system: &str) -> Row {
-        row(&format!("$1 per On Demand {system} {instance_type} Instance Hour")).resource("i-1").cost("2").quantity("2")
+        row(&format!("$1 per On Demand {system} {instance_type} Instance Hour"))
+            .resource("i-1")
+            .cost("2")
+            .quantity("2")
+            .hours(720)
     }
 
     #[test]
@@ -170,12 +180,32 @@ mod tests {
             (successor("Linux", "0.75"), money_of("0.5", "2")),
             (successor("Windows", "0.75"), money_of("-", "2")),
             (successor("Linux", "0.75").region("eu-west-1"), money_of("-", "2")),
+            (successor("Linux", "0.75").region(""), money_of("-", "2")),
             (successor("Linux", "1.5"), money_of("-", "2")),
         ];
         for (other, expected) in cases {
             let findings = check_default(CHECKER_ID, [instance("m4.large", "Linux"), other]);
             assert_eq!(findings.iter().map(amounts).collect::<Vec<_>>(), [expected]);
         }
+    }
+
+    #[test]
+    fn prices_of_unknown_regions_are_not_compared() {
+        let successor = instance("m5.large", "Linux").resource("i-2").unit_price("0.75").region("");
+        let findings = check_default(CHECKER_ID, [instance("m4.large", "Linux").region(""), successor]);
+        assert_eq!(amounts(&findings[0]), money_of("-", "2"));
+        assert_eq!((&*findings[0].scope.region, &*findings[0].scope.resource_arn), ("unknown", ""));
+    }
+
+    #[test]
+    fn an_instance_of_office_hours_costs_what_it_cost() {
+        // Ten hours on 22 days of the month: pauses are free, and stay free.
+        let day = |day: i64| instance("m4.large", "Linux").cost("1").at_hour(24 * day + 8).hours(10);
+        let findings = check_default(CHECKER_ID, (0..30).filter(|day| day % 7 < 5).map(day));
+        let finding = &findings[0];
+        let share = ["charged_hours", "share_hours", "month_hours"].map(|name| &*finding.dimensions[name]);
+        assert_eq!(share, ["220", "706", "720"]);
+        assert_eq!(amounts(finding), money_of("-", "22.436261"));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
-use super::subject::{as_billed, figure, finding, is_visible, money, resource_scope};
+use super::subject::{figure, finding, is_visible, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
-use crate::billing::meter::{BalancerKind, Meter};
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::billing::meter::Meter;
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -17,7 +18,8 @@ const CHECK_ID: &str = "billing.load.balancer.idle";
 const DOCS: CheckerDocs = CheckerDocs {
     what: "load balancers charged by the hour that do next to no work",
     why: "an idle load balancer costs its hours, and its public addresses on top",
-    money: "cost = savings = all charges of the load balancer's hours and work",
+    money: "cost = savings = all charges of the load balancer's hours, and of its work as charged",
+    month: MonthRule::ByTime,
     verdict: "fail when, over at least hours_min charged hours, work per hour stays at or below units_hour_max",
     thresholds: &[
         Threshold {
@@ -56,15 +58,12 @@ impl LoadBalancerIdle {
         Ok(Self { hours_min: thresholds.number("hours_min")?, units_hour_max: thresholds.number("units_hour_max")? })
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
-        let kind = group.lines().find_map(|line| match line.key.meter {
-            Meter::BalancerHours(kind) => Some(kind),
-            _ => None,
-        })?;
-        let is_work = |meter: &Meter| match kind {
-            BalancerKind::Capacity => *meter == Meter::BalancerCapacity,
-            BalancerKind::Classic => *meter == Meter::BalancerData,
-        };
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        if !group.lines().any(|line| matches!(line.key.meter, Meter::BalancerHours(_))) {
+            return None;
+        }
+        // All work counts: a bill does not always tell the kind of a load balancer.
+        let is_work = |meter: &Meter| matches!(meter, Meter::BalancerCapacity | Meter::BalancerData);
         let hours = Decimal::from(group.hours());
         let units: Option<Decimal> = group.lines().filter(|l| is_work(&l.key.meter)).map(|l| l.sums.quantity).sum();
         let units_hour = units?.checked_div(hours)?;
@@ -72,14 +71,15 @@ impl LoadBalancerIdle {
         if hours < self.hours_min || units_hour > self.units_hour_max || !is_visible(cost) {
             return None;
         }
+        let figures = monthly_of_resource(bill, group, Some(cost), 70)?;
         let scope = resource_scope(group.first(), "load-balancer", None);
         let message = format!(
-            "load balancer {} did {} units of work per hour in {hours} charged hours and cost {}",
+            "load balancer {} did {} units of work per hour in {hours} charged hours and {}",
             scope.resource_id,
             figure(units_hour, 4),
-            money(cost, group.currency()),
+            figures.cost_told(),
         );
-        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, as_billed(group, Some(cost), 70))
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .dimension("units_hour", figure(units_hour, 6))
             .text(
                 "Load balancer with next to no work",
@@ -97,7 +97,7 @@ impl BillingCheck for LoadBalancerIdle {
             l.is_usage()
                 && matches!(l.key.meter, Meter::BalancerHours(_) | Meter::BalancerCapacity | Meter::BalancerData)
         });
-        by_resource(balancers).iter().filter_map(|group| self.judge(group)).collect()
+        by_resource(balancers).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 
@@ -128,7 +128,8 @@ mod tests {
         let cases = [
             (vec![hours(720), units("3.6")], Some("16.21")),
             (vec![hours(720), units("3.7")], None),
-            (vec![hours(168)], Some("16.2")),
+            (vec![hours(360), units("1.8").hours(360)], Some("32.41")),
+            (vec![hours(168)], Some("69.428571")),
             (vec![hours(167)], None),
             (vec![units("0.1")], None),
         ];
@@ -147,5 +148,11 @@ mod tests {
         let findings = check_default(CHECKER_ID, [classic]);
         assert_eq!(amounts(&findings[0]), money_of("18", "18"));
         assert_eq!(findings[0].scope.resource_id, "web");
+    }
+
+    #[test]
+    fn work_of_any_kind_keeps_a_balancer_of_unknown_kind_busy() {
+        let unknown = balancer("$0.0225 per LoadBalancer-hour").hours(720).cost("16.2");
+        assert_eq!(check_default(CHECKER_ID, [unknown, units("72")]), []);
     }
 }

@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::as_charged;
 use super::group::{Group, by_resource};
-use super::subject::{as_billed, figure, finding, is_visible, money, resource_scope};
+use super::subject::{figure, finding, is_visible, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -19,6 +20,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "taking in a GB of logs costs as much as storing it for more than a year; most of it is never read",
     money: "cost = ingestion charges. Savings are unknown: a bill does not tell what could be left out, or whether the \
             infrequent-access class at half the price would do",
+    month: MonthRule::AsCharged,
     verdict: "fail from gib_min on; info below",
     thresholds: &[Threshold {
         key: "gib_min",
@@ -57,13 +59,13 @@ impl LogIngestion {
         let status = if gib.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
         let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
         let scope = resource_scope(group.first(), "log_group", None);
-        let message = format!("log group {} took in {gib} GB for {}", scope.resource_id, money(cost, group.currency()));
-        let mut finding =
-            finding(CHECK_ID, group, scope, status, as_billed(group, None, 95)).dimension("gib_ingested", gib).text(
-                "Log group takes in data",
-                message,
-                "Log less (levels, sampling), leave out what nobody reads, or use the infrequent-access class.",
-            );
+        let figures = as_charged(group, Some(cost), None, 95);
+        let message = format!("log group {} took in {gib} GB, which {}", scope.resource_id, figures.cost_told());
+        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_ingested", gib).text(
+            "Log group takes in data",
+            message,
+            "Log less (levels, sampling), leave out what nobody reads, or use the infrequent-access class.",
+        );
         finding.tags = group.tags();
         Some(finding)
     }

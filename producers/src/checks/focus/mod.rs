@@ -1,6 +1,6 @@
-//! Checkers over billing rows. All money is what the bill says for one month, the newest with a week of usage; hours or
-//! days without a row are not filled in, and a month in progress is not stretched. What a sample or an incomplete bill
-//! cannot tell stays unsaid.
+//! Checkers over billing rows of one month, the newest with a week of usage. A finding keeps what the bill charged and says
+//! what that comes to in a whole month (`figures.rs`, the only place that scales). What the bill does not tell is unknown,
+//! and never read as a fact: an unknown tag is not missing, an unknown region is not the region of another row.
 
 use crate::bootstrap::Bootstrap;
 use crate::checker::{
@@ -10,6 +10,8 @@ use crate::finding::Finding;
 use crate::run_context::RunContext;
 use crate::services::Services;
 
+mod ended;
+mod figures;
 mod group;
 mod prices;
 mod subject;

@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::as_charged;
 use super::group::{Group, by_resource};
-use super::subject::{as_billed, figure, finding, is_visible, money, resource_scope, round};
+use super::subject::{figure, finding, is_visible, resource_scope, round};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -18,6 +19,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "NAT gateways that are charged for processing data",
     why: "each GB costs as much as an hour of the gateway; traffic to S3 and DynamoDB can go around it for free",
     money: "cost = data processing charges. Savings are unknown: a bill does not tell which traffic could go around",
+    month: MonthRule::AsCharged,
     verdict: "fail from gib_min on; info below",
     thresholds: &[Threshold {
         key: "gib_min",
@@ -58,13 +60,11 @@ impl NatDataProcessing {
         let gib: Option<Decimal> = data.sum();
         let is_much = gib.is_some_and(|gib| gib >= self.gib_min);
         let status = if is_much { Status::Fail } else { Status::Info };
-        let mut estimate = as_billed(group, None, 90);
-        estimate.monthly_cost = Some(round(cost));
+        let figures = as_charged(group, Some(cost), None, 90);
         let scope = resource_scope(line, "nat-gateway", Some(("ec2", "natgateway")));
         let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
-        let message =
-            format!("NAT gateway {} processed {gib} GB for {}", scope.resource_id, money(cost, group.currency()));
-        let mut finding = finding(CHECK_ID, group, scope, status, estimate).dimension("gib_processed", gib).text(
+        let message = format!("NAT gateway {} processed {gib} GB, which {}", scope.resource_id, figures.cost_told());
+        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_processed", gib).text(
             "NAT gateway charged for data",
             message,
             "Add gateway endpoints for S3 and DynamoDB, keep traffic between zones local, and pull images through an \

@@ -1,13 +1,17 @@
 //! Object storage that shows no sign of tiering.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 
+use super::figures::{monthly_of_many, monthly_of_resource};
 use super::group::{Group, group_by};
-use super::subject::{as_billed, figure, finding, is_visible, money, named_scope, resource_scope};
+use super::subject::{figure, finding, is_visible, named_scope, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
+use crate::billing::line::UsageLine;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -19,6 +23,7 @@ const DOCS: CheckerDocs = CheckerDocs {
            frequent access",
     why: "colder classes cost from half to a twentieth; lifecycle rules or Intelligent-Tiering move what is not read",
     money: "cost = charges for the frequent-access class. Savings are unknown: a bill does not tell how much is read",
+    month: MonthRule::ByTime,
     verdict: "fail when at least gib_min are stored and no colder class is charged",
     thresholds: &[Threshold {
         key: "gib_min",
@@ -56,30 +61,29 @@ impl ObjectStorageUntiered {
         Ok(Self { gib_min: thresholds.number("gib_min")? })
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         if group.lines().any(|l| l.key.meter == Meter::ObjectTiered) {
             return None;
         }
         let gib = group.quantity()?.checked_div(group.months()?)?;
-        let cost = group.billed();
-        if gib < self.gib_min || !is_visible(cost) {
+        if gib < self.gib_min || !is_visible(group.billed()) {
             return None;
         }
         let line = group.first();
-        let (what, scope) = if line.key.resource.is_empty() {
-            (format!("account {}", line.key.account), named_scope(line, "bucket-portfolio", "all-buckets"))
+        let (what, scope, figures) = if line.key.resource.is_empty() {
+            let scope = named_scope(line, "bucket-portfolio", "all-buckets");
+            (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, |_| None, 80)?)
         } else {
             let scope = resource_scope(line, "s3_bucket", None);
-            (format!("bucket {}", scope.resource_id), scope)
+            (format!("bucket {}", scope.resource_id), scope, monthly_of_resource(bill, group, None, 80)?)
         };
         let message = format!(
-            "{what} stores {} GiB, all of it in the class for frequent access, for {}",
+            "{what} stores {} GiB, all of it in the class for frequent access, which {}",
             figure(gib, 1),
-            money(cost, group.currency()),
+            figures.cost_told(),
         );
-        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, as_billed(group, None, 80))
-            .dimension("gib_stored", figure(gib, 3))
-            .text(
+        let mut finding =
+            finding(CHECK_ID, group, scope, Status::Fail, &figures).dimension("gib_stored", figure(gib, 3)).text(
                 "Object storage without tiering",
                 message,
                 "Look at access patterns, then add lifecycle rules or turn on Intelligent-Tiering.",
@@ -91,12 +95,19 @@ impl ObjectStorageUntiered {
 
 impl BillingCheck for ObjectStorageUntiered {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let storage = bill
-            .current()
-            .filter(|l| l.is_charge() && matches!(l.key.meter, Meter::ObjectStandard | Meter::ObjectTiered));
-        let groups = group_by(storage, |line| (&line.key.region, line.service(), &line.key.resource));
-        groups.iter().filter_map(|group| self.judge(group)).collect()
+        let is_storage = |l: &&UsageLine| matches!(l.key.meter, Meter::ObjectStandard | Meter::ObjectTiered);
+        let storage = || bill.current().filter(|l| l.is_charge()).filter(is_storage);
+        // Where the bill names no bucket, colder storage of a named one may be of the same.
+        let tiered: BTreeSet<_> = storage().filter(|l| l.key.meter == Meter::ObjectTiered).map(place_of).collect();
+        let is_tiered = |line: &UsageLine| line.key.resource.is_empty() && tiered.contains(&place_of(line));
+        let groups = group_by(storage(), |line| (&line.key.region, line.service(), &line.key.resource));
+        groups.iter().filter(|group| !is_tiered(group.first())).filter_map(|group| self.judge(bill, group)).collect()
     }
+}
+
+/// Cloud, paying account, account and region.
+fn place_of(line: &UsageLine) -> [&str; 4] {
+    [&line.key.cloud, &line.key.billing_account, &line.key.account, &line.key.region]
 }
 
 #[cfg(test)]
@@ -117,7 +128,8 @@ mod tests {
             (vec![standard("9.9")], None),
             (vec![standard("5").hours(360)], Some("10")),
             (vec![standard("100"), tiered.clone()], None),
-            (vec![standard("100"), tiered.region("eu-west-1")], Some("100")),
+            (vec![standard("100"), tiered.clone().region("eu-west-1")], Some("100")),
+            (vec![standard("100"), tiered.resource("archive")], None),
         ];
         for (rows, gib) in cases {
             let findings = check_default(CHECKER_ID, rows);
@@ -133,5 +145,7 @@ mod tests {
         seen.sort_unstable();
         assert_eq!(seen, ["all-buckets", "logs"]);
         assert_eq!(amounts(&findings[0]), money_of("-", "2.3"));
+        let half_a_month = check_default(CHECKER_ID, [standard("100").resource("logs").hours(360)]);
+        assert_eq!(amounts(&half_a_month[0]), money_of("-", "4.6"));
     }
 }

@@ -17,7 +17,8 @@ impl<'a> ListPrices<'a> {
     /// Those of the current month, read once for all findings.
     pub(super) fn new(bill: &'a BillingInventory) -> Self {
         let mut prices = BTreeMap::new();
-        for line in bill.current() {
+        // Rows of unknown regions may be of two.
+        for line in bill.current().filter(|line| !line.key.region.is_empty()) {
             let system = operating_system(line);
             // An instance price without its operating system is no price to compare with.
             let is_told = system.is_some() || !matches!(line.key.meter, Meter::InstanceHours(_));
@@ -28,7 +29,7 @@ impl<'a> ListPrices<'a> {
         Self(prices)
     }
 
-    /// The price of `meter` where and how `line` is charged.
+    /// The price of `meter` where and how `line` is charged; `None` where either place is unknown.
     pub(super) fn beside(&self, line: &UsageLine, meter: &Meter) -> Option<Decimal> {
         self.0.get(&key(meter, line, operating_system(line))).copied()
     }

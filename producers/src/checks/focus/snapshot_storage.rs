@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
+use super::figures::{Figures, monthly_of_many};
 use super::group::{Group, HoursOfBill, by_region};
-use super::subject::{as_billed, figure, finding, is_visible, money, named_scope, percent, round, share_of};
+use super::subject::{figure, finding, is_visible, money, named_scope, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -25,6 +26,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     money: "cost = snapshot charges. Savings are unknown: a bill does not tell which snapshots are still needed. Growth \
             compares snapshot charges per hour that the paying account's bill covers, so that a month in progress \
             compares with a whole one",
+    month: MonthRule::ByTime,
     verdict: "fail when snapshots are at least share_min of snapshots and volumes together, or grew by at least growth_min",
     thresholds: &[
         Threshold {
@@ -71,23 +73,23 @@ impl SnapshotStorage {
         Ok(Self { share_min: thresholds.number("share_min")?, growth_min: thresholds.number("growth_min")? })
     }
 
-    fn judge_share(&self, group: &Group<'_>) -> Option<Finding> {
+    fn judge_share(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         let snapshots = snapshots_of(group)?;
         let (cost, all) = (snapshots.billed(), group.billed());
         let share = share_of(cost, all);
         if cost == all || share < self.share_min || !is_visible(cost) {
             return None;
         }
-        let currency = group.currency();
+        let figures = figures_of(bill, &snapshots)?;
         let message = format!(
-            "snapshots cost {}, {} % of the {} billed for block storage in {}",
-            money(cost, currency),
-            percent(share),
-            money(all, currency),
+            "snapshots in {} {}; they are {} % of the {} charged for block storage there",
             group.first().key.region,
+            figures.cost_told(),
+            percent(share),
+            money(all, group.currency()),
         );
         Some(
-            base(SHARE_ID, &snapshots)
+            base(SHARE_ID, &snapshots, &figures)
                 .dimension("share_pct", percent(share))
                 .dimension("cost_volumes", round(all - cost))
                 .text(
@@ -98,7 +100,12 @@ impl SnapshotStorage {
         )
     }
 
-    fn judge_growth(&self, hours: &HoursOfBill<'_>, past: &Past<'_>, group: &Group<'_>) -> Option<Finding> {
+    fn judge_growth(
+        &self,
+        bill: &BillingInventory,
+        (hours, past): (&HoursOfBill<'_>, &Past<'_>),
+        group: &Group<'_>,
+    ) -> Option<Finding> {
         let snapshots = snapshots_of(group)?;
         let line = snapshots.first();
         let (cost_before, line_before) = past.get(&place_and_month(line, 0)?)?;
@@ -109,14 +116,14 @@ impl SnapshotStorage {
         if growth < self.growth_min || !is_visible(snapshots.billed()) {
             return None;
         }
+        let figures = figures_of(bill, &snapshots)?;
         let message = format!(
-            "snapshots in {} cost {} in {}, per hour {} % more than the month before",
+            "snapshots in {} {}, per hour {} % more than in the month before",
             line.key.region,
-            money(snapshots.billed(), group.currency()),
-            line.key.period,
+            figures.cost_told(),
             percent(growth),
         );
-        Some(base(GROWTH_ID, &snapshots).dimension("growth_pct", percent(growth)).text(
+        Some(base(GROWTH_ID, &snapshots, &figures).dimension("growth_pct", percent(growth)).text(
             "Snapshot cost grows fast",
             message,
             "Look for snapshot schedules without expiry and for jobs that take more snapshots than planned.",
@@ -126,12 +133,14 @@ impl SnapshotStorage {
 
 impl BillingCheck for SnapshotStorage {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let storage =
-            bill.current().filter(|l| l.is_charge() && matches!(l.key.meter, Meter::Snapshot | Meter::Volume(_)));
+        // What lies in unknown regions is not one place to compare within.
+        let placed = bill.current().filter(|l| l.is_charge() && !l.key.region.is_empty());
+        let storage = placed.filter(|l| matches!(l.key.meter, Meter::Snapshot | Meter::Volume(_)));
         let groups = by_region(storage);
         let (hours, past) = (HoursOfBill::new(bill), past(bill));
-        let judged = groups.iter().flat_map(|group| [self.judge_share(group), self.judge_growth(&hours, &past, group)]);
-        judged.flatten().collect()
+        let judge =
+            |group: &Group<'_>| [self.judge_share(bill, group), self.judge_growth(bill, (&hours, &past), group)];
+        groups.iter().flat_map(judge).flatten().collect()
     }
 }
 
@@ -139,10 +148,14 @@ fn snapshots_of<'a>(group: &Group<'a>) -> Option<Group<'a>> {
     by_region(group.lines().filter(|l| l.key.meter == Meter::Snapshot)).into_iter().next()
 }
 
-fn base(check_id: &'static str, snapshots: &Group<'_>) -> Finding {
+fn figures_of(bill: &BillingInventory, snapshots: &Group<'_>) -> Option<Figures> {
+    monthly_of_many(bill, snapshots, |_| None, 90)
+}
+
+fn base(check_id: &'static str, snapshots: &Group<'_>, figures: &Figures) -> Finding {
     let scope = named_scope(snapshots.first(), "snapshot-portfolio", "ebs-snapshots");
-    finding(check_id, snapshots, scope, Status::Fail, as_billed(snapshots, None, 90))
-        .dimension("snapshots", snapshots.resources())
+    finding(check_id, snapshots, scope, Status::Fail, figures)
+        .dimension("snapshots", snapshots.resources_text())
         .dimension("gib_months", snapshots.quantity().map_or_else(|| "unknown".to_owned(), |q| figure(q, 3)))
 }
 
@@ -196,6 +209,7 @@ mod tests {
     #[test]
     fn without_volumes_there_is_no_share_to_speak_of() {
         assert_eq!(check_default(CHECKER_ID, [snapshot("5"), volume("1").region("eu-west-1")]), []);
+        assert_eq!(check_default(CHECKER_ID, [snapshot("5").region(""), volume("1").region("")]), []);
     }
 
     #[test]

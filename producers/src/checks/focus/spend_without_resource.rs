@@ -1,12 +1,16 @@
 //! Spend that names no resource.
 
+use std::collections::BTreeSet;
+
 use rust_decimal::Decimal;
 
+use super::figures::as_charged;
 use super::group::{Group, by_service};
-use super::subject::{account_scope, as_billed, finding, is_worth_telling, money, percent, round, share_of};
+use super::subject::{account_scope, finding, is_worth_telling, money, percent, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::billing::line::UsageLine;
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -17,6 +21,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "usage charges of an account and service that name no resource",
     why: "they can be blamed on nothing: no finding, owner or tag will ever meet them",
     money: "cost = usage charges without a resource id. Nothing is saved by naming them",
+    month: MonthRule::AsCharged,
     verdict: "info when they are at least a cent and share_min of the service's usage charges in the account",
     thresholds: &[Threshold {
         key: "share_min",
@@ -24,7 +29,8 @@ const DOCS: CheckerDocs = CheckerDocs {
         meaning: "share of the service's usage charges",
     }],
     data: "usage rows with resource id",
-    limits: "some services bill per account, not per resource; exports may be set up without resource ids",
+    limits: "some services bill per account, not per resource; silent about a bill that names no resource at all: such an \
+             export has no resource ids, which says nothing of the spend",
 };
 
 inventory::submit! {
@@ -66,10 +72,8 @@ impl SpendWithoutResource {
             line.key.account,
             percent(share),
         );
-        let mut estimate = as_billed(group, None, 95);
-        estimate.monthly_cost = Some(round(cost));
         let scope = account_scope(line, "cost_service", line.service());
-        let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
+        let finding = finding(CHECK_ID, group, scope, Status::Info, &as_charged(group, Some(cost), None, 95))
             .dimension("share_pct", percent(share))
             .dimension("rows_nameless", nameless.map(|l| l.sums.rows).sum::<u64>());
         Some(finding.text(
@@ -82,7 +86,10 @@ impl SpendWithoutResource {
 
 impl BillingCheck for SpendWithoutResource {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        by_service(bill.current().filter(|l| l.is_charge())).iter().filter_map(|group| self.judge(group)).collect()
+        let payer = |line: &UsageLine| (line.key.cloud.clone(), line.key.billing_account.clone());
+        let names_some: BTreeSet<_> = bill.current().filter(|l| !l.key.resource.is_empty()).map(payer).collect();
+        let charges = bill.current().filter(|l| l.is_charge() && names_some.contains(&payer(l)));
+        by_service(charges).iter().filter_map(|group| self.judge(group)).collect()
     }
 }
 
@@ -102,5 +109,11 @@ mod tests {
                 assert_eq!((finding.status, amounts(finding)), (Status::Info, money_of("-", nameless)));
             }
         }
+    }
+
+    #[test]
+    fn a_bill_without_resource_ids_says_nothing() {
+        let of_another_payer = row("b").resource("i-1").cloud("azure");
+        assert_eq!(check_default(CHECKER_ID, [row("a").cost("9"), of_another_payer]), []);
     }
 }

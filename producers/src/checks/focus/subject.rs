@@ -2,9 +2,11 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use super::figures::Figures;
 use super::group::Group;
 use crate::billing::line::UsageLine;
-use crate::finding::{Estimated, Finding, Scope, Status};
+use crate::billing::meter::Meter;
+use crate::finding::{Finding, Scope, Status};
 use crate::severity;
 
 /// Places of stored amounts. Less than half a unit of the last one would be stored as 0, and a zero is a claim.
@@ -17,6 +19,8 @@ pub(super) fn is_visible(amount: Decimal) -> bool {
 
 /// Region of what is bound to none.
 const NO_REGION: &str = "global";
+/// What the bill does not tell.
+const UNKNOWN: &str = "unknown";
 /// Sums over many resources below this, in billing currency, are not worth a person's time.
 const WORTH_TELLING: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
@@ -32,7 +36,7 @@ pub(super) fn resource_scope(line: &UsageLine, resource_type: &str, arn: Option<
     let mut scope = named_scope(line, resource_type, &short_id(resource));
     if resource.starts_with("arn:") {
         scope.resource_arn = resource.to_owned();
-    } else if let Some((service, kind)) = arn.filter(|_| scope.cloud == "aws") {
+    } else if let Some((service, kind)) = arn.filter(|_| scope.cloud == "aws" && !line.key.region.is_empty()) {
         let Scope { provider_partition, region, account_id, .. } = &scope;
         scope.resource_arn = format!("arn:{provider_partition}:{service}:{region}:{account_id}:{kind}/{resource}");
     }
@@ -47,9 +51,9 @@ pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &s
         provider_partition: if &*key.cloud == "aws" { partition_of(&key.region).to_owned() } else { String::new() },
         billing_account_id: key.billing_account.to_string(),
         account_id: key.account.to_string(),
-        region: if key.region.is_empty() { NO_REGION.to_owned() } else { key.region.to_string() },
+        region: region_of(line).to_owned(),
         service: match line.service() {
-            "" => "unknown".to_owned(),
+            "" => UNKNOWN.to_owned(),
             service => service.to_owned(),
         },
         resource_type: resource_type.to_owned(),
@@ -61,6 +65,24 @@ pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &s
 /// The same scope in no region: for what an account spends wherever it spends it.
 pub(super) fn account_scope(line: &UsageLine, resource_type: &str, resource_id: &str) -> Scope {
     Scope { region: NO_REGION.to_owned(), ..named_scope(line, resource_type, resource_id) }
+}
+
+/// The region as findings have it. All that is metered here lies in a region, so a bill that names none leaves it unknown;
+/// other charges, such as plans for the whole account, may be bound to none.
+pub(super) fn region_of(line: &UsageLine) -> &str {
+    match (&*line.key.region, &line.key.meter) {
+        ("", Meter::Other) => NO_REGION,
+        ("", _) => UNKNOWN,
+        (region, _) => region,
+    }
+}
+
+/// A region for messages.
+pub(super) fn place(line: &UsageLine) -> String {
+    match region_of(line) {
+        UNKNOWN => "a region the bill does not name".to_owned(),
+        region => region.to_owned(),
+    }
 }
 
 fn partition_of(region: &str) -> &'static str {
@@ -94,37 +116,28 @@ fn last_part<'a>(text: &'a str, separators: &[char]) -> &'a str {
     text.rsplit(separators).next().filter(|part| !part.is_empty()).unwrap_or(text)
 }
 
-/// Money of a group: what the bill says for its month, never stretched to a whole one.
-pub(super) fn as_billed(group: &Group<'_>, savings: Option<Decimal>, confidence: u8) -> Estimated {
-    Estimated {
-        monthly_savings: savings.map(round),
-        monthly_cost: Some(round(group.billed())),
-        confidence,
-        one_time_savings: None,
-        notes: format!("as billed for {}, {} charged", group.period(), counted(group.hours(), "hour", "hours")),
-    }
-}
-
 /// An amount with the places that are stored.
 pub(super) fn round(amount: Decimal) -> Decimal {
     amount.round_dp_with_strategy(MONEY_PLACES, RoundingStrategy::MidpointNearestEven).normalize()
 }
 
-/// A finding about a group with the money, tags and figures every one has.
+/// A finding about a group with the money, currency and figures every one has.
 pub(super) fn finding(
     check_id: &'static str,
     group: &Group<'_>,
     scope: Scope,
     status: Status,
-    estimate: Estimated,
+    figures: &Figures,
 ) -> Finding {
-    let mut finding = Finding::new(check_id, scope, status, severity::of(status, &estimate))
+    let mut finding = Finding::new(check_id, scope, status, severity::of(status, figures.estimated()))
         // Amounts of two currencies are never one issue.
         .issue("currency", group.currency())
         .dimension("billing_period", group.period())
-        .dimension("hours_charged", group.hours())
         .dimension("rows", group.rows())
-        .estimated(estimate);
+        .estimated(figures.estimated().clone());
+    for (name, value) in figures.dimensions() {
+        finding = finding.dimension(name, value);
+    }
     finding.currency = Some(group.currency().to_owned());
     finding
 }

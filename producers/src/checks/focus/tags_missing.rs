@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
+use super::figures::as_charged;
 use super::group::{Group, by_service};
-use super::subject::{account_scope, as_billed, finding, is_worth_telling, money, percent, round, share_of};
+use super::subject::{account_scope, finding, is_visible, is_worth_telling, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::line::UsageLine;
 use crate::billing::tags::{canonical_key, is_own};
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -22,6 +23,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "cost without an owner is cost nobody reduces",
     money: "cost = usage charges of resources that lack a required tag (or any tag of one's own, while none is \
             required). Nothing is saved by tagging",
+    month: MonthRule::AsCharged,
     verdict: "fail when such charges are at least a cent and share_min of those of all resources of the service in the \
               account",
     thresholds: &[
@@ -39,7 +41,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     ],
     data: "usage rows with resource and tags",
     limits: "charges without a resource cannot be tagged and are another check's matter; a tag with a wrong value counts \
-             as present; rows whose tags could not be read, or a bill without tags, say nothing",
+             as present; charges whose tags could not be read, or of an export without a column for tags, count as tagged",
 };
 
 inventory::submit! {
@@ -67,8 +69,7 @@ impl TagsMissing {
         Ok(Self { required: thresholds.list("required")?, share_min: thresholds.number("share_min")? })
     }
 
-    /// Required keys that the line lacks; with none required, `any` when it has no tag of its own. Nothing when its tags
-    /// are unknown: it may have them.
+    /// Required keys that the line lacks; with none required, `any` when it has no tag of its own. Unknown tags lack none.
     fn missing<'a>(&'a self, line: &UsageLine) -> Vec<&'a str> {
         let Some(tags) = line.key.tags.known() else { return Vec::new() };
         let own = || tags.keys().filter(|key| is_own(key));
@@ -97,13 +98,16 @@ impl TagsMissing {
             money(cost, group.currency()),
             percent(share),
         );
-        let mut estimate = as_billed(group, None, 95);
-        estimate.monthly_cost = Some(round(cost));
+        let unknown = group.lines().filter(|line| line.key.tags.known().is_none());
+        let cost_unknown: Decimal = unknown.map(|line| line.sums.billed).sum();
         let scope = account_scope(line, "cost_service", line.service());
-        let finding = finding(CHECK_ID, group, scope, Status::Fail, estimate)
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &as_charged(group, Some(cost), None, 95))
             .dimension("missing_keys", keys)
             .dimension("share_pct", percent(share))
             .dimension("rows_lacking", lacking.iter().map(|line| line.sums.rows).sum::<u64>());
+        if is_visible(cost_unknown) {
+            finding = finding.dimension("cost_tags_unknown", round(cost_unknown));
+        }
         Some(finding.text(
             format!("{} resources without required tags", line.service()),
             message,
@@ -147,10 +151,17 @@ mod tests {
     }
 
     #[test]
-    fn unknown_tags_accuse_no_resource() {
-        assert_eq!(check_default(CHECKER_ID, [bucket("a").unknown_tags()]), []);
-        let findings = check_default(CHECKER_ID, [bucket("a").unknown_tags(), bucket("b")]);
-        assert_eq!(amounts(&findings[0]), money_of("-", "1"));
+    fn unknown_tags_are_not_missing() {
+        let unknown = || bucket("a").cost("9").unknown_tags();
+        assert_eq!(check_default(CHECKER_ID, [unknown()]), []);
+        let required = TagsMissing { required: vec!["app".into()], share_min: Decimal::ZERO };
+        assert_eq!(check(&required, [unknown()]), []);
+        // Nor do they make the others more than they are: 1 of 10.
+        let findings = check_default(CHECKER_ID, [unknown(), bucket("b").cost("1")]);
+        let [finding] = findings.as_slice() else { panic!("one finding expected") };
+        assert_eq!((amounts(finding), &*finding.dimensions["share_pct"]), (money_of("-", "1"), "10"));
+        assert_eq!(finding.dimensions["cost_tags_unknown"], "9");
+        assert_eq!(check_default(CHECKER_ID, [unknown(), bucket("b").cost("0.9")]), []);
     }
 
     #[test]

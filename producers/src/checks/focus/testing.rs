@@ -60,6 +60,7 @@ pub(super) fn row(description: &str) -> Row {
         pricing: Pricing::Standard,
         quantity: Some(Decimal::ONE),
         unit_price: None,
+        is_class_told: true,
     };
     Row { fact, detail }
 }
@@ -75,8 +76,9 @@ impl Row {
         self
     }
 
+    /// Empty: not told.
     pub(super) fn region(mut self, region: &str) -> Self {
-        self.fact.region = Some(region.into());
+        self.fact.region = Some(region.to_owned()).filter(|region| !region.is_empty());
         self
     }
 
@@ -124,9 +126,27 @@ impl Row {
         self
     }
 
-    /// Charged from the first hour of the month for so many hours.
+    /// Charged for so many hours from its first one.
     pub(super) fn hours(mut self, hours: i64) -> Self {
         self.fact.usage_end_ms = Some(self.fact.usage_start_ms + hours * HOUR_MS);
+        self
+    }
+
+    /// Charged from that hour of the month on, for one hour.
+    pub(super) fn at_hour(mut self, hour: i64) -> Self {
+        self.fact.usage_start_ms = SEPTEMBER_MS + hour * HOUR_MS;
+        self.hours(1)
+    }
+
+    /// From an export that does not tell corrections from other charges.
+    pub(super) fn class_untold(mut self) -> Self {
+        self.detail.is_class_told = false;
+        self
+    }
+
+    /// With tags that could not be read.
+    pub(super) fn unknown_tags(mut self) -> Self {
+        self.fact.tags = RowTags::Unknown;
         self
     }
 
@@ -134,12 +154,6 @@ impl Row {
         let mut tags = self.fact.tags.known().cloned().unwrap_or_default();
         tags.insert(key.into(), value.into());
         self.fact.tags = RowTags::Known(Arc::new(tags));
-        self
-    }
-
-    /// With tags that could not be read.
-    pub(super) fn unknown_tags(mut self) -> Self {
-        self.fact.tags = RowTags::Unknown;
         self
     }
 

@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::as_charged;
 use super::group::{Group, by_region_and_service};
-use super::subject::{as_billed, figure, finding, is_worth_telling, money, named_scope};
+use super::subject::{figure, finding, is_worth_telling, money, named_scope, place};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
@@ -18,6 +19,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "data transfer between zones of a region, by account, region and service",
     why: "it is charged in both directions and grows with every chatty service; much of it can stay in one zone",
     money: "cost = transfer charges. Savings are unknown: a bill does not tell which traffic could stay",
+    month: MonthRule::AsCharged,
     verdict: "fail from cost_min on; info from a cent on",
     thresholds: &[Threshold {
         key: "cost_min",
@@ -58,13 +60,13 @@ impl TransferCrossZone {
             "{} of account {} moved data between zones of {} for {}",
             line.service(),
             line.key.account,
-            line.key.region,
+            place(line),
             money(cost, group.currency()),
         );
         let scope = named_scope(line, "data-transfer", "cross-zone");
-        let finding = finding(CHECK_ID, group, scope, status, as_billed(group, None, 95))
+        let finding = finding(CHECK_ID, group, scope, status, &as_charged(group, Some(cost), None, 95))
             .dimension("gib", group.quantity().map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6)))
-            .dimension("resources", group.resources())
+            .dimension("resources", group.resources_text())
             .dimension("top_resources", group.top_resources(3));
         Some(finding.text(
             "Data transfer between zones",

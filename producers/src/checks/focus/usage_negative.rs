@@ -2,12 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use super::figures::no_money;
 use super::group::{Group, by_service};
-use super::subject::{account_scope, as_billed, counted, figure, finding, is_worth_telling, money};
+use super::subject::{account_scope, counted, figure, finding, is_worth_telling, money};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
-use crate::checker::{CheckInfo, CheckerDocs};
-use crate::finding::{Estimated, Finding, Status};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
+use crate::finding::{Finding, Status};
 
 const CHECKER_ID: &str = "focus.usage.negative";
 const CHECK_ID: &str = "billing.usage.negative";
@@ -16,10 +17,12 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "usage rows with a negative amount that are not marked as corrections, by account and service",
     why: "they take back charges of earlier days: sums per day or resource are wrong until both are seen together",
     money: "none: what was taken back is in the dimension amount_negative",
+    month: MonthRule::NoMoney,
     verdict: "info for each account and service where such rows take back a cent or more",
     thresholds: &[],
     data: "usage rows with ChargeClass and amount",
-    limits: "does not find the charge that is taken back",
+    limits: "does not find the charge that is taken back; silent where the export has no column ChargeClass, since then \
+             nothing tells whether a row is a correction",
 };
 
 inventory::submit! {
@@ -41,7 +44,7 @@ struct UsageNegative;
 
 impl BillingCheck for UsageNegative {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let negative = bill.current().filter(|l| l.is_usage() && l.key.is_negative);
+        let negative = bill.current().filter(|l| l.is_usage() && l.key.is_negative && l.sums.is_class_told);
         by_service(negative).iter().filter_map(judge).collect()
     }
 }
@@ -59,11 +62,10 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
         line.key.account,
         money(amount, group.currency()),
     );
-    let estimate = Estimated { monthly_cost: None, ..as_billed(group, None, 0) };
     let scope = account_scope(line, "cost_service", line.service());
-    let finding = finding(CHECK_ID, group, scope, Status::Info, estimate)
+    let finding = finding(CHECK_ID, group, scope, Status::Info, &no_money(group))
         .dimension("amount_negative", figure(amount, 6))
-        .dimension("resources", group.resources())
+        .dimension("resources", group.resources_text())
         .dimension("top_resources", group.top_resources(3));
     Some(finding.text(
         format!("Negative usage charges of {}", line.service()),
@@ -89,5 +91,10 @@ mod tests {
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
         assert_eq!((amounts(finding), &*finding.dimensions["amount_negative"]), (money_of("-", "-"), "-0.75"));
         assert_eq!((&*finding.scope.cloud, &*finding.scope.service), ("azure", "Storage Accounts"));
+    }
+
+    #[test]
+    fn an_export_that_marks_no_corrections_says_nothing() {
+        assert_eq!(check_default(CHECKER_ID, [row("a").cost("-9").class_untold()]), []);
     }
 }

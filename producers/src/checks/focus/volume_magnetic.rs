@@ -1,11 +1,12 @@
 //! Volumes of the magnetic kind of a previous generation.
 
+use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
-use super::subject::{as_billed, finding, is_visible, money, resource_scope};
+use super::subject::{finding, is_visible, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::{Meter, VolumeKind};
-use crate::checker::{CheckInfo, CheckerDocs};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
 
 const CHECKER_ID: &str = "focus.volume.magnetic";
@@ -16,6 +17,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "it is slow, charges for each I/O, and often holds data that nobody reads: a snapshot or an HDD kind costs less",
     money: "cost = storage charges. Savings are unknown: gp3 costs more per GiB but nothing per I/O, and a bill rarely shows \
             both for one volume",
+    month: MonthRule::ByTime,
     verdict: "info for each volume",
     thresholds: &[],
     data: "rows of magnetic storage with resource",
@@ -37,19 +39,18 @@ struct VolumeMagnetic;
 impl BillingCheck for VolumeMagnetic {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let magnetic = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::Volume(VolumeKind::Magnetic));
-        by_resource(magnetic).iter().filter_map(judge).collect()
+        by_resource(magnetic).iter().filter_map(|group| judge(bill, group)).collect()
     }
 }
 
-fn judge(group: &Group<'_>) -> Option<Finding> {
-    let cost = group.billed();
-    if !is_visible(cost) {
+fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+    if !is_visible(group.billed()) {
         return None;
     }
+    let figures = monthly_of_resource(bill, group, None, 90)?;
     let scope = resource_scope(group.first(), "ebs_volume", Some(("ec2", "volume")));
-    let message =
-        format!("volume {} is magnetic storage and cost {}", scope.resource_id, money(cost, group.currency()));
-    let mut finding = finding(CHECK_ID, group, scope, Status::Info, as_billed(group, None, 90)).text(
+    let message = format!("volume {} is magnetic storage and {}", scope.resource_id, figures.cost_told());
+    let mut finding = finding(CHECK_ID, group, scope, Status::Info, &figures).text(
         "Magnetic volume of a previous generation",
         message,
         "Keep a snapshot and delete it if nothing reads it; else change it to gp3, or to sc1 for rarely read data.",
@@ -66,13 +67,16 @@ mod tests {
     #[test]
     fn only_magnetic_volumes_are_named() {
         let rows = [
-            row("$0.05 per GB-month of Magnetic provisioned storage - US West (Oregon)").resource("vol-1").cost("0.5"),
+            row("$0.05 per GB-month of Magnetic provisioned storage - US West (Oregon)")
+                .resource("vol-1")
+                .cost("0.5")
+                .hours(360),
             row("$0.08 per GB-month of General Purpose (gp3) provisioned storage - X").resource("vol-2"),
             row("$0.05 per 1 million I/O requests - US West (Oregon)").resource("vol-3"),
         ];
         let findings = check_default(CHECKER_ID, rows);
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
-        assert_eq!((&*finding.scope.resource_id, amounts(finding)), ("vol-1", money_of("-", "0.5")));
+        assert_eq!((&*finding.scope.resource_id, amounts(finding)), ("vol-1", money_of("-", "1")));
         assert_eq!(finding.status, Status::Info);
     }
 }

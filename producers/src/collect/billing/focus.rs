@@ -28,6 +28,8 @@ pub struct FocusReader {
     tags: HashMap<String, RowTags>,
     /// True when the column of tags has a type that cannot be read.
     are_tags_unreadable: bool,
+    /// True when the file has a readable column that marks corrections.
+    has_class: bool,
     clouds: HashMap<String, Arc<str>>,
     /// Months by billing period; the same one comes with every row.
     month: Option<(i64, Option<i64>, String)>,
@@ -39,8 +41,10 @@ impl FocusReader {
     /// For a file with these columns; `source_ref` goes into every fact.
     #[must_use]
     pub fn new(columns: &[String], source_ref: Arc<str>) -> Self {
+        let columns = Columns::of(columns);
         Self {
-            columns: Columns::of(columns),
+            has_class: columns.class.is_some(),
+            columns,
             source_ref,
             tags: HashMap::new(),
             are_tags_unreadable: false,
@@ -71,6 +75,7 @@ impl FocusReader {
             return Err(wanted);
         }
         self.are_tags_unreadable |= self.columns.tags == Some(column);
+        self.has_class &= self.columns.class != Some(column);
         self.observed.unreadable_columns.insert(name.to_owned(), kind.to_owned());
         Ok(())
     }
@@ -98,6 +103,7 @@ impl FocusReader {
             .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
         let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
 
+        let class = self.listed::<ChargeClass>(row.get(c.class));
         let month_start_ms = billing_period_start_ms.unwrap_or(usage_start_ms);
         let month_end_ms = billing_period_start_ms.and(billing_period_end_ms);
         let service_code = row.first(&c.service);
@@ -117,7 +123,7 @@ impl FocusReader {
             service_code: service_code.map(str::to_owned),
             resource_id: text(c.resource),
             charge_category: self.category(row),
-            is_correction: self.listed::<ChargeClass>(row.get(c.class)).is_some_and(|v| v.is(ChargeClass::Correction)),
+            is_correction: class.as_ref().is_some_and(|class| class.is(ChargeClass::Correction)),
             usage_type: row.first(&c.usage_type).map(str::to_owned),
             operation: text(c.operation),
             commitment_id: text(c.commitment),
@@ -138,6 +144,7 @@ impl FocusReader {
             pricing: self.pricing(row),
             quantity: self.number(row, c.pricing_quantity, "PricingQuantity"),
             unit_price: self.number(row, c.list_unit_price, "ListUnitPrice"),
+            is_class_told: self.has_class && !matches!(class, Some(ListCell::Unlisted(_))),
         };
         self.observe_unused_lists(row);
         Ok((fact, detail))
@@ -418,8 +425,10 @@ mod tests {
         assert!(fact.commitment_status.unwrap().is(CommitmentStatus::Unused));
         let (fact, detail) = read(["Surcharge", "", "Spot", ""]);
         assert_eq!((fact.charge_category.as_str(), detail.pricing), ("Surcharge", Pricing::Unknown));
+        assert!(detail.is_class_told && !read(["Usage", "Corrected", "", ""]).1.is_class_told);
+        assert!(!self::read(GOOD).unwrap().1.is_class_told, "without the column a correction looks like any other row");
         let unlisted = &reader.observed.unlisted_values;
         assert_eq!((unlisted["ChargeCategory"]["Surcharge"], unlisted["PricingCategory"]["Spot"]), (1, 1));
-        assert!(!unlisted.contains_key("ChargeClass"));
+        assert_eq!(unlisted["ChargeClass"]["Corrected"], 1);
     }
 }
