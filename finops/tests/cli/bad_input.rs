@@ -39,19 +39,19 @@ fn billing_files_that_cannot_be_read() {
     place.write("latin1.csv", [header, b"\xe9\n"].concat());
     let run = |file: &str, message: &str| check(&place, &format!("run --tenant acme --focus {file}"), 65, message);
     run("none.csv", "error: reading billing file none.csv: No such file or directory (os error 2)");
-    run(".", "error: reading billing file .: is a directory");
+    run(".", "error: billing file . is a directory: name the files in it that belong to one export");
     run("empty.csv", "error: billing file empty.csv is empty");
     run("empty.csv.gz", "error: billing file empty.csv.gz is empty");
     run("header.csv", "error: billing file header.csv has a header but no rows");
     run(
         "other.csv",
-        "error: cur_format_unknown: billing file other.csv is neither a FOCUS export nor an AWS cost and usage report; \
-         columns seen: date, amount",
+        "error: cur_format_unknown: billing file other.csv is no FOCUS cost and usage export and no other export that is \
+         known; columns seen: date, amount; export FOCUS 1.0 or later",
     );
     run(
         "legacy.csv",
-        "error: billing file legacy.csv is an AWS cost and usage report (legacy): not yet supported; export FOCUS 1.0 or \
-         later instead",
+        "error: cur_format_unknown: billing file legacy.csv is an AWS cost and usage report (legacy): not yet supported, only \
+         FOCUS cost and usage is; create an AWS Data Exports export of the table FOCUS 1.2 (or 1.0) with AWS columns",
     );
     let cut = place.finops("run --tenant acme --focus cut.csv.gz");
     assert_eq!(cut.code, Some(65), "{cut}");

@@ -233,7 +233,6 @@ impl Load<'_> {
         match container::read(path, progress, self) {
             // Exports have parts without rows; alone, such a file is refused.
             Err(LoadError::NoRows { .. }) => {
-                tracing::warn!(file = file.name, "a billing file has a header but no rows");
                 self.empty_files.push(file.name.clone());
             }
             read => read?,
@@ -259,6 +258,9 @@ impl Load<'_> {
         }
         if self.rejects.total() > 0 {
             tracing::warn!("{}", self.rejects.summary());
+        }
+        for file in &self.empty_files {
+            tracing::warn!(file, "a billing file has a header but no rows: passed over");
         }
         for line in self.observed.lines() {
             tracing::warn!("{line}");
