@@ -102,8 +102,9 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
     };
     runs::check(&manifests, &held.runs, on_the_way.as_ref(), &mut report);
     facts::verify(store, &mut report, progress)?;
+    let was_exported = !gold.is_empty();
     gold::report(gold, &held, &mut report);
-    exports::report(exported, &held, &mut report);
+    exports::report(exported, was_exported, &held, &mut report);
     report.problems.sort();
     Ok(report)
 }

@@ -234,6 +234,16 @@ fn what_could_not_be_compared_is_named() {
         "not on this machine",
     );
     check(
+        "nothing was ever exported",
+        &[],
+        |w| {
+            std::fs::remove_dir_all(w.folder.path().join("export")).unwrap();
+            std::fs::remove_dir_all(w.folder.path().join(layout::KPI_GOLD)).unwrap();
+            w.verify()
+        },
+        "",
+    );
+    check(
         "an export without a manifest",
         &[Area::Exports],
         |w| {
