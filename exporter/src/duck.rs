@@ -2,10 +2,12 @@
 //! Knows SQL text, not findings.
 
 use std::path::Path;
+use std::time::Duration;
 
 use duckdb::types::FromSql;
 use duckdb::{Config, Connection, Params, Row};
 use platform::store::Lease;
+use uuid::Uuid;
 
 use crate::error::{ExportError, Result};
 
@@ -40,6 +42,11 @@ impl DuckLimits {
     }
 }
 
+/// Begins the name of the folder that one database spills to.
+const SPILL: &str = "finops-duckdb-";
+/// No question and no export takes so long.
+const SPILL_LEFT_AFTER: Duration = Duration::from_secs(86_400);
+
 /// An open database.
 pub(crate) struct Duck {
     connection: Connection,
@@ -53,12 +60,15 @@ impl Duck {
         if let Err(error) = std::fs::create_dir_all(&limits.spill_dir) {
             tracing::debug!(folder = %limits.spill_dir.display(), %error, "no folder to spill to");
         }
+        remove_left_folders(&limits.spill_dir);
+        // Two databases in one folder would overwrite each other's files.
+        let spill = limits.spill_dir.join(format!("{SPILL}{}", Uuid::new_v4().simple()));
         let opened = || -> duckdb::Result<Connection> {
             let config = Config::default()
                 .enable_autoload_extension(false)?
                 .max_memory(&format!("{}MiB", limits.memory_max_mb))?
                 .threads(i64::try_from(limits.threads).unwrap_or(1))?
-                .with("temp_directory", limits.spill_dir.join("finops-duckdb").to_string_lossy())?
+                .with("temp_directory", spill.to_string_lossy())?
                 .with("preserve_insertion_order", "false")?;
             Connection::open_in_memory_with_flags(config)
         };
@@ -103,6 +113,18 @@ impl Duck {
     }
 }
 
+/// Removes folders that killed processes have left: files come and go in one that is in use.
+fn remove_left_folders(spill_dir: &Path) {
+    let Ok(entries) = std::fs::read_dir(spill_dir) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(SPILL)) {
+        let modified = entry.metadata().and_then(|found| found.modified());
+        if modified.is_ok_and(|modified| modified.elapsed().is_ok_and(|age| age > SPILL_LEFT_AFTER)) {
+            // Another process may have done it, or it is another user's.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A text literal.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -139,7 +161,12 @@ mod tests {
         let rows =
             "CREATE TEMP TABLE big AS SELECT hash(range) AS h, repeat(h::VARCHAR, 20) FROM range(500000) ORDER BY h";
         duck.run("sorting", rows).unwrap();
-        assert!(spill_dir.join("finops-duckdb").exists(), "it did not have to spill");
+        let spilled = || std::fs::read_dir(&spill_dir).unwrap().count();
+        assert_eq!(spilled(), 1, "it did not have to spill");
+        let other = Duck::open(&DuckLimits { memory_max_mb: 128, threads: 1, spill_dir: spill_dir.clone() }).unwrap();
+        other.run("sorting", rows).unwrap();
+        assert_eq!(spilled(), 2, "each has a folder of its own");
+        drop(other);
         assert_eq!(duck.value("counting", "SELECT count(DISTINCT h) FROM big").unwrap(), Some(500_000_i64));
     }
 
