@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, RecordValue,
-    Start, TopicPartition, TopicSpec, Topics, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Limit, Message, OutRecord, Polled, RecordValue,
+    Start, TopicChange, TopicPartition, TopicSpec, Topics, Watermarks,
 };
 
 /// Opens the broker under test on its data.
@@ -38,6 +38,8 @@ pub const CHECKS: &[Check] = &[
     ("a_family_takes_in_new_topics", a_family_takes_in_new_topics),
     ("a_topic_is_kept_as_it_was_made", a_topic_is_kept_as_it_was_made),
     ("a_topic_that_is_there_is_left_as_it_is", a_topic_that_is_there_is_left_as_it_is),
+    ("settings_of_a_topic_can_be_changed", settings_of_a_topic_can_be_changed),
+    ("partitions_can_be_added_and_not_removed", partitions_can_be_added_and_not_removed),
     ("an_unknown_topic_is_named", an_unknown_topic_is_named),
 ];
 
@@ -395,6 +397,61 @@ fn a_topic_that_is_there_is_left_as_it_is(open: Open<'_>) {
     }
     assert_eq!(broker.topics().unwrap(), before);
     assert!(!broker.topic_settings("t").unwrap().compacted);
+}
+
+fn settings_of_a_topic_can_be_changed(open: Open<'_>) {
+    let broker = open();
+    let spec = |name: &str, compacted: bool| {
+        let (name, retention_ms) = (name.to_owned(), (!compacted).then_some(3_600_000));
+        TopicSpec { name, partitions: 2, compacted, retention_ms, retention_bytes: None }
+    };
+    broker.ensure_topic(&spec("t", false)).unwrap();
+    broker.ensure_topic(&spec("newest", true)).unwrap();
+    append(&*broker, &[record("t", 1, "kept")]);
+    let before = broker.topics().unwrap();
+    let kept = || {
+        let settings = broker.topic_settings("t").unwrap();
+        (settings.retention_ms, settings.retention_bytes)
+    };
+    let change = |retention_ms, retention_bytes| {
+        let change = TopicChange { partitions: None, retention_ms, retention_bytes };
+        broker.alter_topic("t", &change).unwrap();
+    };
+    change(Some(Limit::AtMost(86_400_000)), None);
+    assert_eq!(kept(), (Some(86_400_000), None));
+    // What is not named stays, also what was changed before.
+    change(None, Some(Limit::AtMost(1 << 30)));
+    assert_eq!(kept(), (Some(86_400_000), Some(1 << 30)));
+    change(Some(Limit::Unlimited), Some(Limit::Unlimited));
+    assert_eq!(kept(), (None, None));
+    let settings = broker.topic_settings("t").unwrap();
+    assert_eq!((settings.compacted, settings.record_bytes_max), (false, super::RECORD_BYTES_MAX));
+    assert_eq!((broker.topics().unwrap(), values(&all(&*broker, "t", 1))), (before, vec!["kept".to_owned()]));
+
+    let retention = TopicChange { retention_ms: Some(Limit::AtMost(1)), ..TopicChange::default() };
+    let missing = broker.alter_topic("missing", &retention).unwrap_err();
+    assert!(matches!(&missing, BrokerError::UnknownTopic(name) if name == "missing"), "{missing}");
+    let compacted = broker.alter_topic("newest", &retention).unwrap_err();
+    assert!(compacted.to_string().contains("compacted"), "{compacted}");
+    assert_eq!(broker.topic_settings("newest").unwrap().retention_ms, None);
+}
+
+fn partitions_can_be_added_and_not_removed(open: Open<'_>) {
+    let broker = open();
+    topic(&*broker, "t", 2);
+    append(&*broker, &[record("t", 0, "a"), record("t", 1, "b")]);
+    let before = broker.topics().unwrap()[0].clone();
+    let partitions = |wanted| TopicChange { partitions: Some(wanted), ..TopicChange::default() };
+    broker.alter_topic("t", &partitions(4)).unwrap();
+    broker.alter_topic("t", &partitions(4)).unwrap();
+    let after = broker.topics().unwrap()[0].clone();
+    assert_eq!((after.partitions, &after.id), (4, &before.id), "it is the same topic");
+    append(&*broker, &[record("t", 3, "c")]);
+    let found: Vec<_> = (0..4).map(|partition| values(&all(&*broker, "t", partition))).collect();
+    assert_eq!(found, [vec!["a"], vec!["b"], vec![], vec!["c"]]);
+    let fewer = broker.alter_topic("t", &partitions(3)).unwrap_err();
+    assert!(fewer.to_string().contains("can only become more"), "{fewer}");
+    assert_eq!(broker.topics().unwrap()[0].partitions, 4);
 }
 
 fn a_topic_is_kept_as_it_was_made(open: Open<'_>) {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::lifecycle::Shutdown;
 
+mod change;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod embedded;
@@ -20,6 +21,7 @@ pub mod lag;
 mod partition;
 mod value;
 
+pub use change::{FileSize, Limit, TopicChange, cleaning_interval};
 pub use headers::Headers;
 pub use partition::partition_for_key;
 pub use value::RecordValue;
@@ -335,6 +337,14 @@ pub trait Broker: Send + Sync {
     fn topics(&self) -> Result<Vec<TopicInfo>>;
     /// How a topic is kept.
     fn topic_settings(&self, name: &str) -> Result<TopicSettings>;
+    /// Changes settings of a topic that exists. When it fails, a part may be changed; the same change may be asked for again.
+    ///
+    /// # Errors
+    /// The topic does not exist, would lose partitions, or is compacted and was to get a limit of age or size.
+    fn alter_topic(&self, name: &str, _change: &TopicChange) -> Result<()> {
+        let (doing, reason) = (format!("changing topic {name}"), "this broker cannot change topics".to_owned());
+        Err(BrokerError::Fatal { doing, reason })
+    }
     /// Removes a topic with its records.
     fn delete_topic(&self, name: &str) -> Result<()>;
     /// An appender.
@@ -357,9 +367,18 @@ pub trait Broker: Send + Sync {
     fn wait_for_open_transactions(&self, _partitions: &[TopicPartition], _shutdown: &Shutdown) -> Result<()> {
         Ok(())
     }
-    /// Removes records past retention and superseded keys of compacted topics now; returns how many.
+    /// Removes expired records and superseded keys of compacted topics now, and gives their room back; returns how many.
     /// A broker with its own cleaner returns 0.
     fn clean(&self) -> Result<u64>;
+    /// How often [`clean`](Self::clean) is to be called, so that records go within about their age; `None` where the broker
+    /// has its own cleaner.
+    fn cleaning_interval(&self) -> Result<Option<Duration>> {
+        Ok(None)
+    }
+    /// How much room the broker takes; `None` where it is no file of this machine.
+    fn file_size(&self) -> Result<Option<FileSize>> {
+        Ok(None)
+    }
 }
 
 /// Appends. When `append` returns, the records are durable; when it fails, none is visible.

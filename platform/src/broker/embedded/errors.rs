@@ -6,6 +6,16 @@ use rusqlite::{Error, ErrorCode};
 
 use super::BrokerError;
 
+/// Another connection has what is needed.
+pub(super) fn is_busy(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// The file, or what SQLite keeps beside it, cannot be opened.
+pub(super) fn is_unopened(error: &Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+}
+
 pub(super) fn of(error: &Error, doing: &str, path: &Path) -> BrokerError {
     let doing = doing.to_owned();
     let reason = format!("{error} ({})", path.display());

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 
 use super::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Processor, Producer, RECORD_BYTES_MAX, Result,
-    TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, FileSize, GroupOffset, Message, Processor, Producer,
+    RECORD_BYTES_MAX, Result, TopicChange, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
+    cleaning_interval,
 };
 
 mod consumer;
@@ -17,8 +18,12 @@ mod errors;
 mod groups;
 mod log;
 mod process;
+mod reading;
 mod retention;
 mod schema;
+mod vacuum;
+
+pub use reading::EmbeddedReader;
 
 /// Settings of the embedded log.
 #[derive(Debug, Clone)]
@@ -52,7 +57,15 @@ impl EmbeddedBroker {
     /// # Errors
     /// [`BrokerError::Fatal`] when the file is not such a log or of a newer version.
     pub fn open(path: &Path, settings: EmbeddedSettings) -> Result<Self> {
-        let connection = schema::connect(path, &settings)?;
+        let mut connection = schema::connect(path, &settings)?;
+        if !vacuum::gives_back(&connection).map_err(|e| errors::of(&e, "opening the broker file", path))? {
+            drop(connection);
+            // A file of an earlier version works as it is; there is another time.
+            if let Err(error) = vacuum::convert_if_alone(path, &settings) {
+                tracing::warn!(%error, "the broker file stays as it is and gives no free pages back");
+            }
+            connection = schema::connect(path, &settings)?;
+        }
         let admin = Arc::new(Mutex::new(connection));
         Ok(Self { path: Arc::new(path.to_owned()), settings, admin })
     }
@@ -85,6 +98,15 @@ impl Broker for EmbeddedBroker {
         let settings = schema::topic_settings(&self.admin(), name, self.settings.record_bytes_max)
             .map_err(|e| errors::of(&e, &format!("looking at topic {name}"), &self.path))?;
         settings.ok_or_else(|| BrokerError::UnknownTopic(name.to_owned()))
+    }
+
+    fn alter_topic(&self, name: &str, change: &TopicChange) -> Result<()> {
+        let doing = format!("changing topic {name}");
+        match schema::alter_topic(&mut self.admin(), name, change).map_err(|e| errors::of(&e, &doing, &self.path))? {
+            schema::Altered::Done => Ok(()),
+            schema::Altered::NoTopic => Err(BrokerError::UnknownTopic(name.to_owned())),
+            schema::Altered::Refused(reason) => Err(BrokerError::Fatal { doing, reason }),
+        }
     }
 
     fn delete_topic(&self, name: &str) -> Result<()> {
@@ -129,9 +151,33 @@ impl Broker for EmbeddedBroker {
     }
 
     fn clean(&self) -> Result<u64> {
-        let mut connection = self.admin();
-        retention::clean(&mut connection, now_ms()).map_err(|e| errors::of(&e, "cleaning the log", &self.path))
+        // A connection of its own: others need that of the administration meanwhile.
+        let mut connection = self.connect()?.connection;
+        let mut clean = || -> rusqlite::Result<u64> {
+            let removed = retention::clean(&mut connection, now_ms())?;
+            vacuum::give_back(&connection, &self.path)?;
+            Ok(removed)
+        };
+        clean().map_err(|e| errors::of(&e, "cleaning the log", &self.path))
     }
+
+    fn cleaning_interval(&self) -> Result<Option<Duration>> {
+        let retention_min = retention::retention_min_ms(&self.admin())
+            .map_err(|e| errors::of(&e, "looking for the shortest retention", &self.path))?;
+        Ok(Some(cleaning_interval(retention_min.map(Duration::from_millis))))
+    }
+
+    fn file_size(&self) -> Result<Option<FileSize>> {
+        let size = vacuum::size(&self.admin(), &self.path);
+        size.map(Some).map_err(|e| errors::of(&e, "looking at the size of the broker file", &self.path))
+    }
+}
+
+/// A file that SQLite keeps beside the broker's: `-wal` or `-shm`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// The broker stamps records and times members out, so it reads the wall clock, as Kafka's does.

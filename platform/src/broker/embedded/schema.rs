@@ -1,19 +1,22 @@
 //! The file: its tables, its version, and its topics.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
-use super::{BrokerError, EmbeddedSettings, Result, TopicInfo, TopicSettings, TopicSpec, errors};
+use super::{BrokerError, EmbeddedSettings, Result, TopicChange, TopicInfo, TopicSettings, TopicSpec, errors};
 
 /// Version of the tables, kept in `user_version`.
 const VERSION: i64 = 1;
 /// `FOPS`: tells our files from other SQLite files.
 const APPLICATION_ID: i64 = 0x464f_5053;
 /// Larger pages than SQLite's default keep a finding of two kilobytes out of overflow chains.
-const PAGE_BYTES: u64 = 16_384;
+pub(super) const PAGE_BYTES: u64 = 16_384;
+/// The write-ahead log keeps at most this when all of it is in the file: a large transaction would leave it as large for good.
+const WAL_KEPT_BYTES_MAX: u64 = 16 << 20;
 
 /// A record's row id is its partition's id shifted by this, plus its offset: records of a partition lie
 /// together, in order.
@@ -44,7 +47,12 @@ pub(super) fn connect(path: &Path, settings: &EmbeddedSettings) -> Result<Connec
         let connection = Connection::open(path)?;
         connection.busy_timeout(settings.busy_timeout)?;
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+        if pragma(&connection, "page_count")? == 0 {
+            // Only before there is a page; later it takes a VACUUM.
+            connection.pragma_update(None, "auto_vacuum", "incremental")?;
+        }
         connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES_MAX)?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "cache_size", -65_536)?;
         connection.set_prepared_statement_cache_capacity(64);
@@ -55,22 +63,38 @@ pub(super) fn connect(path: &Path, settings: &EmbeddedSettings) -> Result<Connec
     };
     let mut connection = open().map_err(|e| errors::of(&e, &doing, path))?;
     let version = migrate(&mut connection).map_err(|e| errors::of(&e, &doing, path))?;
-    if version == VERSION {
-        Ok(connection)
-    } else {
-        let reason = format!("it is not a log of version {VERSION} but of {version}, or another program's file");
-        Err(BrokerError::Fatal { doing, reason })
+    if version == VERSION { Ok(connection) } else { Err(other_version(doing, version)) }
+}
+
+fn other_version(doing: String, version: i64) -> BrokerError {
+    let reason = format!("it is not a log of version {VERSION} but of {version}, or another program's file");
+    BrokerError::Fatal { doing, reason }
+}
+
+/// Fails when a file that is only read is not such a log.
+pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> {
+    let doing = format!("reading the broker file {}", path.display());
+    let read = |name| pragma(connection, name).map_err(|e| errors::of(&e, &doing, path));
+    let (version, application_id) = (read("user_version")?, read("application_id")?);
+    match (version, application_id) {
+        (VERSION, APPLICATION_ID) => Ok(()),
+        (_, APPLICATION_ID) => Err(other_version(doing, version)),
+        _ => Err(other_version(doing, -1)),
     }
+}
+
+/// A number that SQLite keeps or finds out about the file.
+pub(super) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
 }
 
 /// Makes the tables in an empty file; returns the version it finds.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
-    let read = |c: &Connection, name: &str| c.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    if read(connection, "user_version")? == VERSION && read(connection, "application_id")? == APPLICATION_ID {
+    if pragma(connection, "user_version")? == VERSION && pragma(connection, "application_id")? == APPLICATION_ID {
         return Ok(VERSION);
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version = read(&tx, "user_version")?;
+    let version = pragma(&tx, "user_version")?;
     let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     if version == 0 && tables == 0 {
         tx.execute_batch(TABLES)?;
@@ -79,7 +103,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
         tx.commit()?;
         return Ok(VERSION);
     }
-    let ours = read(&tx, "application_id")? == APPLICATION_ID;
+    let ours = pragma(&tx, "application_id")? == APPLICATION_ID;
     Ok(if ours { version } else { -1 })
 }
 
@@ -127,14 +151,48 @@ pub(super) fn ensure_topic(connection: &mut Connection, spec: &TopicSpec) -> rus
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![&*id, spec.name, partitions, spec.compacted, spec.retention_ms, spec.retention_bytes],
     )?;
-    for partition in 0..partitions {
-        tx.execute(
-            "INSERT INTO parts (topic_id, topic, partition) VALUES (?1, ?2, ?3)",
-            params![&*id, spec.name, partition],
-        )?;
-    }
+    add_partitions(&tx, &id, &spec.name, 0..partitions)?;
     tx.commit()?;
     Ok(TopicInfo { name: spec.name.as_str().into(), id, partitions })
+}
+
+fn add_partitions(tx: &Transaction<'_>, id: &str, name: &str, numbers: Range<u32>) -> rusqlite::Result<()> {
+    for partition in numbers {
+        tx.execute("INSERT INTO parts (topic_id, topic, partition) VALUES (?1, ?2, ?3)", params![id, name, partition])?;
+    }
+    Ok(())
+}
+
+/// What became of a change.
+pub(super) enum Altered {
+    Done,
+    NoTopic,
+    /// For people.
+    Refused(String),
+}
+
+pub(super) fn alter_topic(connection: &mut Connection, name: &str, change: &TopicChange) -> rusqlite::Result<Altered> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let find = "SELECT id, partitions, compacted FROM topics WHERE name = ?1";
+    let found = tx.query_row(find, [name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((id, partitions, is_compacted)): Option<(String, u32, bool)> = found else {
+        return Ok(Altered::NoTopic);
+    };
+    if let Some(why) = change.refusal(partitions, is_compacted) {
+        return Ok(Altered::Refused(why));
+    }
+    if let Some(wanted) = change.partitions {
+        add_partitions(&tx, &id, name, partitions..wanted)?;
+        tx.execute("UPDATE topics SET partitions = ?2 WHERE id = ?1", params![id, wanted])?;
+    }
+    if let Some(limit) = change.retention_ms {
+        tx.execute("UPDATE topics SET retention_ms = ?2 WHERE id = ?1", params![id, limit.value()])?;
+    }
+    if let Some(limit) = change.retention_bytes {
+        tx.execute("UPDATE topics SET retention_bytes = ?2 WHERE id = ?1", params![id, limit.value()])?;
+    }
+    tx.commit()?;
+    Ok(Altered::Done)
 }
 
 pub(super) fn delete_topic(connection: &mut Connection, name: &str) -> rusqlite::Result<()> {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
@@ -15,7 +17,8 @@ use super::client::{self, Client};
 use super::settings::KafkaSettings;
 use super::{REQUEST_TIMEOUT, Result, errors, native, signed_partition, unknown, unsigned};
 use crate::broker::{
-    BrokerError, RECORD_BYTES_MAX, Replication, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
+    BrokerError, Limit, RECORD_BYTES_MAX, Replication, TopicChange, TopicInfo, TopicPartition, TopicSettings,
+    TopicSpec, Watermarks,
 };
 use crate::lifecycle::Shutdown;
 use crate::retry::Backoff;
@@ -87,8 +90,8 @@ impl Admin {
 
     pub fn create(&self, spec: &TopicSpec, replication_factor: Option<u16>) -> Result<()> {
         let replication = TopicReplication::Fixed(replication_factor.map_or(-1, i32::from));
-        let bytes = |value: Option<u64>| value.map_or_else(|| "-1".to_owned(), |value| value.to_string());
-        let (retention_ms, retention_bytes) = (bytes(spec.retention_ms), bytes(spec.retention_bytes));
+        let (retention_ms, retention_bytes) =
+            (limit_text(spec.retention_ms.into()), limit_text(spec.retention_bytes.into()));
         let message_bytes = RECORD_BYTES_MAX.to_string();
         let mut topic = NewTopic::new(&spec.name, signed_partition(spec.partitions), replication)
             .set(CLEANUP_POLICY, if spec.compacted { COMPACT } else { DELETE })
@@ -157,6 +160,29 @@ impl Admin {
                 unclean_leader_election: text(UNCLEAN_ELECTION) == "true",
             }),
         })
+    }
+
+    /// Sets what is to be different. The cluster may show it a moment later.
+    pub fn alter(&self, topic: &TopicInfo, change: &TopicChange) -> Result<()> {
+        let doing = format!("changing topic {}", topic.name);
+        if let Some(reason) = change.refusal(topic.partitions, self.settings(&topic.name)?.compacted) {
+            return Err(BrokerError::Fatal { doing, reason });
+        }
+        let limits = [(RETENTION_MS, change.retention_ms), (RETENTION_BYTES, change.retention_bytes)];
+        let settings: Vec<_> =
+            limits.into_iter().filter_map(|(key, wanted)| Some((key, limit_text(wanted?)))).collect();
+        if !settings.is_empty() {
+            native::set_topic_settings(self.client.inner(), &topic.name, &settings, &doing)?;
+        }
+        if let Some(wanted) = change.partitions.filter(|wanted| *wanted != topic.partitions) {
+            let count = usize::try_from(wanted).unwrap_or(usize::MAX);
+            let partitions = NewPartitions::new(&topic.name, count);
+            let done = self.runtime.block_on(self.client.create_partitions([&partitions], &options()));
+            for outcome in done.map_err(|e| errors::of(&e, || doing.clone()))? {
+                outcome.map_err(|(_, code)| errors::of_code(code, doing.clone(), code.to_string()))?;
+            }
+        }
+        Ok(())
     }
 
     pub fn delete(&self, name: &str) -> Result<()> {
@@ -255,6 +281,11 @@ fn ends(looker: &BaseConsumer<Client>, partitions: &[TopicPartition]) -> Result<
         }
     };
     Ok(partitions.iter().filter_map(end).collect())
+}
+
+/// As Kafka writes it.
+fn limit_text(limit: Limit) -> String {
+    limit.value().map_or_else(|| "-1".to_owned(), |value| value.to_string())
 }
 
 fn options() -> AdminOptions {

@@ -28,8 +28,8 @@ use rdkafka::{Offset, TopicPartitionList};
 pub use settings::{GroupProtocol, KafkaSettings, SETTINGS, Sasl, Security};
 
 use super::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Processor, Producer, Result, TopicInfo,
-    TopicPartition, TopicSettings, TopicSpec, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Processor, Producer, Result, TopicChange,
+    TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 use crate::lifecycle::Shutdown;
 use client::Client;
@@ -201,6 +201,16 @@ impl Broker for KafkaBroker {
 
     fn topic_settings(&self, name: &str) -> Result<TopicSettings> {
         self.inner.admin.settings(name)
+    }
+
+    fn alter_topic(&self, name: &str, change: &TopicChange) -> Result<()> {
+        let Inner { admin, topics, .. } = &*self.inner;
+        let there = topics.refresh(admin)?.into_iter().find(|topic| *topic.name == *name);
+        admin.alter(&there.ok_or_else(|| BrokerError::UnknownTopic(name.to_owned()))?, change)?;
+        topics.wait_for(admin, name, |found| {
+            let partitions = found.map_or(0, |topic| topic.partitions);
+            admin.settings(name).is_ok_and(|settings| change.is_done(&settings, partitions))
+        })
     }
 
     fn delete_topic(&self, name: &str) -> Result<()> {

@@ -1,5 +1,5 @@
-//! What librdkafka offers and its Rust interface does not yet: topic ids, the generation of a group member, to send at once, and
-//! header names that are no UTF-8. The only unsafe code of the workspace; each call says why it is sound.
+//! What librdkafka offers and its Rust interface does not yet: topic ids, single settings of a topic, the generation of a group
+//! member, to send at once, and header names that are no UTF-8. Each unsafe call says why it is sound.
 #![allow(unsafe_code)]
 
 use std::collections::HashMap;
@@ -51,35 +51,23 @@ pub(super) fn topic_ids(client: &NativeClient<Client>, names: &[&str]) -> Result
     // A name with a NUL cannot be a topic's.
     let names: Vec<CString> = names.iter().filter_map(|name| CString::new(*name).ok()).collect();
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    let handle: *mut RDKafka = client.native_ptr();
-    // SAFETY: `client` outlives this function and with it `handle`. `pointers` are that many NUL-terminated texts, which
-    // librdkafka copies. The options are made for the operation they are used with; the error text has no room and so is
-    // not written. Each value is destroyed by the destructor that belongs to its constructor; the event, which outlives its
-    // queue here, is its own.
-    let event = unsafe {
-        let topics = Owned::new(
+    // SAFETY: `pointers` are that many NUL-terminated texts, which librdkafka copies; the destructor is that of the collection.
+    let topics = unsafe {
+        Owned::new(
             sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len()),
             sys::rd_kafka_TopicCollection_destroy,
-        )?;
-        let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
-        let options =
-            Owned::new(sys::rd_kafka_AdminOptions_new(handle, operation), sys::rd_kafka_AdminOptions_destroy)?;
-        let patience = i32::try_from(REQUEST_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
-        sys::rd_kafka_AdminOptions_set_request_timeout(options.ptr(), patience, std::ptr::null_mut(), 0);
-        let queue = Owned::new(sys::rd_kafka_queue_new(handle), sys::rd_kafka_queue_destroy)?;
-        sys::rd_kafka_DescribeTopics(handle, topics.ptr(), options.ptr(), queue.ptr());
-        let longer = patience.saturating_add(i32::try_from(Duration::from_secs(5).as_millis()).unwrap_or_default());
-        Owned::new(sys::rd_kafka_queue_poll(queue.ptr(), longer), sys::rd_kafka_event_destroy)?
+        )?
     };
+    let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+    let event = answer(client, operation, |handle, options, queue| {
+        // SAFETY: `answer` gives the three; the collection lives until the answer has come.
+        unsafe { sys::rd_kafka_DescribeTopics(handle, topics.ptr(), options, queue) }
+    })?;
     let mut ids = HashMap::new();
     // SAFETY: the event is the answer to DescribeTopics, the only request of its queue; when it bears no error it has that
     // result. Everything read here belongs to the event and is copied before the event goes.
     unsafe {
-        let code = RDKafkaErrorCode::from(sys::rd_kafka_event_error(event.ptr()));
-        if code != RDKafkaErrorCode::NoError {
-            let reason = CStr::from_ptr(sys::rd_kafka_event_error_string(event.ptr())).to_string_lossy().into_owned();
-            return Err(errors::of_code(code, DOING.to_owned(), reason));
-        }
+        refusal(&event, DOING)?;
         let result = sys::rd_kafka_event_DescribeTopics_result(event.ptr());
         let mut count = 0;
         let described = sys::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
@@ -95,6 +83,101 @@ pub(super) fn topic_ids(client: &NativeClient<Client>, names: &[&str]) -> Result
         }
     }
     Ok(ids)
+}
+
+/// Sends a request of the administration and waits for its answer.
+fn answer(
+    client: &NativeClient<Client>,
+    operation: sys::rd_kafka_admin_op_t,
+    send: impl FnOnce(*mut RDKafka, *mut sys::rd_kafka_AdminOptions_t, *mut sys::rd_kafka_queue_t),
+) -> Result<Owned<sys::rd_kafka_event_t>> {
+    let handle: *mut RDKafka = client.native_ptr();
+    // SAFETY: `client` outlives this function and with it `handle`. The options are made for the operation they are used with;
+    // the error text has no room and so is not written. Each value is destroyed by the destructor that belongs to its
+    // constructor; the event, which outlives its queue here, is its own.
+    unsafe {
+        let options =
+            Owned::new(sys::rd_kafka_AdminOptions_new(handle, operation), sys::rd_kafka_AdminOptions_destroy)?;
+        let patience = i32::try_from(REQUEST_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+        sys::rd_kafka_AdminOptions_set_request_timeout(options.ptr(), patience, std::ptr::null_mut(), 0);
+        let queue = Owned::new(sys::rd_kafka_queue_new(handle), sys::rd_kafka_queue_destroy)?;
+        send(handle, options.ptr(), queue.ptr());
+        let longer = patience.saturating_add(i32::try_from(Duration::from_secs(5).as_millis()).unwrap_or_default());
+        Owned::new(sys::rd_kafka_queue_poll(queue.ptr(), longer), sys::rd_kafka_event_destroy)
+    }
+}
+
+/// The error of a request as a whole.
+///
+/// # Safety
+/// `event` is the answer to a request.
+unsafe fn refusal(event: &Owned<sys::rd_kafka_event_t>, doing: &str) -> Result<()> {
+    // SAFETY: the event lives, and its text as long as it does.
+    unsafe {
+        match RDKafkaErrorCode::from(sys::rd_kafka_event_error(event.ptr())) {
+            RDKafkaErrorCode::NoError => Ok(()),
+            code => {
+                let reason = CStr::from_ptr(sys::rd_kafka_event_error_string(event.ptr())).to_string_lossy();
+                Err(errors::of_code(code, doing.to_owned(), reason.into_owned()))
+            }
+        }
+    }
+}
+
+/// Sets these settings of a topic and leaves its others as they are (`IncrementalAlterConfigs`). The request of the Rust
+/// interface would reset all that it does not name.
+pub(super) fn set_topic_settings(
+    client: &NativeClient<Client>,
+    topic: &str,
+    settings: &[(&str, String)],
+    doing: &str,
+) -> Result<()> {
+    let text = |text: &str| {
+        let reason = || "a name or value holds a NUL".to_owned();
+        CString::new(text).map_err(|_| BrokerError::Fatal { doing: doing.to_owned(), reason: reason() })
+    };
+    let name = text(topic)?;
+    // SAFETY: name and values are NUL-terminated texts, which librdkafka copies. The resource is destroyed by its destructor, once.
+    let resource = unsafe {
+        let kind = sys::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
+        let resource =
+            Owned::new(sys::rd_kafka_ConfigResource_new(kind, name.as_ptr()), sys::rd_kafka_ConfigResource_destroy)?;
+        for (key, value) in settings {
+            let (key, value) = (text(key)?, text(value)?);
+            let set = sys::rd_kafka_AlterConfigOpType_t::RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET;
+            let error =
+                sys::rd_kafka_ConfigResource_add_incremental_config(resource.ptr(), key.as_ptr(), set, value.as_ptr());
+            if let Ok(error) = Owned::new(error, sys::rd_kafka_error_destroy) {
+                let reason = CStr::from_ptr(sys::rd_kafka_error_string(error.ptr())).to_string_lossy().into_owned();
+                return Err(BrokerError::Fatal { doing: doing.to_owned(), reason });
+            }
+        }
+        resource
+    };
+    let mut resources = [resource.ptr()];
+    let operation = sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS;
+    let event = answer(client, operation, |handle, options, queue| {
+        // SAFETY: `answer` gives the three; the array has one resource, which lives until the answer has come.
+        unsafe { sys::rd_kafka_IncrementalAlterConfigs(handle, resources.as_mut_ptr(), 1, options, queue) }
+    })?;
+    // SAFETY: the event is the answer to this request, the only one of its queue; when it bears no error it has that result.
+    // All that is read belongs to the event and is copied before the event goes; a text that is not there is null.
+    unsafe {
+        refusal(&event, doing)?;
+        let result = sys::rd_kafka_event_IncrementalAlterConfigs_result(event.ptr());
+        let mut count = 0;
+        let altered = sys::rd_kafka_IncrementalAlterConfigs_result_resources(result, &raw mut count);
+        for index in 0..count {
+            let resource = *altered.add(index);
+            let code = RDKafkaErrorCode::from(sys::rd_kafka_ConfigResource_error(resource));
+            if code != RDKafkaErrorCode::NoError {
+                let text = sys::rd_kafka_ConfigResource_error_string(resource);
+                let text = (!text.is_null()).then(|| CStr::from_ptr(text).to_string_lossy().into_owned());
+                return Err(errors::of_code(code, doing.to_owned(), text.unwrap_or_else(|| code.to_string())));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Kafka's own tools write ids in the alphabet that is safe in paths and URLs, librdkafka in the other one.
