@@ -12,6 +12,8 @@ pub mod lifecycle;
 pub mod metrics;
 pub mod names;
 pub mod observe;
+pub mod permissions;
+pub mod resources;
 pub mod retry;
 pub mod store;
 pub mod telemetry;

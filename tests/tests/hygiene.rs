@@ -233,6 +233,7 @@ const FLOATS: &[(&str, &str)] = &[
     ("platform/src/metrics/mod.rs", "values of metrics"),
     ("platform/src/metrics/table.rs", "bounds of histograms"),
     ("platform/src/names.rs", "likeness of words"),
+    ("platform/src/store/observed.rs", "seconds, in a metric"),
     ("platform/src/trace/sampler.rs", "share of traces that are kept"),
     ("producers/src/run/supervise.rs", "seconds in a message"),
     ("sink/src/counters.rs", "seconds, in a metric"),

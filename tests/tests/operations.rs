@@ -43,8 +43,10 @@ const KNOWN: &[&str] = &[
 const ALWAYS: &[&str] = &["instance", "job", "le"];
 /// Values that a label can have, where these are few.
 const VALUES: &[(&str, &[&str])] = &[
+    ("folder", &["data.dir", "store", "export.dir", "store.cache.dir"]),
     ("group", &[groups::VALIDATOR, groups::SINK]),
     ("job", &["finops"]),
+    ("outcome", &["done", "failed"]),
     ("part", &["broker", "store", "validator", "sink", "exporter"]),
     ("stage", &["validator", "sink"]),
     ("work", &["poll", "step", "write"]),

@@ -47,7 +47,7 @@ mod load;
 mod problem;
 mod resolved;
 mod setting;
-mod units;
+pub mod units;
 mod value;
 
 pub use builder::{ConfigBuilder, Flag};

@@ -17,21 +17,38 @@ const BYTES: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
 ];
 
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+/// Reads `90s`, `24h`, `7d`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     scaled(text, &DURATIONS, None).map(Duration::from_millis)
 }
 
-/// A number without a unit counts bytes.
-pub(super) fn parse_bytes(text: &str) -> Option<u64> {
+/// Reads `128MiB`, `1GB`; a number without a unit counts bytes.
+#[must_use]
+pub fn parse_bytes(text: &str) -> Option<u64> {
     scaled(text, &BYTES, Some(1))
 }
 
-pub(super) fn show_duration(duration: Duration) -> String {
+/// In the largest unit that leaves a whole number.
+#[must_use]
+pub fn show_duration(duration: Duration) -> String {
     show(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), &DURATIONS)
 }
 
-pub(super) fn show_bytes(bytes: u64) -> String {
+/// In the largest unit that leaves a whole number.
+#[must_use]
+pub fn show_bytes(bytes: u64) -> String {
     show(bytes, &BYTES)
+}
+
+/// In the largest binary unit of which there is one, cut to a tenth: for sizes that people compare.
+#[must_use]
+pub fn show_size(bytes: u64) -> String {
+    const SIZES: [(&str, u64); 4] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match SIZES.iter().find(|(_, factor)| bytes >= *factor) {
+        Some((unit, factor)) => format!("{}.{} {unit}", bytes / factor, bytes % factor * 10 / factor),
+        None => format!("{bytes} B"),
+    }
 }
 
 fn scaled(text: &str, units: &[(&str, u64)], without_unit: Option<u64>) -> Option<u64> {
@@ -57,6 +74,17 @@ fn show(amount: u64, units: &[(&str, u64)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        let check = |bytes, expected: &str| assert_eq!(show_size(bytes), expected);
+        check(0, "0 B");
+        check(1_023, "1023 B");
+        check(1_024, "1.0 KiB");
+        check((1 << 20) - 1, "1023.9 KiB");
+        check(3 << 19, "1.5 MiB");
+        check(5 << 40, "5.0 TiB");
+    }
 
     #[test]
     fn reads_durations() {

@@ -11,13 +11,14 @@ pub fn document() -> String {
          number of series depends on topics, partitions and the closed lists below only. This page is made from the table in\n\
          `platform/src/metrics/table.rs`; a test compares them.\n\n\
          `stage` is `validator` or `sink`; `work` is `poll`, `step` or `write`; `code` is one of the contract's codes;\n\
-         `dataset` is a folder of the layout; `part` is a service, `broker` or `store`. A counter without labels is there from\n\
+         `dataset` is a folder of the layout; `part` is a service, `broker` or `store`; `folder` is the setting of a folder that is\n\
+         written to; `operation` is a call of a store, `outcome` is `done` or `failed`. A counter without labels is there from\n\
          the start, as 0; other series are there once they have a value.\n\n\
          | metric | type | labels | meaning |\n|---|---|---|---|\n",
     );
     for metric in table::ALL {
         let kind = match metric.kind {
-            Kind::Counter => "counter",
+            Kind::Counter | Kind::SecondsCounter => "counter",
             Kind::Gauge => "gauge",
             Kind::Histogram(_) => "histogram",
         };

@@ -8,6 +8,7 @@ pub mod table;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -37,6 +38,8 @@ pub struct Definition {
 pub enum Kind {
     /// Only rises.
     Counter,
+    /// Only rises, in parts of a second.
+    SecondsCounter,
     /// Rises and falls.
     Gauge,
     /// Counts observations by upper bounds.
@@ -60,6 +63,8 @@ macro_rules! declarations {
 declarations! {
     /// A declared counter.
     Counter() Kind::Counter;
+    /// A declared counter of seconds.
+    SecondsCounter() Kind::SecondsCounter;
     /// A declared gauge.
     Gauge() Kind::Gauge;
     /// A declared histogram.
@@ -76,6 +81,7 @@ pub struct Metrics(Option<Arc<Registered>>);
 struct Registered {
     registry: Registry,
     counters: HashMap<&'static str, Family<Labels, counter::Counter>>,
+    seconds: HashMap<&'static str, Family<Labels, counter::Counter<f64, AtomicU64>>>,
     gauges: HashMap<&'static str, Family<Labels, gauge::Gauge<f64, AtomicU64>>>,
     histograms: HashMap<&'static str, Family<Labels, histogram::Histogram, Bounds>>,
 }
@@ -107,6 +113,11 @@ impl Metrics {
                     all.registry.register(name.trim_end_matches("_total"), *help, family.clone());
                     all.counters.insert(name, family);
                 }
+                Kind::SecondsCounter => {
+                    let family = Family::default();
+                    all.registry.register(name.trim_end_matches("_total"), *help, family.clone());
+                    all.seconds.insert(name, family);
+                }
                 Kind::Gauge => {
                     let family = Family::default();
                     all.registry.register(*name, *help, family.clone());
@@ -126,6 +137,13 @@ impl Metrics {
     pub fn add(&self, counter: &Counter, labels: &[&str], n: u64) {
         if let Some(family) = self.0.as_ref().and_then(|all| all.counters.get(counter.0.name)) {
             family.get_or_create(&named(&counter.0, labels)).inc_by(n);
+        }
+    }
+
+    /// Raises a counter of seconds.
+    pub fn add_time(&self, counter: &SecondsCounter, labels: &[&str], time: Duration) {
+        if let Some(family) = self.0.as_ref().and_then(|all| all.seconds.get(counter.0.name)) {
+            family.get_or_create(&named(&counter.0, labels)).inc_by(time.as_secs_f64());
         }
     }
 
@@ -179,12 +197,16 @@ mod tests {
         metrics.add(&table::DEAD_LETTERS, &["schema_invalid"], 1);
         metrics.set(&table::BUFFER_BYTES, &["sink"], 1024.0);
         metrics.observe(&table::COMMIT_SECONDS, &[], 0.004);
+        metrics.add_time(&table::PROCESS_CPU, &[], Duration::from_millis(1_250));
+        metrics.add_time(&table::PROCESS_CPU, &[], Duration::from_millis(500));
         let text = metrics.render();
         for line in [
             "# TYPE finops_dead_letters counter",
             "finops_dead_letters_total{code=\"schema_invalid\"} 3",
             "finops_buffer_bytes{stage=\"sink\"} 1024.0",
             "finops_commit_seconds_count{} 1",
+            "# TYPE process_cpu_seconds counter",
+            "process_cpu_seconds_total{} 1.75",
             "finops_commit_seconds_bucket{le=\"0.005\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

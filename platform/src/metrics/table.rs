@@ -2,9 +2,10 @@
 //!
 //! `stage` is `validator` or `sink`; `work` what was tried again: `poll`, `step` or `write`; `group` a consumer group; `code` a
 //! code of the contract's closed list; `dataset` a folder of the layout; `part` a service, `broker` or `store`. Topics and
-//! partitions are as many as the broker has.
+//! partitions are as many as the broker has. `folder` is a setting that names a folder; `operation` a call of the store seam,
+//! `outcome` `done` or `failed`.
 
-use super::{Counter, Definition, Gauge, Histogram};
+use super::{Counter, Definition, Gauge, Histogram, SecondsCounter};
 
 /// From a millisecond to a minute.
 const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -53,6 +54,13 @@ table! {
     EXPORT_FAILING = Gauge("finops_export_failing", &[], "Failures that stand, of tenants or of the whole pass; bad data is not tried again before something of the tenant changes");
     EXPORT_LAST = Gauge("finops_export_last_success_timestamp_seconds", &[], "When the last pass without a failure ended, in seconds since the epoch");
     EXPORT_CHECKED = Gauge("finops_export_last_look_timestamp_seconds", &[], "When the exporter last looked for news and left nothing to be tried again, in seconds since the epoch");
+    STORE_REQUESTS = Counter("finops_store_requests_total", &["operation", "outcome"], "Calls of the store; in a bucket a call may be several requests, repeated ones included");
+    STORE_SECONDS = Histogram("finops_store_request_seconds", SECONDS, &["operation"], "Time of a call of the store, with its tries");
+    BROKER_FILE = Gauge("finops_broker_file_bytes", &[], "Size on disk of the embedded broker's file with what lies beside it; absent on Kafka");
+    BROKER_FREE = Gauge("finops_broker_free_bytes", &[], "Bytes of the embedded broker's file that hold nothing: used by the next records, or given back; absent on Kafka");
+    DISK_FREE = Gauge("finops_disk_free_bytes", &["folder"], "Room left for this user on the disk of a folder that is written to");
+    PROCESS_CPU = SecondsCounter("process_cpu_seconds_total", &[], "Time that this process has spent on processors, in user and system mode");
+    PROCESS_MEMORY = Gauge("process_resident_memory_bytes", &[], "Memory of this process that is in RAM");
     READY = Gauge("finops_ready", &["part"], "1 when this service, or what it depends on, works");
     BUILD_INFO = Gauge("finops_build_info", &["version"], "1; the version of the program is the label");
 }
@@ -69,11 +77,27 @@ mod tests {
         let names: BTreeSet<_> = ALL.iter().map(|metric| metric.name).collect();
         assert_eq!(names.len(), ALL.len(), "a name is there twice");
         for metric in ALL {
-            assert!(metric.name.starts_with("finops_"), "{}", metric.name);
-            assert_eq!(matches!(metric.kind, Kind::Counter), metric.name.ends_with("_total"), "{}", metric.name);
+            // Every Prometheus client names those of the process the same.
+            let is_ours = ["finops_", "process_"].iter().any(|start| metric.name.starts_with(start));
+            assert!(is_ours, "{}", metric.name);
+            let is_counter = matches!(metric.kind, Kind::Counter | Kind::SecondsCounter);
+            assert_eq!(is_counter, metric.name.ends_with("_total"), "{}", metric.name);
             assert!(!metric.help.is_empty() && !metric.help.ends_with('.'), "{}", metric.name);
             for label in metric.labels {
-                let closed = ["stage", "work", "code", "dataset", "group", "topic", "partition", "part", "version"];
+                let closed = [
+                    "stage",
+                    "work",
+                    "code",
+                    "dataset",
+                    "group",
+                    "topic",
+                    "partition",
+                    "part",
+                    "version",
+                    "folder",
+                    "operation",
+                    "outcome",
+                ];
                 assert!(closed.contains(label), "{}: {label} may grow without limit", metric.name);
             }
             if let Kind::Histogram(bounds) = metric.kind {

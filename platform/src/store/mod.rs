@@ -15,6 +15,7 @@ pub mod conformance;
 mod identity;
 pub mod local;
 pub mod many;
+pub mod observed;
 pub mod path;
 pub mod s3;
 
