@@ -101,6 +101,9 @@ pub enum Verb {
     Status(StatusArgs),
     /// Shows the records of a topic as they come; joins no group and leaves no trace
     Tap(TapArgs),
+    /// Topics of the broker, and how they are kept
+    #[command(subcommand)]
+    Topics(crate::commands::topics::TopicsVerb),
     /// Says what is wrong with configuration and environment, and what to do about it
     #[command(
         after_help = "Ends with 0 when nothing fails, 75 when something around it does (mend it and try again), \

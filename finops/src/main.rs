@@ -8,6 +8,8 @@ mod failure;
 mod output;
 mod ports;
 mod progress;
+mod resources;
+mod scratch;
 mod settings;
 mod tap;
 mod watch;

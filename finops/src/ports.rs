@@ -1,15 +1,16 @@
 //! Opens what the services work with: the broker, the store, and the configuration of each role.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use contracts::identity::SaltMode;
 use contracts::topics::{self, Lane};
 use exporter::{ExportOptions, ExporterConfig};
-use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::embedded::{EmbeddedBroker, EmbeddedReader, EmbeddedSettings};
 use platform::broker::kafka::{KafkaBroker, KafkaSettings};
-use platform::broker::{Broker, TopicSpec};
+use platform::broker::{self, Broker, Limit, TopicChange, TopicSpec};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
@@ -46,13 +47,16 @@ impl Ports {
             Some(kafka) => Arc::new(KafkaBroker::connect(kafka.clone())?),
             None => Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?),
         };
-        let retention_ms = settings.retention.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+        let retention_ms = settings.retention.map(millis);
         for (name, compacted) in
             [(topics::WIRE, false), (topics::VALID, false), (topics::DEAD_LETTERS, false), (topics::RUNS, true)]
         {
             let retention_ms = if compacted { None } else { retention_ms };
             let (name, partitions) = (name.to_owned(), settings.partitions);
             broker.ensure_topic(&TopicSpec { name, partitions, compacted, retention_ms, retention_bytes: None })?;
+        }
+        if let (None, Some(retention_ms)) = (&settings.kafka, retention_ms) {
+            apply_retention(&*broker, retention_ms)?;
         }
         Ok(Self { broker, store })
     }
@@ -62,12 +66,33 @@ impl Ports {
         store_with_data(settings.s3.clone(), &settings.root)
     }
 
-    /// Opens what is there: broker and store of an earlier run.
+    /// Opens what is there to write to it: broker and store of an earlier run.
     pub fn existing(settings: &Settings) -> Result<Self> {
-        let store = Self::store_only(settings)?;
-        let broker = existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone())?;
-        Ok(Self { broker, store })
+        Ok(Self { store: Self::store_only(settings)?, broker: Self::broker(settings)? })
     }
+
+    /// Opens what is there to look at it: nothing in the folders of the data is created or changed.
+    pub fn to_look(settings: &Settings) -> Result<Self> {
+        Ok(Self { store: Self::store_only(settings)?, broker: Self::broker_to_look(settings)? })
+    }
+
+    /// The broker of an earlier run, to write to it.
+    pub fn broker(settings: &Settings) -> Result<Arc<dyn Broker>> {
+        existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone(), Purpose::Write)
+    }
+
+    /// The broker of an earlier run, to look at it.
+    pub fn broker_to_look(settings: &Settings) -> Result<Arc<dyn Broker>> {
+        existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone(), Purpose::Look)
+    }
+}
+
+/// What a broker is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Write,
+    /// Needs no right to write.
+    Look,
 }
 
 /// True when there is a broker to open: a cluster is configured, or an earlier run has left one in the data folder.
@@ -80,16 +105,45 @@ pub fn existing_broker(
     kafka: Option<KafkaSettings>,
     data: &Path,
     embedded: EmbeddedSettings,
+    purpose: Purpose,
 ) -> Result<Arc<dyn Broker>> {
     if let Some(kafka) = kafka {
         return Ok(Arc::new(KafkaBroker::connect(kafka)?));
     }
-    let path = data.join(BROKER_FILE);
+    let path = broker_file(data);
     if !path.is_file() {
         let reason = format!("no broker in {}: {} is not there", data.display(), path.display());
         return Err(Failure::bad_input(reason));
     }
-    Ok(Arc::new(EmbeddedBroker::open(&path, embedded)?))
+    Ok(match purpose {
+        Purpose::Write => Arc::new(EmbeddedBroker::open(&path, embedded)?),
+        Purpose::Look => Arc::new(EmbeddedReader::open(&path, embedded)?),
+    })
+}
+
+/// The file of the embedded broker.
+pub fn broker_file(data: &Path) -> PathBuf {
+    data.join(BROKER_FILE)
+}
+
+/// Gives the topics of the pipeline that exist the retention that is set. Only of the embedded broker: a cluster has administrators.
+fn apply_retention(broker: &dyn Broker, retention_ms: u64) -> broker::Result<()> {
+    let is_ours = |name: &str| topics::is_wire(name) || [topics::VALID, topics::DEAD_LETTERS].contains(&name);
+    let change = TopicChange { retention_ms: Some(Limit::AtMost(retention_ms)), ..TopicChange::default() };
+    for topic in broker.topics()?.iter().filter(|topic| is_ours(&topic.name)) {
+        let before = broker.topic_settings(&topic.name)?;
+        if !change.is_done(&before, topic.partitions) {
+            broker.alter_topic(&topic.name, &change)?;
+            let before_ms = before.retention_ms;
+            tracing::info!(topic = %topic.name, before_ms, retention_ms, "applied broker.retention to a topic that existed");
+        }
+    }
+    Ok(())
+}
+
+/// Milliseconds of a duration.
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The bucket, or else the folder, that an earlier run has made a store.
@@ -197,11 +251,57 @@ fn member(role: &str) -> String {
     format!("{role}-{}-{}", std::process::id(), &id[..8])
 }
 
-/// Removes what is past its retention, now and then, until stopped.
+/// How often it is looked whether the broker has to be cleaned: a retention may be shortened meanwhile.
+const CLEANING_LOOK: Duration = Duration::from_secs(30);
+
+/// Removes expired records as often as their retention asks for, until stopped.
 pub fn keep_clean(broker: &dyn Broker, shutdown: &Shutdown) {
-    while !shutdown.wait_timeout(Duration::from_secs(600)) {
-        if let Err(error) = broker.clean() {
-            tracing::warn!(%error, "could not remove old records from the broker");
+    let mut cleaned = Instant::now();
+    loop {
+        let interval = broker.cleaning_interval().inspect_err(|error| {
+            tracing::warn!(%error, "could not look how often the broker has to be cleaned");
+        });
+        // A cluster cleans for itself.
+        let interval = interval.ok().flatten().unwrap_or(Duration::MAX);
+        let due = interval.saturating_sub(cleaned.elapsed());
+        if !due.is_zero() {
+            if shutdown.wait_timeout(due.min(CLEANING_LOOK)) {
+                return;
+            }
+            continue;
+        }
+        clean(broker);
+        cleaned = Instant::now();
+    }
+}
+
+/// Removes expired records now. What fails is tried again the next time.
+pub fn clean(broker: &dyn Broker) {
+    match broker.clean() {
+        Ok(0) => {}
+        Ok(records) => tracing::info!(records, "removed expired records from the broker"),
+        Err(error) => tracing::warn!(%error, "could not remove expired records from the broker"),
+    }
+}
+
+/// Keeps the broker clean beside a service, until dropped.
+pub struct Cleaner(Shutdown, Option<JoinHandle<()>>);
+
+impl Cleaner {
+    pub fn start(broker: Arc<dyn Broker>) -> Result<Self> {
+        let stop = Shutdown::new();
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new().name("cleaner".to_owned());
+        let thread = thread.spawn(move || keep_clean(&*broker, &stopped))?;
+        Ok(Self(stop, Some(thread)))
+    }
+}
+
+impl Drop for Cleaner {
+    fn drop(&mut self) {
+        self.0.request("the service has ended");
+        if let Some(Err(_)) = self.1.take().map(JoinHandle::join) {
+            tracing::warn!("the thread that cleans the broker panicked");
         }
     }
 }

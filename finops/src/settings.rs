@@ -7,11 +7,13 @@ use contracts::layout;
 use platform::broker::embedded::EmbeddedSettings;
 use platform::broker::kafka::{self, KafkaSettings};
 use platform::config::{self, Config, ConfigProblems, Declaration, Flag, Problem, Setting};
+use platform::permissions::Readers;
 use platform::store::s3::{self, S3Settings};
 use platform::telemetry;
 use platform::trace::{self, Traces};
 
 use crate::cli::{Global, LogFormat};
+use crate::scratch;
 
 const DATA: Setting<Option<PathBuf>> = Setting::path("data.dir")
     .help("folder of the broker and of all data [default: data, or the parent of data.out]")
@@ -21,6 +23,9 @@ const OUT: Setting<Option<PathBuf>> = Setting::path("data.out")
     .optional();
 const EXPORT: Setting<Option<PathBuf>> =
     Setting::path("export.dir").help("folder of the exported JSON [default: export, beside the findings]").optional();
+const PERMISSIONS: Setting<String> = Setting::one_of("data.permissions", &["owner", "group", "all"])
+    .default("owner")
+    .help("who may read files and folders that are created, beside root: this user, also its group, or all users");
 const CURRENCY: Setting<String> =
     Setting::text("run.default_currency").default("USD").help("currency of amounts that name none");
 const DEADLINE: Setting<Duration> =
@@ -33,7 +38,7 @@ const BROKER_BYTES_MAX: Setting<Option<u64>> =
     Setting::bytes("broker.bytes_max", 1 << 20..=1 << 50).help("largest size of the broker's file").optional();
 const RETENTION: Setting<Option<Duration>> =
     Setting::duration("broker.retention", Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400))
-        .help("age at which records leave the broker [default: never]")
+        .help("age at which records expire; the embedded broker applies it to topics that exist, too [default: never]")
         .optional();
 const SESSION: Setting<Duration> =
     Setting::duration("broker.session_timeout", Duration::from_secs(1)..=Duration::from_secs(600))
@@ -95,6 +100,7 @@ const SETTINGS: &[Declaration] = &[
     DATA.declared(),
     OUT.declared(),
     EXPORT.declared(),
+    PERMISSIONS.declared(),
     CURRENCY.declared(),
     DEADLINE.declared(),
     REGIONS.declared(),
@@ -138,6 +144,8 @@ pub struct Settings {
     /// Root of the store: the parent of the findings dataset.
     pub root: PathBuf,
     pub export: PathBuf,
+    /// Of what is created.
+    pub readers: Readers,
     pub default_currency: String,
     pub deadline: Duration,
     pub regions: Vec<String>,
@@ -164,11 +172,15 @@ pub struct Settings {
     pub traces: Traces,
 }
 
-/// Reads all sources; `is_service` decides how much is logged unless somebody says.
-pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblems> {
+/// Reads all sources; `is_service` decides how much is logged unless somebody says. A command that `only_looks` creates nothing in
+/// the folders of the data.
+pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Settings, ConfigProblems> {
     let telemetry = if is_service { telemetry::SETTINGS } else { QUIET };
     let tables = [SETTINGS, kafka::SETTINGS, s3::SETTINGS, telemetry, trace::SETTINGS];
     let config = config::load(&tables, global.config.as_deref(), flags(global))?;
+    let readers = Readers::named(&config.get(&PERMISSIONS)?).unwrap_or_default();
+    // Before anything is created.
+    readers.apply();
     telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| Problem {
         origin: None,
         key: None,
@@ -176,17 +188,19 @@ pub fn load(global: &Global, is_service: bool) -> Result<Settings, ConfigProblem
     })?;
     let (data, root) = folders(&config)?;
     let kafka = KafkaSettings::from_config(&config)?;
-    let s3 = S3Settings::from_config(&config, &data.join("cache"))?;
+    let cache = if only_looks { scratch::cache(&data) } else { data.join("cache") };
+    let s3 = S3Settings::from_config(&config, &cache)?;
     if s3.is_some() && config.get(&OUT)?.is_some() {
         return Err(config.problem(&OUT, "and store.url name two places for the same datasets").into());
     }
     let duck = exporter::DuckLimits {
         memory_max_mb: config.get(&DUCK_MEMORY)? >> 20,
-        spill_dir: root.join("_exporter").join("spill"),
+        spill_dir: if only_looks { std::env::temp_dir() } else { root.join("_exporter").join("spill") },
         ..exporter::DuckLimits::default()
     };
     Ok(Settings {
         export: config.get(&EXPORT)?.unwrap_or_else(|| root.join("export")),
+        readers,
         data,
         root,
         default_currency: currency(&config)?,

@@ -16,11 +16,13 @@ use platform::lifecycle::Shutdown;
 use platform::metrics::{self, Metrics, number, table};
 use platform::observe::Observer;
 use platform::store::Store;
+use platform::store::observed::ObservedStore;
 use platform::trace::Tracer;
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
 use crate::ports::Ports;
+use crate::resources::Resources;
 use crate::settings::Settings;
 
 /// How often lag, broker and store are looked at.
@@ -40,10 +42,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to answer for these services, and to look at these groups, when `http.listen` is set.
+    /// Starts to answer for these services, and to look at these groups, when `http.listen` is set. Calls of the store are then
+    /// counted.
     pub fn start(
         settings: &Settings,
-        ports: &Ports,
+        ports: &mut Ports,
         services: &[&'static str],
         groups: &'static [&'static str],
     ) -> Result<Self> {
@@ -63,10 +66,12 @@ impl Watch {
         let server = Server::start(address, Arc::new(move |path: &str| route(path, &for_route, &states)))
             .map_err(|e| Failure::new(ExitCode::Configuration, format!("http.listen: listening on {address}: {e}")))?;
         eprintln!("health and metrics are at http://{}/live, /ready and /metrics", server.address());
-        let eyes = Eyes {
+        ports.store = Arc::new(ObservedStore::new(ports.store.clone(), metrics.clone()));
+        let mut eyes = Eyes {
             broker: ports.broker.clone(),
             store: ports.store.clone(),
             metrics: metrics.clone(),
+            resources: Resources::new(settings, metrics.clone()),
             broker_pulse,
             store_pulse,
             groups,
@@ -119,15 +124,17 @@ struct Eyes {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     metrics: Metrics,
+    resources: Resources,
     broker_pulse: Pulse,
     store_pulse: Pulse,
     groups: &'static [&'static str],
 }
 
 impl Eyes {
-    fn look_until(&self, stopped: &Shutdown) {
+    fn look_until(&mut self, stopped: &Shutdown) {
         loop {
-            match self.look_at_broker() {
+            let looked = self.resources.sample(&*self.broker).and_then(|()| self.look_at_broker());
+            match looked {
                 Ok(()) => self.broker_pulse.works(),
                 Err(error) => {
                     tracing::warn!(%error, "lag could not be read");

@@ -18,8 +18,8 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let limit = limit.unwrap_or(settings.findings_max);
     let options = ExportOptions { limit, population, ..ExportOptions::default() };
     if let ExporterVerb::Run(_) = verb {
-        let ports = Ports::open(settings)?;
-        let watch = Watch::start(settings, &ports, &["exporter"], &[])?;
+        let mut ports = Ports::open(settings)?;
+        let watch = Watch::start(settings, &mut ports, &["exporter"], &[])?;
         let mut config = ports::exporter_config(settings, ports.store.clone(), options);
         config.tenant.clone_from(tenant);
         exporter::run(&config, &watch.observer("exporter"), &ports::stop_on_signals()?);

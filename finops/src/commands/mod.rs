@@ -17,6 +17,7 @@ mod sink_role;
 mod status;
 mod summary;
 mod tap;
+pub mod topics;
 mod up;
 mod validator_role;
 mod verify;
@@ -40,7 +41,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         std::io::stdout().lock().write_all(&script)?;
         return Ok(ExitCode::Done);
     }
-    let settings = settings::load(&global, is_service(&verb))?;
+    let settings = settings::load(&global, is_service(&verb), only_looks(&verb))?;
     let output = global.output;
     match verb {
         Verb::Run(args) => run::run(&args, &settings, output),
@@ -56,6 +57,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Repair(args) => repair::run(&args, &settings, output),
         Verb::Status(args) => status::run(&args, &settings, output),
         Verb::Tap(args) => tap::run(&args, &settings, output),
+        Verb::Topics(verb) => topics::run(&verb, &settings, output),
         Verb::Doctor(args) => doctor::run(&args, &settings, output),
         Verb::Replay(verb) => replay::run(&verb, &settings, output),
         Verb::Config(_) => config::show(&settings, output),
@@ -72,6 +74,22 @@ fn is_service(verb: &Verb) -> bool {
             | Verb::Sink(SinkVerb::Run { drain: false, .. })
             | Verb::Exporter(ExporterVerb::Run(_))
     )
+}
+
+/// True of verbs that write nothing but their answer. They do so without the right to write, too.
+fn only_looks(verb: &Verb) -> bool {
+    use crate::cli::{DlqVerb, ReplayVerb, SinkVerb};
+    use topics::TopicsVerb;
+    match verb {
+        Verb::Findings(_) | Verb::Verify | Verb::Status(_) | Verb::Tap(_) | Verb::Doctor(_) => true,
+        Verb::Sink(SinkVerb::Inspect { .. }) | Verb::Topics(TopicsVerb::List) => true,
+        Verb::Dlq(DlqVerb::Redrive(args)) => args.dry_run,
+        Verb::Dlq(_) => true,
+        Verb::Topics(TopicsVerb::Alter(args)) => args.dry_run,
+        Verb::Repair(args) => args.dry_run,
+        Verb::Replay(ReplayVerb::Compare { .. }) => true,
+        _ => false,
+    }
 }
 
 /// A time or a date on the command line, as milliseconds since the epoch.

@@ -34,7 +34,7 @@ pub fn run(args: &RedriveArgs, settings: &Settings, output: Output) -> Result<Ex
         replays_max: args.replays_max,
         by: args.by.clone(),
     };
-    let Ports { broker, store } = Ports::existing(settings)?;
+    let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
     let mut report = plan(&request, &*broker, &*store)?;
     // What was left unanswered may have to be sent yet.
     let has_work = report.sent > 0 || report.refused.contains_key(&Refusal::Unanswered);

@@ -13,7 +13,7 @@ use crate::progress;
 use crate::settings::Settings;
 
 pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = Ports::existing(settings)?;
+    let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
     let bar = progress::bar("verifying files", None);
     let report = verify(&*store, Some(&*broker), &|| bar.inc(1))?;
     bar.finish_and_clear();

@@ -229,7 +229,8 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
         || counters.snapshot().read,
         || sink::run(&config, &*ports.broker, &*ports.store, &SystemClock, &counters, shutdown),
     )?;
-    ports.broker.clean()?;
+    // Not before: what an interrupted run has left is judged and written first, however old it is.
+    ports::clean(&*ports.broker);
     Ok(counters.snapshot())
 }
 

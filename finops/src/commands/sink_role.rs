@@ -12,7 +12,7 @@ use sink::inspect::{Inspection, inspect};
 use crate::cli::{Output, SinkVerb};
 use crate::failure::Result;
 use crate::output::{Rows, print_text, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, Cleaner, Ports};
 use crate::settings::Settings;
 use crate::watch::Watch;
 
@@ -23,7 +23,7 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
             service(&sink::Config { skips_gone: *skip_gone, ..ports::sink_config(settings, until) }, settings, output)
         }
         SinkVerb::Inspect { tenant } => {
-            let Ports { broker, store } = Ports::existing(settings)?;
+            let Ports { broker, store } = Ports::to_look(settings)?;
             let found = inspect(&*store, Some(&*broker), tenant.as_deref())?;
             match output {
                 Output::Table => print_table(&found)?,
@@ -36,9 +36,10 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
 }
 
 fn service(config: &sink::Config, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let ports = Ports::open(settings)?;
-    let watch = Watch::start(settings, &ports, &["sink"], &[topics::groups::SINK])?;
+    let mut ports = Ports::open(settings)?;
+    let watch = Watch::start(settings, &mut ports, &["sink"], &[topics::groups::SINK])?;
     let shutdown = ports::stop_on_signals()?;
+    let _cleaner = Cleaner::start(ports.broker.clone())?;
     let counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
     sink::run(config, &*ports.broker, &*ports.store, &SystemClock, &counters, &shutdown)?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;

@@ -8,8 +8,9 @@ use contracts::dead_letter::header;
 use contracts::topics;
 use exporter::{Cut, RunFact};
 use platform::broker::lag::lag;
-use platform::broker::{Broker, TopicInfo, TopicPartition};
+use platform::broker::{Broker, FileSize, TopicInfo, TopicPartition};
 use platform::clock::{Clock, SystemClock};
+use platform::config::units::show_size;
 use platform::exit::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -37,6 +38,15 @@ struct Status {
     files: Vec<FilesView>,
     recent_dead_letters: Vec<CodeView>,
     runs: Vec<RunView>,
+    /// Of the embedded broker.
+    broker_file: Option<FileView>,
+}
+
+#[derive(Serialize)]
+struct FileView {
+    file_bytes: u64,
+    live_bytes: u64,
+    free_bytes: u64,
 }
 
 #[derive(Serialize)]
@@ -77,7 +87,7 @@ struct RunView {
 }
 
 pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let ports = Ports::existing(settings)?;
+    let ports = Ports::to_look(settings)?;
     if !args.watch {
         print(&status(&ports)?, output)?;
         return Ok(ExitCode::Done);
@@ -142,6 +152,11 @@ fn status(ports: &Ports) -> Result<Status> {
         files: files.into_values().collect(),
         recent_dead_letters: recent_dead_letters(&**broker, &topics)?,
         runs: runs.into_iter().take(RECENT_RUNS).map(run_view).collect(),
+        broker_file: broker.file_size()?.map(|FileSize { file_bytes, live_bytes, free_bytes, .. }| FileView {
+            file_bytes,
+            live_bytes,
+            free_bytes,
+        }),
     })
 }
 
@@ -228,6 +243,11 @@ fn print_tables(status: &Status) -> Result<()> {
         files.push(vec![json!(sum.dataset), json!(sum.files), json!(sum.rows), json!(sum.bytes)]);
     }
     section(&files)?;
+    if let Some(FileView { file_bytes, live_bytes, free_bytes }) = &status.broker_file {
+        let mut file = Rows::new(&["broker file", "live", "free inside"]);
+        file.push([file_bytes, live_bytes, free_bytes].map(|bytes| json!(show_size(*bytes))).to_vec());
+        section(&file)?;
+    }
     let mut codes = Rows::new(&["refused lately", "count"]);
     for code in &status.recent_dead_letters {
         codes.push(vec![json!(code.code), json!(code.count)]);

@@ -19,7 +19,7 @@ pub fn run(args: &TapArgs, settings: &Settings, output: Output) -> Result<ExitCo
     if output == Output::Csv {
         return Err(Failure::usage("a record is no row: ask for table, json or ndjson instead of csv"));
     }
-    let Ports { broker, .. } = Ports::existing(settings)?;
+    let Ports { broker, .. } = Ports::to_look(settings)?;
     let decoder = Decoder::new()
         .map_err(|e| Failure::new(ExitCode::Bug, format!("reading the schema of the valid topic: {e}")))?;
     let mut tap = Tap::new(&*broker, &args.topic, args.from, args.partition)?;

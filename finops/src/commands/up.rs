@@ -16,10 +16,10 @@ use crate::watch::Watch;
 pub fn run(settings: &Settings) -> Result<ExitCode> {
     let validator_config = ports::validator_config(settings, validator::Until::Shutdown)?;
     let sink_config = ports::sink_config(settings, sink::Until::Shutdown);
-    let ports = Ports::open(settings)?;
+    let mut ports = Ports::open(settings)?;
     let watch = Watch::start(
         settings,
-        &ports,
+        &mut ports,
         &["validator", "sink", "exporter"],
         &[topics::groups::VALIDATOR, topics::groups::SINK],
     )?;

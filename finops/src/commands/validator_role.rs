@@ -11,7 +11,7 @@ use validator::Until;
 use crate::cli::{Output, ValidatorVerb};
 use crate::failure::Result;
 use crate::output::print_value;
-use crate::ports::{self, Ports};
+use crate::ports::{self, Cleaner, Ports};
 use crate::settings::Settings;
 use crate::watch::Watch;
 
@@ -19,9 +19,10 @@ pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<
     let ValidatorVerb::Run { drain, skip_gone } = verb;
     let until = if *drain { Until::Drained } else { Until::Shutdown };
     let config = validator::Config { skips_gone: *skip_gone, ..ports::validator_config(settings, until)? };
-    let ports = Ports::open(settings)?;
-    let watch = Watch::start(settings, &ports, &["validator"], &[topics::groups::VALIDATOR])?;
+    let mut ports = Ports::open(settings)?;
+    let watch = Watch::start(settings, &mut ports, &["validator"], &[topics::groups::VALIDATOR])?;
     let shutdown = ports::stop_on_signals()?;
+    let _cleaner = Cleaner::start(ports.broker.clone())?;
     let counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
     validator::run(&config, &*ports.broker, &SystemClock, &counters, &shutdown)?;
     let done = counters.snapshot();

@@ -15,7 +15,7 @@ pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<Exi
     let store = Ports::store_only(settings)?;
     // The rest can be compared without a broker, and the report names what could not.
     let broker = match ports::has_broker(settings) {
-        true => Some(ports::existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone())?),
+        true => Some(Ports::broker_to_look(settings)?),
         false => None,
     };
     let bar = progress::bar("verifying files", None);

@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use contracts::topics::groups;
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, OutRecord, Polled, Start, TopicPartition, TopicSpec,
-    Topics,
+    Broker, BrokerError, ConsumerConfig, FileSize, GroupOffset, Headers, OutRecord, Polled, Start, TopicPartition,
+    TopicSpec, Topics,
 };
+use platform::config::units::show_size;
 use platform::exit::ExitCode;
 use platform::store::Store;
 use uuid::Uuid;
 
 use super::environment::NOT_YET;
 use super::{Check, topics, within};
-use crate::ports;
+use crate::ports::{self, Purpose};
+use crate::scratch::{is_writable, is_writable_file};
 use crate::settings::Settings;
 
 /// Topic that is made, written, read and removed; what the name of the group begins with.
@@ -27,14 +29,24 @@ const GROUPS: &str = "consumer groups";
 const PERMISSIONS: &str = "broker permissions";
 const STEP: &str = "step of a group";
 const CLEANING: &str = "broker cleaning";
+const FILE: &str = "broker file";
 pub const STORE_OF_SINKS: &str = "store of the group";
 
 const ADVICE: &str = "look whether it runs, and whether address and credentials are right";
 
+/// What the broker is opened for: where this user may not write, only to look.
+fn purpose(settings: &Settings) -> Purpose {
+    let file = ports::broker_file(&settings.data);
+    let may_write =
+        settings.kafka.is_some() || is_writable(&settings.data) && (!file.exists() || is_writable_file(&file));
+    if may_write { Purpose::Write } else { Purpose::Look }
+}
+
 /// The broker, or how it is with it.
 pub fn open(settings: &Settings, timeout: Duration) -> Result<Arc<dyn Broker>, Check> {
     let (kafka, data, embedded) = (settings.kafka.clone(), settings.data.clone(), settings.broker.clone());
-    within(BROKER, timeout, move || ports::existing_broker(kafka, &data, embedded))?.map_err(|failure| {
+    let purpose = purpose(settings);
+    within(BROKER, timeout, move || ports::existing_broker(kafka, &data, embedded, purpose))?.map_err(|failure| {
         match failure.code() {
             // Nothing was ever written here.
             ExitCode::BadInput => Check::warn(BROKER, failure.message(), NOT_YET),
@@ -54,7 +66,11 @@ pub fn checks(broker: &Arc<dyn Broker>, settings: &Settings, timeout: Duration) 
     let kept = ask(broker, topics::SETTINGS, timeout, move |broker| topics::settings(broker, &all, retention));
     checks.extend(kept.unwrap_or_else(|late| vec![late]));
     checks.push(ask(broker, GROUPS, timeout, of_groups).unwrap_or_else(|late| late));
-    checks.extend(probes(broker, settings.session_timeout, timeout));
+    checks.extend(ask(broker, FILE, timeout, of_file).unwrap_or_else(|late| Some(late)));
+    checks.extend(match purpose(settings) {
+        Purpose::Write => probes(broker, settings.session_timeout, timeout),
+        Purpose::Look => vec![Check::warn(PERMISSIONS, only_read(&settings.data), SERVICES_WRITE)],
+    });
     checks
 }
 
@@ -67,6 +83,37 @@ fn ask<T: Send + 'static>(
     let broker = broker.clone();
     within(name, timeout, move || look(&*broker))
 }
+
+/// Above this, and the bytes that are live, free pages of the file are many.
+const FREE_WARN_BYTES: u64 = 64 << 20;
+
+fn of_file(broker: &dyn Broker) -> Option<Check> {
+    let size = match broker.file_size() {
+        Ok(size) => size?,
+        Err(error) => return Some(Check::fail(FILE, error.to_string(), ADVICE)),
+    };
+    let FileSize { file_bytes, live_bytes, free_bytes, gives_back } = size;
+    let [file, live, free] = [file_bytes, live_bytes, free_bytes].map(show_size);
+    let found = format!("{file} on disk, {live} live, {free} free");
+    if !gives_back {
+        let advice =
+            "stop all services and commands once, then start one: it converts the file, which then gives room back";
+        return Some(Check::warn(FILE, format!("{found}; made by an earlier version, it keeps free room"), advice));
+    }
+    if free_bytes > live_bytes.max(FREE_WARN_BYTES) {
+        return Some(Check::warn(FILE, found, "start a service or `finops run`: they give free room back to the disk"));
+    }
+    Some(Check::ok(FILE, found))
+}
+
+/// What was found where this user may not write.
+pub fn only_read(folder: &std::path::Path) -> String {
+    format!("this user may only read {}: nothing was tried", folder.display())
+}
+
+/// What to do about it.
+pub const SERVICES_WRITE: &str =
+    "nothing, to look; services and `finops run` need the right to write: run them, and doctor, as the folder's owner";
 
 fn of_groups(broker: &dyn Broker) -> Check {
     for group in [groups::VALIDATOR, groups::SINK] {

@@ -21,6 +21,7 @@ pub fn checks(settings: &Settings, timeout: Duration) -> Vec<Check> {
         checks.push(within(broker::STORE_OF_SINKS, timeout, look).unwrap_or_else(|late| late));
     }
     checks.extend(match store {
+        Ok(Some(_)) if store::is_only_read(settings) => vec![store::only_read(settings)],
         Ok(Some(store)) => store::checks(&store, timeout),
         Ok(None) => store::not_yet(settings, timeout),
         Err(check) => vec![check],

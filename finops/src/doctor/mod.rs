@@ -4,6 +4,7 @@
 mod broker;
 mod environment;
 mod offline;
+mod permissions;
 mod store;
 mod topics;
 

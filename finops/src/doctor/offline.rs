@@ -3,8 +3,9 @@
 use std::net::ToSocketAddrs;
 use std::path::Path;
 
-use super::Check;
+use super::{Check, permissions};
 use crate::ports;
+use crate::resources::{existing, folders, free_bytes};
 use crate::settings::Settings;
 
 /// Below this a folder is as good as full.
@@ -20,27 +21,9 @@ pub fn checks(settings: &Settings) -> Vec<Check> {
         batches(settings),
     ];
     checks.extend(listen(settings));
-    checks.extend(folders(settings).into_iter().map(|(name, folder)| space(name, folder)));
+    checks.extend(folders(settings).into_iter().map(|(name, folder)| space(disk(name), folder)));
+    checks.extend(permissions::of(&settings.data, settings.readers));
     checks
-}
-
-/// Where something is written on this machine, each once.
-fn folders(settings: &Settings) -> Vec<(&'static str, &Path)> {
-    let written = [
-        ("disk of data.dir", Some(&settings.data)),
-        ("disk of the store", settings.s3.is_none().then_some(&settings.root)),
-        ("disk of export.dir", Some(&settings.export)),
-        ("disk of store.cache.dir", settings.s3.as_ref().map(|s3| &s3.cache_dir)),
-    ];
-    let mut folders: Vec<(&str, &Path)> = Vec::new();
-    for (name, folder) in written {
-        if let Some(folder) = folder
-            && folders.iter().all(|(_, known)| known != folder)
-        {
-            folders.push((name, folder));
-        }
-    }
-    folders
 }
 
 fn policy(settings: &Settings) -> Check {
@@ -83,14 +66,21 @@ fn listen(settings: &Settings) -> Option<Check> {
     })
 }
 
+/// The check's name for the disk of a folder.
+fn disk(folder: &str) -> &'static str {
+    match folder {
+        "data.dir" => "disk of data.dir",
+        "store" => "disk of the store",
+        "export.dir" => "disk of export.dir",
+        _ => "disk of store.cache.dir",
+    }
+}
+
 /// Room where the folder is, or will be.
 fn space(name: &'static str, folder: &Path) -> Check {
-    let Some(there) = folder.ancestors().find(|path| path.is_dir()).or(Some(Path::new("."))) else {
-        return Check::ok(name, "");
-    };
-    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-    let free = match rustix::fs::statvfs(there) {
-        Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize),
+    let there = existing(folder);
+    let free = match free_bytes(folder) {
+        Ok(free) => free,
         Err(error) => return Check::warn(name, format!("{}: {error}", there.display()), "look whether it is mounted"),
     };
     let found = format!("{}: {} MiB free", there.display(), free >> 20);

@@ -10,8 +10,9 @@ use platform::store::{PutOutcome, Staged, Store, StoreError};
 use uuid::Uuid;
 
 use super::environment::NOT_YET;
-use super::{Check, within};
+use super::{Check, broker, within};
 use crate::ports;
+use crate::scratch::is_writable;
 use crate::settings::Settings;
 
 /// Folder of what is written here.
@@ -55,6 +56,15 @@ pub fn not_yet(settings: &Settings, timeout: Duration) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// True of a folder that this user may not write to. What a bucket allows only a try can tell.
+pub fn is_only_read(settings: &Settings) -> bool {
+    settings.s3.is_none() && !is_writable(&settings.root)
+}
+
+pub fn only_read(settings: &Settings) -> Check {
+    Check::warn(STORE, broker::only_read(&settings.root), broker::SERVICES_WRITE)
 }
 
 pub fn checks(store: &Arc<dyn Store>, timeout: Duration) -> Vec<Check> {

@@ -67,7 +67,11 @@ pub fn presence(all: &[TopicInfo]) -> Check {
         return Check::ok(NAME, format!("{} of {} are there", WANTED.len(), WANTED.len()));
     }
     let found = format!("{} has fewer partitions than {}", topics::DEAD_LETTERS, differing.join(", "));
-    Check::warn(NAME, found, "add partitions: a dead letter then has the partition of its source")
+    Check::warn(
+        NAME,
+        found,
+        "finops topics alter finops.findings.dlq --partitions N: a dead letter then has the partition of its source",
+    )
 }
 
 /// Name of the checks of [`settings`].
@@ -98,14 +102,14 @@ fn deviations(name: &str, settings: &TopicSettings, retention: Option<Duration>)
         age.is_some_and(|age| retention.is_none_or(|wanted| age < wanted)),
         State::Warn,
         &format!("records are kept for {}", age.map(shown).unwrap_or_default()),
-        "set retention.ms to broker.retention, or that to it: a service that is away for longer loses records, and replay \
-         reaches back no further",
+        "give both one value, by `finops topics alter TOPIC --retention` or broker.retention: a service that is away for longer \
+         loses records, and replay reaches back no further",
     );
     check(
         settings.retention_bytes.is_some(),
         State::Warn,
         &format!("{} bytes per partition are kept", settings.retention_bytes.unwrap_or_default()),
-        "set retention.bytes to -1: records may go at any age, read or not",
+        "finops topics alter TOPIC --retention-bytes all: records may go at any age, read or not",
     );
     check(
         settings.record_bytes_max < RECORD_BYTES_MAX,

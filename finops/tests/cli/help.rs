@@ -50,6 +50,8 @@ fn the_verbs_of_the_product_are_there() {
         "repair",
         "status",
         "tap",
+        "topics list",
+        "topics alter",
         "doctor",
         "replay run",
         "replay compare",

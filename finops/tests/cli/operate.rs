@@ -371,6 +371,13 @@ fn a_service_shows_health_and_what_it_has_done() {
         // A rise that an alert waits for begins at a number that was scraped.
         "finops_duplicates_dropped_total{} 0",
         "finops_export_failures_total{} 0",
+        "finops_store_requests_total{operation=\"get\",outcome=\"done\"} ",
+        "finops_store_request_seconds_count{operation=\"stage\"} ",
+        "finops_broker_file_bytes{} ",
+        "finops_broker_free_bytes{} ",
+        "finops_disk_free_bytes{folder=\"data.dir\"} ",
+        "process_cpu_seconds_total{} ",
+        "process_resident_memory_bytes{} ",
         "# EOF",
     ];
     let metrics = loop {

@@ -10,13 +10,13 @@ fn readme() -> String {
 }
 
 /// Contents of the fenced blocks of a language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("\n```{language}\n");
     text.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
 }
 
 /// A folder with what the README speaks of.
-fn reader() -> Place {
+pub fn reader() -> Place {
     let place = Place::new();
     let sample = place.path().join("examples/data");
     std::fs::create_dir_all(&sample).unwrap();
