@@ -293,7 +293,7 @@ fn old_records(place: &Place) {
         topic: WIRE.into(),
         partition: Some(partition),
         key: None,
-        value: Bytes::from_static(b"{}"),
+        value: Bytes::from_static(b"{}").into(),
         headers: Headers::new(),
         timestamp_ms: Some(hour_ago_ms),
     };

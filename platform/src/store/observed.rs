@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Entry, Lease, Object, Published, PutOutcome, Result, Staged, StagedWrite, Store};
+use super::{
+    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, Version,
+};
 use crate::metrics::{Metrics, table};
 
 /// Passes every call on.
@@ -75,6 +77,14 @@ impl Store for ObservedStore {
 
     fn put(&self, path: &str, bytes: &[u8]) -> Result<()> {
         self.count("put", |store| store.put(path, bytes))
+    }
+
+    fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>> {
+        self.count("get_versioned", |store| store.get_versioned(path))
+    }
+
+    fn replace(&self, path: &str, bytes: &[u8], expected: Option<&Version>) -> Result<ReplaceOutcome> {
+        self.count("replace", |store| store.replace(path, bytes, expected))
     }
 
     fn stage(&self, target: &str) -> Result<Box<dyn StagedWrite>> {
