@@ -56,25 +56,23 @@ fn the_commands_of_the_page_on_backups_work() {
     let (before, restored) = (findings("data"), findings("restored"));
     assert!(before.lines(0).len() > 10, "{before}");
     assert_eq!(before.lines(0), restored.lines(0));
-    assert_eq!(place.sh("diff -r data restored").text(), "");
+    // `finops doctor`, which the page runs later, has used the broker.
+    assert_eq!(place.sh("diff -r --exclude=_doctor --exclude=broker.sqlite data restored").text(), "");
     let again = place.finops("run --tenant acme --findings my-findings.ndjson --data restored");
     assert_eq!(again.code, Some(0), "{again}");
     assert_eq!(place.finops("verify --data restored").code, Some(0));
 }
 
-/// What the page says of a broker that is older than its store.
+/// What the page says to do where only the store is left.
 #[test]
-fn a_store_with_an_older_broker_is_refused() {
+fn a_store_is_used_on_without_the_broker_of_its_time() {
     let place = reader();
-    let run = |n: u32| {
+    let run = || {
         let ended = place.finops("run --tenant acme --findings my-findings.ndjson");
-        assert_eq!(ended.code, Some(0), "{n}: {ended}");
+        assert_eq!(ended.code, Some(0), "{ended}");
+        place.finops("findings list --tenant acme --all-runs --output ndjson").lines(0).len()
     };
-    run(1);
-    assert_eq!(place.sh("cp data/broker.sqlite older.sqlite").code, Some(0));
-    run(2);
-    assert_eq!(place.sh("cp older.sqlite data/broker.sqlite").code, Some(0));
-    let ended = place.finops("sink run --drain");
-    assert_ne!(ended.code, Some(0), "{ended}");
-    assert!(ended.stderr.contains("the broker has lost records that are written already"), "{ended}");
+    assert_eq!(run(), 1);
+    std::fs::remove_file(place.path().join("data/broker.sqlite")).unwrap();
+    assert_eq!(run(), 2, "what is new is written, what was written stays");
 }
