@@ -81,7 +81,7 @@ fn only_looks(verb: &Verb) -> bool {
     use crate::cli::{DlqVerb, ReplayVerb, SinkVerb};
     use topics::TopicsVerb;
     match verb {
-        Verb::Findings(_) | Verb::Verify | Verb::Status(_) | Verb::Tap(_) | Verb::Doctor(_) => true,
+        Verb::Findings(_) | Verb::Verify(_) | Verb::Status(_) | Verb::Tap(_) | Verb::Doctor(_) => true,
         Verb::Sink(SinkVerb::Inspect { .. }) | Verb::Topics(TopicsVerb::List) => true,
         Verb::Dlq(DlqVerb::Redrive(args)) => args.dry_run,
         Verb::Dlq(_) => true,
