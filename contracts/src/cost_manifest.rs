@@ -47,7 +47,8 @@ pub struct FactsPart {
 /// A file that is live no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousPart {
-    /// Name.
+    /// Name. The member `part` is in the manifest once while the month is one file, for programs that search the text for it.
+    #[serde(rename = "file")]
     pub part: String,
     /// When the load began whose manifest was the first not to name it, `…Z` with milliseconds.
     pub superseded_at: String,
@@ -107,6 +108,7 @@ pub struct CostTotals {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowGroups {
     /// Name of the file.
+    #[serde(rename = "file")]
     pub part: String,
     /// Numbers of the row groups, 0 is the first.
     pub row_groups: Vec<u32>,
@@ -228,6 +230,7 @@ mod tests {
         let json = serde_json::to_value(manifest()).unwrap();
         assert_eq!(json["part"], "part-d1.parquet", "programs of others read this member");
         assert_eq!(json["rows"], 3);
+        assert_eq!(json.to_string().matches("\"part\":").count(), 1, "also for those that search the text");
     }
 
     #[test]
