@@ -99,6 +99,7 @@ mod tests {
             export: None,
             gold: None,
             errors: vec![error],
+            not_yet: None,
         };
         PassReport { tenants: errors.into_iter().map(tenant).collect() }
     }

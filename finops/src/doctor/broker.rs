@@ -66,7 +66,7 @@ pub fn checks(broker: &Arc<dyn Broker>, settings: &Settings, timeout: Duration) 
     let kept = ask(broker, topics::SETTINGS, timeout, move |broker| topics::settings(broker, &all, retention));
     checks.extend(kept.unwrap_or_else(|late| vec![late]));
     checks.push(ask(broker, GROUPS, timeout, of_groups).unwrap_or_else(|late| late));
-    checks.extend(ask(broker, FILE, timeout, of_file).unwrap_or_else(|late| Some(late)));
+    checks.extend(ask(broker, FILE, timeout, of_file).unwrap_or_else(Some));
     checks.extend(match purpose(settings) {
         Purpose::Write => probes(broker, settings.session_timeout, timeout),
         Purpose::Look => vec![Check::warn(PERMISSIONS, only_read(&settings.data), SERVICES_WRITE)],

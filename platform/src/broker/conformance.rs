@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Limit, Message, OutRecord, Polled, RecordValue,
-    Start, TopicChange, TopicPartition, TopicSpec, Topics, Watermarks,
+    Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Limit, Message, OutRecord, Polled,
+    RecordValue, Start, TopicChange, TopicPartition, TopicSpec, Topics, Watermarks,
 };
 
 /// Opens the broker under test on its data.

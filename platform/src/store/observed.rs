@@ -7,9 +7,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{
-    Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, Version,
-};
+use super::{Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, Version};
 use crate::metrics::{Metrics, table};
 
 /// Passes every call on.

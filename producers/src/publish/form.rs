@@ -145,7 +145,7 @@ fn begins_array(text: &[u8]) -> bool {
 
 fn array(lines: Lines<'_>) -> Option<Result<Form, WrongForm>> {
     let mut all = lines.iter();
-    let is_one_line = all.next().is_some_and(|line| is_json(line));
+    let is_one_line = all.next().is_some_and(is_json);
     match (is_one_line, all.next().is_some()) {
         // An array in one line, and records in others: one bad line.
         (true, _) if lines.have_record() => Some(Ok(Form::Lines)),

@@ -17,7 +17,7 @@ fn dies_everywhere(before: &[Vec<Charge>], bill: &[Charge], old: i64, new: i64) 
             before.iter().for_each(|bill| drop(desk.load(bill).unwrap()));
             let path = desk.file("bill.csv", csv(bill));
             let faulty = Faulty::dies_after(&desk.store, writes, loses_answer);
-            let outcome = load_files(&faulty, &[path.clone()], &LoadOptions::default());
+            let outcome = load_files(&faulty, std::slice::from_ref(&path), &LoadOptions::default());
             let total = desk.total();
             match &outcome {
                 Ok(_) => assert_eq!(total, new),
@@ -62,7 +62,9 @@ fn a_load_of_two_months_says_which_are_live() {
         let desk = Desk::new();
         let path = desk.file("bill.csv", csv(&bill));
         let faulty = Faulty::dies_after(&desk.store, writes, false);
-        if let Err(error @ LoadError::InPart { .. }) = load_files(&faulty, &[path.clone()], &LoadOptions::default()) {
+        if let Err(error @ LoadError::InPart { .. }) =
+            load_files(&faulty, std::slice::from_ref(&path), &LoadOptions::default())
+        {
             let text = error.to_string();
             assert!(text.contains("Live already: 2026-08;") && text.contains("repeat the command"), "{text}");
             assert_eq!(desk.total(), 0);

@@ -139,7 +139,7 @@ fn named_exports_of_one_account_add_up() {
     let bill = desk.file("bill.csv", csv(&days(1..3, "i-1", 10)));
     let named = |name: &str| LoadOptions { source_name: Some(name.into()), ..LoadOptions::default() };
     for (options, expected) in [(named("hourly"), 20), (named("daily"), 40), (named("hourly"), 40)] {
-        load_files(&desk.store, &[bill.clone()], &options).unwrap();
+        load_files(&desk.store, std::slice::from_ref(&bill), &options).unwrap();
         assert_eq!(desk.total(), expected);
     }
     assert!(desk.billed().contains_key("aws/999988887777 (daily)"));

@@ -171,7 +171,7 @@ const FOCUS_NAMES_MIN: usize = 3;
 pub fn recognise(columns: &[String]) -> Recognised {
     let lower: Vec<String> = columns.iter().map(|c| c.trim().to_lowercase()).collect();
     let has = |name: &&str| lower.iter().any(|c| c == name);
-    let has_any = |names: &[&str]| names.iter().any(|name| has(&name));
+    let has_any = |names: &[&str]| names.iter().any(&has);
     let version = version(has);
     let missing: Vec<_> = REQUIRED.iter().filter(|(_, names)| !has_any(names)).map(|(name, _)| *name).collect();
     if missing.is_empty() {
