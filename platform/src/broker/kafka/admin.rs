@@ -197,8 +197,21 @@ impl Admin {
     /// The end is that of committed records: what an open transaction has written is not there yet.
     pub fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
         let ask = || self.looker.fetch_watermarks(&at.topic, signed_partition(at.partition), REQUEST_TIMEOUT);
-        let (low, high) = of_leader(ask).map_err(|e| of_partition(&e, at, "asking for the offsets of"))?;
+        let (low, high) =
+            self.knowing(at, || of_leader(&ask)).map_err(|e| of_partition(&e, at, "asking for the offsets of"))?;
         Ok(Watermarks { low: unsigned(low), high: unsigned(high) })
+    }
+
+    /// Asks for a partition that exists. One that was added since the client has learned of the topic is unknown to it for up to
+    /// five minutes, unless it looks at the topic again.
+    fn knowing<T>(&self, at: &TopicPartition, ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+        let answer = ask();
+        let code = answer.as_ref().err().and_then(errors::code);
+        if code != Some(RDKafkaErrorCode::UnknownPartition) {
+            return answer;
+        }
+        self.looker.fetch_metadata(Some(&at.topic), REQUEST_TIMEOUT)?;
+        ask()
     }
 
     /// Waits until the transactions that are open in these partitions now have ended.
@@ -242,7 +255,7 @@ impl Admin {
             let element = found.elements().first().map(|element| (element.error(), element.offset()));
             element.map(|(outcome, offset)| outcome.map(|()| offset)).transpose()
         };
-        match of_leader(ask).map_err(|e| of_partition(&e, at, "looking up a time in"))? {
+        match self.knowing(at, || of_leader(&ask)).map_err(|e| of_partition(&e, at, "looking up a time in"))? {
             Some(Offset::Offset(offset)) => Ok(Some(unsigned(offset))),
             _ => Ok(None),
         }
