@@ -116,6 +116,15 @@ impl fmt::Display for Headline {
         }
         let is_scaled = self.months.len() > 1 || self.months.iter().any(|month| !month.is_whole());
         match (self.savings_pct_of_spend, self.spend_monthly) {
+            // Each finding saves at most what its resource costs, so the months of resources and bill differ.
+            (Some(share), Some(monthly)) if share > Decimal::ONE_HUNDRED => {
+                let (spend, currency) = (rounded(monthly), &self.currency);
+                write!(
+                    f,
+                    ", more than the spend of {spend} {currency} a month: the bill charges these resources for a part of "
+                )?;
+                f.write_str("their month, and savings are those of a whole month")
+            }
             (Some(share), Some(monthly)) if is_scaled => {
                 write!(f, ", {share:.2} % of the spend, which comes to {} {} a month", rounded(monthly), self.currency)
             }
@@ -201,6 +210,18 @@ mod tests {
             &[
                 "30.00 EUR for 2026-08, 240 of 720 hours of 2026-09 | 5.00 EUR, 20.00 % of the spend, which comes to 25.00 EUR \
                a month",
+            ],
+        );
+    }
+
+    #[test]
+    fn savings_above_the_spend_are_explained() {
+        check(
+            &[("EUR", "90")],
+            &[spend("EUR", "2026-09", "10", 720)],
+            &[
+                "10.00 EUR for 2026-09 | 90.00 EUR, more than the spend of 10.00 EUR a month: the bill charges these resources \
+               for a part of their month, and savings are those of a whole month",
             ],
         );
     }
