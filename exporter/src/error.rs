@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use platform::store::StoreError;
+use platform::terminal::escaped;
 
 /// Result of an exporter call.
 pub type Result<T> = std::result::Result<T, ExportError>;
@@ -44,10 +45,14 @@ pub enum ExportError {
         tenant: String,
     },
     /// Several ids begin like that.
-    #[error("several finding ids begin with {prefix:?}; give more of it")]
+    #[error("{prefix:?} is the beginning of several ids: give more of one of them{}", candidates_text(.candidates, *.is_cut))]
     AmbiguousId {
         /// What was given.
         prefix: String,
+        /// Ids of the tenant that begin with it.
+        candidates: Vec<IdCandidate>,
+        /// True when there are more.
+        is_cut: bool,
     },
     /// A row's tenant is not the one its path names (R68).
     #[error("{path} holds a row whose tenant_id is not the tenant of its path")]
@@ -153,6 +158,34 @@ pub enum ExportError {
 
 /// How DuckDB's messages begin about data that is the same however often it is read.
 const BAD_DATA: &[&str] = &["Conversion Error", "Invalid Input Error", "Out of Range Error"];
+
+/// An id that begins with what was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdCandidate {
+    /// `finding_id` or `fingerprint`.
+    pub column: &'static str,
+    /// The whole id.
+    pub id: String,
+    /// Check of a finding that has it.
+    pub check_id: Option<String>,
+    /// Resource of a finding that has it.
+    pub resource_id: Option<String>,
+}
+
+fn candidates_text(candidates: &[IdCandidate], is_cut: bool) -> String {
+    let mut text = String::new();
+    for IdCandidate { column, id, check_id, resource_id } in candidates {
+        let about = check_id.as_deref().unwrap_or("no check");
+        text += &format!("\n  {id}  {column} of {about}");
+        if let Some(resource) = resource_id {
+            text += &format!(" for {}", escaped(resource));
+        }
+    }
+    if is_cut {
+        text += "\n  … and more";
+    }
+    text
+}
 
 impl ExportError {
     /// The public code of an error a caller can act on; `None` for infrastructure.

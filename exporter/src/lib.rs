@@ -22,7 +22,7 @@ mod time;
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
 pub use cut::{BillingPeriod, BillingSource, ChainPosition, Cut, DataFile, RunFact};
 pub use duck::DuckLimits;
-pub use error::{ExportError, Result};
+pub use error::{ExportError, IdCandidate, Result};
 pub use export::{
     CorrelatedFinding, Coverage, DEFAULT_CURRENCY, DEFAULT_FINDINGS_MAX, DatasetLabel, ExportManifest, ExportOptions,
     ExportReport, ExportedFile, ExportedFinding, MatrixCell, PotentialSavings, Summary, TopSaving, export_tenant,
@@ -35,8 +35,8 @@ pub use gold::{
 pub use population::{LeftOut, Population, RunRef};
 pub use query::{
     DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, FindingDetail, FindingFilter,
-    FindingList, ID_PREFIX_MIN, Payload, Potential, Sighting, WorkspacePotential, dead_letter_stats, list_dead_letters,
-    list_findings, potential_savings, show_dead_letter, show_finding,
+    FindingList, FindingOrder, ID_PREFIX_MIN, Payload, Potential, Sighting, WorkspacePotential, dead_letter_stats,
+    list_dead_letters, list_findings, potential_savings, show_dead_letter, show_finding,
 };
 pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, PassReport, TenantReport, once, refresh, run};
 pub use spend::{Spend, spend};

@@ -5,8 +5,8 @@ mod support;
 
 use contracts::run_manifest::RunStatus;
 use exporter::{
-    DeadLetterFilter, DuckLimits, FindingFilter, Population, TenantScope, dead_letter_stats, list_dead_letters,
-    list_findings, show_dead_letter, show_finding,
+    DeadLetterFilter, DuckLimits, FindingFilter, FindingOrder, Population, TenantScope, dead_letter_stats,
+    list_dead_letters, list_findings, show_dead_letter, show_finding,
 };
 use support::{FINDING, Finding, World};
 
@@ -41,14 +41,18 @@ fn check(filter: FindingFilter, expected: &[&str]) {
 }
 
 #[test]
-fn filters_are_exact_and_combine() {
+fn filters_ignore_case_and_combine() {
     let some = |value: &str| vec![value.to_owned()];
     let none = FindingFilter::default;
     check(none(), &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "bbbbbbbb03"]);
     check(FindingFilter { status: some("fail"), ..none() }, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04"]);
     check(FindingFilter { service: some("AmazonS3"), ..none() }, &["aaaaaaaa02"]);
-    check(FindingFilter { service: some("amazons3"), ..none() }, &[]);
-    check(FindingFilter { severity: some("critical"), ..none() }, &["cccccccc04"]);
+    check(FindingFilter { service: some("amazons3"), ..none() }, &["aaaaaaaa02"]);
+    check(FindingFilter { service: some("amazons"), ..none() }, &[]);
+    check(FindingFilter { severity: some("CRITICAL"), ..none() }, &["cccccccc04"]);
+    check(FindingFilter { region: some("US-EAST-1"), ..none() }, &["aaaaaaaa02"]);
+    check(FindingFilter { workspace_id: some("nowhere"), ..none() }, &[]);
+    check(FindingFilter { resource: some("no such"), ..none() }, &[]);
     check(FindingFilter { account_id: some("999988887777"), ..none() }, &["cccccccc04"]);
     let either = vec!["us-east-1".to_owned(), "nowhere".to_owned()];
     check(FindingFilter { region: either, status: some("fail"), ..none() }, &["aaaaaaaa02"]);
@@ -57,6 +61,29 @@ fn filters_are_exact_and_combine() {
     check(FindingFilter { check_id: some("' OR true --"), ..none() }, &[]);
     let all = FindingFilter { population: Population::All, text: "a title".into(), ..none() };
     check(all, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "aaaaaaaa01"]);
+}
+
+#[test]
+fn a_list_can_be_sorted() {
+    let sorted = |order, is_reversed, expected: &[&str]| {
+        check(FindingFilter { order, is_reversed, ..FindingFilter::default() }, expected);
+    };
+    sorted(FindingOrder::Region, false, &["aaaaaaaa01", "cccccccc04", "bbbbbbbb03", "aaaaaaaa02"]);
+    sorted(FindingOrder::Title, false, &["bbbbbbbb03", "aaaaaaaa02", "aaaaaaaa01", "cccccccc04"]);
+    // The one without an amount comes last in both directions.
+    sorted(FindingOrder::Savings, true, &["aaaaaaaa01", "cccccccc04", "aaaaaaaa02", "bbbbbbbb03"]);
+    let newest = FindingFilter { population: Population::All, order: FindingOrder::RunTs, ..FindingFilter::default() };
+    let list = list_findings(&world().cut(), &scope(), &newest, &DuckLimits::default()).unwrap();
+    assert_eq!(list.items.last().unwrap().run_id.as_deref(), Some("r0"));
+}
+
+#[test]
+fn runs_can_be_chosen_by_time() {
+    let at = |text: &str| Some(contracts::time::timestamp(text).unwrap());
+    let all = || FindingFilter { population: Population::All, ..FindingFilter::default() };
+    check(FindingFilter { until_ms: at("2026-01-15T00:00:00Z"), ..all() }, &["aaaaaaaa01"]);
+    let since = FindingFilter { since_ms: at("2026-01-15T00:00:00Z"), ..all() };
+    check(since, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "bbbbbbbb03"]);
 }
 
 #[test]
@@ -75,7 +102,15 @@ fn a_finding_is_shown_whole_with_its_history() {
     assert!(show("bbbbbbbb").unwrap().is_some(), "eight characters are enough");
     assert!(show("bbbbbbb").unwrap().is_none(), "seven are not");
     assert!(show("dddddddd05").unwrap().is_none(), "another tenant's");
-    assert_eq!(show("aaaaaaaa").unwrap_err().code(), Some("ambiguous_id"));
+    let ambiguous = show("aaaaaaaa").unwrap_err();
+    assert_eq!(ambiguous.code(), Some("ambiguous_id"));
+    for candidate in ["aaaaaaaa01  finding_id of", "aaaaaaaa02  finding_id of"] {
+        assert!(ambiguous.to_string().contains(candidate), "{ambiguous}");
+    }
+    let by_fingerprint = show("F1").unwrap().unwrap();
+    assert_eq!(by_fingerprint.record.get(), detail.record.get());
+    assert_eq!(by_fingerprint.sightings, detail.sightings);
+    assert!(show("f5").unwrap().is_none(), "another tenant's");
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! The command line as types. Help texts are the doc comments; completions are generated from here.
 
+pub mod findings;
+
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use producers::collect::billing::Overlap;
+
+use self::findings::FindingsVerb;
 
 /// Cloud-cost findings from checkers to Parquet, JSON and KPI tables: nothing lost, nothing counted twice.
 #[derive(Debug, Parser)]
@@ -37,9 +41,12 @@ pub struct Global {
     /// Folder of the exported JSON [default: <data>/export]
     #[arg(long, global = true, value_name = "DIR")]
     pub export: Option<PathBuf>,
-    /// Form of what is printed to stdout
+    /// Form of what is printed to stdout; cells of csv are safe to open in a spreadsheet, json has what is stored
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
+    /// Characters a line of a table may have [default: $COLUMNS, else those of the terminal; not limited when piped]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(20..))]
+    pub width: Option<u16>,
     /// Log level or filter, to stderr [default: warn]
     #[arg(long, global = true, value_name = "FILTER")]
     pub log: Option<String>,
@@ -271,48 +278,6 @@ pub struct ContractTestArgs {
     pub finding_id_mode: Option<String>,
 }
 
-#[derive(Debug, Args)]
-pub struct FindingsFilter {
-    /// Tenant
-    #[arg(long)]
-    pub tenant: String,
-    /// Only this check_id
-    #[arg(long)]
-    pub check: Option<String>,
-    /// Only this status
-    #[arg(long, value_parser = ["pass", "fail", "info", "unknown"])]
-    pub status: Option<String>,
-    /// Only this severity
-    #[arg(long, value_parser = ["info", "low", "medium", "high", "critical"])]
-    pub severity: Option<String>,
-    /// Only this service
-    #[arg(long)]
-    pub service: Option<String>,
-    /// Only this account
-    #[arg(long)]
-    pub account: Option<String>,
-    /// All runs, not only the latest complete one per workspace and producer
-    #[arg(long)]
-    pub all_runs: bool,
-    /// At most this many, largest savings first
-    #[arg(long, default_value_t = 20, value_name = "N")]
-    pub limit: u64,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum FindingsVerb {
-    /// Findings of a tenant
-    List(FindingsFilter),
-    /// Everything about one finding
-    Show {
-        /// Tenant
-        #[arg(long)]
-        tenant: String,
-        /// finding_id, or the first 8 or more characters of one
-        id: String,
-    },
-}
-
 /// Which dead letters. Each option may be repeated: any of its values matches.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which dead letters")]
@@ -333,11 +298,11 @@ pub struct DlqFilter {
     /// Only this source position, as `dlq list` prints it
     #[arg(long)]
     pub src: Vec<String>,
-    /// First refused at or after: a time such as 2026-01-20T06:00:00Z, or a date
-    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    /// First refused at or after: a time such as 2026-01-20T06:00:00Z, a date, or an age such as 1h or 7d
+    #[arg(long, value_name = "TIME", value_parser = crate::instant::parse)]
     pub since: Option<i64>,
     /// First refused before
-    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    #[arg(long, value_name = "TIME", value_parser = crate::instant::parse)]
     pub until: Option<i64>,
 }
 
@@ -345,7 +310,7 @@ pub struct DlqFilter {
 pub enum DlqVerb {
     /// Dead letters, newest first
     List {
-        /// At most this many
+        /// At most this many; 0 for all
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u64,
         #[command(flatten)]
@@ -410,7 +375,7 @@ pub struct StatusArgs {
 pub struct TapArgs {
     /// Topic
     pub topic: String,
-    /// Where to begin: earliest, latest, an offset, or a time such as 2026-01-31T12:00:00Z
+    /// Where to begin: earliest, latest, an offset, a time such as 2026-01-31T12:00:00Z, or an age such as 1h
     #[arg(long, default_value = "latest", value_name = "WHERE")]
     pub from: crate::tap::From,
     /// Only this partition
@@ -441,11 +406,11 @@ pub struct DoctorArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which wire records [default: all that were judged]")]
 pub struct WireArgs {
-    /// Received at or after: a time such as 2026-01-20T06:00:00Z, or a date
-    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    /// Received at or after: a time such as 2026-01-20T06:00:00Z, a date, or an age such as 1h or 7d
+    #[arg(long, value_name = "TIME", value_parser = crate::instant::parse)]
     pub since: Option<i64>,
     /// Received before
-    #[arg(long, value_name = "TIME", value_parser = crate::commands::instant)]
+    #[arg(long, value_name = "TIME", value_parser = crate::instant::parse)]
     pub until: Option<i64>,
     /// Only these offsets: <topic>/<partition>:<from>..<until>, the last one exclusive or left out; repeatable, once for a partition
     #[arg(long, value_name = "STRETCH")]

@@ -7,6 +7,8 @@ use platform::config::ConfigProblems;
 use platform::exit::ExitCode;
 use platform::store::StoreError;
 
+use crate::output::note;
+
 /// A command failed.
 #[derive(Debug)]
 pub struct Failure {
@@ -40,7 +42,7 @@ impl Failure {
     /// Says why, on stderr.
     pub fn report(self) -> ExitCode {
         if !self.message.is_empty() {
-            eprintln!("error: {}", self.message);
+            note!("error: {}", self.message);
         }
         self.code
     }
@@ -150,12 +152,21 @@ impl From<producers::run::RunError> for Failure {
         use producers::publish::PublishError;
         use producers::run::RunError;
         let code = match &error {
+            RunError::Stopped(_) => ExitCode::TryAgain,
             RunError::Load(load) if load.is_bad_input() => ExitCode::BadInput,
             RunError::Load(load) if load.is_contention() => ExitCode::TryAgain,
             RunError::Publish(PublishError::Input(_)) => ExitCode::BadInput,
             _ => code_of(&error, ExitCode::Io),
         };
-        Self::new(code, error.to_string())
+        let next = match &error {
+            RunError::Stopped(so_far) if so_far.published() > 0 => {
+                ". The next `finops run`, or `finops up`, judges and writes what is published; for a complete run give the \
+                 same command again"
+            }
+            RunError::Stopped(_) => ". Give the same command again for a complete run",
+            _ => "",
+        };
+        Self::new(code, format!("{error}{next}"))
     }
 }
 

@@ -1,10 +1,14 @@
 //! `finops`: every role and every operator tool in one command. Presentation and wiring only; what a
 //! role does is in its own crate.
 
+// What people and programs read passes through `output`, which makes it safe to show.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod cli;
 mod commands;
 mod doctor;
 mod failure;
+mod instant;
 mod output;
 mod ports;
 mod progress;
@@ -26,10 +30,14 @@ fn main() -> std::process::ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed pipe while printing help is nobody's problem.
-            let _ = error.print();
-            let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-            return if asked { ExitCode::Done } else { ExitCode::Usage }.into();
+            let is_asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            match is_asked_for {
+                // A reader that went away while help is printed is no failure.
+                true => drop(error.print()),
+                // It repeats arguments, which a script may have from elsewhere.
+                false => output::to_stderr(error.render().to_string().trim_end()),
+            }
+            return if is_asked_for { ExitCode::Done } else { ExitCode::Usage }.into();
         }
     };
     match std::panic::catch_unwind(|| commands::dispatch(cli)) {

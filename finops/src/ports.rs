@@ -21,6 +21,7 @@ use uuid::Uuid;
 use validator::ProducerPolicies;
 
 use crate::failure::{Failure, Result};
+use crate::output::note;
 use crate::settings::Settings;
 
 /// File of the embedded broker in the data folder.
@@ -63,7 +64,7 @@ impl Ports {
 
     /// Opens what a reader needs; nothing is made.
     pub fn store_only(settings: &Settings) -> Result<Arc<dyn Store>> {
-        store_with_data(settings.s3.clone(), &settings.root)
+        store_with_data(settings.s3.clone(), &settings.root).map_err(|failure| with_next_step(failure, settings))
     }
 
     /// Opens what is there to write to it: broker and store of an earlier run.
@@ -79,11 +80,13 @@ impl Ports {
     /// The broker of an earlier run, to write to it.
     pub fn broker(settings: &Settings) -> Result<Arc<dyn Broker>> {
         existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone(), Purpose::Write)
+            .map_err(|failure| with_next_step(failure, settings))
     }
 
     /// The broker of an earlier run, to look at it.
     pub fn broker_to_look(settings: &Settings) -> Result<Arc<dyn Broker>> {
         existing_broker(settings.kafka.clone(), &settings.data, settings.broker.clone(), Purpose::Look)
+            .map_err(|failure| with_next_step(failure, settings))
     }
 }
 
@@ -162,6 +165,15 @@ fn store_with_data(s3: Option<S3Settings>, root: &Path) -> Result<Arc<dyn Store>
     })
 }
 
+/// Adds what an operator does about a folder that no run has made yet.
+fn with_next_step(failure: Failure, settings: &Settings) -> Failure {
+    if failure.code() != ExitCode::BadInput {
+        return failure;
+    }
+    let run = format!("`finops run --tenant TENANT --focus FILE {}`", settings.flags());
+    Failure::bad_input(format!("{}; {run} makes it, or --data names another folder", failure.message()))
+}
+
 /// Another root than the one in force, made if it is not there.
 pub fn root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
     if let Some(s3) = bucket(place, settings)? {
@@ -181,10 +193,16 @@ fn bucket(place: &str, settings: &Settings) -> Result<Option<S3Settings>> {
     Ok(is_bucket.then(|| S3Settings::at(place, &settings.config, &settings.data.join("cache"))).transpose()?)
 }
 
-/// A stop by signal: the first ends in good order, the second at once.
+/// A stop by signal: the first ends in good order, the second at once. A person who pressed Ctrl-C is answered; whoever sent
+/// another signal reads the log.
 pub fn stop_on_signals() -> Result<Shutdown> {
     let shutdown = Shutdown::new();
-    lifecycle::stop_on_signals(&shutdown)
+    let answer = |signal: &str| {
+        if signal == "SIGINT" {
+            note!("stopping in good order …; press Ctrl-C again to stop at once");
+        }
+    };
+    lifecycle::stop_on_signals_telling(&shutdown, answer)
         .map_err(|e| Failure::new(ExitCode::Bug, format!("cannot listen for signals: {e}")))?;
     Ok(shutdown)
 }

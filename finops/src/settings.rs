@@ -13,6 +13,7 @@ use platform::telemetry;
 use platform::trace::{self, Traces};
 
 use crate::cli::{Global, LogFormat};
+use crate::output::quoted;
 use crate::scratch;
 
 const DATA: Setting<Option<PathBuf>> = Setting::path("data.dir")
@@ -252,14 +253,18 @@ impl Settings {
         }
     }
 
-    /// Flags with which another command finds the same broker and store.
+    /// Flags with which another command finds the same broker and store, quoted for a shell.
     pub fn flags(&self) -> String {
-        let mut flags = format!("--data {}", self.data.display());
+        let mut flags = format!("--data {}", quoted(&self.data.to_string_lossy()));
+        if self.s3.is_none() && self.root != self.data {
+            let findings = self.root.join(layout::FINDINGS);
+            flags += &format!(" --out {}", quoted(&findings.to_string_lossy()));
+        }
         if let Some(kafka) = &self.kafka {
-            flags += &format!(" --brokers {}", kafka.brokers.join(","));
+            flags += &format!(" --brokers {}", quoted(&kafka.brokers.join(",")));
         }
         if self.s3.is_some() {
-            flags += &format!(" --store {}", self.store_location());
+            flags += &format!(" --store {}", quoted(&self.store_location()));
         }
         flags
     }

@@ -2,6 +2,7 @@
 //! from the broker now and then. Off unless `http.listen` is set.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use platform::trace::Tracer;
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
+use crate::output::note;
 use crate::ports::Ports;
 use crate::resources::Resources;
 use crate::settings::Settings;
@@ -65,7 +67,10 @@ impl Watch {
         let (for_route, states) = (metrics.clone(), health);
         let server = Server::start(address, Arc::new(move |path: &str| route(path, &for_route, &states)))
             .map_err(|e| Failure::new(ExitCode::Configuration, format!("http.listen: listening on {address}: {e}")))?;
-        eprintln!("health and metrics are at http://{}/live, /ready and /metrics", server.address());
+        note!("health and metrics are at http://{}/live, /ready and /metrics", server.address());
+        if let Some(warning) = exposure(server.address()) {
+            tracing::warn!("{warning}");
+        }
         ports.store = Arc::new(ObservedStore::new(ports.store.clone(), metrics.clone()));
         let mut eyes = Eyes {
             broker: ports.broker.clone(),
@@ -96,6 +101,20 @@ impl Drop for Watch {
             let _ = thread.join();
         }
     }
+}
+
+/// What others can see when the address is not of this machine alone.
+fn exposure(address: SocketAddr) -> Option<String> {
+    if address.ip().to_canonical().is_loopback() {
+        return None;
+    }
+    let who = if address.ip().is_unspecified() { "every network of this machine" } else { "this address" };
+    Some(format!(
+        "http.listen is {address}: whoever reaches {who} can read health, topic names, consumer lag, counts and error codes \
+         without a password; it shows no finding and takes no command. Set http.listen to 127.0.0.1:{}, or let a firewall \
+         or network policy admit only the monitoring system",
+        address.port()
+    ))
 }
 
 fn route(path: &str, metrics: &Metrics, health: &Health) -> Option<Answer> {
@@ -178,4 +197,26 @@ pub fn topics_of(group: &str, all: &[TopicInfo]) -> Vec<TopicInfo> {
         _ => [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name),
     };
     all.iter().filter(is_read).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_others_reach_is_warned_about() {
+        let check = |address: &str, is_warned: bool| {
+            let warning = exposure(address.parse().unwrap());
+            assert_eq!(warning.is_some(), is_warned, "{address}: {warning:?}");
+        };
+        check("127.0.0.1:9464", false);
+        check("127.8.8.8:1", false);
+        check("[::1]:9464", false);
+        check("[::ffff:127.0.0.1]:9464", false);
+        check("0.0.0.0:9464", true);
+        check("[::]:9464", true);
+        check("10.1.2.3:9464", true);
+        check("203.0.113.9:80", true);
+        assert!(exposure("0.0.0.0:9464".parse().unwrap()).unwrap().contains("127.0.0.1:9464"));
+    }
 }

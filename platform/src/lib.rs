@@ -17,4 +17,5 @@ pub mod resources;
 pub mod retry;
 pub mod store;
 pub mod telemetry;
+pub mod terminal;
 pub mod trace;

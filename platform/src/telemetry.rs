@@ -3,16 +3,21 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsStr;
-use std::io::IsTerminal;
+use std::fmt::Debug;
+use std::io::{IsTerminal, Write as _};
 use std::panic::PanicHookInfo;
 
 use tracing::Subscriber;
+use tracing::field::{Field, Visit};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{self, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Config, ConfigProblems, Declaration, Setting};
+use crate::terminal::{escaped, escaped_lines};
 
 /// Which messages are written.
 pub const LOG_FILTER: Setting<String> = Setting::text("log.filter")
@@ -68,13 +73,29 @@ pub fn init(config: TelemetryConfig) -> Result<(), TelemetryError> {
     let color = use_color(std::io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref());
     let format = config.format;
     subscriber(config, color, std::io::stderr).try_init()?;
-    if format == Format::Json {
-        std::panic::set_hook(Box::new(report_panic));
+    match format {
+        Format::Json => std::panic::set_hook(Box::new(report_panic)),
+        Format::Human => {
+            std::panic::set_hook(Box::new(|panic| drop(std::io::stderr().write_all(panic_text(panic).as_bytes()))));
+        }
     }
     Ok(())
 }
 
-/// A collector reads lines of JSON only; for people the report of the standard library is better.
+/// As the standard library reports a panic, but its message may hold what came from a payload.
+fn panic_text(panic: &PanicHookInfo<'_>) -> String {
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or("without a name");
+    let message = escaped_lines(panic.payload_as_str().unwrap_or("without a message")).into_owned();
+    let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+    let backtrace = Backtrace::capture();
+    match backtrace.status() {
+        BacktraceStatus::Captured => format!("thread {name:?} panicked{place}:\n{message}\n{backtrace}\n"),
+        _ => format!("thread {name:?} panicked{place}:\n{message}\nRUST_BACKTRACE=1 shows where it was called from\n"),
+    }
+}
+
+/// A collector reads lines of JSON only.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
     let message = panic.payload_as_str().unwrap_or("without a message");
@@ -95,8 +116,49 @@ where
     let layer = fmt::layer().with_writer(writer).with_ansi(color);
     let filtered = tracing_subscriber::registry().with(config.filter);
     match config.format {
-        Format::Human => Box::new(filtered.with(layer)),
+        Format::Human => Box::new(filtered.with(layer.fmt_fields(SafeFields))),
         Format::Json => Box::new(filtered.with(layer.json().flatten_event(true).with_current_span(false))),
+    }
+}
+
+/// Fields as `name=value`. A value may come from a payload: it must not drive the terminal, nor look like a line of its own.
+#[derive(Debug, Clone, Copy)]
+struct SafeFields;
+
+impl<'w> FormatFields<'w> for SafeFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> std::fmt::Result {
+        let mut visitor = SafeVisitor { writer, is_first: true, result: Ok(()) };
+        fields.record(&mut visitor);
+        visitor.result
+    }
+}
+
+struct SafeVisitor<'w> {
+    writer: Writer<'w>,
+    is_first: bool,
+    result: std::fmt::Result,
+}
+
+impl SafeVisitor<'_> {
+    fn write(&mut self, name: &str, value: &dyn Debug) -> std::fmt::Result {
+        if !std::mem::take(&mut self.is_first) {
+            self.writer.write_char(' ')?;
+        }
+        match (name, self.writer.has_ansi_escapes()) {
+            ("message", _) => {}
+            (name, true) => write!(self.writer, "\u{1b}[3m{name}\u{1b}[0m\u{1b}[2m=\u{1b}[0m")?,
+            (name, false) => write!(self.writer, "{name}=")?,
+        }
+        self.writer.write_str(&escaped(&format!("{value:?}")))
+    }
+}
+
+impl Visit for SafeVisitor<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Where a record of the `log` crate comes from is shown as the target already.
+        if self.result.is_ok() && !field.name().starts_with("log.") {
+            self.result = self.write(field.name().trim_start_matches("r#"), value);
+        }
     }
 }
 
@@ -121,14 +183,18 @@ mod tests {
     }
 
     fn written(file: &str, color: bool) -> String {
+        captured(file, color, || {
+            tracing::info!(rows = 3, "batch written");
+            tracing::debug!("not by default");
+        })
+    }
+
+    fn captured(file: &str, color: bool, work: impl FnOnce()) -> String {
         let config = ConfigBuilder::new(&[SETTINGS]).file("finops.toml", file).resolve().unwrap();
         let captured = Captured::default();
         let writer = captured.clone();
         let subscriber = subscriber(TelemetryConfig::from_config(&config).unwrap(), color, move || writer.clone());
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(rows = 3, "batch written");
-            tracing::debug!("not by default");
-        });
+        tracing::subscriber::with_default(subscriber, work);
         let bytes = captured.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
@@ -140,6 +206,23 @@ mod tests {
         assert_eq!(text.lines().count(), 1);
         assert!(!text.contains('\u{1b}'));
         assert!(written("", true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_value_cannot_drive_a_terminal_or_forge_a_line() {
+        let hostile = "\u{1b}]0;owned\u{7}\u{9b}2J\n2026-01-01 ERROR forged\r\u{202e}";
+        for color in [false, true] {
+            let text = captured("", color, || {
+                tracing::error!(reason = %hostile, detail = hostile, "refused: {hostile}");
+                let span = tracing::error_span!("judge", key = %hostile);
+                span.in_scope(|| tracing::error!("in a span"));
+            });
+            assert_eq!(text.lines().count(), 2, "{text}");
+            for raw in ["\u{1b}]", "\u{7}", "\u{9b}", "\r", "\u{202e}"] {
+                assert!(!text.contains(raw), "{raw:?} in {text:?}");
+            }
+            assert!(text.contains("refused: \\u{1b}]0;owned\\u{7}"), "{text}");
+        }
     }
 
     #[test]

@@ -103,6 +103,32 @@ impl Rulepack {
     }
 }
 
+/// The table of one checker in a rulepack, with its defaults: TOML that [`Rulepack::parse`] reads. Empty when the checker
+/// declares no threshold.
+#[must_use]
+pub fn table_text(checker_id: &str, declared: &[Threshold]) -> String {
+    if declared.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("[{}]\n", quoted(checker_id));
+    for threshold in declared {
+        let value = match threshold.default {
+            // A whole number may stand alone. Anything else is quoted: a TOML float is binary.
+            DefaultValue::Number(number) if number.parse::<i64>().is_ok() => number.to_owned(),
+            DefaultValue::Number(number) => quoted(number),
+            DefaultValue::List(items) => {
+                format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(", "))
+            }
+        };
+        text += &format!("# {}\n{} = {value}\n", threshold.meaning, threshold.key);
+    }
+    text
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
 fn read_value(value: toml::Value, default: DefaultValue) -> Result<Value, &'static str> {
     match (default, value) {
         (DefaultValue::Number(_), toml::Value::Integer(number)) => Ok(Value::Number(number.into())),
@@ -198,6 +224,17 @@ mod tests {
         assert_eq!(thresholds.list("keys").unwrap(), ["a"]);
         assert!(thresholds.number("keys").is_err());
         assert!(thresholds.number("other").is_err());
+    }
+
+    #[test]
+    fn the_table_of_a_checker_is_what_the_parser_reads() {
+        let text = table_text("focus.x", DECLARED);
+        assert_eq!(text, "[\"focus.x\"]\n# \nratio = \"0.25\"\n# \nkeys = [\"a\"]\n");
+        let pack = parse(&text).unwrap();
+        let thresholds = pack.of("focus.x", DECLARED);
+        assert_eq!(thresholds.value("ratio"), Some(&Value::Number("0.25".parse().unwrap())));
+        assert_eq!(thresholds.value("keys"), Some(&Value::List(vec!["a".to_owned()])));
+        assert_eq!(table_text("focus.x", &[]), "");
     }
 
     #[test]

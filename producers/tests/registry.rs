@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use producers::registry::{Registration, Registry};
+use producers::rulepack::{DefaultValue, Rulepack, table_text};
 
 fn checks_dir() -> PathBuf {
     Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("src/checks")
@@ -57,6 +58,47 @@ fn each_checker_says_what_it_does() {
             assert!(check_ids.insert(check.check_id), "{} belongs to two checkers", check.check_id);
         }
     }
+}
+
+#[test]
+fn the_printed_table_of_every_checker_is_a_rulepack_with_its_defaults() {
+    let registry = Registry::linked().unwrap();
+    let mut whole = String::new();
+    for registration in registry.all() {
+        let (id, declared) = (registration.checker_id, registration.docs.thresholds);
+        let text = table_text(id, declared);
+        let pack =
+            Rulepack::parse(&text, &registry.thresholds()).unwrap_or_else(|e| panic!("{registration:?}: {e}\n{text}"));
+        let (read, builtin) = (pack.of(id, declared), Rulepack::default());
+        for threshold in declared {
+            match threshold.default {
+                DefaultValue::Number(_) => assert_eq!(
+                    read.number(threshold.key).unwrap(),
+                    builtin.of(id, declared).number(threshold.key).unwrap(),
+                    "{id} {}",
+                    threshold.key
+                ),
+                DefaultValue::List(_) => assert_eq!(
+                    read.list(threshold.key).unwrap(),
+                    builtin.of(id, declared).list(threshold.key).unwrap(),
+                    "{id} {}",
+                    threshold.key
+                ),
+            }
+        }
+        whole += &text;
+    }
+    assert!(whole.matches('[').count() > 5, "{whole}");
+    Rulepack::parse(&whole, &registry.thresholds()).unwrap();
+}
+
+#[test]
+fn the_rulepack_of_the_documentation_is_one() {
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("..");
+    let page = std::fs::read_to_string(root.join("docs/rulepack.md")).unwrap();
+    let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let pack = Rulepack::parse(text, &Registry::linked().unwrap().thresholds()).unwrap();
+    assert!(pack.version().starts_with("2026.1+"), "{}", pack.version());
 }
 
 /// Text between back quotes.

@@ -67,6 +67,7 @@ fn produce(pipeline: &Pipeline) {
         store: &*pipeline.store,
         progress: Arc::new(Silent),
         tracer: Tracer::default(),
+        shutdown: Shutdown::new(),
     };
     producers::run::run(&plan(), &ports).unwrap();
 }

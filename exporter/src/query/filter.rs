@@ -26,6 +26,24 @@ impl Conditions {
         }
     }
 
+    /// As [`Self::one_of`], ignoring case: what a person types need not be spelt as it is stored.
+    pub fn one_of_ignoring_case(&mut self, column: &str, values: &[String]) {
+        if !values.is_empty() {
+            self.sql.push(format!("lower({column}) IN ({})", vec!["lower(?)"; values.len()].join(", ")));
+            self.params.extend_from_slice(values);
+        }
+    }
+
+    /// One of `values` occurs, ignoring case, in one of `columns`; no values, no condition.
+    pub fn any_part(&mut self, columns: &[&str], values: &[String]) {
+        let occurs = |column: &&str| format!("contains(lower(coalesce({column}, '')), lower(?))");
+        let all: Vec<String> = values.iter().flat_map(|_| columns.iter().map(occurs)).collect();
+        if !all.is_empty() {
+            self.sql.push(format!("({})", all.join(" OR ")));
+            self.params.extend(values.iter().flat_map(|value| std::iter::repeat_n(value.clone(), columns.len())));
+        }
+    }
+
     /// The instant in `column` is at or after `ms`; `None`, no condition.
     pub fn at_or_after(&mut self, column: &str, ms: Option<i64>) {
         self.compare(column, ">=", ms);
@@ -77,5 +95,19 @@ mod tests {
         );
         assert_eq!(conditions.params, ["fail", "x' OR 1=1", "gp2", "gp2", "100%", "100%"]);
         assert_eq!(Conditions::default().clause(), "true");
+    }
+
+    #[test]
+    fn case_may_be_ignored() {
+        let mut conditions = Conditions::default();
+        conditions.one_of_ignoring_case("service", &["AmazonS3".into(), "amazonec2".into()]);
+        conditions.any_part(&["resource_id", "resource_arn"], &["VOL-1".into()]);
+        conditions.any_part(&["resource_id"], &[]);
+        assert_eq!(
+            conditions.clause(),
+            "lower(service) IN (lower(?), lower(?)) AND (contains(lower(coalesce(resource_id, '')), lower(?)) OR \
+             contains(lower(coalesce(resource_arn, '')), lower(?)))"
+        );
+        assert_eq!(conditions.params, ["AmazonS3", "amazonec2", "VOL-1", "VOL-1"]);
     }
 }

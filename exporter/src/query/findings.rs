@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::filter::Conditions;
+use super::identify::{Matched, identify};
+use super::order::FindingOrder;
 use super::record::record_json;
 use crate::cut::Cut;
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
-use crate::error::{ExportError, Result};
+use crate::error::Result;
 use crate::export::{ExportedFinding, finding_columns, json_cell};
 use crate::findings_db;
 use crate::population::{LeftOut, Population, RunRef, sql_time};
 use crate::tenant::TenantScope;
 
-/// Fewest characters of an id that [`show_finding`] completes.
-pub const ID_PREFIX_MIN: usize = 8;
-
-/// What to list. Empty lists and texts ask for nothing; several values of one member mean *or*, members mean *and*.
+/// What to list. Empty lists and texts ask for nothing; several values of one member mean *or*, members mean *and*. Case
+/// does not matter.
 #[derive(Debug, Clone, Default)]
 pub struct FindingFilter {
     /// Rows to choose from.
@@ -34,14 +34,24 @@ pub struct FindingFilter {
     pub status: Vec<String>,
     /// Severity levels.
     pub severity: Vec<String>,
-    /// Services as stored.
+    /// Services.
     pub service: Vec<String>,
     /// Accounts.
     pub account_id: Vec<String>,
     /// Regions.
     pub region: Vec<String>,
+    /// Resources: ids or ARNs, or parts of them.
+    pub resource: Vec<String>,
+    /// Of runs that started at or after, milliseconds since the epoch.
+    pub since_ms: Option<i64>,
+    /// Of runs that started before, milliseconds since the epoch.
+    pub until_ms: Option<i64>,
     /// Words that must all occur in title, resource, check or message, ignoring case.
     pub text: String,
+    /// Order of the list.
+    pub order: FindingOrder,
+    /// True for the opposite order.
+    pub is_reversed: bool,
     /// Most rows; `None` for all.
     pub limit: Option<u64>,
     /// Currency of amounts that name none; `None` leaves it unknown.
@@ -51,7 +61,7 @@ pub struct FindingFilter {
 /// Findings that match.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FindingList {
-    /// The first of them: largest savings first, then highest severity.
+    /// The first of them in the order asked for.
     pub items: Vec<ExportedFinding>,
     /// How many match in all.
     pub total: u64,
@@ -165,38 +175,33 @@ pub fn list_findings(
     let total = duck.rows(doing, &count, params_from_iter(&conditions.params), |row| row.get(0))?;
     let limit = filter.limit.map_or_else(String::new, |n| format!("LIMIT {n}"));
     let list = format!(
-        "SELECT {} FROM population WHERE {clause} ORDER BY est_monthly_savings DESC NULLS LAST, \
-         severity_score DESC NULLS LAST, fingerprint, run_ts DESC, finding_id, ingested_ts DESC {limit}",
-        finding_columns()
+        "SELECT {} FROM population WHERE {clause} ORDER BY {} {limit}",
+        finding_columns(),
+        filter.order.sql(filter.is_reversed)
     );
     let items = duck.rows(doing, &list, params_from_iter(&conditions.params), ExportedFinding::from_row)?;
     let left_out = filter.population.left_out(&duck, None)?;
     Ok(FindingList { items, total: total.first().copied().unwrap_or_default(), runs, left_out })
 }
 
-/// One finding by its id or by at least eight first characters of it; `None` when the tenant has none.
+/// One finding by its id or fingerprint, or by at least eight first characters of one; `None` when the tenant has none.
 ///
 /// # Errors
-/// `ambiguous_id` when several ids begin so; the codes of R74.
-pub fn show_finding(
-    cut: &Cut,
-    scope: &TenantScope,
-    finding_id: &str,
-    limits: &DuckLimits,
-) -> Result<Option<FindingDetail>> {
+/// `ambiguous_id` with the candidates when several begin so; the codes of R74.
+pub fn show_finding(cut: &Cut, scope: &TenantScope, id: &str, limits: &DuckLimits) -> Result<Option<FindingDetail>> {
     let duck = open(cut, scope, None, limits)?;
-    let Some(id) = complete_id(&duck, finding_id)? else { return Ok(None) };
+    let Some(Matched { column, id }) = identify(&duck, id)? else { return Ok(None) };
     let doing = "reading a finding";
     let paths = cut.local(cut.findings_of(scope), &duck.lease)?;
     let files = read_parquet(paths.iter().map(PathBuf::as_path));
     let record = record_json(duck.schema(doing, &format!("FROM {files}"))?.fields());
     let tenant = literal(scope.as_str());
     let sql = format!(
-        "SELECT {record} FROM {files} WHERE tenant_id = {tenant} AND finding_id = ? \
+        "SELECT {record} FROM {files} WHERE tenant_id = {tenant} AND {column} = ? \
          ORDER BY run_ts DESC, ingested_ts DESC LIMIT 1"
     );
     let record = duck.rows(doing, &sql, params![id], |row| json_cell(0, &row.get::<_, String>(0)?))?.pop();
-    let sightings = sightings(&duck, &id)?;
+    let sightings = sightings(&duck, column, &id)?;
     Ok(record.map(|record| FindingDetail { record, sightings }))
 }
 
@@ -208,35 +213,28 @@ fn open(cut: &Cut, scope: &TenantScope, default_currency: Option<&str>, limits: 
 
 fn conditions(filter: &FindingFilter) -> Conditions {
     let mut conditions = Conditions::default();
-    conditions.one_of("workspace_id", &filter.workspace_id);
-    conditions.one_of("check_id", &filter.check_id);
-    conditions.one_of("category", &filter.category);
-    conditions.one_of("status", &filter.status);
-    conditions.one_of("severity_level", &filter.severity);
-    conditions.one_of("service", &filter.service);
-    conditions.one_of("account_id", &filter.account_id);
-    conditions.one_of("region", &filter.region);
+    conditions.one_of_ignoring_case("workspace_id", &filter.workspace_id);
+    conditions.one_of_ignoring_case("check_id", &filter.check_id);
+    conditions.one_of_ignoring_case("category", &filter.category);
+    conditions.one_of_ignoring_case("status", &filter.status);
+    conditions.one_of_ignoring_case("severity_level", &filter.severity);
+    conditions.one_of_ignoring_case("service", &filter.service);
+    conditions.one_of_ignoring_case("account_id", &filter.account_id);
+    conditions.one_of_ignoring_case("region", &filter.region);
+    conditions.any_part(&["resource_id", "resource_arn"], &filter.resource);
+    conditions.at_or_after("run_ts", filter.since_ms);
+    conditions.before("run_ts", filter.until_ms);
     conditions.words(&["title", "resource_id", "resource_arn", "check_id", "message"], &filter.text);
     conditions
 }
 
-fn complete_id(duck: &Duck, text: &str) -> Result<Option<String>> {
-    let by = if text.len() < ID_PREFIX_MIN { "finding_id = ?" } else { "starts_with(finding_id, ?)" };
-    let sql = format!("SELECT DISTINCT finding_id FROM findings WHERE {by} LIMIT 2");
-    let mut found: Vec<String> = duck.rows("looking for a finding", &sql, params![text], |row| row.get(0))?;
-    if found.len() > 1 {
-        return Err(ExportError::AmbiguousId { prefix: text.to_owned() });
-    }
-    Ok(found.pop())
-}
-
-fn sightings(duck: &Duck, finding_id: &str) -> Result<Vec<Sighting>> {
+fn sightings(duck: &Duck, column: &str, id: &str) -> Result<Vec<Sighting>> {
     let sql = format!(
         "SELECT DISTINCT workspace_id, run_id, {}, status, severity_level, CAST(est_monthly_savings AS VARCHAR), currency \
-         FROM findings WHERE finding_id = ? ORDER BY 3 DESC NULLS LAST, 2, 1, 4, 5, 6, 7",
+         FROM findings WHERE {column} = ? ORDER BY 3 DESC NULLS LAST, 2, 1, 4, 5, 6, 7",
         sql_time("run_ts")
     );
-    duck.rows("reading the history of a finding", &sql, params![finding_id], |row| {
+    duck.rows("reading the history of a finding", &sql, params![id], |row| {
         Ok(Sighting {
             workspace_id: row.get(0)?,
             run_id: row.get(1)?,

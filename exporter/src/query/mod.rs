@@ -4,6 +4,8 @@
 mod dead_letters;
 mod filter;
 mod findings;
+mod identify;
+mod order;
 mod record;
 
 pub use dead_letters::{
@@ -11,6 +13,8 @@ pub use dead_letters::{
     list_dead_letters, show_dead_letter,
 };
 pub use findings::{
-    FindingDetail, FindingFilter, FindingList, ID_PREFIX_MIN, Potential, Sighting, WorkspacePotential, list_findings,
+    FindingDetail, FindingFilter, FindingList, Potential, Sighting, WorkspacePotential, list_findings,
     potential_savings, show_finding,
 };
+pub use identify::ID_PREFIX_MIN;
+pub use order::FindingOrder;

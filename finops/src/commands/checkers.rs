@@ -2,12 +2,12 @@
 
 use platform::exit::ExitCode;
 use producers::registry::{Registration, Registry};
-use producers::rulepack::DefaultValue;
+use producers::rulepack::{DefaultValue, table_text};
 use serde_json::{Value, json};
 
 use crate::cli::{CheckersVerb, Output};
 use crate::failure::{Failure, Result};
-use crate::output::{Rows, print_text, print_value};
+use crate::output::{Page, Rows, print_text, print_value, width};
 
 pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
     let registry = Registry::linked()?;
@@ -19,7 +19,7 @@ pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
                 return Err(Failure::usage(format!("unknown checker {spec:?}; closest: {closest}")));
             };
             match output {
-                Output::Table => print_text(&text(checker))?,
+                Output::Table => print_text(&page(checker, width()))?,
                 _ => print_value(&value(checker), output)?,
             }
         }
@@ -28,7 +28,8 @@ pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
 }
 
 fn list(registry: &Registry, output: Output) -> Result<()> {
-    let mut rows = Rows::new(&["spec", "checker_id", "source", "checks", "what"]);
+    let mut rows =
+        Rows::new(&["spec", "checker_id", "source", "checks", "what"]).may_lack(&["spec", "checks", "source"]);
     for checker in registry.all() {
         let checks: Vec<_> = checker.checks.iter().map(|check| check.check_id).collect();
         rows.push(vec![
@@ -42,17 +43,18 @@ fn list(registry: &Registry, output: Output) -> Result<()> {
     Ok(rows.print(output)?)
 }
 
-fn default_text(default: DefaultValue) -> String {
+fn default_value(default: DefaultValue) -> Value {
     match default {
-        DefaultValue::Number(number) => number.to_owned(),
-        DefaultValue::List(items) => items.join(", "),
+        DefaultValue::Number(number) => json!(number),
+        DefaultValue::List(items) => json!(items),
     }
 }
 
-fn text(checker: Registration) -> String {
+fn page(checker: Registration, width: Option<usize>) -> String {
     let docs = checker.docs;
-    let mut out =
-        format!("{}\n  checker_id {}, reads {}\n\n", checker.spec, checker.checker_id, checker.source.as_str());
+    let mut page = Page::new(width);
+    page.text(checker.spec);
+    page.text(&format!("checker_id {}, reads {}", checker.checker_id, checker.source.as_str()));
     for (heading, body) in [
         ("What it looks for", docs.what),
         ("Why it matters", docs.why),
@@ -62,22 +64,22 @@ fn text(checker: Registration) -> String {
         ("Data", docs.data),
         ("Limits", docs.limits),
     ] {
-        out += &format!("{heading}\n  {body}\n\n");
+        page.heading(heading);
+        page.text(body);
     }
-    out += "Checks\n";
+    page.heading("Checks");
     for check in checker.checks {
-        out += &format!("  {}  {} ({}/{})\n", check.check_id, check.name, check.category, check.sub_category);
+        page.text(&format!("{}  {} ({}/{})", check.check_id, check.name, check.category, check.sub_category));
     }
     if !docs.thresholds.is_empty() {
-        out += &format!("\nThresholds, in the table [{}] of a rulepack\n", checker.checker_id);
-        for threshold in docs.thresholds {
-            out += &format!("  {} = {}  {}\n", threshold.key, default_text(threshold.default), threshold.meaning);
-        }
+        page.heading("Thresholds, as a rulepack.toml for --rulepack has them");
+        page.commented(&table_text(checker.checker_id, docs.thresholds));
     }
     if !checker.actions.is_empty() {
-        out += &format!("\nPermissions\n  {}\n", checker.actions.join("\n  "));
+        page.heading("Permissions");
+        page.block(&checker.actions.join("\n"));
     }
-    out
+    page.finish()
 }
 
 fn value(checker: Registration) -> Value {
@@ -90,7 +92,7 @@ fn value(checker: Registration) -> Value {
     let thresholds: Vec<_> = docs
         .thresholds
         .iter()
-        .map(|t| json!({ "key": t.key, "default": default_text(t.default), "meaning": t.meaning }))
+        .map(|t| json!({ "key": t.key, "default": default_value(t.default), "meaning": t.meaning }))
         .collect();
     json!({
         "spec": checker.spec,
@@ -105,6 +107,7 @@ fn value(checker: Registration) -> Value {
         "limits": docs.limits,
         "checks": checks,
         "thresholds": thresholds,
+        "rulepack": table_text(checker.checker_id, docs.thresholds),
         "permissions": checker.actions,
     })
 }

@@ -9,7 +9,8 @@ use crate::output::Rows;
 use crate::settings::Settings;
 
 pub fn show(settings: &Settings, output: Output) -> Result<ExitCode> {
-    let mut rows = Rows::new(&["key", "value", "origin", "variable", "accepts", "help"]);
+    let mut rows = Rows::new(&["key", "value", "origin", "variable", "accepts", "help"])
+        .may_lack(&["variable", "accepts", "help"]);
     for row in settings.config.rows() {
         rows.push(vec![
             json!(row.key),

@@ -7,19 +7,21 @@ use contracts::identity::SaltMode;
 use contracts::judge::{Kind, Policy, judge};
 use contracts::members::misspelt;
 use contracts::storage::cast_for_storage;
-use contracts::text::printable;
 use contracts::topics;
 use contracts::violation::{Code, Violation};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
+use platform::terminal::escaped;
 use producers::publish::FindingsInput;
 use serde::Serialize;
 use validator::ProducerPolicies;
 
 use crate::cli::{ContractTestArgs, ContractVerb, Output};
 use crate::failure::{Failure, Result};
+use crate::output::{json_line, note, write_json_line};
+use crate::ports;
+use crate::progress::{self, Counted};
 use crate::settings::Settings;
-use crate::{ports, progress};
 
 /// The answer to one record.
 #[derive(Serialize)]
@@ -81,7 +83,7 @@ pub fn run(verb: &ContractVerb, settings: &Settings, output: Output) -> Result<E
     out.flush()?;
     let Counts { valid, invalid, with_warnings } = counts;
     let warned = if with_warnings > 0 { format!(", {with_warnings} with warnings") } else { String::new() };
-    eprintln!("{valid} valid, {invalid} invalid{warned}");
+    note!("{valid} valid, {invalid} invalid{warned}");
     match (valid, invalid) {
         (0, 0) => Err(Failure::bad_input("there is no finding in the input")),
         (_, 0) => Ok(ExitCode::Done),
@@ -111,7 +113,7 @@ fn policy<'p>(args: &ContractTestArgs, settings: &Settings, policies: &'p Produc
             Some(file) => file.display().to_string(),
             None => "the setting validator.producers names no policy file".to_owned(),
         };
-        eprintln!("warning: no producer is bound to {topic}, so it may speak for no tenant: {place}");
+        note!("warning: no producer is bound to {topic}, so it may speak for no tenant: {place}");
     }
     // Without a topic only the contract is judged by, not what a producer may do.
     let by_topic = policies.for_topic(&topic, mode, SystemClock.now_ms());
@@ -124,7 +126,7 @@ fn policy<'p>(args: &ContractTestArgs, settings: &Settings, policies: &'p Produc
 fn test(path: &Path, policy: &Policy<'_>, output: Output, out: &mut impl Write, counts: &mut Counts) -> Result<()> {
     let mut input = FindingsInput::open(path, policy.message_bytes_max)?;
     let file = input.name().to_owned();
-    let bar = progress::bar("testing", std::fs::metadata(path).ok().map(|meta| meta.len()));
+    let bar = progress::bar("testing", Counted::Bytes, std::fs::metadata(path).ok().map(|meta| meta.len()));
     while let Some((number, line)) = input.next_record()? {
         bar.set_position(input.taken());
         let place = (file.as_str(), number);
@@ -198,25 +200,25 @@ fn listed(violation: Violation) -> Listed {
 fn write_answer(out: &mut impl Write, answer: &Answer, output: Output, is_first: bool) -> Result<()> {
     match output {
         Output::Table => {
-            let ids = answer.finding_id.as_deref().map(|id| format!("  finding_id {id}")).unwrap_or_default();
+            let ids =
+                answer.finding_id.as_deref().map(|id| format!("  finding_id {}", escaped(id))).unwrap_or_default();
             let verdict = if answer.valid { "valid" } else { "invalid" };
-            writeln!(out, "{}, line {}: {verdict}{ids}", printable(&answer.file), answer.line)?;
+            writeln!(out, "{}, line {}: {verdict}{ids}", escaped(&answer.file), answer.line)?;
             for Listed { field, code, message, value } in &answer.violations {
                 let field = if field.is_empty() { "the message" } else { field };
-                let value = value.as_deref().map(|value| format!("; it is {}", printable(value))).unwrap_or_default();
-                writeln!(out, "  {}: {code}: {message}{value}", printable(field))?;
+                let value = value.as_deref().map(|value| format!("; it is {}", escaped(value))).unwrap_or_default();
+                writeln!(out, "  {}: {code}: {}{value}", escaped(field), escaped(message))?;
             }
             for Warning { message, .. } in &answer.warnings {
-                writeln!(out, "  warning: {message}")?;
+                writeln!(out, "  warning: {}", escaped(message))?;
             }
         }
         Output::Json => {
             write!(out, "{}", if is_first { "\n" } else { ",\n" })?;
-            serde_json::to_writer(&mut *out, answer).map_err(std::io::Error::from)?;
+            write!(out, "{}", json_line(answer)?)?;
         }
         Output::Ndjson | Output::Csv => {
-            serde_json::to_writer(&mut *out, answer).map_err(std::io::Error::from)?;
-            writeln!(out)?;
+            write_json_line(out, answer)?;
         }
     }
     Ok(())

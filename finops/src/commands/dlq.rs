@@ -5,9 +5,10 @@ use exporter::{Cut, DeadLetterFilter, dead_letter_stats, list_dead_letters, show
 use platform::exit::ExitCode;
 use serde_json::{Value, json};
 
+use super::dlq_page::page;
 use crate::cli::{DlqFilter, DlqVerb, Output};
 use crate::failure::{Failure, Result};
-use crate::output::{Rows, print_value};
+use crate::output::{Rows, note, print_text, print_value, quoted, width};
 use crate::ports::Ports;
 use crate::settings::Settings;
 
@@ -19,9 +20,14 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
     let cut = Cut::committed(store)?;
     match verb {
         DlqVerb::List { filter, limit } => {
-            let filter = DeadLetterFilter { limit: Some(*limit), ..query(filter) };
+            let filter = DeadLetterFilter { limit: (*limit > 0).then_some(*limit), ..query(filter) };
             let found = list_dead_letters(&cut, &filter, &settings.duck)?;
-            let mut rows = Rows::new(&[&["src"][..], tenant_columns(output), LIST].concat());
+            let mut rows = Rows::new(&[&["src"][..], tenant_columns(output), LIST].concat()).may_lack(&[
+                "run_id",
+                "bytes",
+                "first_seen",
+                "tenant",
+            ]);
             for letter in &found.items {
                 let mut row = vec![json!(letter.src)];
                 row.extend(tenant_cells(output, &letter.tenant_id, &letter.tenant_unverified, letter.tenant_shown()));
@@ -36,15 +42,28 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
                 rows.push(row);
             }
             rows.print(output)?;
-            if output == Output::Table {
-                eprintln!("{} of {} dead letters; `finops dlq show SRC` tells all about one", rows.len(), found.total);
+            let (shown, total) = (rows.len() as u64, found.total);
+            let show = format!("`finops dlq show {} SRC` shows one", settings.flags());
+            match (shown < total, output) {
+                (true, _) => {
+                    note!("showing {shown} of {total} dead letters, newest first; --limit 0 shows all; {show}")
+                }
+                (false, Output::Table) => note!("{shown} of {total} dead letters; {show}"),
+                _ => {}
             }
         }
         DlqVerb::Show { src } => {
             let Some(letter) = show_dead_letter(&cut, src, &settings.duck)? else {
-                return Err(Failure::bad_input(format!("there is no dead letter of source {src}")));
+                let list = format!("`finops dlq list {}` lists what there is", settings.flags());
+                return Err(Failure::bad_input(format!("there is no dead letter of source {src}; {list}")));
             };
-            print_value(&serde_json::to_value(letter).unwrap_or_default(), output)?;
+            match output {
+                Output::Table => {
+                    let next = format!("finops dlq redrive --src {} {}", quoted(src), settings.flags());
+                    print_text(&page(&letter, &next, width()))?;
+                }
+                _ => print_value(&serde_json::to_value(letter).unwrap_or_default(), output)?,
+            }
         }
         DlqVerb::Redrive(_) => {}
         DlqVerb::Stats { filter } => {

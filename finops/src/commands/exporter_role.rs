@@ -1,12 +1,13 @@
 //! `finops exporter once|run`.
 
-use exporter::{ExportOptions, PassReport, Population};
+use exporter::{Cut, ExportError, ExportOptions, PassReport, Population};
 use platform::exit::ExitCode;
 use serde_json::json;
 
+use super::findings::unknown_tenant;
 use crate::cli::{ExportArgs, ExporterVerb, Output};
-use crate::failure::{self, Result};
-use crate::output::Rows;
+use crate::failure::{self, Failure, Result};
+use crate::output::{Rows, note};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 use crate::watch::Watch;
@@ -28,10 +29,21 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let mut config = ports::exporter_config(settings, Ports::store_only(settings)?, options);
     config.tenant.clone_from(tenant);
     let mut span = settings.traces.tracer().span("export");
-    let report = exporter::once(&config).inspect_err(|error| span.fail(error))?;
+    let report = exporter::once(&config).map_err(|error| {
+        span.fail(&error);
+        explain(error, settings)
+    })?;
     drop(span);
     print(&report, output)?;
     Ok(code(&report, None))
+}
+
+/// With the tenants there are, when it is about one that is not.
+fn explain(error: ExportError, settings: &Settings) -> Failure {
+    match Ports::store_only(settings).and_then(|store| Ok(Cut::committed(store)?)) {
+        Ok(cut) => unknown_tenant(error, &cut, settings),
+        Err(_) => error.into(),
+    }
 }
 
 /// Codes of failed tenants, the one that counts most first: what somebody has to change before anything helps, then what
@@ -45,10 +57,10 @@ pub fn code(report: &PassReport, own: Option<&str>) -> ExitCode {
     let mut codes = Vec::new();
     for (tenant, error) in report.errors() {
         if own.is_some_and(|own| own != tenant) {
-            eprintln!("warning: exporting {tenant}: {error}; its earlier files stay");
+            note!("warning: exporting {tenant}: {error}; its earlier files stay");
             continue;
         }
-        eprintln!("error: exporting {tenant}: {error}");
+        note!("error: exporting {tenant}: {error}");
         codes.push(match failure::export_code(error) {
             // What was to be exported is written, so only part of the work is missing.
             ExitCode::Io => ExitCode::TryAgain,
@@ -59,7 +71,7 @@ pub fn code(report: &PassReport, own: Option<&str>) -> ExitCode {
 }
 
 fn print(report: &PassReport, output: Output) -> Result<()> {
-    let mut rows = Rows::new(&["tenant", "file", "rows", "bytes", "folder"]);
+    let mut rows = Rows::new(&["tenant", "file", "rows", "bytes", "folder"]).may_lack(&["bytes"]);
     for tenant in &report.tenants {
         if let Some(export) = &tenant.export {
             for file in &export.manifest.files {

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use exporter::{LeftOut, Spend};
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::Serialize;
+
+use crate::output::rounded;
 
 /// Hours a month may lack and still be whole: daylight saving takes one from a month cut at local midnight.
 const MISSING_HOURS_MAX: u64 = 1;
@@ -88,7 +90,7 @@ impl Headline {
         self.spend_monthly = self.spend_monthly.and_then(average).map(|amount| amount.round_dp(6));
         let share = |(savings, spend): (Decimal, Decimal)| {
             let share = savings.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(spend)?;
-            Some(share.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven))
+            Some(share.round_dp(2))
         };
         let positive_spend = self.spend_monthly.filter(|spend| *spend > Decimal::ZERO);
         self.savings_pct_of_spend = self.savings_monthly.zip(positive_spend).and_then(share);
@@ -146,11 +148,6 @@ pub fn left_out_text(left_out: LeftOut) -> Option<String> {
     }
     let text = || format!("left out: {}; `finops findings list --all-runs` shows them", parts.join(", "));
     (!parts.is_empty()).then(text)
-}
-
-/// Money for people: two decimals, rounded half to even.
-pub fn rounded(amount: Decimal) -> String {
-    format!("{:.2}", amount.round_dp_with_strategy(2, RoundingStrategy::MidpointNearestEven))
 }
 
 #[cfg(test)]

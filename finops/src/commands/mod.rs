@@ -5,9 +5,10 @@ mod config;
 mod contract;
 mod delivered;
 mod dlq;
+mod dlq_page;
 mod doctor;
 mod exporter_role;
-mod findings;
+pub mod findings;
 mod headline;
 mod redrive;
 mod repair;
@@ -29,7 +30,7 @@ use platform::exit::ExitCode;
 
 use crate::cli::{Cli, Verb};
 use crate::failure::Result;
-use crate::settings;
+use crate::{output, settings};
 
 /// Does what was asked.
 pub fn dispatch(cli: Cli) -> Result<ExitCode> {
@@ -41,26 +42,27 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         std::io::stdout().lock().write_all(&script)?;
         return Ok(ExitCode::Done);
     }
+    output::set_width(global.width);
     let settings = settings::load(&global, is_service(&verb), only_looks(&verb))?;
-    let output = global.output;
+    let form = global.output;
     match verb {
-        Verb::Run(args) => run::run(&args, &settings, output),
+        Verb::Run(args) => run::run(&args, &settings, form),
         Verb::Up => up::run(&settings),
-        Verb::Validator(verb) => validator_role::run(&verb, &settings, output),
-        Verb::Sink(verb) => sink_role::run(&verb, &settings, output),
-        Verb::Exporter(verb) => exporter_role::run(&verb, &settings, output),
-        Verb::Checkers(verb) => checkers::run(&verb, output),
-        Verb::Contract(verb) => contract::run(&verb, &settings, output),
-        Verb::Findings(verb) => findings::run(&verb, &settings, output),
-        Verb::Dlq(verb) => dlq::run(&verb, &settings, output),
-        Verb::Verify(args) => verify::run(&args, &settings, output),
-        Verb::Repair(args) => repair::run(&args, &settings, output),
-        Verb::Status(args) => status::run(&args, &settings, output),
-        Verb::Tap(args) => tap::run(&args, &settings, output),
-        Verb::Topics(verb) => topics::run(&verb, &settings, output),
-        Verb::Doctor(args) => doctor::run(&args, &settings, output),
-        Verb::Replay(verb) => replay::run(&verb, &settings, output),
-        Verb::Config(_) => config::show(&settings, output),
+        Verb::Validator(verb) => validator_role::run(&verb, &settings, form),
+        Verb::Sink(verb) => sink_role::run(&verb, &settings, form),
+        Verb::Exporter(verb) => exporter_role::run(&verb, &settings, form),
+        Verb::Checkers(verb) => checkers::run(&verb, form),
+        Verb::Contract(verb) => contract::run(&verb, &settings, form),
+        Verb::Findings(verb) => findings::run(&verb, &settings, form),
+        Verb::Dlq(verb) => dlq::run(&verb, &settings, form),
+        Verb::Verify(args) => verify::run(&args, &settings, form),
+        Verb::Repair(args) => repair::run(&args, &settings, form),
+        Verb::Status(args) => status::run(&args, &settings, form),
+        Verb::Tap(args) => tap::run(&args, &settings, form),
+        Verb::Topics(verb) => topics::run(&verb, &settings, form),
+        Verb::Doctor(args) => doctor::run(&args, &settings, form),
+        Verb::Replay(verb) => replay::run(&verb, &settings, form),
+        Verb::Config(_) => config::show(&settings, form),
         Verb::Completions { .. } => Ok(ExitCode::Done),
     }
 }
@@ -90,12 +92,4 @@ fn only_looks(verb: &Verb) -> bool {
         Verb::Replay(ReplayVerb::Compare { .. }) => true,
         _ => false,
     }
-}
-
-/// A time or a date on the command line, as milliseconds since the epoch.
-pub fn instant(text: &str) -> std::result::Result<i64, String> {
-    const DAY_MS: i64 = 86_400_000;
-    let date = contracts::time::date(text).map(|days| i64::from(days) * DAY_MS);
-    let time = date.or_else(|_| contracts::time::timestamp(text));
-    time.map_err(|_| "expected a time such as 2026-01-20T06:00:00Z, or a date".to_owned())
 }

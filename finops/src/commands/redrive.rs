@@ -6,6 +6,7 @@ use contracts::source::Src;
 use contracts::topics;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
+use platform::terminal::escaped;
 use serde_json::json;
 use sink::resend::letters::Filter;
 use sink::resend::patch::Patch;
@@ -13,7 +14,7 @@ use sink::resend::redrive::{Refusal, Report, Request, execute, plan};
 
 use crate::cli::{DlqFilter, Output, RedriveArgs};
 use crate::failure::{Failure, Result};
-use crate::output::{Rows, print_text, print_value};
+use crate::output::{Rows, note, print_text, print_value};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 
@@ -104,14 +105,23 @@ fn print(report: &Report, dry_run: bool, output: Output) -> Result<()> {
     }
     for refused in report.refusals.iter().take(SHOWN_MAX) {
         let reason = json!(refused.reason);
-        print_text(&format!("  {} {}: {}\n", refused.src, reason.as_str().unwrap_or_default(), refused.detail))?;
+        print_text(&format!(
+            "  {} {}: {}\n",
+            refused.src,
+            reason.as_str().unwrap_or_default(),
+            escaped(&refused.detail)
+        ))?;
+    }
+    if report.refusals.len() > SHOWN_MAX {
+        let total = report.refusals.len();
+        print_text(&format!("  showing {SHOWN_MAX} of {total} that are left alone; --output json has them\n"))?;
     }
     if let Some(audit) = &report.audit {
         print_text(&format!("audit record: {audit}\n"))?;
     }
     for (is_so, why) in [(report.is_capped, "--max was reached"), (report.is_stopped, "it was stopped")] {
         if is_so {
-            eprintln!("{why}: there may be more, the same command goes on");
+            note!("{why}: there may be more, the same command goes on");
         }
     }
     Ok(())

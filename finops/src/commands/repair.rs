@@ -7,30 +7,30 @@ use sink::verify::verify;
 
 use crate::cli::{Output, RepairArgs};
 use crate::failure::Result;
-use crate::output::print_value;
+use crate::output::{note, print_value};
 use crate::ports::Ports;
-use crate::progress;
+use crate::progress::{self, Counted};
 use crate::settings::Settings;
 
 pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
-    let bar = progress::bar("verifying files", None);
+    let bar = progress::bar("verifying", Counted::Things("files"), None);
     let report = verify(&*store, Some(&*broker), &|| bar.inc(1))?;
     bar.finish_and_clear();
     let plan = repair::plan(&report);
     for problem in &plan.blocked_by {
-        eprintln!("mend this first, until then nothing is sent: {}: {}", problem.object, problem.detail);
+        note!("mend this first, until then nothing is sent: {}: {}", problem.object, problem.detail);
     }
     if plan.is_empty() {
-        eprintln!("there is nothing that can be brought back");
+        note!("there is nothing that can be brought back");
     }
     let done = if args.dry_run { repair::Repaired::default() } else { repair::execute(&plan, &*broker, &*store)? };
     print_value(&json!({ "plan": plan, "dry_run": args.dry_run, "done": done }), output)?;
     if done.sent > 0 {
-        eprintln!("{} record(s) were sent again; `finops up` or `finops run` takes them on", done.sent);
+        note!("{} record(s) were sent again; `finops up` or `finops run` takes them on", done.sent);
     }
     for failed in &done.failed {
-        eprintln!("error: {failed}");
+        note!("error: {failed}");
     }
     let is_whole = plan.blocked_by.is_empty() && done.failed.is_empty();
     Ok(if is_whole { ExitCode::Done } else { ExitCode::TryAgain })

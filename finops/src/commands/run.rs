@@ -30,7 +30,7 @@ use crate::cli::{Output, RunArgs};
 use crate::failure::{Failure, Result};
 use crate::output::Rows;
 use crate::ports::{self, Ports};
-use crate::progress::{self, Bars, watched};
+use crate::progress::{self, Bars, Counted, watched};
 use crate::settings::Settings;
 
 /// Version of the stored findings, as own checkers write it.
@@ -67,14 +67,13 @@ struct Job<'a> {
 impl Job<'_> {
     fn run(&mut self, args: &RunArgs, validator: &validator::Config, output: Output) -> Result<ExitCode> {
         let (settings, ports) = (self.settings, self.ports);
-        let report = collect_check_publish(self.plan, ports, self.tracer.clone())?;
+        let report = collect_check_publish(self.plan, ports, self.tracer.clone(), self.shutdown)?;
         self.stages.clone_from(&report.stages);
         let shutdown = self.shutdown;
         let judged = self.stage("validate", |observer| validate(validator, ports, shutdown, observer))?;
         let written = self.stage("sink", |observer| write(settings, ports, shutdown, observer))?;
         if shutdown.is_requested() {
-            let why = "stopped before everything was written; what is published is kept: the next `finops run`, or \
-                       `finops up`, goes on with it";
+            let why = stopped_behind_publishing(report.manifest.published, &judged, &written);
             return Err(Failure::new(ExitCode::TryAgain, why));
         }
         let exported = self.stage("export", |_| export(args, settings, ports))?;
@@ -199,9 +198,23 @@ fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<Ex
     Ok(ExitCode::Done)
 }
 
-fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer) -> Result<RunReport> {
+fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer, shutdown: &Shutdown) -> Result<RunReport> {
     let (broker, store, progress) = (&*ports.broker, &*ports.store, Arc::new(Bars::default()));
-    Ok(producers::run::run(plan, &producers::run::Ports { broker, store, progress, tracer })?)
+    let shutdown = shutdown.clone();
+    Ok(producers::run::run(plan, &producers::run::Ports { broker, store, progress, tracer, shutdown })?)
+}
+
+/// What a person is told whose run was stopped after it had published everything.
+fn stopped_behind_publishing(published: u64, judged: &validator::Snapshot, written: &sink::Snapshot) -> String {
+    format!(
+        "stopped before everything was written. Published: {published} record(s) and the run manifest; judged since: {} \
+         valid, {} dead; written: {} row(s) in {} file(s); not exported. The next `finops run`, or `finops up`, takes on \
+         the rest",
+        judged.valid,
+        judged.dead,
+        written.findings_rows + written.dead_letter_rows,
+        written.files
+    )
 }
 
 fn validate(
@@ -213,6 +226,7 @@ fn validate(
     let counters = Arc::new(validator::Counters::observed(observer));
     watched(
         "validating",
+        Counted::Things("records"),
         None,
         || counters.snapshot().read,
         || validator::run(config, &*ports.broker, &SystemClock, &counters, shutdown),
@@ -225,6 +239,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
     let config = ports::sink_config(settings, sink::Until::Drained);
     watched(
         "writing",
+        Counted::Things("records"),
         None,
         || counters.snapshot().read,
         || sink::run(&config, &*ports.broker, &*ports.store, &SystemClock, &counters, shutdown),
@@ -238,7 +253,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
 fn export(args: &RunArgs, settings: &Settings, ports: &Ports) -> Result<Option<PassReport>> {
     let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
     let config = ports::exporter_config(settings, ports.store.clone(), options);
-    let bar = progress::bar("exporting", None);
+    let bar = progress::bar("exporting", Counted::Things("tenants"), None);
     let outcome = exporter::refresh(&config);
     bar.finish_and_clear();
     match outcome {

@@ -47,7 +47,8 @@ fn service(config: &sink::Config, settings: &Settings, output: Output) -> Result
 }
 
 fn print_table(found: &Inspection) -> Result<()> {
-    let mut chains = Rows::new(&["topic", "partition", "commits", "end", "lag", "rows", "duplicates", "last commit"]);
+    let mut chains = Rows::new(&["topic", "partition", "commits", "end", "lag", "rows", "duplicates", "last commit"])
+        .may_lack(&["duplicates", "end"]);
     for chain in &found.chains {
         chains.push(vec![
             json!(chain.topic),

@@ -18,7 +18,7 @@ use sink::inspect::{ChainView, inspect};
 
 use crate::cli::{Output, StatusArgs};
 use crate::failure::Result;
-use crate::output::{Rows, print_text, print_value};
+use crate::output::{Rows, clear_screen, note, print_text, print_value};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 use crate::watch::topics_of;
@@ -37,7 +37,9 @@ struct Status {
     chains: Vec<ChainView>,
     files: Vec<FilesView>,
     recent_dead_letters: Vec<CodeView>,
+    /// The newest.
     runs: Vec<RunView>,
+    runs_total: usize,
     /// Of the embedded broker.
     broker_file: Option<FileView>,
 }
@@ -97,14 +99,13 @@ pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<Exi
         match status(&ports) {
             Ok(now) => {
                 if output == Output::Table && std::io::stdout().is_terminal() {
-                    // Clears the screen and starts at its top.
-                    print_text("\u{1b}[2J\u{1b}[H")?;
+                    clear_screen()?;
                 }
                 print(&now, output)?;
                 std::io::stdout().flush()?;
             }
             // What is away may come back: that is one of the things to watch for.
-            Err(failure) if failure.code() == ExitCode::Io => eprintln!("{}; trying again", failure.message()),
+            Err(failure) if failure.code() == ExitCode::Io => note!("{}; trying again", failure.message()),
             Err(failure) => return Err(failure),
         }
         if shutdown.wait_timeout(REFRESH) {
@@ -142,16 +143,18 @@ fn status(ports: &Ports) -> Result<Status> {
     }
     let cut = Cut::committed(store.clone())?;
     for (tenant, error) in cut.unreadable() {
-        eprintln!("warning: {tenant} is not exported: {error}");
+        note!("warning: {tenant} is not exported: {error}");
     }
     let mut runs = cut.runs;
     runs.sort_by(|a, b| b.run_ts.cmp(&a.run_ts));
+    let runs_total = runs.len();
     Ok(Status {
         groups,
         chains: inspection.chains,
         files: files.into_values().collect(),
         recent_dead_letters: recent_dead_letters(&**broker, &topics)?,
         runs: runs.into_iter().take(RECENT_RUNS).map(run_view).collect(),
+        runs_total,
         broker_file: broker.file_size()?.map(|FileSize { file_bytes, live_bytes, free_bytes, .. }| FileView {
             file_bytes,
             live_bytes,
@@ -206,7 +209,8 @@ fn print(status: &Status, output: Output) -> Result<()> {
 }
 
 fn groups(status: &Status) -> Rows {
-    let mut rows = Rows::new(&["group", "topic", "partition", "position", "end", "lag", "oldest"]);
+    let mut rows =
+        Rows::new(&["group", "topic", "partition", "position", "end", "lag", "oldest"]).may_lack(&["end", "position"]);
     for part in &status.groups {
         rows.push(vec![
             json!(part.group),
@@ -223,7 +227,8 @@ fn groups(status: &Status) -> Rows {
 
 fn print_tables(status: &Status) -> Result<()> {
     groups(status).print(Output::Table)?;
-    let mut chains = Rows::new(&["written", "partition", "commits", "rows", "duplicates", "last commit"]);
+    let mut chains =
+        Rows::new(&["written", "partition", "commits", "rows", "duplicates", "last commit"]).may_lack(&["duplicates"]);
     for chain in &status.chains {
         chains.push(vec![
             json!(chain.topic),
@@ -253,7 +258,8 @@ fn print_tables(status: &Status) -> Result<()> {
         codes.push(vec![json!(code.code), json!(code.count)]);
     }
     section(&codes)?;
-    let mut runs = Rows::new(&["tenant", "workspace", "run", "status", "published", "arrived", "complete"]);
+    let mut runs = Rows::new(&["tenant", "workspace", "run", "status", "published", "arrived", "complete"])
+        .may_lack(&["published", "arrived"]);
     for run in &status.runs {
         runs.push(vec![
             json!(run.tenant),
@@ -265,7 +271,12 @@ fn print_tables(status: &Status) -> Result<()> {
             json!(if run.is_complete { "yes" } else { "no" }),
         ]);
     }
-    section(&runs)
+    section(&runs)?;
+    if status.runs.len() < status.runs_total {
+        let (shown, total) = (status.runs.len(), status.runs_total);
+        print_text(&format!("showing {shown} of {total} runs, newest first\n"))?;
+    }
+    Ok(())
 }
 
 /// A table below the others, unless there is nothing in it.

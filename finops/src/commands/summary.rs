@@ -8,17 +8,18 @@ use std::time::Duration;
 use contracts::run_manifest::{BillingDelivery, ReplacedDelivery, RunManifest, RunStatus};
 use exporter::{LeftOut, PassReport};
 use platform::exit::ExitCode;
+use platform::terminal::escaped;
 use producers::collect::billing::{LiveMonth, LoadReport, Observed, SupersededDelivery};
 use producers::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::delivered::{Delivered, Potential};
-use super::headline::{Headline, headlines, left_out_text, rounded};
+use super::headline::{Headline, headlines, left_out_text};
 use super::run::millis;
 use crate::cli::Output;
 use crate::failure::Result;
-use crate::output::{plain_table, print_text, print_value};
+use crate::output::{plain_table, print_text, print_value, quoted, rounded};
 use crate::settings::Settings;
 
 /// Tenants whose exported files are listed for people; programs get all.
@@ -264,9 +265,9 @@ fn next(settings: &Settings, manifest: &RunManifest, delivered: &Delivered, expo
     let dead: u64 = delivered.dead_by_code.values().sum();
     let is_exported = |tenant: &str| exports.iter().any(|export| export.tenant_id == tenant);
     let what = match exports.first() {
-        _ if dead > 0 && dead >= delivered.records => format!("dlq list --run {}", manifest.run_id),
-        _ if is_exported(&manifest.tenant_id) => format!("findings list --tenant {}", manifest.tenant_id),
-        Some(other) => format!("findings list --tenant {}", other.tenant_id),
+        _ if dead > 0 && dead >= delivered.records => format!("dlq list --run {}", quoted(&manifest.run_id)),
+        _ if is_exported(&manifest.tenant_id) => format!("findings list --tenant {}", quoted(&manifest.tenant_id)),
+        Some(other) => format!("findings list --tenant {}", quoted(&other.tenant_id)),
         None => "status".to_owned(),
     };
     format!("finops {what} {}", settings.flags())
@@ -427,7 +428,7 @@ fn potential_table(what: &str, map: &BTreeMap<String, Potential>, has_one_curren
             .amounts()
             .map(|amount| format!("{} {}", rounded(amount.savings_monthly), amount.currency))
             .collect();
-        table.add_row([name.clone(), potential.findings.to_string(), amounts.join(", ")]);
+        table.add_row([escaped(name).into_owned(), potential.findings.to_string(), amounts.join(", ")]);
     }
     for column in [1, 2] {
         if let Some(column) = table.column_mut(column) {

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use platform::exit::ExitCode;
+use platform::terminal::escaped;
 
 use crate::cli::{Output, TapArgs};
 use crate::failure::{Failure, Result};
+use crate::output::{write_json, write_json_line};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 use crate::tap::Tap;
@@ -42,10 +44,10 @@ pub fn run(args: &TapArgs, settings: &Settings, output: Output) -> Result<ExitCo
         for message in wanted.take(usize::try_from(left).unwrap_or(usize::MAX)) {
             let record = decoder.record(message);
             match output {
-                Output::Table => writeln!(out, "{}", summary(&record))?,
+                Output::Table => writeln!(out, "{}", escaped(&summary(&record)))?,
                 // There may be no end, so no brackets either: one object after the other.
-                Output::Json => writeln!(out, "{record:#}")?,
-                _ => writeln!(out, "{record}")?,
+                Output::Json => write_json(&mut out, &record)?,
+                _ => write_json_line(&mut out, &record)?,
             }
             left -= 1;
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Output;
 use crate::failure::{Failure, Result};
-use crate::output::{Rows, print_text};
+use crate::output::{Rows, note, print_text};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 
@@ -180,13 +180,13 @@ fn advise(change: &TopicChange, topic: &TopicInfo, settings: &Settings) {
     let set = settings.retention.map(|age| Limit::AtMost(ports::millis(age)));
     let overrides = |set: &Limit| change.retention_ms.is_some_and(|wanted| wanted != *set);
     if let Some(set) = set.filter(|set| is_ours && settings.kafka.is_none() && overrides(set)) {
-        eprintln!(
+        note!(
             "warning: the setting broker.retention is {}: the next `finops run` or service applies it again; change or remove it there",
             age(set.value()).as_str().unwrap_or_default()
         );
     }
     if change.partitions.is_some() && is_ours {
-        eprintln!("services learn of partitions that are added when they start: start those that run again");
+        note!("services learn of partitions that are added when they start: start those that run again");
     }
 }
 

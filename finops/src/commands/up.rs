@@ -9,6 +9,7 @@ use platform::exit::ExitCode;
 use platform::lifecycle::{Service, first_failure, supervise};
 
 use crate::failure::{Failure, Result};
+use crate::output::note;
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 use crate::watch::Watch;
@@ -47,7 +48,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
             Ok::<_, std::convert::Infallible>(())
         }),
     ];
-    eprintln!(
+    note!(
         "finops is up: reading wire findings from {}, writing to {}, exporting to {}; stop with Ctrl-C",
         settings.broker_location(),
         settings.store_location(),

@@ -8,7 +8,7 @@ use crate::cli::{Output, VerifyArgs};
 use crate::failure::Result;
 use crate::output::{Rows, print_text, print_value};
 use crate::ports::{self, Ports};
-use crate::progress;
+use crate::progress::{self, Counted};
 use crate::settings::Settings;
 
 pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
@@ -18,7 +18,7 @@ pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<Exi
         true => Some(Ports::broker_to_look(settings)?),
         false => None,
     };
-    let bar = progress::bar("verifying files", None);
+    let bar = progress::bar("verifying", Counted::Things("files"), None);
     let subject = Subject { store: &*store, broker: broker.as_deref(), exports: Some(&settings.export) };
     let report = verify_all(subject, &|| bar.inc(1))?;
     bar.finish_and_clear();
@@ -43,7 +43,8 @@ fn problems(report: &Report) -> Rows {
 }
 
 fn print_table(report: &Report) -> Result<()> {
-    let mut chains = Rows::new(&["topic", "partition", "commits", "end", "rows", "duplicates", "last commit"]);
+    let mut chains = Rows::new(&["topic", "partition", "commits", "end", "rows", "duplicates", "last commit"])
+        .may_lack(&["duplicates", "end"]);
     for chain in &report.chains {
         chains.push(vec![
             json!(chain.topic),

@@ -13,6 +13,9 @@ use serde_json::{Map, Value, json};
 /// Scale of the amounts in the valid topic.
 const MONEY_SCALE: u32 = 6;
 
+/// Characters of a record's summary.
+const SUMMARY_MAX: usize = 200;
+
 /// Makes records readable.
 pub struct Decoder {
     schema: apache_avro::Schema,
@@ -95,7 +98,11 @@ pub fn summary(record: &Value) -> String {
             other => other.to_string(),
         }
     };
-    let what: String = what.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
+    let what = if what.chars().count() > SUMMARY_MAX {
+        what.chars().take(SUMMARY_MAX).chain(std::iter::once('…')).collect()
+    } else {
+        what
+    };
     format!("{} {place} {} {what}", text_of(&record["time"]), text_of(&record["tenant"]))
 }
 

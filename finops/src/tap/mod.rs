@@ -4,10 +4,11 @@ pub mod decode;
 
 use std::collections::BTreeMap;
 
-use contracts::time;
 use platform::broker::{self, Broker, BrokerError, Message, TopicPartition, Watermarks};
 
 use crate::failure::{Failure, Result};
+use crate::instant;
+use crate::output::note;
 
 /// Records and bytes of one read.
 const READ_RECORDS: usize = 500;
@@ -30,10 +31,10 @@ impl std::str::FromStr for From {
         match text {
             "earliest" => Ok(Self::Earliest),
             "latest" => Ok(Self::Latest),
-            _ => match (text.parse(), time::timestamp(text)) {
+            _ => match (text.parse(), instant::parse(text)) {
                 (Ok(offset), _) => Ok(Self::Offset(offset)),
                 (_, Ok(ms)) => Ok(Self::Time(ms)),
-                _ => Err("expected earliest, latest, an offset, or a time such as 2026-01-31T12:00:00Z".to_owned()),
+                (_, Err(expected)) => Err(format!("earliest, latest and an offset are allowed; else {expected}")),
             },
         }
     }
@@ -74,7 +75,7 @@ impl<'a> Tap<'a> {
                     messages.extend(read);
                 }
                 Err(BrokerError::OffsetOutOfRange { low, offset, .. }) if offset < low => {
-                    eprintln!("{}/{}: offsets {offset}..{low} are no longer there", at.topic, at.partition);
+                    note!("{}/{}: offsets {offset}..{low} are no longer there", at.topic, at.partition);
                     (*next, has_moved) = (low, true);
                 }
                 Err(error) if error.is_retriable() => failed = Some(error),

@@ -76,7 +76,8 @@ fn what_is_missing_is_told_before_anything_is_made() {
     );
     check(&place, "contract test none.ndjson", 65, "error: reading findings file none.ndjson: there is no such file");
     for reader in ["findings list --tenant acme", "dlq list", "dlq stats", "exporter once", "verify", "repair"] {
-        let why = "error: no data in data: opening store data: No such file or directory (os error 2)";
+        let why = "error: no data in data: opening store data: No such file or directory (os error 2); `finops run --tenant \
+                   TENANT --focus FILE --data data` makes it, or --data names another folder";
         check(&place, reader, 65, why);
     }
     assert_eq!(place.names(), ["fine.ndjson"], "no folder was made");
@@ -231,10 +232,23 @@ fn names_that_do_not_exist() {
     let illegal = "error: tenant \"../x\" is not a legal tenant id: expected [a-z0-9][a-z0-9._-]{0,62}";
     check(&place, "findings list --tenant ../x", 64, illegal);
     check(&place, "exporter once --tenant ../x", 64, illegal);
-    check(&place, "findings list --tenant other", 65, "error: tenant \"other\" not found in the input");
-    check(&place, "exporter once --tenant other", 65, "error: tenant \"other\" not found in the input");
-    check(&place, "findings show --tenant acme 0123456789", 65, "error: tenant acme has no finding 0123456789");
-    check(&place, "dlq show x/0/1", 65, "error: there is no dead letter of source x/0/1");
+    let unknown = "error: tenant \"other\" not found in the input; tenants here: acme";
+    check(&place, "findings list --tenant other", 65, unknown);
+    check(&place, "findings show --tenant other 0123456789", 65, unknown);
+    check(&place, "exporter once --tenant other", 65, unknown);
+    check(
+        &place,
+        "findings show --tenant acme 0123456789",
+        65,
+        "error: tenant acme has no finding whose id or fingerprint begins with \"0123456789\"; `finops findings list --tenant \
+         acme --data data` lists them",
+    );
+    check(
+        &place,
+        "dlq show x/0/1",
+        65,
+        "error: there is no dead letter of source x/0/1; `finops dlq list --data data` lists what there is",
+    );
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_finding_is_found_by_the_start_of_its_id() {
     assert_eq!(place.finops("run --tenant acme --focus bill.csv --checker focus.ebs.gp2.to.gp3").code, Some(0));
     let all = ids(&place, "--status fail");
     let id = all.first().unwrap();
-    let found = place.finops(&format!("findings show --tenant acme {}", &id[..12])).json(0);
+    let found = place.finops(&format!("findings show --tenant acme {} --output json", &id[..12])).json(0);
     assert_eq!(found["record"]["finding_id"], id.as_str());
     assert_eq!(found["record"]["check_id"], "billing.ebs.gp2.to.gp3");
     let short = place.finops(&format!("findings show --tenant acme {}", &id[..4]));
@@ -88,7 +88,8 @@ fn each_finding_is_a_row_or_a_dead_letter() {
     let codes: BTreeMap<_, _> =
         list.iter().map(|l| (l["src"].as_str().unwrap(), l["code"].as_str().unwrap())).collect();
     assert_eq!(codes.values().copied().collect::<Vec<_>>(), ["bad_json", "bad_json", "required"]);
-    let letters: Vec<_> = codes.keys().map(|src| place.finops(&format!("dlq show {src}")).json(0)).collect();
+    let letters: Vec<_> =
+        codes.keys().map(|src| place.finops(&format!("dlq show {src} --output json")).json(0)).collect();
     let values: Vec<_> = letters.iter().map(|letter| letter["value"].clone()).collect();
     assert_eq!(values[0], json!({ "text": "{\"a" }));
     assert_eq!(values[1], json!({ "hex": "fffe7b7d" }));
@@ -157,7 +158,7 @@ fn a_lost_file_is_noticed_and_brought_back() {
     let verified = place.finops("verify");
     assert_eq!(verified.code, Some(65), "{verified}");
     assert!(verified.text().contains("1 problem(s):"), "{verified}");
-    let planned = place.finops("repair --dry-run").json(0);
+    let planned = place.finops("repair --dry-run --output json").json(0);
     assert_eq!((&planned["dry_run"], &planned["done"]["files"]), (&json!(true), &json!(0)), "{planned}");
     let repaired = place.finops("repair");
     assert_eq!(repaired.code, Some(0), "{repaired}");

@@ -17,7 +17,7 @@ const BYTES: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
 ];
 
-/// Reads `90s`, `24h`, `7d`.
+/// A duration as people write it, such as `90s` or `12h`; `None` when the text is none.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     scaled(text, &DURATIONS, None).map(Duration::from_millis)

@@ -49,7 +49,7 @@ pub struct FileReport {
 /// Publishes every record of the file.
 ///
 /// # Errors
-/// The file cannot be read or the broker does not take a batch; records before are published.
+/// The file cannot be read or the broker does not take a batch, or a stop is requested; records before are published.
 pub fn publish_file(
     input: &mut FindingsInput,
     tenant: &str,

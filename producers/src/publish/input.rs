@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
+use platform::lifecycle::{Shutdown, StoppableInput};
 
 use super::form::{Form, WrongForm, look};
 use super::line::{Line, next_line};
@@ -74,17 +75,25 @@ impl FindingsInput {
     /// # Errors
     /// It cannot be read, or is no findings file.
     pub fn open(path: &Path, record_bytes_max: usize) -> Result<Self, InputError> {
+        Self::open_until(path, record_bytes_max, &Shutdown::new())
+    }
+
+    /// As [`Self::open`]; reading fails once a stop is requested, also when nothing comes on a pipe.
+    ///
+    /// # Errors
+    /// It cannot be read, is no findings file, or a stop is requested.
+    pub fn open_until(path: &Path, record_bytes_max: usize, shutdown: &Shutdown) -> Result<Self, InputError> {
         let name = if is_standard_input(path) { "standard input".to_owned() } else { path.display().to_string() };
         let failed = |source| InputError::Read { file: name.clone(), source };
         let taken = Arc::new(AtomicU64::new(0));
-        let raw: Box<dyn Read + Send> = if is_standard_input(path) {
-            Box::new(io::stdin())
+        let raw = if is_standard_input(path) {
+            StoppableInput::of_pipe(io::stdin(), shutdown).map_err(failed)?
         } else {
             let file = File::open(path).map_err(failed)?;
             if file.metadata().map_err(failed)?.is_dir() {
                 return Err(failed(io::ErrorKind::IsADirectory.into()));
             }
-            Box::new(file)
+            StoppableInput::of_file(file, shutdown).map_err(failed)?
         };
         let mut unpacked = unpacked(Counted { inner: raw, taken: Arc::clone(&taken) }).map_err(failed)?;
         let mut head = Vec::new();

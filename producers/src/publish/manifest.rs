@@ -6,6 +6,7 @@ use bytes::Bytes;
 use contracts::run_manifest::RunManifest;
 use contracts::{layout, topics};
 use platform::broker::{Headers, OutRecord, Producer};
+use platform::lifecycle::Shutdown;
 use platform::store::{PutOutcome, Store};
 
 use super::sender::{PublishError, append};
@@ -19,6 +20,7 @@ pub fn publish_manifest(
     manifest: &RunManifest,
     producer: &mut dyn Producer,
     store: &dyn Store,
+    shutdown: &Shutdown,
 ) -> Result<(), PublishError> {
     let json = serde_json::to_vec_pretty(manifest)
         .map_err(|source| PublishError::Encode { what: "the run manifest".into(), source })?;
@@ -35,7 +37,7 @@ pub fn publish_manifest(
         headers: Headers::new(),
         timestamp_ms: None,
     };
-    append(producer, &[record]).map_err(|source| PublishError::Broker { topic: topics::RUNS.into(), source })
+    append(producer, &[record], shutdown).map_err(|source| PublishError::Broker { topic: topics::RUNS.into(), source })
 }
 
 #[cfg(test)]
@@ -79,7 +81,8 @@ mod tests {
         let spec = TopicSpec { name, partitions: 1, compacted: true, retention_ms: None, retention_bytes: None };
         broker.ensure_topic(&spec).unwrap();
         let mut producer = broker.producer().unwrap();
-        let mut publish = |published| publish_manifest(&manifest(published), producer.as_mut(), &store);
+        let mut publish =
+            |published| publish_manifest(&manifest(published), producer.as_mut(), &store, &Shutdown::new());
         publish(3).unwrap();
         publish(3).unwrap();
         let error = publish(4).unwrap_err();

@@ -1,12 +1,12 @@
 //! Appends wire records of one run in batches, with the headers that tie them to the run.
 
 use std::sync::Arc;
-use std::thread::sleep;
 use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::topics::{self, headers};
 use platform::broker::{BrokerError, Headers, OutRecord, Producer};
+use platform::lifecycle::{Shutdown, Stopped};
 use platform::retry::Backoff;
 
 use crate::run_context::RunContext;
@@ -42,6 +42,9 @@ pub enum PublishError {
         /// Why.
         source: serde_json::Error,
     },
+    /// The run was asked to stop; the batch that was being filled is not published.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The run manifest cannot be stored.
     #[error("storing the run manifest: {0}")]
     Store(#[from] platform::store::StoreError),
@@ -86,6 +89,7 @@ pub struct Sender<'a> {
     producer: &'a mut dyn Producer,
     topic: Arc<str>,
     headers: RunHeaders,
+    shutdown: Shutdown,
     batch: Vec<(u64, OutRecord)>,
     batch_bytes: usize,
     published: u64,
@@ -93,17 +97,25 @@ pub struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    /// To the wire topic of our own producers.
+    /// To the wire topic of our own producers; a stop is looked for between two batches.
     #[must_use]
-    pub fn new(producer: &'a mut dyn Producer, headers: RunHeaders) -> Self {
-        let topic = Arc::from(topics::WIRE);
-        Self { producer, topic, headers, batch: Vec::new(), batch_bytes: 0, published: 0, too_large: Vec::new() }
+    pub fn new(producer: &'a mut dyn Producer, headers: RunHeaders, shutdown: Shutdown) -> Self {
+        Self {
+            producer,
+            topic: Arc::from(topics::WIRE),
+            headers,
+            shutdown,
+            batch: Vec::new(),
+            batch_bytes: 0,
+            published: 0,
+            too_large: Vec::new(),
+        }
     }
 
     /// Adds a record; `tag` is the caller's name for it, should the broker refuse its size.
     ///
     /// # Errors
-    /// The broker does not take a batch.
+    /// The broker does not take a batch, or a stop is requested.
     pub fn send(&mut self, tenant: &str, value: Bytes, tag: u64) -> Result<(), PublishError> {
         if !self.batch.is_empty() && (self.batch.len() >= BATCH_RECORDS || self.batch_bytes + value.len() > BATCH_BYTES)
         {
@@ -125,15 +137,18 @@ impl<'a> Sender<'a> {
     /// Makes all records sent so far durable.
     ///
     /// # Errors
-    /// The broker does not take a batch.
+    /// The broker does not take a batch, or a stop is requested.
     pub fn flush(&mut self) -> Result<(), PublishError> {
+        if !self.batch.is_empty() && self.shutdown.is_requested() {
+            return Err(Stopped.into());
+        }
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
         if batch.is_empty() {
             return Ok(());
         }
         let (tags, records): (Vec<u64>, Vec<OutRecord>) = batch.into_iter().unzip();
-        match append(self.producer, &records) {
+        match append(self.producer, &records, &self.shutdown) {
             Ok(()) => self.published += records.len() as u64,
             Err(BrokerError::TooLarge { .. }) => self.append_singly(tags, records)?,
             Err(source) => return Err(self.error(source)),
@@ -144,7 +159,7 @@ impl<'a> Sender<'a> {
     /// One record of the batch is over the broker's limit: find out which, send the others.
     fn append_singly(&mut self, tags: Vec<u64>, records: Vec<OutRecord>) -> Result<(), PublishError> {
         for (tag, record) in tags.into_iter().zip(records) {
-            match append(self.producer, std::slice::from_ref(&record)) {
+            match append(self.producer, std::slice::from_ref(&record), &self.shutdown) {
                 Ok(()) => self.published += 1,
                 Err(BrokerError::TooLarge { .. }) => {
                     self.too_large.push(TooLarge { tag, value: record.value.into_bytes() })
@@ -153,6 +168,12 @@ impl<'a> Sender<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What ends the sending.
+    #[must_use]
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
     }
 
     /// Records published so far.
@@ -171,8 +192,13 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Appends, trying again what may work later. A full disk is told at once: room does not come by waiting.
-pub(super) fn append(producer: &mut dyn Producer, records: &[OutRecord]) -> Result<(), BrokerError> {
+/// Appends, trying again what may work later, until a stop is requested. A full disk is told at once: room does not come by
+/// waiting.
+pub(super) fn append(
+    producer: &mut dyn Producer,
+    records: &[OutRecord],
+    shutdown: &Shutdown,
+) -> Result<(), BrokerError> {
     let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
     loop {
         match producer.append(records) {
@@ -180,7 +206,9 @@ pub(super) fn append(producer: &mut dyn Producer, records: &[OutRecord]) -> Resu
             Err(error @ BrokerError::Retriable { .. }) if backoff.attempts() < RETRIES_MAX => {
                 let delay = backoff.next_delay();
                 tracing::warn!(%error, ?delay, "append failed, trying again");
-                sleep(delay);
+                if shutdown.wait_timeout(delay) {
+                    return Err(error);
+                }
             }
             Err(error) => return Err(error),
         }

@@ -11,21 +11,25 @@ use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
 use contracts::time::format_timestamp;
 use contracts::topics;
 use platform::broker::{Broker, BrokerError};
+use platform::lifecycle::{Shutdown, Stopped};
 use platform::store::Store;
 use platform::trace::Tracer;
 
 mod scope;
+mod stopped;
 mod supervise;
 
 pub use self::scope::{FINDINGS_PER_SCOPE_MAX, Found};
+pub use self::stopped::{Stage, StoppedRun};
 
 use self::scope::{Inputs, regions_of, run_scope, run_status};
+use self::supervise::supervise;
 use crate::bootstrap::Bootstrap;
 use crate::checker::Source;
 use crate::collect::billing::{self, LoadError, LoadOptions, LoadReport};
 use crate::collect::s3;
 use crate::draft::draft;
-use crate::progress::Progress;
+use crate::progress::{Progress, Unit};
 use crate::publish::{
     FileReport, FindingsInput, InputError, PublishError, RECORD_BYTES_MAX, RunHeaders, Sender, UnpublishedLine,
     publish_file, publish_manifest,
@@ -71,6 +75,8 @@ pub struct Ports<'a> {
     pub progress: Arc<dyn Progress>,
     /// What the run is a trace of.
     pub tracer: Tracer,
+    /// Ends the run: within a second while it collects and checks, between two batches while it publishes.
+    pub shutdown: Shutdown,
 }
 
 /// What a run did.
@@ -105,34 +111,66 @@ pub enum RunError {
     /// The broker gives no producer.
     #[error("connecting to the broker: {0}")]
     Connect(#[from] BrokerError),
+    /// The run was asked to stop.
+    #[error("{0}")]
+    Stopped(StoppedRun),
 }
 
 /// Runs the plan.
 ///
 /// # Errors
-/// Input that cannot be read, or a broker or store that does not take what is published. Whatever happens to a checker is
-/// no error: the manifest tells.
+/// Input that cannot be read, a broker or store that does not take what is published, or a stop request. Whatever happens
+/// to a checker is no error: the manifest tells.
 pub fn run(plan: &RunPlan, ports: &Ports<'_>) -> Result<RunReport, RunError> {
+    let mut so_far = StoppedRun {
+        stage: Stage::Collect,
+        cost_facts: 0,
+        findings_found: 0,
+        findings_published: 0,
+        lines_published: 0,
+    };
+    run_until_stopped(plan, ports, &mut so_far).map_err(|error| match error {
+        error if ports.shutdown.is_requested() => {
+            tracing::debug!(%error, "stopped");
+            RunError::Stopped(so_far)
+        }
+        error => error,
+    })
+}
+
+/// A run that writes down how far it has come.
+fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun) -> Result<RunReport, RunError> {
     let mut stages = Stages { tracer: ports.tracer.clone(), times: Vec::new() };
     // A findings file that is not there, or is none, is reported before an hour of work, not after.
-    let mut findings_files = open_files(&plan.findings_files).map_err(PublishError::from)?;
+    let mut findings_files = open_files(&plan.findings_files, &ports.shutdown).map_err(PublishError::from)?;
     let (services, bootstrap, billing) = stages.time("collect", |_| collect(plan, ports))?;
+    so_far.stage = Stage::Check;
+    so_far.cost_facts = billing.iter().map(|report| report.currencies.values().sum::<u64>()).sum();
     let (mut scopes, mut found) = stages.time("check", |tracer| check(plan, ports, services, bootstrap, tracer));
+    so_far.findings_found = found.len() as u64;
+    if ports.shutdown.is_requested() {
+        return Err(PublishError::from(Stopped).into());
+    }
     sort(&mut found);
+    so_far.stage = Stage::Publish;
 
     let mut producer = ports.broker.producer()?;
     let started = Instant::now();
     let mut span = ports.tracer.send(topics::WIRE);
-    let mut sender = Sender::new(producer.as_mut(), RunHeaders::new(&plan.context, span.traceparent()));
-    let kept_out = publish_findings(plan, &found, &mut sender).inspect_err(|error| span.fail(error))?;
+    let headers = RunHeaders::new(&plan.context, span.traceparent());
+    let mut sender = Sender::new(producer.as_mut(), headers, ports.shutdown.clone());
+    let kept_out = publish_findings(plan, &found, &mut sender);
     let findings_published = sender.published();
-    mark_kept_out(&mut scopes, &kept_out);
-    let files = publish_files(&mut findings_files, plan, ports, &mut sender).inspect_err(|error| span.fail(error))?;
+    so_far.findings_published = findings_published;
+    mark_kept_out(&mut scopes, &kept_out.inspect_err(|error| span.fail(error))?);
+    let files = publish_files(&mut findings_files, plan, ports, &mut sender);
     let published = sender.published();
+    so_far.lines_published = published - findings_published;
+    let files = files.inspect_err(|error| span.fail(error))?;
     span.set_records(published);
     drop(span);
     let manifest = manifest(plan, scopes, billing.as_ref(), published, &files.unpublished);
-    publish_manifest(&manifest, producer.as_mut(), ports.store)?;
+    publish_manifest(&manifest, producer.as_mut(), ports.store, &ports.shutdown)?;
     stages.times.push(("publish", started.elapsed()));
     Ok(RunReport {
         manifest,
@@ -160,8 +198,8 @@ impl Stages {
     }
 }
 
-fn open_files(paths: &[PathBuf]) -> Result<Vec<FindingsInput>, InputError> {
-    paths.iter().map(|path| FindingsInput::open(path, RECORD_BYTES_MAX)).collect()
+fn open_files(paths: &[PathBuf], shutdown: &Shutdown) -> Result<Vec<FindingsInput>, InputError> {
+    paths.iter().map(|path| FindingsInput::open_until(path, RECORD_BYTES_MAX, shutdown)).collect()
 }
 
 type CollectedAll = (Services, Bootstrap, Option<LoadReport>);
@@ -175,7 +213,7 @@ fn collect(plan: &RunPlan, ports: &Ports<'_>) -> Result<CollectedAll, LoadError>
         // Facts are stored even when no checker reads billing rows: costs and attribution need them.
         let (context, files) = (&plan.context, &plan.billing_files);
         let options = LoadOptions { now_ms: context.clock.now_ms(), ..plan.billing_options.clone() };
-        let loaded = billing::load(&context.tenant_id, files, &options, ports.store, &ports.progress)?;
+        let loaded = billing::load(&context.tenant_id, files, &options, ports.store, &ports.progress, &ports.shutdown)?;
         services.billing = match loaded.inventory.dropped_rows() {
             0 => Collected::Ready(loaded.inventory),
             dropped => Collected::Unavailable(Unavailable::new(
@@ -186,13 +224,20 @@ fn collect(plan: &RunPlan, ports: &Ports<'_>) -> Result<CollectedAll, LoadError>
         report = Some(loaded.report);
     }
     if needs(Source::Aws) {
-        ports.progress.begin("asking AWS", None);
-        match s3::collect(plan.deadline) {
-            Ok((facts, inventory)) => {
+        ports.progress.begin("asking AWS", Unit::Requests, None);
+        let deadline = plan.deadline;
+        // Its own deadline comes first, and says more.
+        let waited = deadline.saturating_add(Duration::from_secs(5));
+        match supervise("collect aws", waited, &ports.shutdown, move || s3::collect(deadline)) {
+            Ok(Ok((facts, inventory))) => {
                 bootstrap = facts;
                 services.s3 = Collected::Ready(inventory);
             }
-            Err(why) => services.s3 = Collected::Unavailable(why),
+            Ok(Err(why)) => services.s3 = Collected::Unavailable(why),
+            Err(mishap) => {
+                let why = Unavailable::new(UnavailableKind::Failed, mishap.to_string());
+                services.s3 = Collected::Unavailable(why);
+            }
         }
         ports.progress.end();
     }
@@ -211,16 +256,20 @@ fn check(
         bootstrap: Arc::new(bootstrap),
         services: Arc::new(services),
         deadline: plan.deadline,
+        shutdown: ports.shutdown.clone(),
     };
     let tasks: Vec<_> = plan
         .checkers
         .iter()
         .flat_map(|checker| regions_of(checker, &plan.regions).into_iter().map(move |region| (*checker, region)))
         .collect();
-    ports.progress.begin("running checkers", Some(tasks.len() as u64));
+    ports.progress.begin("running checkers", Unit::Checkers, Some(tasks.len() as u64));
     let mut scopes = Vec::new();
     let mut found = Vec::new();
     for (registration, region) in tasks {
+        if ports.shutdown.is_requested() {
+            break;
+        }
         let mut span = tracer.span(format!("check {}", registration.spec));
         span.set("finops.region", || region.clone());
         let (outcome, findings) = run_scope(&inputs, registration, &region);
@@ -293,7 +342,8 @@ fn publish_files(
         return Ok(all);
     }
     let size = |path: &PathBuf| std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default();
-    ports.progress.begin("publishing findings files", Some(plan.findings_files.iter().map(size).sum()));
+    let bytes = plan.findings_files.iter().map(size).sum();
+    ports.progress.begin("publishing findings files", Unit::Bytes, Some(bytes));
     for input in inputs {
         let report = publish_file(input, &plan.context.tenant_id, sender, ports.progress.as_ref())?;
         all.unpublished.extend(report.unpublished);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contracts::run_manifest::{RunStatus, ScopeOutcome};
+use platform::lifecycle::Shutdown;
 
 use super::supervise::supervise;
 use crate::bootstrap::Bootstrap;
@@ -37,6 +38,8 @@ pub struct Inputs {
     pub services: Arc<Services>,
     /// Time one checker has in one scope.
     pub deadline: Duration,
+    /// Ends waiting for a checker.
+    pub shutdown: Shutdown,
 }
 
 /// The regions a checker runs in.
@@ -61,7 +64,7 @@ pub fn run_scope(inputs: &Inputs, registration: Registration, region: &str) -> (
             checker.run(&inputs.services, &region)
         }
     };
-    let outcome = supervise(registration.spec, inputs.deadline, work)
+    let outcome = supervise(registration.spec, inputs.deadline, &inputs.shutdown, work)
         .unwrap_or_else(|mishap| Err(CheckerError::Failed(mishap.to_string())))
         .and_then(|checked| declared_only(registration, checked));
     let mut report = outcome_of(registration, region, &outcome);
@@ -222,6 +225,7 @@ mod tests {
             bootstrap: Arc::default(),
             services: Arc::default(),
             deadline: Duration::from_secs(3),
+            shutdown: Shutdown::new(),
         }
     }
 

@@ -2,7 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use platform::lifecycle::Shutdown;
+
+/// How often a stop request is looked for while work is waited for.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Why supervised work gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +15,9 @@ pub enum Mishap {
     /// It took too long; its thread is left to itself.
     #[error("not done within {} s", .0.as_secs_f32())]
     Deadline(Duration),
+    /// The run was asked to stop; its thread is left to itself.
+    #[error("stopped")]
+    Stopped,
     /// It panicked.
     #[error("bug: {0}")]
     Panic(String),
@@ -18,13 +26,14 @@ pub enum Mishap {
     Start(String),
 }
 
-/// Runs `work` on a thread of its own for at most `deadline`.
+/// Runs `work` on a thread of its own for at most `deadline`, and no longer than until a stop is requested.
 ///
 /// # Errors
 /// What kept it from giving a result.
 pub fn supervise<T: Send + 'static>(
     name: &str,
     deadline: Duration,
+    shutdown: &Shutdown,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Mishap> {
     let (sender, receiver) = channel();
@@ -36,13 +45,19 @@ pub fn supervise<T: Send + 'static>(
             drop(sender.send(outcome));
         })
         .map_err(|e| Mishap::Start(e.to_string()))?;
-    match receiver.recv_timeout(deadline) {
-        Ok(outcome) => {
-            drop(handle.join());
-            outcome.map_err(|panic| Mishap::Panic(panic_text(panic.as_ref())))
+    let started = Instant::now();
+    loop {
+        let left = deadline.saturating_sub(started.elapsed());
+        match receiver.recv_timeout(left.min(TICK)) {
+            Ok(outcome) => {
+                drop(handle.join());
+                return outcome.map_err(|panic| Mishap::Panic(panic_text(panic.as_ref())));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err(Mishap::Panic("it ended without a result".into())),
+            Err(RecvTimeoutError::Timeout) if shutdown.is_requested() => return Err(Mishap::Stopped),
+            Err(RecvTimeoutError::Timeout) if left <= TICK => return Err(Mishap::Deadline(deadline)),
+            Err(RecvTimeoutError::Timeout) => {}
         }
-        Err(RecvTimeoutError::Timeout) => Err(Mishap::Deadline(deadline)),
-        Err(RecvTimeoutError::Disconnected) => Err(Mishap::Panic("it ended without a result".into())),
     }
 }
 
@@ -57,19 +72,32 @@ mod tests {
 
     #[test]
     fn a_result_comes_through() {
-        assert_eq!(supervise("t", Duration::from_secs(5), || 7), Ok(7));
+        assert_eq!(supervise("t", Duration::from_secs(5), &Shutdown::new(), || 7), Ok(7));
     }
 
     #[test]
     fn a_panic_is_a_mishap() {
-        let outcome = supervise("t", Duration::from_secs(5), || panic!("boom {}", 1));
+        let outcome = supervise("t", Duration::from_secs(5), &Shutdown::new(), || panic!("boom {}", 1));
         assert_eq!(outcome, Err::<(), _>(Mishap::Panic("boom 1".into())));
     }
 
     #[test]
     fn a_hang_is_a_mishap() {
         let deadline = Duration::from_millis(20);
-        let outcome = supervise("t", deadline, || std::thread::sleep(Duration::from_secs(3)));
+        let outcome = supervise("t", deadline, &Shutdown::new(), || std::thread::sleep(Duration::from_secs(3)));
         assert_eq!(outcome, Err(Mishap::Deadline(deadline)));
+    }
+
+    #[test]
+    fn a_stop_ends_waiting_long_before_the_deadline() {
+        let shutdown = Shutdown::new();
+        let (asked, waiting) = (shutdown.clone(), Shutdown::new());
+        let work = move || {
+            asked.request("test");
+            waiting.wait_timeout(Duration::from_secs(600))
+        };
+        let started = Instant::now();
+        assert_eq!(supervise("t", Duration::from_secs(600), &shutdown, work), Err(Mishap::Stopped));
+        assert!(started.elapsed() < Duration::from_secs(60));
     }
 }

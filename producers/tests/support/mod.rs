@@ -12,10 +12,11 @@ use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, TopicPartition, TopicSpec};
 use platform::clock::ManualClock;
+use platform::lifecycle::Shutdown;
 use platform::store::local::LocalStore;
 use platform::trace::Tracer;
 use producers::collect::billing::LoadOptions;
-use producers::progress::Silent;
+use producers::progress::{Progress, Silent};
 use producers::registry::Registry;
 use producers::run::{DEADLINE_DEFAULT, Ports, RunError, RunPlan, RunReport, run};
 use producers::run_context::{RunContext, RunFacts};
@@ -83,10 +84,18 @@ impl World {
     }
 
     pub fn run(&self, plan: &RunPlan) -> Result<RunReport, RunError> {
-        run(
-            plan,
-            &Ports { broker: &self.broker, store: &self.store, progress: Arc::new(Silent), tracer: Tracer::default() },
-        )
+        self.run_until(plan, Arc::new(Silent), &Shutdown::new())
+    }
+
+    /// Runs until a stop is requested.
+    pub fn run_until(
+        &self,
+        plan: &RunPlan,
+        progress: Arc<dyn Progress>,
+        shutdown: &Shutdown,
+    ) -> Result<RunReport, RunError> {
+        let (tracer, shutdown) = (Tracer::default(), shutdown.clone());
+        run(plan, &Ports { broker: &self.broker, store: &self.store, progress, tracer, shutdown })
     }
 
     /// Values of all records of a topic.

@@ -3,6 +3,7 @@
 use exporter::{Comparison, Cut, TenantScope, compare};
 use platform::exit::ExitCode;
 use platform::store::Store;
+use platform::terminal::escaped;
 use serde_json::json;
 use sink::verify::{Problem, verify};
 
@@ -10,7 +11,7 @@ use crate::cli::Output;
 use crate::failure::{Failure, Result};
 use crate::output::{Rows, print_text, print_value};
 use crate::ports::{self, Ports};
-use crate::progress;
+use crate::progress::{self, Counted};
 use crate::settings::Settings;
 
 /// Findings that a person is shown; programs get more.
@@ -32,7 +33,7 @@ pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, ou
 
 /// What is to take the place of the current root must be whole.
 fn verified(fresh: &dyn Store) -> Result<()> {
-    let bar = progress::bar("verifying files", None);
+    let bar = progress::bar("verifying", Counted::Things("files"), None);
     let report = verify(fresh, None, &|| bar.inc(1))?;
     bar.finish_and_clear();
     match report.problems.first() {
@@ -97,13 +98,23 @@ fn print_table(found: &Comparison) -> Result<()> {
         for finding in list.iter().take(SHOWN_MAX) {
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
             let line = [text(&finding.tenant_id), text(&finding.finding_id), text(&finding.check_id)].join("  ");
-            print_text(&format!("  {line}\n"))?;
+            print_text(&format!("  {}\n", escaped(&line)))?;
         }
+        cut_line(list.len(), total)?;
     }
     print_text(&format!("\n{} finding(s) changed\n", found.changed_total))?;
     for changed in found.changed.iter().take(SHOWN_MAX) {
         let id = changed.finding.finding_id.as_deref().unwrap_or_default();
-        print_text(&format!("  {id}: {}\n", changed.columns.join(", ")))?;
+        print_text(&format!("  {}: {}\n", escaped(id), changed.columns.join(", ")))?;
+    }
+    cut_line(found.changed.len(), found.changed_total)
+}
+
+/// Says how many of a list are shown, unless all are.
+fn cut_line(listed: usize, total: u64) -> Result<()> {
+    let shown = listed.min(SHOWN_MAX);
+    if (shown as u64) < total {
+        print_text(&format!("  showing {shown} of {total}; --output json --limit N lists up to N\n"))?;
     }
     Ok(())
 }

@@ -18,9 +18,9 @@ use validator::ValidatorError;
 use super::records::{asked, check};
 use crate::cli::{Output, ReplayRunArgs};
 use crate::failure::{Failure, Result};
-use crate::output::{Rows, print_text, print_value};
+use crate::output::{Rows, note, print_text, print_value, quoted};
 use crate::ports::{self, Ports};
-use crate::progress::watched;
+use crate::progress::{Counted, watched};
 use crate::settings::Settings;
 
 pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
@@ -47,7 +47,7 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     let mut lock = Lock::take(&*broker, &format!("{}.lock", lane.validators), &shutdown)?;
     take_lane(&mut lock, &*fresh)?;
     let claim = claim(&*fresh, &*store, &SystemClock, &id, &asked, &args.by)?;
-    eprintln!("replay {} into {}", claim.id, fresh.location());
+    note!("replay {} into {}", claim.id, fresh.location());
     make_lane(&*broker, &lane)?;
 
     let (judged, written) = (Arc::new(validator::Counters::default()), Arc::new(sink::Counters::default()));
@@ -58,6 +58,7 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     sink.lane = lane;
     watched(
         "judging",
+        Counted::Things("records"),
         None,
         || judged.snapshot().read,
         || validator::run(&validator, &*broker, &SystemClock, &judged, &shutdown),
@@ -65,6 +66,7 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     .map_err(judging_failed)?;
     watched(
         "writing",
+        Counted::Things("records"),
         None,
         || written.snapshot().read,
         || sink::run(&sink, &*broker, &*fresh, &SystemClock, &written, &shutdown),
@@ -92,9 +94,10 @@ fn print_done(done: &Value, output: Output) -> Result<()> {
     }
     let root = done["root"].as_str().unwrap_or_default();
     let (valid, dead) = (&done["judged"]["valid"], &done["judged"]["dead"]);
+    let with = quoted(root);
     print_text(&format!(
         "{valid} findings and {dead} dead letters were judged now; the fresh root is {root}\n\
-         next: `finops replay compare --with {root}`, then `finops replay swap --with {root}`\n"
+         next: `finops replay compare --with {with}`, then `finops replay swap --with {with}`\n"
     ))?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use sink::resend::wire::{Report, Request, execute, plan};
 use super::records::{asked, check};
 use crate::cli::{Output, ReplayRunArgs};
 use crate::failure::Result;
-use crate::output::{Rows, print_text, print_value};
+use crate::output::{Rows, note, print_text, print_value};
 use crate::ports::{self, Ports};
 use crate::settings::Settings;
 
@@ -53,7 +53,7 @@ fn print(report: &Report, dry_run: bool, output: Output) -> Result<()> {
         "\n{sent} record(s) were sent again, {sent_before} had been before; `finops up` or `finops run` takes them on\n"
     ))?;
     if report.is_stopped {
-        eprintln!("it was stopped: the same command goes on");
+        note!("it was stopped: the same command goes on");
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
+use platform::lifecycle::{Shutdown, Stopped};
 use sha2::{Digest, Sha256};
 
 use super::error::LoadError;
@@ -49,33 +50,36 @@ pub struct FileIdentity {
 /// Identifies a file by reading it once.
 ///
 /// # Errors
-/// It cannot be read.
-pub fn identify(path: &Path) -> Result<FileIdentity, LoadError> {
+/// It cannot be read, or a stop is requested.
+pub fn identify(path: &Path, shutdown: &Shutdown) -> Result<FileIdentity, LoadError> {
     let mut file = open(path)?;
     let failed = |source| io_error(path, source);
     let bytes = file.metadata().map_err(failed)?.len();
     let head = head_of(&mut file).map_err(failed)?;
     file.rewind().map_err(failed)?;
     let unpacked = match sniff(&head) {
-        Content::Gzip => digest(&mut MultiGzDecoder::new(BufReader::with_capacity(1 << 16, &file))),
-        _ => digest(&mut file),
+        Content::Gzip => digest(&mut MultiGzDecoder::new(BufReader::with_capacity(1 << 16, &file)), shutdown),
+        _ => digest(&mut file, shutdown),
     };
     let sha256 = match unpacked {
         Ok(sha256) => sha256,
         // Damaged packing: reading the rows finds the place.
         Err(_) => {
             file.rewind().map_err(failed)?;
-            digest(&mut file).map_err(failed)?
+            digest(&mut file, shutdown).map_err(failed)?
         }
     };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(FileIdentity { sha256, name, bytes })
 }
 
-fn digest(content: &mut dyn Read) -> io::Result<String> {
+fn digest(content: &mut dyn Read, shutdown: &Shutdown) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
+        if shutdown.is_requested() {
+            return Err(Stopped.into());
+        }
         match content.read(&mut buffer)? {
             0 => return Ok(hex::encode(hasher.finalize())),
             read => hasher.update(&buffer[..read]),

@@ -3,6 +3,7 @@
 
 use std::io;
 
+use platform::lifecycle::Stopped;
 use platform::store::StoreError;
 
 use super::quote::escaped;
@@ -242,6 +243,9 @@ pub enum LoadError {
         /// Why.
         source: StoreError,
     },
+    /// The run was asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
     /// The manifest of stored cost facts cannot be read.
     #[error("reading {path}: {reason}")]
     Manifest {
@@ -292,7 +296,8 @@ impl LoadError {
             | Self::Manifest { .. }
             | Self::Encode { .. }
             | Self::Contended { .. }
-            | Self::Damaged { .. } => false,
+            | Self::Damaged { .. }
+            | Self::Stopped(_) => false,
             Self::InPart { source, .. } => source.is_bad_input(),
             _ => true,
         }

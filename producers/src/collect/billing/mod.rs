@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use contracts::run_manifest::BillingDelivery;
+use platform::lifecycle::{Shutdown, Stopped};
 use platform::store::Store;
 use sha2::{Digest, Sha256};
 
@@ -37,10 +38,12 @@ use self::focus::FocusReader;
 use self::row::Row;
 use self::same_rows::{FilesRead, RowsSum};
 use crate::billing::inventory::{BillingInventory, InventoryBuilder};
-use crate::progress::Progress;
+use crate::progress::{Progress, Unit};
 
 /// Goes into every delivery id: facts made by another reading of the same files are another delivery.
 const FACTS_VERSION: u32 = 2;
+/// Rows after which a stop request is looked for: a few milliseconds of work.
+const STOP_CHECK_ROWS: u64 = 1_000;
 /// Hex digits of a delivery id.
 const DELIVERY_ID_DIGITS: usize = 32;
 /// Hex digits of a digest of column names.
@@ -130,16 +133,17 @@ impl Default for LoadOptions {
 /// Reads these files as one delivery of the tenant.
 ///
 /// # Errors
-/// A file cannot be read, too many rows are unusable, or the facts cannot be stored. Then nothing is published, unless
-/// [`LoadError::InPart`] says what is.
+/// A file cannot be read, too many rows are unusable, or the facts cannot be stored, or a stop is requested. Then nothing is
+/// published, unless [`LoadError::InPart`] says what is.
 pub fn load(
     tenant: &str,
     paths: &[PathBuf],
     options: &LoadOptions,
     store: &dyn Store,
     progress: &Arc<dyn Progress>,
+    shutdown: &Shutdown,
 ) -> Result<Loaded, LoadError> {
-    let mut files = identify(paths)?;
+    let mut files = identify(paths, shutdown)?;
     // The order of the arguments must not matter.
     files.sort();
     let repeated_files = without_repeated(&mut files);
@@ -165,8 +169,9 @@ pub fn load(
         currencies: BTreeMap::new(),
         rows_with_resource: 0,
         observed: Observed::default(),
+        shutdown,
     };
-    progress.begin("reading billing files", Some(bytes));
+    progress.begin("reading billing files", Unit::Bytes, Some(bytes));
     let outcome = files.iter().try_for_each(|(file, path)| load.read(file, path, progress));
     progress.end();
     outcome?;
@@ -177,8 +182,8 @@ pub fn load(
     load.finish(files, repeated_files, options)
 }
 
-fn identify(paths: &[PathBuf]) -> Result<Vec<(FileIdentity, &Path)>, LoadError> {
-    paths.iter().map(|path| Ok((container::identify(path)?, path.as_path()))).collect()
+fn identify<'p>(paths: &'p [PathBuf], shutdown: &Shutdown) -> Result<Vec<(FileIdentity, &'p Path)>, LoadError> {
+    paths.iter().map(|path| Ok((container::identify(path, shutdown)?, path.as_path()))).collect()
 }
 
 /// Leaves one of several files with the same content.
@@ -225,6 +230,7 @@ struct Load<'a> {
     observed: Observed,
     /// Columns of the file that is being read.
     header: Vec<String>,
+    shutdown: &'a Shutdown,
 }
 
 impl Load<'_> {
@@ -253,6 +259,9 @@ impl Load<'_> {
         repeated_files: Vec<(String, String)>,
         options: &LoadOptions,
     ) -> Result<Loaded, LoadError> {
+        if self.shutdown.is_requested() {
+            return Err(Stopped.into());
+        }
         if self.rejects.are_too_many() {
             return Err(LoadError::Quality(Box::new(self.rejects)));
         }
@@ -330,6 +339,9 @@ impl Visitor for Load<'_> {
     fn row(&mut self, number: u64, row: Row<'_>) -> Result<(), LoadError> {
         let Some(reader) = &mut self.reader else { return Ok(()) };
         self.rejects.rows += 1;
+        if self.rejects.rows.is_multiple_of(STOP_CHECK_ROWS) && self.shutdown.is_requested() {
+            return Err(Stopped.into());
+        }
         match reader.read(row) {
             Ok((fact, detail)) => {
                 self.inventory.add(&fact, &detail);
