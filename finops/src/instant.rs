@@ -1,7 +1,7 @@
 //! A point in time on the command line: written out, or as an age.
 
 use platform::clock::{Clock, SystemClock};
-use platform::config::parse_duration;
+use platform::config::units::parse_duration;
 
 const DAY_MS: i64 = 86_400_000;
 
