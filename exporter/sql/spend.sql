@@ -1,12 +1,25 @@
 -- What bills cost per currency and billing period, and how many hours of the period they charge usage for: of all of them, or of
 -- those that have usage at all. A currency whose costs are too large to be added exactly has no row.
-WITH chosen AS (
-    SELECT
-        billing_period, currency, cost_unblended, charge_category, strptime(billing_period, '%Y-%m') AS period_start,
-        strptime(billing_period, '%Y-%m') + INTERVAL 1 MONTH AS period_end, usage_start,
-        coalesce(usage_end, usage_start + INTERVAL 1 HOUR) AS usage_end
+WITH told AS (
+    SELECT *, strptime(billing_period, '%Y-%m') AS month_start
     FROM fact
     WHERE billing_period IN ({periods})
+),
+-- Providers cut months at midnight of their own zone; a start elsewhere is not believed.
+shifted AS (
+    SELECT
+        *, CASE
+            WHEN abs(date_diff('hour', month_start, billing_period_start)) <= 14 THEN billing_period_start - month_start
+            ELSE INTERVAL 0 HOUR
+        END AS shift
+    FROM told
+),
+chosen AS (
+    SELECT
+        billing_period, currency, cost_unblended, charge_category, month_start + shift AS period_start,
+        month_start + INTERVAL 1 MONTH + shift AS period_end, usage_start,
+        coalesce(usage_end, usage_start + INTERVAL 1 HOUR) AS usage_end
+    FROM shifted
 ),
 hour AS (
     SELECT DISTINCT

@@ -89,6 +89,7 @@ pub(crate) const COST_FACTS: Table = Table {
     columns: &[
         column("tenant_id", &["tenant_id"], Kind::Text),
         column("billing_period", &["billing_period"], Kind::Text),
+        column("billing_period_start", &["billing_period_start"], Kind::Time),
         column("usage_start", &["usage_start"], Kind::Time),
         column("usage_end", &["usage_end"], Kind::Time),
         column("account_id", &["account_id"], Kind::Text),

@@ -14,6 +14,8 @@ SELECT
 FROM seen_run AS seen
 LEFT JOIN announced_run AS announced
     ON seen.workspace_id = announced.workspace_id AND seen.run_id = announced.run_id
+    -- Two engines may use one run id.
+    AND (announced.engine_name IN ('', seen.engine_name) OR seen.engine_name = '')
 WHERE coalesce(announced.is_complete, true)
 UNION ALL BY NAME
 SELECT workspace_id, run_id, producer, engine_name, run_ts

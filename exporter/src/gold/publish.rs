@@ -193,6 +193,8 @@ impl Publication<'_> {
         new.retired = retired.into_iter().filter(|(path, _)| !new.lists(path) && !due.contains(path)).collect();
         let same = |old: &GoldManifest| {
             old.schema_version == new.schema_version
+                // Also for the same rows: an exporter with an older cut must not be able to take this one's place.
+                && old.positions == new.positions
                 && old.periods == new.periods
                 && old.left_out == new.left_out
                 && old.retired == new.retired

@@ -121,11 +121,8 @@ impl fmt::Display for Headline {
             // Each finding saves at most what its resource costs, so the months of resources and bill differ.
             (Some(share), Some(monthly)) if share > Decimal::ONE_HUNDRED => {
                 let (spend, currency) = (rounded(monthly), &self.currency);
-                write!(
-                    f,
-                    ", more than the spend of {spend} {currency} a month: the bill charges these resources for a part of "
-                )?;
-                f.write_str("their month, and savings are those of a whole month")
+                writeln!(f, ", more than the spend of {spend} {currency} a month:")?;
+                f.write_str("            the bill charges these resources for a part of their month, and savings are of a whole month")
             }
             (Some(share), Some(monthly)) if is_scaled => {
                 write!(f, ", {share:.2} % of the spend, which comes to {} {} a month", rounded(monthly), self.currency)
@@ -217,8 +214,8 @@ mod tests {
             &[("EUR", "90")],
             &[spend("EUR", "2026-09", "10", 720)],
             &[
-                "10.00 EUR for 2026-09 | 90.00 EUR, more than the spend of 10.00 EUR a month: the bill charges these resources \
-               for a part of their month, and savings are those of a whole month",
+                "10.00 EUR for 2026-09 | 90.00 EUR, more than the spend of 10.00 EUR a month:\n            the bill charges these \
+                 resources for a part of their month, and savings are of a whole month",
             ],
         );
     }

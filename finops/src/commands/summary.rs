@@ -9,7 +9,7 @@ use contracts::run_manifest::{BillingDelivery, ReplacedDelivery, RunManifest, Ru
 use exporter::{LeftOut, PassReport};
 use platform::exit::ExitCode;
 use platform::terminal::escaped;
-use producers::collect::billing::{LiveMonth, LoadReport, Observed, SupersededDelivery};
+use producers::collect::billing::{Effect, LiveMonth, LoadReport, Observed, SupersededDelivery};
 use producers::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -79,6 +79,8 @@ struct Billing {
     files_repeated: Vec<(String, String)>,
     files_without_rows: Vec<String>,
     deliveries: Vec<BillingDelivery>,
+    /// By month in which this run replaced nothing: deliveries that were live before and add up with what it brought.
+    beside: BTreeMap<String, usize>,
     /// By month: what was live and whose file is not there any more.
     lost: Vec<(String, ReplacedDelivery)>,
 }
@@ -95,6 +97,9 @@ impl Billing {
         if unchanged > 0 {
             let all = self.deliveries.len();
             writeln!(f, "            unchanged: {unchanged} of {all} bill(s) by account and month were live already")?;
+        }
+        for (month, others) in &self.beside {
+            writeln!(f, "            {month}: added to {others} bill(s) that were live already; nothing was replaced")?;
         }
         let replaced = || self.deliveries.iter().flat_map(|new| new.replaced.iter().map(move |old| (new, old)));
         for (new, old) in replaced().take(REPLACED_SHOWN) {
@@ -126,6 +131,12 @@ impl Billing {
 fn former(old: &ReplacedDelivery) -> String {
     let billed: Vec<_> = old.billed.iter().map(|(currency, amount)| format!("{amount} {currency}")).collect();
     format!("{} rows, {} billed (delivery {})", old.rows, billed.join(" + "), old.delivery_id)
+}
+
+fn beside(load: &LoadReport) -> BTreeMap<String, usize> {
+    let adds = |month: &&LiveMonth| month.deliveries.iter().any(|delivery| delivery.effect == Effect::Added);
+    let added = load.months.iter().filter(adds).filter(|month| month.beside > 0 && month.replaced.is_empty());
+    added.map(|month| (month.billing_period.clone(), month.beside)).collect()
 }
 
 fn lost(load: &LoadReport) -> Vec<(String, ReplacedDelivery)> {
@@ -198,6 +209,7 @@ impl Summary {
                 files_repeated: load.repeated_files.clone(),
                 files_without_rows: load.empty_files.clone(),
                 deliveries: load.deliveries(),
+                beside: beside(load),
                 lost: lost(load),
                 observed: load.observed.clone(),
             }),

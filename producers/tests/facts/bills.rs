@@ -10,6 +10,7 @@ use arrow::datatypes::Decimal128Type;
 use contracts::cost_manifest::{CostManifest, LiveDelivery};
 use contracts::layout;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use producers::collect::billing::{LoadError, LoadOptions, LoadReport, Overlap, load};
@@ -154,7 +155,7 @@ impl Desk {
 
 pub fn load_files(store: &dyn Store, paths: &[PathBuf], options: &LoadOptions) -> Result<LoadReport, LoadError> {
     let silent: Arc<dyn Progress> = Arc::new(Silent);
-    load("acme", paths, options, store, &silent).map(|loaded| loaded.report)
+    load("acme", paths, options, store, &silent, &Shutdown::new()).map(|loaded| loaded.report)
 }
 
 /// Live billed cost by source, read from the files alone, after proving that the manifest says what is in them.

@@ -77,6 +77,11 @@ fn each_delivery_does_what_the_rule_says() {
         &[days(1..9, "vol-1", 7), days(3..5, "vol-2", 8), days(1..9, "vol-1", 1)],
         Some(8 + 16),
     );
+    let shared = |resource: &str| [days(3..4, resource, 7), days(3..4, "tax", 1)].concat();
+    check("parts that share a charge are refused", &[shared("vol-1"), shared("vol-2")], None);
+    let vms = |range: std::ops::Range<u32>| range.map(|n| day(1, &format!("vm-{n}"), 1)).collect::<Vec<_>>();
+    check("a first day that grows replaces itself", &[vms(0..5), vms(0..300)], Some(300));
+    check("parts with many charges add up", &[vms(0..200), vms(200..500)], Some(500));
     check("days that follow add up", &[days(1..3, "i-1", 10), days(3..5, "i-1", 10)], Some(40));
     check("a bill of some days does not replace that of more", &[days(1..9, "i-1", 10), days(2..4, "i-1", 10)], None);
     check("nor one that overlaps it", &[days(1..9, "i-1", 10), days(5..12, "i-1", 10)], None);
@@ -136,13 +141,27 @@ fn the_choice_decides_what_the_rule_does_not() {
 #[test]
 fn named_exports_of_one_account_add_up() {
     let desk = Desk::new();
-    let bill = desk.file("bill.csv", csv(&days(1..3, "i-1", 10)));
+    let one = desk.file("one.csv", csv(&days(1..3, "i-1", 10)));
+    let other = desk.file("other.csv", csv(&days(1..3, "i-2", 7)));
     let named = |name: &str| LoadOptions { source_name: Some(name.into()), ..LoadOptions::default() };
-    for (options, expected) in [(named("hourly"), 20), (named("daily"), 40), (named("hourly"), 40)] {
-        load_files(&desk.store, std::slice::from_ref(&bill), &options).unwrap();
+    for (bill, name, expected) in [(&one, "linux", 20), (&other, "windows", 34), (&one, "linux", 34)] {
+        load_files(&desk.store, std::slice::from_ref(bill), &named(name)).unwrap();
         assert_eq!(desk.total(), expected);
     }
-    assert!(desk.billed().contains_key("aws/999988887777 (daily)"));
+    assert!(desk.billed().contains_key("aws/999988887777 (windows)"));
+}
+
+#[test]
+fn the_same_content_under_another_name_is_refused() {
+    let desk = Desk::new();
+    let bill = [desk.file("bill.csv", csv(&days(1..3, "i-1", 10)))];
+    load_files(&desk.store, &bill, &LoadOptions::default()).unwrap();
+    let named = LoadOptions { source_name: Some("main".into()), ..LoadOptions::default() };
+    let error = load_files(&desk.store, &bill, &named).unwrap_err();
+    assert!(error.is_bad_input() && matches!(error, LoadError::SameContent { .. }), "{error}");
+    assert_eq!(desk.total(), 20);
+    load_files(&desk.store, &bill, &LoadOptions { overlap: Overlap::Increment, ..named }).unwrap();
+    assert_eq!(desk.total(), 40, "when it is asked for");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whether the files of cost facts are what the manifests of their months say. Knows sizes, digests and row counts; what a
 //! charge is it does not know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::cost_manifest::{CostManifest, FILE_NAME, ManifestError};
 use contracts::layout;
@@ -12,13 +12,31 @@ use super::{Area, Report, Rule};
 
 /// Looks at all manifests and the files they name.
 pub(super) fn verify(store: &dyn Store, report: &mut Report, progress: &dyn Fn()) -> Result<(), StoreError> {
-    let listed = store.list(layout::COST_FACTS)?.into_iter().map(|entry| entry.path);
-    for path in listed.filter(|path| path.rsplit('/').next() == Some(FILE_NAME)) {
+    let listed: Vec<String> = store.list(layout::COST_FACTS)?.into_iter().map(|entry| entry.path).collect();
+    without_manifest(&listed, report);
+    for path in listed.into_iter().filter(|path| path.rsplit('/').next() == Some(FILE_NAME)) {
         if let Some(looked) = settled(|| store.get(&path), |bytes| one(store, &path, bytes, progress))? {
             looked.report(Area::CostFacts, report);
         }
     }
     Ok(())
+}
+
+/// Names the months that have files and no manifest: readers see nothing of them.
+fn without_manifest(listed: &[String], report: &mut Report) {
+    let mut files: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for (folder, name) in listed.iter().filter_map(|path| path.rsplit_once('/')) {
+        match name {
+            FILE_NAME => drop(named.insert(folder)),
+            _ => *files.entry(folder).or_default() += 1,
+        }
+    }
+    for (folder, count) in files.into_iter().filter(|(folder, _)| !named.contains(folder)) {
+        let reason = "no manifest names these files, so nothing counts them: the first load of the month is under way or was \
+                      stopped, or the manifest was removed; load the bills of the month again";
+        report.not_compared(Area::CostFacts, folder, Some(count), reason);
+    }
 }
 
 fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> Result<Looked, StoreError> {

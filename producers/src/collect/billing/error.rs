@@ -193,6 +193,19 @@ pub enum LoadError {
     /// A delivery overlaps a live one of its source and neither adds to it nor replaces it for certain.
     #[error("{0}")]
     Overlap(Box<UnclearOverlap>),
+    /// The same content is live under another name of its source.
+    #[error(
+        "billing month {period}: the content of this bill is live already as {live}, and as {new} it would count twice. \
+         Give --increment when it is to count again. Nothing was changed"
+    )]
+    SameContent {
+        /// Month.
+        period: String,
+        /// Source of this load.
+        new: String,
+        /// Source that is live.
+        live: String,
+    },
     /// Other loads of the month were faster every time.
     #[error(
         "billing month {period}: other loads of this month were faster {attempts} time(s) in a row; nothing of this load \

@@ -99,6 +99,10 @@ impl FocusReader {
             .ok_or_else(|| Refusal::blank(Reason::MissingAccount, "SubAccountId"))?;
         let currency =
             row.first(&c.currency).ok_or_else(|| Refusal::blank(Reason::MissingCurrency, "BillingCurrency"))?;
+        let currency = currency.to_uppercase();
+        if !contracts::currency::is_known(&currency) {
+            return Err(Refusal::of(Reason::UnknownCurrency, "BillingCurrency", &currency));
+        }
         let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
             .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
         let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
@@ -128,7 +132,7 @@ impl FocusReader {
             operation: text(c.operation),
             commitment_id: text(c.commitment),
             commitment_status: self.commitment_status(row),
-            currency: currency.to_uppercase(),
+            currency,
             cost_unblended: billed,
             cost_net: billed,
             cost_amortized: effective.unwrap_or(billed),
@@ -327,6 +331,7 @@ mod tests {
             ("ChargePeriodStart", "", Reason::BadTimestamp),
             ("BillingPeriodStart", "soon", Reason::BadTimestamp),
             ("BillingCurrency", "NULL", Reason::MissingCurrency),
+            ("BillingCurrency", "CNH", Reason::UnknownCurrency),
             ("billedcost", "abc", Reason::BadDecimal),
             ("billedcost", "", Reason::MissingCost),
             ("EffectiveCost", "NaN", Reason::BadDecimal),

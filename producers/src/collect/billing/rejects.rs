@@ -21,6 +21,8 @@ pub enum Reason {
     BadAccount,
     /// No billing currency.
     MissingCurrency,
+    /// A billing currency that ISO 4217 does not list: the contract would refuse every finding in it.
+    UnknownCurrency,
     /// A cost is not a decimal.
     BadDecimal,
     /// No cost.
@@ -36,6 +38,7 @@ impl Reason {
             Self::MissingAccount => "missing_account",
             Self::BadAccount => "bad_account",
             Self::MissingCurrency => "missing_currency",
+            Self::UnknownCurrency => "unknown_currency",
             Self::BadDecimal => "bad_decimal",
             Self::MissingCost => "missing_cost",
         }
@@ -49,7 +52,7 @@ impl Reason {
                 "YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, with an offset such as +02:00 instead of Z where needed"
             }
             Self::MissingAccount | Self::BadAccount => "an account id as text, with all its digits",
-            Self::MissingCurrency => "a currency code such as USD",
+            Self::MissingCurrency | Self::UnknownCurrency => "an ISO 4217 currency code such as USD",
             Self::BadDecimal | Self::MissingCost => {
                 "a decimal number such as 12.34, of at most 15 digits before the point"
             }

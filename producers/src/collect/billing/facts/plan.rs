@@ -71,6 +71,13 @@ impl Live {
                     plan.replaced.extend(replaces);
                     effect
                 }
+                Decision::SameContent { live } => {
+                    return Err(LoadError::SameContent {
+                        period: month.period.clone(),
+                        new: delivery.source.to_string(),
+                        live: present[live].source.to_string(),
+                    });
+                }
                 Decision::Unclear { live } => {
                     let other = &self.present[live];
                     return Err(LoadError::Overlap(Box::new(UnclearOverlap {
@@ -107,14 +114,16 @@ impl Plan {
             effect: *effect,
             totals: delivery.totals.clone(),
         };
-        let is_own = |lost: &&LiveDelivery| {
-            own.deliveries.iter().any(|own| (&own.source, &own.delivery_id) == (&lost.source, &lost.delivery_id))
+        let is_own = |other: &LiveDelivery| {
+            own.deliveries.iter().any(|own| (&own.source, &own.delivery_id) == (&other.source, &other.delivery_id))
         };
+        let is_kept = |(number, present): &(usize, &LiveDelivery)| !self.replaced.contains(number) && !is_own(present);
         // Nothing is dropped from the manifest while nothing joins.
         let lost = if self.joins.is_empty() { &[][..] } else { &live.lost[..] };
         LiveMonth {
             billing_period: month.period.clone(),
             deliveries: own.deliveries.iter().zip(&self.effects).map(loaded).collect(),
+            beside: live.present.iter().enumerate().filter(is_kept).count(),
             replaced: self.replaced.iter().filter_map(|number| live.present.get(*number)).map(Into::into).collect(),
             lost: lost.iter().filter(|lost| !is_own(lost)).map(Into::into).collect(),
         }

@@ -27,8 +27,8 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(5);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
 /// How long a file is kept that is live no more: longer than an export reads.
 const PREVIOUS_AGE_MS: i64 = 15 * 60_000;
-/// Such files at most, however fast loads follow each other.
-const PREVIOUS_MAX: usize = 16;
+/// Such files at most: a load a second for that time.
+const PREVIOUS_MAX: usize = 900;
 /// Age from which a file that no manifest names is a crashed load's: a load publishes its file minutes before it is named.
 const ORPHAN_AGE_MS: i64 = 24 * 3_600_000;
 

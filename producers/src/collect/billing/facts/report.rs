@@ -14,6 +14,8 @@ pub struct LiveMonth {
     pub billing_period: String,
     /// What this load brought, by source.
     pub deliveries: Vec<LoadedDelivery>,
+    /// Live deliveries of others, or earlier ones, that this load left as they were.
+    pub beside: usize,
     /// What was live before and is not any more.
     pub replaced: Vec<SupersededDelivery>,
     /// What was live and whose file is missing: it has to be loaded again.

@@ -1,11 +1,11 @@
 //! What a delivery does to the live ones of its source and month. Pure.
 //!
 //! - Deliveries of different sources add up.
-//! - The same content is live already: nothing to do.
+//! - The same content is live already: nothing to do; refused when it is live under another `--source` name.
 //! - Charge periods that do not overlap: an increment, both count.
 //! - The same columns, and nothing that both charge for: parts of one export (one file per subscription), both count.
 //! - The new delivery covers the charge periods of the live one: a restatement, which replaces it.
-//! - Anything between is refused; `--restate` and `--increment` say which of the two it is.
+//! - Anything between is refused, also a delivery of which some charges are live and others are not; `--restate` and `--increment` say which of the two it is.
 //!
 //! Charge periods of up to a day say which days a delivery is about. Longer ones (fees, taxes, commitments of a month) lie
 //! across all increments of a month and are in every restatement: they are compared among themselves. A delivery that
@@ -13,7 +13,7 @@
 
 use contracts::cost_manifest::{LiveDelivery, Source};
 
-use super::charges::Charges;
+use super::charges::{Charges, Shared};
 use super::periods::Periods;
 
 /// A gap in a new delivery that does not keep it from covering an old one: what was charged there may be charged no more.
@@ -73,6 +73,11 @@ pub enum Decision {
         /// Numbers in the list of live deliveries.
         replaces: Vec<usize>,
     },
+    /// The same content is live under another name of its source.
+    SameContent {
+        /// Number in the list of live deliveries.
+        live: usize,
+    },
     /// The rule does not decide about the live delivery with this number.
     Unclear {
         /// Number in the list of live deliveries.
@@ -87,6 +92,11 @@ pub fn decide(new: &Evidence<'_>, live: &[Evidence<'_>], overlap: Overlap) -> De
     if same_source().any(|(_, other)| other.delivery_id == new.delivery_id) {
         return Decision::Unchanged;
     }
+    let is_same_content =
+        |other: &Evidence<'_>| other.delivery_id == new.delivery_id && is_same_account(new.source, other.source);
+    if let (true, Some(live)) = (overlap != Overlap::Increment, live.iter().position(is_same_content)) {
+        return Decision::SameContent { live };
+    }
     let mut replaces = Vec::new();
     for (number, other) in same_source() {
         match (overlap, relation(new, other)) {
@@ -99,12 +109,14 @@ pub fn decide(new: &Evidence<'_>, live: &[Evidence<'_>], overlap: Overlap) -> De
     Decision::Joins { replaces }
 }
 
-/// The provider of a bill may be unknown: then the account decides.
 pub fn is_same_source(one: &Source, other: &Source) -> bool {
+    one.name == other.name && is_same_account(one, other)
+}
+
+/// The provider of a bill may be unknown: then the account decides.
+fn is_same_account(one: &Source, other: &Source) -> bool {
     let is_known_provider = one.provider.is_some() && other.provider.is_some();
-    one.name == other.name
-        && one.billing_account == other.billing_account
-        && (one.provider == other.provider || !is_known_provider)
+    one.billing_account == other.billing_account && (one.provider == other.provider || !is_known_provider)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +141,10 @@ fn relation(new: &Evidence<'_>, live: &Evidence<'_>) -> Relation {
         return Relation::Apart;
     }
     let is_same_export = !new.columns.is_empty() && new.columns == live.columns;
-    if is_same_export && !new.charges.shares_any(&live.charges) {
-        return Relation::OtherCharges;
+    match new.charges.shared_with(&live.charges) {
+        Shared::Nothing if is_same_export => return Relation::OtherCharges,
+        Shared::Some if is_same_export => return Relation::Unclear,
+        _ => {}
     }
     let covers = match live.daily.is_empty() {
         true => new.longer.covers(&live.longer, GAP_MS_MAX),
