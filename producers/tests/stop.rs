@@ -129,8 +129,8 @@ fn a_stop_while_publishing_comes_between_two_batches() {
     let line = "{\"a\":1}\n";
     let mut plan = plan("run-1", Vec::new());
     plan.findings_files = vec![world.file("theirs.ndjson", line.repeat(20_000))];
-    // After the first batch of 5,000.
-    let (so_far, _) = stopped_at(&world, &plan, 6_000 * line.len() as u64);
+    // A file is read 64 KiB at a time: some 8,000 lines, more than the first batch of 5,000 and less than two.
+    let (so_far, _) = stopped_at(&world, &plan, 100_000);
     assert_eq!((so_far.stage, so_far.lines_published, so_far.findings_published), (Stage::Publish, 5_000, 0));
     assert_eq!(world.values(topics::WIRE).len(), 5_000);
     check_no_manifest(&world);

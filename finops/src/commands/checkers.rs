@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{CheckersVerb, Output};
 use crate::failure::{Failure, Result};
-use crate::output::{Page, Rows, print_text, print_value, width};
+use crate::output::{Column, Kind, Page, Rows, print_text, print_value, width};
 
 pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
     let registry = Registry::linked()?;
@@ -28,16 +28,21 @@ pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
 }
 
 fn list(registry: &Registry, output: Output) -> Result<()> {
-    let mut rows =
-        Rows::new(&["spec", "checker_id", "source", "checks", "what"]).may_lack(&["spec", "checks", "source"]);
+    let mut rows = Rows::of(vec![
+        Column::sized("checker_id", Kind::Id, 36, 0),
+        Column::sized("what", Kind::Text, 36, 0),
+        Column::sized("source", Kind::Text, 13, 1),
+        Column::sized("checks", Kind::Id, 24, 2),
+        Column::sized("spec", Kind::Id, 32, 3),
+    ]);
     for checker in registry.all() {
         let checks: Vec<_> = checker.checks.iter().map(|check| check.check_id).collect();
         rows.push(vec![
-            json!(checker.spec),
             json!(checker.checker_id),
+            json!(checker.docs.what),
             json!(checker.source.as_str()),
             json!(checks.join(" ")),
-            json!(checker.docs.what),
+            json!(checker.spec),
         ]);
     }
     Ok(rows.print(output)?)
@@ -69,7 +74,7 @@ fn page(checker: Registration, width: Option<usize>) -> String {
     }
     page.heading("Checks");
     for check in checker.checks {
-        page.text(&format!("{}  {} ({}/{})", check.check_id, check.name, check.category, check.sub_category));
+        page.field(check.check_id, &format!("{} ({}/{})", check.name, check.category, check.sub_category));
     }
     if !docs.thresholds.is_empty() {
         page.heading("Thresholds, as a rulepack.toml for --rulepack has them");

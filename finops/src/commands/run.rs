@@ -1,8 +1,6 @@
 //! `finops run`: collect → check → publish → validate → sink → export, once.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,11 +12,11 @@ use platform::exit::ExitCode;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
 use platform::trace::Tracer;
-use producers::collect::billing::LoadOptions;
+use producers::collect::billing::{self, LoadOptions};
 use producers::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
 use producers::registry::Registry;
 use producers::rulepack::Rulepack;
-use producers::run::{RunPlan, RunReport};
+use producers::run::{RunError, RunPlan, RunReport};
 use producers::run_context::{RunContext, RunFacts, run_id};
 use serde_json::json;
 use uuid::Uuid;
@@ -158,21 +156,11 @@ fn inputs(plan: &RunPlan) -> Result<Vec<(&Path, u64)>> {
     if standard_input.count() > 1 {
         return Err(Failure::usage("standard input (-) can be read once only"));
     }
-    let billing = plan.billing_files.iter().map(|path| ("billing", path.as_path()));
-    let readable = |(kind, path): (&str, &'_ Path)| {
-        let why = |e: io::Error| Failure::bad_input(format!("reading {kind} file {}: {e}", path.display()));
-        let meta = std::fs::metadata(path).map_err(why)?;
-        if meta.is_dir() {
-            return Err(why(io::ErrorKind::IsADirectory.into()));
-        }
-        // A pipe is opened once only: closing it would end whoever writes to it.
-        if meta.is_file() {
-            File::open(path).map_err(why)?;
-        }
-        Ok(meta.len())
-    };
-    let mut inputs: Vec<_> =
-        billing.map(|input| readable(input).map(|bytes| (input.1, bytes))).collect::<Result<_>>()?;
+    let mut inputs: Vec<(&Path, u64)> = Vec::new();
+    for path in &plan.billing_files {
+        let file = billing::open(path).map_err(RunError::from)?;
+        inputs.push((path, file.metadata().map(|meta| meta.len()).unwrap_or_default()));
+    }
     for path in &plan.findings_files {
         inputs.push((path, findings_bytes(path)?));
     }

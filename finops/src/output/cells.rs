@@ -31,7 +31,7 @@ pub struct Column {
 }
 
 /// Columns whose cells are ids, wherever they occur.
-const IDS: [&str; 17] = [
+const IDS: [&str; 16] = [
     "src",
     "run_id",
     "run",
@@ -43,7 +43,6 @@ const IDS: [&str; 17] = [
     "spec",
     "checker_id",
     "folder",
-    "what",
     "key",
     "variable",
     "origin",
@@ -57,6 +56,11 @@ impl Column {
             true => Self { name, heading: None, kind: Kind::Id, rank: 0, width_min: 16 },
             false => Self { name, heading: None, kind: Kind::Text, rank: 0, width_min: 16 },
         }
+    }
+
+    /// Of this kind, with this many characters at least, and a rank.
+    pub fn sized(name: &'static str, kind: Kind, width_min: usize, rank: usize) -> Self {
+        Self { name, heading: None, kind, rank, width_min }
     }
 
     /// The heading, in capital letters.

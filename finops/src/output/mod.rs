@@ -25,6 +25,7 @@ pub use self::shell::quoted;
 pub use self::width::{set_width, width};
 
 use self::fit::{Fitted, fit};
+use self::page::wrapped;
 use crate::cli::Output;
 use crate::progress;
 
@@ -131,7 +132,7 @@ pub fn plain_table() -> Table {
 /// Text for people, of lines of our own; what in it is from elsewhere cannot drive the terminal. Not `print!`: that panics
 /// when the reader went away.
 pub fn print_text(text: &str) -> io::Result<()> {
-    io::stdout().lock().write_all(escaped_lines(text).as_bytes())
+    io::stdout().lock().write_all(wrapped(&escaped_lines(text), width()).as_bytes())
 }
 
 /// Clears the terminal, for a command that shows the same again and again.
@@ -142,7 +143,7 @@ pub fn clear_screen() -> io::Result<()> {
 /// A line for people on stderr, above any progress line; [`note!`] formats it.
 pub fn to_stderr(text: &str) {
     // A stderr that is closed is no reason to fail.
-    progress::suspended(|| drop(writeln!(io::stderr(), "{}", escaped_lines(text))));
+    progress::suspended(|| drop(writeln!(io::stderr(), "{}", wrapped(&escaped_lines(text), width()))));
 }
 
 /// One value: a page for people, pretty JSON, a line of it, or its leaves as CSV, one a row.

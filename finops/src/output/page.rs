@@ -130,6 +130,32 @@ impl Page {
     }
 }
 
+/// Lines that are too long for the width go on below, moved in as far as what they say: behind the label of a line such as
+/// `Written     75 rows`, else as far as the line itself.
+pub fn wrapped(text: &str, width: Option<usize>) -> String {
+    let Some(width) = width else { return text.to_owned() };
+    let mut page = Page::new(Some(width));
+    for line in text.lines() {
+        if line.width() <= width {
+            page.out += &format!("{line}\n");
+            continue;
+        }
+        let (lead, rest) = line.split_at(hang(line));
+        page.lines(lead, rest, lead.width(), Some(width));
+    }
+    if !text.ends_with('\n') {
+        page.out.pop();
+    }
+    page.out
+}
+
+/// Where the text of a line begins: behind its blanks, and behind a label with two blanks or more.
+fn hang(line: &str) -> usize {
+    let start = line.len() - line.trim_start().len();
+    let label_end = line[start..].find("  ").map(|end| start + end).filter(|end| *end < start + LABEL_MAX);
+    label_end.map_or(start, |end| line.len() - line[end..].trim_start().len())
+}
+
 /// Any value as a page: members as fields, objects and lists below their name.
 pub fn value_page(value: &Value, width: Option<usize>) -> String {
     let mut page = Page::new(width);
@@ -221,6 +247,23 @@ mod tests {
             "a": 1
           }
         "#);
+    }
+
+    #[test]
+    fn long_lines_go_on_below_what_they_say() {
+        let text = "Written     75 rows in 1 file(s)\n            of one tenant\nshort\n  one two three four five six";
+        insta::assert_snapshot!(wrapped(text, Some(20)), @r"
+        Written     75 rows
+                    in 1
+                    file(s)
+                    of one
+                    tenant
+        short
+          one two three four
+          five six
+        ");
+        assert_eq!(wrapped(text, None), text);
+        assert_eq!(wrapped("a\n", Some(20)), "a\n");
     }
 
     #[test]

@@ -151,14 +151,13 @@ fn sightings(page: &mut Page, found: &FindingDetail, currency: &str) {
         true => page.heading(&format!("Seen in {total} runs, the newest {shown} of them")),
         false => page.heading(&format!("Seen in {total} run(s)")),
     }
-    let column = |name, kind, rank| Column { kind, rank, ..Column::new(name) };
     let mut rows = Rows::of(vec![
-        column("run started", Kind::Number, 0),
-        column("status", Kind::Text, 0),
-        column("severity", Kind::Text, 0),
-        column("savings/month", Kind::Number, 0),
-        column("workspace", Kind::Text, 1),
-        column("run", Kind::Id, 2),
+        Column::sized("run started", Kind::Text, 24, 0),
+        Column::sized("status", Kind::Text, 7, 0),
+        Column::sized("severity", Kind::Text, 8, 0),
+        Column::sized("savings/mo", Kind::Number, 0, 0),
+        Column::sized("workspace", Kind::Text, 9, 1),
+        Column::sized("run", Kind::Id, 24, 2),
     ]);
     for seen in found.sightings.iter().take(shown) {
         let savings = seen.est_monthly_savings.as_deref();

@@ -119,7 +119,11 @@ pub fn read(path: &Path, progress: &Arc<dyn Progress>, visitor: &mut dyn Visitor
     }
 }
 
-fn open(path: &Path) -> Result<File, LoadError> {
+/// Opens a billing file, which must be a file: it is read twice.
+///
+/// # Errors
+/// It is something else, or cannot be opened.
+pub fn open(path: &Path) -> Result<File, LoadError> {
     let not_a_file = |what, advice| Err(LoadError::NotAFile { file: path.display().to_string(), what, advice });
     // A bill is read twice: once for its digest, by which the same delivery is known again, once for its rows.
     let advice = "write it into a file and name that";

@@ -24,7 +24,7 @@ mod rejects;
 mod row;
 mod same_rows;
 
-pub use self::container::FileIdentity;
+pub use self::container::{FileIdentity, open};
 pub use self::csv_rows::LINE_BYTES_MAX;
 pub use self::error::{LoadError, UnclearOverlap};
 pub use self::facts::{Effect, LiveMonth, LoadedDelivery, Overlap, SupersededDelivery};
