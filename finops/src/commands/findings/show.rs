@@ -43,6 +43,7 @@ const PARTS: &[(&str, &[(&str, &str, Form)])] = &[
     (
         "Where",
         &[
+            ("tenant", "/tenant_id", Plain),
             ("workspace", "/workspace_id", Plain),
             ("cloud", "/scope/cloud", Plain),
             ("billing account", "/scope/billing_account_id", Plain),
