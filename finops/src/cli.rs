@@ -145,13 +145,13 @@ pub struct RunArgs {
     /// Workspace of the tenant
     #[arg(long, default_value = "default")]
     pub workspace: String,
-    /// Billing files in FOCUS 1.0 to 1.2: CSV, CSV.gz or Parquet; repeatable
+    /// Billing files in FOCUS 0.5 to 1.4: CSV, CSV.gz or Parquet; repeatable
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub focus: Vec<PathBuf>,
     /// Name of this export, where one billing account has several: each name adds up and is restated by itself
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub source: Option<String>,
-    /// The bill replaces what it overlaps of the same account and month
+    /// The bill replaces the deliveries of the same account and month that it overlaps, each as a whole
     #[arg(long, conflicts_with = "increment")]
     pub restate: bool,
     /// The bill adds to what it overlaps of the same account and month

@@ -266,6 +266,16 @@ fn what_could_not_be_compared_is_named() {
         "records no digest",
     );
     check(
+        "facts and gold tables without a manifest",
+        &[Area::CostFacts, Area::Gold],
+        |w| {
+            std::fs::remove_file(w.facts("_manifest.json")).unwrap();
+            std::fs::remove_file(w.gold_manifest()).unwrap();
+            w.verify()
+        },
+        "no manifest names these files",
+    );
+    check(
         "a manifest of a newer version",
         &[Area::CostFacts],
         |w| {

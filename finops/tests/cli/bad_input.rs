@@ -38,7 +38,7 @@ fn billing_files_that_cannot_be_read() {
     place.write("text.csv.gz", "not gzip");
     place.write("latin1.csv", [header, b"\xe9\n"].concat());
     let run = |file: &str, message: &str| check(&place, &format!("run --tenant acme --focus {file}"), 65, message);
-    run("none.csv", "error: reading billing file none.csv: No such file or directory (os error 2)");
+    run("none.csv", "error: reading billing file none.csv: there is no such file");
     run(".", "error: billing file . is a directory: name the files in it that belong to one export");
     run("empty.csv", "error: billing file empty.csv is empty");
     run("empty.csv.gz", "error: billing file empty.csv.gz is empty");

@@ -81,7 +81,9 @@ fn what_a_bill_replaces_is_told_and_what_is_unclear_is_refused() {
     let added = place.finops(&format!("{RUN} --focus aws-one-day.csv --increment")).json(0);
     assert_eq!(added["billing"]["deliveries"][0]["effect"], "added");
     assert_eq!(billed(&place), of([("999988887777", 28), ("/billingAccounts/1", 15)]));
-    let named = place.finops(&format!("{RUN} --focus aws-one-day.csv --source daily")).json(0);
+    let twice = place.finops(&format!("{RUN} --focus aws-one-day.csv --source daily"));
+    assert!(twice.code == Some(65) && twice.stderr.contains("it would count twice"), "{twice}");
+    let named = place.finops(&format!("{RUN} --focus aws-one-day.csv --source daily --increment")).json(0);
     assert_eq!(named["billing"]["deliveries"][0]["source"], "aws/999988887777 (daily)");
     assert_eq!(billed(&place)["999988887777"], 29);
     let restated = place.finops(&format!("{RUN} --focus aws-corrected.csv --restate")).json(0);

@@ -10,6 +10,7 @@ mod sender;
 
 pub use self::file::{FileReport, RECORD_BYTES_MAX, UnpublishedLine, publish_file};
 pub use self::form::WrongForm;
+pub(crate) use self::input::plain;
 pub use self::input::{FindingsInput, InputError, is_standard_input};
 pub use self::line::{Line, next_line};
 pub use self::manifest::publish_manifest;

@@ -152,6 +152,22 @@ fn named_exports_of_one_account_add_up() {
 }
 
 #[test]
+fn an_increment_by_mistake_is_taken_back() {
+    let desk = Desk::new();
+    let bill = [desk.file("bill.csv", csv(&days(1..11, "i-1", 10)))];
+    let more = [desk.file("more.csv", csv(&days(5..15, "i-1", 20)))];
+    let increment = LoadOptions { overlap: Overlap::Increment, ..LoadOptions::default() };
+    let restate = LoadOptions { overlap: Overlap::Restate, ..LoadOptions::default() };
+    load_files(&desk.store, &bill, &LoadOptions::default()).unwrap();
+    load_files(&desk.store, &more, &increment).unwrap();
+    assert_eq!(desk.total(), 300);
+    for _ in 0..2 {
+        load_files(&desk.store, &more, &restate).unwrap();
+        assert_eq!(desk.total(), 200);
+    }
+}
+
+#[test]
 fn the_same_content_under_another_name_is_refused() {
     let desk = Desk::new();
     let bill = [desk.file("bill.csv", csv(&days(1..3, "i-1", 10)))];

@@ -1,6 +1,8 @@
 //! Whether the files of the gold tables are what the tenants' manifests say, and made of commits that are there. Knows sizes,
 //! digests and row counts; what a KPI is it does not know.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use contracts::gold_manifest::{FILE_NAME, FORMAT_VERSION, GoldManifest, path};
 use contracts::layout;
 use platform::store::{Store, StoreError};
@@ -13,13 +15,39 @@ pub(super) type Found = Vec<(String, Looked)>;
 
 /// Looks at all manifests and the files they name.
 pub(super) fn look(store: &dyn Store, progress: &dyn Fn()) -> Result<Found, StoreError> {
-    let listed = store.list(layout::KPI_GOLD)?.into_iter().map(|entry| entry.path);
-    let mut found = Found::new();
-    for path in listed.filter(|path| path.rsplit('/').next() == Some(FILE_NAME)) {
+    let listed: Vec<String> = store.list(layout::KPI_GOLD)?.into_iter().map(|entry| entry.path).collect();
+    let mut found = without_manifest(&listed);
+    for path in listed.into_iter().filter(|path| path.rsplit('/').next() == Some(FILE_NAME)) {
         let looked = settled(|| store.get(&path), |bytes| one(store, &path, bytes, progress))?;
         found.extend(looked.map(|looked| (path, looked)));
     }
     Ok(found)
+}
+
+/// Tenants that have files and no manifest: readers see nothing of them.
+fn without_manifest(listed: &[String]) -> Found {
+    let mut files: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for path in listed {
+        let Some((folder, name)) = tenant_folder(path) else { continue };
+        match name {
+            FILE_NAME => drop(named.insert(folder)),
+            _ => *files.entry(folder).or_default() += 1,
+        }
+    }
+    let reason = "no manifest names these files, so no reader finds them: the first build is under way or was stopped, or the \
+                  manifest was removed; `finops exporter once` builds the tables";
+    let looked = |(folder, count): (&str, u64)| {
+        let not_compared = vec![(folder.to_owned(), Some(count), reason.to_owned())];
+        (format!("{folder}/{FILE_NAME}"), Looked { not_compared, ..Looked::default() })
+    };
+    files.into_iter().filter(|(folder, _)| !named.contains(folder)).map(looked).collect()
+}
+
+/// The folder of the tenant, and the rest of the path.
+fn tenant_folder(path: &str) -> Option<(&str, &str)> {
+    let end = path.match_indices('/').nth(1)?.0;
+    Some((&path[..end], &path[end + 1..]))
 }
 
 fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> Result<Looked, StoreError> {

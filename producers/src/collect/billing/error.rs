@@ -8,12 +8,13 @@ use platform::store::StoreError;
 
 use super::quote::escaped;
 use super::rejects::Rejects;
+use crate::publish::plain;
 
 /// A load failed; nothing of it was published.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be opened or read.
-    #[error("reading billing file {file}: {source}")]
+    #[error("reading billing file {file}: {}", plain(.source))]
     Io {
         /// File.
         file: String,
@@ -293,8 +294,8 @@ impl std::fmt::Display for UnclearOverlap {
             f,
             "billing month {period} of {source}: this bill charges for {} to {}, and the live delivery {live_delivery} \
              ({live_rows} rows) for {} to {}; they overlap, and the new one does not cover the other. Give --restate when it \
-             replaces what it overlaps, --increment when it adds to it, or --source NAME when it is another export of the \
-             account. Nothing was changed",
+             replaces the whole deliveries that it overlaps, --increment when it adds to them, or --source NAME when it is \
+             another export of the account. Nothing was changed",
             new.0, new.1, live.0, live.1
         )
     }

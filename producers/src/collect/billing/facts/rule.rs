@@ -90,7 +90,11 @@ pub enum Decision {
 pub fn decide(new: &Evidence<'_>, live: &[Evidence<'_>], overlap: Overlap) -> Decision {
     let same_source = || live.iter().enumerate().filter(|(_, other)| is_same_source(new.source, other.source));
     if same_source().any(|(_, other)| other.delivery_id == new.delivery_id) {
-        return Decision::Unchanged;
+        let overlapping = same_source().filter(|(_, other)| relation(new, other) != Relation::Apart);
+        let replaces: Vec<_> = overlapping.map(|(number, _)| number).collect();
+        // To restate what is live takes back what was added to it.
+        let takes_back = overlap == Overlap::Restate && replaces.len() > 1;
+        return if takes_back { Decision::Joins { replaces } } else { Decision::Unchanged };
     }
     let is_same_content =
         |other: &Evidence<'_>| other.delivery_id == new.delivery_id && is_same_account(new.source, other.source);
