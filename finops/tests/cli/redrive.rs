@@ -37,7 +37,8 @@ fn drain(place: &Place) {
 }
 
 fn rows(place: &Place) -> (u64, u64) {
-    let report = place.finops("verify --output json").json(0);
+    // These places have no exporter: nothing makes files of what is redriven.
+    let report = place.finops("verify --allow-incomplete --output json").json(0);
     assert_eq!(report["problems"], json!([]));
     (report["findings_rows"].as_u64().unwrap(), report["dead_letter_rows"].as_u64().unwrap())
 }

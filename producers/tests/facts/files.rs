@@ -77,8 +77,10 @@ fn old_files_stay_for_readers_for_a_while() {
     for n in 0..40 {
         load(5 + n, begin + 31 * minute);
     }
-    assert!(desk.files().len() <= 17, "however fast loads follow each other: {}", desk.files().len());
-    assert_eq!(desk.total(), 44);
+    assert_eq!(desk.files().len(), 42, "however fast loads follow each other");
+    load(45, begin + 50 * minute);
+    assert_eq!(desk.files().len(), 2);
+    assert_eq!(desk.total(), 45);
 }
 
 #[test]
