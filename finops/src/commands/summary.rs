@@ -419,7 +419,7 @@ impl Summary {
             return Ok(());
         }
         for (what, map) in [("SEVERITY", &self.by_severity), ("SERVICE", &self.by_service), ("CHECK", &self.by_check)] {
-            writeln!(f, "{}", potential_table(what, map, self.potential_savings.len() == 1))?;
+            writeln!(f, "{}", potential_table(what, map, self.potential_savings.len() == 1).trim_fmt())?;
         }
         Ok(())
     }

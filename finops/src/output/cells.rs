@@ -50,12 +50,15 @@ const IDS: [&str; 16] = [
     "position",
 ];
 
+/// Columns whose cells are points in time: half of one says nothing.
+const TIMES: [&str; 5] = ["last commit", "first_seen", "last_seen", "run_ts", "run started"];
+/// Characters of a point in time with milliseconds.
+const TIME_WIDTH: usize = 24;
+
 impl Column {
     pub fn new(name: &'static str) -> Self {
-        match IDS.contains(&name) {
-            true => Self { name, heading: None, kind: Kind::Id, rank: 0, width_min: 16 },
-            false => Self { name, heading: None, kind: Kind::Text, rank: 0, width_min: 16 },
-        }
+        let kind = if IDS.contains(&name) { Kind::Id } else { Kind::Text };
+        Self::sized(name, kind, if TIMES.contains(&name) { TIME_WIDTH } else { 16 }, 0)
     }
 
     /// Of this kind, with this many characters at least, and a rank.

@@ -113,15 +113,21 @@ impl Page {
     fn lines(&mut self, lead: &str, text: &str, indent: usize, width: Option<usize>) {
         let mut line = if lead.is_empty() { " ".repeat(indent) } else { lead.to_owned() };
         let mut is_begun = false;
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            let is_full = width.is_some_and(|width| line.width() + 1 + word.width() > width);
+        let mut blanks = 0;
+        for word in text.split(' ') {
+            if word.is_empty() {
+                blanks += 1;
+                continue;
+            }
+            let gap = std::mem::take(&mut blanks) + 1;
+            let is_full = width.is_some_and(|width| line.width() + gap + word.width() > width);
             if is_begun && is_full {
                 self.out += &format!("{}\n", line.trim_end());
                 line = " ".repeat(indent);
                 is_begun = false;
             }
             if is_begun {
-                line.push(' ');
+                line += &" ".repeat(gap);
             }
             line.push_str(word);
             is_begun = true;
@@ -149,10 +155,11 @@ pub fn wrapped(text: &str, width: Option<usize>) -> String {
     page.out
 }
 
-/// Where the text of a line begins: behind its blanks, and behind a label with two blanks or more.
+/// Where the text of a line begins: behind its blanks, or behind a label with two blanks or more.
 fn hang(line: &str) -> usize {
     let start = line.len() - line.trim_start().len();
-    let label_end = line[start..].find("  ").map(|end| start + end).filter(|end| *end < start + LABEL_MAX);
+    let label_end = line[start..].find("  ").map(|end| start + end);
+    let label_end = label_end.filter(|end| start <= INDENT && *end < start + LABEL_MAX);
     label_end.map_or(start, |end| line.len() - line[end..].trim_start().len())
 }
 
@@ -251,7 +258,7 @@ mod tests {
 
     #[test]
     fn long_lines_go_on_below_what_they_say() {
-        let text = "Written     75 rows in 1 file(s)\n            of one tenant\nshort\n  one two three four five six";
+        let text = "Written     75 rows in 1 file(s)\n            of one tenant\nshort\n  one  two three four five six";
         insta::assert_snapshot!(wrapped(text, Some(20)), @r"
         Written     75 rows
                     in 1
@@ -259,11 +266,13 @@ mod tests {
                     of one
                     tenant
         short
-          one two three four
-          five six
+          one  two three
+          four five six
         ");
         assert_eq!(wrapped(text, None), text);
         assert_eq!(wrapped("a\n", Some(20)), "a\n");
+        let no_break = "  ARN   arn:aws:s3:::a-bucket-with-a-name\n";
+        assert_eq!(wrapped(no_break, Some(20)), no_break);
     }
 
     #[test]
