@@ -87,7 +87,8 @@ fn what_a_bill_replaces_is_told_and_what_is_unclear_is_refused() {
     assert_eq!(named["billing"]["deliveries"][0]["source"], "aws/999988887777 (daily)");
     assert_eq!(billed(&place)["999988887777"], 29);
     let restated = place.finops(&format!("{RUN} --focus aws-corrected.csv --restate")).json(0);
-    assert_eq!(restated["billing"]["deliveries"][0]["effect"], "unchanged", "it is live");
+    assert_eq!(restated["billing"]["deliveries"][0]["effect"], "replaced", "it takes back what was added to it");
+    assert_eq!(billed(&place)["999988887777"], 28, "what has a name of its own stays");
 }
 
 #[test]
