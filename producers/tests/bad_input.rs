@@ -127,7 +127,7 @@ fn a_file_that_is_not_there_is_named() {
     let world = World::new();
     let missing = world.dir.path().join("missing.csv");
     let error = world.run(&plan("run-1", vec![missing.clone()])).unwrap_err().to_string();
-    assert_eq!(error, format!("reading billing file {}: No such file or directory (os error 2)", missing.display()));
+    assert_eq!(error, format!("reading billing file {}: there is no such file", missing.display()));
     let folder = world.dir.path().to_owned();
     for (path, what) in [(folder, "is a directory"), ("-".into(), "is standard input and cannot be read twice")] {
         let error = world.run(&plan("run-1", vec![path])).unwrap_err().to_string();
