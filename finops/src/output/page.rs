@@ -267,7 +267,7 @@ mod tests {
                     tenant
         short
           one  two three
-          four five six
+               four five six
         ");
         assert_eq!(wrapped(text, None), text);
         assert_eq!(wrapped("a\n", Some(20)), "a\n");
