@@ -173,8 +173,7 @@ mod tests {
             bar.set_style(ProgressStyle::with_template(&form(counted, total.is_some())).unwrap());
             bar.set_position(1 << 20);
             bar.tick();
-            let written = term.0.lock().unwrap().clone();
-            written
+            String::clone(&term.0.lock().unwrap())
         };
         assert!(drawn(Counted::Bytes, Some(4 << 20)).contains("1.00 MiB of 4.00 MiB"), "bytes of a file");
         assert!(drawn(Counted::Bytes, None).contains("1.00 MiB"), "bytes of a pipe");

@@ -21,8 +21,11 @@ enum Form {
 
 use Form::{Amount, Plain};
 
-/// Parts of a page: heading, and label with path in the stored record. Fields that are empty are left out.
-const PARTS: &[(&str, &[(&str, &str, Form)])] = &[
+/// Label, path in the stored record, and what it holds.
+type PageField = (&'static str, &'static str, Form);
+
+/// Parts of a page: heading and fields. Fields that are empty are left out.
+const PARTS: &[(&str, &[PageField])] = &[
     (
         "Money",
         &[

@@ -198,7 +198,7 @@ impl Admin {
     pub fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
         let ask = || self.looker.fetch_watermarks(&at.topic, signed_partition(at.partition), REQUEST_TIMEOUT);
         let (low, high) =
-            self.knowing(at, || of_leader(&ask)).map_err(|e| of_partition(&e, at, "asking for the offsets of"))?;
+            self.knowing(at, || of_leader(ask)).map_err(|e| of_partition(&e, at, "asking for the offsets of"))?;
         Ok(Watermarks { low: unsigned(low), high: unsigned(high) })
     }
 
@@ -255,7 +255,7 @@ impl Admin {
             let element = found.elements().first().map(|element| (element.error(), element.offset()));
             element.map(|(outcome, offset)| outcome.map(|()| offset)).transpose()
         };
-        match self.knowing(at, || of_leader(&ask)).map_err(|e| of_partition(&e, at, "looking up a time in"))? {
+        match self.knowing(at, || of_leader(ask)).map_err(|e| of_partition(&e, at, "looking up a time in"))? {
             Some(Offset::Offset(offset)) => Ok(Some(unsigned(offset))),
             _ => Ok(None),
         }
