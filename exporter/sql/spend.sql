@@ -37,7 +37,7 @@ large AS (
     SELECT billing_period, currency
     FROM chosen
     GROUP BY ALL
-    HAVING sum(abs(CAST(cost_unblended AS DOUBLE))) >= 9e25
+    HAVING sum(CAST(abs(cost_unblended) AS HUGEINT)) >= 90000000000000000000000000
 )
 SELECT
     currency, billing_period, CAST(sum(cost_unblended) AS VARCHAR),

@@ -287,7 +287,11 @@ fn kafka_and_a_bucket_give_what_one_machine_gives() {
     // Once more: the latest run has the same findings by the same ids, and its money is counted once.
     let latest = ["findings", "list", "--tenant", "acme"];
     let before = far.list(&latest);
-    assert_eq!(far.run(), expected);
+    let mut again = expected.clone();
+    for delivery in again["billing"]["deliveries"].as_array_mut().unwrap() {
+        delivery["effect"] = json!("unchanged");
+    }
+    assert_eq!(far.run(), again);
     assert_eq!(far.list(&latest), before);
     assert_eq!(far.export("acme", "summary.json"), near.export("acme", "summary.json"));
 

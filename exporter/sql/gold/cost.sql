@@ -4,7 +4,7 @@ CREATE TEMP TABLE large_cost AS
 WITH sizes AS (
     SELECT
         date_trunc('day', usage_start) AS day, currency,
-        sum(greatest(abs(CAST(cost_amortized AS DOUBLE)), abs(CAST(cost_unblended AS DOUBLE)))) AS size
+        sum(CAST(greatest(abs(cost_amortized), abs(cost_unblended)) AS HUGEINT)) AS size
     FROM fact
     WHERE usage_start IS NOT NULL
     GROUP BY ALL
@@ -16,7 +16,7 @@ FROM (
     SELECT strftime(day, '%Y-%m') AS period, 'month' AS period_type, currency, size FROM sizes
 )
 GROUP BY period, period_type, currency
-HAVING sum(size) >= 9e25;
+HAVING sum(size) >= 90000000000000000000000000;
 
 -- cost: exact cost per period, model and every dimension. A fact belongs to the UTC day and month its usage starts in, whole.
 CREATE TEMP TABLE cost AS
