@@ -313,6 +313,18 @@ fn a_file_that_is_no_log_is_refused() {
     assert!(matches!(error, BrokerError::Fatal { .. }), "{error}");
 }
 
+/// Whoever makes the file creates it first, and its tables a moment later.
+#[test]
+fn a_file_that_is_being_made_can_be_read_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broker.sqlite");
+    std::fs::write(&path, b"").unwrap();
+    let error = EmbeddedReader::open(&path, EmbeddedSettings::default()).err().unwrap();
+    assert!(error.is_retriable(), "{error}");
+    open(folder.path(), EmbeddedSettings::default()).ensure_topic(&spec(None, None, false)).unwrap();
+    assert_eq!(EmbeddedReader::open(&path, EmbeddedSettings::default()).unwrap().topics().unwrap().len(), 1);
+}
+
 const CHILD_FOLDER: &str = "BROKER_TEST_CHILD_FOLDER";
 
 /// Run by the test below in a process of its own; does nothing in a normal test run.

@@ -279,15 +279,18 @@ impl Sink<'_> {
         loop {
             let Some((at, action)) = self.machine.next_action() else { return Ok(()) };
             let mut span = self.batches.begin(&at, &action);
+            let is_hint = matches!(action, Action::LeaveHint(_));
             let outcome = match hands.perform(&at, &action).inspect_err(|error| span.fail(error)) {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_retriable() => {
                     warn!(%error, topic = %at.topic, partition = at.partition, "trying again");
                     self.counters.retried("write");
-                    if backoff.wait(self.shutdown) {
-                        return Err(error);
+                    match backoff.wait(self.shutdown) {
+                        false => continue,
+                        // The chain is the truth, and the next sink leaves the hint.
+                        true if is_hint => return Ok(()),
+                        true => return Err(error),
                     }
-                    continue;
                 }
                 // The next poll says what is to be read now.
                 Err(SinkError::Broker(error @ BrokerError::UnknownTopic(_))) => {

@@ -45,6 +45,7 @@ pub struct Summary {
     dead_letter_example: Option<String>,
     lines_unpublished: Vec<String>,
     members_misspelt: Vec<String>,
+    findings_files_empty: Vec<String>,
     judged: u64,
     duplicates: u64,
     files: u64,
@@ -223,6 +224,7 @@ impl Summary {
             dead_letter_example: delivered.example,
             lines_unpublished: report.lines_unpublished.iter().map(ToString::to_string).collect(),
             members_misspelt: misspelt.collect(),
+            findings_files_empty: report.findings_files_empty.clone(),
             judged: judged.read,
             duplicates: written.duplicates,
             files: written.files,
@@ -387,6 +389,9 @@ impl Summary {
         }
         for line in self.lines_unpublished.iter().chain(&self.members_misspelt) {
             writeln!(f, "            {line}")?;
+        }
+        for file in &self.findings_files_empty {
+            writeln!(f, "            {file} has no record")?;
         }
         writeln!(f, "Duplicates  {}", self.duplicates)?;
         writeln!(f, "Written     {} rows in {} file(s), {} bytes", self.rows, self.files, self.file_bytes)?;

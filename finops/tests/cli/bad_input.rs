@@ -192,6 +192,15 @@ fn misspelt_members_are_in_the_summary() {
 }
 
 #[test]
+fn a_findings_file_without_a_record_is_named() {
+    let place = Place::new();
+    place.write("nothing.ndjson", "\n\n");
+    let ended = place.finops("run --tenant acme --findings nothing.ndjson");
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert!(ended.text().contains("\n            nothing.ndjson has no record\n"), "{ended}");
+}
+
+#[test]
 fn a_default_currency_that_is_none_is_a_configuration_problem() {
     let place = Place::new();
     place.write("finops.toml", "run.default_currency = 'EURO'\n");

@@ -44,6 +44,8 @@ pub struct FileReport {
     pub unpublished: Vec<UnpublishedLine>,
     /// Members that are ignored and probably meant to be others, with the records that have them.
     pub misspelt: BTreeMap<Misspelt, u64>,
+    /// Names of files without a record: right for a producer that found nothing, and what one that died leaves behind.
+    pub empty: Vec<String>,
 }
 
 /// Publishes every record of the file.
@@ -58,8 +60,9 @@ pub fn publish_file(
 ) -> Result<FileReport, PublishError> {
     let file = input.name().to_owned();
     let mut report = FileReport::default();
-    let mut taken = 0;
+    let (mut taken, mut is_empty) = (0, true);
     while let Some((number, line)) = input.next_record()? {
+        is_empty = false;
         progress.advance(input.taken() - taken);
         taken = input.taken();
         if let Some((bytes, sha256)) = line.cut {
@@ -75,6 +78,9 @@ pub fn publish_file(
         sender.send(&key, Bytes::from(line.bytes), number)?;
     }
     sender.flush()?;
+    if is_empty {
+        report.empty.push(file.clone());
+    }
     report.unpublished.extend(sender.take_too_large().into_iter().map(|record| UnpublishedLine {
         file: file.clone(),
         line: record.tag,

@@ -95,6 +95,8 @@ pub struct RunReport {
     /// Members of findings files that the contract ignores and that are probably meant to be others, with the records that
     /// have them.
     pub members_misspelt: BTreeMap<Misspelt, u64>,
+    /// Findings files without a record.
+    pub findings_files_empty: Vec<String>,
     /// Wall time by stage, in order.
     pub stages: Vec<(&'static str, Duration)>,
 }
@@ -179,6 +181,7 @@ fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun)
         lines_published: published - findings_published,
         lines_unpublished: files.unpublished,
         members_misspelt: files.misspelt,
+        findings_files_empty: files.empty,
         stages: stages.times,
     })
 }
@@ -347,11 +350,15 @@ fn publish_files(
     for input in inputs {
         let report = publish_file(input, &plan.context.tenant_id, sender, ports.progress.as_ref())?;
         all.unpublished.extend(report.unpublished);
+        all.empty.extend(report.empty);
         report.misspelt.into_iter().for_each(|(member, n)| *all.misspelt.entry(member).or_default() += n);
     }
     ports.progress.end();
     for line in &all.unpublished {
         tracing::error!(file = line.file, line = line.line, bytes = line.bytes, "line is too large to publish");
+    }
+    for file in &all.empty {
+        tracing::warn!(file, "findings file has no record");
     }
     for (member, records) in &all.misspelt {
         tracing::info!(%member, records, "member of findings files is ignored");

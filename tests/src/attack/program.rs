@@ -129,7 +129,7 @@ impl Service {
         static STARTED: AtomicU64 = AtomicU64::new(0);
         let files = site.folder().join(format!("{role:?}-{}", STARTED.fetch_add(1, Ordering::Relaxed)));
         let file = |ending: &str| File::create(files.with_extension(ending)).unwrap();
-        let mut command = command(site, &[role.arguments(), arguments].concat());
+        let mut command = command(site, &[role.arguments(), &["--output", "json"], arguments].concat());
         command.envs(environment.iter().copied()).stdout(file("out")).stderr(file("log"));
         Self { role, child: command.spawn().unwrap(), files }
     }

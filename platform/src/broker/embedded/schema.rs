@@ -79,8 +79,17 @@ pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> 
     match (version, application_id) {
         (VERSION, APPLICATION_ID) => Ok(()),
         (_, APPLICATION_ID) => Err(other_version(doing, version)),
+        (0, 0) if is_empty(connection).map_err(|e| errors::of(&e, &doing, path))? => {
+            let reason = format!("{} is empty still: whoever makes it is not done, or was ended", path.display());
+            Err(BrokerError::Retriable { doing, reason })
+        }
         _ => Err(other_version(doing, -1)),
     }
+}
+
+/// True when there is no table, as in a file that is about to become a log.
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_master", [], |row| row.get(0))
 }
 
 /// A number that SQLite keeps or finds out about the file.
@@ -95,8 +104,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version = pragma(&tx, "user_version")?;
-    let tables: i64 = tx.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
-    if version == 0 && tables == 0 {
+    if version == 0 && is_empty(&tx)? {
         tx.execute_batch(TABLES)?;
         tx.pragma_update(None, "user_version", VERSION)?;
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;

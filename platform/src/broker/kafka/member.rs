@@ -488,9 +488,12 @@ impl Consumer for Member {
 
     fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()> {
         self.membership(offsets)?;
-        self.client
-            .commit(&self.offsets_list(offsets), CommitMode::Sync)
-            .map_err(|e| errors::of(&e, || self.doing("committing offsets")))
+        let doing = || self.doing("committing offsets");
+        self.client.commit(&self.offsets_list(offsets), CommitMode::Sync).map_err(|e| match errors::code(&e) {
+            // Somebody else has its place. The next poll says so, too, and joins anew.
+            Some(RDKafkaErrorCode::Fatal) => BrokerError::Fenced { doing: doing() },
+            _ => errors::of(&e, doing),
+        })
     }
 
     fn leave(&mut self) -> Result<()> {
