@@ -1,13 +1,18 @@
 //! The committed files: every partition's commit chain up to the last record whose files are all published.
+//!
+//! A record is committed only when all files of the record before it are published. So only the last record of a chain may
+//! name files that are not there yet. Anywhere else an absent file is lost: that stops the exports of its tenant, and of no
+//! other tenant.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::chain::{BrokenChain, ChainHead, link_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
 use contracts::source::{ChainPosition, SrcSet};
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
-use platform::store::{Entry, Store};
+use platform::store::{Entry, Staged, Store};
 
 use super::unreadable::Unreadable;
 use super::{DataFile, tenant_of_path};
@@ -22,7 +27,7 @@ pub(super) struct Chains {
     pub dead_letters: Vec<DataFile>,
     /// First source positions per run key, over valid and dead records.
     pub delivered: BTreeMap<String, SrcSet>,
-    /// Files of another size than their commit says.
+    /// Files that are absent, or of another size than their commit says.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -30,7 +35,7 @@ pub(super) struct Chains {
 #[derive(Debug, Default)]
 pub(super) struct Known(BTreeMap<String, Chain>);
 
-/// A chain as far as it was read: all its files are published.
+/// A chain as far as it was read: all its files were published.
 #[derive(Debug)]
 struct Chain {
     head: ChainHead,
@@ -41,22 +46,25 @@ struct Chain {
     /// Where the last record ends that holds findings of a tenant, by tenant.
     ends: BTreeMap<String, u64>,
     delivered: BTreeMap<String, SrcSet>,
-    unreadable: Vec<Unreadable>,
 }
 
 /// Sizes of published files, by path.
 type Sizes = BTreeMap<String, u64>;
 
+/// Names of staged objects: listed only when a record names a file that is not published.
+type StagedNames = OnceCell<BTreeSet<String>>;
+
 pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
-    let sizes = published_sizes(store)?;
+    // In this order: when a record has a successor in the first list, its files are in the second.
     let listed = links(store)?;
-    known.0.retain(|folder, chain| listed.get(folder).is_some_and(|links| chain.is_still_there(links, &sizes)));
-    let mut chains = Chains::default();
+    let sizes = published_sizes(store)?;
+    known.0.retain(|folder, chain| listed.get(folder).is_some_and(|links| links.starts_with(&chain.links)));
+    let (mut chains, staged) = (Chains::default(), StagedNames::new());
     for (folder, links) in listed {
         let Some(empty) = chain_of(&folder) else { continue };
         let chain = known.0.entry(folder).or_insert(empty);
-        chain.read_on(store, &links, &sizes)?;
-        chain.add_to(&mut chains);
+        chain.read_on(store, &links, &sizes, &staged)?;
+        chain.add_to(&mut chains, &sizes)?;
     }
     chains.findings.sort_by(|a, b| (&a.path_tenant, &a.path).cmp(&(&b.path_tenant, &b.path)));
     chains.dead_letters.sort_by(|a, b| a.path.cmp(&b.path));
@@ -87,18 +95,13 @@ fn chain_of(folder: &str) -> Option<Chain> {
     let (parent, partition) = folder.rsplit_once('/')?;
     let topic_id = layout::decode_segment(parent.strip_prefix(layout::CHAIN)?.strip_prefix('/')?)?;
     let head = ChainHead::empty(&topic_id, partition.parse().ok()?);
-    let (topic, links, files, ends, delivered, unreadable) = Default::default();
-    let chain = Chain { head, topic, links, files, ends, delivered, unreadable };
+    let (topic, links, files, ends, delivered) = Default::default();
+    let chain = Chain { head, topic, links, files, ends, delivered };
     (layout::chain_dir(&topic_id, chain.head.partition) == folder).then_some(chain)
 }
 
 impl Chain {
-    /// The store holds what was read of it, as it was.
-    fn is_still_there(&self, links: &[Entry], sizes: &Sizes) -> bool {
-        links.starts_with(&self.links) && self.files.iter().all(|file| sizes.get(&file.path) == Some(&file.bytes))
-    }
-
-    fn read_on(&mut self, store: &dyn Store, links: &[Entry], sizes: &Sizes) -> Result<()> {
+    fn read_on(&mut self, store: &dyn Store, links: &[Entry], sizes: &Sizes, staged: &StagedNames) -> Result<()> {
         for some in links[self.links.len()..].chunks(OBJECTS_AT_ONCE) {
             let paths: Vec<&str> = some.iter().map(|entry| entry.path.as_str()).collect();
             for (entry, bytes) in some.iter().zip(get_all(store, &paths)?) {
@@ -108,11 +111,9 @@ impl Chain {
                     let BrokenChain { path, problem } = broken;
                     ExportError::BadObject { path, problem }
                 })?;
-                if !link.files.iter().all(|file| sizes.contains_key(&file.path)) {
-                    // One of them is still being published.
+                if links.last() == Some(entry) && is_being_published(store, &link, sizes, staged)? {
                     return Ok(());
                 }
-                self.unreadable.extend(of_other_size(&link, sizes)?);
                 self.take(link);
                 self.head = head;
                 self.links.push(entry.clone());
@@ -136,18 +137,21 @@ impl Chain {
         }
     }
 
-    fn add_to(&self, chains: &mut Chains) {
+    fn add_to(&self, chains: &mut Chains, sizes: &Sizes) -> Result<()> {
         for (tenant, &end) in &self.ends {
             let (topic, topic_id) = (self.topic.clone(), self.head.topic_id.clone());
             let position = ChainPosition { topic, topic_id, partition: self.head.partition, end };
             chains.positions.entry(tenant.clone()).or_default().push(position);
         }
         add(&mut chains.delivered, &self.delivered);
-        chains.unreadable.extend_from_slice(&self.unreadable);
         for file in &self.files {
+            if let Some(problem) = problem_of(file, sizes) {
+                chains.unreadable.push(Unreadable::of(ExportError::BadObject { path: file.path.clone(), problem })?);
+            }
             let files = if is_of_findings(&file.path) { &mut chains.findings } else { &mut chains.dead_letters };
             files.push(file.clone());
         }
+        Ok(())
     }
 }
 
@@ -164,16 +168,36 @@ fn add(all: &mut BTreeMap<String, SrcSet>, runs: &BTreeMap<String, SrcSet>) {
     }
 }
 
-/// Files of the record that are not as large as it says.
-fn of_other_size(record: &CommitRecord, sizes: &Sizes) -> Result<Vec<Unreadable>> {
-    let mut found = Vec::new();
-    for file in &record.files {
-        if let Some(bytes) = sizes.get(&file.path).filter(|bytes| **bytes != file.bytes) {
-            let problem = format!("it has {bytes} bytes, its commit record says {}", file.bytes);
-            found.push(Unreadable::of(ExportError::BadObject { path: file.path.clone(), problem })?);
+/// True when files of the last record of a chain are not published yet. A file that is absent and no longer staged, either,
+/// was published and is lost since: the record counts then, so that tenants whose files are there keep them.
+fn is_being_published(store: &dyn Store, last: &CommitRecord, sizes: &Sizes, staged: &StagedNames) -> Result<bool> {
+    for file in last.files.iter().filter(|file| !sizes.contains_key(&file.path)) {
+        let names = if let Some(names) = staged.get() {
+            names
+        } else {
+            let listed = store.staged()?;
+            staged.get_or_init(|| listed.into_iter().map(|entry| entry.path).collect())
+        };
+        let is_lost = Staged::name_of(&file.staged).is_some_and(|name| !names.contains(name));
+        // It may have been published between the two lists: the next cut has it.
+        if !is_lost || store.open(&file.path)?.is_some() {
+            return Ok(true);
         }
     }
-    Ok(found)
+    Ok(false)
+}
+
+/// Why a file of a published record cannot be read.
+fn problem_of(file: &DataFile, sizes: &Sizes) -> Option<String> {
+    match sizes.get(&file.path) {
+        Some(bytes) if *bytes == file.bytes => None,
+        Some(bytes) => Some(format!("it has {bytes} bytes, its commit record says {}", file.bytes)),
+        None => Some(
+            "it is absent, but its commit record names it; `finops verify` names all files that are missing, \
+             `finops repair` makes them again from the topic"
+                .to_owned(),
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -200,20 +224,25 @@ mod tests {
 
         /// Commits one record; returns the path of its file, which is not published.
         fn commit(&mut self) -> String {
+            self.commit_for(&["acme"], &serde_json::Value::Null).remove(0)
+        }
+
+        /// Commits one record with a file of each tenant; returns the paths of the files, which are not published.
+        fn commit_for(&mut self, tenants: &[&str], staged: &serde_json::Value) -> Vec<String> {
             let start = self.head.end;
-            let path =
-                format!("{}/part-{start}.parquet", layout::partition_dir(layout::FINDINGS, "acme", "2026-01-20"));
             let mut offsets = OffsetSet::default();
             assert!(offsets.insert(start));
-            let file = CommittedFile {
-                path: path.clone(),
-                tenant_id: "acme".into(),
+            let file = |tenant: &&str| CommittedFile {
+                path: format!("{}/part-{start}.parquet", layout::partition_dir(layout::FINDINGS, tenant, "2026-01-20")),
+                tenant_id: (*tenant).into(),
                 run_date: "2026-01-20".into(),
                 rows: 1,
                 bytes: 4,
                 sha256: String::new(),
-                staged: serde_json::Value::Null,
+                staged: staged.clone(),
             };
+            let files: Vec<CommittedFile> = tenants.iter().map(file).collect();
+            let paths = files.iter().map(|file| file.path.clone()).collect();
             let link = CommitRecord {
                 format_version: FORMAT_VERSION,
                 code_version: String::new(),
@@ -223,9 +252,9 @@ mod tests {
                 partition: 0,
                 start,
                 end: start + 1,
-                rows: 1,
+                rows: files.len() as u64,
                 duplicates: 0,
-                files: vec![file],
+                files,
                 src: SrcSet::new(),
                 runs: BTreeMap::from([("acme/w/r".into(), SrcSet::from([("w/0".parse().unwrap(), offsets)]))]),
                 heights: BTreeMap::new(),
@@ -237,7 +266,23 @@ mod tests {
             let (name, bytes) = (layout::chain_record("id", 0, start), serde_json::to_vec(&link).unwrap());
             self.store.put_if_absent(&name, &bytes).unwrap();
             self.head.follow(&name, &bytes).unwrap();
-            path
+            paths
+        }
+
+        /// Commits one record with a file of each tenant, and publishes them.
+        fn publish_for(&mut self, tenants: &[&str]) -> Vec<String> {
+            let paths = self.commit_for(tenants, &serde_json::json!({"name": "_sink/staging/gone"}));
+            paths.iter().for_each(|path| self.store.put(path, b"rows").unwrap());
+            paths
+        }
+
+        /// Per tenant, how far it is read; and the tenants whose files are missing.
+        fn state(&mut self) -> (BTreeMap<String, u64>, Vec<String>) {
+            let read_on = read(&self.store, &mut self.known).unwrap();
+            assert_eq!(read_on, read(&self.store, &mut Known::default()).unwrap());
+            let ends = read_on.positions.into_iter().map(|(tenant, positions)| (tenant, positions[0].end)).collect();
+            assert!(read_on.unreadable.iter().all(|file| file.problem.starts_with("it is absent")));
+            (ends, read_on.unreadable.into_iter().map(|file| file.tenant).collect())
         }
 
         /// Where the cut ends, read on; the same as read from the start.
@@ -265,12 +310,48 @@ mod tests {
             assert_eq!(world.end(), Some(end));
         }
         world.store.delete(&first).unwrap();
-        assert_eq!(world.end(), None, "what was read before counts no longer");
+        assert_eq!(
+            (world.end(), world.state().1),
+            (Some(4), vec!["acme".to_owned()]),
+            "a file with successors is lost"
+        );
         world.store.put(&first, b"rows").unwrap();
-        assert_eq!(world.end(), Some(4));
+        assert_eq!((world.end(), world.state().1), (Some(4), Vec::new()));
         world.store.delete(&layout::chain_record("id", 0, 1)).unwrap();
         let error = read(&world.store, &mut world.known).unwrap_err().to_string();
         assert!(error.ends_with("the record before it ends at 1, this one starts at 2"), "{error}");
+    }
+
+    #[test]
+    fn missing_files_of_one_tenant_concern_no_other_tenant() {
+        let mut world = World::new();
+        let mut leavers = Vec::new();
+        for _ in 0..3 {
+            leavers.push(world.publish_for(&["acme", "leaver"]).remove(1));
+        }
+        let ends = BTreeMap::from([("acme".to_owned(), 3), ("leaver".to_owned(), 3)]);
+        assert_eq!(world.state(), (ends.clone(), Vec::new()));
+        for (n, path) in leavers.iter().enumerate() {
+            world.store.delete(path).unwrap();
+            assert_eq!(world.state(), (ends.clone(), vec!["leaver".to_owned(); n + 1]), "{path}");
+        }
+        leavers.iter().for_each(|path| world.store.put(path, b"rows").unwrap());
+        assert_eq!(world.state(), (ends, Vec::new()));
+    }
+
+    #[test]
+    fn a_last_record_with_a_staged_file_is_not_published_yet() {
+        let mut world = World::new();
+        world.publish_for(&["acme"]);
+        let mut writing = world.store.stage("x").unwrap();
+        std::io::Write::write_all(&mut writing, b"rows").unwrap();
+        let staged = writing.finish().unwrap();
+        let paths = world.commit_for(&["acme", "globex"], &staged.token);
+        world.store.put(&paths[0], b"rows").unwrap();
+        let before = (BTreeMap::from([("acme".to_owned(), 1)]), Vec::new());
+        assert_eq!(world.state(), before);
+        world.store.put(&paths[1], b"rows").unwrap();
+        assert_eq!(world.state().0, BTreeMap::from([("acme".to_owned(), 2), ("globex".to_owned(), 2)]));
     }
 
     #[test]
