@@ -1,13 +1,15 @@
 //! Copies of a remote store's objects in a folder of this machine, for readers that open files by path. A copy is named
-//! by the SHA-256 of its bytes and compared with it when it is made, so it is never stale, and several stores and
-//! processes may share one folder.
+//! by the SHA-256 of its bytes, so it is never stale, and several stores and processes may share one folder. Each process
+//! compares a copy with its digest when it makes it, or before it hands it out for the first time: a disk may have changed
+//! it since. A copy that does not match is fetched again.
 //!
 //! At the size limit the copies that were not used for the longest go, but none that a [`Lease`] of a living process
 //! names: somebody may be reading it. So the folder outgrows its limit when that much is in use, and no longer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -25,6 +27,11 @@ const PARTIAL: &str = "partial-";
 /// Lists of what is in use, each locked by its process, so that one of a dead process can be told.
 const LEASE: &str = "lease-";
 
+/// Copies remembered as compared; at the limit all are forgotten, which costs another comparison of each.
+const COMPARED_MAX: usize = 100_000;
+/// Times that an object is fetched when its bytes are not the expected ones: one answer may have been damaged on its way.
+const FETCHES_MAX: u32 = 3;
+
 /// The copies that one reader uses: nobody removes them before the lease is dropped, or its process is dead.
 #[derive(Debug, Default)]
 pub struct Lease(Mutex<Vec<Held>>);
@@ -41,6 +48,8 @@ impl Lease {
     /// From now on nobody removes the file of that name, also when it comes later. The caller shares the folder's lock.
     fn keep(&self, folder: &Path, name: &str) -> io::Result<()> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // An operator may have removed the whole folder: a list that has no name protects nothing.
+        all.retain(|held| held.folder != folder || held.path.exists());
         if !all.iter().any(|held| held.folder == folder) {
             all.push(Held::begin(folder)?);
         }
@@ -73,13 +82,29 @@ pub struct FileCache {
     /// What is in the folder, as far as this process knows: another one may have added or removed copies. `None` until it
     /// was looked at.
     bytes: Mutex<Option<u64>>,
+    /// Copies that this process has seen to match their digest.
+    compared: Mutex<HashMap<String, Stamp>>,
+}
+
+/// Which file was compared. Another one of the same name is compared again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+}
+
+impl Stamp {
+    fn of(found: &fs::Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino(), bytes: found.len() }
+    }
 }
 
 impl FileCache {
     /// A folder that is made when the first copy is: most services never need one.
     #[must_use]
     pub fn new(folder: &Path, bytes_max: u64) -> Self {
-        Self { folder: folder.to_owned(), bytes_max, bytes: Mutex::new(None) }
+        Self { folder: folder.to_owned(), bytes_max, bytes: Mutex::default(), compared: Mutex::default() }
     }
 
     /// A file with the object's bytes, fetched unless it is here. It stays as long as the lease.
@@ -100,11 +125,12 @@ impl FileCache {
         if self.hand_out(object, lease).map_err(failed)? {
             return Ok(copy);
         }
-        let partial = self.partial(lease).map_err(failed)?;
-        self.fetch(store, object, &partial.0)?;
+        let (partial, stamp) = self.fetched(store, object, lease)?;
         failpoint::hit("store.cache.fetched");
+        // Also over a copy that does not match: who is reading that one, by its path, finds the right one next.
         fs::rename(&partial.0, &copy).map_err(failed)?;
         failpoint::hit("store.cache.placed");
+        self.remember(object.sha256, stamp);
         if let Err(error) = self.grown_by(object.bytes) {
             // The copy is good; a folder that is too large is the next call's trouble, too.
             tracing::warn!(folder = %self.folder.display(), %error, "could not remove old copies");
@@ -122,22 +148,41 @@ impl FileCache {
         Ok(())
     }
 
-    /// True when the copy is there. Leased is it in any case: there is no moment between its coming and its lease.
+    /// True when the copy is there and matches its digest. Leased is it in any case: there is no moment between its coming
+    /// and its lease.
     fn hand_out(&self, object: Object<'_>, lease: &Lease) -> io::Result<bool> {
+        let path = self.folder.join(object.sha256);
         let lock = self.lock()?;
         lock.lock_shared()?;
         lease.keep(&self.folder, object.sha256)?;
-        let file = match File::options().write(true).open(self.folder.join(object.sha256)) {
+        let file = match File::options().read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
             Err(e) => return Err(e),
         };
+        // The lease protects it from now on.
+        drop(lock);
+        file.set_modified(SystemTime::now())?;
+        let stamp = Stamp::of(&file.metadata()?);
+        let compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner).get(object.sha256).copied();
+        if compared == Some(stamp) {
+            return Ok(true);
+        }
         // A machine that lost power may have kept the name and lost the bytes.
-        if file.metadata()?.len() != object.bytes {
+        if stamp.bytes != object.bytes || copy_and_digest(file, io::sink())?.1 != object.sha256 {
+            tracing::warn!(copy = %path.display(), object = object.path, "a cached copy is damaged: fetching it again");
             return Ok(false);
         }
-        file.set_modified(SystemTime::now())?;
+        self.remember(object.sha256, stamp);
         Ok(true)
+    }
+
+    fn remember(&self, sha256: &str, stamp: Stamp) {
+        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        if compared.len() >= COMPARED_MAX {
+            compared.clear();
+        }
+        compared.insert(sha256.to_owned(), stamp);
     }
 
     /// The name of a copy to be made, leased like the copy.
@@ -149,20 +194,20 @@ impl FileCache {
         Ok(Partial(self.folder.join(name)))
     }
 
-    fn fetch(&self, store: &dyn Store, object: Object<'_>, partial: &Path) -> Result<()> {
-        let failed = |e| StoreError::io("copying", object.path, e);
-        let Some(source) = store.open(object.path)? else {
-            return Err(failed(io::Error::new(ErrorKind::NotFound, "it is not in the store")));
-        };
-        let (bytes, sha256) = copy_and_digest(source, partial).map_err(failed)?;
-        if (bytes, sha256.as_str()) == (object.bytes, object.sha256) {
-            return Ok(());
+    /// The object's bytes on disk, under a name of their own. Bytes that are not the expected ones are asked for again.
+    fn fetched(&self, store: &dyn Store, object: Object<'_>, lease: &Lease) -> Result<(Partial, Stamp)> {
+        let mut attempts = 1;
+        loop {
+            let partial = self.partial(lease).map_err(|e| StoreError::io("copying", object.path, e))?;
+            match fetch(store, object, &partial.0) {
+                Ok(stamp) => return Ok((partial, stamp)),
+                Err(error @ StoreError::Conflict { .. }) if attempts < FETCHES_MAX => {
+                    tracing::warn!(%error, "an object was read with other bytes than it should have: reading it again");
+                    attempts += 1;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Err(StoreError::Conflict {
-            path: object.path.to_owned(),
-            expected: describe(object.bytes, object.sha256),
-            found: describe(bytes, &sha256),
-        })
     }
 
     /// Removes the copies that were not used for the longest until the rest fits, also what crashed processes left;
@@ -233,6 +278,24 @@ impl FileCache {
     }
 }
 
+fn fetch(store: &dyn Store, object: Object<'_>, partial: &Path) -> Result<Stamp> {
+    let failed = |e| StoreError::io("copying", object.path, e);
+    let Some(source) = store.open(object.path)? else {
+        return Err(failed(io::Error::new(ErrorKind::NotFound, "it is not in the store")));
+    };
+    let mut file = File::create_new(partial).map_err(failed)?;
+    let (bytes, sha256) = copy_and_digest(source, &mut file).map_err(failed)?;
+    if (bytes, sha256.as_str()) == (object.bytes, object.sha256) {
+        // On disk before it gets its name: after a power cut a name without its bytes would be left.
+        return file.sync_all().and_then(|()| file.metadata()).map(|found| Stamp::of(&found)).map_err(failed);
+    }
+    Err(StoreError::Conflict {
+        path: object.path.to_owned(),
+        expected: describe(object.bytes, object.sha256),
+        found: describe(bytes, &sha256),
+    })
+}
+
 fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
@@ -271,8 +334,7 @@ impl Drop for Partial {
     }
 }
 
-fn copy_and_digest(mut source: impl Read, target: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::create_new(target)?;
+fn copy_and_digest(mut source: impl Read, mut target: impl Write) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     let mut bytes = 0;
@@ -281,7 +343,7 @@ fn copy_and_digest(mut source: impl Read, target: &Path) -> io::Result<(u64, Str
             Ok(0) => return Ok((bytes, hex::encode(hasher.finalize()))),
             Ok(n) => {
                 hasher.update(&buffer[..n]);
-                file.write_all(&buffer[..n])?;
+                target.write_all(&buffer[..n])?;
                 bytes += n as u64;
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
@@ -291,170 +353,4 @@ fn copy_and_digest(mut source: impl Read, target: &Path) -> io::Result<(u64, Str
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::store::local::LocalStore;
-
-    struct World {
-        folder: tempfile::TempDir,
-        store: LocalStore,
-    }
-
-    impl World {
-        fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let store = LocalStore::open(&folder.path().join("data")).unwrap();
-            Self { folder, store }
-        }
-
-        fn cache(&self, bytes_max: u64) -> FileCache {
-            FileCache::new(&self.folder.path().join("cache"), bytes_max)
-        }
-
-        /// Puts 1,000 bytes that only this object has.
-        fn put(&self, path: &str) -> String {
-            let bytes = format!("{path:1000}");
-            self.store.put(path, bytes.as_bytes()).unwrap();
-            hex::encode(Sha256::digest(&bytes))
-        }
-
-        /// Puts it and fetches it.
-        fn fetch(&self, cache: &FileCache, path: &str, lease: &Lease) -> String {
-            let digest = self.put(path);
-            // So that one was used before the other.
-            std::thread::sleep(Duration::from_millis(20));
-            cache.file(&self.store, object(path, &digest), lease).unwrap();
-            digest
-        }
-
-        /// What is in the folder, lists of leases aside.
-        fn names(&self) -> Vec<String> {
-            let entries = fs::read_dir(self.folder.path().join("cache")).unwrap();
-            let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-            names.retain(|name| !name.starts_with(LEASE));
-            names.sort();
-            names
-        }
-    }
-
-    fn object<'a>(path: &'a str, sha256: &'a str) -> Object<'a> {
-        Object { path, bytes: 1_000, sha256 }
-    }
-
-    fn sorted<const N: usize>(mut names: [&str; N]) -> [&str; N] {
-        names.sort_unstable();
-        names
-    }
-
-    #[test]
-    fn what_was_not_used_for_the_longest_goes_first() {
-        let world = World::new();
-        let cache = world.cache(2_500);
-        let [a, _, _, c] = ["a", "b", "a", "c"].map(|path| world.fetch(&cache, path, &Lease::default()));
-        assert_eq!(world.names(), sorted([&a, &c, LOCK]));
-    }
-
-    #[test]
-    fn what_is_in_use_stays_over_the_limit_and_goes_after() {
-        let world = World::new();
-        let (cache, elsewhere) = (world.cache(1_500), world.cache(1_500));
-        let (lease, other) = (Lease::default(), Lease::default());
-        let [a, b] = ["a", "b"].map(|path| world.fetch(&cache, path, &lease));
-        let c = world.fetch(&elsewhere, "c", &other);
-        assert_eq!(world.names(), sorted([&a, &b, &c, LOCK]));
-        drop(lease);
-        let d = world.fetch(&cache, "d", &Lease::default());
-        assert_eq!(world.names(), sorted([&c, &d, LOCK]), "another reader uses c, and d was just handed out");
-        drop(other);
-        let e = world.fetch(&cache, "e", &Lease::default());
-        assert_eq!(world.names(), sorted([&e, LOCK]));
-    }
-
-    /// A copy's time comes from a clock that may jump.
-    #[test]
-    fn use_does_not_depend_on_the_clock() {
-        for jump in [Duration::ZERO, Duration::from_secs(86_400 * 365 * 100)] {
-            let world = World::new();
-            let (cache, lease) = (world.cache(1_500), Lease::default());
-            let a = world.fetch(&cache, "a", &lease);
-            let copy = File::options().write(true).open(world.folder.path().join("cache").join(&a)).unwrap();
-            copy.set_modified(SystemTime::UNIX_EPOCH + jump).unwrap();
-            let b = world.fetch(&cache, "b", &lease);
-            assert_eq!(world.names(), sorted([&a, &b, LOCK]));
-        }
-    }
-
-    #[test]
-    fn what_dead_processes_left_goes_and_what_is_not_ours_stays() {
-        let world = World::new();
-        let cache = world.cache(1_500);
-        let a = world.fetch(&cache, "a", &Lease::default());
-        let file = |name: &str| world.folder.path().join("cache").join(name);
-        fs::write(file("partial-x"), [0; 5_000]).unwrap();
-        fs::write(file("lease-x"), format!("{a}\npartial-x\n")).unwrap();
-        fs::write(file("notes.txt"), [0; 5_000]).unwrap();
-        let b = world.fetch(&world.cache(1_500), "b", &Lease::default());
-        assert_eq!(world.names(), sorted([&b, LOCK, "notes.txt"]));
-        assert!(!file("lease-x").exists());
-    }
-
-    #[test]
-    fn only_the_right_bytes_become_a_copy() {
-        let world = World::new();
-        let (cache, lease) = (world.cache(1 << 20), Lease::default());
-        let digest = world.put("a");
-        for wrong in [
-            Object { path: "a", bytes: 999, sha256: &digest },
-            Object { path: "a", bytes: 1_000, sha256: &"0".repeat(64) },
-            Object { path: "a", bytes: 1_000, sha256: "../escape" },
-            Object { path: "absent", bytes: 1_000, sha256: &digest },
-        ] {
-            let refused = cache.file(&world.store, wrong, &lease);
-            assert!(refused.is_err(), "{wrong:?}");
-        }
-        assert_eq!(world.names(), [LOCK]);
-        let copy = cache.file(&world.store, object("a", &digest), &lease).unwrap();
-        fs::write(&copy, b"torn by a power cut").unwrap();
-        let again = cache.file(&world.store, object("a", &digest), &lease).unwrap();
-        assert_eq!(fs::metadata(again).unwrap().len(), 1_000);
-    }
-
-    #[test]
-    fn many_may_fetch_and_remove_at_once() {
-        let world = World::new();
-        let digests: Vec<(String, String)> =
-            (0..20).map(|n| (format!("o/{n}"), world.put(&format!("o/{n}")))).collect();
-        std::thread::scope(|scope| {
-            for thread in 0..4 {
-                let (world, digests) = (&world, &digests);
-                scope.spawn(move || {
-                    // As in another process; each needs more than fits, beside what the others use.
-                    let cache = world.cache(5_000);
-                    for some in digests[thread..].chunks(3).cycle().take(60) {
-                        let lease = Lease::default();
-                        let file = |(path, digest): &(String, String)| {
-                            (path.clone(), cache.file(&world.store, object(path, digest), &lease).unwrap())
-                        };
-                        let files: Vec<_> = some.iter().map(file).collect();
-                        for (path, copy) in files {
-                            assert_eq!(fs::read_to_string(copy).unwrap(), format!("{path:1000}"));
-                        }
-                    }
-                });
-            }
-        });
-        assert!(world.names().iter().all(|name| !name.starts_with(PARTIAL)), "{:?}", world.names());
-    }
-
-    #[test]
-    fn a_nameless_copy_is_what_is_stored_now() {
-        let world = World::new();
-        world.put("a");
-        let mut read = String::new();
-        nameless_copy(&world.store, "a").unwrap().unwrap().read_to_string(&mut read).unwrap();
-        assert_eq!(read.trim_end(), "a");
-        assert!(nameless_copy(&world.store, "absent").unwrap().is_none());
-    }
-}
+mod tests;
