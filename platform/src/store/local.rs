@@ -311,6 +311,7 @@ impl Store for LocalStore {
 #[cfg(test)]
 mod tests {
     use super::LocalStore;
+    use crate::store::StoreError;
     use crate::store::conformance::CASES;
 
     #[test]
@@ -318,5 +319,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = LocalStore::open(folder.path()).unwrap();
         CASES.iter().for_each(|case| case.run(&store));
+    }
+
+    /// A mount below the root does not become another one by waiting.
+    #[test]
+    fn a_folder_on_another_file_system_is_refused() {
+        let crosses = std::io::Error::from(std::io::ErrorKind::CrossesDevices);
+        let error = StoreError::io("publishing", "data/part-0.parquet", crosses);
+        assert!(matches!(error, StoreError::Refused { .. }) && !error.is_retriable(), "{error}");
+        assert!(error.to_string().ends_with("keep all folders of the store on one file system"), "{error}");
     }
 }

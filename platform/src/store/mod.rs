@@ -160,18 +160,23 @@ pub enum StoreError {
     },
 }
 
+/// Why a file cannot get its name, and what to do.
+const OTHER_FILE_SYSTEM: &str = "it is on another file system than the folder where the store stages its files, so no file \
+                                 can appear there in one step; keep all folders of the store on one file system";
+
 impl StoreError {
-    /// Wraps an input/output error, telling a full disk or quota apart from everything else. What a [`StagedWrite`] or
-    /// reader of a store has wrapped for `std::io` comes out as it was.
+    /// Wraps an input/output error, telling a full disk or quota, and a folder on another file system, apart from everything
+    /// else. What a [`StagedWrite`] or reader of a store has wrapped for `std::io` comes out as it was.
     #[must_use]
     pub fn io(doing: &'static str, path: impl Into<String>, source: std::io::Error) -> Self {
-        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        use std::io::ErrorKind::{CrossesDevices, QuotaExceeded, StorageFull};
         let source = match source.downcast::<Self>() {
             Ok(own) => return own,
             Err(source) => source,
         };
         match source.kind() {
             StorageFull | QuotaExceeded => Self::NoSpace { doing, path: path.into() },
+            CrossesDevices => Self::Refused { doing, path: path.into(), reason: OTHER_FILE_SYSTEM.to_owned() },
             _ => Self::Io { doing, path: path.into(), source },
         }
     }
