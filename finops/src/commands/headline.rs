@@ -25,7 +25,10 @@ pub struct Headline {
     /// several months it is the average.
     pub spend_monthly: Option<Decimal>,
     /// Savings in percent of that, two places.
+    /// `None` when the spend is also of bills that the run did not read: its findings say nothing of them.
     pub savings_pct_of_spend: Option<Decimal>,
+    /// Bills in the spend that were live before, and that the run did not read; most of any month.
+    pub bills_not_read: usize,
     #[serde(skip)]
     months: Vec<Month>,
 }
@@ -45,7 +48,7 @@ impl Month {
 }
 
 /// The headlines, by currency.
-pub fn headlines(savings: &BTreeMap<String, Decimal>, spend: &[Spend]) -> Vec<Headline> {
+pub fn headlines(savings: &BTreeMap<String, Decimal>, spend: &[Spend], bills_not_read: usize) -> Vec<Headline> {
     let mut all: BTreeMap<&str, Headline> = BTreeMap::new();
     for (currency, amount) in savings {
         entry(&mut all, currency).savings_monthly = Some(*amount);
@@ -54,7 +57,7 @@ pub fn headlines(savings: &BTreeMap<String, Decimal>, spend: &[Spend]) -> Vec<He
         let (Some(currency), Ok(billed)) = (&month.currency, month.billed.parse::<Decimal>()) else { continue };
         entry(&mut all, currency).add(month, billed);
     }
-    all.into_values().map(Headline::finished).collect()
+    all.into_values().map(|headline| Headline { bills_not_read, ..headline }.finished()).collect()
 }
 
 fn entry<'c, 'm>(all: &'m mut BTreeMap<&'c str, Headline>, currency: &'c str) -> &'m mut Headline {
@@ -64,6 +67,7 @@ fn entry<'c, 'm>(all: &'m mut BTreeMap<&'c str, Headline>, currency: &'c str) ->
         spend: None,
         spend_monthly: None,
         savings_pct_of_spend: None,
+        bills_not_read: 0,
         months: Vec::new(),
     })
 }
@@ -93,7 +97,8 @@ impl Headline {
             Some(share.round_dp(2))
         };
         let positive_spend = self.spend_monthly.filter(|spend| *spend > Decimal::ZERO);
-        self.savings_pct_of_spend = self.savings_monthly.zip(positive_spend).and_then(share);
+        let of_what_was_read = positive_spend.filter(|_| self.bills_not_read == 0);
+        self.savings_pct_of_spend = self.savings_monthly.zip(of_what_was_read).and_then(share);
         self
     }
 
@@ -105,7 +110,11 @@ impl Headline {
             false => format!("{} of {} hours of {}", month.hours_charged, month.hours, month.name),
         };
         let months: Vec<String> = self.months.iter().map(month).collect();
-        Some(format!("{} {} for {}", rounded(spend), self.currency, months.join(", ")))
+        let not_read = match self.bills_not_read {
+            0 => String::new(),
+            n => format!(", with {n} bill(s) that this run did not read"),
+        };
+        Some(format!("{} {} for {}{not_read}", rounded(spend), self.currency, months.join(", ")))
     }
 }
 
@@ -168,7 +177,7 @@ mod tests {
             Some(spend) => format!("{spend} | {headline}"),
             None => headline.to_string(),
         };
-        let found: Vec<_> = headlines(&savings, spend).iter().map(line).collect();
+        let found: Vec<_> = headlines(&savings, spend, 0).iter().map(line).collect();
         assert_eq!(found, expected);
     }
 
@@ -227,6 +236,15 @@ mod tests {
             check(&[("EUR", "1")], &[spend("EUR", "2026-09", billed, 720)], &[&expected]);
         }
         check(&[], &[spend("EUR", "2026-09", "1", 0)], &["1.00 EUR for 2026-09 | no estimate in EUR"]);
+    }
+
+    #[test]
+    fn there_is_no_share_of_bills_that_were_not_read() {
+        let savings = BTreeMap::from([("EUR".to_owned(), Decimal::ONE)]);
+        let [headline] = &headlines(&savings, &[spend("EUR", "2026-09", "10", 720)], 2)[..] else { panic!("not one") };
+        assert_eq!(headline.savings_pct_of_spend, None);
+        assert_eq!(headline.to_string(), "1.00 EUR");
+        assert_eq!(headline.spend_text().unwrap(), "10.00 EUR for 2026-09, with 2 bill(s) that this run did not read");
     }
 
     #[test]

@@ -190,7 +190,9 @@ impl Summary {
         let dead = delivered.dead_by_code.values().sum();
         let exports = exported.map(exports).unwrap_or_default();
         let misspelt = report.members_misspelt.iter().map(|(member, n)| format!("{member} ({n} record(s))"));
-        let potential_savings = headlines(&delivered.savings, &delivered.spend);
+        let months = report.billing.iter().flat_map(|load| &load.months);
+        let bills_not_read = months.map(|month| month.beside).max().unwrap_or_default();
+        let potential_savings = headlines(&delivered.savings, &delivered.spend, bills_not_read);
         let only = match &potential_savings[..] {
             [only] => Some(only),
             _ => None,
