@@ -49,7 +49,9 @@ impl Bill {
 /// What is live after the bill, and whether it was taken.
 fn expected(live: &mut Vec<Bill>, new: &Bill) -> bool {
     let of_source: Vec<Bill> = live.iter().filter(|old| old.account == new.account).cloned().collect();
-    if of_source.iter().any(|old| old.content() == new.content()) {
+    // To restate a bill that is live takes back what was added to it.
+    let is_restated = matches!(new.overlap, Overlap::Restate);
+    if !is_restated && of_source.iter().any(|old| old.content() == new.content()) {
         return true;
     }
     let mut replaced = Vec::new();
