@@ -287,8 +287,8 @@ impl Sink<'_> {
                     self.counters.retried("write");
                     match backoff.wait(self.shutdown) {
                         false => continue,
-                        // The chain is the truth, and the next sink leaves the hint.
-                        true if is_hint => return Ok(()),
+                        // The chain is the truth, and the next sink leaves the hint: what other partitions hold goes on.
+                        true if is_hint => Outcome::Done,
                         true => return Err(error),
                     }
                 }

@@ -10,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contracts::topics;
+use platform::broker::meddled::{Deed, Meddled};
 use platform::broker::{Broker, BrokerError, TopicPartition};
 use platform::lifecycle::Shutdown;
 use serde_json::json;
-use support::{Meddle, Meddling, PARTITIONS, World, config, draft_with, header, own, run};
+use support::{PARTITIONS, World, config, draft_with, header, own, run};
 use validator::{Config, Until};
 
 /// Every third record is broken.
@@ -47,9 +48,12 @@ fn group_offsets(world: &World) -> Vec<u64> {
     (0..PARTITIONS).map(|p| offsets.iter().find(|o| o.at == of(p)).map_or(0, |o| o.offset)).collect()
 }
 
-fn meddling(world: &World, meddle: impl Fn(u64) -> Result<(), BrokerError> + Send + Sync + 'static) -> Meddling {
-    let meddle: Meddle = Arc::new(meddle);
-    Meddling { inner: world.broker.clone(), meddle }
+/// A broker whose members ask before each step.
+fn meddling(world: &World, meddle: impl Fn(u64) -> Result<(), BrokerError> + Send + Sync + 'static) -> Meddled {
+    Meddled::new(world.broker.clone(), move |deed| match deed {
+        Deed::Step(n) => meddle(n),
+        Deed::Commit => Ok(()),
+    })
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub mod embedded;
 mod headers;
 pub mod kafka;
 pub mod lag;
+#[cfg(feature = "conformance")]
+pub mod meddled;
 mod partition;
 mod value;
 

@@ -1,19 +1,15 @@
-//! A real embedded log for tests, and a broker that meddles with the steps of one member.
+//! A real embedded log for tests.
 
 #![allow(dead_code, reason = "each test file is a program of its own and uses a part")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::{
-    Appended, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor,
-    Producer, RecordValue, Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
-};
+use platform::broker::{Broker, Message, OutRecord, RecordValue, TopicInfo, TopicPartition, TopicSpec};
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use serde_json::{Value, json};
@@ -133,87 +129,4 @@ pub fn draft_with(key: &str, value: Value) -> Vec<u8> {
 
 pub fn header<'m>(message: &'m Message, name: &str) -> &'m str {
     std::str::from_utf8(message.header(name).unwrap_or_else(|| panic!("no header {name}"))).unwrap()
-}
-
-/// Called with the number of a step, from 1, before it is done; an error is returned instead of doing it.
-pub type Meddle = Arc<dyn Fn(u64) -> std::result::Result<(), BrokerError> + Send + Sync>;
-
-/// The embedded broker, whose members' steps are meddled with.
-pub struct Meddling {
-    pub inner: EmbeddedBroker,
-    pub meddle: Meddle,
-}
-
-struct MeddledProcessor {
-    inner: Box<dyn Processor>,
-    steps: AtomicU64,
-    meddle: Meddle,
-}
-
-impl Broker for Meddling {
-    fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        self.inner.ensure_topic(spec)
-    }
-    fn topics(&self) -> Result<Vec<TopicInfo>> {
-        self.inner.topics()
-    }
-    fn topic_settings(&self, name: &str) -> Result<TopicSettings> {
-        self.inner.topic_settings(name)
-    }
-    fn delete_topic(&self, name: &str) -> Result<()> {
-        self.inner.delete_topic(name)
-    }
-    fn producer(&self) -> Result<Box<dyn Producer>> {
-        self.inner.producer()
-    }
-    fn consumer(&self, config: ConsumerConfig) -> Result<Box<dyn Consumer>> {
-        self.inner.consumer(config)
-    }
-    fn processor(&self, config: ConsumerConfig) -> Result<Box<dyn Processor>> {
-        let inner = self.inner.processor(config)?;
-        Ok(Box::new(MeddledProcessor { inner, steps: AtomicU64::new(0), meddle: self.meddle.clone() }))
-    }
-    fn read(&self, at: &TopicPartition, offset: u64, records_max: usize, bytes_max: usize) -> Result<Vec<Message>> {
-        self.inner.read(at, offset, records_max, bytes_max)
-    }
-    fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
-        self.inner.watermarks(at)
-    }
-    fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
-        self.inner.offset_for_time(at, timestamp_ms)
-    }
-    fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>> {
-        self.inner.group_offsets(group)
-    }
-    fn clean(&self) -> Result<u64> {
-        self.inner.clean()
-    }
-}
-
-impl Consumer for MeddledProcessor {
-    fn poll(&mut self, timeout: Duration) -> Result<Polled> {
-        self.inner.poll(timeout)
-    }
-    fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<()> {
-        self.inner.seek(at, offset)
-    }
-    fn pause(&mut self, at: &[TopicPartition]) -> Result<()> {
-        self.inner.pause(at)
-    }
-    fn resume(&mut self, at: &[TopicPartition]) -> Result<()> {
-        self.inner.resume(at)
-    }
-    fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()> {
-        self.inner.commit(offsets)
-    }
-    fn leave(&mut self) -> Result<()> {
-        self.inner.leave()
-    }
-}
-
-impl Processor for MeddledProcessor {
-    fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>> {
-        (self.meddle)(self.steps.fetch_add(1, Ordering::SeqCst) + 1)?;
-        self.inner.step(records, offsets)
-    }
 }
