@@ -57,6 +57,12 @@ pub(super) fn of_code(code: RDKafkaErrorCode, doing: String, reason: String) -> 
     }
 }
 
+/// True when librdkafka has given up the client: all its calls fail from now on. A consumer's poll says it by the code alone,
+/// because the message of a consumer error has no mark for it.
+pub(super) fn is_end_of_client(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageConsumptionFatal(_)) || code(error) == Some(RDKafkaErrorCode::Fatal)
+}
+
 /// Code of an error, when it has one.
 pub(super) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {

@@ -20,6 +20,8 @@ use crate::broker::{
     Topics,
 };
 
+/// Least time between two attempts to join.
+const REJOIN_AFTER: Duration = Duration::from_secs(1);
 /// How often a member without records looks whether its topics are still those that it was given.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -133,6 +135,8 @@ impl Member {
     /// it takes for another. Then we are no member any more, and become one anew.
     fn rejoin(&mut self) -> Result<Polled> {
         warn!(group = self.config.group, member = self.config.member, "joining the group anew");
+        // A cluster that takes no member at all is not asked without a pause.
+        std::thread::sleep(REJOIN_AFTER.saturating_sub(self.subscribed.elapsed()));
         let fresh = Self::join(self.broker.clone(), self.config.clone())?;
         let lost = self.owned.keys().cloned().collect();
         *self = fresh;
@@ -312,7 +316,7 @@ impl Member {
                 }
                 Some(Err(error)) => {
                     self.failed = self.trouble(&error);
-                    self.is_dead = self.failed.is_none() && matches!(error, KafkaError::MessageConsumptionFatal(_));
+                    self.is_dead = self.failed.is_none() && errors::is_end_of_client(&error);
                 }
                 None if !out.is_empty() || Instant::now() >= deadline => break,
                 None => {}
@@ -488,12 +492,16 @@ impl Consumer for Member {
 
     fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()> {
         self.membership(offsets)?;
+        let committed = self.client.commit(&self.offsets_list(offsets), CommitMode::Sync);
         let doing = || self.doing("committing offsets");
-        self.client.commit(&self.offsets_list(offsets), CommitMode::Sync).map_err(|e| match errors::code(&e) {
-            // Somebody else has its place. The next poll says so, too, and joins anew.
-            Some(RDKafkaErrorCode::Fatal) => BrokerError::Fenced { doing: doing() },
-            _ => errors::of(&e, doing),
-        })
+        match committed {
+            Err(error) if errors::is_end_of_client(&error) => {
+                let fenced = BrokerError::Fenced { doing: doing() };
+                self.give_up_client();
+                Err(fenced)
+            }
+            other => other.map_err(|e| errors::of(&e, doing)),
+        }
     }
 
     fn leave(&mut self) -> Result<()> {
