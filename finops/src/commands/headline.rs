@@ -24,10 +24,10 @@ pub struct Headline {
     /// What the spend comes to in a whole month: a month of which the bill charges a part is scaled to all of it, and of
     /// several months it is the average.
     pub spend_monthly: Option<Decimal>,
-    /// Savings in percent of that, two places.
-    /// `None` when the spend is also of bills that the run did not read: its findings say nothing of them.
+    /// Savings in percent of that, two places. `None` when the spend is also of bills that the run did not read: its findings
+    /// say nothing of them.
     pub savings_pct_of_spend: Option<Decimal>,
-    /// Bills in the spend that were live before, and that the run did not read; most of any month.
+    /// Bills in the spend that the run did not read: as many as in the month that has most of them.
     pub bills_not_read: usize,
     #[serde(skip)]
     months: Vec<Month>,
@@ -57,7 +57,7 @@ pub fn headlines(savings: &BTreeMap<String, Decimal>, spend: &[Spend], bills_not
         let (Some(currency), Ok(billed)) = (&month.currency, month.billed.parse::<Decimal>()) else { continue };
         entry(&mut all, currency).add(month, billed);
     }
-    all.into_values().map(|headline| Headline { bills_not_read, ..headline }.finished()).collect()
+    all.into_values().map(|headline| headline.finished(bills_not_read)).collect()
 }
 
 fn entry<'c, 'm>(all: &'m mut BTreeMap<&'c str, Headline>, currency: &'c str) -> &'m mut Headline {
@@ -89,7 +89,8 @@ impl Headline {
     }
 
     /// From the sum over months to their average, and the share of the savings.
-    fn finished(mut self) -> Self {
+    fn finished(mut self, bills_not_read: usize) -> Self {
+        self.bills_not_read = bills_not_read;
         let average = |sum: Decimal| sum.checked_div(Decimal::from(self.months.len().max(1)));
         self.spend_monthly = self.spend_monthly.and_then(average).map(|amount| amount.round_dp(6));
         let share = |(savings, spend): (Decimal, Decimal)| {
@@ -97,7 +98,7 @@ impl Headline {
             Some(share.round_dp(2))
         };
         let positive_spend = self.spend_monthly.filter(|spend| *spend > Decimal::ZERO);
-        let of_what_was_read = positive_spend.filter(|_| self.bills_not_read == 0);
+        let of_what_was_read = positive_spend.filter(|_| bills_not_read == 0);
         self.savings_pct_of_spend = self.savings_monthly.zip(of_what_was_read).and_then(share);
         self
     }

@@ -50,6 +50,21 @@ fn savings(place: &Place) -> BTreeMap<String, i64> {
 }
 
 #[test]
+fn a_spend_of_bills_that_the_run_did_not_read_has_no_share() {
+    let place = Place::new();
+    for (name, volumes) in [("a.csv", volume("EUR", "10", "vol-a")), ("b.csv", volume("EUR", "20", "vol-b"))] {
+        place.write(name, format!("{HEADER}\n{volumes}\n"));
+    }
+    let first = place.finops("run --tenant acme --focus a.csv --source a --output json").json(0);
+    let headline = &first["potential_savings"][0];
+    assert_eq!(headline["bills_not_read"], 0, "{headline}");
+    assert!(headline["savings_pct_of_spend"].is_string(), "{headline}");
+    let second = place.finops("run --tenant acme --focus b.csv --source b");
+    let told = "\nSpend as billed: 30.00 EUR for 2026-09, with 1 bill(s) that this run did not read\n";
+    assert!(second.text().contains(told) && !second.text().contains("% of the spend"), "{second}");
+}
+
+#[test]
 fn a_run_tells_savings_and_spend_by_currency() {
     let place = Place::new();
     let rows = [volume("EUR", "10", "vol-e"), volume("JPY", "1500", "vol-j")].join("\n");

@@ -80,7 +80,10 @@ pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<()> 
         (VERSION, APPLICATION_ID) => Ok(()),
         (_, APPLICATION_ID) => Err(other_version(doing, version)),
         (0, 0) if is_empty(connection).map_err(|e| errors::of(&e, &doing, path))? => {
-            let reason = format!("{} is empty still: whoever makes it is not done, or was ended", path.display());
+            let reason = format!(
+                "{} has no tables yet: the service that makes it is at work, or the next one completes it",
+                path.display()
+            );
             Err(BrokerError::Retriable { doing, reason })
         }
         _ => Err(other_version(doing, -1)),
