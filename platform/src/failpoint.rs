@@ -8,8 +8,8 @@
 //! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`; those of commands that an
 //! operator gives begin with `operator`.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 
@@ -74,7 +74,14 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// Passes the point of that name; the process dies or freezes here if it is armed.
+///
+/// While one thread freezes the process, no other passes a point: a signal stops the other threads a moment later, and until
+/// then one of them could reach the next armed point.
 pub fn hit(name: &'static str) {
+    if ARMED.is_empty() {
+        return;
+    }
+    let _one_at_a_time = PASSING.lock().unwrap_or_else(PoisonError::into_inner);
     for armed in &*ARMED {
         if armed.name == name && armed.passes_left.fetch_sub(1, Ordering::Relaxed) == 1 {
             // Cannot fail: a process may always signal itself.
@@ -82,6 +89,8 @@ pub fn hit(name: &'static str) {
         }
     }
 }
+
+static PASSING: Mutex<()> = Mutex::new(());
 
 /// Read once. A crash test that names no real point would pass without crashing, so it is refused loudly.
 static ARMED: LazyLock<Vec<Armed>> = LazyLock::new(|| {
