@@ -105,6 +105,16 @@ pub fn format_date(days: i32) -> String {
     NaiveDate::from_epoch_days(days).map_or_else(|| days.to_string(), |d| d.to_string())
 }
 
+/// First and last instant that every reader of the data files holds, the years 0001 to 9999: an engine that counts
+/// microseconds overflows beyond, and then no query over the file works.
+const STORED_MS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+/// The nearest instant that can be stored. Brokers hand on whatever timestamp a producer set.
+#[must_use]
+pub fn clamp_ms(ms: i64) -> i64 {
+    ms.clamp(*STORED_MS.start(), *STORED_MS.end())
+}
+
 /// UTC date of an instant.
 #[must_use]
 pub fn date_of(ms: i64) -> String {
@@ -152,6 +162,18 @@ mod tests {
             "٢٠٢٦-01-20",
         ] {
             assert_eq!(timestamp(text), Err(NotATime), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_instant_is_clamped_to_one_that_has_a_date() {
+        for (ms, expected) in [
+            (i64::MIN, "0001-01-01T00:00:00.000Z"),
+            (0, "1970-01-01T00:00:00.000Z"),
+            (9_300_000_000_000_000, "9999-12-31T23:59:59.999Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(format_timestamp(clamp_ms(ms)), expected, "{ms}");
         }
     }
 

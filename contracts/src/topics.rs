@@ -108,6 +108,8 @@ pub mod headers {
     pub const RUN: &str = "run";
     /// Salt mode of the finding id that the run asked for: `stable`, `per_run` or `per_day` (R39).
     pub const FINDING_ID_MODE: &str = "finding_id_mode";
+    /// Prefix under which a dead letter keeps a header that its producer may not set, as evidence that counts for nothing.
+    pub const REFUSED_PREFIX: &str = "refused.";
     /// W3C trace context.
     pub const TRACEPARENT: &str = "traceparent";
     /// Confluent schema id outside the payload.

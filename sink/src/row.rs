@@ -33,7 +33,7 @@ pub(crate) fn quarantined(message: &Arc<Message>, topic_id: &str, problem: Strin
         target: Target {
             dataset: layout::DEAD_LETTERS,
             tenant: layout::UNKNOWN_TENANT.into(),
-            run_date: time::date_of(message.timestamp_ms),
+            run_date: time::date_of(time::clamp_ms(message.timestamp_ms)),
         },
         src: Src { partition: own, offset: message.offset },
         run: None,
@@ -61,7 +61,7 @@ fn of_dead_letter(message: &Arc<Message>) -> Result<Row<Record>, String> {
     let target = Target {
         dataset: layout::DEAD_LETTERS,
         tenant: tenant.unwrap_or(layout::UNKNOWN_TENANT).to_owned(),
-        run_date: time::date_of(message.timestamp_ms),
+        run_date: time::date_of(time::clamp_ms(message.timestamp_ms)),
     };
     let run = text(message, headers::RUN_ID).map(|run_id| match (tenant, text(message, headers::WORKSPACE_ID)) {
         (Some(tenant), Some(workspace)) => format!("{tenant}/{workspace}/{run_id}"),
@@ -91,6 +91,6 @@ fn text<'m>(message: &'m Message, name: &str) -> Option<&'m str> {
 }
 
 /// What the record costs in memory, about.
-fn size(message: &Message) -> u64 {
-    (message.value.len() + message.headers.packed().len() + 256) as u64
+pub(crate) fn size(message: &Message) -> u64 {
+    (message.bytes() + 256) as u64
 }

@@ -145,6 +145,40 @@ fn dead(src: u64, value: &[u8], more: &[(&str, &[u8])]) -> OutRecord {
     }
 }
 
+/// One such value, and no engine that counts microseconds answers a query over the dataset any more.
+#[test]
+fn every_time_of_a_dead_letter_is_one_that_readers_hold() {
+    let extremes = [i64::MIN, -9_300_000_000_000_000, -1, 0, 9_300_000_000_000_000, i64::MAX];
+    let world = World::new();
+    let forged = |src: u64, ms: i64| {
+        let mut record = dead(src, b"{", &[]);
+        record.headers.retain(|name| !["dlq.first_seen", "dlq.src.timestamp"].contains(&name));
+        record.headers.extend([("dlq.first_seen", ms.to_string()), ("dlq.src.timestamp", ms.to_string())]);
+        OutRecord { timestamp_ms: Some(ms), ..record }
+    };
+    // And those that are none, so that the sink makes the envelope itself.
+    let bare = |ms: i64| OutRecord { headers: Headers::new(), ..forged(0, ms) };
+    let records: Vec<_> = extremes.iter().zip(0..).map(|(ms, src)| forged(src, *ms)).collect();
+    world.append(&records);
+    world.append(&extremes.map(bare));
+    assert_eq!(world.drain().unwrap().dead_letter_rows, 2 * extremes.len() as u64);
+    let mut seen = 0;
+    for batch in world.rows(layout::DEAD_LETTERS) {
+        for name in ["src_ts", "first_seen_ts"] {
+            for ms in batch.column_by_name(name).unwrap().as_primitive::<TimestampMillisecondType>().values() {
+                assert!(ms.checked_mul(1_000).is_some(), "{name}: {ms}");
+                assert!((-62_135_596_800_000..=253_402_300_799_999).contains(ms), "{name}: {ms}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 4 * extremes.len());
+    for entry in world.store.list(layout::DEAD_LETTERS).unwrap() {
+        let day = entry.path.split("run_date=").nth(1).and_then(|rest| rest.split('/').next()).unwrap().to_owned();
+        assert_eq!(contracts::time::date(&day).map(contracts::time::format_date), Ok(day));
+    }
+}
+
 #[test]
 fn rows_lie_by_tenant_and_date_with_the_contracts_types() {
     let world = World::new();

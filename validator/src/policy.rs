@@ -117,6 +117,19 @@ impl ProducerPolicies {
         self.by_topic.contains_key(topic)
     }
 
+    /// True when the topic's producer may speak for any tenant.
+    #[must_use]
+    pub fn speaks_for_all(&self, topic: &str) -> bool {
+        self.by_topic.get(topic).is_some_and(|binding| binding.tenants.is_none())
+    }
+
+    /// True when the topic's producer may speak for this tenant. A topic without a producer speaks for none.
+    #[must_use]
+    pub fn speaks_for(&self, topic: &str, tenant: &str) -> bool {
+        let tenants = self.by_topic.get(topic).map(|binding| binding.tenants.as_deref());
+        tenants.is_some_and(|tenants| tenants.is_none_or(|all| all.iter().any(|allowed| allowed == tenant)))
+    }
+
     /// The contract's policy for records of a topic that arrived at this time, milliseconds since the epoch. A topic without a
     /// producer may speak for no tenant.
     #[must_use]

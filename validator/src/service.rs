@@ -172,13 +172,13 @@ enum Selected {
     Behind(u64),
 }
 
-fn selected(selection: Option<&Selection>, message: &Message) -> Selected {
+fn selected(selection: Option<&Selection>, transform: &Transform, message: &Message) -> Selected {
     let Some(selection) = selection else { return Selected::Judged };
     match selection.ranges.get(&message.at) {
         None => Selected::NotRead,
         Some(range) if message.offset >= range.end => Selected::Behind(range.end),
         Some(range) if message.offset < range.start => Selected::PassedOver,
-        Some(_) if selection.filter.matches(&message.value, |name| message.header(name)) => Selected::Judged,
+        Some(_) if selection.filter.matches(&message.value, |name| transform.header(message, name)) => Selected::Judged,
         Some(_) => Selected::PassedOver,
     }
 }
@@ -301,7 +301,7 @@ impl Member<'_> {
                 debug!(topic = %message.at.topic, partition = message.at.partition, "record of a partition that was taken away");
                 continue;
             };
-            match selected(self.selection, message) {
+            match selected(self.selection, &self.transform, message) {
                 Selected::Judged => chosen.push((message, topic_id)),
                 Selected::PassedOver => {}
                 Selected::Behind(end) => {

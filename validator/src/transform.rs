@@ -10,10 +10,11 @@ use contracts::judge::{self, ValidFinding};
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::{Lane, headers};
 use contracts::violation::{Code, Violation};
-use contracts::{avro, frame, storage};
+use contracts::{avro, frame, storage, time};
 use platform::broker::{Headers, Message, OutRecord};
 use sha2::{Digest, Sha256};
 
+use crate::claims::{self, Claims};
 use crate::policy::ProducerPolicies;
 
 /// `dlq.errors` holds at most this many violations; the rest is counted in a last entry.
@@ -60,6 +61,11 @@ impl Transform {
         }
     }
 
+    /// The last header of that name, when its producer may set it.
+    pub(crate) fn header<'m>(&self, message: &'m Message, name: &str) -> Option<&'m [u8]> {
+        Claims::of(message, &self.policies).header(name)
+    }
+
     /// Judges one message.
     #[must_use]
     pub fn apply(&self, message: &Message, topic_id: &str, now_ms: i64) -> Outcome {
@@ -98,7 +104,7 @@ impl Transform {
             partition: Some(partition),
             key: Some(Bytes::copy_from_slice(finding.tenant_id().as_bytes())),
             value: value.into(),
-            headers: valid_headers(message, finding, src),
+            headers: valid_headers(message, &Claims::of(message, &self.policies), finding, src),
             timestamp_ms: Some(message.timestamp_ms),
         }
     }
@@ -120,7 +126,8 @@ impl Transform {
 
     fn dead_letter(&self, message: &Message, src: Src, violations: &[Violation], code: Code, now_ms: i64) -> OutRecord {
         let too_large = code == Code::TooLarge;
-        let number = |name: &str| message.header(name).and_then(|v| std::str::from_utf8(v).ok()?.parse::<i64>().ok());
+        let replay = replay_of(message);
+        let history = claims::history(message, &src, replay.as_ref().ok().and_then(Option::as_ref), now_ms);
         let letter = DeadLetter {
             code: code.as_str().to_owned(),
             field: violations.first().map(|v| v.field.clone()).unwrap_or_default(),
@@ -128,11 +135,11 @@ impl Transform {
             errors: errors_json(violations),
             src,
             src_topic: message.at.topic.to_string(),
-            src_timestamp_ms: message.timestamp_ms,
+            src_timestamp_ms: time::clamp_ms(message.timestamp_ms),
             contract_version: CONTRACT_VERSION.to_owned(),
             validator_version: env!("CARGO_PKG_VERSION").to_owned(),
-            first_seen_ms: number(dead_letter::header::FIRST_SEEN).unwrap_or(now_ms),
-            replays: number(dead_letter::header::REPLAYS).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+            first_seen_ms: history.first_seen_ms,
+            replays: history.replays,
             cut: too_large.then(|| CutValue {
                 bytes: message.value.len() as u64,
                 sha256: hex::encode(Sha256::digest(&message.value)),
@@ -141,10 +148,16 @@ impl Transform {
             replay_of: None,
         };
         // An unreadable replay.of is what is wrong with the record; kept, it would make its letter unreadable too.
-        let has_bad_replay = replay_of(message).is_err();
-        let is_kept =
-            |name: &str| !(dead_letter::is_envelope_header(name) || (has_bad_replay && name == headers::REPLAY_OF));
-        let mut out: Headers = message.headers.iter().filter(|(name, _)| is_kept(name)).collect();
+        let has_bad_replay = replay.is_err();
+        let claims = Claims::of(message, &self.policies);
+        let mut out = Headers::new();
+        for (name, value) in message.headers.iter().filter(|(name, _)| !dead_letter::is_envelope_header(name)) {
+            if claims.counts(name) && !(has_bad_replay && name == headers::REPLAY_OF) {
+                out.push(name, value);
+            } else {
+                out.push(&format!("{}{name}", headers::REFUSED_PREFIX), value);
+            }
+        }
         out.extend(letter.to_headers());
         let value = if too_large {
             message.value.as_bytes().map(|bytes| bytes.slice(..bytes.len().min(CUT_VALUE_BYTES))).into()
@@ -169,8 +182,8 @@ fn arrived_ms(message: &Message, now_ms: i64) -> i64 {
     if (1..=now_ms).contains(&message.timestamp_ms) { message.timestamp_ms } else { now_ms }
 }
 
-fn valid_headers(message: &Message, finding: &ValidFinding<'_>, src: &Src) -> Headers {
-    let (src, run) = (src.to_string(), run_of(message, finding));
+fn valid_headers(message: &Message, claims: &Claims<'_>, finding: &ValidFinding<'_>, src: &Src) -> Headers {
+    let (src, run) = (src.to_string(), run_of(claims, finding));
     let mut out = Headers::from_iter([
         (headers::SRC, src.as_str()),
         (headers::TENANT_ID, finding.tenant_id()),
@@ -187,12 +200,9 @@ fn valid_headers(message: &Message, finding: &ValidFinding<'_>, src: &Src) -> He
 
 /// The run a record is counted for. A run may carry findings that name other runs (an import), and its manifest counts
 /// them all: what the producer says of its own sending comes first.
-fn run_of(message: &Message, finding: &ValidFinding<'_>) -> String {
-    let header = |name: &str| message.header(name).and_then(|v| std::str::from_utf8(v).ok()).filter(|v| !v.is_empty());
-    match (header(headers::TENANT_ID), header(headers::WORKSPACE_ID), header(headers::RUN_ID)) {
-        (Some(tenant), Some(workspace), Some(run_id)) => format!("{tenant}/{workspace}/{run_id}"),
-        _ => format!("{}/{}/{}", finding.tenant_id(), finding.workspace_id(), finding.run_id()),
-    }
+fn run_of(claims: &Claims<'_>, finding: &ValidFinding<'_>) -> String {
+    let own = || format!("{}/{}/{}", finding.tenant_id(), finding.workspace_id(), finding.run_id());
+    claims.run().unwrap_or_else(own)
 }
 
 fn asked_mode(message: &Message) -> Result<Option<SaltMode>, Vec<Violation>> {

@@ -193,20 +193,112 @@ fn the_finding_id_mode_is_a_header_and_must_be_one() {
 
 #[test]
 fn the_first_source_of_a_record_sent_again_is_kept() {
-    let replay: &[(&str, &[u8])] =
-        &[("replay.of", b"first/3/9"), ("dlq.first_seen", b"17"), ("dlq.replays", b"2"), ("dlq.src", b"old/0/1")];
-    let world = World::new();
-    world.send(topics::WIRE, draft().to_string(), replay);
-    let out = world.one(own(), topics::VALID);
-    assert_eq!(header(&out, "replay.of"), "first/3/9");
-    assert!(out.headers.iter().all(|(name, _)| !name.starts_with("dlq.")));
+    let envelope: [(&str, &[u8]); 3] = [("dlq.first_seen", b"17"), ("dlq.replays", b"2"), ("dlq.src", b"old/0/1")];
+    for is_refused in [false, true] {
+        let world = World::new();
+        let wire = if is_refused { draft_with("check_id", json!("")) } else { draft().to_string().into_bytes() };
+        let first = format!("{}/1/0", world.topic(topics::WIRE).id);
+        let again = [&envelope[..], &[("replay.of", first.as_bytes())]].concat();
+        world.send(topics::WIRE, wire.clone(), &[]);
+        world.send(topics::WIRE, wire, &again);
+        let _ = world.drain(own());
+        let out = world.records(if is_refused { topics::DEAD_LETTERS } else { topics::VALID }).pop().unwrap();
+        assert_eq!(header(&out, "replay.of"), first);
+        if is_refused {
+            let letter = letter(&out);
+            assert_eq!(letter.replay_of, Some(first.parse().unwrap()));
+            assert_eq!((letter.first_seen_ms, letter.replays), (17, 2));
+            assert_eq!(letter.src.to_string(), format!("{}/1/1", world.topic(topics::WIRE).id), "a new source");
+        } else {
+            assert!(out.headers.iter().all(|(name, _)| !name.starts_with("dlq.")));
+        }
+    }
+}
 
-    let world = World::new();
-    world.send(topics::WIRE, draft_with("check_id", json!("")), replay);
-    let letter = letter(&world.one(own(), topics::DEAD_LETTERS));
-    assert_eq!(letter.replay_of, Some("first/3/9".parse().unwrap()));
-    assert_eq!((letter.first_seen_ms, letter.replays), (17, 2));
-    assert_eq!(letter.src.to_string(), format!("{}/1/0", world.topic(topics::WIRE).id), "a new source");
+/// Only a redriven record brings the history of a dead letter, and no time is one that a data file cannot hold.
+#[test]
+fn an_envelope_from_outside_counts_for_nothing() {
+    let check = |first: &str, first_seen: &str, expected: (i64, u32)| {
+        let world = World::new();
+        let first = first.replace("ID", &world.topic(topics::WIRE).id);
+        let headers: [(&str, &[u8]); 3] =
+            [("replay.of", first.as_bytes()), ("dlq.first_seen", first_seen.as_bytes()), ("dlq.replays", b"9")];
+        world.send(topics::WIRE, "{", &[]);
+        world.send(topics::WIRE, "{", if first.is_empty() { &headers[1..] } else { &headers });
+        let _ = world.drain(own());
+        let letter = letter(&world.records(topics::DEAD_LETTERS).pop().unwrap());
+        assert_eq!((letter.first_seen_ms, letter.replays), expected, "{first} {first_seen}");
+    };
+    check("ID/1/0", "17", (17, 9));
+    for first in ["", "ID/0/0", "ID/1/1", "ID/1/7", "other/1/0"] {
+        check(first, "17", (NOW_MS, 0));
+    }
+    let later = (NOW_MS + 1).to_string();
+    for never in ["9300000000000000", "-9300000000000000", "9223372036854775808", "0", "x", &later] {
+        check("ID/1/0", never, (NOW_MS, 9));
+    }
+}
+
+#[test]
+fn extreme_times_of_records_are_clamped_to_what_files_hold() {
+    for (ms, expected) in
+        [(i64::MAX, 253_402_300_799_999), (9_300_000_000_000_000, 253_402_300_799_999), (i64::MIN, -62_135_596_800_000)]
+    {
+        let world = World::new();
+        world.send_at(ms, "{");
+        assert_eq!(letter(&world.one(own(), topics::DEAD_LETTERS)).src_timestamp_ms, expected);
+    }
+}
+
+/// Every header that says whose a record is, from a producer of one tenant: none of them lets it speak for another one.
+#[test]
+fn headers_do_not_cross_the_boundary_of_a_bound_topic() {
+    const EVIL: &str = "finops.findings.wire.evil";
+    const STRANGER: &str = "finops.findings.wire.stranger";
+    let policy = format!("[[producer]]\ntopic = \"{EVIL}\"\ntenants = [\"evil\"]");
+    let judged = |topic: &str, wire: &[u8], headers: &[(&str, &[u8])], to: &str| {
+        let world = World::new();
+        world.topic(topic);
+        world.send(topic, wire.to_vec(), headers);
+        world.one(ProducerPolicies::parse(&policy, SaltMode::Stable).unwrap(), to)
+    };
+    let text = |message: &platform::broker::Message, name: &str| {
+        message.header(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    };
+    let tenants: [Option<&[u8]>; 6] = [None, Some(b"acme"), Some(b"evil"), Some(b""), Some(b"\xff"), Some(b"EVIL")];
+    let workspaces: [Option<&[u8]>; 3] = [None, Some(b"prod"), Some(b"\xff")];
+    let own = draft_with("tenant_id", json!("evil"));
+    let finding = judge(&own, &Policy::default(), NOW_MS).unwrap();
+    let of_finding = format!("evil/{}/{}", finding.workspace_id(), finding.run_id());
+    for (tenant, workspace) in tenants.iter().flat_map(|tenant| workspaces.map(|workspace| (*tenant, workspace))) {
+        let mut headers: Vec<(&str, &[u8])> =
+            vec![("run_id", b"run-of-acme"), ("run", b"acme/prod/run-of-acme"), ("run_date", b"2026-01-01")];
+        headers.extend(tenant.map(|tenant| ("tenant_id", tenant)));
+        headers.extend(workspace.map(|workspace| ("workspace_id", workspace)));
+
+        let valid = judged(EVIL, &own, &headers, topics::VALID);
+        let is_of_run = tenant == Some(b"evil") && workspace == Some(b"prod");
+        let run = if is_of_run { "evil/prod/run-of-acme" } else { &of_finding };
+        assert_eq!((header(&valid, "run"), header(&valid, "tenant_id")), (run, "evil"), "{headers:?}");
+
+        for topic in [EVIL, STRANGER] {
+            let dead = judged(topic, b"{", &headers, topics::DEAD_LETTERS);
+            let is_believed = topic == EVIL && tenant == Some(b"evil");
+            let tenant_id = is_believed.then(|| "evil".to_owned());
+            assert_eq!(text(&dead, "tenant_id"), tenant_id, "{topic} {headers:?}");
+            let run_id = (is_believed && is_of_run).then(|| "run-of-acme".to_owned());
+            assert_eq!(text(&dead, "run_id"), run_id, "{topic} {headers:?}");
+            assert_eq!(text(&dead, "workspace_id"), run_id.map(|_| "prod".to_owned()), "{topic} {headers:?}");
+            assert_eq!((dead.header("run"), dead.header("run_date")), (None, None), "only validators say so");
+            assert_eq!(text(&dead, "refused.run").as_deref(), Some("acme/prod/run-of-acme"), "kept as evidence");
+            if !is_believed {
+                assert_eq!(dead.header("refused.tenant_id"), tenant, "kept as evidence");
+            }
+        }
+    }
+    // The last of a repeated header counts, and the first does not come back through it.
+    let twice: &[(&str, &[u8])] = &[("tenant_id", b"evil"), ("tenant_id", b"acme")];
+    assert_eq!(judged(EVIL, b"{", twice, topics::DEAD_LETTERS).header("tenant_id"), None);
 }
 
 #[test]

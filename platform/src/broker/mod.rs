@@ -127,6 +127,12 @@ pub struct Message {
 }
 
 impl Message {
+    /// What the record holds in memory: value, key and headers, each of which a producer may make large.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.value.len() + self.key.as_ref().map_or(0, Bytes::len) + self.headers.packed().len()
+    }
+
     /// The last header of that name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {

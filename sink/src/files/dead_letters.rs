@@ -8,9 +8,9 @@ use arrow::array::{
 };
 use arrow::error::ArrowError;
 use contracts::dead_letter::{self, CONTRACT_VERSION, DeadLetter};
-use contracts::layout;
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::headers;
+use contracts::{layout, time};
 use platform::broker::Message;
 
 use crate::machine::Target;
@@ -119,14 +119,14 @@ impl Columns {
         self.src.append_value(letter.src.to_string());
         self.replay_of.append_option(letter.replay_of.as_ref().map(Src::to_string));
         self.src_topic.append_value(&letter.src_topic);
-        self.src_ts.append_value(letter.src_timestamp_ms);
+        self.src_ts.append_value(time::clamp_ms(letter.src_timestamp_ms));
         self.error_code.append_value(&letter.code);
         self.error_field.append_value(&letter.field);
         self.error_detail.append_value(&letter.detail);
         self.errors.append_value(&letter.errors);
         self.contract_version.append_value(&letter.contract_version);
         self.validator_version.append_value(&letter.validator_version);
-        self.first_seen_ts.append_value(letter.first_seen_ms);
+        self.first_seen_ts.append_value(time::clamp_ms(letter.first_seen_ms));
         self.replays.append_value(letter.replays);
         let mut names = std::collections::HashSet::new();
         // A name may repeat, the last one counts (R60: a map holds a key once); the order stays that of the record.

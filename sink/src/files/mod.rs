@@ -28,6 +28,8 @@ pub(crate) use publisher::Publisher;
 
 /// Rows decoded and handed to the Parquet writer at once.
 const CHUNK_ROWS: usize = 8_192;
+/// Bytes of records of such a part: an Arrow column holds at most 2 GiB, and a key or header may be as large as a value.
+const CHUNK_BYTES_MAX: u64 = 64 << 20;
 /// Rows of a row group: DuckDB reads row groups in parallel and likes about this many.
 const ROW_GROUP_ROWS: usize = 122_880;
 
@@ -48,6 +50,22 @@ pub(crate) fn stage(store: &dyn Store, batch: &Staging<'_, Record>) -> Result<Ve
             Err(error)
         }
     }
+}
+
+/// Parts of at most so many rows and bytes; a record that is larger is a part of its own.
+fn chunks(rows: &[Record], bytes_max: u64) -> impl Iterator<Item = &[Record]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |record: &&Record| {
+            bytes += row::size(&record.message);
+            bytes <= bytes_max
+        };
+        let count = rest.iter().take(CHUNK_ROWS).take_while(fits).count().max(1).min(rest.len());
+        let (chunk, behind) = rest.split_at(count);
+        rest = behind;
+        (!chunk.is_empty()).then_some(chunk)
+    })
 }
 
 /// Drops staged files; what cannot be dropped now is swept later.
@@ -100,7 +118,7 @@ fn findings_file(
 ) -> Result<Vec<Record>, SinkError> {
     let mut file = File::create(store, batch, target, arrow_schema::findings())?;
     let mut all_bad = Vec::new();
-    for chunk in rows.chunks(CHUNK_ROWS) {
+    for chunk in chunks(rows, CHUNK_BYTES_MAX) {
         let (good, bad) = decoder.decode(chunk, target).map_err(|problem| file.failed(problem))?;
         file.write(&good)?;
         for (record, problem) in bad {
@@ -124,7 +142,7 @@ fn dead_letters_file(
     finishing: &mut Finishing<'_, '_>,
 ) -> Result<(), SinkError> {
     let mut file = File::create(store, batch, target, dead_letter::arrow_schema())?;
-    for chunk in rows.chunks(CHUNK_ROWS) {
+    for chunk in chunks(rows, CHUNK_BYTES_MAX) {
         let encoded = dead_letters::encode(chunk, batch.topic_id, target).map_err(|e| file.failed(e.to_string()))?;
         file.write(&encoded)?;
     }
@@ -185,4 +203,41 @@ fn refused(path: &str, error: ParquetError) -> SinkError {
         other => return SinkError::Encode { path: path.to_owned(), problem: other.to_string() },
     };
     SinkError::Store(StoreError::io("staging", path, io))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use platform::broker::{Headers, Message, TopicPartition};
+
+    use super::*;
+
+    #[test]
+    fn parts_are_bounded_by_all_that_a_record_holds() {
+        let record = |key: usize, value: usize, header: usize| {
+            let message = Message {
+                at: TopicPartition { topic: "t".into(), partition: 0 },
+                offset: 0,
+                timestamp_ms: 0,
+                key: Some(vec![b'k'; key].into()),
+                value: vec![b'v'; value].into(),
+                headers: Headers::from_iter([("h", vec![b'h'; header].as_slice())]),
+            };
+            Record { message: Arc::new(message), problem: None }
+        };
+        let check = |records: &[Record], expected: &[usize]| {
+            let found: Vec<usize> = chunks(records, 10_000).map(<[Record]>::len).collect();
+            assert_eq!(found, expected);
+        };
+        check(&[], &[]);
+        for (key, value, header) in [(4_000, 0, 0), (0, 4_000, 0), (0, 0, 4_000)] {
+            let records: Vec<_> = (0..5).map(|_| record(key, value, header)).collect();
+            check(&records, &[2, 2, 1]);
+        }
+        check(&[record(20_000, 0, 0), record(1, 1, 1), record(0, 0, 20_000)], &[1, 1, 1]);
+        let small: Vec<_> = (0..CHUNK_ROWS + 1).map(|_| record(0, 0, 0)).collect();
+        let counts: Vec<usize> = chunks(&small, u64::MAX).map(<[Record]>::len).collect();
+        assert_eq!(counts, [CHUNK_ROWS, 1]);
+    }
 }

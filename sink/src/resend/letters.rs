@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::ResendError;
 use crate::walk;
 
+/// Letters read at once. Each may hold the largest record of a broker (10 MiB), and an Arrow column holds at most 2 GiB.
+const LETTERS_AT_ONCE: usize = 64;
+
 /// A dead letter: where it came from, why it was refused, and the record as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
@@ -126,17 +129,20 @@ pub(super) fn read(
 
 fn open(store: &dyn Store, path: &str) -> Result<Option<ParquetRecordBatchReader>, ResendError> {
     let failed = |problem: String| ResendError::File { path: path.to_owned(), problem };
-    let opened = match store.local_path(path) {
-        Some(local) => match File::open(local) {
-            Ok(file) => ParquetRecordBatchReaderBuilder::try_new(file).and_then(|b| b.with_batch_size(256).build()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error.to_string())),
-        },
-        None => match store.get(path)? {
-            Some(bytes) => ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|b| b.with_batch_size(256).build()),
-            None => return Ok(None),
-        },
-    };
+    let opened =
+        match store.local_path(path) {
+            Some(local) => match File::open(local) {
+                Ok(file) => ParquetRecordBatchReaderBuilder::try_new(file)
+                    .and_then(|b| b.with_batch_size(LETTERS_AT_ONCE).build()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(failed(error.to_string())),
+            },
+            None => match store.get(path)? {
+                Some(bytes) => ParquetRecordBatchReaderBuilder::try_new(bytes)
+                    .and_then(|b| b.with_batch_size(LETTERS_AT_ONCE).build()),
+                None => return Ok(None),
+            },
+        };
     opened.map(Some).map_err(|e| failed(e.to_string()))
 }
 

@@ -199,7 +199,7 @@ pub(super) fn read(
     let mut bytes = 0;
     while let Some(row) = rows.next().map_err(sql)? {
         let message = message(row, part).map_err(sql)?;
-        bytes += message.value.len() + 64;
+        bytes += message.bytes() + 64;
         messages.push(message);
         if bytes >= bytes_max {
             break;

@@ -311,7 +311,7 @@ impl Member {
                         Some(owned) if is_wanted && message.offset >= owned.next => owned.next = message.offset + 1,
                         _ => continue,
                     }
-                    bytes += message.value.len();
+                    bytes += message.bytes();
                     out.push(message);
                 }
                 Some(Err(error)) => {

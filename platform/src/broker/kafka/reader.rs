@@ -95,7 +95,7 @@ impl Reader {
                     if message.at != *at || message.offset < offset {
                         continue;
                     }
-                    bytes += message.value.len();
+                    bytes += message.bytes();
                     out.push(message);
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
