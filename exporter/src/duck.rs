@@ -1,7 +1,7 @@
 //! One private DuckDB per job: in memory, UTC, no extension loading, spilling to a folder of its own.
 //! Knows SQL text, not findings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use duckdb::types::FromSql;
@@ -52,6 +52,17 @@ pub(crate) struct Duck {
     connection: Connection,
     /// Of the files that it reads: dropped after the connection.
     pub(crate) lease: Lease,
+    scratch: Scratch,
+}
+
+/// A folder for files that only one database reads; made by who needs it.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays is removed with what killed processes have left.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Duck {
@@ -72,7 +83,14 @@ impl Duck {
                 .with("preserve_insertion_order", "false")?;
             Connection::open_in_memory_with_flags(config)
         };
-        Ok(Self { connection: opened().map_err(ExportError::duck("opening DuckDB"))?, lease: Lease::default() })
+        let scratch = Scratch(limits.spill_dir.join(format!("{SPILL}{}", Uuid::new_v4().simple())));
+        let connection = opened().map_err(ExportError::duck("opening DuckDB"))?;
+        Ok(Self { connection, lease: Lease::default(), scratch })
+    }
+
+    /// A folder for files that it is to read, removed with it. It may have to be made.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.scratch.0
     }
 
     /// Runs statements that return nothing.

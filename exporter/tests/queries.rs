@@ -187,6 +187,8 @@ fn a_dead_letter_is_found_by_the_tenant_it_names() {
         )
     };
     let blob = |text: &str| format!("'{text}'::BLOB");
+    let of_a_producer = letter("CAST(NULL AS VARCHAR)", 8, &blob("globex"), &blob(r#"{"tenant_id":"globex"}"#));
+    let of_a_producer = of_a_producer.replace("'finops.findings.wire'", "'finops.findings.wire.evil'");
     let (no_key, unknown) = ("CAST(NULL AS BLOB)", "CAST(NULL AS VARCHAR)");
     let rows = [
         letter(unknown, 1, no_key, &blob(r#"{"tenant_id":"globex","cut off"#)),
@@ -196,7 +198,8 @@ fn a_dead_letter_is_found_by_the_tenant_it_names() {
         letter(unknown, 5, no_key, &blob(r#"{"name":"globex","tenant_id":5}"#)),
         letter(unknown, 6, &blob("../globex"), &blob(r#"{"tenant_id":"glob/ex"}"#)),
     ];
-    world.commit_dead_letters("_unknown", 6, &rows.join(" UNION ALL "));
+    let rows = [&rows[..], &[of_a_producer]].concat();
+    world.commit_dead_letters("_unknown", 7, &rows.join(" UNION ALL "));
     world.commit_dead_letters("acme", 1, &letter("'acme'", 7, &blob("acme"), &blob(r#"{"tenant_id":"globex"}"#)));
     let (cut, limits) = (world.cut(), DuckLimits::default());
     let list = |tenant: &str| {
@@ -211,7 +214,7 @@ fn a_dead_letter_is_found_by_the_tenant_it_names() {
     assert_eq!(acme, [Some("globex".to_owned())]);
     let nulls: Vec<_> = list("_unknown").iter().map(|l| (l.value_is_null, l.value_bytes)).collect();
     assert_eq!(nulls[2..4], [(true, None), (false, Some(0))], "a tombstone is no empty value");
-    assert_eq!(list("_unknown").len(), 6);
+    assert_eq!(list("_unknown").len(), 7, "a bound producer's bytes name no tenant");
     let filter = DeadLetterFilter { tenant_id: vec!["globex".into()], ..DeadLetterFilter::default() };
     let stats = dead_letter_stats(&cut, &filter, &limits).unwrap();
     let stats: Vec<_> = stats.iter().map(|s| (s.count, s.tenant_shown().unwrap())).collect();

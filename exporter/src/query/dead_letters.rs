@@ -2,10 +2,12 @@
 //! because a record too broken to tell its tenant belongs to nobody.
 
 use contracts::layout::UNKNOWN_TENANT;
+use contracts::topics::WIRE;
 use duckdb::types::Value;
 use duckdb::{Row, params, params_from_iter};
 use serde::{Serialize, Serializer};
 
+use super::extreme_times;
 use super::filter::Conditions;
 use crate::columns::DEAD_LETTERS;
 use crate::cut::Cut;
@@ -217,22 +219,25 @@ pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
 
 fn open(cut: &Cut, limits: &DuckLimits) -> Result<Duck> {
     let duck = Duck::open(limits)?;
-    let query = DEAD_LETTERS.query(&duck, &cut.local(&cut.dead_letters, &duck.lease)?)?;
+    let files = extreme_times::readable(cut.local(&cut.dead_letters, &duck.lease)?, duck.scratch())?;
+    let query = DEAD_LETTERS.query(&duck, &files)?;
     let view = format!("CREATE TEMP VIEW dead_letters AS SELECT *, {} AS tenant_named FROM ({query})", tenant_named());
     duck.run("opening dead letters", &view)?;
     Ok(duck)
 }
 
-/// The tenant that value or key name, whatever else is wrong with them. DuckDB writes bytes as text with `\xHH` for all that is no
-/// plain character, a quote among them, so that any bytes can be searched.
+/// The tenant that value or key name, whatever else is wrong with them. Only in the topic whose producers may speak for any tenant:
+/// what the producer of another topic writes there says nothing of tenants. DuckDB writes bytes as text with `\xHH` for all that is
+/// no plain character, a quote among them, so that any bytes can be searched.
 fn tenant_named() -> String {
     let quote = r#"(?:"|\\x22)"#;
     let space = r"(?: |\\x09|\\x0A|\\x0D)*";
     let tenant = "([A-Za-z0-9][A-Za-z0-9._-]{0,62})";
     let in_value = format!("{quote}tenant_id{quote}{space}:{space}{quote}{space}{tenant}{space}{quote}");
     format!(
-        "coalesce(nullif(lower(regexp_extract(CAST(value AS VARCHAR), '{in_value}', 1)), ''), \
-         nullif(lower(regexp_extract(CAST(key AS VARCHAR), '^{space}{tenant}{space}$', 1)), ''))"
+        "CASE WHEN src_topic = '{WIRE}' THEN \
+         coalesce(nullif(lower(regexp_extract(CAST(value AS VARCHAR), '{in_value}', 1)), ''), \
+         nullif(lower(regexp_extract(CAST(key AS VARCHAR), '^{space}{tenant}{space}$', 1)), '')) END"
     )
 }
 

@@ -2,6 +2,7 @@
 //! writes anything.
 
 mod dead_letters;
+mod extreme_times;
 mod filter;
 mod findings;
 mod identify;
