@@ -17,6 +17,10 @@ pub const RUNS: &str = "_runs";
 pub const AUDIT_REDRIVE: &str = "_audit/redrive";
 /// Audit records of wire records that were sent once more, by the replay's id.
 pub const AUDIT_REPLAY: &str = "_audit/replay";
+/// Audit records of `repair`: what was sent because it was missing.
+pub const AUDIT_REPAIR: &str = "_audit/repair";
+/// All audit records of what was sent again.
+pub const AUDITS: [&str; 3] = [AUDIT_REDRIVE, AUDIT_REPLAY, AUDIT_REPAIR];
 /// In a root that a replay makes: whose it is.
 pub const REPLAY: &str = "_replay.json";
 /// Commit chains.

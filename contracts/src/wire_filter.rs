@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::claims::Claims;
 use crate::text::Scalar;
 use crate::topics::headers;
 use crate::{frame, wire};
@@ -25,21 +26,32 @@ impl WireFilter {
         *self == Self::default()
     }
 
-    /// The record is meant. One that does not tell its check is of none.
+    /// The record is meant. One that does not tell its check is of none, and one of a tenant for which its producer may not
+    /// speak is of no tenant.
     #[must_use]
-    pub fn matches<'h>(&self, value: &[u8], header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
+    pub fn matches(&self, value: &[u8], claims: &Claims<'_>) -> bool {
         if self.is_empty() {
             return true;
         }
         let message = wire::parse(frame::payload(value)).unwrap_or_default();
-        let of_producer = |name: &str| header(name).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        is_one_of(&self.tenant_id, &Scalar::of(message.tenant_id), of_producer(headers::TENANT_ID))
+        let of_producer = |name: &str| claims.header(name).and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let tenant = Scalar::of(message.tenant_id);
+        (self.tenant_id.is_empty() || may_be_its_own(claims, &tenant))
+            && is_one_of(&self.tenant_id, &tenant, of_producer(headers::TENANT_ID))
             && is_one_of(&self.check_id, &Scalar::of(message.check_id), None)
             // The run that is told beside the record is the one it is counted for.
             && match of_producer(headers::RUN_ID) {
                 Some(run) => is_one_of(&self.run_id, &Scalar::Null, Some(run)),
                 None => is_one_of(&self.run_id, &Scalar::of(message.run_id), None),
             }
+    }
+}
+
+fn may_be_its_own(claims: &Claims<'_>, tenant: &Scalar<'_>) -> bool {
+    match tenant {
+        Scalar::Text(text) => claims.may_be_of(&text.trim().to_ascii_lowercase()),
+        Scalar::Number(text) => claims.may_be_of(text),
+        _ => true,
     }
 }
 
@@ -55,6 +67,27 @@ fn is_one_of(wanted: &[String], said: &Scalar<'_>, otherwise: Option<&str>) -> b
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::OwnProducers;
+    use crate::topics;
+
+    #[test]
+    fn a_record_is_of_no_tenant_that_its_producer_may_not_speak_for() {
+        let acme = br#"{"tenant_id":" Acme ","check_id":"a.b","run_id":"r1"}"#;
+        let filter = |tenants: &[&str]| WireFilter {
+            tenant_id: tenants.iter().map(|tenant| (*tenant).to_owned()).collect(),
+            ..WireFilter::default()
+        };
+        let check = |topic: &str, value: &[u8], tenants: &[&str], expected: bool| {
+            let header = |name: &str| Some(&b"acme"[..]).filter(|_| name == headers::TENANT_ID);
+            let found = filter(tenants).matches(value, &Claims::of(topic, header, &OwnProducers));
+            assert_eq!(found, expected, "{topic} {tenants:?}");
+        };
+        for value in [&acme[..], b"{"] {
+            check(topics::WIRE, value, &["acme"], true);
+            check("finops.findings.wire.evil", value, &["acme"], false);
+            check("finops.findings.wire.evil", value, &[], true);
+        }
+    }
 
     #[test]
     fn the_record_counts_before_its_headers() {
@@ -63,7 +96,8 @@ mod tests {
             let [tenant, check, run] = filter;
             let filter = WireFilter { tenant_id: list(tenant), check_id: list(check), run_id: list(run) };
             let header = |name: &str| headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_bytes());
-            assert_eq!(filter.matches(value.as_bytes(), header), expected, "{filter:?} {value} {headers:?}");
+            let claims = Claims::of(topics::WIRE, header, &OwnProducers);
+            assert_eq!(filter.matches(value.as_bytes(), &claims), expected, "{filter:?} {value} {headers:?}");
         };
         let acme = r#"{"tenant_id":" Acme ","check_id":"a.b","run_id":"r1"}"#;
         check(["", "", ""], "{", &[], true);

@@ -362,6 +362,9 @@ pub struct RepairArgs {
     /// Say what would be sent, and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// Who asks, for the audit record
+    #[arg(long, value_name = "NAME", env = "USER", hide_env_values = true, default_value = "unknown")]
+    pub by: String,
 }
 
 #[derive(Debug, Args)]

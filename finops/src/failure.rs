@@ -75,7 +75,6 @@ fails_with! {
     StoreError => ExitCode::Io;
     sink::SinkError => ExitCode::Io;
     validator::ValidatorError => ExitCode::Io;
-    sink::verify::VerifyError => ExitCode::Io;
     sink::inspect::InspectError => ExitCode::Io;
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
@@ -96,6 +95,18 @@ impl From<sink::resend::ResendError> for Failure {
             ResendError::Store(_) | ResendError::Broker(_) => code_of(&error, ExitCode::Io),
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<sink::verify::VerifyError> for Failure {
+    fn from(error: sink::verify::VerifyError) -> Self {
+        use sink::verify::VerifyError;
+        match error {
+            VerifyError::Send(error) => error.into(),
+            VerifyError::Store(_) | VerifyError::Broker(_) | VerifyError::Rebuild(_) => {
+                Self::new(code_of(&error, ExitCode::Io), error.to_string())
+            }
+        }
     }
 }
 

@@ -5,17 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::commit_record::CommitRecord;
-use contracts::source::Src;
-use contracts::topics::headers;
-use platform::broker::{Broker, BrokerError, Message, OutRecord, TopicPartition};
+use platform::broker::{Broker, TopicPartition};
 use platform::store::Store;
 use serde::Serialize;
 
+use crate::resend::missing::{self, Operator};
 use crate::service;
-use crate::verify::{self, Missing, Problem, Report, VerifyError};
-
-const READ_RECORDS: usize = 1_000;
-const READ_BYTES: usize = 16 << 20;
+use crate::verify::{Missing, Problem, Report, VerifyError};
 
 /// What can be brought back.
 #[derive(Debug, Serialize)]
@@ -76,7 +72,12 @@ impl Plan {
 ///
 /// # Errors
 /// Broker or store refused. A file that cannot be made again as it was is no error but in the answer.
-pub fn execute(plan: &Plan, broker: &dyn Broker, store: &dyn Store) -> Result<Repaired, VerifyError> {
+pub fn execute(
+    plan: &Plan,
+    broker: &dyn Broker,
+    store: &dyn Store,
+    operator: &Operator<'_>,
+) -> Result<Repaired, VerifyError> {
     let mut repaired = Repaired::default();
     for link in &plan.links {
         let at = TopicPartition { topic: link.topic.as_str().into(), partition: link.partition };
@@ -88,70 +89,7 @@ pub fn execute(plan: &Plan, broker: &dyn Broker, store: &dyn Store) -> Result<Re
             Err(error) => repaired.failed.push(error.to_string()),
         }
     }
-    for missing in &plan.send {
-        let at = TopicPartition { topic: missing.topic.as_str().into(), partition: missing.partition.partition };
-        let planned_at = plan.wire_ends.get(&at).copied().unwrap_or_default();
-        send(broker, &at, missing, planned_at, &mut repaired)?;
-    }
+    let done = missing::send(&plan.send, &plan.wire_ends, broker, store, operator)?;
+    (repaired.sent, repaired.not_sent) = (done.sent, done.not_sent);
     Ok(repaired)
-}
-
-fn send(
-    broker: &dyn Broker,
-    at: &TopicPartition,
-    missing: &Missing,
-    planned_at: u64,
-    repaired: &mut Repaired,
-) -> Result<(), BrokerError> {
-    let mut sent_since = BTreeSet::new();
-    verify::read(broker, at, planned_at, u64::MAX, |message| sent_since.extend(verify::replay_of(message)))?;
-    let mut producer = broker.producer()?;
-    let mut sent = 0;
-    for range in missing.offsets.ranges() {
-        let mut next = range.start;
-        while next < range.end {
-            let records_max = usize::try_from(range.end - next).unwrap_or(READ_RECORDS).min(READ_RECORDS);
-            let messages = match broker.read(at, next, records_max, READ_BYTES) {
-                Ok(messages) => messages,
-                // Retention has taken them meanwhile.
-                Err(BrokerError::OffsetOutOfRange { low, .. }) if low > next => {
-                    next = low;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            let Some(last) = messages.last() else { break };
-            next = last.offset + 1;
-            let records: Vec<_> = messages
-                .into_iter()
-                .filter(|message| message.offset < range.end)
-                .map(|message| {
-                    let own = Src { partition: missing.partition.clone(), offset: message.offset };
-                    (verify::replay_of(&message).unwrap_or(own), message)
-                })
-                .filter(|(first, _)| !sent_since.contains(first))
-                .map(|(first, message)| again(message, &first))
-                .collect();
-            sent += producer.append(&records)?.len() as u64;
-        }
-    }
-    repaired.sent += sent;
-    repaired.not_sent += missing.offsets.count().saturating_sub(sent);
-    Ok(())
-}
-
-/// The record as it was, with its first position, into the same partition: a tenant keeps its order. Its time is that of
-/// sending, else retention could take it before it is judged.
-pub(crate) fn again(message: Message, first: &Src) -> OutRecord {
-    let mut with_first = message.headers;
-    with_first.retain(|name| name != headers::REPLAY_OF);
-    with_first.push(headers::REPLAY_OF, first.to_string().as_bytes());
-    OutRecord {
-        topic: message.at.topic,
-        partition: Some(message.at.partition),
-        key: message.key,
-        value: message.value,
-        headers: with_first,
-        timestamp_ms: None,
-    }
 }

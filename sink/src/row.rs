@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use contracts::claims::may_stand_for;
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::{self, headers};
 use contracts::{dead_letter, layout, time};
@@ -57,27 +58,37 @@ fn of_valid(message: &Arc<Message>) -> Result<Row<Record>, String> {
 }
 
 fn of_dead_letter(message: &Arc<Message>) -> Result<Row<Record>, String> {
-    let tenant = text(message, headers::TENANT_ID).filter(|t| layout::is_tenant_slug(t));
+    let tenant = tenant_of_dead_letter(message);
     let target = Target {
         dataset: layout::DEAD_LETTERS,
         tenant: tenant.unwrap_or(layout::UNKNOWN_TENANT).to_owned(),
         run_date: time::date_of(time::clamp_ms(message.timestamp_ms)),
     };
-    let run = text(message, headers::RUN_ID).map(|run_id| match (tenant, text(message, headers::WORKSPACE_ID)) {
+    dead_letter::DeadLetter::from_headers(|name| message.header(name)).map_err(|e| e.to_string())?;
+    row(message, target, run_of_dead_letter(message))
+}
+
+fn tenant_of_dead_letter(message: &Message) -> Option<&str> {
+    text(message, headers::TENANT_ID).filter(|tenant| layout::is_tenant_slug(tenant))
+}
+
+/// The run that a dead letter is counted for, `tenant/workspace/run_id`, or `//run_id` where its headers tell no more.
+pub(crate) fn run_of_dead_letter(message: &Message) -> Option<String> {
+    let run_id = text(message, headers::RUN_ID)?;
+    Some(match (tenant_of_dead_letter(message), text(message, headers::WORKSPACE_ID)) {
         (Some(tenant), Some(workspace)) => format!("{tenant}/{workspace}/{run_id}"),
         _ => format!("//{run_id}"),
-    });
-    dead_letter::DeadLetter::from_headers(|name| message.header(name)).map_err(|e| e.to_string())?;
-    row(message, target, run)
+    })
 }
 
 fn row(message: &Arc<Message>, target: Target, run: Option<String>) -> Result<Row<Record>, String> {
     let position = |name: &str, value: &str| value.parse::<Src>().map_err(|e| format!("header {name}: {e}"));
     let src = position(headers::SRC, required(message, headers::SRC)?)?;
     let first = match text(message, headers::REPLAY_OF) {
-        Some(value) => position(headers::REPLAY_OF, value)?,
-        None => src.clone(),
+        Some(value) => Some(position(headers::REPLAY_OF, value)?).filter(|first| may_stand_for(first, &src)),
+        None => None,
     };
+    let first = first.unwrap_or_else(|| src.clone());
     let payload = Record { message: message.clone(), problem: None };
     Ok(Row { target, src, run: run.map(|run| (run, first)), bytes: size(message), payload })
 }

@@ -17,6 +17,7 @@ mod runs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use contracts::claims::{OwnProducers, Producers};
 use contracts::source::SrcSet;
 use contracts::{layout, topics};
 use platform::broker::{Broker, BrokerError, GroupOffset};
@@ -26,10 +27,12 @@ pub use area::{Area, AreaReport, NotCompared};
 pub use report::{ChainReport, InFlight, IncompleteRun, Missing, Problem, Report, Rule};
 
 use crate::error::SinkError;
+use crate::resend::ResendError;
+use crate::resend::ledger::Ledger;
 use crate::service::{GROUP, HintMetadata};
 use crate::walk;
 use coverage::Found;
-pub(crate) use coverage::{gaps, read, replay_of};
+pub(crate) use coverage::{gaps, read};
 
 /// Verifying could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +46,9 @@ pub enum VerifyError {
     /// A committed file could not be made again.
     #[error("repair: {0}")]
     Rebuild(#[from] SinkError),
+    /// Missing records could not be sent again.
+    #[error("repair: {0}")]
+    Send(#[from] ResendError),
 }
 
 /// What is verified.
@@ -54,14 +60,16 @@ pub struct Subject<'a> {
     pub broker: Option<&'a dyn Broker>,
     /// The folder of exported files on this machine.
     pub exports: Option<&'a Path>,
+    /// Whose tenants and runs the records of a wire topic may be.
+    pub producers: &'a dyn Producers,
 }
 
-/// [`verify_all`] without exported files.
+/// [`verify_all`] without exported files, where no producer but our own speaks for a tenant.
 ///
 /// # Errors
 /// As [`verify_all`].
 pub fn verify(store: &dyn Store, broker: Option<&dyn Broker>, progress: &dyn Fn()) -> Result<Report, VerifyError> {
-    verify_all(Subject { store, broker, exports: None }, progress)
+    verify_all(Subject { store, broker, exports: None, producers: &OwnProducers }, progress)
 }
 
 /// Verifies everything below the store's root; with a broker also that nothing of its wire topics is missing, and that
@@ -71,7 +79,7 @@ pub fn verify(store: &dyn Store, broker: Option<&dyn Broker>, progress: &dyn Fn(
 /// Store or broker cannot be read. What is wrong with the data is no error but in the report, and so is what could not be
 /// compared.
 pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, VerifyError> {
-    let Subject { store, broker, exports } = subject;
+    let Subject { store, broker, exports, producers } = subject;
     let mut report = Report::default();
     // Services may be running. So each thing is read before what it is a promise about: what is published is on a topic,
     // the group's position is committed, a file that is there is named by a link, what is exported was committed.
@@ -94,7 +102,7 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
     report.compared(Area::CommitChains, report.chains.iter().map(|chain| chain.links).sum());
     report.compared(Area::DataFiles, report.files);
     let on_the_way = match broker {
-        Some(broker) => wire(store, broker, &hints, &held, &mut report)?,
+        Some(broker) => wire(store, broker, producers, &hints, &held, &mut report)?,
         None => {
             report.not_compared(Area::WireRecords, "broker", None, "there is no broker to compare with");
             None
@@ -113,6 +121,7 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
 fn wire(
     store: &dyn Store,
     broker: &dyn Broker,
+    producers: &dyn Producers,
     hints: &[GroupOffset],
     held: &Held,
     report: &mut Report,
@@ -123,7 +132,12 @@ fn wire(
         return Ok(None);
     }
     group_positions(broker, hints, held, report)?;
-    let Found { compared, in_flight, missing, unproven, behind, wire_ends, runs } = coverage::check(broker, held)?;
+    let ledger = Ledger::read(store)?;
+    for (path, problem) in &ledger.unreadable {
+        report.problem(Rule::AuditUnreadable, path, problem);
+    }
+    let Found { compared, in_flight, missing, unproven, behind, wire_ends, runs } =
+        coverage::check(broker, held, &ledger, producers)?;
     for (object, detail) in behind {
         report.problem(Rule::TopicBehind, object, detail);
     }
@@ -164,8 +178,8 @@ struct Held {
     files: BTreeSet<String>,
     /// Source positions of rows.
     src: SrcSet,
-    /// Source positions that are answered for: those of rows, and those that rows are replays of.
-    firsts: SrcSet,
+    /// Source positions that are answered for: those of rows, also of rows whose commits could not be followed.
+    answered: SrcSet,
     /// First source positions by run.
     runs: BTreeMap<String, SrcSet>,
     /// How far each chain has come that could be followed, by topic id and partition.

@@ -8,11 +8,16 @@ use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
+use platform::broker::{
+    Broker, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start, TopicPartition, TopicSpec, Topics,
+};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
+use sink::repair;
+use sink::resend::missing::Operator;
+use sink::verify::Subject;
 use validator::ProducerPolicies;
 
 /// A data folder with everything in it.
@@ -23,6 +28,8 @@ pub struct Pipeline {
     pub store: Arc<dyn Store>,
     /// Folder of the log, and of the datasets unless they are elsewhere.
     pub folder: PathBuf,
+    /// Who may send what.
+    pub policies: ProducerPolicies,
 }
 
 impl Pipeline {
@@ -48,7 +55,18 @@ impl Pipeline {
             let spec = TopicSpec { name, partitions: 2, compacted, retention_ms: None, retention_bytes: None };
             broker.ensure_topic(&spec).unwrap();
         }
-        Self { broker, store, folder: folder.to_owned() }
+        let policies = ProducerPolicies::own_only(SaltMode::Stable);
+        Self { broker, store, folder: folder.to_owned(), policies }
+    }
+
+    /// A topic of a producer, in the shape of the wire topic.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn ensure_wire(&self, topic: &str) {
+        let (name, retention_ms, retention_bytes) = (topic.to_owned(), None, None);
+        let spec = TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes };
+        self.broker.ensure_topic(&spec).unwrap();
     }
 
     /// Publishes records on the wire topic.
@@ -78,7 +96,7 @@ impl Pipeline {
             member: "validator".into(),
             lane: contracts::topics::Lane::live(),
             selection: None,
-            policies: ProducerPolicies::own_only(SaltMode::Stable),
+            policies: self.policies.clone(),
             valid_partitions: 2,
             dead_partitions: 2,
             tenant_spread: 1,
@@ -126,8 +144,71 @@ impl Pipeline {
     /// When it cannot look.
     #[must_use]
     pub fn verify(&self) -> sink::verify::Report {
-        sink::verify::verify(&*self.store, Some(&self.broker), &|| {}).unwrap()
+        let (store, broker) = (&*self.store, Some(&self.broker as &dyn Broker));
+        let subject = Subject { store, broker, exports: None, producers: &self.policies };
+        sink::verify::verify_all(subject, &|| {}).unwrap()
     }
+
+    /// What `finops repair` does.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn repair(&self, plan: &repair::Plan) -> repair::Repaired {
+        let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
+        repair::execute(plan, &self.broker, &*self.store, &operator).unwrap()
+    }
+
+    /// Moves the validators' group to the end of the wire topics, without judging: what is there now is lost.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn pretend_to_have_judged(&self) {
+        let mut member = self
+            .broker
+            .consumer(ConsumerConfig {
+                group: topics::groups::VALIDATOR.into(),
+                topics: Topics::Family(topics::WIRE.into()),
+                member: "liar".into(),
+                start: Start::Earliest,
+                session_timeout: Duration::from_secs(10),
+                poll_records_max: 100,
+                poll_bytes_max: 1 << 20,
+            })
+            .unwrap();
+        let assigned = loop {
+            if let Polled::Assigned(all) = member.poll(Duration::from_millis(50)).unwrap() {
+                break all;
+            }
+        };
+        let end = |at: TopicPartition| {
+            let offset = self.broker.watermarks(&at).unwrap().high;
+            GroupOffset { at, offset, metadata: String::new() }
+        };
+        member.commit(&assigned.into_iter().map(|a| end(a.at)).collect::<Vec<_>>()).unwrap();
+        member.leave().unwrap();
+    }
+
+    /// Every record of a wire topic, by partition and offset.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    #[must_use]
+    pub fn records(&self, topic: &str) -> Vec<Message> {
+        let read = |partition| {
+            let at = TopicPartition { topic: topic.into(), partition };
+            self.broker.read(&at, 0, 100_000, 1 << 30).unwrap()
+        };
+        (0..2).flat_map(read).collect()
+    }
+}
+
+/// Id of a topic.
+///
+/// # Panics
+/// When there is none of that name.
+#[must_use]
+pub fn topic_id(broker: &dyn Broker, name: &str) -> String {
+    broker.topics().unwrap().into_iter().find(|topic| &*topic.name == name).unwrap().id.to_string()
 }
 
 /// Copies a folder with all that is in it.

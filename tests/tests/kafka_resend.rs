@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::claims::OwnProducers;
 use contracts::identity::SaltMode;
 use contracts::topics::{self, Lane};
 use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
@@ -17,6 +18,7 @@ use sink::SinkError;
 use sink::replay::{Asked, claim, hand_over, make_lane, ranges, swap};
 use sink::resend::letters::Filter;
 use sink::resend::lock::Lock;
+use sink::resend::missing::Operator;
 use sink::resend::patch::Patch;
 use sink::resend::{redrive, wire};
 use tests::kafka::Cluster;
@@ -139,9 +141,10 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     assert_eq!(rows(broker, &current), (20, 3));
 
     // Of the three that were mended only the copies go.
-    let request = wire::Request { asked: Asked::default(), id: None, rate: None, by: "test".into() };
-    let plan = wire::plan(&request, broker).unwrap();
-    let done = wire::execute(&request, &plan, broker, &current, &SystemClock, &Shutdown::new()).unwrap();
+    let request = wire::Request { asked: Asked::default(), id: None, rate: None };
+    let plan = wire::plan(&request, broker, &current, &OwnProducers).unwrap();
+    let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
+    let done = wire::execute(&request, &plan, broker, &current, &OwnProducers, &operator).unwrap();
     assert_eq!((done.matching, done.sent, done.sent_before), (20, 20, 0));
     drain(broker, &current, Lane::live(), None);
     assert_eq!(rows(broker, &current), (40, 3));

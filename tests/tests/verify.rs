@@ -354,9 +354,9 @@ fn what_was_lost_again_and_again_is_brought_back_once() {
     let plan = repair::plan(&pipeline.verify());
     assert_eq!(lost(&pipeline.verify()), 3);
 
-    let done = repair::execute(&plan, &pipeline.broker, &*pipeline.store).unwrap();
+    let done = pipeline.repair(&plan);
     assert_eq!((done.sent, done.not_sent), (3, 0));
-    let again = repair::execute(&plan, &pipeline.broker, &*pipeline.store).unwrap();
+    let again = pipeline.repair(&plan);
     assert_eq!((again.sent, again.not_sent), (0, 3), "an old plan does nothing twice");
     assert!(repair::plan(&pipeline.verify()).is_empty());
 
@@ -364,7 +364,7 @@ fn what_was_lost_again_and_again_is_brought_back_once() {
     pretend_to_have_judged(&pipeline);
     let plan = repair::plan(&pipeline.verify());
     assert_eq!(lost(&pipeline.verify()), 3);
-    assert_eq!(repair::execute(&plan, &pipeline.broker, &*pipeline.store).unwrap().sent, 3);
+    assert_eq!(pipeline.repair(&plan).sent, 3);
     pipeline.drain();
     let report = pipeline.verify();
     assert_eq!(report.problems, []);
@@ -400,7 +400,7 @@ fn a_file_that_cannot_be_made_again_does_not_stop_the_rest() {
     std::fs::remove_file(pipeline.store.local_path(&files[2]).unwrap()).unwrap();
     let plan = repair::plan(&pipeline.verify());
     assert_eq!(plan.rebuild, [files[0].clone(), files[2].clone()]);
-    let done = repair::execute(&plan, &pipeline.broker, &*pipeline.store).unwrap();
+    let done = pipeline.repair(&plan);
     assert_eq!((done.files, done.failed.len(), done.sent), (1, 1, 1), "{done:?}");
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use contracts::claims::OwnProducers;
 use contracts::{gold_manifest, layout};
 use exporter::{DuckLimits, ExportOptions, ExporterConfig};
 use parquet::arrow::ArrowWriter;
@@ -84,7 +85,7 @@ impl World {
     fn verify(&self) -> Report {
         let exports = self.folder.path().join("export");
         let (store, broker) = (&*self.pipeline.store, Some(&self.pipeline.broker as _));
-        verify_all(Subject { store, broker, exports: Some(&exports) }, &|| {}).unwrap()
+        verify_all(Subject { store, broker, exports: Some(&exports), producers: &OwnProducers }, &|| {}).unwrap()
     }
 
     fn stored(&self, path: &str) -> PathBuf {
@@ -208,7 +209,11 @@ fn what_could_not_be_compared_is_named() {
         &[Area::WireRecords],
         |w| {
             let exports = w.folder.path().join("export");
-            verify_all(Subject { store: &*w.pipeline.store, broker: None, exports: Some(&exports) }, &|| {}).unwrap()
+            verify_all(
+                Subject { store: &*w.pipeline.store, broker: None, exports: Some(&exports), producers: &OwnProducers },
+                &|| {},
+            )
+            .unwrap()
         },
         "there is no broker",
     );
@@ -220,7 +225,7 @@ fn what_could_not_be_compared_is_named() {
             let other = Pipeline::open(elsewhere.path());
             let exports = w.folder.path().join("export");
             let (store, broker) = (&*w.pipeline.store, Some(&other.broker as _));
-            verify_all(Subject { store, broker, exports: Some(&exports) }, &|| {}).unwrap()
+            verify_all(Subject { store, broker, exports: Some(&exports), producers: &OwnProducers }, &|| {}).unwrap()
         },
         "no topic of this id",
     );

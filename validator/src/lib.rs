@@ -2,8 +2,8 @@
 //! letter, moved together with its source offset in one atomic step. The rules are in `contracts`; this
 //! crate only carries records to them. It knows nothing of Parquet, and never drops or repairs a record.
 
-mod claims;
 pub mod counters;
+mod history;
 pub mod policy;
 pub mod service;
 pub mod transform;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use contracts::claims::Producers;
 use contracts::identity::SaltMode;
 use contracts::judge::{Kind, Policy};
 use contracts::topics;
@@ -117,19 +118,6 @@ impl ProducerPolicies {
         self.by_topic.contains_key(topic)
     }
 
-    /// True when the topic's producer may speak for any tenant.
-    #[must_use]
-    pub fn speaks_for_all(&self, topic: &str) -> bool {
-        self.by_topic.get(topic).is_some_and(|binding| binding.tenants.is_none())
-    }
-
-    /// True when the topic's producer may speak for this tenant. A topic without a producer speaks for none.
-    #[must_use]
-    pub fn speaks_for(&self, topic: &str, tenant: &str) -> bool {
-        let tenants = self.by_topic.get(topic).map(|binding| binding.tenants.as_deref());
-        tenants.is_some_and(|tenants| tenants.is_none_or(|all| all.iter().any(|allowed| allowed == tenant)))
-    }
-
     /// The contract's policy for records of a topic that arrived at this time, milliseconds since the epoch. A topic without a
     /// producer may speak for no tenant.
     #[must_use]
@@ -148,6 +136,24 @@ impl ProducerPolicies {
             run_ts_max_ms: Some(
                 arrived_ms.saturating_add(i64::try_from(self.run_ts_ahead_max.as_millis()).unwrap_or(i64::MAX)),
             ),
+        }
+    }
+}
+
+impl Producers for ProducerPolicies {
+    fn speaks_for_all(&self, topic: &str) -> bool {
+        self.by_topic.get(topic).is_some_and(|binding| binding.tenants.is_none())
+    }
+
+    fn speaks_for(&self, topic: &str, tenant: &str) -> bool {
+        let tenants = self.by_topic.get(topic).map(|binding| binding.tenants.as_deref());
+        tenants.is_some_and(|tenants| tenants.is_none_or(|all| all.iter().any(|allowed| allowed == tenant)))
+    }
+
+    fn only_tenant(&self, topic: &str) -> Option<&str> {
+        match self.by_topic.get(topic)?.tenants.as_deref()? {
+            [tenant] => Some(tenant),
+            _ => None,
         }
     }
 }

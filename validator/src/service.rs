@@ -178,7 +178,7 @@ fn selected(selection: Option<&Selection>, transform: &Transform, message: &Mess
         None => Selected::NotRead,
         Some(range) if message.offset >= range.end => Selected::Behind(range.end),
         Some(range) if message.offset < range.start => Selected::PassedOver,
-        Some(_) if selection.filter.matches(&message.value, |name| transform.header(message, name)) => Selected::Judged,
+        Some(_) if selection.filter.matches(&message.value, &transform.claims(message)) => Selected::Judged,
         Some(_) => Selected::PassedOver,
     }
 }

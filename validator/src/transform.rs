@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use contracts::claims::{self, Claims, Producers as _};
 use contracts::dead_letter::{self, CONTRACT_VERSION, CUT_VALUE_BYTES, CutValue, DeadLetter};
 use contracts::identity::SaltMode;
 use contracts::judge::{self, ValidFinding};
@@ -14,7 +15,7 @@ use contracts::{avro, frame, storage, time};
 use platform::broker::{Headers, Message, OutRecord};
 use sha2::{Digest, Sha256};
 
-use crate::claims::{self, Claims};
+use crate::history::History;
 use crate::policy::ProducerPolicies;
 
 /// `dlq.errors` holds at most this many violations; the rest is counted in a last entry.
@@ -61,9 +62,9 @@ impl Transform {
         }
     }
 
-    /// The last header of that name, when its producer may set it.
-    pub(crate) fn header<'m>(&self, message: &'m Message, name: &str) -> Option<&'m [u8]> {
-        Claims::of(message, &self.policies).header(name)
+    /// What the record's headers say, as far as its producer may say it.
+    pub(crate) fn claims<'m>(&'m self, message: &'m Message) -> Claims<'m> {
+        Claims::of(&message.at.topic, |name| message.header(name), &self.policies)
     }
 
     /// Judges one message.
@@ -104,7 +105,7 @@ impl Transform {
             partition: Some(partition),
             key: Some(Bytes::copy_from_slice(finding.tenant_id().as_bytes())),
             value: value.into(),
-            headers: valid_headers(message, &Claims::of(message, &self.policies), finding, src),
+            headers: valid_headers(message, &self.claims(message), finding, src),
             timestamp_ms: Some(message.timestamp_ms),
         }
     }
@@ -126,8 +127,8 @@ impl Transform {
 
     fn dead_letter(&self, message: &Message, src: Src, violations: &[Violation], code: Code, now_ms: i64) -> OutRecord {
         let too_large = code == Code::TooLarge;
-        let replay = replay_of(message);
-        let history = claims::history(message, &src, replay.as_ref().ok().and_then(Option::as_ref), now_ms);
+        let stands_for = stands_for(message, &src);
+        let history = History::of(message, stands_for.is_some(), now_ms);
         let letter = DeadLetter {
             code: code.as_str().to_owned(),
             field: violations.first().map(|v| v.field.clone()).unwrap_or_default(),
@@ -147,16 +148,21 @@ impl Transform {
             value_is_null: message.value.is_null(),
             replay_of: None,
         };
-        // An unreadable replay.of is what is wrong with the record; kept, it would make its letter unreadable too.
-        let has_bad_replay = replay.is_err();
-        let claims = Claims::of(message, &self.policies);
+        let claims = self.claims(message);
         let mut out = Headers::new();
         for (name, value) in message.headers.iter().filter(|(name, _)| !dead_letter::is_envelope_header(name)) {
-            if claims.counts(name) && !(has_bad_replay && name == headers::REPLAY_OF) {
+            // A replay.of that cannot be read would make the letter unreadable, too.
+            if claims.counts(name) && (stands_for.is_some() || name != headers::REPLAY_OF) {
                 out.push(name, value);
             } else {
                 out.push(&format!("{}{name}", headers::REFUSED_PREFIX), value);
             }
+        }
+        // Whose the records of a topic with one tenant are is known, whatever they say.
+        if !claims.counts(headers::TENANT_ID)
+            && let Some(tenant) = self.policies.only_tenant(&message.at.topic)
+        {
+            out.push(headers::TENANT_ID, tenant.as_bytes());
         }
         out.extend(letter.to_headers());
         let value = if too_large {
@@ -183,6 +189,7 @@ fn arrived_ms(message: &Message, now_ms: i64) -> i64 {
 }
 
 fn valid_headers(message: &Message, claims: &Claims<'_>, finding: &ValidFinding<'_>, src: &Src) -> Headers {
+    let first = stands_for(message, src);
     let (src, run) = (src.to_string(), run_of(claims, finding));
     let mut out = Headers::from_iter([
         (headers::SRC, src.as_str()),
@@ -192,9 +199,12 @@ fn valid_headers(message: &Message, claims: &Claims<'_>, finding: &ValidFinding<
         (headers::RUN_DATE, finding.run_date()),
         (headers::RUN, &run),
     ]);
-    out.extend(
-        [headers::REPLAY_OF, headers::TRACEPARENT].iter().filter_map(|name| Some((name, message.header(name)?))),
-    );
+    if let Some(first) = first {
+        out.push(headers::REPLAY_OF, first.to_string().as_bytes());
+    }
+    if let Some(trace) = message.header(headers::TRACEPARENT) {
+        out.push(headers::TRACEPARENT, trace);
+    }
     out
 }
 
@@ -215,6 +225,11 @@ fn replay_of(message: &Message) -> Result<Option<Src>, Vec<Violation>> {
     header_value(message, headers::REPLAY_OF, Code::Text, "must be <topic id>/<partition>/<offset>", |text| {
         text.parse().ok()
     })
+}
+
+/// The record of its own partition that this one says to stand for.
+fn stands_for(message: &Message, own: &Src) -> Option<Src> {
+    replay_of(message).ok().flatten().filter(|first| claims::may_stand_for(first, own))
 }
 
 fn header_value<T>(

@@ -284,7 +284,8 @@ fn headers_do_not_cross_the_boundary_of_a_bound_topic() {
         for topic in [EVIL, STRANGER] {
             let dead = judged(topic, b"{", &headers, topics::DEAD_LETTERS);
             let is_believed = topic == EVIL && tenant == Some(b"evil");
-            let tenant_id = is_believed.then(|| "evil".to_owned());
+            // A topic of one tenant says whose its records are.
+            let tenant_id = (topic == EVIL).then(|| "evil".to_owned());
             assert_eq!(text(&dead, "tenant_id"), tenant_id, "{topic} {headers:?}");
             let run_id = (is_believed && is_of_run).then(|| "run-of-acme".to_owned());
             assert_eq!(text(&dead, "run_id"), run_id, "{topic} {headers:?}");
@@ -298,7 +299,42 @@ fn headers_do_not_cross_the_boundary_of_a_bound_topic() {
     }
     // The last of a repeated header counts, and the first does not come back through it.
     let twice: &[(&str, &[u8])] = &[("tenant_id", b"evil"), ("tenant_id", b"acme")];
-    assert_eq!(judged(EVIL, b"{", twice, topics::DEAD_LETTERS).header("tenant_id"), None);
+    let dead = judged(EVIL, b"{", twice, topics::DEAD_LETTERS);
+    let tenants: Vec<&[u8]> = dead.headers.iter().filter(|(name, _)| *name == "tenant_id").map(|(_, v)| v).collect();
+    assert_eq!(tenants, [b"evil"], "as the policy says");
+}
+
+#[test]
+fn a_topic_of_several_tenants_does_not_say_whose_a_record_is() {
+    const BOTH: &str = "finops.findings.wire.both";
+    let policy = format!("[[producer]]\ntopic = \"{BOTH}\"\ntenants = [\"evil\", \"mallory\"]");
+    for (said, expected) in [("acme", None), ("mallory", Some(&b"mallory"[..]))] {
+        let world = World::new();
+        world.topic(BOTH);
+        world.send(BOTH, "{", &[("tenant_id", said.as_bytes())]);
+        let dead = world.one(ProducerPolicies::parse(&policy, SaltMode::Stable).unwrap(), topics::DEAD_LETTERS);
+        assert_eq!(dead.header("tenant_id"), expected, "{said}");
+    }
+}
+
+/// A record goes back where it came from, so it stands for no record of another partition, and for none behind it.
+#[test]
+fn a_claim_to_stand_for_another_place_is_not_passed_on() {
+    for first in ["ID/0/0", "ID/1/1", "ID/1/7", "other/1/0"] {
+        for value in [draft().to_string().into_bytes(), b"{".to_vec()] {
+            let world = World::new();
+            let first = first.replace("ID", &world.topic(topics::WIRE).id);
+            world.send(topics::WIRE, draft().to_string(), &[]);
+            world.send(topics::WIRE, value.clone(), &[("replay.of", first.as_bytes())]);
+            let _ = world.drain(own());
+            let is_valid = value != b"{";
+            let out = world.records(if is_valid { topics::VALID } else { topics::DEAD_LETTERS }).pop().unwrap();
+            assert_eq!(out.header("replay.of"), None, "{first}");
+            if !is_valid {
+                assert_eq!(header(&out, "refused.replay.of"), first, "kept as evidence");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,21 +1,25 @@
 //! `finops repair`: brings back what `verify` finds missing.
 
+use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
 use sink::repair;
-use sink::verify::verify;
+use sink::resend::missing::Operator;
+use sink::verify::{Subject, verify_all};
 
 use crate::cli::{Output, RepairArgs};
 use crate::failure::Result;
 use crate::output::{note, print_value};
-use crate::ports::Ports;
+use crate::ports::{self, Ports};
 use crate::progress::{self, Counted};
 use crate::settings::Settings;
 
 pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
     let bar = progress::bar("verifying", Counted::Things("files"), None);
-    let report = verify(&*store, Some(&*broker), &|| bar.inc(1))?;
+    let producers = ports::producer_policies(settings)?;
+    let subject = Subject { store: &*store, broker: Some(&*broker), exports: None, producers: &producers };
+    let report = verify_all(subject, &|| bar.inc(1))?;
     bar.finish_and_clear();
     let plan = repair::plan(&report);
     for problem in &plan.blocked_by {
@@ -24,7 +28,12 @@ pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<Exi
     if plan.is_empty() {
         note!("there is nothing that can be brought back");
     }
-    let done = if args.dry_run { repair::Repaired::default() } else { repair::execute(&plan, &*broker, &*store)? };
+    let mut done = repair::Repaired::default();
+    if !args.dry_run {
+        let shutdown = ports::stop_on_signals()?;
+        let operator = Operator { by: &args.by, clock: &SystemClock, shutdown: &shutdown };
+        done = repair::execute(&plan, &*broker, &*store, &operator)?;
+    }
     print_value(&json!({ "plan": plan, "dry_run": args.dry_run, "done": done }), output)?;
     if done.sent > 0 {
         note!("{} record(s) were sent again; `finops up` or `finops run` takes them on", done.sent);

@@ -18,8 +18,10 @@ pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<Exi
         true => Some(Ports::broker_to_look(settings)?),
         false => None,
     };
+    let producers = ports::producer_policies(settings)?;
     let bar = progress::bar("verifying", Counted::Things("files"), None);
-    let subject = Subject { store: &*store, broker: broker.as_deref(), exports: Some(&settings.export) };
+    let (broker, exports) = (broker.as_deref(), Some(&*settings.export));
+    let subject = Subject { store: &*store, broker, exports, producers: &producers };
     let report = verify_all(subject, &|| bar.inc(1))?;
     bar.finish_and_clear();
     match output {

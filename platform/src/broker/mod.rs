@@ -126,11 +126,24 @@ pub struct Message {
     pub headers: Headers,
 }
 
-impl Message {
-    /// What the record holds in memory: value, key and headers, each of which a producer may make large.
+/// What a record holds in memory: value, key and headers, each of which a producer may make large.
+fn bytes_of(key: Option<&Bytes>, value: &RecordValue, headers: &Headers) -> usize {
+    value.len() + key.map_or(0, Bytes::len) + headers.packed().len()
+}
+
+impl OutRecord {
+    /// What the record holds in memory: value, key and headers.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.value.len() + self.key.as_ref().map_or(0, Bytes::len) + self.headers.packed().len()
+        bytes_of(self.key.as_ref(), &self.value, &self.headers)
+    }
+}
+
+impl Message {
+    /// What the record holds in memory: value, key and headers.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        bytes_of(self.key.as_ref(), &self.value, &self.headers)
     }
 
     /// The last header of that name.

@@ -7,6 +7,7 @@ use arrow::array::{
     UInt32Builder, UInt64Builder,
 };
 use arrow::error::ArrowError;
+use contracts::claims::may_stand_for;
 use contracts::dead_letter::{self, CONTRACT_VERSION, DeadLetter};
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::headers;
@@ -117,7 +118,8 @@ impl Columns {
         self.workspace_id.append_option(text(headers::WORKSPACE_ID));
         self.run_id.append_option(text(headers::RUN_ID));
         self.src.append_value(letter.src.to_string());
-        self.replay_of.append_option(letter.replay_of.as_ref().map(Src::to_string));
+        let first = letter.replay_of.as_ref().filter(|first| may_stand_for(first, &letter.src));
+        self.replay_of.append_option(first.map(Src::to_string));
         self.src_topic.append_value(&letter.src_topic);
         self.src_ts.append_value(time::clamp_ms(letter.src_timestamp_ms));
         self.error_code.append_value(&letter.code);

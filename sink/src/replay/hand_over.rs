@@ -18,7 +18,8 @@ use super::{ReplayError, Swapping, base, cover, drop_lane, refused};
 use crate::service::HintMetadata;
 
 /// What the replay does not make, but readers of a root need. Derived data are made again.
-const KEPT: [&str; 4] = [layout::RUNS, layout::COST_FACTS, layout::AUDIT_REDRIVE, layout::AUDIT_REPLAY];
+const KEPT: [&str; 5] =
+    [layout::RUNS, layout::COST_FACTS, layout::AUDIT_REDRIVE, layout::AUDIT_REPLAY, layout::AUDIT_REPAIR];
 
 /// What was handed over.
 #[derive(Debug, Serialize)]

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use contracts::chain::BrokenChain;
+use contracts::claims::{Claims, Producers};
 use contracts::topics::{self, Lane, groups};
 use contracts::wire_filter::WireFilter;
 use contracts::{layout, time};
@@ -123,10 +124,12 @@ pub fn matching(
     at: &TopicPartition,
     range: &Range<u64>,
     filter: &WireFilter,
+    producers: &dyn Producers,
 ) -> Result<u64, BrokerError> {
     let mut count = 0;
     read(broker, at, range.start, range.end, |message| {
-        count += u64::from(filter.matches(&message.value, |name| message.header(name)));
+        let claims = Claims::of(&at.topic, |name| message.header(name), producers);
+        count += u64::from(filter.matches(&message.value, &claims));
     })?;
     Ok(count)
 }

@@ -2,7 +2,8 @@
 //! folder in the store, whose objects are never changed:
 //!
 //! ```text
-//! _audit/redrive/<time>-<id>/plan.json            what is about to be done (_audit/replay/<id>/ for a replay)
+//! _audit/redrive/<time>-<id>/plan.json            what is about to be done (_audit/repair/… for a repair, _audit/replay/<id>/
+//!                                                 for a replay)
 //!                           <n, 8 digits>.json        the records of part n, before they are sent
 //!                           <n, 8 digits>.done.json   whether they were sent, and where to
 //!                           result.json             how it ended; without it, it was interrupted
@@ -14,7 +15,7 @@ use contracts::layout;
 use contracts::source::{Src, SrcSet};
 use contracts::time;
 use platform::clock::Clock;
-use platform::store::{PutOutcome, Store};
+use platform::store::{PutOutcome, Store, StoreError};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -41,15 +42,27 @@ struct Plan<T> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Part {
-    sources: Vec<Src>,
+pub(super) struct Part {
+    pub sources: Vec<Src>,
+    /// What each of them is sent as; absent in parts written before it was noted.
+    #[serde(default)]
+    pub sent_as: Option<Vec<SentAs>>,
+}
+
+/// A record as it is sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SentAs {
+    /// The record that it stands for.
+    pub first: Src,
+    /// Digest of that, key and value: what it is known by while the answer with its position is missing.
+    pub sha256: String,
 }
 
 #[derive(Serialize, Deserialize)]
-struct PartDone {
-    is_sent: bool,
+pub(super) struct PartDone {
+    pub is_sent: bool,
     /// `<topic>/<partition>/<offset>`, in the order of the part's sources; absent when the answer was lost.
-    positions: Option<Vec<String>>,
+    pub positions: Option<Vec<String>>,
 }
 
 /// How it ended.
@@ -84,20 +97,21 @@ pub struct Journal<'a> {
 }
 
 impl<'a> Journal<'a> {
-    /// Begins one with its plan; `id` makes its name unique.
+    /// Begins one with its plan in a folder of `kind`; `id` makes its name unique.
     ///
     /// # Errors
     /// The store refuses.
     pub fn begin<T: Serialize>(
         store: &'a dyn Store,
         clock: &'a dyn Clock,
+        kind: &str,
         id: &str,
         by: &str,
         plan: T,
     ) -> Result<Self, ResendError> {
         let at = time::format_timestamp(clock.now_ms());
         let stamp: String = at.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
-        let folder = format!("{}/{stamp}-{}", layout::AUDIT_REDRIVE, layout::encode_segment(id));
+        let folder = format!("{kind}/{stamp}-{}", layout::encode_segment(id));
         let journal = Self { store, clock, folder, next_part: 0, sources: SrcSet::new() };
         journal.put("plan.json", &Plan { format_version: FORMAT_VERSION, by: by.to_owned(), at, plan })?;
         Ok(journal)
@@ -148,10 +162,11 @@ impl<'a> Journal<'a> {
     }
 
     /// Writes down what the next part sends, and returns the mark its step must leave.
-    pub(super) fn intend(&mut self, sources: &[Src]) -> Result<(u64, String), ResendError> {
+    pub(super) fn intend(&mut self, sources: &[Src], sent_as: Vec<SentAs>) -> Result<(u64, String), ResendError> {
         let part = self.next_part;
         self.next_part += 1;
-        self.put(&format!("{part:08}.json"), &Part { sources: sources.to_vec() })?;
+        let intended = Part { sources: sources.to_vec(), sent_as: Some(sent_as) };
+        self.put(&format!("{part:08}.json"), &intended)?;
         let mark = Mark { audit: self.folder.clone(), part };
         Ok((part, serde_json::to_string(&mark).unwrap_or_default()))
     }
@@ -242,9 +257,7 @@ pub fn sent_so_far(store: &dyn Store) -> Result<(SrcSet, SrcSet), ResendError> {
 /// What all audit records say was sent; `unended` tells it of one without a result.
 fn all(store: &dyn Store, mut unended: impl FnMut(&str) -> Result<SrcSet, ResendError>) -> Result<SrcSet, ResendError> {
     let mut all = SrcSet::new();
-    let mut objects = store.list(layout::AUDIT_REDRIVE)?;
-    objects.extend(store.list(layout::AUDIT_REPLAY)?);
-    for path in objects.into_iter().map(|entry| entry.path) {
+    for path in listed(store)? {
         let Some(folder) = path.strip_suffix("/plan.json") else { continue };
         let sources = match get::<Ended<serde_json::Value>>(store, &format!("{folder}/result.json"))? {
             Some(ended) if ended.format_version > FORMAT_VERSION => {
@@ -261,13 +274,22 @@ fn all(store: &dyn Store, mut unended: impl FnMut(&str) -> Result<SrcSet, Resend
     Ok(all)
 }
 
+/// Paths of everything that audit records of sending again consist of.
+pub(super) fn listed(store: &dyn Store) -> Result<Vec<String>, StoreError> {
+    let mut paths = Vec::new();
+    for folder in layout::AUDITS {
+        paths.extend(store.list(folder)?.into_iter().map(|entry| entry.path));
+    }
+    Ok(paths)
+}
+
 fn parts(
     store: &dyn Store,
     folder: &str,
     mut each: impl FnMut(u64, Vec<Src>, Option<PartDone>) -> Result<(), ResendError>,
 ) -> Result<(), ResendError> {
     for part in 0.. {
-        let Some(Part { sources }) = get(store, &format!("{folder}/{part:08}.json"))? else { break };
+        let Some(Part { sources, .. }) = get(store, &format!("{folder}/{part:08}.json"))? else { break };
         each(part, sources, get(store, &format!("{folder}/{part:08}.done.json"))?)?;
     }
     Ok(())
@@ -290,7 +312,7 @@ fn put<T: Serialize>(store: &dyn Store, path: &str, object: &T) -> Result<(), Re
     }
 }
 
-fn get<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<Option<T>, ResendError> {
+pub(super) fn get<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<Option<T>, ResendError> {
     let Some(bytes) = store.get(path)? else { return Ok(None) };
     let bad = |problem: String| ResendError::Audit { path: path.to_owned(), problem };
     serde_json::from_slice(&bytes).map(Some).map_err(|e| bad(e.to_string()))

@@ -1,11 +1,14 @@
-//! Records that an operator sends through the pipeline once more: dead letters whose cause is mended ([`redrive`]), and
-//! wire records that are to be judged again ([`wire`]). What was sent is told in an audit record ([`journal`]), which is also how a
-//! second try knows what the first one did. Knows records and positions; what a finding is it does not know.
+//! Records that an operator sends through the pipeline once more: dead letters whose cause is mended ([`redrive`]),
+//! wire records that are to be judged again ([`wire`]), and those that are missing ([`missing`]). What was sent is told in an audit
+//! record ([`journal`]), which is also how a second try knows what the first one did, and how all readers know which records
+//! were sent again (`ledger`). Knows records and positions; what a finding is it does not know.
 
 pub mod journal;
+pub(crate) mod ledger;
 pub mod letters;
 pub mod lock;
 pub(crate) mod membership;
+pub mod missing;
 pub mod patch;
 pub mod redrive;
 mod sender;

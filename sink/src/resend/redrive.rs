@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use contracts::dead_letter;
+use contracts::layout;
 use contracts::source::{Src, SrcSet};
 use contracts::topics::{self, groups, headers};
 use platform::broker::{Broker, OutRecord, RecordValue};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ResendError;
 use super::journal::{self, End, Journal};
+use super::ledger::Ledger;
 use super::letters::{self, Filter, Letter};
 use super::lock::Lock;
 use super::patch::Patch;
@@ -129,7 +131,7 @@ pub struct Report {
 /// Store or broker refuse, or what they hold cannot be read.
 pub fn plan(request: &Request, broker: &dyn Broker, store: &dyn Store) -> Result<Report, ResendError> {
     let (sent, unanswered) = journal::sent_so_far(store)?;
-    let mut look = Look::new(request, broker, sent, unanswered)?;
+    let mut look = Look::new(request, broker, sent, unanswered, Ledger::read_all(store)?)?;
     look.walk(store, &mut Looking)?;
     Ok(look.report())
 }
@@ -168,8 +170,8 @@ pub fn execute(
         expected: plan,
     };
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let journal = Journal::begin(store, clock, &id[..8], &request.by, asked)?;
-    let mut look = Look::new(request, broker, sent, SrcSet::new())?;
+    let journal = Journal::begin(store, clock, layout::AUDIT_REDRIVE, &id[..8], &request.by, asked)?;
+    let mut look = Look::new(request, broker, sent, SrcSet::new(), Ledger::read_all(store)?)?;
     let mut sending = Sending(Sender::new(journal, lock, request.rate, shutdown));
     look.walk(store, &mut sending)?;
     let report = Report { audit: Some(sending.0.journal.folder().to_owned()), ..look.report() };
@@ -233,6 +235,7 @@ struct Look<'a> {
     topics: BTreeMap<String, u32>,
     sent_before: SrcSet,
     unanswered: SrcSet,
+    ledger: Ledger,
     groups: BTreeMap<(String, String, Option<String>), u64>,
     report: Report,
 }
@@ -243,10 +246,12 @@ impl<'a> Look<'a> {
         broker: &dyn Broker,
         sent_before: SrcSet,
         unanswered: SrcSet,
+        ledger: Ledger,
     ) -> Result<Self, ResendError> {
         let topics = broker.topics()?.into_iter().filter(|topic| topics::is_wire(&topic.name));
         let topics = topics.map(|topic| (topic.name.to_string(), topic.partitions)).collect();
-        Ok(Self { request, topics, sent_before, unanswered, groups: BTreeMap::new(), report: Report::default() })
+        let (groups, report) = (BTreeMap::new(), Report::default());
+        Ok(Self { request, topics, sent_before, unanswered, ledger, groups, report })
     }
 
     fn walk(&mut self, store: &dyn Store, hands: &mut impl Hands) -> Result<(), ResendError> {
@@ -267,7 +272,7 @@ impl<'a> Look<'a> {
                         break 'all;
                     }
                     let Some(item) = self.item(letter) else { continue };
-                    bytes += item.record.value.len();
+                    bytes += item.record.bytes();
                     part.push(item);
                     if part.len() >= hands.part_records_max() || bytes >= PART_BYTES_MAX {
                         self.send(&mut part, hands)?;
@@ -343,7 +348,9 @@ impl<'a> Look<'a> {
             Some(patch) => patch.apply(&letter.value).map_err(|e| (Refusal::PatchFailed, e.to_string()))?.into(),
         };
         let partition = letter.src.partition.partition;
-        Ok(record(letter, value, Some(partition).filter(|partition| partition < partitions)))
+        let is_ours = |first: &Src| self.ledger.stands_for(first, &letter.src, letter.key.as_deref(), &letter.value);
+        let first = letter.replay_of.clone().filter(is_ours).unwrap_or_else(|| letter.src.clone());
+        Ok(record(letter, &first, value, Some(partition).filter(|partition| partition < partitions)))
     }
 
     fn report(mut self) -> Report {
@@ -356,11 +363,11 @@ impl<'a> Look<'a> {
 
 /// The letter as the record it was, to the partition it came from: a tenant keeps its order. Its time is that of sending,
 /// else retention could take it before it is judged.
-fn record(letter: Letter, value: RecordValue, partition: Option<u32>) -> OutRecord {
+fn record(letter: Letter, first: &Src, value: RecordValue, partition: Option<u32>) -> OutRecord {
     let mut all = letter.headers;
     all.retain(|name| name != headers::REPLAY_OF && !dead_letter::is_envelope_header(name));
     all.extend([
-        (headers::REPLAY_OF, letter.replay_of.unwrap_or(letter.src).to_string()),
+        (headers::REPLAY_OF, first.to_string()),
         (dead_letter::header::REPLAYS, letter.replays.saturating_add(1).to_string()),
         (dead_letter::header::FIRST_SEEN, letter.first_seen_ms.to_string()),
     ]);

@@ -9,6 +9,7 @@ use platform::lifecycle::Shutdown;
 
 use super::ResendError;
 use super::journal::Journal;
+use super::ledger;
 use super::lock::Lock;
 
 /// Records of one atomic step, at most: what is unknown for a moment after a crash.
@@ -36,11 +37,13 @@ impl<'a> Sender<'a> {
         Ok(!self.shutdown.is_requested())
     }
 
-    /// Sends a part; `sources` are the positions its records had. Returns where they are now.
+    /// Sends a part; `sources` are the positions its records had, and each record names the one that it stands for. Returns
+    /// where they are now.
     pub fn send(&mut self, sources: &[Src], records: &[OutRecord]) -> Result<Vec<String>, ResendError> {
         self.wait_for_the_rate();
         self.lock.check()?;
-        let (part, mark) = self.journal.intend(sources)?;
+        let sent_as = sources.iter().zip(records).map(|(source, record)| ledger::sent_as(source, record)).collect();
+        let (part, mark) = self.journal.intend(sources, sent_as)?;
         failpoint::hit("operator.redrive.intended");
         let appended = self.lock.step(records, &mark)?;
         failpoint::hit("operator.redrive.sent");

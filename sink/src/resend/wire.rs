@@ -3,22 +3,22 @@
 
 use std::collections::BTreeMap;
 
+use contracts::claims::{Claims, Producers};
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::groups;
 use contracts::wire_filter::WireFilter;
 use platform::broker::{Broker, BrokerError, Message, TopicPartition};
-use platform::clock::Clock;
-use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use serde::{Deserialize, Serialize};
 
 use super::ResendError;
 use super::journal::{self, End, Journal};
+use super::ledger::Ledger;
 use super::lock::Lock;
+use super::missing::{Operator, again};
 use super::sender::{PART_BYTES_MAX, Sender};
-use crate::repair::again;
 use crate::replay::{Asked, ranges};
-use crate::verify::{read, replay_of};
+use crate::verify::read;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -29,8 +29,6 @@ pub struct Request {
     pub id: Option<String>,
     /// Records per second, at most.
     pub rate: Option<u32>,
-    /// Who asks.
-    pub by: String,
 }
 
 /// What a replay was begun with.
@@ -80,8 +78,13 @@ pub struct Report {
 /// What sending would do. Reads only.
 ///
 /// # Errors
-/// The broker refuses.
-pub fn plan(request: &Request, broker: &dyn Broker) -> Result<Report, ResendError> {
+/// Broker or store refuse, or an audit record cannot be read.
+pub fn plan(
+    request: &Request,
+    broker: &dyn Broker,
+    store: &dyn Store,
+    producers: &dyn Producers,
+) -> Result<Report, ResendError> {
     let count = |(at, range): (TopicPartition, std::ops::Range<u64>)| Count {
         topic: at.topic.to_string(),
         partition: at.partition,
@@ -90,12 +93,12 @@ pub fn plan(request: &Request, broker: &dyn Broker) -> Result<Report, ResendErro
         matching: 0,
     };
     let mut partitions: Vec<Count> = ranges(broker, &request.asked)?.into_iter().map(count).collect();
-    let newest = newest(broker, &partitions, &request.asked.filter)?;
+    let choice = Choice::of(&partitions, &request.asked.filter, broker, producers, Ledger::read_all(store)?)?;
     for count in &mut partitions {
         let at = count.place();
         let own = source(broker, &at)?;
         read(broker, &at, count.from, count.until, |message| {
-            count.matching += u64::from(is_meant(message, &own, &request.asked.filter, &newest));
+            count.matching += u64::from(choice.is_meant(message, &own));
         })?;
     }
     let matching = partitions.iter().map(|count| count.matching).sum();
@@ -111,9 +114,10 @@ pub fn execute(
     plan: &Report,
     broker: &dyn Broker,
     store: &dyn Store,
-    clock: &dyn Clock,
-    shutdown: &Shutdown,
+    producers: &dyn Producers,
+    operator: &Operator<'_>,
 ) -> Result<Report, ResendError> {
+    let Operator { by, clock, shutdown } = *operator;
     let lock = Lock::take(broker, groups::REDRIVE, shutdown)?;
     // What somebody left unanswered is answered now: afterwards the mark is another one.
     let _all = journal::sent_before(store, clock, lock.mark())?;
@@ -122,7 +126,7 @@ pub fn execute(
     let same = unended.into_iter().find(|(_, begun)| begun.asked == request.asked).map(|(id, _)| id);
     let id = request.id.clone().or(same).unwrap_or_else(|| new_id[..12].to_owned());
     let begun = Begun { asked: request.asked.clone(), partitions: plan.partitions.clone(), expected: plan.matching };
-    let (journal, begun) = Journal::replay(store, clock, &id, &request.by, begun)?;
+    let (journal, begun) = Journal::replay(store, clock, &id, by, begun)?;
     if begun.asked != request.asked {
         let problem = "it was begun with another choice of records".to_owned();
         return Err(ResendError::Audit { path: journal.folder().to_owned(), problem });
@@ -135,10 +139,10 @@ pub fn execute(
         audit: Some(journal.folder().to_owned()),
         ..Report::default()
     };
-    let newest = newest(broker, &begun.partitions, &begun.asked.filter)?;
+    let choice = Choice::of(&begun.partitions, &begun.asked.filter, broker, producers, Ledger::read_all(store)?)?;
     let mut sender = Sender::new(journal, lock, request.rate, shutdown);
     for partition in &begun.partitions {
-        if !send(broker, partition, &begun.asked.filter, &newest, &mut sender, &mut report)? {
+        if !send(broker, partition, &choice, &mut sender, &mut report)? {
             report.is_stopped = true;
             return Ok(report);
         }
@@ -151,8 +155,7 @@ pub fn execute(
 fn send(
     broker: &dyn Broker,
     partition: &Count,
-    filter: &WireFilter,
-    newest: &BTreeMap<Src, Src>,
+    choice: &Choice<'_>,
     sender: &mut Sender<'_>,
     report: &mut Report,
 ) -> Result<bool, ResendError> {
@@ -176,13 +179,13 @@ fn send(
         next = last.offset + 1;
         let sent = sender.journal.sources().get(&own).cloned().unwrap_or_default();
         let meant = messages.into_iter().filter(|message| {
-            message.offset < until && !sent.contains(message.offset) && is_meant(message, &own, filter, newest)
+            message.offset < until && !sent.contains(message.offset) && choice.is_meant(message, &own)
         });
         let (sources, records): (Vec<_>, Vec<_>) = meant
             .map(|message| {
                 let src = Src { partition: own.clone(), offset: message.offset };
-                let first = replay_of(&message).unwrap_or_else(|| src.clone());
-                (src, again(message, &first))
+                let record = again(message, &src, &choice.ledger).record;
+                (src, record)
             })
             .unzip();
         if !sources.is_empty() {
@@ -205,26 +208,46 @@ fn source(broker: &dyn Broker, at: &TopicPartition) -> Result<SrcPartition, Brok
     Ok(SrcPartition { topic_id: topic.id.to_string(), partition: at.partition })
 }
 
-/// By first position the newest record that was sent in its place: of several that stand for one record only that goes.
-fn newest(broker: &dyn Broker, partitions: &[Count], filter: &WireFilter) -> Result<BTreeMap<Src, Src>, BrokerError> {
-    let mut newest = BTreeMap::new();
-    for partition in partitions {
-        let at = partition.place();
-        let own = source(broker, &at)?;
-        read(broker, &at, partition.from, partition.until, |message| {
-            if let Some(first) = replay_of(message)
-                && filter.matches(&message.value, |name| message.header(name))
-            {
-                newest.insert(first, Src { partition: own.clone(), offset: message.offset });
-            }
-        })?;
-    }
-    Ok(newest)
+/// Which records go.
+struct Choice<'a> {
+    filter: &'a WireFilter,
+    producers: &'a dyn Producers,
+    ledger: Ledger,
+    /// By first position the newest record that was sent in its place: of several that stand for one record only that goes.
+    newest: BTreeMap<Src, Src>,
 }
 
-fn is_meant(message: &Message, own: &SrcPartition, filter: &WireFilter, newest: &BTreeMap<Src, Src>) -> bool {
-    let src = Src { partition: own.clone(), offset: message.offset };
-    let first = replay_of(message).unwrap_or_else(|| src.clone());
-    newest.get(&first).is_none_or(|newest| *newest == src)
-        && filter.matches(&message.value, |name| message.header(name))
+impl<'a> Choice<'a> {
+    fn of(
+        partitions: &[Count],
+        filter: &'a WireFilter,
+        broker: &dyn Broker,
+        producers: &'a dyn Producers,
+        ledger: Ledger,
+    ) -> Result<Self, BrokerError> {
+        let mut choice = Self { filter, producers, ledger, newest: BTreeMap::new() };
+        for partition in partitions {
+            let at = partition.place();
+            let own = source(broker, &at)?;
+            let mut found = Vec::new();
+            read(broker, &at, partition.from, partition.until, |message| {
+                let src = Src { partition: own.clone(), offset: message.offset };
+                let first = choice.ledger.first_of(message, &src).filter(|_| choice.matches(message));
+                found.extend(first.map(|first| (first, src)));
+            })?;
+            choice.newest.extend(found);
+        }
+        Ok(choice)
+    }
+
+    fn matches(&self, message: &Message) -> bool {
+        let claims = Claims::of(&message.at.topic, |name| message.header(name), self.producers);
+        self.filter.matches(&message.value, &claims)
+    }
+
+    fn is_meant(&self, message: &Message, own: &SrcPartition) -> bool {
+        let src = Src { partition: own.clone(), offset: message.offset };
+        let first = self.ledger.first_of(message, &src);
+        self.newest.get(first.as_ref().unwrap_or(&src)).is_none_or(|newest| *newest == src) && self.matches(message)
+    }
 }

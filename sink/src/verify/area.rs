@@ -62,7 +62,7 @@ impl Rule {
             Self::FileMissing | Self::FileChanged | Self::FileContent | Self::FileForeign | Self::SourceTwice => {
                 Area::DataFiles
             }
-            Self::StoreForeign | Self::TopicBehind | Self::RecordLost => Area::WireRecords,
+            Self::StoreForeign | Self::TopicBehind | Self::RecordLost | Self::AuditUnreadable => Area::WireRecords,
             Self::RunIncomplete | Self::ManifestUnreadable => Area::RunManifests,
             Self::CostFactsMissing | Self::CostFactsChanged | Self::CostFactsManifest => Area::CostFacts,
             Self::GoldMissing | Self::GoldChanged | Self::GoldManifest | Self::GoldAhead => Area::Gold,

@@ -80,9 +80,8 @@ impl Chain<'_> {
     }
 
     fn answer(&mut self, link: &CommitRecord) {
-        add(&mut self.held.firsts, &link.src);
+        add(&mut self.held.answered, &link.src);
         for (run, firsts) in &link.runs {
-            add(&mut self.held.firsts, firsts);
             add(self.held.runs.entry(run.clone()).or_default(), firsts);
         }
     }
@@ -104,7 +103,7 @@ impl Chain<'_> {
             checked = file::check(self.store, link, file)?;
         }
         match checked {
-            Checked::Good { replays } => add(&mut self.held.firsts, &replays),
+            Checked::Good => {}
             Checked::Bad(rule, detail) => self.report.problem(rule, &file.path, detail),
             Checked::Missing => {
                 self.report.problem(Rule::FileMissing, &file.path, format!("{} rows are gone", file.rows));

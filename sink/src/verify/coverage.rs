@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use contracts::claims::{Claims, Producers, may_stand_for};
 use contracts::source::{OffsetSet, Src, SrcPartition, SrcSet};
 use contracts::topics::{self, headers};
 use platform::broker::{Broker, BrokerError, Message, TopicInfo, TopicPartition};
 
 use super::{Held, InFlight, Missing};
+use crate::resend::ledger::Ledger;
+use crate::row;
 
 const READ_RECORDS: usize = 10_000;
 const READ_BYTES: usize = 16 << 20;
@@ -22,16 +25,21 @@ pub(super) struct Found {
     pub behind: Vec<(String, String)>,
     /// How far the wire topics were looked at.
     pub wire_ends: BTreeMap<TopicPartition, u64>,
-    /// First positions of records on their way, by `run_id`.
+    /// First positions of records on their way by `tenant/workspace/run_id`, or `//run_id` where a record tells no more.
     pub runs: BTreeMap<String, SrcSet>,
 }
 
-pub(super) fn check(broker: &dyn Broker, held: &Held) -> Result<Found, BrokerError> {
+pub(super) fn check(
+    broker: &dyn Broker,
+    held: &Held,
+    ledger: &Ledger,
+    producers: &dyn Producers,
+) -> Result<Found, BrokerError> {
     // In this order: what moves on meanwhile is seen as on its way, never as lost.
     let judged: BTreeMap<TopicPartition, u64> =
         broker.group_offsets(topics::groups::VALIDATOR)?.into_iter().map(|o| (o.at, o.offset)).collect();
     let all = broker.topics()?;
-    let mut look = Look { broker, answered: held.firsts.clone(), runs: BTreeMap::new() };
+    let mut look = Look { broker, producers, answered: held.answered.clone(), runs: BTreeMap::new() };
     let mut in_flight = InFlight::default();
     let mut behind = Vec::new();
     for (at, id) in partitions(&all, |name| [topics::VALID, topics::DEAD_LETTERS].contains(&name)) {
@@ -63,14 +71,17 @@ pub(super) fn check(broker: &dyn Broker, held: &Held) -> Result<Found, BrokerErr
         let answered = look.answered.get(&id).cloned().unwrap_or_default();
         let topic = at.topic.to_string();
         compared += until.saturating_sub(marks.low);
-        let lost = lost(broker, &at, &id, marks.low..until, &answered)?;
+        let (lost, claimed) = lost(broker, &at, &id, marks.low..until, &answered, ledger)?;
         if lost.count() > 0 {
-            missing.push(Missing { topic: topic.clone(), partition: id.clone(), offsets: lost });
+            missing.push(Missing { topic: topic.clone(), partition: id.clone(), offsets: lost, claimed });
         }
+        // What was sent again is compared where it went: an offset behind, that a row answers for or that is gone itself.
+        let mut answered = answered;
+        ledger.sent_firsts().get(&id).into_iter().for_each(|firsts| answered.union(firsts));
         let mut gone = OffsetSet::default();
         gaps(0..marks.low, &answered).into_iter().for_each(|gap| gone.union(&OffsetSet::from(gap)));
         if gone.count() > 0 {
-            unproven.push(Missing { topic, partition: id, offsets: gone });
+            unproven.push(Missing { topic, partition: id, offsets: gone, claimed: 0 });
         }
     }
     Ok(Found { compared, in_flight, missing, unproven, behind, wire_ends, runs: look.runs })
@@ -88,6 +99,7 @@ fn partitions(all: &[TopicInfo], wanted: impl Fn(&str) -> bool) -> Vec<(TopicPar
 
 struct Look<'a> {
     broker: &'a dyn Broker,
+    producers: &'a dyn Producers,
     /// Source positions that are answered for.
     answered: SrcSet,
     runs: BTreeMap<String, SrcSet>,
@@ -108,20 +120,22 @@ impl Look<'_> {
         own: Option<&SrcPartition>,
     ) -> Result<Moving, BrokerError> {
         let mut count = 0;
-        let (answered, runs) = (&mut self.answered, &mut self.runs);
+        let (answered, runs, producers) = (&mut self.answered, &mut self.runs, self.producers);
         let end = read(self.broker, at, from, u64::MAX, |message| {
             count += 1;
             let src = match own {
                 Some(partition) => Some(Src { partition: partition.clone(), offset: message.offset }),
                 None => position(message, headers::SRC),
             };
-            let replayed = position(message, headers::REPLAY_OF);
-            if let (Some(run_id), Some(first)) = (run_id(message), replayed.as_ref().or(src.as_ref())) {
-                insert(runs.entry(run_id.to_owned()).or_default(), first.clone());
+            let Some(src) = src else { return };
+            if let Some(run) = run(message, producers) {
+                let first = position(message, headers::REPLAY_OF).filter(|first| may_stand_for(first, &src));
+                insert(runs.entry(run).or_default(), first.unwrap_or_else(|| src.clone()));
             }
             // An unjudged record is not asked for itself.
-            let answers = [replayed, src.filter(|_| own.is_none())];
-            answers.into_iter().flatten().for_each(|src| insert(answered, src));
+            if own.is_none() {
+                insert(answered, src);
+            }
         })?;
         Ok(Moving { count, end })
     }
@@ -139,25 +153,29 @@ fn position(message: &Message, header: &str) -> Option<Src> {
     text(message, header)?.parse().ok()
 }
 
-/// A valid record is counted for the run that its producer named, everything else for the one in its header.
-fn run_id(message: &Message) -> Option<&str> {
-    let counted_for = text(message, headers::RUN).and_then(|run| run.splitn(3, '/').nth(2));
-    counted_for.or_else(|| text(message, headers::RUN_ID))
+/// The run that the sink counts a record for, as far as its headers tell.
+fn run(message: &Message, producers: &dyn Producers) -> Option<String> {
+    let topic = &*message.at.topic;
+    if topics::is_wire(topic) {
+        return Claims::of(topic, |name| message.header(name), producers).run_or_id();
+    }
+    match topics::is_valid(topic) {
+        true => text(message, headers::RUN).map(str::to_owned),
+        false => row::run_of_dead_letter(message),
+    }
 }
 
-/// The position that the record stands for: that of the first one when it was sent again.
-pub(crate) fn replay_of(message: &Message) -> Option<Src> {
-    position(message, headers::REPLAY_OF)
-}
-
-/// Records of a range that nobody answers for. Looks at the records themselves: not every offset of a broker is one.
+/// Records of a range that no row answers for, and how many of them later records claim to stand for that were not sent by this
+/// product. Looks at the records themselves: not every offset of a broker is one.
 fn lost(
     broker: &dyn Broker,
     at: &TopicPartition,
     id: &SrcPartition,
     range: Range<u64>,
     answered: &OffsetSet,
-) -> Result<OffsetSet, BrokerError> {
+    ledger: &Ledger,
+) -> Result<(OffsetSet, u64), BrokerError> {
+    let src = |message: &Message| Src { partition: id.clone(), offset: message.offset };
     let mut originals = OffsetSet::default();
     let mut replays: BTreeMap<Src, u64> = BTreeMap::new();
     for span in spans(gaps(range, answered)) {
@@ -165,24 +183,31 @@ fn lost(
             if answered.contains(message.offset) {
                 return;
             }
-            match replay_of(message) {
+            match ledger.first_of(message, &src(message)) {
                 Some(first) => _ = replays.insert(first, message.offset),
                 None => _ = originals.insert(message.offset),
             }
         })?;
     }
     let Some(earliest) = replays.values().copied().chain(originals.ranges().next().map(|r| r.start)).min() else {
-        return Ok(originals);
+        return Ok((originals, 0));
     };
     // Of several records that stand for one first record the last one counts: it was sent in place of the others, and is
     // looked at itself. Else what is lost once more would be sent once more for each time it was lost.
-    let mut replaced = OffsetSet::default();
+    let (mut replaced, mut claimed) = (OffsetSet::default(), OffsetSet::default());
     read(broker, at, earliest + 1, u64::MAX, |message| {
-        let Some(first) = replay_of(message) else { return };
+        let Some(said) = position(message, headers::REPLAY_OF) else { return };
+        let is_replaced = said.partition == *id && said.offset < message.offset && originals.contains(said.offset);
+        let Some(first) = ledger.first_of(message, &src(message)) else {
+            if is_replaced {
+                let _new = claimed.insert(said.offset);
+            }
+            return;
+        };
         if replays.get(&first).is_some_and(|offset| *offset < message.offset) {
             replays.remove(&first);
         }
-        if first.partition == *id && first.offset < message.offset && originals.contains(first.offset) {
+        if is_replaced {
             let _new = replaced.insert(first.offset);
         }
     })?;
@@ -193,7 +218,8 @@ fn lost(
     for offset in replays.into_values() {
         let _new = lost.insert(offset);
     }
-    Ok(lost)
+    let claimed = lost.overlap(&claimed);
+    Ok((lost, claimed))
 }
 
 /// The parts of a range that a set does not hold.

@@ -7,7 +7,6 @@ use std::io::{self, ErrorKind, Read};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMillisecondType;
 use contracts::commit_record::{CommitRecord, CommittedFile};
-use contracts::source::{Src, SrcSet};
 use contracts::{arrow_schema, dead_letter, layout, time};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -21,9 +20,8 @@ use super::Rule;
 pub(super) enum Checked {
     /// It is not there.
     Missing,
-    /// It is what was committed. With the first positions of rows that were sent again, as far as the file tells (dead
-    /// letters do).
-    Good { replays: SrcSet },
+    /// It is what was committed.
+    Good,
     /// It is not.
     Bad(Rule, String),
 }
@@ -32,7 +30,7 @@ pub(super) fn check(store: &dyn Store, link: &CommitRecord, file: &CommittedFile
     let Some(opened) = opened(store, &file.path)? else { return Ok(Checked::Missing) };
     let found = opened.map_err(|e| unreadable(&e)).and_then(|source| examine(link, file, source));
     Ok(match found {
-        Ok(replays) => Checked::Good { replays },
+        Ok(()) => Checked::Good,
         Err((rule, detail)) => Checked::Bad(rule, detail),
     })
 }
@@ -56,7 +54,7 @@ fn examine(
     link: &CommitRecord,
     file: &CommittedFile,
     source: impl ChunkReader + 'static,
-) -> Result<SrcSet, (Rule, String)> {
+) -> Result<(), (Rule, String)> {
     same_bytes(&source, file.bytes, &file.sha256).map_err(|detail| (Rule::FileChanged, detail))?;
     content(link, file, source).map_err(|detail| (Rule::FileContent, detail))
 }
@@ -85,7 +83,7 @@ pub(super) fn digest(mut all: impl Read) -> io::Result<String> {
     }
 }
 
-fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader + 'static) -> Result<SrcSet, String> {
+fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader + 'static) -> Result<(), String> {
     let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
     let builder = ParquetRecordBatchReaderBuilder::try_new(source).map_err(|e| e.to_string())?;
     let wanted = if is_finding { arrow_schema::findings() } else { dead_letter::arrow_schema() };
@@ -100,15 +98,16 @@ fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader +
     if file.path != wanted_path {
         return Err(format!("what it holds belongs into {wanted_path}"));
     }
-    let columns = if is_finding { ["tenant_id", "run_ts"] } else { ["tenant_id", "replay_of"] };
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
-    let mut firsts = SrcSet::new();
+    let columns: &[&str] = if is_finding { &["tenant_id", "run_ts"] } else { &["tenant_id"] };
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
     for batch in builder.with_projection(mask).build().map_err(|e| e.to_string())? {
         let batch = batch.map_err(|e| e.to_string())?;
         tenant(file, &batch, is_finding)?;
-        if is_finding { day(file, &batch)? } else { replays(&batch, &mut firsts)? }
+        if is_finding {
+            day(file, &batch)?;
+        }
     }
-    Ok(firsts)
+    Ok(())
 }
 
 fn path(link: &CommitRecord, file: &CommittedFile, dataset: &str) -> String {
@@ -137,12 +136,4 @@ fn day(file: &CommittedFile, batch: &RecordBatch) -> Result<(), String> {
         Some(other) => Err(format!("it holds a row of {}", other.map(time::date_of).unwrap_or_default())),
         None => Ok(()),
     }
-}
-
-fn replays(batch: &RecordBatch, firsts: &mut SrcSet) -> Result<(), String> {
-    for first in column(batch, "replay_of")?.as_string::<i32>().iter().flatten() {
-        let first: Src = first.parse().map_err(|e| format!("column replay_of: {e}"))?;
-        let _new = firsts.entry(first.partition).or_default().insert(first.offset);
-    }
-    Ok(())
 }

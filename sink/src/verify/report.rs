@@ -36,6 +36,8 @@ pub enum Rule {
     SourceTwice,
     /// A wire record was judged, but is neither a row nor on its way to be one.
     RecordLost,
+    /// An audit record of what was sent again cannot be read, so it is not known what stands for what.
+    AuditUnreadable,
     /// Not all that a finished run published has arrived or is on its way.
     RunIncomplete,
     /// A run manifest is unreadable, or that of another run.
@@ -68,7 +70,7 @@ impl Rule {
     /// While this is broken it cannot be told what is missing: sending again could double what is there.
     #[must_use]
     pub fn hides_what_is_missing(self) -> bool {
-        matches!(self, Self::StoreForeign | Self::TopicBehind | Self::ChainBroken)
+        matches!(self, Self::StoreForeign | Self::TopicBehind | Self::ChainBroken | Self::AuditUnreadable)
     }
 }
 
@@ -137,6 +139,15 @@ pub struct Missing {
     pub partition: SrcPartition,
     /// The offsets.
     pub offsets: OffsetSet,
+    /// How many of them later records name in `replay.of` although this store has no audit record of such a sending: they do
+    /// not stand for them.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub claimed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl fmt::Display for Missing {
@@ -152,8 +163,16 @@ impl fmt::Display for Missing {
             }
         }
         match self.offsets.ranges().count().saturating_sub(SHOWN) {
+            0 => {}
+            more => write!(f, " and {more} more ranges")?,
+        }
+        match self.claimed {
             0 => Ok(()),
-            more => write!(f, " and {more} more ranges"),
+            claimed => write!(
+                f,
+                "; later records claim in replay.of to stand for {claimed} of them, but no audit record of this store says \
+                 that they were sent again"
+            ),
         }
     }
 }

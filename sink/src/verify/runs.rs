@@ -31,8 +31,8 @@ pub(super) fn manifests(store: &dyn Store, report: &mut Report) -> Result<Vec<(S
     Ok(manifests)
 }
 
-/// `arrived` holds first positions by `tenant/workspace/run_id`, or `//run_id` where a record told no more; `on_the_way`
-/// by `run_id`, `None` when that is not known.
+/// `arrived` and `on_the_way` hold first positions by `tenant/workspace/run_id`, or `//run_id` where a record told no more;
+/// what is on its way may be unknown.
 pub(super) fn check(
     manifests: &[(String, RunManifest)],
     arrived: &BTreeMap<String, SrcSet>,
@@ -41,18 +41,15 @@ pub(super) fn check(
 ) {
     for (path, RunManifest { tenant_id, workspace_id, run_id, published, .. }) in manifests {
         let run = format!("{tenant_id}/{workspace_id}/{run_id}");
+        let keys = [run.clone(), format!("//{run_id}")];
         let mut all = SrcSet::new();
         // As one set: a record may be there twice, refused at first and accepted when it was sent again.
-        for part in [arrived.get(&run), arrived.get(&format!("//{run_id}"))].into_iter().flatten() {
-            add(&mut all, part);
-        }
+        keys.iter().filter_map(|key| arrived.get(key)).for_each(|part| add(&mut all, part));
         let here = count(&all);
         if here >= *published {
             continue;
         }
-        if let Some(moving) = on_the_way.and_then(|runs| runs.get(run_id)) {
-            add(&mut all, moving);
-        }
+        keys.iter().filter_map(|key| on_the_way?.get(key)).for_each(|moving| add(&mut all, moving));
         let (published, arrived, moving) = (*published, here, count(&all) - here);
         if on_the_way.is_some() && arrived + moving < published {
             let detail =

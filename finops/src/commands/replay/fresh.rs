@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use contracts::claims::Producers;
 use contracts::topics::Lane;
 use contracts::wire_filter::WireFilter;
 use platform::broker::{Broker, TopicPartition};
@@ -34,7 +35,7 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
         if let Ok(fresh) = ports::existing_root(root, settings) {
             look(&*fresh, &*store, args.id.as_deref(), &asked)?;
         }
-        return plan(&*broker, &ranges, &asked.filter, output);
+        return plan(&*broker, &ranges, &asked.filter, &validator.policies, output);
     }
     let fresh = ports::root(root, settings)?;
     let id = match (look(&*fresh, &*store, args.id.as_deref(), &asked)?, &args.id) {
@@ -121,12 +122,13 @@ fn plan(
     broker: &dyn Broker,
     ranges: &BTreeMap<TopicPartition, Range<u64>>,
     filter: &WireFilter,
+    producers: &dyn Producers,
     output: Output,
 ) -> Result<ExitCode> {
     let mut rows = Rows::new(&["topic", "partition", "from", "until", "offsets", "matching"]);
     for (at, range) in ranges {
         let offsets = range.end - range.start;
-        let matching = if filter.is_empty() { None } else { Some(matching(broker, at, range, filter)?) };
+        let matching = if filter.is_empty() { None } else { Some(matching(broker, at, range, filter, producers)?) };
         rows.push(vec![
             json!(at.topic),
             json!(at.partition),

@@ -3,6 +3,7 @@
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
+use sink::resend::missing::Operator;
 use sink::resend::wire::{Report, Request, execute, plan};
 
 use super::records::{asked, check};
@@ -13,13 +14,15 @@ use crate::ports::{self, Ports};
 use crate::settings::Settings;
 
 pub fn run(args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let request = Request { asked: asked(args)?, id: args.id.clone(), rate: args.rate, by: args.by.clone() };
+    let request = Request { asked: asked(args)?, id: args.id.clone(), rate: args.rate };
     let Ports { broker, store } = Ports::existing(settings)?;
     check(&request.asked, &*broker)?;
-    let mut report = plan(&request, &*broker)?;
+    let producers = ports::producer_policies(settings)?;
+    let mut report = plan(&request, &*broker, &*store, &producers)?;
     if !args.dry_run {
         let shutdown = ports::stop_on_signals()?;
-        report = execute(&request, &report, &*broker, &*store, &SystemClock, &shutdown)?;
+        let operator = Operator { by: &args.by, clock: &SystemClock, shutdown: &shutdown };
+        report = execute(&request, &report, &*broker, &*store, &producers, &operator)?;
     }
     print(&report, args.dry_run, output)?;
     Ok(if report.is_stopped { ExitCode::TryAgain } else { ExitCode::Done })

@@ -3,13 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod hostile_shapes;
+mod isolation;
+mod replay_claims;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use contracts::{layout, topics};
+use contracts::layout;
 use exporter::{Cut, DeadLetterFilter, DuckLimits, Population, TenantScope};
-use platform::broker::{Broker, ConsumerConfig, GroupOffset, Headers, Polled, Start, TopicPartition, Topics};
+use platform::broker::Headers;
 use serde_json::{Value, json};
 use sink::repair;
 use sink::verify::Rule;
@@ -185,43 +188,17 @@ fn what_is_missing_is_brought_back_once() {
         // A file vanishes, and a validator claims to have judged records that it dropped.
         std::fs::remove_file(&paths(p, layout::FINDINGS)[0]).unwrap();
         p.publish([(Some("acme"), good("acme", 90), Headers::new()), (Some("acme"), b"{".to_vec(), Headers::new())]);
-        pretend_to_have_judged(p);
+        p.pretend_to_have_judged();
     });
     assert_eq!(rules, [Rule::FileMissing, Rule::RecordLost]);
     assert_eq!(pipeline.verify().missing.iter().map(|m| m.offsets.count()).sum::<u64>(), 2);
 
     let plan = repair::plan(&pipeline.verify());
-    let done = repair::execute(&plan, &pipeline.broker, &*pipeline.store).unwrap();
+    let done = pipeline.repair(&plan);
     assert_eq!((done.sent, done.files > 0), (2, true));
     assert!(repair::plan(&pipeline.verify()).is_empty(), "what was sent again is on its way: not sent twice");
     pipeline.drain();
     let report = pipeline.verify();
     assert_eq!(report.problems, []);
     assert_eq!((report.findings_rows, report.dead_letter_rows), (41, broken().len() as u64 + 1));
-}
-
-fn pretend_to_have_judged(pipeline: &Pipeline) {
-    let mut member = pipeline
-        .broker
-        .consumer(ConsumerConfig {
-            group: topics::groups::VALIDATOR.into(),
-            topics: Topics::Family(topics::WIRE.into()),
-            member: "liar".into(),
-            start: Start::Earliest,
-            session_timeout: Duration::from_secs(10),
-            poll_records_max: 100,
-            poll_bytes_max: 1 << 20,
-        })
-        .unwrap();
-    let assigned = loop {
-        if let Polled::Assigned(all) = member.poll(Duration::from_millis(50)).unwrap() {
-            break all;
-        }
-    };
-    let end = |at: TopicPartition| {
-        let offset = pipeline.broker.watermarks(&at).unwrap().high;
-        GroupOffset { at, offset, metadata: String::new() }
-    };
-    member.commit(&assigned.into_iter().map(|a| end(a.at)).collect::<Vec<_>>()).unwrap();
-    member.leave().unwrap();
 }
