@@ -42,6 +42,7 @@ mod clocks;
 mod exporters;
 mod failpoints;
 mod guarantees;
+mod hostile;
 mod kafka;
 mod kills;
 mod loads;
@@ -53,8 +54,15 @@ mod short;
 
 /// All attacks at a site but those on its broker, in the long form.
 fn attacks(kind: Kind) -> Vec<Attack> {
-    let everywhere =
-        [failpoints::ATTACKS, kills::ATTACKS, members::ATTACKS, scale::ATTACKS, positions::ATTACKS, clocks::ATTACKS];
+    let everywhere = [
+        failpoints::ATTACKS,
+        kills::ATTACKS,
+        members::ATTACKS,
+        scale::ATTACKS,
+        positions::ATTACKS,
+        clocks::ATTACKS,
+        hostile::ATTACKS,
+    ];
     let of_its_own: &[&[Attack]] = match kind {
         Kind::EmbeddedLocal => &[room::ATTACKS, room::of_the_broker::ATTACKS, loads::ATTACKS, exporters::ATTACKS],
         Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS],

@@ -27,6 +27,7 @@ pub const CHECKS: &[Check] = &[
     ("a_key_keeps_its_partition", a_key_keeps_its_partition),
     ("offsets_are_found_by_time", offsets_are_found_by_time),
     ("reading_outside_is_an_error", reading_outside_is_an_error),
+    ("keys_and_headers_count_towards_limits", keys_and_headers_count_towards_limits),
     ("a_step_is_all_or_nothing", a_step_is_all_or_nothing),
     ("a_step_may_be_large", a_step_may_be_large),
     ("two_members_share_and_take_over", two_members_share_and_take_over),
@@ -219,6 +220,29 @@ fn reading_outside_is_an_error(open: Open<'_>) {
     assert_eq!(broker.watermarks(&at("t", 0)).unwrap(), Watermarks { low: 0, high: 1 }, "the end of the records");
     let error = broker.read(&at("t", 0), 99, 10, 1000).unwrap_err();
     assert!(matches!(error, BrokerError::OffsetOutOfRange { offset: 99, .. }), "{error}");
+}
+
+/// A record may have no value to speak of and hold megabytes: what is read at once must stay bounded all the same.
+fn keys_and_headers_count_towards_limits(open: Open<'_>) {
+    const LARGE: usize = 10_000;
+    let broker = open();
+    topic(&*broker, "t", 1);
+    let keyed = OutRecord { key: Some(vec![b'k'; LARGE].into()), ..record("t", 0, "x") };
+    let headed = OutRecord { headers: Headers::from_iter([("h", vec![b'h'; LARGE])]), ..record("t", 0, "x") };
+    let records: Vec<OutRecord> = (0..10).flat_map(|_| [keyed.clone(), headed.clone()]).collect();
+    append(&*broker, &records);
+    // A limit is about what is read: the record that passes it is the last one.
+    let (bytes_max, count_max) = (3 * LARGE, 4);
+    assert!(broker.read(&at("t", 0), 0, 1_000, bytes_max).unwrap().len() <= count_max);
+    let config = ConsumerConfig { poll_bytes_max: bytes_max, ..config("m", names("t")) };
+    let mut consumer = broker.consumer(config).unwrap();
+    assigned(&mut *consumer, 1);
+    let mut read = 0;
+    while read < records.len() {
+        let some = self::records(&mut *consumer).len();
+        assert!(some <= count_max, "{some} records at once");
+        read += some;
+    }
 }
 
 fn a_step_is_all_or_nothing(open: Open<'_>) {

@@ -85,6 +85,10 @@ pub enum Deed {
     ExportersMeet,
     /// An exporter is frozen before it publishes until another one has published something newer.
     OlderCut,
+    /// Records with huge keys and headers, extreme times, no values.
+    HostileRecords,
+    /// A producer that is bound to one tenant writes headers of another.
+    ForgedHeaders,
 }
 
 impl Deed {
@@ -123,6 +127,8 @@ impl Deed {
         Self::ConcurrentLoads,
         Self::ExportersMeet,
         Self::OlderCut,
+        Self::HostileRecords,
+        Self::ForgedHeaders,
     ];
 }
 
@@ -182,6 +188,8 @@ impl fmt::Display for Fault {
                 Deed::ConcurrentLoads => "two, four and eight runs load bills of one month at once, some killed",
                 Deed::ExportersMeet => "`kill -9` of one of two exporters at random",
                 Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
+                Deed::HostileRecords => "records with huge keys and headers, extreme times, no values",
+                Deed::ForgedHeaders => "a producer bound to one tenant writes headers of another",
             },
         })
     }

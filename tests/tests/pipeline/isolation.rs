@@ -164,7 +164,7 @@ fn forged_fields(acme: &Value) -> Vec<Value> {
     fn paths(value: &Value, at: &[String], all: &mut Vec<Vec<String>>) {
         match value {
             Value::Object(members) => {
-                members.iter().for_each(|(name, value)| paths(value, &[at, &[name.clone()]].concat(), all));
+                members.iter().for_each(|(name, value)| paths(value, &[at, std::slice::from_ref(name)].concat(), all));
             }
             _ => all.push(at.to_vec()),
         }
