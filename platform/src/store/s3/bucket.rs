@@ -203,10 +203,12 @@ impl Bucket {
 
     /// All objects whose path begins like this.
     pub(super) async fn list(&self, beginning: &str) -> Result<Vec<Entry>> {
-        let request = self.client.list_objects_v2().bucket(&*self.name).prefix(self.key(beginning));
-        let mut pages = request.encoding_type(EncodingType::Url).into_paginator().send();
         let mut found = Vec::new();
-        while let Some(page) = pages.next().await {
+        let mut token: Option<String> = None;
+        loop {
+            let request = self.client.list_objects_v2().bucket(&*self.name).prefix(self.key(beginning));
+            let request = request.encoding_type(EncodingType::Url).set_continuation_token(token.clone());
+            let page = request.send().await;
             let page = page.map_err(|e| Failure::from(e).into_error("listing", self.show(beginning)))?;
             for object in page.contents() {
                 let key = decoded(object.key().unwrap_or_default(), page.encoding_type());
@@ -217,8 +219,22 @@ impl Bucket {
                 let modified_ms = milliseconds(object.last_modified());
                 found.push(Entry { path: self.below(&key)?, bytes: unsigned(object.size()), modified_ms });
             }
+            let next = page.next_continuation_token().filter(|next| !next.is_empty()).map(str::to_owned);
+            match (page.is_truncated() == Some(true), next) {
+                (false, None) => return Ok(found),
+                // A part of the objects must never pass for all of them.
+                (true, None) => return Err(self.no_way_on("listing", beginning)),
+                // The same page again, and so on without end.
+                (_, next) if next == token => return Err(self.no_way_on("listing", beginning)),
+                (_, next) => token = next,
+            }
         }
-        Ok(found)
+    }
+
+    /// The error of a listing that has more pages and does not say where the next one begins.
+    fn no_way_on(&self, doing: &'static str, beginning: &str) -> StoreError {
+        let reason = "the service says that there are more of them, but not where to go on".to_owned();
+        StoreError::Refused { doing, path: self.show(beginning), reason }
     }
 
     fn below(&self, key: &str) -> Result<String> {
@@ -299,9 +315,7 @@ impl Bucket {
             );
             // The same page again, and so on for ever.
             if next.0.is_none() || next == (key, id) {
-                let (doing, path) = ("listing uploads of", self.show(""));
-                let reason = "the service says that there are more of them, but not where to go on".to_owned();
-                return Err(StoreError::Refused { doing, path, reason });
+                return Err(self.no_way_on("listing uploads of", ""));
             }
             (key, id) = next;
         }
