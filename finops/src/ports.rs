@@ -14,7 +14,7 @@ use platform::broker::{self, Broker, Limit, TopicChange, TopicSpec};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
-use platform::store::local::LocalStore;
+use platform::store::local::{self, LocalStore};
 use platform::store::s3::{S3Settings, S3Store};
 use platform::store::{Store, StoreError};
 use uuid::Uuid;
@@ -37,7 +37,7 @@ pub struct Ports {
 impl Ports {
     /// Opens both, making folders and topics that are not there.
     pub fn open(settings: &Settings) -> Result<Self> {
-        std::fs::create_dir_all(&settings.data).map_err(|e| {
+        local::create_folder(&settings.data).map_err(|e| {
             Failure::new(ExitCode::Io, format!("creating data folder {}: {e}", settings.data.display()))
         })?;
         let store: Arc<dyn Store> = match &settings.s3 {

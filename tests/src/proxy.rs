@@ -260,7 +260,8 @@ fn pass_on(request: &Request, server: &str, forgotten: Option<&str>) -> io::Resu
 
 fn answer(mut client: &TcpStream, status: u16, body: &str) -> io::Result<()> {
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} Planned\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n");
+    let kind = if body.starts_with("<!DOCTYPE html>") { "text/html" } else { "application/xml" };
+    let head = format!("HTTP/1.1 {status} Planned\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n");
     client.write_all(format!("{head}Connection: close\r\n\r\n{body}").as_bytes())?;
     client.shutdown(Shutdown::Both)
 }

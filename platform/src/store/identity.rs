@@ -8,6 +8,11 @@ pub(super) const PATH: &str = "_store.json";
 /// Version of the object; a store with a higher one is refused.
 const FORMAT_VERSION: u32 = 1;
 
+/// Why a place that holds something and has no identity does not become a store. A new identity over an old store would part
+/// its data from the broker's topics and from the backups that know it.
+pub(super) const NOT_EMPTY: &str = "it holds something, but no _store.json: give it the one that it had (a backup has it), or \
+                                    use an empty place";
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct Identity {
     format_version: u32,

@@ -28,6 +28,8 @@ mod listing;
 mod replace;
 mod staged;
 
+pub use durable::create_folder;
+
 /// Where staged objects lie unless the opener says otherwise; no glob for data matches it.
 pub const STAGING: &str = "_sink/staging";
 
@@ -54,7 +56,7 @@ impl LocalStore {
     /// # Errors
     /// As [`open`](Self::open), and when `staging` is not a path below the root.
     pub fn open_with_staging(root: &Path, staging: &str) -> Result<Self> {
-        durable::create_root(root).map_err(|e| StoreError::io("creating store", root.to_string_lossy(), e))?;
+        create_folder(root).map_err(|e| StoreError::io("creating store", root.to_string_lossy(), e))?;
         let mut store = Self::at(root, staging)?;
         store.id = match store.read_identity()? {
             Some(id) => id,
@@ -322,6 +324,18 @@ mod tests {
     }
 
     /// A mount below the root does not become another one by waiting.
+    #[test]
+    fn what_holds_something_does_not_become_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        assert_eq!(store.put_if_absent("data/1", b"bytes").unwrap(), PutOutcome::Created);
+        fs::remove_file(folder.path().join(IDENTITY)).unwrap();
+        let error = LocalStore::open(folder.path()).unwrap_err();
+        assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+        assert!(error.to_string().contains("no _store.json: give it the one that it had"), "{error}");
+        assert!(!folder.path().join(IDENTITY).exists(), "no new identity");
+    }
+
     #[test]
     fn a_folder_on_another_file_system_is_refused() {
         let crosses = std::io::Error::from(std::io::ErrorKind::CrossesDevices);

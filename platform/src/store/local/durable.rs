@@ -27,8 +27,11 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Creates the root and what is missing above it.
-pub(super) fn create_root(root: &Path) -> io::Result<()> {
+/// Creates a folder and what is missing above it, all of it on disk when it returns.
+///
+/// # Errors
+/// A folder cannot be created or flushed.
+pub fn create_folder(root: &Path) -> io::Result<()> {
     if root.is_dir() {
         return Ok(());
     }

@@ -3,8 +3,8 @@
 use std::io::{Error, ErrorKind};
 
 use super::LocalStore;
-use crate::store::identity::{Identity, PATH};
-use crate::store::{Result, Store};
+use crate::store::identity::{Identity, NOT_EMPTY, PATH};
+use crate::store::{Result, Store, StoreError};
 
 impl LocalStore {
     pub(super) fn read_identity(&self) -> Result<Option<String>> {
@@ -17,6 +17,11 @@ impl LocalStore {
 
     /// Two processes may open a new store at once: the first identity wins, both read it.
     pub(super) fn make_identity(&self) -> Result<String> {
+        // Hidden files are of the file system or a desktop.
+        if self.list("")?.iter().any(|found| !found.path.starts_with('.')) {
+            let (path, reason) = (self.location(), NOT_EMPTY.to_owned());
+            return self.read_identity()?.ok_or(StoreError::Refused { doing: "making a store of", path, reason });
+        }
         let identity = Identity::new();
         self.create(PATH, &identity.to_bytes())?;
         Ok(self.read_identity()?.unwrap_or(identity.store_id))

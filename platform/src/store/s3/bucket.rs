@@ -8,7 +8,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, EncodingType};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,11 @@ use crate::store::{Entry, Result, StoreError, path};
 const WRITE_ID: &str = "finops-write";
 /// Attempts when the body of an answer breaks off: the client repeats requests, not bodies.
 const BODY_ATTEMPTS_MAX: u32 = 4;
+/// Looks at an object that should be there and is not: together about seven seconds.
+const SETTLING_ATTEMPTS_MAX: u32 = 8;
+/// Largest object that is read into memory as a whole. Commit records and manifests are far smaller; larger files are read
+/// in ranges.
+const WHOLE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// A bucket, and the prefix that is ours.
 #[derive(Debug, Clone)]
@@ -138,13 +143,36 @@ impl Bucket {
         }
     }
 
+    /// As [`head`](Self::head), of an object that another answer says is there, or was there a moment ago. Some services
+    /// answer from a copy that is seconds behind: it is looked for some seconds before it counts as absent.
+    pub(super) async fn head_settled(&self, path: &str) -> Result<Option<Head>> {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+        loop {
+            let found = self.head(path).await?;
+            if found.is_some() || backoff.attempts() == SETTLING_ATTEMPTS_MAX {
+                return Ok(found);
+            }
+            tokio::time::sleep(backoff.next_delay()).await;
+        }
+    }
+
+    /// True when the prefix holds nothing.
+    pub(super) async fn is_empty(&self) -> Result<bool> {
+        let request = self.client.list_objects_v2().bucket(&*self.name).prefix(&*self.prefix).max_keys(10);
+        let page = request.send().await.map_err(|e| Failure::from(e).into_error("listing", self.show("")))?;
+        // What consoles make when asked for a folder has the prefix's own name.
+        Ok(page.contents().iter().all(|object| object.key() == Some(&*self.prefix)))
+    }
+
     pub(super) async fn get(&self, path: &str) -> Result<Option<Bytes>> {
-        Ok(self.read(path, None, None).await?.map(|range| range.bytes))
+        Ok(self.read(path, None, None, WHOLE_BYTES_MAX).await?.map(|range| range.bytes))
     }
 
     /// The object with its tag.
     pub(super) async fn get_tagged(&self, path: &str) -> Result<Option<(Bytes, String)>> {
-        let Some(Range { bytes, tag, .. }) = self.read(path, None, None).await? else { return Ok(None) };
+        let Some(Range { bytes, tag, .. }) = self.read(path, None, None, WHOLE_BYTES_MAX).await? else {
+            return Ok(None);
+        };
         let reason = "the service named no tag, so a later write could not be made conditional on it".to_owned();
         let tag = tag.ok_or_else(|| StoreError::Refused { doing: "reading", path: self.show(path), reason })?;
         Ok(Some((bytes, tag)))
@@ -159,10 +187,16 @@ impl Bucket {
         tag: Option<String>,
     ) -> Result<Option<Range>> {
         let range = format!("bytes={from}-{}", from + len - 1);
-        self.read(path, Some(range), tag).await
+        self.read(path, Some(range), tag, len).await
     }
 
-    async fn read(&self, path: &str, range: Option<String>, tag: Option<String>) -> Result<Option<Range>> {
+    async fn read(
+        &self,
+        path: &str,
+        range: Option<String>,
+        tag: Option<String>,
+        bytes_max: u64,
+    ) -> Result<Option<Range>> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
             let request = self.client.get_object().bucket(&*self.name).key(self.key(path));
@@ -177,13 +211,13 @@ impl Bucket {
                 Err(failure) => return Err(failure.into_error("reading", self.show(path))),
             };
             let (total, tag) = (total_bytes(&found), found.e_tag().map(str::to_owned));
-            let collected = tokio::time::timeout(self.body_timeout, found.body.collect()).await;
-            let collected = match collected {
-                Ok(collected) => collected.map_err(std::io::Error::from),
-                Err(late) => Err(late.into()),
-            };
-            match collected {
-                Ok(body) => return Ok(Some(Range { bytes: body.into_bytes(), total, tag })),
+            let collected = tokio::time::timeout(self.body_timeout, collect(found.body, bytes_max)).await;
+            match collected.unwrap_or_else(|late| Err(late.into())) {
+                Ok(Some(bytes)) => return Ok(Some(Range { bytes, total, tag })),
+                Ok(None) => {
+                    let reason = format!("the answer is longer than the {bytes_max} bytes that were asked for or fit");
+                    return Err(StoreError::Refused { doing: "reading", path: self.show(path), reason });
+                }
                 Err(error) if backoff.attempts() + 1 < BODY_ATTEMPTS_MAX => {
                     tracing::warn!(path = self.show(path), %error, "an answer broke off, asking again");
                     tokio::time::sleep(backoff.next_delay()).await;
@@ -326,6 +360,18 @@ impl Bucket {
     }
 }
 
+/// The body of an answer; `None` when it is longer than this, whatever its head said.
+async fn collect(mut body: ByteStream, bytes_max: u64) -> std::io::Result<Option<Bytes>> {
+    let mut collected = BytesMut::new();
+    while let Some(part) = body.next().await {
+        collected.extend_from_slice(&part?);
+        if collected.len() as u64 > bytes_max {
+            return Ok(None);
+        }
+    }
+    Ok(Some(collected.freeze()))
+}
+
 /// Size of the whole object behind an answer that may hold a part of it.
 fn total_bytes(found: &GetObjectOutput) -> u64 {
     let whole =
@@ -347,4 +393,19 @@ fn unsigned(number: Option<i64>) -> u64 {
 
 fn milliseconds(time: Option<&DateTime>) -> i64 {
     time.and_then(|time| time.to_millis().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_bounded_whatever_its_head_said() {
+        let collected = |bytes_max| {
+            let body = ByteStream::from_static(b"eight or");
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(collect(body, bytes_max)).unwrap()
+        };
+        assert_eq!(collected(8).as_deref(), Some(b"eight or".as_slice()));
+        assert_eq!(collected(7), None);
+    }
 }

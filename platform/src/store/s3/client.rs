@@ -14,9 +14,12 @@ use aws_config::{BehaviorVersion, Region, imds};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::InterceptorContext;
+use aws_sdk_s3::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
 
 use super::S3Settings;
+use super::failure::{SIGNED_TOO_LONG_AGO, is_web_page};
 
 /// What S3-compatible services call their region unless told otherwise.
 const REGION_DEFAULT: &str = "us-east-1";
@@ -59,12 +62,36 @@ pub(super) async fn build(settings: &S3Settings) -> Client {
         .timeout_config(timeouts);
     let mut config = Builder::from(&loader.load().await)
         .force_path_style(settings.path_style)
+        .retry_classifier(OddAnswers)
         // Objects of several parts carry no checksum of the whole, and what is read is compared with our own digests.
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = &settings.endpoint {
         config = config.endpoint_url(endpoint);
     }
     Client::from_conf(config.build())
+}
+
+/// What the SDK's own rules get wrong: a request that was signed too long ago is signed anew (the SDK does it only when the
+/// clocks differ, and a machine may have slept), and a web page stays one.
+#[derive(Debug)]
+struct OddAnswers;
+
+impl ClassifyRetry for OddAnswers {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let (Some(response), Some(Err(_))) = (context.response(), context.output_or_error()) else {
+            return RetryAction::NoActionIndicated;
+        };
+        let body = || response.body().bytes().map(String::from_utf8_lossy).unwrap_or_default();
+        match response.status().as_u16() {
+            200 if is_web_page(response) => RetryAction::RetryForbidden,
+            403 if body().contains(SIGNED_TOO_LONG_AGO) => RetryAction::transient_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "odd answers"
+    }
 }
 
 /// The instance is asked last, and only on AWS.

@@ -9,12 +9,19 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId;
 
 use crate::store::StoreError;
+use crate::terminal;
 
 /// Letters of a message that are kept.
 const TEXT_BYTES_MAX: usize = 500;
 
+/// The request was signed too long ago: the machine's clock is wrong, or it was asleep between signing and sending.
+pub(super) const SIGNED_TOO_LONG_AGO: &str = "RequestTimeTooSkewed";
+
 const NO_CREDENTIALS: &str = "no credentials were found in environment, profile, container or instance; give them there, \
                               or as store.s3.access_key_id and store.s3.secret_access_key";
+
+const WEB_PAGE: &str = "it answered with a web page and not as S3 does: is store.s3.endpoint the address of the S3 API, \
+                        and not of a console or a proxy's login?";
 
 /// A failed request.
 #[derive(Debug)]
@@ -67,27 +74,41 @@ where
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or_default().to_owned();
         let request = error.raw_response().and_then(RequestId::request_id).map(str::to_owned);
+        let is_page = error.raw_response().is_some_and(is_web_page) && code.is_empty();
         let meaning = match status {
             0 => meaning_without_answer(&error),
+            200 if is_page => Meaning::Refused,
             _ => meaning(status, &code),
         };
+        let described = describe(&error, status, &code);
         let mut text = match (status, meaning) {
-            (0, Meaning::Denied) => format!("{NO_CREDENTIALS} ({})", describe(&error, status, &code)),
-            _ => describe(&error, status, &code),
+            (0, Meaning::Denied) => format!("{NO_CREDENTIALS} ({described})"),
+            (200, Meaning::Refused) if is_page => WEB_PAGE.to_owned(),
+            _ if code == SIGNED_TOO_LONG_AGO => format!("{described} Is the clock of this machine right?"),
+            _ => described,
         };
         text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
         if let Some(request) = request {
             text.push_str(&format!(" (request {request})"));
         }
+        // The service's words, or those of something that stands in its place.
+        let text = terminal::escaped(&text).into_owned();
         Self { status, code, text, meaning }
     }
 }
 
+/// True when the answer is a page for people, as consoles, portals of networks and proxies give.
+pub(super) fn is_web_page(response: &HttpResponse) -> bool {
+    response.headers().get("content-type").is_some_and(|kind| kind.trim_start().starts_with("text/html"))
+}
+
 fn meaning(status: u16, code: &str) -> Meaning {
     match code {
-        "RequestTimeout" | "RequestTimeoutException" | "OperationAborted" | "ConditionalRequestConflict" => {
-            Meaning::Later
-        }
+        "RequestTimeout"
+        | "RequestTimeoutException"
+        | "OperationAborted"
+        | "ConditionalRequestConflict"
+        | SIGNED_TOO_LONG_AGO => Meaning::Later,
         "NotImplemented" => Meaning::Refused,
         // Expired credentials are 400 here and there.
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" | "InvalidAccessKeyId" => Meaning::Denied,
@@ -148,7 +169,7 @@ mod tests {
             (409, "OperationAborted", Meaning::Later),
             (403, "AccessDenied", Meaning::Denied),
             (403, "", Meaning::Denied),
-            (403, "RequestTimeTooSkewed", Meaning::Denied),
+            (403, "RequestTimeTooSkewed", Meaning::Later),
             (400, "ExpiredToken", Meaning::Denied),
             (404, "NoSuchBucket", Meaning::Refused),
             (301, "PermanentRedirect", Meaning::Refused),

@@ -62,7 +62,7 @@ pub(super) async fn publish(
         };
         let is_gone = failure.code == "NoSuchUpload" || failure.code == "InvalidPart";
         if failure.is_taken() || is_gone {
-            return match bucket.head(path).await? {
+            return match bucket.head_settled(path).await? {
                 Some(found) => compare(bucket, staged, token, &found).await,
                 None => Ok(Published::Missing),
             };

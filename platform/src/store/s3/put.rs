@@ -55,10 +55,12 @@ async fn put_on(
                 failpoint::hit("store.s3.put.done");
                 return Ok(true);
             }
-            // 404: the object that should have a tag is absent.
-            Err(failure) if failure.is_taken() || failure.is_absent() => {
-                return Ok(bucket.head(path).await?.is_some_and(|found| found.write_id.as_ref() == Some(&write_id)));
+            Err(failure) if failure.is_taken() => {
+                let found = bucket.head_settled(path).await?;
+                return Ok(found.is_some_and(|found| found.write_id.as_ref() == Some(&write_id)));
             }
+            // 404: the object that should have a tag is absent.
+            Err(failure) if failure.is_absent() => return Ok(false),
             Err(failure) if failure.is_conflict() && backoff.attempts() < CONFLICT_ATTEMPTS_MAX => {
                 tokio::time::sleep(backoff.next_delay()).await;
             }

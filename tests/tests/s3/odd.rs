@@ -1,0 +1,86 @@
+//! Answers that a service should not give, and that proxies, overloaded services and tired machines do give.
+
+use platform::store::s3::{S3Settings, S3Store};
+use platform::store::{Published, Store, StoreError};
+use tests::proxy::{Fault, s3_error};
+
+use crate::{stage, world};
+
+#[test]
+fn a_part_of_a_listing_never_passes_for_all_of_it() {
+    let page = |key: &str, rest: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult>{rest}<Contents><Key>finops/data/{key}</Key>\
+             <LastModified>2026-01-20T10:00:00.000Z</LastModified><Size>1</Size></Contents></ListBucketResult>"
+        )
+    };
+    let more = "<IsTruncated>true</IsTruncated>";
+    let next = format!("{more}<NextContinuationToken>second</NextContinuationToken>");
+    let world = world();
+    world.proxy.plan("GET", "list-type=2", 1, Fault::Answer(200, page("1", &next)));
+    world.proxy.plan("GET", "token=second", 1, Fault::Answer(200, page("2", "<IsTruncated>false</IsTruncated>")));
+    let listed: Vec<_> = world.store.list("data").unwrap().into_iter().map(|entry| entry.path).collect();
+    assert_eq!(listed, ["data/1", "data/2"]);
+
+    for endless in [more.to_owned(), format!("{more}<NextContinuationToken></NextContinuationToken>"), next] {
+        world.proxy.plan("GET", "list-type=2", 50, Fault::Answer(200, page("1", &endless)));
+        let error = world.store.list("data").unwrap_err();
+        assert!(
+            matches!(error, StoreError::Refused { .. }) && error.to_string().contains("not where to go on"),
+            "{error}"
+        );
+        world.proxy.clear();
+    }
+}
+
+#[test]
+fn a_request_that_was_signed_too_long_ago_is_signed_anew() {
+    let world = world();
+    world.store.put("data/1", b"bytes").unwrap();
+    world.proxy.plan("GET", "/data/1", 1, Fault::Answer(403, s3_error("RequestTimeTooSkewed")));
+    assert_eq!(world.store.get("data/1").unwrap().as_deref(), Some(b"bytes".as_slice()));
+
+    world.proxy.plan("GET", "/data/1", u32::MAX, Fault::Answer(403, s3_error("RequestTimeTooSkewed")));
+    let error = world.store.get("data/1").unwrap_err();
+    assert!(error.is_retriable() && error.to_string().contains("clock of this machine"), "{error}");
+}
+
+#[test]
+fn a_web_page_is_no_listing() {
+    let world = world();
+    let page = "<!DOCTYPE html><html><body>Please log in</body></html>";
+    world.proxy.plan("GET", "list-type=2", u32::MAX, Fault::Answer(200, page.to_owned()));
+    let error = world.store.list("data").unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }) && error.to_string().contains("a web page"), "{error}");
+    assert_eq!(world.proxy.count("GET", "list-type=2"), 2, "once to open the store, and never again for the same page");
+}
+
+#[test]
+fn words_of_the_service_cannot_drive_a_terminal() {
+    let world = world();
+    let body = s3_error("Odd").replace("planned", "red \u{1b}[31m");
+    world.proxy.plan("GET", "/data/1", u32::MAX, Fault::Answer(400, body));
+    let error = world.store.get("data/1").unwrap_err().to_string();
+    assert!(error.contains("\\u{1b}[31m") && !error.contains('\u{1b}'), "{error:?}");
+}
+
+#[test]
+fn a_look_that_is_seconds_behind_does_not_hide_what_is_there() {
+    let world = world();
+    let staged = stage(&world.store, "data/1", b"bytes");
+    assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
+    // The next sink looks and sees nothing, is told that the upload is done, and sees nothing again.
+    world.proxy.plan("HEAD", "/data/1", 4, Fault::Answer(404, String::new()));
+    assert_eq!(world.store.publish(&staged).unwrap(), Published::Already);
+}
+
+#[test]
+fn what_holds_something_does_not_become_a_store() {
+    let world = world();
+    world.store.put("data/1", b"bytes").unwrap();
+    // One that lost its identity, as seen from one folder below: the prefix holds objects, and no identity.
+    let settings = S3Settings { prefix: "finops/data".into(), ..world.settings.clone() };
+    let error = S3Store::open(settings).unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }) && error.to_string().contains("no _store.json"), "{error}");
+    assert_eq!(world.proxy.count("PUT", "data/_store.json"), 0);
+}
