@@ -55,6 +55,7 @@ fn code_of(error: &(dyn Error + 'static), other: ExitCode) -> ExitCode {
             Some(ExitCode::CredentialsRefused)
         }
         (Some(StoreError::Refused { .. }), _) => Some(ExitCode::Configuration),
+        (Some(StoreError::Exchanged { .. }), _) => Some(ExitCode::TryAgain),
         _ => None,
     };
     std::iter::successors(Some(error), |cause| Error::source(*cause)).find_map(refusal).unwrap_or(other)

@@ -51,6 +51,7 @@ mod positions;
 mod room;
 mod scale;
 mod short;
+mod swaps;
 
 /// All attacks at a site but those on its broker, in the long form.
 fn attacks(kind: Kind) -> Vec<Attack> {
@@ -64,7 +65,9 @@ fn attacks(kind: Kind) -> Vec<Attack> {
         hostile::ATTACKS,
     ];
     let of_its_own: &[&[Attack]] = match kind {
-        Kind::EmbeddedLocal => &[room::ATTACKS, room::of_the_broker::ATTACKS, loads::ATTACKS, exporters::ATTACKS],
+        Kind::EmbeddedLocal => {
+            &[room::ATTACKS, room::of_the_broker::ATTACKS, loads::ATTACKS, exporters::ATTACKS, swaps::ATTACKS]
+        }
         Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS],
         Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
         Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],

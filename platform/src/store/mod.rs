@@ -147,6 +147,13 @@ pub enum StoreError {
         /// What the service said, and what to do.
         reason: String,
     },
+    /// A replay was swapped in since this process opened the store: what it knows is of the former data. Opening the store
+    /// anew mends it.
+    #[error("the data in {path} were exchanged while this program was at work (`finops replay swap`): start it again")]
+    Exchanged {
+        /// The store.
+        path: String,
+    },
     /// Input/output failed; the same may work later.
     #[error("{doing} {path}: {source}")]
     Io {

@@ -1,6 +1,8 @@
 //! The fresh root takes the place of the current one. The folder of commit chains is the pointer: it is taken out first
 //! and put in last. While it is away a sink refuses to write (its group has a position, the store no chain) and the
 //! exporter has nothing to read, so a swap that was killed in the middle does no harm until it is gone on with.
+//!
+//! Being alone in the groups proves that nobody writes who is awake. Who is frozen is fenced off before anything moves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use platform::broker::Broker;
 use platform::clock::Clock;
 use platform::failpoint;
 use platform::store::Store;
+use platform::store::local::LocalStore;
 use serde::Serialize;
 
 use super::alone::Alone;
@@ -57,6 +60,7 @@ pub fn swap(
     }
     alone.check()?;
     swapping.write(fresh)?;
+    LocalStore::fence(&root, &new.join(BEFORE))?;
     move_all(&root, &new)?;
     drop(alone);
     swapping.claim.swapped_at = Some(time::format_timestamp(clock.now_ms()));
@@ -107,11 +111,21 @@ fn move_all(root: &Path, new: &Path) -> Result<(), ReplayError> {
     for name in [layout::FINDINGS, layout::DEAD_LETTERS, layout::CHAIN] {
         let (from, to) = (new.join(name), root.join(name));
         if from.exists() {
+            remove_empty(&to).map_err(failed("removing", &to))?;
             rename(&from, &to)?;
             failpoint::hit("operator.swap.moved");
         }
     }
     Ok(())
+}
+
+/// A writer that was frozen may have made the folder that its file was to lie in; the file it cannot make any more.
+fn remove_empty(folder: &Path) -> std::io::Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        remove_empty(&entry?.path())?;
+    }
+    fs::remove_dir(folder)
 }
 
 /// Durable before it returns: the order of moves must hold after a power cut, too.

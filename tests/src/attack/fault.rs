@@ -89,6 +89,8 @@ pub enum Deed {
     HostileRecords,
     /// A producer that is bound to one tenant writes headers of another.
     ForgedHeaders,
+    /// A sink is frozen while a replayed root takes the place of the one that it writes to.
+    SwapUnderFrozenSink,
 }
 
 impl Deed {
@@ -129,6 +131,7 @@ impl Deed {
         Self::OlderCut,
         Self::HostileRecords,
         Self::ForgedHeaders,
+        Self::SwapUnderFrozenSink,
     ];
 }
 
@@ -190,6 +193,7 @@ impl fmt::Display for Fault {
                 Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
                 Deed::HostileRecords => "records with huge keys and headers, extreme times, no values",
                 Deed::ForgedHeaders => "a producer bound to one tenant writes headers of another",
+                Deed::SwapUnderFrozenSink => "a sink frozen before a write, woken after `replay swap`",
             },
         })
     }

@@ -27,3 +27,22 @@ impl LocalStore {
         Ok(self.read_identity()?.unwrap_or(identity.store_id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_holds_something_does_not_become_a_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        assert_eq!(store.put_if_absent("data/1", b"bytes").unwrap(), crate::store::PutOutcome::Created);
+        fs::remove_file(folder.path().join(PATH)).unwrap();
+        let error = LocalStore::open(folder.path()).unwrap_err();
+        assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+        assert!(error.to_string().contains("no _store.json: give it the one that it had"), "{error}");
+        assert!(!folder.path().join(PATH).exists(), "no new identity");
+    }
+}

@@ -42,6 +42,7 @@ impl LocalStore {
             let found = digest::of_file(&target)?.map(|found| found.sha256);
             let is_expected = found.as_deref() == expected.map(|version| version.0.as_str());
             if is_expected {
+                self.check_fence()?;
                 fs::rename(&temporary, &target)?;
                 failpoint::hit("store.local.put.placed");
             }

@@ -1,0 +1,61 @@
+//! A replayed root takes the place of the current one while a sink of the current one is frozen: what it does when it wakes up
+//! must not reach the new one.
+
+use std::time::Duration;
+
+use platform::failpoint;
+use tests::attack::battle::note;
+use tests::attack::fault::{Deed, Fault};
+use tests::attack::load::Load;
+use tests::attack::oracle;
+use tests::attack::program::{self, Role, Service};
+use tests::attack::seed::is_long;
+use tests::attack::site::{Kind, Site};
+
+list!(a_sink_wakes_up_after_a_swap);
+at_site!(embedded_local, EmbeddedLocal, a_sink_wakes_up_after_a_swap);
+
+/// Between what it reads and what it writes next, in each of its steps.
+const POINTS: &[&str] = &["store.local.put.written", "sink.publish.begin", "sink.stage.done", "sink.commit.begin"];
+
+fn a_sink_wakes_up_after_a_swap(kind: Kind) {
+    let points = if is_long() { POINTS } else { &POINTS[..2] };
+    for point in points {
+        let site = Site::open(kind);
+        let load = Load::new(&site);
+        let judged = || {
+            assert!(load.publish(40));
+            let _ = program::done(&site, &["validator", "run", "--drain"]);
+        };
+        let written = || {
+            let _ = program::done(&site, &["sink", "run", "--drain"]);
+        };
+        judged();
+        written();
+        judged();
+        let armed = format!("{point}:1:stop");
+        let mut frozen = Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, &armed)]);
+        frozen.wait_until_frozen();
+        written();
+        let fresh = site.folder().join("fresh");
+        let fresh = fresh.to_str().unwrap();
+        let _ = program::done(&site, &["replay", "run", "--to", fresh]);
+        let _ = program::done(&site, &["replay", "swap", "--with", fresh]);
+        frozen.signal("CONT");
+        let ended = frozen.wait(Duration::from_secs(60));
+        assert_eq!(ended.code(), Some(75), "{point}: {}", frozen.log());
+        assert!(frozen.log().contains("exchanged while this program was at work"), "{point}: {}", frozen.log());
+        judged();
+        written();
+        assert_eq!(program::verify(&site)["problems"], serde_json::json!([]), "{point}");
+        let count = oracle::judge_all(&site, Some(&load));
+        note(
+            Fault::Deed(Deed::SwapUnderFrozenSink),
+            &site,
+            0,
+            None,
+            &count,
+            "stops with 75; what it writes does not appear",
+        );
+    }
+}
