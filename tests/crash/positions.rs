@@ -51,8 +51,7 @@ fn the_valid_topic_is_made_again(kind: Kind) {
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator, Role::Sink]);
         battle.wait_for_work(100, &mut services);
-        services[1].signal("STOP");
-        services[1].wait_until_frozen();
+        services[1].freeze(&site);
         let written = ends(&site, topics::VALID);
         let deadline = Instant::now() + Duration::from_secs(60);
         while ends(&site, topics::VALID) == written {

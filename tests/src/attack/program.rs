@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use platform::broker::embedded::Holder;
 use serde_json::Value;
 
 use super::site::Site;
@@ -218,6 +219,24 @@ impl Service {
             assert!(Instant::now() < deadline, "{:?} is never frozen: {}", self.role, self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Freezes it, but not in the middle of a write to the file of an embedded broker: there it would keep all others waiting.
+    ///
+    /// # Panics
+    /// When it cannot be frozen elsewhere, or ends.
+    pub fn freeze(&mut self, site: &Site) {
+        let file = site.folder().join("data/broker.sqlite");
+        for _ in 0..100 {
+            self.signal("STOP");
+            self.wait_until_frozen();
+            if Holder::of(&file).is_none_or(|holder| holder.process != self.child.id()) {
+                return;
+            }
+            self.signal("CONT");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("{:?} is always in the middle of a write", self.role);
     }
 
     /// Waits for it to end by itself.

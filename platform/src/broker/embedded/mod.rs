@@ -16,6 +16,7 @@ use super::{
 mod consumer;
 mod errors;
 mod groups;
+mod holder;
 mod log;
 mod process;
 mod reading;
@@ -23,6 +24,7 @@ mod retention;
 mod schema;
 mod vacuum;
 
+pub use holder::Holder;
 pub use reading::EmbeddedReader;
 
 /// Settings of the embedded log.

@@ -156,12 +156,12 @@ impl Bucket {
         }
     }
 
-    /// True when the prefix holds nothing.
-    pub(super) async fn is_empty(&self) -> Result<bool> {
-        let request = self.client.list_objects_v2().bucket(&*self.name).prefix(&*self.prefix).max_keys(10);
-        let page = request.send().await.map_err(|e| Failure::from(e).into_error("listing", self.show("")))?;
-        // What consoles make when asked for a folder has the prefix's own name.
-        Ok(page.contents().iter().all(|object| object.key() == Some(&*self.prefix)))
+    /// True when there is nothing below this folder.
+    pub(super) async fn is_empty(&self, folder: &str) -> Result<bool> {
+        let below = format!("{folder}/");
+        let request = self.client.list_objects_v2().bucket(&*self.name).prefix(self.key(&below)).max_keys(1);
+        let page = request.send().await.map_err(|e| Failure::from(e).into_error("listing", self.show(&below)))?;
+        Ok(page.contents().is_empty())
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Option<Bytes>> {

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::cache::FileCache;
-use super::identity::{Identity, NOT_EMPTY, PATH as IDENTITY};
+use super::identity::{COMMITS, Identity, NOT_EMPTY, PATH as IDENTITY};
 use super::{
     Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError,
     Version,
@@ -123,7 +123,7 @@ impl S3Store {
     /// Two processes may open a new store at once: the first identity wins, both read it.
     fn make_identity(&self) -> Result<(Bytes, String)> {
         let bucket = self.remote.bucket.clone();
-        if !self.remote.blocking.run(async move { bucket.is_empty().await })? {
+        if !self.remote.blocking.run(async move { bucket.is_empty(COMMITS).await })? {
             let (path, reason) = (self.location(), NOT_EMPTY.to_owned());
             return self.identity()?.ok_or(StoreError::Refused { doing: "making a store of", path, reason });
         }
