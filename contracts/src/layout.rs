@@ -30,6 +30,9 @@ pub const STAGING: &str = "_sink/staging";
 /// Tenant segment of dead letters whose tenant cannot be told. Not a legal tenant (R66), so it never collides.
 pub const UNKNOWN_TENANT: &str = "_unknown";
 
+/// Longest encoded name of a workspace or run: with `.json` behind it, it is a file name that every file system takes.
+pub const NAME_BYTES_MAX: usize = 250;
+
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'_').remove(b'-');
 
 /// Percent-encodes a path segment: every byte outside `A-Z a-z 0-9 . _ -` becomes `%XX` (R67). The

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use contracts::identity::SaltMode;
+use contracts::layout::{NAME_BYTES_MAX, encode_segment};
 use platform::clock::Clock;
 
 use crate::rulepack::Rulepack;
@@ -52,13 +53,25 @@ pub enum RunContextError {
     /// A fact that must not be blank is.
     #[error("{0} must not be blank")]
     Blank(&'static str),
+    /// A fact that becomes a name in the store is too long for one.
+    #[error(
+        "{fact} is too long: {bytes} bytes as a name in the store (each byte but letters, digits, dots, underscores and hyphens \
+         counts three times), at most {} are allowed",
+        NAME_BYTES_MAX
+    )]
+    Long {
+        /// The fact.
+        fact: &'static str,
+        /// Bytes of its name.
+        bytes: usize,
+    },
 }
 
 impl RunContext {
     /// Checks the facts and makes the tenant canonical.
     ///
     /// # Errors
-    /// The tenant is not a slug, or workspace or run is blank.
+    /// The tenant is not a slug, or workspace or run is blank or too long.
     pub fn new(mut facts: RunFacts) -> Result<Self, RunContextError> {
         let tenant = facts.tenant_id.trim().to_lowercase();
         if !contracts::layout::is_tenant_slug(&tenant) {
@@ -69,6 +82,10 @@ impl RunContext {
             *value = value.trim().to_owned();
             if value.is_empty() {
                 return Err(RunContextError::Blank(name));
+            }
+            let bytes = encode_segment(value).len();
+            if bytes > NAME_BYTES_MAX {
+                return Err(RunContextError::Long { fact: name, bytes });
             }
         }
         Ok(Self(facts))
@@ -145,5 +162,14 @@ pub(crate) mod tests {
     #[test]
     fn run_ids_hold_start_and_suffix() {
         assert_eq!(run_id(facts().run_ts, "7f3a"), "run-2024-10-01T00:00:00.000Z-7f3a");
+    }
+
+    #[test]
+    fn what_becomes_a_name_is_not_too_long_for_one() {
+        let of = |workspace: &str| RunContext::new(RunFacts { workspace_id: workspace.into(), ..facts() });
+        assert!(of(&"w".repeat(250)).is_ok());
+        assert_eq!(of(&"w".repeat(251)).unwrap_err(), RunContextError::Long { fact: "workspace", bytes: 251 });
+        let error = of(&"é".repeat(42)).unwrap_err().to_string();
+        assert!(error.starts_with("workspace is too long: 252 bytes as a name in the store"), "{error}");
     }
 }

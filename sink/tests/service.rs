@@ -375,13 +375,19 @@ fn staging_that_nobody_committed_is_swept_after_a_day() {
     assert_eq!(world.count(layout::FINDINGS), 2);
 }
 
-#[test]
-fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
+/// Its valid topic keeps the newest records only.
+fn with_little_room() -> World {
     let world = World::new();
     world.broker.delete_topic(topics::VALID).unwrap();
     let (name, retention_bytes) = (topics::VALID.to_owned(), Some(3_000));
     let spec = TopicSpec { name, partitions: 1, compacted: false, retention_ms: None, retention_bytes };
     let _ = world.broker.ensure_topic(&spec).unwrap();
+    world
+}
+
+#[test]
+fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
+    let world = with_little_room();
     world.append(&[valid("acme", "2026-01-20", 0)]);
     world.drain().unwrap();
     world.append(&(1..10).map(|n| valid("acme", "2026-01-20", n)).collect::<Vec<_>>());
@@ -397,6 +403,19 @@ fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
     world.append(&[valid("acme", "2026-01-20", 10)]);
     world.drain().unwrap();
     assert_eq!(world.count(layout::FINDINGS), 2 + left, "it goes on as ever");
+}
+
+#[test]
+fn without_a_chain_records_that_are_gone_are_missed_too() {
+    let world = with_little_room();
+    world.append(&(0..10).map(|n| valid("acme", "2026-01-20", n)).collect::<Vec<_>>());
+    assert!(world.broker.clean().unwrap() > 1);
+    let error = world.drain().unwrap_err();
+    let SinkError::RecordsGone { from: 0, low, .. } = error else { panic!("{error}") };
+    let skipping = Config { skips_gone: true, ..config(Limits::default()) };
+    sink::run(&skipping, &world.broker, &world.store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    assert_eq!(world.count(layout::FINDINGS), 10 - usize::try_from(low).unwrap());
+    world.drain().unwrap();
 }
 
 #[test]

@@ -98,6 +98,20 @@ pub enum ValidatorError {
         /// Oldest one still there.
         low: u64,
     },
+    /// The group has no offset for a partition whose first records the broker has removed: were they judged?
+    #[error(
+        "validator: where to begin in {topic}/{partition} is not known (its group has no offset there), and records 0 to \
+         {low} (exclusive) are gone from the broker: they may never have been judged. To begin at {low} run `finops \
+         validator run --drain --skip-gone` once; `finops verify` names what has no row"
+    )]
+    NoPosition {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// Oldest record still there.
+        low: u64,
+    },
 }
 
 /// Runs one validator until `config.until` or shutdown.
@@ -220,7 +234,10 @@ impl Member<'_> {
             Ok(Polled::Assigned(given)) => {
                 for assignment in given {
                     info!(topic = %assignment.at.topic, partition = assignment.at.partition, position = assignment.position, "assigned");
-                    self.begin(&assignment.at, assignment.position)?;
+                    match assignment.metadata {
+                        None if self.selection.is_none() => self.begin_anew(&assignment.at, assignment.position)?,
+                        _ => self.begin(&assignment.at, assignment.position)?,
+                    }
                     self.topic_ids.insert(assignment.at, assignment.topic_id);
                 }
                 self.counters.owns(self.topic_ids.len());
@@ -260,6 +277,22 @@ impl Member<'_> {
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// Begins where the group has no offset: at the oldest record, unless one before it may have been missed.
+    fn begin_anew(&mut self, at: &TopicPartition, low: u64) -> Result<(), ValidatorError> {
+        if low == 0 {
+            return Ok(());
+        }
+        let (topic, partition) = (at.topic.to_string(), at.partition);
+        if !self.skips_gone {
+            return Err(ValidatorError::NoPosition { topic, partition, low });
+        }
+        warn!(topic, partition, to = low, "whether these records were judged is not known: going on behind them");
+        match self.processor.commit(&[GroupOffset { at: at.clone(), offset: low, metadata: String::new() }]) {
+            Err(BrokerError::Fenced { .. }) => Ok(()),
+            other => Ok(other?),
+        }
     }
 
     /// Goes to where the selection begins.

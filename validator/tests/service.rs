@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use contracts::topics;
 use platform::broker::meddled::{Deed, Meddled};
-use platform::broker::{Broker, BrokerError, TopicPartition};
+use platform::broker::{Broker, BrokerError, TopicPartition, TopicSpec};
 use platform::lifecycle::Shutdown;
 use serde_json::json;
 use support::{PARTITIONS, World, config, draft_with, header, own, run};
-use validator::{Config, Until};
+use validator::{Config, Until, ValidatorError};
 
 /// Every third record is broken.
 fn fill(world: &World, per_partition: u64) {
@@ -198,4 +198,23 @@ fn a_step_that_was_refused_to_one_who_keeps_its_partitions_is_repeated() {
     let done = run(&config("one"), &broker, &Shutdown::new()).unwrap();
     assert_eq!(done.read, 20);
     assert_each_once(&world, 10);
+}
+
+#[test]
+fn a_group_without_an_offset_does_not_begin_behind_records_that_are_gone() {
+    let world = World::new();
+    world.broker.delete_topic(topics::WIRE).unwrap();
+    let (name, retention_bytes) = (topics::WIRE.to_owned(), Some(3_000));
+    let spec = TopicSpec { name, partitions: PARTITIONS, compacted: false, retention_ms: None, retention_bytes };
+    let _ = world.broker.ensure_topic(&spec).unwrap();
+    (0..10).for_each(|_| world.send(topics::WIRE, draft_with("title", json!("t")), &[]));
+    assert!(world.broker.clean().unwrap() > 1);
+    let low = world.broker.watermarks(&TopicPartition { topic: topics::WIRE.into(), partition: 1 }).unwrap().low;
+
+    let error = run(&config("one"), &world.broker, &Shutdown::new()).unwrap_err();
+    assert!(matches!(error, ValidatorError::NoPosition { partition: 1, low: found, .. } if found == low), "{error}");
+    assert_eq!(group_offsets(&world), [0, 0], "nothing was decided");
+    let skipping = Config { skips_gone: true, ..config("one") };
+    assert_eq!(run(&skipping, &world.broker, &Shutdown::new()).unwrap().read, 10 - low);
+    assert_eq!(group_offsets(&world), [0, 10]);
 }

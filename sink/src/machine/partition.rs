@@ -216,7 +216,8 @@ impl<R> Partition<R> {
         if let Some(hint) = self.given.hint.as_ref().filter(|hint| hint.store_id.is_some() && hint.offset > head.end) {
             return Err(SinkError::ChainLost { topic, partition, hint: hint.offset, end: head.end });
         }
-        let position = head.position().unwrap_or(low);
+        // Without a chain nothing was ever written: what is gone from the beginning was missed, too.
+        let position = head.position().unwrap_or(0);
         if position < low && !self.habits.skips_gone {
             return Err(SinkError::RecordsGone { topic, partition, from: position, low });
         }
