@@ -58,7 +58,7 @@ fn a_web_page_is_no_listing() {
 #[test]
 fn words_of_the_service_cannot_drive_a_terminal() {
     let world = world();
-    let body = s3_error("Odd").replace("planned", "red \u{1b}[31m");
+    let body = s3_error("Odd").replace("planned", "red &#27;[31m");
     world.proxy.plan("GET", "/data/1", u32::MAX, Fault::Answer(400, body));
     let error = world.store.get("data/1").unwrap_err().to_string();
     assert!(error.contains("\\u{1b}[31m") && !error.contains('\u{1b}'), "{error:?}");
@@ -71,6 +71,7 @@ fn a_look_that_is_seconds_behind_does_not_hide_what_is_there() {
     assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
     // The next sink looks and sees nothing, is told that the upload is done, and sees nothing again.
     world.proxy.plan("HEAD", "/data/1", 4, Fault::Answer(404, String::new()));
+    world.proxy.plan("POST", "/data/1?uploadId=", 1, Fault::Answer(404, s3_error("NoSuchUpload")));
     assert_eq!(world.store.publish(&staged).unwrap(), Published::Already);
 }
 
