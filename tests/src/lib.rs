@@ -18,6 +18,7 @@ pub mod pipeline;
 #[cfg(test)]
 mod protocol;
 pub mod proxy;
+pub mod read_hook;
 pub mod repo;
 pub mod s3;
 pub mod sample;

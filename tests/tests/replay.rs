@@ -22,6 +22,7 @@ use sink::resend::letters::Filter;
 use sink::resend::patch::Patch;
 use sink::resend::redrive;
 use tests::pipeline::Pipeline;
+use tests::read_hook::ReadHook;
 use tests::repo;
 use tests::s3::S3Server;
 use validator::ProducerPolicies;
@@ -287,4 +288,63 @@ fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
     pipeline.drain();
     let report = pipeline.verify();
     assert_eq!((report.problems, report.findings_rows, report.dead_letter_rows), (Vec::new(), 15, 1));
+}
+
+/// Calls it once, when the time is asked for: in the middle of a hand-over, after the claim was read.
+struct Meanwhile<'a>(Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>);
+
+impl Clock for Meanwhile<'_> {
+    fn now_ms(&self) -> i64 {
+        let happens = self.0.lock().unwrap().take();
+        happens.into_iter().for_each(|happens| happens());
+        SystemClock.now_ms()
+    }
+}
+
+#[test]
+fn a_claim_that_another_process_changed_meanwhile_is_not_overwritten() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = Pipeline::open(folder.path());
+    publish(&pipeline, 0..5);
+    pipeline.drain();
+    let store = replay(&pipeline, fresh.path());
+    let by_another = || {
+        let mut claim: Value = serde_json::from_slice(&store.get(layout::REPLAY).unwrap().unwrap()).unwrap();
+        claim["swap_begun_at"] = json!("2026-01-20T10:00:00.000Z");
+        claim["swapped_by"] = json!("another");
+        store.put(layout::REPLAY, claim.to_string().as_bytes()).unwrap();
+    };
+    let clock = Meanwhile(Mutex::new(Some(Box::new(by_another))));
+    let refused = handed_over(&pipeline, &store, &clock).unwrap_err().to_string();
+    assert!(refused.contains("another process is swapping it: give this command again"), "{refused}");
+    let claim = Claim::of(&store).unwrap().unwrap();
+    assert_eq!((claim.swapped_by.as_deref(), claim.swapped_at), (Some("another"), None));
+}
+
+/// A manifest and the files it names are of one moment, also when a run replaces them while they are copied.
+#[test]
+fn cost_facts_that_a_run_replaces_meanwhile_are_handed_over_whole() {
+    let (folder, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = Pipeline::open(folder.path());
+    publish(&pipeline, 0..5);
+    pipeline.drain();
+    let store = replay(&pipeline, fresh.path());
+    let path = |name: &str| format!("{}/{name}", layout::cost_facts_dir("acme", "2026-01"));
+    let load = |part: &str| {
+        pipeline.store.put(&path(part), part.as_bytes()).unwrap();
+        pipeline.store.put(&path("_manifest.json"), json!({ "part": part }).to_string().as_bytes()).unwrap();
+    };
+    load("part-1.parquet");
+    let is_first = Mutex::new(true);
+    let before = |read: &str| {
+        if read == path("part-1.parquet") && std::mem::take(&mut *is_first.lock().unwrap()) {
+            load("part-2.parquet");
+            pipeline.store.delete(&path("part-1.parquet")).unwrap();
+        }
+    };
+    let current = ReadHook { store: &*pipeline.store, before: &before };
+    hand_over::hand_over(&pipeline.broker, &current, &store, &SystemClock, false, WAIT_MAX, "bob").unwrap();
+    let manifest: Value = serde_json::from_slice(&store.get(&path("_manifest.json")).unwrap().unwrap()).unwrap();
+    assert_eq!(manifest["part"], "part-2.parquet");
+    assert_eq!(store.get(&path("part-2.parquet")).unwrap().as_deref(), Some(&b"part-2.parquet"[..]));
 }

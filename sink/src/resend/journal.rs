@@ -317,3 +317,23 @@ pub(super) fn get<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<
     let bad = |problem: String| ResendError::Audit { path: path.to_owned(), problem };
     serde_json::from_slice(&bytes).map(Some).map_err(|e| bad(e.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use platform::store::local::LocalStore;
+
+    use super::*;
+
+    #[test]
+    fn a_record_is_written_once_and_the_same_again_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        let done = |is_sent| PartDone { is_sent, positions: None };
+        put(&store, "_audit/x/00000000.done.json", &done(true)).unwrap();
+        put(&store, "_audit/x/00000000.done.json", &done(true)).unwrap();
+        let refused = put(&store, "_audit/x/00000000.done.json", &done(false)).unwrap_err().to_string();
+        assert!(refused.contains("another process has written it"), "{refused}");
+        let kept: PartDone = get(&store, "_audit/x/00000000.done.json").unwrap().unwrap();
+        assert!(kept.is_sent, "what was written first stays");
+    }
+}
