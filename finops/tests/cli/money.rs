@@ -161,3 +161,30 @@ fn the_data_of_one_tenant_does_not_decide_how_a_run_of_another_ends() {
     let all = place.finops("exporter once");
     assert_eq!(all.code, Some(65), "{all}");
 }
+
+/// A limit is a setting, also of services; what it leaves out is counted in the files and said by the run.
+#[test]
+fn findings_that_a_limit_leaves_out_of_an_export_are_counted() {
+    let place = Place::new();
+    place.write("a.ndjson", [good("acme", "vol-1"), good("acme", "vol-2"), good("acme", "vol-3")].join(&b'\n'));
+    let limit = |findings: u32| place.write("finops.toml", format!("exporter.findings_max = {findings}\n"));
+    let check = |shown: usize| {
+        let (findings, manifest) =
+            (exported(&place, "acme", "findings.json"), exported(&place, "acme", "manifest.json"));
+        assert_eq!(findings.as_array().unwrap().len(), shown);
+        for file in [manifest, exported(&place, "acme", "summary.json")] {
+            assert_eq!((&file["total"], &file["truncated"]), (&json!(3), &json!(shown < 3)), "{file}");
+        }
+    };
+    limit(2);
+    let cut = place.finops("run --tenant acme --findings a.ndjson");
+    let said = "findings.json has the first of 3: raise exporter.findings_max or --limit";
+    assert!(cut.code == Some(0) && cut.text().contains(said), "{cut}");
+    check(2);
+    for (setting, flag, shown) in [(1, "", 1), (1, "--limit 2", 2), (50, "", 3)] {
+        limit(setting);
+        let once = place.finops(&format!("exporter once {flag}"));
+        assert_eq!(once.code, Some(0), "{once}");
+        check(shown);
+    }
+}

@@ -401,3 +401,21 @@ fn an_address_that_is_taken_is_told() {
     let said = String::from_utf8(up.stderr).unwrap();
     assert!(said.contains(&format!("http.listen: listening on {address}: ")), "{said}");
 }
+
+#[test]
+fn a_service_that_other_machines_can_ask_says_so() {
+    for (address, is_warned) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let place = Place::new();
+        let mut command = place.command(FINOPS);
+        command.arg("up").env("FINOPS_HTTP_LISTEN", address).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("finops is up") && stderr.read_line(&mut said).unwrap() > 0 {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(said.contains("finops is up"), "{said}");
+        let warning = "whoever reaches every network of this machine can read health";
+        assert_eq!(said.contains(warning), is_warned, "{address}: {said}");
+    }
+}

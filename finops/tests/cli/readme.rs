@@ -21,7 +21,9 @@ pub fn reader() -> Place {
     let sample = place.path().join("examples/data");
     std::fs::create_dir_all(&sample).unwrap();
     std::fs::copy(billing(), sample.join(billing().file_name().unwrap())).unwrap();
-    place.write("my-findings.ndjson", [good("acme", "vol-mine"), b"{\"tenant_id\": \"acme\"}".to_vec()].join(&b'\n'));
+    let mut own: serde_json::Value = serde_json::from_slice(&good("acme", "vol-mine")).unwrap();
+    own["engine_name"] = "my-scanner".into();
+    place.write("my-findings.ndjson", format!("{own}\n{{\"tenant_id\": \"acme\"}}\n"));
     place
 }
 
@@ -74,6 +76,33 @@ fn the_commands_of_the_readme_do_what_it_says() {
     assert!(first.contains(" run "), "{first}");
     let printed = ended.text();
     assert_eq!(lasting(&blocks(&readme, "text")[0]), lasting(&printed), "README shows another output of {first}");
+    check_producers_side_by_side(&place);
+    check_exported_files(&readme, &place);
+    assert!(readme.contains("`finops run --rulepack FILE`"), "README says how thresholds are changed");
+    assert!(place.finops("run --help").text().contains("--rulepack <FILE>"));
+}
+
+/// The billing checkers and the reader's own scanner: neither hides what the other has found.
+fn check_producers_side_by_side(place: &Place) {
+    let listed = place.finops("findings list --tenant acme --limit 0 --output json").json(0);
+    let is_own = |finding: &&serde_json::Value| finding["resource_id"] == "vol-mine";
+    let (all, own) = (listed.as_array().unwrap().len(), listed.as_array().unwrap().iter().filter(is_own).count());
+    assert_eq!((all, own), (76, 1), "{listed}");
+}
+
+/// README lists what is exported, and a file that has nothing to say yet says why.
+fn check_exported_files(readme: &str, place: &Place) {
+    let folder = place.path().join("data/export/acme");
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    let listed = readme.split("export/<tenant>/{").nth(1).unwrap().split('}').next().unwrap();
+    for name in listed.split(',') {
+        let name = format!("{name}.json");
+        assert!(folder.join(&name).exists(), "README lists {name}");
+        let file = manifest["files"].as_array().unwrap().iter().find(|file| file["name"] == name.as_str()).unwrap();
+        let is_empty = file["rows"] == 0 || name == "coverage.json";
+        assert_eq!(file["reason"].is_string(), is_empty, "{file}");
+    }
 }
 
 #[test]
