@@ -79,7 +79,7 @@ impl Transform {
             Err(violations) => return self.dead(message, src, &violations, now_ms),
         };
         match storage::cast_for_storage(&finding) {
-            Ok(record) => Outcome::Valid(self.valid(message, &finding, &src, avro::encode(&record))),
+            Ok(record) => Outcome::Valid(self.valid(message, &finding, &src, avro::encode(&record), now_ms)),
             Err(violations) => self.dead(message, src, &violations, now_ms),
         }
     }
@@ -98,7 +98,14 @@ impl Transform {
         judge::judge(frame::payload(&message.value), &policy, now_ms).map_err(|r| r.violations)
     }
 
-    fn valid(&self, message: &Message, finding: &ValidFinding<'_>, src: &Src, value: Vec<u8>) -> OutRecord {
+    fn valid(
+        &self,
+        message: &Message,
+        finding: &ValidFinding<'_>,
+        src: &Src,
+        value: Vec<u8>,
+        now_ms: i64,
+    ) -> OutRecord {
         let partition = self.valid_partition(finding.tenant_id(), src);
         OutRecord {
             topic: self.valid_topic.clone(),
@@ -106,7 +113,7 @@ impl Transform {
             key: Some(Bytes::copy_from_slice(finding.tenant_id().as_bytes())),
             value: value.into(),
             headers: valid_headers(message, &self.claims(message), finding, src),
-            timestamp_ms: Some(message.timestamp_ms),
+            timestamp_ms: Some(arrived_ms(message, now_ms)),
         }
     }
 
@@ -176,14 +183,15 @@ impl Transform {
             key: message.key.clone(),
             value,
             headers: out,
-            timestamp_ms: Some(message.timestamp_ms),
+            timestamp_ms: Some(arrived_ms(message, now_ms)),
         }
     }
 }
 
-/// When a record arrived, for the rule that a run does not start in the future. The time of its append gives a replay the verdict
-/// of the first time. It may come from the producer's own clock, so a time ahead of ours is not believed; one that is not set
-/// (0 or less) is none. A redriven record has the time of the redrive.
+/// When a record arrived: for the rule that a run does not start in the future, and the time of what is made of it. A broker may
+/// refuse a time far ahead in one topic and not in another, and then no validator would get past the record. The time of its append
+/// gives a replay the verdict of the first time. It may come from the producer's own clock, so a time ahead of ours is not
+/// believed; one that is not set (0 or less) is none. A redriven record has the time of the redrive.
 fn arrived_ms(message: &Message, now_ms: i64) -> i64 {
     if (1..=now_ms).contains(&message.timestamp_ms) { message.timestamp_ms } else { now_ms }
 }

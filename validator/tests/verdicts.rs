@@ -250,6 +250,30 @@ fn extreme_times_of_records_are_clamped_to_what_files_hold() {
     }
 }
 
+/// Else a broker that refuses such times stops all validators for good, and dead letters lie under the year 9999.
+#[test]
+fn what_is_made_of_a_record_has_the_time_of_its_arrival() {
+    let check = |value: &str, topic: &str| {
+        let day = 86_400_000;
+        for (ms, expected) in [
+            (NOW_MS - day, NOW_MS - day),
+            (1, 1),
+            (NOW_MS + day, NOW_MS),
+            (i64::MAX, NOW_MS),
+            (0, NOW_MS),
+            (-1, NOW_MS),
+            (i64::MIN, NOW_MS),
+        ] {
+            let world = World::new();
+            world.send_at(ms, value.to_owned());
+            assert_eq!(world.one(own(), topic).timestamp_ms, expected, "{topic} {ms}");
+        }
+    };
+    check("{", topics::DEAD_LETTERS);
+    let old = draft_with("run_ts", json!("1970-01-01T00:00:00Z"));
+    check(std::str::from_utf8(&old).unwrap(), topics::VALID);
+}
+
 /// Every header that says whose a record is, from a producer of one tenant: none of them lets it speak for another one.
 #[test]
 fn headers_do_not_cross_the_boundary_of_a_bound_topic() {

@@ -283,6 +283,11 @@ pub(super) fn listed(store: &dyn Store) -> Result<Vec<String>, StoreError> {
     Ok(paths)
 }
 
+/// Path of the answer to a part.
+pub(super) fn done_of(part: &str) -> String {
+    format!("{}.done.json", part.strip_suffix(".json").unwrap_or(part))
+}
+
 fn parts(
     store: &dyn Store,
     folder: &str,
@@ -312,7 +317,7 @@ fn put<T: Serialize>(store: &dyn Store, path: &str, object: &T) -> Result<(), Re
     }
 }
 
-pub(super) fn get<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<Option<T>, ResendError> {
+fn get<T: DeserializeOwned>(store: &dyn Store, path: &str) -> Result<Option<T>, ResendError> {
     let Some(bytes) = store.get(path)? else { return Ok(None) };
     let bad = |problem: String| ResendError::Audit { path: path.to_owned(), problem };
     serde_json::from_slice(&bytes).map(Some).map_err(|e| bad(e.to_string()))

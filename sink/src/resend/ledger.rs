@@ -8,6 +8,7 @@ use contracts::claims;
 use contracts::source::{Src, SrcPartition, SrcSet};
 use contracts::topics::headers;
 use platform::broker::{Message, OutRecord, RecordValue};
+use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 
@@ -40,22 +41,21 @@ impl Ledger {
     /// The store refuses.
     pub fn read(store: &dyn Store) -> Result<Self, StoreError> {
         let mut ledger = Self::default();
-        for path in journal::listed(store)? {
-            let Some(name) = path.strip_suffix(".json") else { continue };
-            let is_part =
-                name.rsplit('/').next().is_some_and(|n| n.len() == 8 && n.bytes().all(|b| b.is_ascii_digit()));
-            if !is_part {
-                continue;
-            }
-            let part = journal::get::<Part>(store, &path);
-            let done = journal::get::<PartDone>(store, &format!("{name}.done.json"));
-            match (part, done) {
-                (Ok(Some(part)), Ok(done)) => ledger.add(part, done),
-                (Ok(None), _) => {}
-                (Err(error), _) | (_, Err(error)) => match error {
-                    ResendError::Store(error) => return Err(error),
-                    other => ledger.unreadable.push((path, other.to_string())),
-                },
+        let is_part = |path: &String| {
+            let name = path.rsplit('/').next().and_then(|name| name.strip_suffix(".json"));
+            name.is_some_and(|number| number.len() == 8 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let parts: Vec<String> = journal::listed(store)?.into_iter().filter(is_part).collect();
+        for parts in parts.chunks(OBJECTS_AT_ONCE) {
+            let done: Vec<String> = parts.iter().map(|path| journal::done_of(path)).collect();
+            let (parts_read, done_read) = (get_all(store, parts)?, get_all(store, &done)?);
+            for (path, (part, done)) in parts.iter().zip(parts_read.iter().zip(&done_read)) {
+                let done = done.as_ref().map(|bytes| serde_json::from_slice(bytes)).transpose();
+                match (part.as_ref().map(|bytes| serde_json::from_slice(bytes)).transpose(), done) {
+                    (Ok(Some(part)), Ok(done)) => ledger.add(part, done),
+                    (Ok(None), _) => {}
+                    (Err(error), _) | (_, Err(error)) => ledger.unreadable.push((path.clone(), error.to_string())),
+                }
             }
         }
         Ok(ledger)
