@@ -17,6 +17,8 @@ pub enum Weather {
     Slow(Duration),
     /// Requests arrive; answers do not.
     AnswersLost,
+    /// Requests of Kafka that end a transaction arrive; from then on the answers of their connection do not.
+    CommitsUnanswered,
     /// Nothing arrives, and nobody is told.
     Silent,
     /// Connections are broken, and none can be made.
@@ -40,6 +42,10 @@ pub struct Network {
 
 /// How long a piece that cannot go on waits before it looks at the weather again.
 const LOOK: Duration = Duration::from_millis(10);
+
+/// Where a request of Kafka says what it asks for, behind its length; and the request that ends a transaction.
+const API_KEY: std::ops::Range<usize> = 4..6;
+const END_TXN: [u8; 2] = 26_u16.to_be_bytes();
 
 impl Network {
     /// A network before a port of this machine, where nobody has to listen yet.
@@ -112,12 +118,13 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, server: u16) -> io::Result<(
     let upstream = TcpStream::connect(("127.0.0.1", server))?;
     shared.connections.fetch_add(1, Ordering::SeqCst);
     let since = shared.broken.load(Ordering::SeqCst);
+    let is_muted = Arc::new(AtomicBool::new(false));
     for (from, to, are_answers) in
         [(client.try_clone()?, upstream.try_clone()?, false), (upstream.try_clone()?, client.try_clone()?, true)]
     {
-        let shared = Arc::clone(shared);
+        let (shared, is_muted) = (Arc::clone(shared), Arc::clone(&is_muted));
         thread::spawn(move || {
-            let _ = pass_on(&shared, &from, &to, are_answers, since);
+            let _ = pass_on(&shared, &from, &to, are_answers, since, &is_muted);
             let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
         });
     }
@@ -125,7 +132,14 @@ fn connect(shared: &Arc<Shared>, client: TcpStream, server: u16) -> io::Result<(
 }
 
 /// Passes bytes on, one way, until the connection ends or is broken.
-fn pass_on(shared: &Shared, mut from: &TcpStream, mut to: &TcpStream, are_answers: bool, since: u64) -> io::Result<()> {
+fn pass_on(
+    shared: &Shared,
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    are_answers: bool,
+    since: u64,
+    is_muted: &AtomicBool,
+) -> io::Result<()> {
     from.set_read_timeout(Some(LOOK))?;
     let mut piece = vec![0; 64 << 10];
     while shared.broken.load(Ordering::SeqCst) == since {
@@ -148,6 +162,14 @@ fn pass_on(shared: &Shared, mut from: &TcpStream, mut to: &TcpStream, are_answer
                 }
                 Weather::AnswersLost if are_answers => {}
                 Weather::AnswersLost => to.write_all(&piece[..length])?,
+                Weather::CommitsUnanswered => {
+                    if !are_answers && piece[..length].get(API_KEY) == Some(&END_TXN) {
+                        is_muted.store(true, Ordering::SeqCst);
+                    }
+                    if !(are_answers && is_muted.load(Ordering::SeqCst)) {
+                        to.write_all(&piece[..length])?;
+                    }
+                }
                 Weather::Silent => {
                     thread::sleep(LOOK);
                     continue;

@@ -14,7 +14,10 @@ use platform::broker::{
     Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Processor, RecordValue,
     Start, TopicPartition, TopicSpec, Topics,
 };
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use tests::kafka::Cluster;
+use tests::network::Weather;
 
 const WITHIN: Duration = Duration::from_secs(120);
 
@@ -156,6 +159,8 @@ fn a_refused_connection_is_told_clearly_and_soon() {
 #[test]
 fn a_step_is_there_once_when_the_broker_dies_in_it() {
     let Some(mut cluster) = Cluster::start_to_attack() else { return };
+    what_an_open_transaction_hides_is_not_sent_twice(&cluster);
+    cluster.empty();
     let broker = cluster.connect();
     topic(&broker, "in");
     topic(&broker, "out");
@@ -183,4 +188,60 @@ fn a_step_is_there_once_when_the_broker_dies_in_it() {
     });
     let expected: Vec<Bytes> = sent.into_iter().map(|record| record.value.into_bytes()).collect();
     assert_eq!(values(&broker, "out"), expected);
+}
+
+/// A transaction of another producer that stays open in these topics.
+fn open_transaction(cluster: &Cluster, topics: &[&str]) -> BaseProducer {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", cluster.brokers())
+        .set("transactional.id", "foreign")
+        .set("transaction.timeout.ms", "300000")
+        .create()
+        .unwrap();
+    producer.init_transactions(WITHIN).unwrap();
+    producer.begin_transaction().unwrap();
+    for topic in topics {
+        let record = BaseRecord::<(), _>::to(topic).partition(0).payload("foreign");
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(WITHIN).unwrap();
+    producer
+}
+
+/// The answer to a commit is lost while a transaction of another producer hides what was committed.
+fn what_an_open_transaction_hides_is_not_sent_twice(cluster: &Cluster) {
+    let Some((network, behind)) = cluster.network() else {
+        return tests::skip::because("this cluster has no network before it");
+    };
+    let direct = cluster.connect();
+    ["in", "out", "sent"].iter().for_each(|name| topic(&direct, name));
+    direct.producer().unwrap().append(&[record("in", "a"), record("in", "b")]).unwrap();
+    let broker = KafkaBroker::connect(KafkaSettings::plaintext(&[&behind])).unwrap();
+    let (mut producer, mut member) = (broker.producer().unwrap(), processor(&broker));
+    let messages = next_records(&mut *member);
+    let foreign = open_transaction(cluster, &["out", "sent"]);
+    network.set(Weather::CommitsUnanswered);
+    std::thread::scope(|scope| {
+        let step = scope.spawn(|| {
+            // The offsets of its group tell the member what was committed, while the records are still hidden.
+            let error = pass_on(&mut *member, &messages).unwrap_err();
+            assert!(matches!(error, BrokerError::Fenced { .. }), "{error}");
+        });
+        let sent = scope.spawn(|| producer.append(&[record("sent", "ours")]));
+        step.join().unwrap();
+        // That took as long as the other one waits for the answer to its commit.
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_secs(3) {
+            assert!(!sent.is_finished(), "what cannot be seen yet is not decided: {:?}", sent.join());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        network.set(Weather::Fair);
+        foreign.commit_transaction(WITHIN).unwrap();
+        assert_eq!(sent.join().unwrap().unwrap()[0].offset, 1);
+    });
+    direct.producer().unwrap().append(&[record("in", "c")]).unwrap();
+    let next = next_records(&mut *member);
+    assert_eq!(next.iter().map(|message| message.value.clone().into_bytes()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(values(&direct, "sent"), ["foreign", "ours"]);
+    assert_eq!(values(&direct, "out"), ["foreign", "a", "b"]);
 }

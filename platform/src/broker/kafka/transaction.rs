@@ -27,8 +27,13 @@ const VISIBLE: Duration = Duration::from_secs(10);
 /// Bytes of one request for one partition: less than a topic takes that has only Kafka's own limit. More must not wait for
 /// a partition: librdkafka has one request under way for it, and spins while there is another to send.
 const REQUEST_BYTES: usize = 1_000_000;
-/// How long to find out what became of a transaction whose end was not confirmed.
+/// How long to find out what became of a transaction whose end was not confirmed. Longer than Kafka's default transaction
+/// time-out (60 s): an open transaction of another producer that hides the answer usually ends within it.
 const CERTAINTY: Duration = Duration::from_secs(120);
+/// The same for a step that moves offsets of a group: these offsets tell it for certain, so a hidden answer is not waited for.
+const CERTAINTY_WITH_OFFSETS: Duration = Duration::from_secs(1);
+/// Pause between two looks at what became of a transaction.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 type Native = ThreadedProducer<Client>;
 
@@ -74,6 +79,7 @@ impl Transactor {
         if records.is_empty() && moves.is_none() {
             return Ok(Vec::new());
         }
+        let patience = if moves.is_some() { CERTAINTY_WITH_OFFSETS } else { CERTAINTY };
         let producer = self.ready()?;
         let failure = match transact(&producer, records, &partitions, moves) {
             Ok(()) => {
@@ -102,12 +108,14 @@ impl Transactor {
         self.give_up(producer);
         let Failure::AtCommit(_) = failure else { return Err(self.of_record(&cause, records, doing)) };
         let uncertain = |reason: String| BrokerError::Uncertain { doing: doing.to_owned(), reason };
-        let Some(record) = records.first() else { return Err(uncertain(cause.to_string())) };
+        if records.is_empty() {
+            return Err(uncertain(cause.to_string()));
+        }
         // Without positions of all records the commit cannot have been sent.
         let appended: Option<Vec<Appended>> = deliveries.at.into_iter().collect();
         let Some(appended) = appended else { return Err(self.of_record(&cause, records, doing)) };
-        let place = TopicPartition { topic: record.topic.clone(), partition: appended[0].partition };
-        match self.is_committed(&place, appended[0].offset).map_err(|error| uncertain(error.to_string()))? {
+        let places = first_places(records, &appended);
+        match self.is_committed(&places, patience).map_err(|error| uncertain(error.to_string()))? {
             true => Ok(appended),
             false => Err(self.of_record(&cause, records, doing)),
         }
@@ -200,21 +208,43 @@ impl Transactor {
         self.hidden.extend(open);
     }
 
-    /// A new producer of the same id makes the coordinator end the transaction, one way or the other. Then its first
-    /// record is there for readers, or never will be.
-    fn is_committed(&mut self, at: &TopicPartition, offset: u64) -> Result<bool> {
+    /// A new producer of the same id makes the coordinator end the transaction, one way or the other. Then its records are
+    /// there for readers, or never will be. Fails when that cannot be seen within `patience`.
+    fn is_committed(&mut self, places: &HashMap<TopicPartition, u64>, patience: Duration) -> Result<bool> {
         let started = Instant::now();
         loop {
-            let looked = self.ready().and_then(|_| self.broker.read(at, offset, 1, 1));
-            match looked {
-                Ok(found) => return Ok(found.first().is_some_and(|message| message.offset == offset)),
-                Err(BrokerError::OffsetOutOfRange { .. }) => return Ok(false),
+            match self.ready().and_then(|_| self.look(places)) {
+                Ok(Some(is_committed)) => return Ok(is_committed),
+                Ok(None) if started.elapsed() < patience => {
+                    debug!(id = self.id, "an open transaction of another producer hides what became of a transaction");
+                }
+                Ok(None) => {
+                    let doing = format!("looking for what a transaction of {} wrote", self.id);
+                    let reason = "its records lie behind an open transaction of another producer, or are not in the log \
+                                  any more; `kafka-transactions.sh find-hanging` names transactions that hang";
+                    return Err(BrokerError::Retriable { doing, reason: reason.to_owned() });
+                }
                 Err(error) if error.is_retriable() && started.elapsed() < CERTAINTY => {
                     warn!(%error, "cannot tell yet what became of a transaction");
-                    std::thread::sleep(Duration::from_secs(1));
                 }
                 Err(error) => return Err(error),
             }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Whether the records of a transaction that has ended are in the log. `None` when that cannot be seen: readers see nothing
+    /// at or above the last stable offset, which an open transaction of any producer holds down, and nothing that retention
+    /// has removed. One place is enough: a transaction is committed everywhere or nowhere.
+    fn look(&self, places: &HashMap<TopicPartition, u64>) -> Result<Option<bool>> {
+        let partitions: Vec<TopicPartition> = places.keys().cloned().collect();
+        let stable_ends = self.broker.inner.admin.ends(&partitions)?;
+        let is_seen = |(at, offset): &(&TopicPartition, &u64)| stable_ends.get(*at).is_some_and(|end| *offset < end);
+        let Some((at, offset)) = places.iter().find(is_seen) else { return Ok(None) };
+        match self.broker.read(at, *offset, 1, 1) {
+            Ok(found) => Ok(Some(found.first().is_some_and(|message| message.offset == *offset))),
+            Err(BrokerError::OffsetOutOfRange { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -243,6 +273,16 @@ impl Drop for Transactor {
             self.give_up(producer);
         }
     }
+}
+
+/// The first offset that these records got in each partition.
+fn first_places(records: &[OutRecord], appended: &[Appended]) -> HashMap<TopicPartition, u64> {
+    let mut places = HashMap::new();
+    for (record, Appended { partition, offset }) in records.iter().zip(appended) {
+        let at = TopicPartition { topic: record.topic.clone(), partition: *partition };
+        places.entry(at).or_insert(*offset);
+    }
+    places
 }
 
 fn transact(
