@@ -299,6 +299,11 @@ fn a_record_over_the_limit_is_refused_whole() {
     let records = [record("", vec![1], None), record("", vec![0; 11], None)];
     let error = broker.producer().unwrap().append(&records).unwrap_err();
     assert_eq!(error.to_string(), "a record of 11 bytes for topic t is over the limit of 10 bytes");
+    // Headers count, as they do on Kafka: a name, a value, and the lengths of both.
+    let mut with_header = record("", Vec::new(), None);
+    with_header.headers.push("h", &[0; 2]);
+    let error = broker.producer().unwrap().append(&[with_header]).unwrap_err();
+    assert_eq!(error.to_string(), "a record of 11 bytes for topic t is over the limit of 10 bytes");
     assert_eq!(broker.watermarks(&at()).unwrap().high, 0);
 }
 

@@ -15,6 +15,7 @@ const NEWER: &[Deed] = &[
     Deed::HostileRecords,
     Deed::ForgedHeaders,
     Deed::SwapUnderFrozenSink,
+    Deed::ForeignTransaction,
 ];
 /// The same of crash points, by the beginning of their names.
 const NEWER_POINTS: &str = "producers.";

@@ -4,7 +4,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use contracts::topics;
 use platform::failpoint;
+use rdkafka::producer::Producer as _;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::program::{Role, Service};
@@ -23,6 +25,7 @@ pub const ATTACKS: &[Attack] = &[
     ("the_network_before_the_broker_is_bad", the_network_before_the_broker_is_bad),
     ("a_transaction_times_out", a_transaction_times_out),
     ("the_coordinator_is_gone", the_coordinator_is_gone),
+    ("a_foreign_transaction_hides_a_commit", a_foreign_transaction_hides_a_commit),
 ];
 
 /// How long a transaction of a validator stays open at most, and how long the broker takes to notice.
@@ -160,4 +163,23 @@ fn the_coordinator_is_gone(kind: Kind, cluster: &mut Cluster) {
         });
         note(Fault::Deed(Deed::CoordinatorGone), &site, 1, None, &count, "goes on");
     }
+}
+
+/// Long form only: a client waits 30 s for the answer that is lost.
+fn a_foreign_transaction_hides_a_commit(kind: Kind, cluster: &mut Cluster) {
+    let (network, behind) = cluster.network().unwrap();
+    let site = Site::open(kind).with(BROKERS, &behind);
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator, Role::Sink]);
+        battle.wait_for_work(100, &mut services);
+        // All of them: what one partition hides, another might show.
+        let foreign = cluster.open_transaction(&[topics::VALID, topics::DEAD_LETTERS]);
+        network.set(Weather::CommitsUnanswered);
+        services[0].wait_for_log("a Kafka transaction failed");
+        network.set(Weather::Fair);
+        foreign.abort_transaction(Duration::from_secs(60)).unwrap();
+        battle.wait_for_work(300, &mut services);
+        services
+    });
+    note(Fault::Deed(Deed::ForeignTransaction), &site, 0, None, &count, "goes on");
 }

@@ -16,7 +16,7 @@ use platform::broker::{
 };
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
-use tests::kafka::Cluster;
+use tests::kafka::{Cluster, admin};
 use tests::network::Weather;
 
 const WITHIN: Duration = Duration::from_secs(120);
@@ -56,6 +56,18 @@ fn next_records(member: &mut dyn Processor) -> Vec<Message> {
             return messages;
         }
         assert!(started.elapsed() < WITHIN, "no records came");
+    }
+}
+
+/// Records, or an error that does not pass.
+fn next_outcome(member: &mut dyn Processor) -> Result<Vec<Message>, BrokerError> {
+    let started = Instant::now();
+    loop {
+        match member.poll(Duration::from_millis(200)) {
+            Ok(Polled::Records(messages)) => return Ok(messages),
+            Err(error) if !error.is_retriable() => return Err(error),
+            _ => assert!(started.elapsed() < WITHIN, "nothing came"),
+        }
     }
 }
 
@@ -161,6 +173,9 @@ fn a_step_is_there_once_when_the_broker_dies_in_it() {
     let Some(mut cluster) = Cluster::start_to_attack() else { return };
     what_an_open_transaction_hides_is_not_sent_twice(&cluster);
     cluster.empty();
+    a_damaged_batch_is_an_error_and_never_skipped(&cluster);
+    a_batch_fits_a_topic_that_takes_little(&cluster);
+    cluster.empty();
     let broker = cluster.connect();
     topic(&broker, "in");
     topic(&broker, "out");
@@ -190,24 +205,6 @@ fn a_step_is_there_once_when_the_broker_dies_in_it() {
     assert_eq!(values(&broker, "out"), expected);
 }
 
-/// A transaction of another producer that stays open in these topics.
-fn open_transaction(cluster: &Cluster, topics: &[&str]) -> BaseProducer {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", cluster.brokers())
-        .set("transactional.id", "foreign")
-        .set("transaction.timeout.ms", "300000")
-        .create()
-        .unwrap();
-    producer.init_transactions(WITHIN).unwrap();
-    producer.begin_transaction().unwrap();
-    for topic in topics {
-        let record = BaseRecord::<(), _>::to(topic).partition(0).payload("foreign");
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-    }
-    producer.flush(WITHIN).unwrap();
-    producer
-}
-
 /// The answer to a commit is lost while a transaction of another producer hides what was committed.
 fn what_an_open_transaction_hides_is_not_sent_twice(cluster: &Cluster) {
     let Some((network, behind)) = cluster.network() else {
@@ -219,7 +216,7 @@ fn what_an_open_transaction_hides_is_not_sent_twice(cluster: &Cluster) {
     let broker = KafkaBroker::connect(KafkaSettings::plaintext(&[&behind])).unwrap();
     let (mut producer, mut member) = (broker.producer().unwrap(), processor(&broker));
     let messages = next_records(&mut *member);
-    let foreign = open_transaction(cluster, &["out", "sent"]);
+    let foreign = cluster.open_transaction(&["out", "sent"]);
     network.set(Weather::CommitsUnanswered);
     std::thread::scope(|scope| {
         let step = scope.spawn(|| {
@@ -244,4 +241,87 @@ fn what_an_open_transaction_hides_is_not_sent_twice(cluster: &Cluster) {
     assert_eq!(next.iter().map(|message| message.value.clone().into_bytes()).collect::<Vec<_>>(), ["c"]);
     assert_eq!(values(&direct, "sent"), ["foreign", "ours"]);
     assert_eq!(values(&direct, "out"), ["foreign", "a", "b"]);
+}
+
+/// A producer that sends each record in a batch of its own, with these settings.
+fn plain_producer(cluster: &Cluster, settings: &[(&str, &str)]) -> BaseProducer {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", cluster.brokers());
+    settings.iter().for_each(|(key, value)| {
+        config.set(*key, *value);
+    });
+    config.create().unwrap()
+}
+
+/// Appends a record in a batch of its own.
+fn send_plainly(producer: &BaseProducer, topic: &str, value: &str) {
+    producer.send(BaseRecord::<(), _>::to(topic).partition(0).payload(value)).map_err(|(error, _)| error).unwrap();
+    producer.flush(WITHIN).unwrap();
+}
+
+/// The broker's disk has damaged one of three batches.
+fn a_damaged_batch_is_an_error_and_never_skipped(cluster: &Cluster) {
+    let broker = cluster.connect();
+    topic(&broker, "in");
+    let producer = plain_producer(cluster, &[]);
+    ["the first", "the second", "the third"].iter().for_each(|value| send_plainly(&producer, "in", value));
+    if !cluster.invert("in", 0, b"the second") {
+        return tests::skip::because("the disk of this cluster is not ours to damage");
+    }
+    let at = TopicPartition { topic: "in".into(), partition: 0 };
+    let assert_named = |error: BrokerError| {
+        let words = error.to_string();
+        assert!(matches!(error, BrokerError::Fatal { .. }), "{words}");
+        assert!(words.starts_with("reading in/0 from offset 1: the batch there cannot be read"), "{words}");
+    };
+    let read = |offset| broker.read(&at, offset, 10, 1 << 20);
+    assert_eq!(texts(&read(0).unwrap()), ["the first"]);
+    assert_named(read(1).unwrap_err());
+    assert_eq!(texts(&read(2).unwrap()), ["the third"]);
+
+    let mut member = processor(&broker);
+    assert_eq!(texts(&next_records(&mut *member)), ["the first"]);
+    // However often it is asked.
+    for _ in 0..2 {
+        assert_named(next_outcome(&mut *member).unwrap_err());
+    }
+    assert!(cluster.invert("in", 0, b"the second"));
+    let mut rest = next_records(&mut *member);
+    while rest.len() < 2 {
+        rest.extend(next_records(&mut *member));
+    }
+    assert_eq!(texts(&rest), ["the second", "the third"]);
+    member.leave().unwrap();
+}
+
+fn texts(messages: &[Message]) -> Vec<String> {
+    let text = |message: &Message| String::from_utf8(message.value.clone().into_bytes().to_vec()).unwrap();
+    messages.iter().map(text).collect()
+}
+
+/// Many records go in batches that their topic takes; only one that is too large by itself is refused, and it is named.
+fn a_batch_fits_a_topic_that_takes_little(cluster: &Cluster) {
+    let broker = cluster.connect();
+    topic(&broker, "out");
+    admin::set_topic(cluster.brokers(), "out", "max.message.bytes", "20000");
+    let mut producer = broker.producer().unwrap();
+    // What does not pack: else all of them would fit in one batch.
+    let noise = |seed: u64, length: usize| -> String {
+        let mut state = seed;
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            char::from(33 + u8::try_from((state >> 33) % 90).unwrap())
+        };
+        (0..length).map(next).collect()
+    };
+    let many: Vec<OutRecord> = (0..40).map(|n| record("out", noise(n, 5_000).as_str())).collect();
+    assert_eq!(producer.append(&many).unwrap().len(), 40);
+    // The limit is lowered after the producer has asked for it.
+    admin::set_topic(cluster.brokers(), "out", "max.message.bytes", "9000");
+    assert_eq!(producer.append(&many).unwrap().len(), 40);
+    let mut one_too_large = many[..5].to_vec();
+    one_too_large[3].headers = Headers::from_iter([("noise", noise(99, 9_000))]);
+    let error = producer.append(&one_too_large).unwrap_err().to_string();
+    assert_eq!(error, "a record of 14013 bytes for topic out is over the limit of 9000 bytes");
+    assert_eq!(values(&broker, "out").len(), 80);
 }

@@ -109,6 +109,14 @@ pub struct OutRecord {
     pub timestamp_ms: Option<i64>,
 }
 
+impl OutRecord {
+    /// What the record holds: value, key and headers. Limits count all three.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.value.len() + self.key.as_ref().map_or(0, Bytes::len) + self.headers.packed().len()
+    }
+}
+
 /// A record that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

@@ -73,6 +73,8 @@ pub enum Deed {
     TransactionTimedOut,
     /// The coordinator is killed with an open transaction and started again.
     CoordinatorGone,
+    /// The answer to the commit of a transaction is lost while an open transaction of another producer hides what was committed.
+    ForeignTransaction,
     /// Services are added and taken away.
     ScaledOut,
     /// All load is of one tenant, which may use several partitions.
@@ -123,6 +125,7 @@ impl Deed {
         Self::BrokerNetworkBad,
         Self::TransactionTimedOut,
         Self::CoordinatorGone,
+        Self::ForeignTransaction,
         Self::ScaledOut,
         Self::HotTenant,
         Self::ManyTenants,
@@ -184,6 +187,7 @@ impl fmt::Display for Fault {
                 Deed::BrokerNetworkBad => "network before the broker slow, without answers, silent, cut",
                 Deed::TransactionTimedOut => "a validator frozen with an open transaction until that has timed out",
                 Deed::CoordinatorGone => "`kill -9` of the coordinator of an open transaction",
+                Deed::ForeignTransaction => "answers to commits lost behind an open transaction of another producer",
                 Deed::BrokerKilled => "`kill -9` of the broker, started again",
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",
                 Deed::HotTenant => "one hot tenant spread over all partitions",

@@ -1,7 +1,7 @@
 //! What an administrator does to records and groups, and the product never does.
 
 use platform::broker::TopicPartition;
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::runtime::{Builder, Runtime};
@@ -18,6 +18,16 @@ pub fn delete_records(brokers: &str, before: &[(TopicPartition, u64)]) {
     }
     let deleted = runtime().block_on(client(brokers).delete_records(&list, &AdminOptions::new())).unwrap();
     deleted.elements().iter().for_each(|element| element.error().unwrap());
+}
+
+/// Sets one setting of a topic, and all others of its own to their defaults.
+///
+/// # Panics
+/// When the cluster refuses.
+pub fn set_topic(brokers: &str, topic: &str, key: &str, value: &str) {
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(key, value);
+    let altered = runtime().block_on(client(brokers).alter_configs([&change], &AdminOptions::new())).unwrap();
+    altered.into_iter().for_each(|topic| drop(topic.unwrap()));
 }
 
 /// Deletes a group that has no members.

@@ -39,6 +39,11 @@ pub(super) struct Server {
 }
 
 impl Server {
+    /// Where it keeps the records of a partition.
+    pub fn folder_of(&self, topic: &str, partition: u32) -> PathBuf {
+        self.folder.path().join("log").join(format!("{topic}-{partition}"))
+    }
+
     /// Starts one with these listeners and settings, one a line, and arguments for the tool that formats its log and for
     /// its JVM. Brokers find each other by the first listener.
     pub fn start(

@@ -8,12 +8,16 @@ mod container;
 mod jars;
 pub mod secured;
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use platform::broker::Broker;
 use platform::broker::kafka::{GroupProtocol, KafkaBroker, KafkaSettings};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use self::jars::Listener;
 use crate::network::{Network, Weather};
@@ -136,6 +140,50 @@ impl Cluster {
             Started::FromJars { network, .. } => Some((network, format!("127.0.0.1:{}", network.port()))),
             _ => None,
         }
+    }
+
+    /// Damages what the broker keeps, or mends it again: inverts all bits of this text in the records of a partition. False when
+    /// its disk is not ours.
+    ///
+    /// # Panics
+    /// When the text is not there.
+    #[must_use]
+    pub fn invert(&self, topic: &str, partition: u32, text: &[u8]) -> bool {
+        let Started::FromJars { server, .. } = &self.started else { return false };
+        let path = server.folder_of(topic, partition).join("00000000000000000000.log");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let inverted: Vec<u8> = text.iter().map(|byte| !byte).collect();
+        let is_it = |window: &[u8]| window == text || window == inverted;
+        let at = bytes.windows(text.len()).position(is_it).unwrap();
+        bytes[at..at + text.len()].iter_mut().for_each(|byte| *byte = !*byte);
+        // In place: the broker has the file open.
+        OpenOptions::new().write(true).open(path).unwrap().write_all(&bytes).unwrap();
+        true
+    }
+
+    /// A transaction of another producer, open in every partition of these topics until the producer ends it.
+    ///
+    /// # Panics
+    /// When the cluster refuses.
+    #[must_use]
+    pub fn open_transaction(&self, topics: &[&str]) -> BaseProducer {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.brokers)
+            .set("transactional.id", "foreign")
+            .set("transaction.timeout.ms", "300000")
+            .create()
+            .unwrap();
+        producer.init_transactions(UP_WITHIN).unwrap();
+        producer.begin_transaction().unwrap();
+        let there = self.connect().topics().unwrap();
+        for topic in there.iter().filter(|topic| topics.contains(&&*topic.name)) {
+            for partition in 0..i32::try_from(topic.partitions).unwrap() {
+                let record = BaseRecord::<(), _>::to(&topic.name).partition(partition).payload("foreign");
+                producer.send(record).map_err(|(error, _)| error).unwrap();
+            }
+        }
+        producer.flush(UP_WITHIN).unwrap();
+        producer
     }
 
     /// Kills the broker as a crash would; false when it is not ours to kill.

@@ -44,7 +44,7 @@ impl Log {
         also: impl FnOnce(&Transaction<'_>) -> Result<()>,
     ) -> Result<Vec<Appended>> {
         for record in records {
-            let bytes = record.value.len() + record.key.as_ref().map_or(0, bytes::Bytes::len);
+            let bytes = record.bytes();
             if bytes > self.record_bytes_max {
                 let (topic, limit) = (record.topic.to_string(), self.record_bytes_max);
                 return Err(BrokerError::TooLarge { topic, bytes, limit });

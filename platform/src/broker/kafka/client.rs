@@ -20,6 +20,11 @@ use super::{Result, unsigned, unsigned_partition};
 use crate::broker::{Appended, TopicPartition};
 use crate::config::Secret;
 
+/// Largest answer of a broker, and largest batch once unpacked (zstd). Topics may take much more than we send, and 40 MB of blanks
+/// are some kB on the wire: such a record must come through, to be refused as a dead letter. What is larger is an error that
+/// names its place. Memory is taken only for what comes.
+const BATCH_BYTES_MAX: usize = 256 << 20;
+
 /// A change of the assignment, as the group's coordinator decided it.
 #[derive(Debug)]
 pub(super) enum Rebalance {
@@ -45,7 +50,8 @@ pub(super) struct Client {
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     pub at: Vec<Option<Appended>>,
-    pub failed: Option<KafkaError>,
+    /// The first record that could not be sent, by its number, and why.
+    pub failed: Option<(usize, KafkaError)>,
 }
 
 impl Client {
@@ -149,7 +155,12 @@ impl ProducerContext<NoCustomPartitioner> for Client {
                 }
             }
             Err((error, _)) => {
-                deliveries.failed.get_or_insert_with(|| error.clone());
+                // What an abort throws out of the queue says nothing of why.
+                let is_thrown_out =
+                    matches!(errors::code(error), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
+                if !is_thrown_out {
+                    deliveries.failed.get_or_insert_with(|| (index, error.clone()));
+                }
             }
         }
     }
@@ -215,7 +226,9 @@ pub(super) fn consumer_config(settings: &KafkaSettings, name: &str, group: &str)
         .set("allow.auto.create.topics", "false")
         .set("fetch.message.max.bytes", (1 << 20).to_string())
         .set("fetch.max.bytes", (16 << 20).to_string())
-        .set("receive.message.max.bytes", (64 << 20).to_string())
+        .set("receive.message.max.bytes", BATCH_BYTES_MAX.to_string())
+        // Else a batch that disk or network have damaged is read as records.
+        .set("check.crcs", "true")
         .set("queued.max.messages.kbytes", "16384")
         // That limit is of values: librdkafka counts neither keys nor headers. So few records may wait that they cannot be
         // much either; whatever one answer holds comes at once.

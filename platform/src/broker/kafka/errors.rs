@@ -63,6 +63,13 @@ pub(super) fn is_end_of_client(error: &KafkaError) -> bool {
     matches!(error, KafkaError::MessageConsumptionFatal(_)) || code(error) == Some(RDKafkaErrorCode::Fatal)
 }
 
+/// True when a batch came that cannot be read: it does not match its checksum, cannot be unpacked, or has an unknown form.
+/// librdkafka goes on behind some of these by itself, so whoever reads has to go back first.
+pub(super) fn is_unreadable_batch(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{BadCompression, BadMessage, MessageSizeTooLarge, NotImplemented};
+    matches!(code(error), Some(BadMessage | BadCompression | NotImplemented | MessageSizeTooLarge))
+}
+
 /// Code of an error, when it has one.
 pub(super) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {

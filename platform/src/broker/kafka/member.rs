@@ -10,6 +10,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::{debug, warn};
 
+mod trouble;
+
 use super::client::{self, Client, Rebalance};
 use super::{
     KafkaBroker, REQUEST_TIMEOUT, Result, errors, group_offsets, list, mark, native, offsets_list, reader, signed,
@@ -323,46 +325,6 @@ impl Member {
             }
         }
         out
-    }
-
-    /// The error to tell; `None` when librdkafka mends it by itself.
-    fn trouble(&self, error: &KafkaError) -> Option<BrokerError> {
-        match errors::code(error) {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                self.out_of_range().or_else(|| self.read_on().err())
-            }
-            // The loss of the partitions is told by itself.
-            Some(RDKafkaErrorCode::PollExceeded) => None,
-            _ => match errors::of(error, || self.doing("polling")) {
-                fatal @ BrokerError::Fatal { .. } => Some(fatal),
-                passing => {
-                    warn!(%passing, "the Kafka client goes on trying");
-                    None
-                }
-            },
-        }
-    }
-
-    /// librdkafka does not say which partition it is.
-    fn out_of_range(&self) -> Option<BrokerError> {
-        self.owned.iter().find_map(|(at, Owned { next, .. })| {
-            let marks = self.broker.inner.admin.watermarks(at).ok()?;
-            let is_outside = *next < marks.low || *next > marks.high;
-            is_outside.then(|| BrokerError::OffsetOutOfRange {
-                topic: at.topic.to_string(),
-                partition: at.partition,
-                offset: *next,
-                low: marks.low,
-                high: marks.high,
-            })
-        })
-    }
-
-    /// A partition that was out of range is not read any more by itself, even when it was so for a moment only.
-    fn read_on(&self) -> Result<()> {
-        let owned: Vec<TopicPartition> = self.owned.keys().cloned().collect();
-        self.client.incremental_unassign(&list(&owned)).map_err(|e| errors::of(&e, || self.doing("reading on")))?;
-        self.begin(&owned)
     }
 
     /// Gives up partitions of topics that were deleted, or made again under their names. The group knows names only: we

@@ -6,6 +6,7 @@
 //! transactional calls run under a watchdog; `auto.offset.reset=error`; only committed records are read.
 
 mod admin;
+mod certainty;
 mod client;
 mod errors;
 mod mark;

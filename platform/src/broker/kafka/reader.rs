@@ -18,6 +18,8 @@ use super::settings::KafkaSettings;
 use super::{REQUEST_TIMEOUT, Result, errors, native, signed, signed_partition, unsigned, unsigned_partition};
 use crate::broker::{BrokerError, Message, TopicPartition};
 
+/// A batch that came damaged so often is damaged on the broker, and not on its way.
+const UNREADABLE_MAX: u32 = 3;
 /// Readers that are kept for the next one who asks.
 const KEPT_MAX: usize = 4;
 
@@ -88,6 +90,7 @@ impl Reader {
         self.go_to(at, offset)?;
         let (mut out, mut bytes) = (Vec::new(), 0);
         let started = Instant::now();
+        let mut unreadable = 0;
         while out.len() < records_max.max(1) && (out.is_empty() || bytes < bytes_max) {
             match self.client.poll(Duration::from_millis(200)) {
                 Some(Ok(message)) => {
@@ -101,6 +104,20 @@ impl Reader {
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     self.at = None;
                     return Ok(out);
+                }
+                // What came before it is good. The next read begins with it.
+                Some(Err(error)) if errors::is_unreadable_batch(&error) && !out.is_empty() => {
+                    debug!(%error, "stopping before a batch that cannot be read");
+                    self.at = None;
+                    return Ok(out);
+                }
+                Some(Err(error)) if errors::is_unreadable_batch(&error) => {
+                    unreadable += 1;
+                    self.at = None;
+                    if unreadable == UNREADABLE_MAX {
+                        return Err(unreadable_batch(at, offset, &error));
+                    }
+                    self.go_to(at, offset)?;
                 }
                 Some(Err(error)) => match errors::code(&error) {
                     Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
@@ -171,6 +188,19 @@ impl Reader {
         self.at = None;
         let reason = format!("{reason}{}", self.client.context().trouble());
         Err(BrokerError::Retriable { doing: doing(at), reason })
+    }
+}
+
+/// A batch that stays unreadable. To go on behind it takes a decision: it may hold records.
+fn unreadable_batch(at: &TopicPartition, offset: u64, error: &KafkaError) -> BrokerError {
+    let TopicPartition { topic, partition } = at;
+    BrokerError::Fatal {
+        doing: format!("reading {topic}/{partition} from offset {offset}"),
+        reason: format!(
+            "the batch there cannot be read ({error}), {UNREADABLE_MAX} times: the broker's copy is damaged, or it is larger than \
+             256 MiB once unpacked. Let a broker with a good copy lead the partition; where there is none, \
+             docs/kafka.md (\"A batch that cannot be read\") says how to go on behind it"
+        ),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The cluster's topics, remembered for a while: asked for per batch, they must not cost a request each time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+
+use tracing::debug;
 
 use super::admin::Admin;
 use super::errors::lock;
@@ -14,9 +16,19 @@ const FRESH: Duration = Duration::from_secs(10);
 /// How long the cluster may take to tell every broker of a change.
 const SETTLE: Duration = Duration::from_secs(30);
 
+/// How long the limit of a topic is taken for true. One that was lowered meanwhile is noticed by a refusal.
+const LIMIT_FRESH: Duration = Duration::from_secs(60);
+
 #[derive(Default)]
 pub(super) struct Topics {
     known: Mutex<Option<Known>>,
+    limits: Mutex<HashMap<Arc<str>, Limit>>,
+}
+
+struct Limit {
+    since: Instant,
+    /// `None` when the cluster does not say.
+    record_bytes_max: Option<usize>,
 }
 
 struct Known {
@@ -66,6 +78,28 @@ impl Topics {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Bytes of a batch above which a topic refuses it, as they were a moment ago; `None` when the cluster does not say, as to
+    /// those who may not describe its topics.
+    pub fn record_bytes_max(&self, admin: &Admin, name: &Arc<str>) -> Option<usize> {
+        if let Some(limit) = lock(&self.limits).get(name).filter(|limit| limit.since.elapsed() < LIMIT_FRESH) {
+            return limit.record_bytes_max;
+        }
+        let record_bytes_max = match admin.settings(name) {
+            Ok(settings) => Some(settings.record_bytes_max).filter(|bytes| *bytes > 0),
+            Err(error) => {
+                debug!(%error, "sending without knowing what the topic takes");
+                None
+            }
+        };
+        lock(&self.limits).insert(name.clone(), Limit { since: Instant::now(), record_bytes_max });
+        record_bytes_max
+    }
+
+    /// The next one who needs a limit asks the cluster.
+    pub fn forget_limits(&self) {
+        lock(&self.limits).clear();
     }
 
     fn remembered(&self, name: &str) -> Option<TopicInfo> {

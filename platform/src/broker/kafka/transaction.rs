@@ -13,8 +13,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
 use tracing::{debug, warn};
 
+use super::certainty::{self, Patience};
 use super::client::{self, Client};
-use super::{KafkaBroker, Result, errors, native, signed_partition};
+use super::{Inner, KafkaBroker, Result, errors, native, signed_partition};
 use crate::broker::{Appended, Broker, BrokerError, OutRecord, RECORD_BYTES_MAX, TopicPartition, partition_for_key};
 use crate::failpoint;
 
@@ -24,17 +25,13 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const WATCHDOG: Duration = Duration::from_secs(75);
 /// A partition usually shows what was committed after milliseconds.
 const VISIBLE: Duration = Duration::from_secs(10);
-/// Bytes of one request for one partition: less than a topic takes that has only Kafka's own limit. More must not wait for
-/// a partition: librdkafka has one request under way for it, and spins while there is another to send.
+/// Bytes of one request for one partition, at most: less than a topic takes that has only Kafka's own limit. More must not wait
+/// for a partition: librdkafka has one request under way for it, and spins while there is another to send.
 const REQUEST_BYTES: usize = 1_000_000;
-/// How long to find out what became of a transaction whose end was not confirmed. Longer than Kafka's default transaction
-/// time-out (60 s): an open transaction of another producer that hides the answer usually ends within it.
-const CERTAINTY: Duration = Duration::from_secs(120);
-/// The same for a step that moves offsets of a group: these offsets tell it for certain, so a hidden answer is not waited for.
-const CERTAINTY_WITH_OFFSETS: Duration = Duration::from_secs(1);
-/// Pause between two looks at what became of a transaction.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-
+/// What a batch has around its records (61 bytes), with room to spare.
+const BATCH_BYTES: usize = 128;
+/// What a record has around key, value and headers in a batch (at most 21 bytes), with room to spare.
+const RECORD_FRAME_BYTES: usize = 32;
 type Native = ThreadedProducer<Client>;
 
 /// Offsets that move with a transaction, and by whose right.
@@ -52,12 +49,19 @@ pub(super) struct Transactor {
     hidden: HashSet<TopicPartition>,
 }
 
-/// How far a failed transaction came.
-enum Failure {
-    /// It surely was not committed.
-    Before(KafkaError),
-    /// Its commit was asked for.
-    AtCommit(KafkaError),
+/// Why a transaction failed, and how far it came.
+struct Failure {
+    error: KafkaError,
+    /// The record that could not be sent.
+    record: Option<usize>,
+    /// Its commit was asked for; else it surely was not committed.
+    is_commit_asked: bool,
+}
+
+impl Failure {
+    fn before(error: KafkaError) -> Self {
+        Self { error, record: None, is_commit_asked: false }
+    }
 }
 
 impl Transactor {
@@ -79,45 +83,78 @@ impl Transactor {
         if records.is_empty() && moves.is_none() {
             return Ok(Vec::new());
         }
-        let patience = if moves.is_some() { CERTAINTY_WITH_OFFSETS } else { CERTAINTY };
-        let producer = self.ready()?;
-        let failure = match transact(&producer, records, &partitions, moves) {
-            Ok(()) => {
-                let appended = producer.client().context().take_deliveries().at;
-                let appended: Option<Vec<Appended>> = appended.into_iter().collect();
-                let appended = appended.ok_or_else(|| BrokerError::Fatal {
-                    doing: doing.to_owned(),
-                    reason: "committed, but the client did not say where the records are".to_owned(),
-                })?;
-                self.wait_until_visible(records, &appended);
-                return Ok(appended);
+        let moves = moves.map(Arc::new);
+        let limits = self.limits(records, REQUEST_BYTES);
+        let outcome = self.attempt(records, &partitions, &limits, moves.clone(), doing);
+        if !matches!(outcome, Err(BrokerError::TooLarge { .. })) {
+            return outcome;
+        }
+        // A batch is refused as one. What a topic takes may have changed since it was asked for; where it is not known, each
+        // record is sent by itself, so that only one that is too large is refused.
+        self.broker.inner.topics.forget_limits();
+        let now = self.limits(records, 0);
+        let is_lower = now.iter().any(|(topic, bytes)| limits.get(topic).is_some_and(|before| bytes < before));
+        if is_lower { self.attempt(records, &partitions, &now, moves, doing) } else { outcome }
+    }
+
+    /// Bytes that may wait for one partition of a topic: what it takes as one batch; `otherwise` when that is not known.
+    fn limits(&self, records: &[OutRecord], otherwise: usize) -> BTreeMap<Arc<str>, usize> {
+        let Inner { topics, admin, .. } = &*self.broker.inner;
+        let mut limits = BTreeMap::new();
+        for record in records {
+            if !limits.contains_key(&record.topic) {
+                let known = topics.record_bytes_max(admin, &record.topic);
+                let batch = known.map_or(otherwise, |bytes| bytes.saturating_sub(BATCH_BYTES).min(REQUEST_BYTES));
+                limits.insert(record.topic.clone(), batch);
             }
-            Err(failure) => failure,
+        }
+        limits
+    }
+
+    fn attempt(
+        &mut self,
+        records: &[OutRecord],
+        partitions: &[u32],
+        limits: &BTreeMap<Arc<str>, usize>,
+        moves: Option<Arc<(TopicPartitionList, ConsumerGroupMetadata)>>,
+        doing: &str,
+    ) -> Result<Vec<Appended>> {
+        let patience = if moves.is_some() { Patience::FOR_OFFSETS } else { Patience::FOR_RECORDS };
+        let producer = self.ready()?;
+        let Err(failure) = transact(&producer, records, partitions, limits, moves) else {
+            let appended = producer.client().context().take_deliveries().at;
+            let appended: Option<Vec<Appended>> = appended.into_iter().collect();
+            let appended = appended.ok_or_else(|| BrokerError::Fatal {
+                doing: doing.to_owned(),
+                reason: "committed, but the client did not say where the records are".to_owned(),
+            })?;
+            self.wait_until_visible(records, &appended);
+            return Ok(appended);
         };
         let deliveries = producer.client().context().take_deliveries();
-        let (Failure::Before(error) | Failure::AtCommit(error)) = &failure;
-        // What an abort throws out of the queue says nothing of why.
-        let is_cause = |failed: &KafkaError| {
-            !matches!(errors::code(failed), Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight))
+        let (record, cause) = match deliveries.failed {
+            Some((index, error)) => (Some(index), error),
+            None => (failure.record, failure.error.clone()),
         };
-        let cause = deliveries.failed.filter(is_cause).unwrap_or_else(|| error.clone());
         warn!(error = %cause, doing, "a Kafka transaction failed");
-        if matches!(error, KafkaError::Transaction(e) if e.txn_requires_abort()) {
+        if matches!(&failure.error, KafkaError::Transaction(e) if e.txn_requires_abort()) {
             abort(&producer);
         }
         self.give_up(producer);
-        let Failure::AtCommit(_) = failure else { return Err(self.of_record(&cause, records, doing)) };
-        let uncertain = |reason: String| BrokerError::Uncertain { doing: doing.to_owned(), reason };
+        let failed = |of: &Self| of.of_record(&cause, record.and_then(|index| records.get(index)), doing);
+        if !failure.is_commit_asked {
+            return Err(failed(self));
+        }
         if records.is_empty() {
-            return Err(uncertain(cause.to_string()));
+            return Err(BrokerError::Uncertain { doing: doing.to_owned(), reason: cause.to_string() });
         }
         // Without positions of all records the commit cannot have been sent.
         let appended: Option<Vec<Appended>> = deliveries.at.into_iter().collect();
-        let Some(appended) = appended else { return Err(self.of_record(&cause, records, doing)) };
+        let Some(appended) = appended else { return Err(failed(self)) };
         let places = first_places(records, &appended);
-        match self.is_committed(&places, patience).map_err(|error| uncertain(error.to_string()))? {
+        match certainty::is_committed(patience, doing, &Looking(Instant::now()), || self.look(&places))? {
             true => Ok(appended),
-            false => Err(self.of_record(&cause, records, doing)),
+            false => Err(failed(self)),
         }
     }
 
@@ -208,35 +245,12 @@ impl Transactor {
         self.hidden.extend(open);
     }
 
-    /// A new producer of the same id makes the coordinator end the transaction, one way or the other. Then its records are
-    /// there for readers, or never will be. Fails when that cannot be seen within `patience`.
-    fn is_committed(&mut self, places: &HashMap<TopicPartition, u64>, patience: Duration) -> Result<bool> {
-        let started = Instant::now();
-        loop {
-            match self.ready().and_then(|_| self.look(places)) {
-                Ok(Some(is_committed)) => return Ok(is_committed),
-                Ok(None) if started.elapsed() < patience => {
-                    debug!(id = self.id, "an open transaction of another producer hides what became of a transaction");
-                }
-                Ok(None) => {
-                    let doing = format!("looking for what a transaction of {} wrote", self.id);
-                    let reason = "its records lie behind an open transaction of another producer, or are not in the log \
-                                  any more; `kafka-transactions.sh find-hanging` names transactions that hang";
-                    return Err(BrokerError::Retriable { doing, reason: reason.to_owned() });
-                }
-                Err(error) if error.is_retriable() && started.elapsed() < CERTAINTY => {
-                    warn!(%error, "cannot tell yet what became of a transaction");
-                }
-                Err(error) => return Err(error),
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-
-    /// Whether the records of a transaction that has ended are in the log. `None` when that cannot be seen: readers see nothing
-    /// at or above the last stable offset, which an open transaction of any producer holds down, and nothing that retention
-    /// has removed. One place is enough: a transaction is committed everywhere or nowhere.
-    fn look(&self, places: &HashMap<TopicPartition, u64>) -> Result<Option<bool>> {
+    /// Whether the records of a transaction are in the log. A new producer of the same id makes the coordinator end it, one way
+    /// or the other. `None` when that cannot be seen: readers see nothing at or above the last stable offset, which an open
+    /// transaction of any producer holds down, and nothing that retention has removed. One place is enough: a transaction is
+    /// committed everywhere or nowhere.
+    fn look(&mut self, places: &HashMap<TopicPartition, u64>) -> Result<Option<bool>> {
+        self.ready()?;
         let partitions: Vec<TopicPartition> = places.keys().cloned().collect();
         let stable_ends = self.broker.inner.admin.ends(&partitions)?;
         let is_seen = |(at, offset): &(&TopicPartition, &u64)| stable_ends.get(*at).is_some_and(|end| *offset < end);
@@ -248,14 +262,13 @@ impl Transactor {
         }
     }
 
-    fn of_record(&self, error: &KafkaError, records: &[OutRecord], doing: &str) -> BrokerError {
+    fn of_record(&self, error: &KafkaError, record: Option<&OutRecord>, doing: &str) -> BrokerError {
         if errors::code(error) == Some(RDKafkaErrorCode::MessageSizeTooLarge)
-            && let Some(largest) = records.iter().max_by_key(|record| record.value.len())
+            && let Some(record) = record
         {
-            let (topic, bytes) = (largest.topic.to_string(), largest.value.len());
-            let settings = self.broker.inner.admin.settings(&topic);
-            let limit = settings.map_or(RECORD_BYTES_MAX, |settings| settings.record_bytes_max);
-            return BrokerError::TooLarge { topic, bytes, limit };
+            let Inner { topics, admin, .. } = &*self.broker.inner;
+            let limit = topics.record_bytes_max(admin, &record.topic).unwrap_or(RECORD_BYTES_MAX).min(RECORD_BYTES_MAX);
+            return BrokerError::TooLarge { topic: record.topic.to_string(), bytes: record.bytes(), limit };
         }
         match errors::of(error, || doing.to_owned()) {
             // A failed transaction may be tried again, whatever made it fail, unless that will not change.
@@ -264,6 +277,18 @@ impl Transactor {
             }
             other => other,
         }
+    }
+}
+
+/// Looks since then.
+struct Looking(Instant);
+
+impl certainty::Clock for Looking {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+    fn pause(&self, pause: Duration) {
+        std::thread::sleep(pause);
     }
 }
 
@@ -289,39 +314,39 @@ fn transact(
     producer: &Arc<Native>,
     records: &[OutRecord],
     partitions: &[u32],
-    moves: Moves,
+    limits: &BTreeMap<Arc<str>, usize>,
+    moves: Option<Arc<(TopicPartitionList, ConsumerGroupMetadata)>>,
 ) -> std::result::Result<(), Failure> {
     producer.client().context().expect(records.len());
-    producer.begin_transaction().map_err(Failure::Before)?;
-    let flush = || native::flush(producer.client(), CALL_TIMEOUT).map_err(Failure::Before);
+    producer.begin_transaction().map_err(Failure::before)?;
+    let flush = || native::flush(producer.client(), CALL_TIMEOUT).map_err(Failure::before);
     let mut waiting: HashMap<(u32, &str), usize> = HashMap::new();
     for (index, (record, partition)) in records.iter().zip(partitions).enumerate() {
-        let bytes = bytes_of(record);
+        let bytes = record.bytes() + RECORD_FRAME_BYTES;
+        let limit = limits.get(&record.topic).copied().unwrap_or_default();
         let before = waiting.get(&(*partition, &*record.topic)).copied().unwrap_or_default();
-        if before > 0 && before + bytes > REQUEST_BYTES {
+        if before > 0 && before + bytes > limit {
             flush()?;
             waiting.clear();
         }
         *waiting.entry((*partition, &record.topic)).or_default() += bytes;
-        send(producer, record, *partition, index).map_err(Failure::Before)?;
+        send(producer, record, *partition, index)
+            .map_err(|error| Failure { record: Some(index), ..Failure::before(error) })?;
     }
     flush()?;
-    if let Some((offsets, membership)) = moves {
+    if let Some(moves) = moves {
         let moving = producer.clone();
-        guarded(move || moving.send_offsets_to_transaction(&offsets, &membership, CALL_TIMEOUT))
+        guarded(move || moving.send_offsets_to_transaction(&moves.0, &moves.1, CALL_TIMEOUT))
             .unwrap_or(Err(hung()))
-            .map_err(Failure::Before)?;
+            .map_err(Failure::before)?;
     }
     failpoint::hit("broker.kafka.transaction.prepared");
     let committing = producer.clone();
-    guarded(move || committing.commit_transaction(CALL_TIMEOUT)).unwrap_or(Err(hung())).map_err(Failure::AtCommit)?;
+    guarded(move || committing.commit_transaction(CALL_TIMEOUT))
+        .unwrap_or(Err(hung()))
+        .map_err(|error| Failure { is_commit_asked: true, ..Failure::before(error) })?;
     failpoint::hit("broker.kafka.transaction.committed");
     Ok(())
-}
-
-/// Memory that a record takes in a request, about.
-fn bytes_of(record: &OutRecord) -> usize {
-    record.value.len() + record.key.as_ref().map_or(0, bytes::Bytes::len) + record.headers.packed().len() + 32
 }
 
 fn send(producer: &Native, record: &OutRecord, partition: u32, index: usize) -> std::result::Result<(), KafkaError> {
