@@ -38,6 +38,15 @@ pub mod header {
     pub const VALUE_BYTES: &str = "dlq.value.bytes";
     /// SHA-256 (hex) of the whole value, only when the value was cut.
     pub const VALUE_SHA256: &str = "dlq.value.sha256";
+    /// Size of the whole key, only when the key was cut.
+    pub const KEY_BYTES: &str = "dlq.key.bytes";
+    /// SHA-256 (hex) of the whole key, only when the key was cut.
+    pub const KEY_SHA256: &str = "dlq.key.sha256";
+    /// Size of all headers as received, only when some were left out: names and values, each with 4 bytes for its length.
+    pub const HEADERS_BYTES: &str = "dlq.headers.bytes";
+    /// SHA-256 (hex) of all headers as received, only when some were left out: in their order, each name and value behind its
+    /// length as 4 bytes, the lowest first.
+    pub const HEADERS_SHA256: &str = "dlq.headers.sha256";
     /// `true` when the record had no value at all (a tombstone), not an empty one.
     pub const VALUE_NULL: &str = "dlq.value.null";
     /// Name of the source topic, as Kafka Connect writes it.
@@ -54,7 +63,7 @@ pub mod header {
 pub const CONTRACT_VERSION: &str = "1";
 /// `dlq.error.detail` is cut here.
 pub const DETAIL_BYTES_MAX: usize = 1024;
-/// A value over the size limit keeps this many first bytes.
+/// A value over the size limit keeps this many first bytes, and less where its topic takes less.
 pub const CUT_VALUE_BYTES: usize = 64 * 1024;
 
 /// Why and where a record was refused.
@@ -184,6 +193,14 @@ impl DeadLetter {
 #[must_use]
 pub fn is_envelope_header(name: &str) -> bool {
     name == headers::SRC || name.starts_with(header::PREFIX) || name.starts_with(header::CONNECT_PREFIX)
+}
+
+/// True for headers that the dataset keeps: those that the record came with, and what is said of a key or headers that were cut.
+/// Everything else of the envelope has a column of its own.
+#[must_use]
+pub fn is_stored_header(name: &str) -> bool {
+    let of_a_cut = [header::KEY_BYTES, header::KEY_SHA256, header::HEADERS_BYTES, header::HEADERS_SHA256];
+    !is_envelope_header(name) || of_a_cut.contains(&name)
 }
 
 fn parse<T: std::str::FromStr>(name: &'static str, text: &str) -> Result<T, BadHeader> {

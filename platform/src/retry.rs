@@ -48,6 +48,30 @@ impl Backoff {
     }
 }
 
+/// Pauses of whatever is tried until it works: soon at first, and never so long that a person wonders.
+const FIRST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Repeats an attempt until it works or fails with an error that will not pass; `None` when a stop was requested before.
+///
+/// # Errors
+/// The first error that `may_pass` denies.
+pub fn until_stopped<T, E>(
+    shutdown: &Shutdown,
+    may_pass: impl Fn(&E) -> bool,
+    mut attempt: impl FnMut() -> Result<T, E>,
+) -> Result<Option<T>, E> {
+    let mut backoff = Backoff::new(FIRST, LONGEST);
+    loop {
+        match attempt() {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) if !may_pass(&error) => return Err(error),
+            Err(_) if backoff.wait(shutdown) => return Ok(None),
+            Err(_) => {}
+        }
+    }
+}
+
 /// Half of the bounded exponential, plus a random part of the other half.
 fn delay(first: Duration, max: Duration, attempt: u32, random: u64) -> Duration {
     let factor = 1_u32.checked_shl(attempt).unwrap_or(u32::MAX);
@@ -90,6 +114,21 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.next_delay() <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn an_attempt_is_repeated_while_its_error_may_pass() {
+        let check = |outcomes: &[Result<u32, &'static str>], expected: Result<Option<u32>, &'static str>| {
+            let mut outcomes = outcomes.iter();
+            let found = until_stopped(&Shutdown::new(), |error| *error == "busy", || *outcomes.next().unwrap());
+            assert_eq!((found, outcomes.len()), (expected, 0));
+        };
+        check(&[Ok(1)], Ok(Some(1)));
+        check(&[Err("busy"), Err("busy"), Ok(2)], Ok(Some(2)));
+        check(&[Err("busy"), Err("damaged")], Err("damaged"));
+        let stopped = Shutdown::new();
+        stopped.request("test");
+        assert_eq!(until_stopped(&stopped, |_| true, || Err::<(), _>("busy")), Ok(None));
     }
 
     #[test]

@@ -108,4 +108,9 @@ impl SinkError {
             _ => false,
         }
     }
+
+    /// True when waiting may mend it.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.is_retriable() || matches!(self, Self::Broker(error) if error.may_pass())
+    }
 }

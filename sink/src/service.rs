@@ -17,7 +17,7 @@ use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
 use platform::metrics::table;
-use platform::retry::Backoff;
+use platform::retry::{self, Backoff};
 use platform::store::{Published, PutOutcome, Store};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
@@ -83,6 +83,64 @@ pub fn run(
     shutdown: &Shutdown,
 ) -> Result<(), SinkError> {
     let lane = &config.lane;
+    let may_pass = |error: &BrokerError| {
+        let may_pass = error.may_pass();
+        if may_pass {
+            counters.retried("start");
+            warn!(%error, "the broker is not ready, trying again");
+        }
+        may_pass
+    };
+    let begun = retry::until_stopped(shutdown, may_pass, || begin(config, broker, shutdown))?;
+    let Some((ends, consumer)) = begun else { return Ok(()) };
+    let identity = Identity {
+        writer_id: format!("{}/{}", config.member, Uuid::new_v4().simple()),
+        code_version: env!("CARGO_PKG_VERSION").to_owned(),
+        store_id: store.id().to_owned(),
+    };
+    let writer_id = identity.writer_id.clone();
+    let mut machine = Machine::new(identity, config.limits.clone());
+    if config.skips_gone {
+        machine.skip_gone();
+    }
+    let mut sink = Sink {
+        machine,
+        writer_id,
+        consumer,
+        broker,
+        store,
+        clock,
+        counters,
+        shutdown,
+        started: Instant::now(),
+        swept: None,
+        batches: Batches::new(counters.tracer().clone(), &lane.sinks),
+    };
+    while !shutdown.is_requested() {
+        if config.until == Until::Drained && sink.has_drained(lane, &ends)? {
+            break;
+        }
+        sink.turn(config.until)?;
+    }
+    sink.machine.flush();
+    sink.settle()?;
+    if let Err(error) = sink.consumer.leave() {
+        warn!(%error, "could not leave the group: other members wait for the session time-out");
+    }
+    let done = counters.snapshot();
+    info!(findings = done.findings_rows, dead_letters = done.dead_letter_rows, files = done.files, "sink stopped");
+    Ok(())
+}
+
+/// Makes the topics that are missing and joins the group; returns the offsets that a drain has to reach, too. May be done again
+/// when it fails.
+#[expect(clippy::type_complexity, reason = "two things, named where they are used")]
+fn begin(
+    config: &Config,
+    broker: &dyn Broker,
+    shutdown: &Shutdown,
+) -> Result<(Vec<(TopicPartition, u64)>, Box<dyn Consumer>), BrokerError> {
+    let lane = &config.lane;
     for name in [&lane.valid, &lane.dead_letters] {
         let (retention_ms, retention_bytes) = (None, None);
         broker.ensure_topic(&TopicSpec {
@@ -109,41 +167,7 @@ pub fn run(
         poll_records_max: 10_000,
         poll_bytes_max: 16 << 20,
     })?;
-    let identity = Identity {
-        writer_id: format!("{}/{}", config.member, Uuid::new_v4().simple()),
-        code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        store_id: store.id().to_owned(),
-    };
-    let writer_id = identity.writer_id.clone();
-    let mut machine = Machine::new(identity, config.limits.clone());
-    if config.skips_gone {
-        machine.skip_gone();
-    }
-    let mut sink = Sink {
-        machine,
-        writer_id,
-        consumer,
-        broker,
-        store,
-        clock,
-        counters,
-        shutdown,
-        started: Instant::now(),
-        swept: None,
-        batches: Batches::new(counters.tracer().clone(), &lane.sinks),
-    };
-    while !shutdown.is_requested() {
-        if config.until == Until::Drained && is_drained(broker, store, lane, &ends)? {
-            break;
-        }
-        sink.turn(config.until)?;
-    }
-    sink.machine.flush();
-    sink.settle()?;
-    sink.consumer.leave()?;
-    let done = counters.snapshot();
-    info!(findings = done.findings_rows, dead_letters = done.dead_letter_rows, files = done.files, "sink stopped");
-    Ok(())
+    Ok((ends, consumer))
 }
 
 /// The group's offsets say so, and the chains agree: anybody may set offsets.
@@ -196,6 +220,18 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    /// A broker or store that does not answer is asked again after the next poll.
+    fn has_drained(&self, lane: &Lane, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
+        match is_drained(self.broker, self.store, lane, ends) {
+            Err(error) if error.may_pass() => {
+                warn!(%error, "cannot tell yet whether all is written");
+                self.counters.retried("poll");
+                Ok(false)
+            }
+            other => other,
+        }
+    }
+
     fn turn(&mut self, until: Until) -> Result<(), SinkError> {
         let polled = self.consumer.poll(POLL_TIMEOUT);
         if polled.is_ok() {

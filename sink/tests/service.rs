@@ -17,13 +17,14 @@ use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, dead_letter, layout, storage};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::meddled::Meddled;
+use platform::broker::meddled::{self, Deed, Meddled};
 use platform::broker::{Broker, BrokerError, Headers, OutRecord, TopicPartition, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
+use sink::resend::{letters, redrive};
 use sink::{Config, Counters, Limits, SinkError, Snapshot, Until};
 
 struct World {
@@ -462,6 +463,50 @@ fn two_sinks_share_the_work() {
     assert_eq!(world.count(layout::FINDINGS), 400);
 }
 
+#[test]
+fn a_letter_whose_key_or_headers_were_cut_says_so_and_is_not_redriven() {
+    let world = World::new();
+    let wire = TopicSpec {
+        name: topics::WIRE.into(),
+        partitions: 1,
+        compacted: false,
+        retention_ms: None,
+        retention_bytes: None,
+    };
+    world.broker.ensure_topic(&wire).unwrap();
+    let (key, headers) = (dead_letter::header::KEY_BYTES, dead_letter::header::HEADERS_BYTES);
+    world.append(&[dead(0, b"{", &[]), dead(1, b"{", &[(key, b"5000")]), dead(2, b"{", &[(headers, b"70000")])]);
+    world.drain().unwrap();
+    let request = redrive::Request {
+        filter: letters::Filter::default(),
+        patch: None,
+        rate: None,
+        max: None,
+        replays_max: 5,
+        by: "a test".to_owned(),
+    };
+    let report = redrive::plan(&request, &world.broker, &world.store).unwrap();
+    let details: Vec<(&str, u64)> = report.refusals.iter().map(|r| (r.detail.as_str(), r.src.offset)).collect();
+    assert_eq!(report.sent, 1);
+    assert_eq!(
+        details,
+        [
+            ("only the first bytes of its key were kept, of 5000 bytes: its source must send it", 1),
+            ("some of its headers were left out, of 70000 bytes: its source must send it", 2),
+        ]
+    );
+}
+
+#[test]
+fn no_call_that_times_out_once_ends_a_drain() {
+    let world = World::new();
+    world.append(&[valid("acme", "2026-01-20", 0), dead(1, b"{", &[])]);
+    let broker = Meddled::new(world.broker.clone(), meddled::each_call_fails_once());
+    let done = drain(&broker, &world.store, Limits::default()).unwrap();
+    // ensure_topic, topics, watermarks, consumer and group_offsets.
+    assert_eq!((done.findings_rows, done.dead_letter_rows, done.retries), (1, 1, 5));
+}
+
 /// Rows are what counts: a group's offset is a hint, and who stops does not wait for it.
 #[test]
 fn a_sink_that_cannot_store_offsets_writes_what_it_holds_and_stops() {
@@ -469,8 +514,11 @@ fn a_sink_that_cannot_store_offsets_writes_what_it_holds_and_stops() {
     let mut other = valid("acme", "2026-01-20", 2);
     other.partition = Some(1);
     world.append(&[valid("acme", "2026-01-20", 0), valid("acme", "2026-01-20", 1), other]);
-    let broker = Meddled::new(world.broker.clone(), |_| {
-        Err(BrokerError::Retriable { doing: "committing offsets".to_owned(), reason: "no answer".to_owned() })
+    let broker = Meddled::new(world.broker.clone(), |deed| match deed {
+        Deed::Commit => {
+            Err(BrokerError::Retriable { doing: "committing offsets".to_owned(), reason: "no answer".to_owned() })
+        }
+        _ => Ok(()),
     });
     let (counters, shutdown) = (Arc::new(Counters::default()), Shutdown::new());
     let config = Config { until: Until::Shutdown, ..config(Limits::default()) };

@@ -124,14 +124,23 @@ fn dead_letters_have_the_headers_that_are_described() {
     let large = || vec![b' '; contracts::judge::Policy::default().message_bytes_max + 1];
     let mut with_own = producer_headers();
     with_own.push("x-own", b"kept");
-    let dead = judged(topics::DEAD_LETTERS, vec![(b"{".to_vec(), Headers::new()), (large(), with_own)]);
-    let only_of_tombstones = set([contracts::dead_letter::header::VALUE_NULL]);
+    let huge = Headers::from_iter([("huge", vec![0; (10 << 20) - 100])]);
+    let dead =
+        judged(topics::DEAD_LETTERS, vec![(b"{".to_vec(), Headers::new()), (large(), with_own), (b"{".to_vec(), huge)]);
+    use contracts::dead_letter::header;
+    let of_headers = set([header::HEADERS_BYTES, header::HEADERS_SHA256]);
+    let of_others = &of_headers | &set([header::VALUE_NULL, header::KEY_BYTES, header::KEY_SHA256]);
     assert_eq!(header_names(&dead[0]), names_of(&schema["required"]), "of a record that came with none");
     let came = &set(producer_headers().iter().map(|(name, _)| name)) | &set(["x-own"]);
     assert_eq!(
         header_names(&dead[1]),
-        &(&names_of(&schema["properties"]) - &only_of_tombstones) | &came,
+        &(&names_of(&schema["properties"]) - &of_others) | &came,
         "of one that came with all and was cut"
+    );
+    assert_eq!(
+        header_names(&dead[2]),
+        &names_of(&schema["required"]) | &of_headers,
+        "of one whose header was too large for the topic"
     );
     for message in &dead {
         let text = |(name, value): (&str, &[u8])| (name.to_owned(), std::str::from_utf8(value).unwrap().to_owned());

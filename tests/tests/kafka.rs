@@ -8,13 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use contracts::dead_letter::header;
+use contracts::identity::SaltMode;
+use contracts::topics;
 use platform::broker::conformance::CHECKS;
 use platform::broker::kafka::{GroupProtocol, KafkaBroker, KafkaSettings};
 use platform::broker::{
     Broker, BrokerError, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Processor, RecordValue,
     Start, TopicPartition, TopicSpec, Topics,
 };
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
 use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use tests::kafka::{Cluster, admin};
 use tests::network::Weather;
@@ -176,6 +182,8 @@ fn a_step_is_there_once_when_the_broker_dies_in_it() {
     a_damaged_batch_is_an_error_and_never_skipped(&cluster);
     a_batch_fits_a_topic_that_takes_little(&cluster);
     cluster.empty();
+    records_of_any_size_pass_a_validator(&cluster);
+    cluster.empty();
     let broker = cluster.connect();
     topic(&broker, "in");
     topic(&broker, "out");
@@ -314,7 +322,7 @@ fn a_batch_fits_a_topic_that_takes_little(cluster: &Cluster) {
         };
         (0..length).map(next).collect()
     };
-    let many: Vec<OutRecord> = (0..40).map(|n| record("out", noise(n, 5_000).as_str())).collect();
+    let many: Vec<OutRecord> = (0..40).map(|n| record("out", noise(n, 5_000))).collect();
     assert_eq!(producer.append(&many).unwrap().len(), 40);
     // The limit is lowered after the producer has asked for it.
     admin::set_topic(cluster.brokers(), "out", "max.message.bytes", "9000");
@@ -324,4 +332,48 @@ fn a_batch_fits_a_topic_that_takes_little(cluster: &Cluster) {
     let error = producer.append(&one_too_large).unwrap_err().to_string();
     assert_eq!(error, "a record of 14013 bytes for topic out is over the limit of 9000 bytes");
     assert_eq!(values(&broker, "out").len(), 80);
+}
+
+/// What other producers may send: as large as the topic takes, or much larger and packed.
+fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
+    let broker = cluster.connect();
+    topic(&broker, topics::WIRE);
+    let blanks = vec![b' '; 40 << 20];
+    let good = tests::repo::read("schemas/examples/valid/aws_ebs_gp2.json").into_bytes();
+    let send = |codec: &str, key: &[u8], value: &[u8], header: &[u8]| {
+        let settings = [("message.max.bytes", "100000000"), ("batch.size", "1"), ("compression.type", codec)];
+        let headers = OwnedHeaders::new().insert(Header { key: "large", value: Some(header) });
+        let record = BaseRecord::to(topics::WIRE).partition(0).key(key).payload(value).headers(headers);
+        let producer = plain_producer(cluster, &settings);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(WITHIN).unwrap();
+    };
+    send("none", b"key", b"{", &vec![0; (10 << 20) - 1_000]);
+    send("lz4", b"key", &blanks, b"small");
+    send("zstd", &blanks, b"{", b"small");
+    send("lz4", b"key", b"{", &blanks);
+    send("zstd", &blanks, &blanks, &blanks);
+    send("none", b"key", &good, b"small");
+    let config = validator::Config {
+        member: "one".to_owned(),
+        lane: topics::Lane::live(),
+        selection: None,
+        policies: validator::ProducerPolicies::own_only(SaltMode::Stable),
+        valid_partitions: 1,
+        dead_partitions: 1,
+        tenant_spread: 1,
+        step_records_max: 100,
+        step_bytes_max: 8 << 20,
+        session_timeout: Duration::from_secs(30),
+        until: validator::Until::Drained,
+        skips_gone: false,
+    };
+    let counters = Arc::new(validator::Counters::default());
+    validator::run(&config, &broker, &SystemClock, &counters, &Shutdown::new()).unwrap();
+    assert_eq!(values(&broker, topics::VALID).len(), 1);
+    let letters = broker.read(&at(topics::DEAD_LETTERS), 0, 100, 100 << 20).unwrap();
+    let marks = [header::VALUE_BYTES, header::KEY_BYTES, header::HEADERS_BYTES];
+    let cut = |letter: &Message| marks.map(|mark| letter.header(mark).is_some());
+    let expected = [[false, false, true], [true, false, false], [false, true, false], [false, false, true], [true; 3]];
+    assert_eq!(letters.iter().map(cut).collect::<Vec<_>>(), expected);
 }

@@ -3,6 +3,7 @@
 //! crate only carries records to them. It knows nothing of Parquet, and never drops or repairs a record.
 
 pub mod counters;
+mod cut;
 mod history;
 pub mod policy;
 pub mod service;

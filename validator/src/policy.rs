@@ -118,6 +118,11 @@ impl ProducerPolicies {
         self.by_topic.contains_key(topic)
     }
 
+    /// Limit of one wire record.
+    pub(crate) fn message_bytes_max(&self) -> usize {
+        self.message_bytes_max
+    }
+
     /// The contract's policy for records of a topic that arrived at this time, milliseconds since the epoch. A topic without a
     /// producer may speak for no tenant.
     #[must_use]

@@ -9,25 +9,31 @@ use std::time::{Duration, Instant};
 use contracts::topics::{self, Lane, headers};
 use contracts::wire_filter::WireFilter;
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicPartition,
-    TopicSpec, Topics,
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, RECORD_BYTES_MAX, Start,
+    TopicInfo, TopicPartition, TopicSpec, Topics,
 };
 use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
-use platform::retry::Backoff;
+use platform::retry::{self, Backoff};
 use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
 use crate::counters::Counters;
 use crate::policy::ProducerPolicies;
-use crate::transform::{Outcome, Transform};
+use crate::transform::{Limits, Outcome, Transform};
 
 /// Consumer group of all validators.
 pub const GROUP: &str = topics::groups::VALIDATOR;
 
 /// Fewer records than this (some 2 ms of work) are not worth another core.
 const SHARE_RECORDS_MIN: usize = 256;
+
+/// Records of this many bytes every topic of valid records must take: one that does not is set up wrongly, and its records are no
+/// dead letters because of that.
+const VALID_BYTES_MIN: usize = 64 << 10;
+/// The same of dead letters that are cut as far as they can be.
+const DEAD_BYTES_MIN: usize = 2 << 10;
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +131,63 @@ pub fn run(
     counters: &Arc<Counters>,
     shutdown: &Shutdown,
 ) -> Result<(), ValidatorError> {
+    let may_pass = |error: &BrokerError| {
+        let may_pass = error.may_pass();
+        if may_pass {
+            counters.retried("start");
+            warn!(%error, "the broker is not ready, trying again");
+        }
+        may_pass
+    };
+    let begun = retry::until_stopped(shutdown, may_pass, || begin(config, broker, shutdown))?;
+    let Some(Begun { valid, dead, dead_bytes_max, targets, processor }) = begun else { return Ok(()) };
+    let transform =
+        Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
+    let limits = Limits { dead: dead_bytes_max, ..Limits::LARGEST };
+    let dead_topic = dead.name;
+    let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
+    let topic_ids = HashMap::new();
+    let group = &config.lane.validators;
+    let mut member = Member {
+        group,
+        processor,
+        transform,
+        limits,
+        dead_topic,
+        selection,
+        topic_ids,
+        skips_gone,
+        clock,
+        counters,
+        shutdown,
+    };
+    while !shutdown.is_requested() {
+        if config.until == Until::Drained && member.has_drained(broker, &targets)? {
+            break;
+        }
+        member.turn()?;
+    }
+    if let Err(error) = member.processor.leave() {
+        warn!(%error, "could not leave the group: other members wait for the session time-out");
+    }
+    let done = counters.snapshot();
+    info!(read = done.read, valid = done.valid, dead = done.dead, "validator stopped");
+    Ok(())
+}
+
+/// What a validator has when it begins.
+struct Begun {
+    valid: TopicInfo,
+    dead: TopicInfo,
+    /// Bytes that the topic of dead letters takes.
+    dead_bytes_max: usize,
+    /// Offsets that have to be reached before it ends.
+    targets: Vec<(TopicPartition, u64)>,
+    processor: Box<dyn Processor>,
+}
+
+/// Makes the topics that are missing and joins the group. May be done again when it fails.
+fn begin(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -> Result<Begun, BrokerError> {
     let topic = |name: &str, partitions| TopicSpec {
         name: name.to_owned(),
         partitions,
@@ -149,32 +212,20 @@ pub fn run(
         poll_records_max: config.step_records_max,
         poll_bytes_max: config.step_bytes_max,
     })?;
-    let transform =
-        Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
-    let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
-    let topic_ids = HashMap::new();
-    let group = &config.lane.validators;
-    let mut member =
-        Member { group, processor, transform, selection, topic_ids, skips_gone, clock, counters, shutdown };
-    while !shutdown.is_requested() {
-        if config.until == Until::Drained && drained(broker, &config.lane, &targets)? {
-            break;
-        }
-        member.turn()?;
-    }
-    member.processor.leave()?;
-    let done = counters.snapshot();
-    info!(read = done.read, valid = done.valid, dead = done.dead, "validator stopped");
-    Ok(())
+    let dead_bytes_max = record_bytes_max(broker, &config.lane.dead_letters)?;
+    Ok(Begun { valid, dead, dead_bytes_max, targets, processor })
 }
 
-fn drained(broker: &dyn Broker, lane: &Lane, targets: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
-    if targets.is_empty() {
-        return Ok(true);
+/// What a topic takes, of what we send; all of it where the broker does not say.
+fn record_bytes_max(broker: &dyn Broker, topic: &str) -> Result<usize, BrokerError> {
+    match broker.topic_settings(topic) {
+        Ok(settings) if settings.record_bytes_max > 0 => Ok(settings.record_bytes_max.min(RECORD_BYTES_MAX)),
+        Err(error) if error.may_pass() => Err(error),
+        other => {
+            debug!(topic, ?other, "the broker does not say what this topic takes");
+            Ok(RECORD_BYTES_MAX)
+        }
     }
-    let reached: HashMap<TopicPartition, u64> =
-        broker.group_offsets(&lane.validators)?.into_iter().map(|o| (o.at, o.offset)).collect();
-    Ok(targets.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)))
 }
 
 enum Selected {
@@ -200,10 +251,10 @@ fn selected(selection: Option<&Selection>, transform: &Transform, message: &Mess
 /// Judges on all cores; the records keep their order.
 fn judge_all(
     transform: &Transform,
-    chosen: &[(&Message, &str)],
+    chosen: &[(&Message, Arc<str>)],
     now_ms: i64,
 ) -> (Vec<OutRecord>, BTreeMap<&'static str, u64>) {
-    let judge = |(message, topic_id): &(&Message, &str)| transform.apply(message, topic_id, now_ms);
+    let judge = |(message, topic_id): &(&Message, Arc<str>)| transform.apply(message, topic_id, now_ms);
     let outcomes: Vec<Outcome> = chosen.par_iter().with_min_len(SHARE_RECORDS_MIN).map(judge).collect();
     let mut dead_by_code = BTreeMap::new();
     let records = outcomes.into_iter().map(|outcome| match outcome {
@@ -220,6 +271,9 @@ struct Member<'a> {
     group: &'a str,
     processor: Box<dyn Processor>,
     transform: Transform,
+    /// What the topics take, as far as is known.
+    limits: Limits,
+    dead_topic: Arc<str>,
     selection: Option<&'a Selection>,
     topic_ids: HashMap<TopicPartition, Arc<str>>,
     skips_gone: bool,
@@ -268,11 +322,7 @@ impl Member<'_> {
                     to = low,
                     "these records are gone unjudged: going on behind them"
                 );
-                let at = TopicPartition { topic: topic.into(), partition };
-                self.processor.seek(&at, low)?;
-                failpoint::hit("validator.skip.begin");
-                self.processor.commit(&[GroupOffset { at, offset: low, metadata: String::new() }])?;
-                failpoint::hit("validator.skip.committed");
+                self.go_on_at(TopicPartition { topic: topic.into(), partition }, low)?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -289,10 +339,50 @@ impl Member<'_> {
             return Err(ValidatorError::NoPosition { topic, partition, low });
         }
         warn!(topic, partition, to = low, "whether these records were judged is not known: going on behind them");
-        match self.processor.commit(&[GroupOffset { at: at.clone(), offset: low, metadata: String::new() }]) {
-            Err(BrokerError::Fenced { .. }) => Ok(()),
-            other => Ok(other?),
+        self.go_on_at(at.clone(), low)
+    }
+
+    /// Moves the group behind records that are gone.
+    fn go_on_at(&mut self, at: TopicPartition, low: u64) -> Result<(), ValidatorError> {
+        failpoint::hit("validator.skip.begin");
+        let offsets = [GroupOffset { at, offset: low, metadata: String::new() }];
+        let (processor, counters) = (&mut self.processor, self.counters);
+        let may_pass = |error: &BrokerError| {
+            let may_pass = error.is_retriable();
+            if may_pass {
+                counters.retried("poll");
+                warn!(%error, "cannot go on behind records that are gone yet, trying again");
+            }
+            may_pass
+        };
+        let committed = retry::until_stopped(self.shutdown, may_pass, || {
+            processor.seek(&offsets[0].at, low)?;
+            processor.commit(&offsets)
+        });
+        match committed {
+            // The partition's next owner finds out for itself.
+            Err(BrokerError::Fenced { .. }) => {}
+            other => drop(other?),
         }
+        failpoint::hit("validator.skip.committed");
+        Ok(())
+    }
+
+    /// True when the group has passed these offsets. A broker that does not answer is asked again after the next poll.
+    fn has_drained(&self, broker: &dyn Broker, targets: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+        if targets.is_empty() {
+            return Ok(true);
+        }
+        let offsets = match broker.group_offsets(self.group) {
+            Err(error) if error.may_pass() => {
+                warn!(%error, "cannot tell yet whether all is judged");
+                self.counters.retried("poll");
+                return Ok(false);
+            }
+            other => other?,
+        };
+        let reached: HashMap<TopicPartition, u64> = offsets.into_iter().map(|o| (o.at, o.offset)).collect();
+        Ok(targets.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)))
     }
 
     /// Goes to where the selection begins.
@@ -325,7 +415,7 @@ impl Member<'_> {
         let tracer = self.counters.tracer();
         let links = tracer.links(messages.iter().filter_map(|message| message.header(headers::TRACEPARENT)));
         let mut span = tracer.process(topics::WIRE, self.group, links);
-        let mut chosen: Vec<(&Message, &str)> = Vec::with_capacity(messages.len());
+        let mut chosen: Vec<(&Message, Arc<str>)> = Vec::with_capacity(messages.len());
         let mut spans: BTreeMap<&TopicPartition, Range<u64>> = BTreeMap::new();
         let mut over: BTreeSet<TopicPartition> = BTreeSet::new();
         for message in messages {
@@ -335,7 +425,7 @@ impl Member<'_> {
                 continue;
             };
             match selected(self.selection, &self.transform, message) {
-                Selected::Judged => chosen.push((message, topic_id)),
+                Selected::Judged => chosen.push((message, topic_id.clone())),
                 Selected::PassedOver => {}
                 Selected::Behind(end) => {
                     // Not every offset is a record: what is behind the last one says that the range is done.
@@ -350,17 +440,17 @@ impl Member<'_> {
         if spans.is_empty() {
             return Ok(());
         }
-        let (out, dead_by_code) = judge_all(&self.transform, &chosen, now_ms);
         let offsets: Vec<GroupOffset> = spans
             .iter()
             .map(|(at, span)| GroupOffset { at: (*at).clone(), offset: span.end, metadata: String::new() })
             .collect();
         let began = Instant::now();
-        let dead: u64 = dead_by_code.values().sum();
-        span.set_records(out.len() as u64);
-        span.set("finops.dead_letters", || i64::try_from(dead).unwrap_or(i64::MAX));
-        if self.commit(&out, &offsets).inspect_err(|error| span.fail(error))? {
-            self.counters.committed(out.len() as u64 - dead, &dead_by_code, began.elapsed());
+        let committed = self.judge_and_commit(&chosen, &offsets, now_ms).inspect_err(|error| span.fail(error))?;
+        if let Some(dead_by_code) = committed {
+            let (all, dead) = (chosen.len() as u64, dead_by_code.values().sum::<u64>());
+            span.set_records(all);
+            span.set("finops.dead_letters", || i64::try_from(dead).unwrap_or(i64::MAX));
+            self.counters.committed(all - dead, &dead_by_code, began.elapsed());
             self.counters.turned();
             for at in over {
                 self.pause(&at)?;
@@ -377,6 +467,55 @@ impl Member<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Dead letters by code when the step was committed; `None` when it was given up. What a topic refuses by its size is judged again:
+    /// a valid record becomes a dead letter then, and a dead letter is cut harder.
+    fn judge_and_commit(
+        &mut self,
+        chosen: &[(&Message, Arc<str>)],
+        offsets: &[GroupOffset],
+        now_ms: i64,
+    ) -> Result<Option<BTreeMap<&'static str, u64>>, BrokerError> {
+        self.transform.limits = self.limits;
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        loop {
+            let (out, dead_by_code) = judge_all(&self.transform, chosen, now_ms);
+            let error = match self.commit(&out, offsets) {
+                Ok(is_committed) => return Ok(is_committed.then_some(dead_by_code)),
+                Err(error) => error,
+            };
+            let BrokerError::TooLarge { topic, bytes, limit } = &error else { return Err(error) };
+            self.counters.retried("step");
+            if self.lower(topic, *bytes, *limit) {
+                warn!(%error, "judging the step again for what this topic takes");
+                continue;
+            }
+            warn!(%error, "nothing can be made smaller: waiting for an administrator who raises max.message.bytes of this topic");
+            if backoff.wait(self.shutdown) {
+                return Ok(None);
+            }
+            self.transform.limits = self.limits;
+        }
+    }
+
+    /// Lowers the limit of a topic that has refused a record; false when it is as low as it may be.
+    fn lower(&mut self, topic: &str, refused_bytes: usize, told: usize) -> bool {
+        let is_dead = *topic == *self.dead_topic;
+        let limits = &mut self.transform.limits;
+        let (limit, least) =
+            if is_dead { (&mut limits.dead, DEAD_BYTES_MIN) } else { (&mut limits.valid, VALID_BYTES_MIN) };
+        let before = *limit;
+        // Of valid records only those go that are refused: a topic may take, packed, what it would not take as it is.
+        *limit = match is_dead {
+            true if told < before => told,
+            true => refused_bytes.min(before / 2),
+            false => refused_bytes.min(before.saturating_sub(1)),
+        };
+        if is_dead && told < self.limits.dead {
+            self.limits.dead = told;
+        }
+        *limit >= least
     }
 
     /// True when the step was committed; false when it was given up because the partitions are gone or we stop.

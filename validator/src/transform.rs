@@ -12,12 +12,15 @@ use contracts::source::{Src, SrcPartition};
 use contracts::topics::{Lane, headers};
 use contracts::violation::{Code, Violation};
 use contracts::{avro, frame, storage, time};
-use platform::broker::{Headers, Message, OutRecord};
+use platform::broker::{Headers, Message, OutRecord, RECORD_BYTES_MAX};
 use sha2::{Digest, Sha256};
 
+use crate::cut;
 use crate::history::History;
 use crate::policy::ProducerPolicies;
 
+/// A trace context is 55 bytes; a later version of the standard may be longer. What is much longer is none.
+const TRACEPARENT_BYTES_MAX: usize = 256;
 /// `dlq.errors` holds at most this many violations; the rest is counted in a last entry.
 const ERRORS_LISTED_MAX: usize = 100;
 
@@ -29,8 +32,23 @@ pub enum Outcome {
     Dead(OutRecord, Code),
 }
 
+/// Bytes of a batch that topics take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The topic of valid records. One that is larger is a dead letter.
+    pub valid: usize,
+    /// The topic of dead letters. One that is larger is cut.
+    pub dead: usize,
+}
+
+impl Limits {
+    /// What no topic gets more of, as brokers have it that take all that we send.
+    pub const LARGEST: Self = Self { valid: RECORD_BYTES_MAX, dead: RECORD_BYTES_MAX };
+}
+
 /// Everything that is the same for all messages of a validator.
 pub struct Transform {
+    pub(crate) limits: Limits,
     policies: ProducerPolicies,
     valid_topic: Arc<str>,
     dead_topic: Arc<str>,
@@ -53,6 +71,7 @@ impl Transform {
         tenant_spread: u32,
     ) -> Self {
         Self {
+            limits: Limits::LARGEST,
             policies,
             valid_topic: lane.valid.as_str().into(),
             dead_topic: lane.dead_letters.as_str().into(),
@@ -79,7 +98,13 @@ impl Transform {
             Err(violations) => return self.dead(message, src, &violations, now_ms),
         };
         match storage::cast_for_storage(&finding) {
-            Ok(record) => Outcome::Valid(self.valid(message, &finding, &src, avro::encode(&record), now_ms)),
+            Ok(record) => {
+                let valid = self.valid(message, &finding, &src, avro::encode(&record), now_ms);
+                match self.refused_by_size(&valid) {
+                    None => Outcome::Valid(valid),
+                    Some(violation) => self.dead(message, src, &[violation], now_ms),
+                }
+            }
             Err(violations) => self.dead(message, src, &violations, now_ms),
         }
     }
@@ -96,6 +121,12 @@ impl Transform {
         replay_of(message)?;
         let policy = self.policies.for_topic(&message.at.topic, asked, arrived_ms(message, now_ms));
         judge::judge(frame::payload(&message.value), &policy, now_ms).map_err(|r| r.violations)
+    }
+
+    fn refused_by_size(&self, valid: &OutRecord) -> Option<Violation> {
+        let (topic, bytes, limit) = (&valid.topic, valid.bytes(), self.limits.valid);
+        let words = || format!("as a valid record it has {bytes} bytes, which topic {topic} does not take");
+        (!cut::fits(valid, limit)).then(|| Violation::new("", Code::TooLarge, words()))
     }
 
     fn valid(
@@ -129,11 +160,13 @@ impl Transform {
 
     fn dead(&self, message: &Message, src: Src, violations: &[Violation], now_ms: i64) -> Outcome {
         let code = violations.first().map_or(Code::BadJson, |v| v.code);
-        Outcome::Dead(self.dead_letter(message, src, violations, code, now_ms), code)
+        let letter = self.dead_letter(message, src, violations, code, now_ms);
+        Outcome::Dead(cut::fit(letter, message, self.limits.dead), code)
     }
 
     fn dead_letter(&self, message: &Message, src: Src, violations: &[Violation], code: Code, now_ms: i64) -> OutRecord {
-        let too_large = code == Code::TooLarge;
+        // A record that is too large for the topic of valid records only is kept whole, where there is room.
+        let too_large = code == Code::TooLarge && message.value.len() > self.policies.message_bytes_max();
         let stands_for = stands_for(message, &src);
         let history = History::of(message, stands_for.is_some(), now_ms);
         let letter = DeadLetter {
@@ -210,7 +243,8 @@ fn valid_headers(message: &Message, claims: &Claims<'_>, finding: &ValidFinding<
     if let Some(first) = first {
         out.push(headers::REPLAY_OF, first.to_string().as_bytes());
     }
-    if let Some(trace) = message.header(headers::TRACEPARENT) {
+    let trace = message.header(headers::TRACEPARENT).filter(|trace| trace.len() <= TRACEPARENT_BYTES_MAX);
+    if let Some(trace) = trace {
         out.push(headers::TRACEPARENT, trace);
     }
     out

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contracts::topics;
-use platform::broker::meddled::{Deed, Meddled};
+use platform::broker::meddled::{self, Deed, Meddled};
 use platform::broker::{Broker, BrokerError, TopicPartition, TopicSpec};
 use platform::lifecycle::Shutdown;
 use serde_json::json;
@@ -52,7 +52,7 @@ fn group_offsets(world: &World) -> Vec<u64> {
 fn meddling(world: &World, meddle: impl Fn(u64) -> Result<(), BrokerError> + Send + Sync + 'static) -> Meddled {
     Meddled::new(world.broker.clone(), move |deed| match deed {
         Deed::Step(n) => meddle(n),
-        Deed::Commit => Ok(()),
+        Deed::Commit | Deed::Call(_) => Ok(()),
     })
 }
 
@@ -111,6 +111,29 @@ fn trouble_that_may_pass_is_waited_out_in_place() {
     let done = run(&config("one"), &broker, &Shutdown::new()).unwrap();
     assert_eq!((done.read, done.retries), (20, 3));
     assert_each_once(&world, 10);
+}
+
+#[test]
+fn no_call_that_times_out_once_ends_a_drain() {
+    let world = World::new();
+    fill(&world, 10);
+    let broker = Meddled::new(world.broker.clone(), meddled::each_call_fails_once());
+    let done = run(&config("one"), &broker, &Shutdown::new()).unwrap();
+    // ensure_topic, topics, watermarks, processor and group_offsets.
+    assert_eq!((done.read, done.retries), (20, 5));
+    assert_each_once(&world, 10);
+}
+
+#[test]
+fn a_start_that_never_works_ends_when_it_is_stopped() {
+    let world = World::new();
+    let shutdown = Shutdown::new();
+    let stop = shutdown.clone();
+    let broker = Meddled::new(world.broker.clone(), move |_| {
+        stop.request("test");
+        Err(BrokerError::Retriable { doing: "asking".into(), reason: "timed out".into() })
+    });
+    assert_eq!(run(&config("one"), &broker, &shutdown).unwrap().read, 0);
 }
 
 #[test]

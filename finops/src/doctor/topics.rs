@@ -115,7 +115,9 @@ fn deviations(name: &str, settings: &TopicSettings, retention: Option<Duration>)
         settings.record_bytes_max < RECORD_BYTES_MAX,
         State::Warn,
         &format!("records have {} bytes at most", settings.record_bytes_max),
-        &format!("set max.message.bytes to {RECORD_BYTES_MAX}: a larger record, or its dead letter, stops services"),
+        &format!(
+            "set max.message.bytes to {RECORD_BYTES_MAX}: larger dead letters are cut, and larger valid records become dead letters"
+        ),
     );
     let Some(replication) = &settings.replication else { return found };
     check(

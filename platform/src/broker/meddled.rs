@@ -1,13 +1,14 @@
-//! The embedded broker for tests of services: what a member is about to do may be made to fail.
+//! The embedded broker for tests of services: what a service or its member is about to do may be made to fail.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::embedded::EmbeddedBroker;
 use super::{
-    Appended, Broker, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Producer, Result,
-    TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
+    Appended, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor,
+    Producer, Result, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
 
 /// What a member is about to do.
@@ -17,6 +18,8 @@ pub enum Deed {
     Step(u64),
     /// Storing group offsets.
     Commit,
+    /// A question to the broker, or a start of work with it, by the name of the call.
+    Call(&'static str),
 }
 
 /// Called before a deed; an error is returned to the service instead of doing it.
@@ -36,6 +39,20 @@ impl Meddled {
     }
 }
 
+/// For a broker whose calls each fail once, as while a cluster moves its leaders.
+///
+/// # Panics
+/// Never: its lock is not held while anything may panic.
+pub fn each_call_fails_once() -> impl Fn(Deed) -> Result<()> + Send + Sync {
+    let failed = Mutex::new(HashSet::new());
+    move |deed| match deed {
+        Deed::Call(name) if failed.lock().unwrap_or_else(PoisonError::into_inner).insert(name) => {
+            Err(BrokerError::Retriable { doing: format!("asking for {name}"), reason: "timed out".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 struct Member<T: ?Sized> {
     steps: AtomicU64,
     meddle: Meddle,
@@ -44,9 +61,11 @@ struct Member<T: ?Sized> {
 
 impl Broker for Meddled {
     fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
+        (self.meddle)(Deed::Call("ensure_topic"))?;
         self.inner.ensure_topic(spec)
     }
     fn topics(&self) -> Result<Vec<TopicInfo>> {
+        (self.meddle)(Deed::Call("topics"))?;
         self.inner.topics()
     }
     fn topic_settings(&self, name: &str) -> Result<TopicSettings> {
@@ -59,10 +78,12 @@ impl Broker for Meddled {
         self.inner.producer()
     }
     fn consumer(&self, config: ConsumerConfig) -> Result<Box<dyn Consumer>> {
+        (self.meddle)(Deed::Call("consumer"))?;
         let inner = self.inner.consumer(config)?;
         Ok(Box::new(Member { inner, steps: AtomicU64::new(0), meddle: self.meddle.clone() }))
     }
     fn processor(&self, config: ConsumerConfig) -> Result<Box<dyn Processor>> {
+        (self.meddle)(Deed::Call("processor"))?;
         let inner = self.inner.processor(config)?;
         Ok(Box::new(Member { inner, steps: AtomicU64::new(0), meddle: self.meddle.clone() }))
     }
@@ -70,12 +91,14 @@ impl Broker for Meddled {
         self.inner.read(at, offset, records_max, bytes_max)
     }
     fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
+        (self.meddle)(Deed::Call("watermarks"))?;
         self.inner.watermarks(at)
     }
     fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
         self.inner.offset_for_time(at, timestamp_ms)
     }
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>> {
+        (self.meddle)(Deed::Call("group_offsets"))?;
         self.inner.group_offsets(group)
     }
     fn clean(&self) -> Result<u64> {
@@ -101,6 +124,7 @@ impl<T: Consumer + ?Sized> Consumer for Member<T> {
         self.inner.commit(offsets)
     }
     fn leave(&mut self) -> Result<()> {
+        (self.meddle)(Deed::Call("leave"))?;
         self.inner.leave()
     }
 }

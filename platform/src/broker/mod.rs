@@ -109,14 +109,6 @@ pub struct OutRecord {
     pub timestamp_ms: Option<i64>,
 }
 
-impl OutRecord {
-    /// What the record holds: value, key and headers. Limits count all three.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.value.len() + self.key.as_ref().map_or(0, Bytes::len) + self.headers.packed().len()
-    }
-}
-
 /// A record that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -352,6 +344,12 @@ impl BrokerError {
     #[must_use]
     pub fn is_retriable(&self) -> bool {
         matches!(self, Self::Retriable { .. } | Self::NoSpace { .. })
+    }
+
+    /// True when waiting may mend it: it is retriable, or the topic was deleted and may come back.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.is_retriable() || matches!(self, Self::UnknownTopic(_))
     }
 }
 

@@ -32,7 +32,7 @@ table! {
     RECORDS_OUT = Counter("finops_records_out_total", &["stage"], "Records a validator has passed on as valid, rows a sink has committed");
     DEAD_LETTERS = Counter("finops_dead_letters_total", &["code"], "Records the validator refused, by the code of their first violation");
     DUPLICATES = Counter("finops_duplicates_dropped_total", &[], "Records the sink dropped because their source position is held already");
-    RETRIES = Counter("finops_retries_total", &["stage", "work"], "Work that had to be tried again: a poll, a validator's atomic step (on Kafka a transaction), what a sink writes");
+    RETRIES = Counter("finops_retries_total", &["stage", "work"], "Work that had to be tried again: the start of a service, a poll, a validator's atomic step (on Kafka a transaction), what a sink writes");
     BATCH_RECORDS = Histogram("finops_batch_records", RECORDS, &["stage"], "Records of a validator's atomic step, or of a sink's committed batch");
     STEP_SECONDS = Histogram("finops_step_seconds", SECONDS, &[], "Time of a validator's atomic step on the broker, with its tries");
     STAGE_SECONDS = Histogram("finops_stage_seconds", SECONDS, &[], "Time to encode a batch and write its files where no reader looks");

@@ -135,7 +135,7 @@ impl Columns {
         let mut last: Vec<_> = message.headers.iter().collect();
         last.reverse();
         last.retain(|(name, _)| names.insert(*name));
-        for (name, value) in last.into_iter().rev().filter(|(name, _)| !dead_letter::is_envelope_header(name)) {
+        for (name, value) in last.into_iter().rev().filter(|(name, _)| dead_letter::is_stored_header(name)) {
             self.headers.keys().append_value(name);
             self.headers.values().append_value(value);
         }

@@ -53,6 +53,12 @@ pub enum Refusal {
     RedrivenTooOften,
     /// It was over the size limit, so only its first bytes were kept: its source must send it.
     ValueCut,
+    /// Only the first bytes of its key were kept.
+    KeyCut,
+    /// Some of its headers were left out.
+    HeadersCut,
+    /// With the headers of a redrive it is larger than any topic takes.
+    TooLarge,
     /// It came from no wire topic.
     NoWireRecord,
     /// The topic it came from is gone.
@@ -339,6 +345,15 @@ impl<'a> Look<'a> {
         if letter.is_cut {
             let detail = format!("only the first {} bytes were kept", letter.value.len());
             return Err((Refusal::ValueCut, detail));
+        }
+        for (bytes, reason, lacks) in [
+            (dead_letter::header::KEY_BYTES, Refusal::KeyCut, "only the first bytes of its key were kept"),
+            (dead_letter::header::HEADERS_BYTES, Refusal::HeadersCut, "some of its headers were left out"),
+        ] {
+            if let Some(bytes) = letter.headers.get(bytes) {
+                let bytes = String::from_utf8_lossy(bytes);
+                return Err((reason, format!("{lacks}, of {bytes} bytes: its source must send it")));
+            }
         }
         if letter.replays >= self.request.replays_max {
             return Err((Refusal::RedrivenTooOften, format!("it was redriven {} time(s)", letter.replays)));

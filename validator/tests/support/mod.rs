@@ -19,7 +19,7 @@ pub const NOW_MS: i64 = 1_768_903_205_000;
 pub const PARTITIONS: u32 = 2;
 
 pub struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub broker: EmbeddedBroker,
 }
 
@@ -27,9 +27,14 @@ impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let broker = EmbeddedBroker::open(&folder.path().join("log.db"), EmbeddedSettings::default()).unwrap();
-        let world = Self { _folder: folder, broker };
+        let world = Self { folder, broker };
         world.topic(topics::WIRE);
         world
+    }
+
+    /// The same broker with other settings.
+    pub fn again(&self, settings: EmbeddedSettings) -> EmbeddedBroker {
+        EmbeddedBroker::open(&self.folder.path().join("log.db"), settings).unwrap()
     }
 
     pub fn topic(&self, name: &str) -> TopicInfo {
