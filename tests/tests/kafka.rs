@@ -56,12 +56,14 @@ fn processor(broker: &dyn Broker) -> Box<dyn Processor> {
 }
 
 fn next_records(member: &mut dyn Processor) -> Vec<Message> {
-    let started = Instant::now();
+    let (started, mut last) = (Instant::now(), None);
     loop {
-        if let Ok(Polled::Records(messages)) = member.poll(Duration::from_millis(200)) {
-            return messages;
+        match member.poll(Duration::from_millis(200)) {
+            Ok(Polled::Records(messages)) => return messages,
+            Ok(Polled::Idle) => {}
+            other => last = Some(other),
         }
-        assert!(started.elapsed() < WITHIN, "no records came");
+        assert!(started.elapsed() < WITHIN, "no records came, but {last:?}");
     }
 }
 

@@ -17,7 +17,7 @@ use support::{World, config, draft_with, header as text_of, own, run};
 use validator::Config;
 
 /// Almost the largest record that a broker takes, in one part of it.
-const LARGE: usize = RECORD_BYTES_MAX - 1_000;
+const LARGE: usize = RECORD_BYTES_MAX - 300;
 
 fn record(key: usize, value: impl Into<RecordValue>, headers: Headers) -> OutRecord {
     OutRecord {

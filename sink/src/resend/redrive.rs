@@ -57,8 +57,6 @@ pub enum Refusal {
     KeyCut,
     /// Some of its headers were left out.
     HeadersCut,
-    /// With the headers of a redrive it is larger than any topic takes.
-    TooLarge,
     /// It came from no wire topic.
     NoWireRecord,
     /// The topic it came from is gone.
