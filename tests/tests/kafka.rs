@@ -281,7 +281,7 @@ fn a_damaged_batch_is_an_error_and_never_skipped(cluster: &Cluster) {
     let at = TopicPartition { topic: "in".into(), partition: 0 };
     let assert_named = |error: BrokerError| {
         let words = error.to_string();
-        assert!(matches!(error, BrokerError::Fatal { .. }), "{words}");
+        assert!(matches!(error, BrokerError::Unreadable { .. }), "{words}");
         assert!(words.starts_with("reading in/0 from offset 1: the batch there cannot be read"), "{words}");
     };
     let read = |offset| broker.read(&at, offset, 10, 1 << 20);

@@ -94,10 +94,6 @@ fn what_was_cut_is_named_with_its_size_and_digest() {
     assert_eq!((text_of(&letter, "x-own"), text_of(&letter, "small")), ("kept", "s"));
 }
 
-fn bytes(message: &Message) -> usize {
-    message.value.len() + message.key.as_ref().map_or(0, Bytes::len) + message.headers.packed().len()
-}
-
 #[test]
 fn a_topic_that_takes_little_gets_letters_that_fit() {
     for limit in [200_000, 100_000, 20_000, 4_000, 2_200] {
@@ -111,7 +107,7 @@ fn a_topic_that_takes_little_gets_letters_that_fit() {
         let codes = ["bad_json", "too_large"];
         for (letter, code) in letters.iter().zip(codes) {
             assert_eq!(text_of(letter, header::ERROR_CODE), code, "{limit}");
-            assert!(bytes(letter) <= limit, "{limit}: {}", bytes(letter));
+            assert!(letter.bytes() <= limit, "{limit}: {}", letter.bytes());
         }
         assert_eq!(letters[0].header(header::KEY_BYTES).is_some(), limit < 110_000, "{limit}");
         assert!(letters[1].header(header::VALUE_BYTES).is_some(), "{limit}");

@@ -74,8 +74,8 @@ fn of_partition(broker: &dyn Broker, passed: &[GroupOffset], at: TopicPartition)
 fn written_ms(broker: &dyn Broker, at: &TopicPartition, offset: u64) -> Result<Option<i64>> {
     match broker.read(at, offset, 1, 1) {
         Ok(messages) => Ok(messages.first().map(|message| message.timestamp_ms)),
-        // Retention has taken it in this moment.
-        Err(BrokerError::OffsetOutOfRange { .. }) => Ok(None),
+        // Retention has taken it in this moment, or the broker's copy is damaged.
+        Err(BrokerError::OffsetOutOfRange { .. } | BrokerError::Unreadable { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -303,6 +303,23 @@ pub enum BrokerError {
         /// End.
         high: u64,
     },
+    /// A batch came that does not match its checksum or cannot be unpacked, however often it is read. Nothing is skipped: the next
+    /// read meets it again.
+    #[error(
+        "reading {topic}/{partition} from offset {offset}: the batch there cannot be read ({reason}): the broker's copy is damaged, or \
+         it is larger than 256 MiB once unpacked. Let a broker with a good copy lead the partition; where there is none, docs/kafka.md \
+         (\"A batch that cannot be read\") says how to go on behind it"
+    )]
+    Unreadable {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// First offset that could not be read.
+        offset: u64,
+        /// In whose words.
+        reason: String,
+    },
     /// The record is over the broker's limit; nothing was written.
     #[error("a record of {bytes} bytes for topic {topic} is over the limit of {limit} bytes")]
     TooLarge {

@@ -73,10 +73,12 @@ impl Inner {
         while from > marks.low {
             from = from.saturating_sub(step).max(marks.low);
             step *= 4;
-            let found = self.readers.last_record(at, from, marks.high).map_err(|error| match error {
-                BrokerError::OffsetOutOfRange { .. } => reader::changing(at),
-                other => other,
-            })?;
+            let found = match self.readers.last_record(at, from, marks.high) {
+                // What cannot be read may be records: who reads there learns of it.
+                Err(BrokerError::Unreadable { .. }) => return Ok(marks),
+                Err(BrokerError::OffsetOutOfRange { .. }) => return Err(reader::changing(at)),
+                other => other?,
+            };
             if let Some(last) = found {
                 high = last + 1;
                 break;

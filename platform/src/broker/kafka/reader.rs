@@ -193,15 +193,8 @@ impl Reader {
 
 /// A batch that stays unreadable. To go on behind it takes a decision: it may hold records.
 fn unreadable_batch(at: &TopicPartition, offset: u64, error: &KafkaError) -> BrokerError {
-    let TopicPartition { topic, partition } = at;
-    BrokerError::Fatal {
-        doing: format!("reading {topic}/{partition} from offset {offset}"),
-        reason: format!(
-            "the batch there cannot be read ({error}), {UNREADABLE_MAX} times: the broker's copy is damaged, or it is larger than \
-             256 MiB once unpacked. Let a broker with a good copy lead the partition; where there is none, \
-             docs/kafka.md (\"A batch that cannot be read\") says how to go on behind it"
-        ),
-    }
+    let reason = format!("{error}, {UNREADABLE_MAX} times");
+    BrokerError::Unreadable { topic: at.topic.to_string(), partition: at.partition, offset, reason }
 }
 
 /// Two looks at a partition that do not agree.

@@ -36,7 +36,7 @@ impl Member {
             return Some(error);
         }
         self.owned.iter().find_map(|(at, Owned { next, .. })| match self.broker.read(at, *next, 1, 1) {
-            Err(fatal @ BrokerError::Fatal { .. }) => Some(fatal),
+            Err(unreadable @ BrokerError::Unreadable { .. }) => Some(unreadable),
             Ok(_) => None,
             Err(passing) => {
                 debug!(%passing, "no answer, so the member's own reading finds out");
