@@ -5,6 +5,7 @@
 pub mod counters;
 mod cut;
 mod history;
+mod limits;
 pub mod policy;
 pub mod service;
 pub mod transform;

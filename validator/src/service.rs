@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use contracts::topics::{self, Lane, headers};
 use contracts::wire_filter::WireFilter;
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, RECORD_BYTES_MAX, Start,
-    TopicInfo, TopicPartition, TopicSpec, Topics,
+    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicInfo,
+    TopicPartition, TopicSpec, Topics,
 };
 use platform::clock::Clock;
 use platform::failpoint;
@@ -20,20 +20,15 @@ use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
 use crate::counters::Counters;
+use crate::limits::{self, Limits};
 use crate::policy::ProducerPolicies;
-use crate::transform::{Limits, Outcome, Transform};
+use crate::transform::{Outcome, Transform};
 
 /// Consumer group of all validators.
 pub const GROUP: &str = topics::groups::VALIDATOR;
 
 /// Fewer records than this (some 2 ms of work) are not worth another core.
 const SHARE_RECORDS_MIN: usize = 256;
-
-/// Records of this many bytes every topic of valid records must take: one that does not is set up wrongly, and its records are no
-/// dead letters because of that.
-const VALID_BYTES_MIN: usize = 64 << 10;
-/// The same of dead letters that are cut as far as they can be.
-const DEAD_BYTES_MIN: usize = 2 << 10;
 
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,20 +207,8 @@ fn begin(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -> Result<Be
         poll_records_max: config.step_records_max,
         poll_bytes_max: config.step_bytes_max,
     })?;
-    let dead_bytes_max = record_bytes_max(broker, &config.lane.dead_letters)?;
+    let dead_bytes_max = limits::record_bytes_max(broker, &config.lane.dead_letters)?;
     Ok(Begun { valid, dead, dead_bytes_max, targets, processor })
-}
-
-/// What a topic takes, of what we send; all of it where the broker does not say.
-fn record_bytes_max(broker: &dyn Broker, topic: &str) -> Result<usize, BrokerError> {
-    match broker.topic_settings(topic) {
-        Ok(settings) if settings.record_bytes_max > 0 => Ok(settings.record_bytes_max.min(RECORD_BYTES_MAX)),
-        Err(error) if error.may_pass() => Err(error),
-        other => {
-            debug!(topic, ?other, "the broker does not say what this topic takes");
-            Ok(RECORD_BYTES_MAX)
-        }
-    }
 }
 
 enum Selected {
@@ -487,7 +470,13 @@ impl Member<'_> {
             };
             let BrokerError::TooLarge { topic, bytes, limit } = &error else { return Err(error) };
             self.counters.retried("step");
-            if self.lower(topic, *bytes, *limit) {
+            let is_lower = if **topic == *self.dead_topic {
+                self.limits.dead = self.limits.dead.min(*limit);
+                self.transform.limits.lower_dead(*bytes, *limit)
+            } else {
+                self.transform.limits.lower_valid(*bytes)
+            };
+            if is_lower {
                 warn!(%error, "judging the step again for what this topic takes");
                 continue;
             }
@@ -495,27 +484,10 @@ impl Member<'_> {
             if backoff.wait(self.shutdown) {
                 return Ok(None);
             }
+            // What it takes by then is seen when it refuses.
+            self.limits = Limits::LARGEST;
             self.transform.limits = self.limits;
         }
-    }
-
-    /// Lowers the limit of a topic that has refused a record; false when it is as low as it may be.
-    fn lower(&mut self, topic: &str, refused_bytes: usize, told: usize) -> bool {
-        let is_dead = *topic == *self.dead_topic;
-        let limits = &mut self.transform.limits;
-        let (limit, least) =
-            if is_dead { (&mut limits.dead, DEAD_BYTES_MIN) } else { (&mut limits.valid, VALID_BYTES_MIN) };
-        let before = *limit;
-        // Of valid records only those go that are refused: a topic may take, packed, what it would not take as it is.
-        *limit = match is_dead {
-            true if told < before => told,
-            true => refused_bytes.min(before / 2),
-            false => refused_bytes.min(before.saturating_sub(1)),
-        };
-        if is_dead && told < self.limits.dead {
-            self.limits.dead = told;
-        }
-        *limit >= least
     }
 
     /// True when the step was committed; false when it was given up because the partitions are gone or we stop.

@@ -12,11 +12,12 @@ use contracts::source::{Src, SrcPartition};
 use contracts::topics::{Lane, headers};
 use contracts::violation::{Code, Violation};
 use contracts::{avro, frame, storage, time};
-use platform::broker::{Headers, Message, OutRecord, RECORD_BYTES_MAX};
+use platform::broker::{Headers, Message, OutRecord};
 use sha2::{Digest, Sha256};
 
 use crate::cut;
 use crate::history::History;
+use crate::limits::Limits;
 use crate::policy::ProducerPolicies;
 
 /// A trace context is 55 bytes; a later version of the standard may be longer. What is much longer is none.
@@ -30,20 +31,6 @@ pub enum Outcome {
     Valid(OutRecord),
     /// A dead letter for its topic, with the code of its first violation.
     Dead(OutRecord, Code),
-}
-
-/// Bytes of a batch that topics take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The topic of valid records. One that is larger is a dead letter.
-    pub valid: usize,
-    /// The topic of dead letters. One that is larger is cut.
-    pub dead: usize,
-}
-
-impl Limits {
-    /// What no topic gets more of, as brokers have it that take all that we send.
-    pub const LARGEST: Self = Self { valid: RECORD_BYTES_MAX, dead: RECORD_BYTES_MAX };
 }
 
 /// Everything that is the same for all messages of a validator.
