@@ -343,7 +343,7 @@ fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
     let blanks = vec![b' '; 40 << 20];
     let good = tests::repo::read("schemas/examples/valid/aws_ebs_gp2.json").into_bytes();
     let send = |codec: &str, key: &[u8], value: &[u8], header: &[u8]| {
-        let settings = [("message.max.bytes", "100000000"), ("batch.size", "1"), ("compression.type", codec)];
+        let settings = [("message.max.bytes", "200000000"), ("batch.size", "1"), ("compression.type", codec)];
         let headers = OwnedHeaders::new().insert(Header { key: "large", value: Some(header) });
         let record = BaseRecord::to(topics::WIRE).partition(0).key(key).payload(value).headers(headers);
         let producer = plain_producer(cluster, &settings);
