@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::commit_record::{CommitRecord, FORMAT_VERSION};
+use crate::layout;
+use crate::seal::{self, Seal, sealed};
 use crate::source::SrcPartition;
 
 /// The start that a link's file name tells; `None` for other objects of the folder (checkpoints).
@@ -38,6 +40,9 @@ pub struct BrokenChain {
     /// What is wrong with it.
     pub problem: String,
 }
+
+/// Of an object that carries another digest than that of its bytes.
+pub const DIGEST_DIFFERS: &str = "its bytes do not have the digest it carries: it was changed, or read wrongly";
 
 /// What a chain's links so far add up to. Kept as a checkpoint object every so often, so that a reader need not
 /// begin with the first link.
@@ -86,6 +91,35 @@ impl ChainHead {
         }
     }
 
+    /// Its bytes as a checkpoint: with their own digest.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn to_checkpoint(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self).map(sealed)
+    }
+
+    /// Reads a checkpoint; `Absent` when it carries no digest. Whether it is of the commit records is for the caller.
+    ///
+    /// # Errors
+    /// The object is no checkpoint of this name that this program can read, or its digest does not match.
+    pub fn from_checkpoint(path: &str, bytes: &[u8]) -> Result<(Self, Seal), BrokenChain> {
+        let broken = |problem: String| BrokenChain { path: path.to_owned(), problem };
+        let seal = seal::check(bytes);
+        if seal == Seal::Broken {
+            return Err(broken(DIGEST_DIFFERS.to_owned()));
+        }
+        let head: Self = serde_json::from_slice(bytes).map_err(|e| broken(format!("unreadable: {e}")))?;
+        if head.format_version > FORMAT_VERSION {
+            return Err(broken(format!("format version {} is newer than {FORMAT_VERSION}", head.format_version)));
+        }
+        if layout::chain_checkpoint(&head.topic_id, head.partition, head.end) != path {
+            let Self { topic_id, partition, end, .. } = &head;
+            return Err(broken(format!("it is the checkpoint of {topic_id}/{partition} at {end}")));
+        }
+        Ok((head, seal))
+    }
+
     /// Position of the next link; `None` while there is none before it.
     #[must_use]
     pub fn position(&self) -> Option<u64> {
@@ -99,6 +133,9 @@ impl ChainHead {
     pub fn follow(&mut self, path: &str, bytes: &[u8]) -> Result<CommitRecord, BrokenChain> {
         let broken = |problem: String| BrokenChain { path: path.to_owned(), problem };
         let record: CommitRecord = serde_json::from_slice(bytes).map_err(|e| broken(format!("unreadable: {e}")))?;
+        if seal::check(bytes) == Seal::Broken {
+            return Err(broken(DIGEST_DIFFERS.to_owned()));
+        }
         self.check(path, &record).map_err(broken)?;
         self.advance(&record, hex::encode(Sha256::digest(bytes)));
         Ok(record)
@@ -151,7 +188,6 @@ impl ChainHead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layout;
     use crate::source::{OffsetSet, SrcSet};
 
     fn record(start: u64, end: u64, previous: &str) -> CommitRecord {
@@ -231,6 +267,12 @@ mod tests {
         check("wrong", 3, |_| {}, "it does not carry the digest of the record before it");
         check("right", 3, |r| r.format_version = 2, "format version 2 is newer than 1");
         check("right", 3, |r| r.partition = 2, "it belongs to id/2");
+        let mut head = ChainHead::empty("id", 1);
+        let mut bytes = record(0, 3, "").to_bytes().unwrap();
+        head.clone().follow(&layout::chain_record("id", 1, 0), &bytes).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        assert!(head.follow(&layout::chain_record("id", 1, 0), &bytes).is_err(), "no successor is needed to notice it");
         check("right", 3, |r| r.end = 3, "it covers [3, 3), which is not what its name says");
         let mut empty = ChainHead::empty("id", 1);
         let orphan = record(3, 4, "digest");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::seal::sealed;
 use crate::source::{SrcPartition, SrcSet};
 
 /// Version of this format; a reader refuses a higher one.
@@ -55,6 +56,16 @@ pub struct CommitRecord {
     pub previous_sha256: String,
     /// Wall clock of the writer, `…Z` with milliseconds.
     pub committed_at: String,
+}
+
+impl CommitRecord {
+    /// Its bytes as they are stored: with their own digest ([`crate::seal`]).
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec(self).map(sealed)
+    }
 }
 
 /// A file published by a commit record.

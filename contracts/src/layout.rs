@@ -21,6 +21,8 @@ pub const AUDIT_REPLAY: &str = "_audit/replay";
 pub const AUDIT_REPAIR: &str = "_audit/repair";
 /// All audit records of what was sent again.
 pub const AUDITS: [&str; 3] = [AUDIT_REDRIVE, AUDIT_REPLAY, AUDIT_REPAIR];
+/// Commit records that were damaged, as they were when a repair rebuilt them.
+pub const AUDIT_DAMAGED: &str = "_audit/damaged";
 /// In a root that a replay makes: whose it is.
 pub const REPLAY: &str = "_replay.json";
 /// Commit chains.

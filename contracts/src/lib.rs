@@ -25,6 +25,7 @@ pub mod members;
 pub mod number;
 mod rules;
 pub mod run_manifest;
+pub mod seal;
 pub mod service_family;
 pub mod source;
 pub mod storage;

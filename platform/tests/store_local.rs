@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use platform::store::local::{LocalStore, STAGING};
-use platform::store::{Published, PutOutcome, Staged, Store, StoreError};
+use platform::store::{Lease, Object, Published, PutOutcome, Staged, Store, StoreError};
 
 fn stage(store: &LocalStore, target: &str, bytes: &[u8]) -> Staged {
     let mut writer = store.stage(target).unwrap();
@@ -138,6 +138,27 @@ fn nothing_is_left_behind_and_links_are_single() {
     for path in ["a", "b", "data/c"] {
         assert_eq!(fs::metadata(store.local_path(path).unwrap()).unwrap().nlink(), 1, "{path}");
     }
+}
+
+/// Files that are opened by path are read by what compares nothing.
+#[test]
+fn a_file_is_handed_out_only_when_its_digest_was_seen_to_match() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = LocalStore::open(folder.path()).unwrap();
+    let staged = stage(&store, "data/c", b"four");
+    store.publish(&staged).unwrap();
+    let open = |store: &LocalStore| {
+        let object = Object { path: "data/c", bytes: 4, sha256: &staged.sha256 };
+        store.local_file(object, &Lease::default())
+    };
+    let file = open(&store).unwrap();
+    fs::write(&file, b"fouR").unwrap();
+    for store in [store, LocalStore::open(folder.path()).unwrap()] {
+        let refused = open(&store).unwrap_err();
+        assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
+    }
+    fs::write(&file, b"four").unwrap();
+    assert_eq!(open(&LocalStore::open(folder.path()).unwrap()).unwrap(), file);
 }
 
 #[test]

@@ -3,13 +3,20 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, link_start};
+use contracts::chain::{BrokenChain, ChainHead, DIGEST_DIFFERS, checkpoint_end, link_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
+use contracts::seal::{self, Seal};
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Staged, Store};
+use sha2::{Digest, Sha256};
+use tracing::warn;
 
 use crate::error::SinkError;
+use crate::machine::Looked;
+
+/// Reads of a link before it counts as damaged: a single one may have gone wrong on its way.
+const READS_MAX: u32 = 3;
 
 /// A partition's chain.
 #[derive(Debug)]
@@ -34,30 +41,95 @@ pub fn load(
     read(store, topic_id, partition).map(|chain| (chain.head, chain.last))
 }
 
-/// The same, and where its newest checkpoint is.
+/// The same, and where its newest checkpoint is. A checkpoint only saves reading: one that is not, by its own digest and by
+/// that of its last commit, what this chain adds up to is passed over.
 pub(crate) fn read(store: &dyn Store, topic_id: &str, partition: u32) -> Result<Chain, SinkError> {
     let paths: Vec<String> =
         store.list(&layout::chain_dir(topic_id, partition))?.into_iter().map(|entry| entry.path).collect();
-    let newest = paths.iter().filter(|path| checkpoint_end(path).is_some()).max_by_key(|path| checkpoint_end(path));
-    let mut head = match newest {
-        Some(path) => checkpoint(store, path)?,
-        None => ChainHead::empty(topic_id, partition),
-    };
-    let checkpointed = head.records;
-    let from = if head.records == 0 { 0 } else { head.end };
+    let mut checkpoints: Vec<&String> = paths.iter().filter(|path| checkpoint_end(path).is_some()).collect();
+    checkpoints.sort_unstable_by_key(|path| std::cmp::Reverse(checkpoint_end(path)));
+    let sealed = newest(store, &checkpoints, Seal::Intact)?;
+    let is_sealed = sealed.is_some();
+    let begin = sealed.unwrap_or_else(|| Chain::empty(topic_id, partition));
+    match read_on(store, begin, &paths) {
+        // Its first links may have been removed since a version wrote checkpoints without a digest.
+        Err(SinkError::Chain(broken)) if !is_sealed => match newest(store, &checkpoints, Seal::Absent)? {
+            Some(begin) => read_on(store, begin, &paths),
+            None => Err(broken.into()),
+        },
+        read => read,
+    }
+}
+
+impl Chain {
+    fn empty(topic_id: &str, partition: u32) -> Self {
+        Self { head: ChainHead::empty(topic_id, partition), last: None, checkpointed: 0 }
+    }
+}
+
+/// The newest checkpoint with that seal which is of this chain, and its last link.
+fn newest(store: &dyn Store, checkpoints: &[&String], wanted: Seal) -> Result<Option<Chain>, SinkError> {
+    for path in checkpoints {
+        let Some(bytes) = store.get(path)? else { continue };
+        match ChainHead::from_checkpoint(path, &bytes) {
+            Ok((head, seal)) if seal == wanted => {
+                let last_path = layout::chain_record(&head.topic_id, head.partition, head.last_start);
+                let link = store.get(&last_path)?;
+                match link.filter(|bytes| sha256(bytes) == head.last_sha256) {
+                    Some(bytes) => {
+                        let last = serde_json::from_slice(&bytes).map_err(|e| broken(&last_path, e.to_string()))?;
+                        let checkpointed = if seal == Seal::Intact { head.records } else { 0 };
+                        return Ok(Some(Chain { head, last: Some(last), checkpointed }));
+                    }
+                    None => warn!(path, "not the checkpoint of this chain's commit records: passed over"),
+                }
+            }
+            // Those before it are of the same version of the program, or older.
+            Ok((_, Seal::Absent)) => return Ok(None),
+            Ok(_) => {}
+            Err(error) => warn!(%error, "a checkpoint cannot be used: passed over"),
+        }
+    }
+    Ok(None)
+}
+
+/// Follows the links behind what is known already.
+fn read_on(store: &dyn Store, mut chain: Chain, paths: &[String]) -> Result<Chain, SinkError> {
+    let from = chain.head.position().unwrap_or_default();
     let mut links: Vec<(u64, &String)> = paths.iter().filter_map(|path| Some((link_start(path)?, path))).collect();
     links.sort_unstable();
     let links: Vec<&String> = links.into_iter().filter(|(start, _)| *start >= from).map(|(_, path)| path).collect();
-    let mut last = None;
     for some in links.chunks(OBJECTS_AT_ONCE) {
         for (path, bytes) in some.iter().zip(get_all(store, some)?) {
-            last = Some(Box::new(head.follow(path, &found(path, bytes)?)?));
+            chain.last = Some(Box::new(follow(store, &mut chain.head, path, bytes)?));
         }
     }
-    if last.is_none() && head.records > 0 {
-        last = link(store, &layout::chain_record(topic_id, partition, head.last_start))?;
+    // No link after it vouches for the last one. Where it carries no digest, a second read has to agree.
+    if let Some(path) = links.last()
+        && let Some(bytes) = store.get(path)?
+        && sha256(&bytes) != chain.head.last_sha256
+    {
+        return Err(broken(path, "two reads of it differ".into()).into());
     }
-    Ok(Chain { head, last, checkpointed })
+    Ok(chain)
+}
+
+/// Follows a link; one that does not continue the chain may have been read wrongly.
+fn follow(
+    store: &dyn Store,
+    head: &mut ChainHead,
+    path: &str,
+    mut bytes: Option<Bytes>,
+) -> Result<CommitRecord, SinkError> {
+    for _ in 1..READS_MAX {
+        match bytes.as_ref().map(|bytes| head.follow(path, bytes)) {
+            Some(Ok(link)) => return Ok(link),
+            Some(Err(error)) => warn!(%error, "reading it again"),
+            None => {}
+        }
+        bytes = store.get(path)?;
+    }
+    Ok(head.follow(path, &found(path, bytes)?)?)
 }
 
 /// One link; `None` when there is none of that name.
@@ -65,8 +137,38 @@ pub(crate) fn read(store: &dyn Store, topic_id: &str, partition: u32) -> Result<
 /// # Errors
 /// It is no commit record, or the store refuses.
 pub fn link(store: &dyn Store, path: &str) -> Result<Option<Box<CommitRecord>>, SinkError> {
-    let Some(bytes) = store.get(path)? else { return Ok(None) };
-    Ok(Some(serde_json::from_slice(&bytes).map_err(|e| broken(path, e.to_string()))?))
+    let mut problem = String::new();
+    for _ in 0..READS_MAX {
+        let Some(bytes) = store.get(path)? else { return Ok(None) };
+        match serde_json::from_slice(&bytes) {
+            Ok(_) if seal::check(&bytes) == Seal::Broken => problem = DIGEST_DIFFERS.to_owned(),
+            Ok(link) => return Ok(Some(link)),
+            Err(error) => problem = error.to_string(),
+        }
+    }
+    Err(broken(path, problem).into())
+}
+
+/// What lies at the end of a chain, `last` with its digest and what may be behind it. A link that is there with other bytes may
+/// have been read wrongly.
+pub(crate) fn look(store: &dyn Store, last: Option<(&str, &str)>, next: &str) -> Result<Looked, SinkError> {
+    let mut found = Looked::Ready;
+    for _ in 0..READS_MAX {
+        // At once: the way to the store is paid for once.
+        let paths: Vec<&str> = last.iter().map(|(path, _)| *path).chain([next]).collect();
+        let mut read = get_all(store, &paths)?.into_iter().rev();
+        let is_taken = read.next().flatten().is_some();
+        found = match (last, read.next().flatten()) {
+            (Some(_), None) => Looked::LastGone,
+            (Some((_, digest)), Some(bytes)) if sha256(&bytes) != digest => Looked::LastChanged,
+            _ if is_taken => Looked::Taken,
+            _ => Looked::Ready,
+        };
+        if found != Looked::LastChanged {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// Names of staged files that the last link of some chain still needs. Links before it are published.
@@ -88,12 +190,12 @@ pub(crate) fn staged_names_in_use(store: &dyn Store) -> Result<HashSet<String>, 
     Ok(names)
 }
 
-fn checkpoint(store: &dyn Store, path: &str) -> Result<ChainHead, SinkError> {
-    Ok(serde_json::from_slice(&found(path, store.get(path)?)?).map_err(|e| broken(path, e.to_string()))?)
-}
-
 fn found(path: &str, bytes: Option<Bytes>) -> Result<Bytes, BrokenChain> {
     bytes.ok_or_else(|| broken(path, "listed, but gone when it was read".into()))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
 }
 
 fn broken(path: &str, problem: String) -> BrokenChain {
@@ -131,7 +233,7 @@ mod tests {
                 previous_sha256: head.last_sha256.clone(),
                 committed_at: String::new(),
             };
-            let (path, bytes) = (layout::chain_record("id", 0, link.start), serde_json::to_vec(&link).unwrap());
+            let (path, bytes) = (layout::chain_record("id", 0, link.start), link.to_bytes().unwrap());
             store.put_if_absent(&path, &bytes).unwrap();
             head.follow(&path, &bytes).unwrap();
             head.clone()
@@ -150,7 +252,7 @@ mod tests {
 
         let checkpoint = |n: usize| {
             let path = layout::chain_checkpoint("id", 0, heads[n].end);
-            store.put(&path, &serde_json::to_vec(&heads[n]).unwrap()).unwrap();
+            store.put(&path, &heads[n].to_checkpoint().unwrap()).unwrap();
         };
         checkpoint(2);
         store.delete(&layout::chain_record("id", 0, 0)).unwrap();
@@ -167,5 +269,76 @@ mod tests {
         store.delete(&layout::chain_checkpoint("id", 0, heads[4].end)).unwrap();
         store.delete(&layout::chain_checkpoint("id", 0, heads[2].end)).unwrap();
         assert!(load(&store, "id", 0).is_err(), "without checkpoints the first link is missed");
+    }
+
+    fn first_heights(head: &ChainHead) -> Option<u64> {
+        head.heights.values().next().copied()
+    }
+
+    #[test]
+    fn a_checkpoint_that_is_not_of_the_chain_is_passed_over() {
+        let check = |what: &str, checkpointed: u64, bytes: &dyn Fn(&ChainHead) -> Vec<u8>| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = LocalStore::open(folder.path()).unwrap();
+            let heads = chain(&store, 5);
+            store.put(&layout::chain_checkpoint("id", 0, heads[2].end), &bytes(&heads[2])).unwrap();
+            let read = read(&store, "id", 0).unwrap();
+            assert_eq!((&read.head, first_heights(&read.head)), (&heads[4], None), "{what}");
+            assert_eq!(read.checkpointed, checkpointed, "{what}: it is to be written anew");
+        };
+        // Source watermarks that are too high drop records as duplicates.
+        let raised = |head: &ChainHead| {
+            let mut head = head.clone();
+            head.heights.insert("wire/0".parse().unwrap(), 4_096);
+            head
+        };
+        check("right", 3, &|head| head.to_checkpoint().unwrap());
+        check("of an earlier version", 0, &|head| serde_json::to_vec(head).unwrap());
+        check("of an earlier version, changed", 0, &|head| serde_json::to_vec(&raised(head)).unwrap());
+        check("of another chain", 0, &|head| {
+            ChainHead { last_sha256: "0".repeat(64), ..raised(head) }.to_checkpoint().unwrap()
+        });
+        check("changed", 0, &|head| {
+            let text = String::from_utf8(raised(head).to_checkpoint().unwrap()).unwrap();
+            text.replace("4096", "8192").into_bytes()
+        });
+        check("another's", 0, &|head| ChainHead { partition: 1, ..raised(head) }.to_checkpoint().unwrap());
+        check("cut", 0, &|head| head.to_checkpoint().unwrap()[..20].to_vec());
+    }
+
+    #[test]
+    fn the_end_of_a_chain_is_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        let at = |start| layout::chain_record("id", 0, start);
+        assert_eq!(look(&store, None, &at(0)).unwrap(), Looked::Ready);
+        let heads = chain(&store, 3);
+        let look = |n: usize| {
+            let digest = heads[n].last_sha256.as_str();
+            look(&store, Some((&at(heads[n].last_start), digest)), &at(heads[n].end)).unwrap()
+        };
+        assert_eq!((look(2), look(1)), (Looked::Ready, Looked::Taken));
+        let right = store.get(&at(20)).unwrap().unwrap();
+        store.put(&at(20), b"{}").unwrap();
+        assert_eq!(look(2), Looked::LastChanged);
+        store.delete(&at(20)).unwrap();
+        assert_eq!((look(2), look(1)), (Looked::LastGone, Looked::Ready));
+        store.put(&at(20), &right).unwrap();
+        assert_eq!(look(2), Looked::Ready);
+    }
+
+    #[test]
+    fn a_damaged_last_link_is_noticed_without_a_successor() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        chain(&store, 3);
+        let path = layout::chain_record("id", 0, 20);
+        let right = String::from_utf8(store.get(&path).unwrap().unwrap().to_vec()).unwrap();
+        store.put(&path, right.replace("\"duplicates\":10", "\"duplicates\":11").as_bytes()).unwrap();
+        let read = load(&store, "id", 0).unwrap_err().to_string();
+        assert!(read.contains(DIGEST_DIFFERS), "{read}");
+        assert!(link(&store, &path).is_err());
+        store.put(&path, right.as_bytes()).unwrap();
+        assert!(load(&store, "id", 0).is_ok());
     }
 }

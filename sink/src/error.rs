@@ -14,7 +14,7 @@ pub enum SinkError {
     #[error("sink: {0}")]
     Store(#[from] StoreError),
     /// A chain cannot be read.
-    #[error("sink: {0}; run `finops verify` to see what is wrong")]
+    #[error("sink: {0}; `finops verify` shows what is wrong, `finops repair` rebuilds the last record of a chain")]
     Chain(#[from] BrokenChain),
     /// The group's position was left by a sink that writes elsewhere (DESIGN.md §5.3 rule 5).
     #[error(
@@ -34,7 +34,8 @@ pub enum SinkError {
     /// The group has a position, the store has a shorter chain: commit records were removed.
     #[error(
         "sink: group position of {topic}/{partition} is {hint}, but the commit chain in the store ends at {end}: commit \
-         records are missing. Restore `_sink/` of the store; `finops verify` shows what is there"
+         records are missing. `finops verify` shows what is there, `finops repair` rebuilds the last record from topic and \
+         files; if it cannot, restore `_sink/` of the store"
     )]
     ChainLost {
         /// Topic.
@@ -82,6 +83,37 @@ pub enum SinkError {
     #[error("sink: {path} is committed but gone, and cannot be made again from the topic: {problem}")]
     CannotRebuild {
         /// File.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// The last commit record is not what this sink has read or written.
+    #[error(
+        "sink: {path} was committed, and {problem}: nothing more is written. Look who else writes to the store and whether \
+         it keeps what it was given (`finops doctor`); `finops verify` shows what is there, `finops repair` rebuilds the last \
+         record of a chain"
+    )]
+    CommitChanged {
+        /// The record.
+        path: String,
+        /// What is the matter with it.
+        problem: &'static str,
+    },
+    /// The store said that it created a commit record, and did not.
+    #[error(
+        "sink: the store answered that it created {path}, but {problem}: it does not keep what it answers, so nothing is \
+         written to it. Nothing was published of this commit; ask `finops doctor` about the store before a sink starts again"
+    )]
+    CommitNotKept {
+        /// The record.
+        path: String,
+        /// What is there instead.
+        problem: String,
+    },
+    /// A commit record cannot be rebuilt.
+    #[error("repair: {path} cannot be rebuilt: {problem}")]
+    CannotRecommit {
+        /// The record, or the folder of its chain.
         path: String,
         /// Why.
         problem: String,

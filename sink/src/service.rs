@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use contracts::commit_record::CommitRecord;
 use contracts::layout;
-use contracts::source::SrcSet;
 use contracts::topics::{self, Lane};
 use platform::broker::{
     Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start, TopicPartition,
@@ -27,12 +25,10 @@ use crate::counters::Counters;
 use crate::error::SinkError;
 use crate::files::Publisher;
 use crate::limits::Limits;
-use crate::machine::{
-    Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, OpenFile, Outcome, Staging, Taken, Target,
-};
+use crate::machine::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, Outcome, Taken};
 use crate::row::{self, Record};
 use crate::trace::Batches;
-use crate::{chain, files};
+use crate::{chain, files, rebuild};
 
 /// Consumer group of all sinks.
 pub const GROUP: &str = topics::groups::SINK;
@@ -40,8 +36,6 @@ pub const GROUP: &str = topics::groups::SINK;
 /// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
 const SWEEP_AGE_MS: i64 = 86_400_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(6 * 3_600);
-/// So often in a row what was staged anew may be gone before it is published.
-const REBUILDS_MAX: u32 = 5;
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// When to stop.
@@ -343,7 +337,7 @@ impl Sink<'_> {
                     return Ok(());
                 }
                 // That reading works says nothing of writing.
-                Outcome::Committed(CommitOutcome::Unknown(_)) | Outcome::LinkRead(_) => {}
+                Outcome::Committed(CommitOutcome::Unknown(_)) | Outcome::LinkRead(_) | Outcome::Looked(_) => {}
                 _ => backoff.reset(),
             }
             self.machine.done(&at, outcome)?;
@@ -410,7 +404,7 @@ impl Hands<'_> {
             }
             Action::Rebuild(link) => {
                 failpoint::hit("sink.rebuild.begin");
-                rebuild(self.broker, self.store, at, link)?;
+                rebuild::rebuild(self.broker, self.store, at, link)?;
                 failpoint::hit("sink.rebuild.done");
                 Outcome::Rebuilt
             }
@@ -425,6 +419,10 @@ impl Hands<'_> {
                 self.counters.took(&table::STAGE_SECONDS, began);
                 failpoint::hit("sink.stage.done");
                 Outcome::Staged(staged)
+            }
+            Action::Look { last, last_sha256, next } => {
+                let last = last.as_deref().map(|path| (path, *last_sha256));
+                Outcome::Looked(chain::look(self.store, last, next)?)
             }
             Action::Commit { path, bytes } => Outcome::Committed(self.commit(path, bytes)),
             Action::ReadLink(path) => {
@@ -449,7 +447,7 @@ impl Hands<'_> {
             Action::Checkpoint(head) => {
                 let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
                 failpoint::hit("sink.checkpoint.begin");
-                self.store.put(&path, &serde_json::to_vec(head)?)?;
+                self.store.put(&path, &head.to_checkpoint()?)?;
                 failpoint::hit("sink.checkpoint.done");
                 Outcome::Done
             }
@@ -463,9 +461,6 @@ impl Hands<'_> {
             Ok(PutOutcome::Created) => {
                 self.counters.took(&table::COMMIT_SECONDS, began);
                 failpoint::hit("sink.commit.done");
-                if let Ok(link) = serde_json::from_slice::<CommitRecord>(bytes) {
-                    self.counters.committed(&link);
-                }
                 CommitOutcome::Created
             }
             Ok(PutOutcome::Exists) => CommitOutcome::Exists,
@@ -488,74 +483,4 @@ impl Hands<'_> {
         failpoint::hit("sink.hint.left");
         Ok(())
     }
-}
-
-/// Makes the files of a link again from the topic and publishes them, if they are byte for byte what was committed.
-pub(crate) fn rebuild(
-    broker: &dyn Broker,
-    store: &dyn Store,
-    at: &TopicPartition,
-    link: &CommitRecord,
-) -> Result<(), SinkError> {
-    let rows = match read_again(broker, at, link) {
-        Err(SinkError::Broker(error)) if !error.is_retriable() => return Err(cannot_rebuild(link, error.to_string())),
-        other => other?,
-    };
-    let CommitRecord { topic_id, partition, start, end, .. } = link;
-    let batch = Staging { topic_id, partition: *partition, start: *start, end: *end, files: &rows };
-    // Whoever sweeps may take what was just staged for old, where clocks differ.
-    for _ in 0..REBUILDS_MAX {
-        if publish_again(store, &batch, link)? {
-            return Ok(());
-        }
-    }
-    Err(cannot_rebuild(link, format!("files staged again were gone again {REBUILDS_MAX} times")))
-}
-
-fn cannot_rebuild(link: &CommitRecord, problem: String) -> SinkError {
-    let path = link.files.first().map(|file| file.path.clone()).unwrap_or_default();
-    SinkError::CannotRebuild { path, problem }
-}
-
-/// Makes the files of a commit once more. False when one is gone before it is published.
-fn publish_again(store: &dyn Store, batch: &Staging<'_, Record>, link: &CommitRecord) -> Result<bool, SinkError> {
-    let made = files::stage(store, batch)?;
-    let same = made.len() == link.files.len()
-        && made
-            .iter()
-            .zip(&link.files)
-            .all(|(a, b)| (&a.path, a.rows, a.bytes, &a.sha256) == (&b.path, b.rows, b.bytes, &b.sha256));
-    if !same {
-        files::discard(store, &made);
-        return Err(cannot_rebuild(link, "the topic's records make other files now".into()));
-    }
-    for file in &made {
-        if store.publish(&files::staged_of(file))? == Published::Missing {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn read_again(
-    broker: &dyn Broker,
-    at: &TopicPartition,
-    link: &CommitRecord,
-) -> Result<std::collections::BTreeMap<Target, OpenFile<Record>>, SinkError> {
-    let mut files = std::collections::BTreeMap::<Target, OpenFile<Record>>::new();
-    let mut seen = SrcSet::new();
-    let mut next = link.start;
-    while next < link.end {
-        let messages = broker.read(at, next, 10_000, 16 << 20)?;
-        let Some(last) = messages.last() else { break };
-        next = last.offset + 1;
-        for message in messages.into_iter().take_while(|message| message.offset < link.end) {
-            let row = row::of_message(message, &link.topic_id);
-            let was_kept = link.src.get(&row.src.partition).is_some_and(|offsets| offsets.contains(row.src.offset));
-            if was_kept && seen.entry(row.src.partition).or_default().insert(row.src.offset) {
-                files.entry(row.target).or_default().rows.push(row.payload);
-            }
-        }
-    }
-    Ok(files)
 }

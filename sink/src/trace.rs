@@ -40,6 +40,7 @@ impl Batches {
                 let Self { tracer, group, open } = self;
                 open.entry(at.clone()).or_insert_with(|| begin(tracer, at, group, batch)).parts.span("stage")
             }
+            Action::Look { .. } => self.part(at, "look"),
             Action::Commit { .. } => self.part(at, "commit"),
             Action::ReadLink(_) => self.part(at, "read commit"),
             // One part for all its files: there may be thousands.

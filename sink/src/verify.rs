@@ -6,17 +6,20 @@
 mod area;
 mod chain;
 mod coverage;
+mod ends;
 mod exports;
 mod facts;
 mod file;
 mod gold;
 mod manifest;
+mod pending;
 mod report;
 mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use contracts::chain::ChainHead;
 use contracts::claims::{OwnProducers, Producers};
 use contracts::source::SrcSet;
 use contracts::{layout, topics};
@@ -24,7 +27,9 @@ use platform::broker::{Broker, BrokerError, GroupOffset};
 use platform::store::{Store, StoreError};
 
 pub use area::{Area, AreaReport, NotCompared};
-pub use report::{ChainReport, InFlight, IncompleteRun, Missing, Problem, Report, Rule};
+pub(crate) use ends::OpenEnd;
+pub(crate) use report::Announced;
+pub use report::{ChainReport, InFlight, IncompleteRun, Missing, Problem, Report, Rule, Unpublished};
 
 use crate::error::SinkError;
 use crate::resend::ResendError;
@@ -33,6 +38,7 @@ use crate::service::{GROUP, HintMetadata};
 use crate::walk;
 use coverage::Found;
 pub(crate) use coverage::{gaps, read};
+use pending::Pending;
 
 /// Verifying could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +89,7 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
     let mut report = Report::default();
     // Services may be running. So each thing is read before what it is a promise about: what is published is on a topic,
     // the group's position is committed, a file that is there is named by a link, what is exported was committed.
+    let announced = broker.map(runs::announced).transpose()?;
     let manifests = runs::manifests(store, &mut report)?;
     let hints = broker.map(|broker| broker.group_offsets(GROUP)).transpose()?.unwrap_or_default();
     let exported = exports::look(exports, progress);
@@ -100,19 +107,26 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
         report.problem(Rule::FileForeign, path, "no commit record names this file");
     }
     report.compared(Area::CommitChains, report.chains.iter().map(|chain| chain.links).sum());
-    report.compared(Area::DataFiles, report.files);
     let on_the_way = match broker {
         Some(broker) => wire(store, broker, producers, &hints, &held, &mut report)?,
         None => {
-            report.not_compared(Area::WireRecords, "broker", None, "there is no broker to compare with");
+            for area in [Area::WireRecords, Area::RunManifests] {
+                report.not_compared(area, "broker", None, "there is no broker to compare with");
+            }
             None
         }
     };
+    // That of another store's sinks says nothing of the runs of this one.
+    if let (Some(announced), true) = (announced, on_the_way.is_some()) {
+        runs::compare(announced, &manifests, &mut report);
+    }
     runs::check(&manifests, &held.runs, on_the_way.as_ref(), &mut report);
     facts::verify(store, &mut report, progress)?;
     let was_exported = !gold.is_empty();
     gold::report(gold, &held, &mut report);
     exports::report(exported, was_exported, &held, &mut report);
+    pending::look_again(store, &held.pending, &mut report)?;
+    report.compared(Area::DataFiles, report.files - report.unpublished.files);
     report.problems.sort();
     Ok(report)
 }
@@ -150,6 +164,7 @@ fn wire(
         report.not_compared(Area::WireRecords, object, Some(count), reason);
     }
     unknown_topics(broker, held, report)?;
+    report.open_ends = ends::all(broker, hints, held, report)?;
     report.compared(Area::WireRecords, compared);
     (report.in_flight, report.missing, report.unproven) = (in_flight, missing, unproven);
     report.wire_ends = wire_ends;
@@ -186,6 +201,12 @@ struct Held {
     ends: BTreeMap<(String, u32), u64>,
     /// How far each chain says to have come, also where it is broken.
     claimed_ends: BTreeMap<(String, u32), u64>,
+    /// What the chains add up to that could be followed to their end.
+    whole: BTreeMap<(String, u32), ChainHead>,
+    /// Those that could not, with their end where only the last record is damaged.
+    broken: BTreeMap<(String, u32), Option<OpenEnd>>,
+    /// Last commits with files that were not there.
+    pending: Vec<Pending>,
 }
 
 pub(crate) fn add(all: &mut SrcSet, some: &SrcSet) {

@@ -97,7 +97,14 @@ impl Folder {
                     None => break,
                 },
             };
-            match walked.head.follow(&path, &bytes) {
+            let mut followed = walked.head.follow(&path, &bytes);
+            if followed.is_err()
+                && let Some((_, again)) = self.get(store, start)?
+                && again != bytes
+            {
+                followed = walked.head.follow(&path, &again);
+            }
+            match followed {
                 Ok(link) => {
                     each(Step { path: &path, link: &link, head: &walked.head, is_last: start >= last_listed })?;
                     walked.last = Some(link);

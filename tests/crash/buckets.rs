@@ -3,13 +3,22 @@
 use std::time::{Duration, Instant};
 
 use contracts::layout;
+use platform::failpoint;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
-use tests::attack::program::Role;
+use tests::attack::program::{Role, Service};
 use tests::attack::site::{Kind, Site};
 use tests::proxy::{self, s3_error};
 
-list!(errors, slow_down, commit_answers_are_lost, commits_are_refused, publish_answers_are_lost, the_network_is_bad,);
+list!(
+    errors,
+    slow_down,
+    commit_answers_are_lost,
+    commits_are_refused,
+    publish_answers_are_lost,
+    the_network_is_bad,
+    the_bucket_lies,
+);
 at_site!(
     embedded_s3,
     EmbeddedS3,
@@ -19,6 +28,7 @@ at_site!(
     commits_are_refused,
     publish_answers_are_lost,
     the_network_is_bad,
+    the_bucket_lies,
 );
 
 /// How long it may take until every planned fault has met a request.
@@ -72,6 +82,43 @@ fn commits_are_refused(kind: Kind) {
 
 fn publish_answers_are_lost(kind: Kind) {
     attacked(kind, Deed::BucketPublishAnswersLost, &[("POST", "uploadId=", 12, proxy::Fault::LoseAnswer)]);
+}
+
+/// Sinks stop at a commit that was answered and is not there, and are started again. Meanwhile the bucket creates what is there
+/// already; a member that is frozen before its commit and woken after another took over finds that out by looking.
+fn the_bucket_lies(kind: Kind) {
+    let site = Site::open(kind);
+    let network = site.network.as_ref().unwrap();
+    let mut stopped = 0;
+    let count = Battle::begin(&site).fight(|battle| {
+        let mut services = battle.start(&[Role::Validator, Role::Sink]);
+        battle.wait_for_work(50, &mut services);
+        for _ in 0..2 {
+            network.plan("PUT", layout::CHAIN, 1, proxy::Fault::Answer(200, String::new()));
+            let mut sink = services.pop().unwrap();
+            let status = sink.wait(MET_WITHIN);
+            assert!(!status.success() && sink.log().contains("does not keep what it answers"), "{}", sink.log());
+            stopped += 1;
+            services.push(Service::start(&site, Role::Sink));
+            battle.wait_for_work(50, &mut services);
+        }
+        network.plan("PUT", layout::CHAIN, u32::MAX, proxy::Fault::ForgetHeader("if-none-match".into()));
+        let armed = [(failpoint::VARIABLE, "sink.stage.done:1:stop")];
+        services.pop().unwrap().stop();
+        let mut frozen = Service::start_with(&site, Role::Sink, &[], &armed);
+        frozen.wait_until_frozen();
+        services.push(Service::start(&site, Role::Sink));
+        // The frozen one has lost its partitions, and its commit is another's.
+        battle.wait_for_work(100, &mut services);
+        frozen.signal("CONT");
+        battle.wait_for_work(50, &mut services);
+        services.push(frozen);
+        network.clear();
+        services
+    });
+    let result =
+        format!("{stopped} sinks stop before they publish, the next one writes the records; nothing is overwritten");
+    note(Fault::Deed(Deed::BucketLies), &site, 0, None, &count, &result);
 }
 
 fn the_network_is_bad(kind: Kind) {

@@ -16,6 +16,8 @@ const NEWER: &[Deed] = &[
     Deed::ForgedHeaders,
     Deed::SwapUnderFrozenSink,
     Deed::ForeignTransaction,
+    Deed::BitsFlipped,
+    Deed::BucketLies,
 ];
 /// The same of crash points, by the beginning of their names.
 const NEWER_POINTS: &str = "producers.";

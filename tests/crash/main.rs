@@ -37,6 +37,7 @@ macro_rules! at_each_site {
     };
 }
 
+mod bits;
 mod buckets;
 mod clocks;
 mod exporters;
@@ -65,10 +66,15 @@ fn attacks(kind: Kind) -> Vec<Attack> {
         hostile::ATTACKS,
     ];
     let of_its_own: &[&[Attack]] = match kind {
-        Kind::EmbeddedLocal => {
-            &[room::ATTACKS, room::of_the_broker::ATTACKS, loads::ATTACKS, exporters::ATTACKS, swaps::ATTACKS]
-        }
-        Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS],
+        Kind::EmbeddedLocal => &[
+            room::ATTACKS,
+            room::of_the_broker::ATTACKS,
+            loads::ATTACKS,
+            exporters::ATTACKS,
+            swaps::ATTACKS,
+            bits::ATTACKS,
+        ],
+        Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS, bits::ATTACKS],
         Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
         Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
     };

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use platform::config::Secret;
-use platform::store::s3::{S3Settings, S3Store};
+use platform::store::s3::{PROVE_EVERY, S3Settings, S3Store};
 use sha2::{Digest, Sha256};
 
 use crate::repo;
@@ -94,6 +94,7 @@ impl S3Server {
             attempt_timeout: Duration::from_secs(10),
             cache_dir: folder.join("cache"),
             cache_bytes_max: 1 << 30,
+            prove_every: PROVE_EVERY,
         }
     }
 

@@ -241,6 +241,44 @@ fn a_sink_that_may_not_commit_stops() {
     assert_eq!(pipeline.verify().problems, []);
 }
 
+/// What it had staged is made again by the sink that starts next.
+#[test]
+fn a_commit_that_was_answered_and_not_stored_stops_the_sink_and_nothing_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, proxy) = behind_a_proxy(folder.path(), 5);
+    proxy.plan("PUT", "/_sink/v1/", 1, Fault::Answer(200, String::new()));
+    let stopped = pipeline.sink().unwrap_err();
+    assert!(matches!(stopped, sink::SinkError::CommitNotKept { .. }), "{stopped}");
+    assert_eq!(pipeline.store.list(layout::FINDINGS).unwrap(), []);
+    pipeline.sink().unwrap();
+    let report = pipeline.verify();
+    assert_eq!((&*report.problems, report.findings_rows), (&[][..], 1));
+}
+
+/// docs/object-store.md says these numbers.
+#[test]
+fn what_a_commit_of_one_file_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pipeline, proxy) = behind_a_proxy(folder.path(), 5);
+    pipeline.sink().unwrap();
+    pipeline.publish([(Some("acme"), good("acme", 2), Headers::new())]);
+    let _ = pipeline.validate();
+    let before = proxy.seen().len();
+    pipeline.sink().unwrap();
+    let seen = proxy.seen().split_off(before);
+    // From the staging of the file on: what was before is the start of a sink.
+    let from = seen.iter().position(|request| request.starts_with("POST") && request.contains("uploads")).unwrap();
+    let until = seen.iter().rposition(|request| request.starts_with("POST")).unwrap();
+    let mut counts: BTreeMap<(String, bool), usize> = BTreeMap::new();
+    for request in &seen[from..=until] {
+        let method = request.split(' ').next().unwrap().to_owned();
+        *counts.entry((method, request.contains("/_sink/v1/"))).or_default() += 1;
+    }
+    let counts: Vec<_> = counts.iter().map(|((method, is_chain), n)| (method.as_str(), *is_chain, *n)).collect();
+    let (file, chain) = (false, true);
+    assert_eq!(counts, [("GET", chain, 3), ("HEAD", file, 1), ("POST", file, 2), ("PUT", file, 1), ("PUT", chain, 1)]);
+}
+
 #[test]
 fn failed_commits_are_tried_again_further_and_further_apart() {
     let folder = tempfile::tempdir().unwrap();

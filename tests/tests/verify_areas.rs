@@ -206,7 +206,7 @@ fn what_could_not_be_compared_is_named() {
     check("nothing", &[], World::verify, "");
     check(
         "no broker",
-        &[Area::WireRecords],
+        &[Area::WireRecords, Area::RunManifests],
         |w| {
             let exports = w.folder.path().join("export");
             verify_all(

@@ -354,6 +354,20 @@ mod tests {
         assert_eq!(world.state().0, BTreeMap::from([("acme".to_owned(), 2), ("globex".to_owned(), 2)]));
     }
 
+    /// By a second sink, where the store does not keep put-if-absent.
+    #[test]
+    fn a_record_that_was_overwritten_is_noticed() {
+        let mut world = World::new();
+        (0..3).for_each(|_| drop(world.publish_for(&["acme"])));
+        assert_eq!(world.end(), Some(3));
+        let path = layout::chain_record("id", 0, 1);
+        let mut other: CommitRecord = serde_json::from_slice(&world.store.get(&path).unwrap().unwrap()).unwrap();
+        other.nonce = "another".into();
+        world.store.put(&path, &other.to_bytes().unwrap()).unwrap();
+        let error = read(&world.store, &mut world.known).unwrap_err().to_string();
+        assert!(error.ends_with("it does not carry the digest of the record before it"), "{error}");
+    }
+
     #[test]
     fn a_link_of_another_chain_is_refused() {
         let mut world = World::new();

@@ -23,7 +23,7 @@ pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<Exi
     bar.finish_and_clear();
     let plan = repair::plan(&report);
     for problem in &plan.blocked_by {
-        note!("mend this first, until then nothing is sent: {}: {}", problem.object, problem.detail);
+        note!("until this is mended nothing is sent: {}: {}", problem.object, problem.detail);
     }
     if plan.is_empty() {
         note!("there is nothing that can be brought back");
@@ -37,6 +37,18 @@ pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<Exi
     print_value(&json!({ "plan": plan, "dry_run": args.dry_run, "done": done }), output)?;
     if done.sent > 0 {
         note!("{} record(s) were sent again; `finops up` or `finops run` takes them on", done.sent);
+    }
+    if done.commits > 0 {
+        note!("{} commit record(s) were rebuilt from topic and files; `finops repair` does the rest", done.commits);
+    }
+    if done.manifests > 0 {
+        note!("{} run manifest(s) were written again", done.manifests);
+    }
+    if done.checkpoints > 0 {
+        note!(
+            "{} checkpoint(s) were written again from their commit records; start the sinks again, then `finops repair`",
+            done.checkpoints
+        );
     }
     for failed in &done.failed {
         note!("error: {failed}");

@@ -59,12 +59,18 @@ fn print_table(report: &Report) -> Result<()> {
         ]);
     }
     chains.print(Output::Table)?;
-    let Report { files, findings_rows, dead_letter_rows, duplicates, in_flight, .. } = report;
+    let Report { files, findings_rows, dead_letter_rows, duplicates, in_flight, unpublished, .. } = report;
     print_text(&format!(
         "{files} file(s), {findings_rows} findings, {dead_letter_rows} dead letters, {duplicates} duplicates dropped\n\
          on their way: {} not judged, {} not written\n",
         in_flight.unjudged, in_flight.unwritten
     ))?;
+    if unpublished.files > 0 {
+        let (files, rows) = (unpublished.files, unpublished.rows);
+        print_text(&format!(
+            "committed, not published: {files} file(s) with {rows} row(s), which no reader sees; a sink that starts publishes them\n"
+        ))?;
+    }
     for gone in &report.unproven {
         print_text(&format!("no longer on the broker, and no row: {gone}\n"))?;
     }
@@ -79,9 +85,12 @@ fn print_table(report: &Report) -> Result<()> {
         print_text(&format!("{} problem(s):\n", report.problems.len()))?;
         return Ok(problems(report).print(Output::Table)?);
     }
-    Ok(print_text(match report.is_complete() {
-        true => "nothing is lost, nothing is there twice, nothing was changed\n",
-        false => "what could be compared is as it must be; not everything could be compared, see above\n",
+    Ok(print_text(match (report.is_complete(), unpublished.files) {
+        (true, _) => "nothing is lost, nothing is there twice, nothing was changed\n",
+        (false, 0) => "what could be compared is as it must be; not everything could be compared, see above\n",
+        (false, _) => {
+            "what could be compared is as it must be; rows are committed that no reader sees yet, see above\n"
+        }
     })?)
 }
 

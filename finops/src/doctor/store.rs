@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use platform::clock::{Clock, SystemClock};
 use platform::store::s3::{S3Settings, S3Store};
-use platform::store::{PutOutcome, Staged, Store, StoreError};
+use platform::store::{PutOutcome, ReplaceOutcome, Staged, Store, StoreError};
 use uuid::Uuid;
 
 use super::environment::NOT_YET;
@@ -100,6 +100,16 @@ fn of_objects(store: &dyn Store, path: &str) -> Result<Vec<Check>, StoreError> {
     let is_kept = store.get(path)?.is_some_and(|bytes| &*bytes == b"{}");
     let entries = store.list(FOLDER)?;
     let mut checks = vec![Check::ok(STORE, format!("{} can be written, read and listed", store.location()))];
+    if !keeps_what_was_replaced(store, path)? {
+        checks.push(
+            Check::fail(
+                "conditional replace",
+                "an object was replaced that was not the expected one",
+                "use a store with conditional writes (If-Match): without it manifests would overwrite each other",
+            )
+            .of_configuration(),
+        );
+    }
     checks.push(if (first, second) == (PutOutcome::Created, PutOutcome::Exists) && is_kept {
         Check::ok("put-if-absent", "the second of two writers was told that the first was there")
     } else {
@@ -114,6 +124,14 @@ fn of_objects(store: &dyn Store, path: &str) -> Result<Vec<Check>, StoreError> {
         checks.push(clock(before_ms, entry.modified_ms));
     }
     Ok(checks)
+}
+
+/// A version that was replaced must not be replaced once more.
+fn keeps_what_was_replaced(store: &dyn Store, path: &str) -> Result<bool, StoreError> {
+    let Some((_, first)) = store.get_versioned(path)? else { return Ok(false) };
+    store.replace(path, b"[1]", Some(&first))?;
+    let again = store.replace(path, b"[2]", Some(&first))?;
+    Ok(again == ReplaceOutcome::Conflict && store.get(path)?.is_some_and(|bytes| &*bytes == b"[1]"))
 }
 
 /// What a sink does with a file: it publishes one, gives one up, and looks for those of others that nobody will publish.

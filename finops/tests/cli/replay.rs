@@ -281,6 +281,9 @@ fn handed_over_the_fresh_root_is_the_root() {
     );
     assert_eq!(exports(&place), exported);
     code(&place, "sink run --drain", 0);
+    // The run had stored its manifest in the former root, and announced it.
+    assert!(place.finops("verify").text().contains("manifest_missing"));
+    code(&place, "repair", 0);
     assert_eq!(rows(&place), (before.0 + 10, before.1 + 1));
     run(&place, &["acme", "globex"], 40..50);
     assert_eq!(rows(&place), (before.0 + 20, before.1 + 2));

@@ -58,7 +58,7 @@ fn a_run_is_one_trace_across_topics() {
     let summary = ended.json(0);
     assert_eq!(attribute(&send, "messaging.batch.message_count"), summary["published"].to_string(), "{summary}");
     let mut records = 0;
-    for (topic, parts) in [("wire", 0), ("valid", 3), ("dlq", 3)] {
+    for (topic, parts) in [("wire", 0), ("valid", 5), ("dlq", 5)] {
         let batches = collector.named(&format!("process finops.findings.{topic}"));
         assert!(!batches.is_empty(), "{topic}");
         for batch in batches {

@@ -6,10 +6,9 @@
 //! At the size limit the copies that were not used for the longest go, but none that a [`Lease`] of a living process
 //! names: somebody may be reading it. So the folder outgrows its limit when that much is in use, and no longer.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
@@ -17,6 +16,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::compared::{Compared, Stamp};
 use super::{Object, Result, Store, StoreError, describe};
 use crate::failpoint;
 
@@ -27,8 +27,6 @@ const PARTIAL: &str = "partial-";
 /// Lists of what is in use, each locked by its process, so that one of a dead process can be told.
 const LEASE: &str = "lease-";
 
-/// Copies remembered as compared; at the limit all are forgotten, which costs another comparison of each.
-const COMPARED_MAX: usize = 100_000;
 /// Times that an object is fetched when its bytes are not the expected ones: one answer may have been damaged on its way.
 const FETCHES_MAX: u32 = 3;
 
@@ -83,28 +81,14 @@ pub struct FileCache {
     /// was looked at.
     bytes: Mutex<Option<u64>>,
     /// Copies that this process has seen to match their digest.
-    compared: Mutex<HashMap<String, Stamp>>,
-}
-
-/// Which file was compared. Another one of the same name is compared again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-}
-
-impl Stamp {
-    fn of(found: &fs::Metadata) -> Self {
-        Self { device: found.dev(), inode: found.ino(), bytes: found.len() }
-    }
+    compared: Compared,
 }
 
 impl FileCache {
     /// A folder that is made when the first copy is: most services never need one.
     #[must_use]
     pub fn new(folder: &Path, bytes_max: u64) -> Self {
-        Self { folder: folder.to_owned(), bytes_max, bytes: Mutex::default(), compared: Mutex::default() }
+        Self { folder: folder.to_owned(), bytes_max, bytes: Mutex::default(), compared: Compared::default() }
     }
 
     /// A file with the object's bytes, fetched unless it is here. It stays as long as the lease.
@@ -130,7 +114,7 @@ impl FileCache {
         // Also over a copy that does not match: who is reading that one, by its path, finds the right one next.
         fs::rename(&partial.0, &copy).map_err(failed)?;
         failpoint::hit("store.cache.placed");
-        self.remember(object.sha256, stamp);
+        self.compared.remember(object.sha256, stamp);
         if let Err(error) = self.grown_by(object.bytes) {
             // The copy is good; a folder that is too large is the next call's trouble, too.
             tracing::warn!(folder = %self.folder.display(), %error, "could not remove old copies");
@@ -164,8 +148,7 @@ impl FileCache {
         drop(lock);
         file.set_modified(SystemTime::now())?;
         let stamp = Stamp::of(&file.metadata()?);
-        let compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner).get(object.sha256).copied();
-        if compared == Some(stamp) {
+        if self.compared.knows(object.sha256, stamp) {
             return Ok(true);
         }
         // A machine that lost power may have kept the name and lost the bytes.
@@ -173,16 +156,8 @@ impl FileCache {
             tracing::warn!(copy = %path.display(), object = object.path, "a cached copy is damaged: fetching it again");
             return Ok(false);
         }
-        self.remember(object.sha256, stamp);
+        self.compared.remember(object.sha256, stamp);
         Ok(true)
-    }
-
-    fn remember(&self, sha256: &str, stamp: Stamp) {
-        let mut compared = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
-        if compared.len() >= COMPARED_MAX {
-            compared.clear();
-        }
-        compared.insert(sha256.to_owned(), stamp);
     }
 
     /// The name of a copy to be made, leased like the copy.

@@ -7,17 +7,20 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::compared::{Compared, Stamp};
 use super::identity::PATH as IDENTITY;
 use super::{
     Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError,
     Version, describe, path,
 };
 use crate::failpoint;
+use digest::Found;
 use durable::{Folders, sync_folder};
 use staged::StagedFile;
 
@@ -42,6 +45,7 @@ pub struct LocalStore {
     id: String,
     folders: Folders,
     staging_found: Option<fence::Found>,
+    compared: Compared,
 }
 
 impl LocalStore {
@@ -88,7 +92,8 @@ impl LocalStore {
         path::check(staging)?;
         let root = root.canonicalize().map_err(|e| StoreError::io("opening store", root.to_string_lossy(), e))?;
         let folders = Folders::below(&root);
-        Ok(Self { root, staging: staging.to_owned(), id: String::new(), folders, staging_found: None })
+        let compared = Compared::default();
+        Ok(Self { root, staging: staging.to_owned(), id: String::new(), folders, staging_found: None, compared })
     }
 
     fn find_staging(&self) -> Result<Option<fence::Found>> {
@@ -187,6 +192,35 @@ impl LocalStore {
                 expected: describe(staged.bytes, &staged.sha256),
                 found: describe(found.bytes, &found.sha256),
             }),
+        }
+    }
+
+    /// Compares a file with its digest, if it was recorded with one, unless this process has. One that is absent is for its reader
+    /// to miss.
+    fn compare_once(&self, object: Object<'_>, file: &Path) -> Result<()> {
+        let failed = |e| self.failed("reading", object.path, e);
+        let found = match fs::metadata(file) {
+            Ok(found) if !object.sha256.is_empty() => found,
+            Err(e) if !durable::is_absent(&e) => return Err(failed(e)),
+            _ => return Ok(()),
+        };
+        let stamp = Stamp::of(&found);
+        let name = format!("{}/{}.{}", object.sha256, found.mtime(), found.mtime_nsec());
+        if self.compared.knows(&name, stamp) {
+            return Ok(());
+        }
+        match digest::of_file(file).map_err(failed)? {
+            Some(Found { bytes, sha256 }) if (bytes, &*sha256) != (object.bytes, object.sha256) => {
+                Err(StoreError::Conflict {
+                    path: file.to_string_lossy().into_owned(),
+                    expected: describe(object.bytes, object.sha256),
+                    found: describe(bytes, &sha256),
+                })
+            }
+            _ => {
+                self.compared.remember(&name, stamp);
+                Ok(())
+            }
         }
     }
 
@@ -318,7 +352,9 @@ impl Store for LocalStore {
     }
 
     fn local_file(&self, object: Object<'_>, _lease: &Lease) -> Result<PathBuf> {
-        self.file(object.path)
+        let file = self.file(object.path)?;
+        self.compare_once(object, &file)?;
+        Ok(file)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use cache::Lease;
 
 pub mod cache;
+mod compared;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod identity;
@@ -244,7 +245,8 @@ pub trait Store: Send + Sync {
     /// Path on this machine, when the store is a local folder (lets readers open files without copying).
     fn local_path(&self, path: &str) -> Option<PathBuf>;
     /// A file on this machine with the object's bytes, for readers that open by path: the object's own in a local
-    /// folder, else a copy that was compared with size and digest. The copy stays as long as the lease.
+    /// folder, else a copy, which stays as long as the lease. Each process compares it with size and digest before it hands it
+    /// out for the first time.
     fn local_file(&self, object: Object<'_>, lease: &Lease) -> Result<PathBuf>;
 }
 

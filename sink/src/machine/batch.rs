@@ -24,7 +24,7 @@ impl<R> Default for OpenFile<R> {
 }
 
 #[derive(Debug)]
-pub(super) struct Batch<R> {
+pub(crate) struct Batch<R> {
     pub start: u64,
     pub next: u64,
     pub files: BTreeMap<Target, OpenFile<R>>,

@@ -2,10 +2,11 @@
 //! Every crash point, rebalance order and lost answer can so be tried in memory, with a seed (`simulation`).
 //!
 //! Per partition: load the chain → publish what its last link committed → seek → consume → (a limit is reached) stage →
-//! commit → publish → leave a hint → consume. A link is committed only after all files of the one before it are
+//! look → commit → read back → publish → leave a hint → consume. A link is committed only after all files of the one before it are
 //! published, so only the last link of a chain can ever need rolling forward.
 
 mod batch;
+pub(crate) mod commit;
 mod partition;
 #[cfg(test)]
 mod simulation;
@@ -20,6 +21,7 @@ use contracts::source::Src;
 use platform::broker::TopicPartition;
 use platform::store::{Published, StoreError};
 
+pub(crate) use batch::Batch;
 pub use batch::OpenFile;
 
 use crate::error::SinkError;
@@ -115,6 +117,15 @@ pub enum Action<'m, R> {
     Seek(u64),
     /// Write a batch's files where no reader looks.
     Stage(Staging<'m, R>),
+    /// Before a commit: is the link before it what it was, and is the name of the next one free?
+    Look {
+        /// Path of the link before it; `None` at the beginning of a chain.
+        last: Option<String>,
+        /// Digest of its bytes.
+        last_sha256: &'m str,
+        /// Name of the next one.
+        next: &'m str,
+    },
     /// Create the link, unless its name is taken.
     Commit {
         /// Name.
@@ -158,6 +169,8 @@ pub enum Outcome {
     Rebuilt,
     /// The files are staged.
     Staged(Vec<CommittedFile>),
+    /// What a look has found.
+    Looked(Looked),
     /// Of a commit.
     Committed(CommitOutcome),
     /// The link of that name; `None` when there is none.
@@ -181,10 +194,24 @@ pub struct Loaded {
     pub high: u64,
 }
 
+/// What lies at the end of a chain. A store that keeps its promises makes this superfluous; one that stops keeping them is noticed
+/// before anything is built upon it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looked {
+    /// The last link is what it was, and the next name is free.
+    Ready,
+    /// The last link is what it was, and there is another one after it.
+    Taken,
+    /// The last link is not there.
+    LastGone,
+    /// The last link holds other bytes.
+    LastChanged,
+}
+
 /// What became of a commit.
 #[derive(Debug)]
 pub enum CommitOutcome {
-    /// The link is ours.
+    /// The store says that the link is ours; it is read back before that is believed.
     Created,
     /// The name is taken: by another sink, or by us when an answer was lost.
     Exists,

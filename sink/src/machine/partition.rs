@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::chain::ChainHead;
-use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
+use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::layout;
 use contracts::source::SrcPartition;
-use contracts::{layout, time, topics};
 use platform::broker::TopicPartition;
 use platform::store::{Published, StoreError};
 use sha2::{Digest, Sha256};
 
 use super::batch::Batch;
-use super::{Action, CommitOutcome, Given, Identity, Loaded, Outcome, Row, Staging, Taken};
+use super::commit::{self, Author};
+use super::{Action, CommitOutcome, Given, Identity, Loaded, Looked, Outcome, Row, Staging, Taken};
 use crate::error::SinkError;
 use crate::limits::Limits;
 
@@ -30,7 +31,10 @@ enum Phase {
     Seek,
     Consume,
     Stage,
+    Look(Box<Attempt>),
     Commit(Box<Attempt>),
+    /// The store says that the link is there and ours: is it?
+    ReadBack(Box<Attempt>),
     /// Somebody has that name, or the commit failed: is the link there, and whose is it?
     Resolve(Box<Attempt>, Option<StoreError>),
     Discard(Vec<CommittedFile>),
@@ -149,8 +153,13 @@ impl<R> Partition<R> {
                 end: self.batch.next,
                 files: &self.batch.files,
             }),
+            Phase::Look(attempt) => {
+                let last = || layout::chain_record(&self.head.topic_id, self.head.partition, self.head.last_start);
+                let last = (self.head.records > 0).then(last);
+                Action::Look { last, last_sha256: &self.head.last_sha256, next: &attempt.path }
+            }
             Phase::Commit(attempt) => Action::Commit { path: &attempt.path, bytes: &attempt.bytes },
-            Phase::Resolve(attempt, _) => Action::ReadLink(&attempt.path),
+            Phase::ReadBack(attempt) | Phase::Resolve(attempt, _) => Action::ReadLink(&attempt.path),
             Phase::Discard(files) => Action::Discard(files),
             Phase::Consume | Phase::Gone => return None,
         })
@@ -184,9 +193,14 @@ impl<R> Partition<R> {
                 self.consume()
             }
             (Phase::Stage, Outcome::Staged(files)) => {
-                Phase::Commit(Box::new(self.attempt(files, identity, nonce, wall_ms)?))
+                Phase::Look(Box::new(self.attempt(files, identity, nonce, wall_ms)?))
             }
-            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Created)) => self.committed(*attempt),
+            (Phase::Look(attempt), Outcome::Looked(looked)) => self.looked(attempt, looked)?,
+            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Created)) => Phase::ReadBack(attempt),
+            (Phase::ReadBack(attempt), Outcome::LinkRead(found)) => match found {
+                Some(link) if link.nonce == attempt.link.nonce => self.committed(*attempt),
+                found => return Err(not_kept(*attempt, found.map(|link| *link))),
+            },
             (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Exists)) => Phase::Resolve(attempt, None),
             (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Unknown(error))) => {
                 Phase::Resolve(attempt, Some(error))
@@ -195,7 +209,8 @@ impl<R> Partition<R> {
                 None => match failed {
                     // It would be refused again.
                     Some(error) if !error.is_retriable() => return Err(error.into()),
-                    _ => Phase::Commit(attempt),
+                    // Another sink may have committed since.
+                    _ => Phase::Look(attempt),
                 },
                 Some(link) if link.nonce == attempt.link.nonce => self.committed(*attempt),
                 Some(_) => Phase::Discard(attempt.link.files),
@@ -265,29 +280,22 @@ impl<R> Partition<R> {
         nonce: String,
         wall_ms: i64,
     ) -> Result<Attempt, SinkError> {
-        let Given { at, topic_id, .. } = &self.given;
-        let link = CommitRecord {
-            format_version: FORMAT_VERSION,
-            code_version: identity.code_version.clone(),
-            dataset: topics::dataset_of(&at.topic).to_owned(),
-            topic: at.topic.to_string(),
-            topic_id: topic_id.to_string(),
-            partition: at.partition,
-            start: self.batch.start,
-            end: self.batch.next,
-            rows: files.iter().map(|file| file.rows).sum(),
-            duplicates: self.batch.duplicates,
-            files,
-            src: std::mem::take(&mut self.batch.src),
-            runs: std::mem::take(&mut self.batch.runs),
-            heights: BTreeMap::new(),
-            writer_id: identity.writer_id.clone(),
-            nonce,
-            previous_sha256: self.head.last_sha256.clone(),
-            committed_at: time::format_timestamp(wall_ms),
-        };
-        let bytes = serde_json::to_vec(&link)?;
-        Ok(Attempt { path: layout::chain_record(topic_id, at.partition, link.start), link, bytes })
+        let author = Author { identity, nonce, wall_ms };
+        let link = commit::record_of(&mut self.batch, files, &self.given, &self.head, author);
+        let bytes = link.to_bytes()?;
+        Ok(Attempt { path: layout::chain_record(&link.topic_id, link.partition, link.start), link, bytes })
+    }
+
+    fn looked(&self, attempt: Box<Attempt>, looked: Looked) -> Result<Phase, SinkError> {
+        let path = || layout::chain_record(&self.head.topic_id, self.head.partition, self.head.last_start);
+        match looked {
+            Looked::Ready => Ok(Phase::Commit(attempt)),
+            Looked::Taken => Ok(Phase::Resolve(attempt, None)),
+            Looked::LastGone => Err(SinkError::CommitChanged { path: path(), problem: "it is not there any more" }),
+            Looked::LastChanged => {
+                Err(SinkError::CommitChanged { path: path(), problem: "it holds other bytes than were committed" })
+            }
+        }
     }
 
     /// The rows are safe: their memory goes, and the next batch begins where this one ends.
@@ -299,13 +307,22 @@ impl<R> Partition<R> {
     }
 }
 
+/// The store has said that it created a link.
+fn not_kept(Attempt { path, .. }: Attempt, found: Option<CommitRecord>) -> SinkError {
+    let problem = match found {
+        None => "it is not there".to_owned(),
+        Some(other) => format!("it holds the commit of {}", other.writer_id),
+    };
+    SinkError::CommitNotKept { path, problem }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Machine, Now, Target};
     use super::*;
 
     /// A sink that has staged one record and is about to commit it.
-    fn committing() -> (Machine<()>, TopicPartition) {
+    fn staged() -> (Machine<()>, TopicPartition) {
         let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
         let mut machine = Machine::new(identity, Limits::default());
         let at = TopicPartition { topic: "valid".into(), partition: 0 };
@@ -324,6 +341,61 @@ mod tests {
         (machine, at)
     }
 
+    /// One that has looked before.
+    fn committing() -> (Machine<()>, TopicPartition) {
+        let (mut machine, at) = staged();
+        let Some((_, Action::Look { last: None, next, .. })) = machine.next_action() else { panic!("no look") };
+        assert_eq!(next, layout::chain_record("id", 0, 0));
+        machine.done(&at, Outcome::Looked(Looked::Ready)).unwrap();
+        (machine, at)
+    }
+
+    fn own_link(machine: &mut Machine<()>) -> Box<CommitRecord> {
+        let Some((_, Action::Commit { bytes, .. })) = machine.next_action() else { panic!("no commit") };
+        serde_json::from_slice(bytes).unwrap()
+    }
+
+    #[test]
+    fn what_the_store_says_to_have_created_is_read_back_before_anything_is_built_upon_it() {
+        let (mut machine, at) = committing();
+        let own = own_link(&mut machine);
+        machine.done(&at, Outcome::Committed(CommitOutcome::Created)).unwrap();
+        assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
+        machine.done(&at, Outcome::LinkRead(Some(own))).unwrap();
+        assert!(matches!(machine.next_action(), Some((_, Action::LeaveHint(1)))));
+
+        let check = |found: Option<Box<CommitRecord>>, expected: &str| {
+            let (mut machine, at) = committing();
+            machine.done(&at, Outcome::Committed(CommitOutcome::Created)).unwrap();
+            let stopped = machine.done(&at, Outcome::LinkRead(found)).unwrap_err().to_string();
+            assert!(stopped.contains(expected), "{stopped}");
+        };
+        check(None, "it is not there");
+        let mut other = own_link(&mut committing().0);
+        (other.nonce, other.writer_id) = ("n".into(), "another".into());
+        check(Some(other), "it holds the commit of another");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_not_written_whatever_the_store_would_say() {
+        let (mut machine, at) = staged();
+        machine.done(&at, Outcome::Looked(Looked::Taken)).unwrap();
+        assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
+        let mut other = own_link(&mut committing().0);
+        other.nonce = "n".into();
+        machine.done(&at, Outcome::LinkRead(Some(other))).unwrap();
+        assert!(matches!(machine.next_action(), Some((_, Action::Discard(_)))));
+    }
+
+    #[test]
+    fn a_link_that_is_not_what_it_was_is_not_built_upon() {
+        for (looked, expected) in [(Looked::LastGone, "not there any more"), (Looked::LastChanged, "other bytes")] {
+            let (mut machine, at) = staged();
+            let stopped = machine.done(&at, Outcome::Looked(looked)).unwrap_err().to_string();
+            assert!(stopped.contains(expected), "{stopped}");
+        }
+    }
+
     fn denied() -> StoreError {
         StoreError::Denied { doing: "writing", path: "a".into(), reason: "AccessDenied".into() }
     }
@@ -336,11 +408,10 @@ mod tests {
     fn a_commit_that_failed_is_looked_for_first() {
         for error in [denied(), lost()] {
             let (mut machine, at) = committing();
-            let Some((_, Action::Commit { bytes, .. })) = machine.next_action() else { panic!("no commit") };
-            let link = serde_json::from_slice(bytes).unwrap();
+            let link = own_link(&mut machine);
             machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(error))).unwrap();
             assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
-            machine.done(&at, Outcome::LinkRead(Some(Box::new(link)))).unwrap();
+            machine.done(&at, Outcome::LinkRead(Some(link))).unwrap();
             assert!(matches!(machine.next_action(), Some((_, Action::LeaveHint(1)))), "it was made");
         }
     }
@@ -350,6 +421,8 @@ mod tests {
         let (mut machine, at) = committing();
         machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(lost()))).unwrap();
         machine.done(&at, Outcome::LinkRead(None)).unwrap();
+        assert!(matches!(machine.next_action(), Some((_, Action::Look { .. }))));
+        machine.done(&at, Outcome::Looked(Looked::Ready)).unwrap();
         assert!(matches!(machine.next_action(), Some((_, Action::Commit { .. }))));
         machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(denied()))).unwrap();
         let refused = machine.done(&at, Outcome::LinkRead(None));

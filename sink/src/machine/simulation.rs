@@ -1,22 +1,25 @@
 //! Sinks in a world of accidents, by seed: crashes before and after every action, answers that get lost, partitions that
 //! move while their owner is away, staged files that vanish, records that come twice. Whatever happens, every
-//! source record must end in exactly one published file, and no reader may ever see one twice or half a file.
+//! source record must end in exactly one published file, and no reader may ever see one twice or half a file. That holds also of a
+//! store that begins to lie: the sink that is lied to stops.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod store;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use contracts::chain::ChainHead;
-use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::source::Src;
 use platform::broker::TopicPartition;
-use platform::store::{Published, StoreError};
+use platform::store::StoreError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, OpenFile, Outcome, Row, Target};
+use super::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, Outcome, Row, Target};
+use crate::error::SinkError;
 use crate::limits::Limits;
+use store::{Lie, Store, rebuild};
 
 const STORE: &str = "store-1";
 const TOPIC_ID: &str = "topic-id";
@@ -26,81 +29,14 @@ const MEMBERS: usize = 3;
 const CHECKPOINT_COMMITS: u64 = 3;
 /// Worlds that are tried.
 const SEEDS: u64 = 200;
+/// And with a store that lies, of each kind of lie.
+const SEEDS_OF_LIES: u64 = 50;
 
 /// A record of the simulated topic: its source position and where its row belongs.
 #[derive(Debug, Clone)]
 struct Logged {
     src: Src,
     target: Target,
-}
-
-#[derive(Debug, Clone)]
-struct StagedFile {
-    path: String,
-    rows: Vec<Src>,
-}
-
-#[derive(Default)]
-struct Store {
-    links: BTreeMap<String, Vec<u8>>,
-    checkpoints: BTreeMap<String, ChainHead>,
-    staged: BTreeMap<String, StagedFile>,
-    published: BTreeMap<String, Vec<Src>>,
-    /// Every source position a reader has seen, with its file.
-    seen: HashMap<Src, String>,
-    names: u64,
-}
-
-impl Store {
-    fn chain(&self, at: &TopicPartition) -> (ChainHead, Option<Box<CommitRecord>>) {
-        let mut head = ChainHead::empty(TOPIC_ID, at.partition);
-        let mut last = None;
-        for (path, bytes) in &self.links {
-            if path.starts_with(&format!("{}/", layout::chain_dir(TOPIC_ID, at.partition))) {
-                last = Some(Box::new(head.follow(path, bytes).expect("the chain is never broken")));
-            }
-        }
-        (head, last)
-    }
-
-    /// Links that the newest checkpoint adds up.
-    fn checkpointed(&self, at: &TopicPartition) -> u64 {
-        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
-        let newest = self.checkpoints.iter().rfind(|(path, _)| path.starts_with(&folder));
-        newest.map_or(0, |(_, head)| head.records)
-    }
-
-    fn stage(&mut self, path: String, target: &Target, rows: Vec<Src>) -> CommittedFile {
-        self.names += 1;
-        let name = format!("staged-{}", self.names);
-        self.staged.insert(name.clone(), StagedFile { path: path.clone(), rows: rows.clone() });
-        CommittedFile {
-            path,
-            tenant_id: target.tenant.clone(),
-            run_date: target.run_date.clone(),
-            rows: rows.len() as u64,
-            bytes: rows.len() as u64,
-            sha256: format!("{rows:?}"),
-            staged: serde_json::json!({ "name": name }),
-        }
-    }
-
-    fn publish(&mut self, file: &CommittedFile) -> Published {
-        let name = file.staged["name"].as_str().expect("a name");
-        if let Some(rows) = self.published.get(&file.path) {
-            assert_eq!(format!("{rows:?}"), file.sha256, "another content under {}", file.path);
-            self.staged.remove(name);
-            return Published::Already;
-        }
-        let Some(staged) = self.staged.remove(name) else { return Published::Missing };
-        assert_eq!(staged.path, file.path);
-        for src in &staged.rows {
-            let before = self.seen.insert(src.clone(), file.path.clone());
-            assert_eq!(before, None, "a reader sees {src} twice, now in {}", file.path);
-        }
-        self.published.insert(file.path.clone(), staged.rows);
-        Published::Done
-    }
 }
 
 /// What a member will learn at its next poll.
@@ -129,6 +65,8 @@ struct World {
     instances: u64,
     elapsed: Duration,
     accidents: bool,
+    /// How the store lies, if it does, of one commit in ten.
+    lie: Option<Lie>,
     counts: Counts,
 }
 
@@ -143,6 +81,10 @@ struct Counts {
     commits: u64,
     lost: u64,
     revoked: u64,
+    /// Commits that the store lied about.
+    lies: u64,
+    /// Sinks that stopped because they noticed.
+    stopped: u64,
     /// Most links that a sink had to read when it started.
     read_max: u64,
 }
@@ -166,6 +108,7 @@ impl World {
             instances: 0,
             elapsed: Duration::ZERO,
             accidents: true,
+            lie: None,
             counts: Counts::default(),
         };
         for _ in 0..MEMBERS {
@@ -317,6 +260,8 @@ impl World {
         }
         let (answer_lost, vanishes, dies) = (self.chance(60), self.chance(40), self.chance(15));
         let never_arrives = answer_lost && self.rng.random_bool(0.5);
+        let lie = self.lie.filter(|_| self.accidents && self.rng.random_range(0..10) == 0);
+        let mut has_looked = false;
         let World { members, store, log, hints, counts, .. } = self;
         let Member { machine, reading, .. } = &mut members[who];
         let Some((at, action)) = machine.next_action() else { return };
@@ -351,18 +296,17 @@ impl World {
                     batch.files.iter().map(|(target, open)| store.stage(name(target), target, open.rows.clone()));
                 Outcome::Staged(files.collect())
             }
+            Action::Look { last, last_sha256, next } => {
+                has_looked = true;
+                Outcome::Looked(store.look(last.as_deref(), last_sha256, next))
+            }
             Action::Commit { path, bytes } => {
                 let exists = store.links.contains_key(path);
-                if !exists && !never_arrives {
-                    counts.commits += 1;
-                    store.links.insert(path.to_owned(), bytes.to_vec());
-                }
+                let created = if never_arrives { CommitOutcome::Created } else { store.create(path, bytes, lie) };
+                counts.commits += u64::from(!exists && store.links.contains_key(path));
+                counts.lies += u64::from(lie.is_some() && matches!(created, CommitOutcome::Created));
                 counts.unanswered += u64::from(answer_lost);
-                Outcome::Committed(match (answer_lost, exists) {
-                    (true, _) => CommitOutcome::Unknown(no_answer()),
-                    (false, true) => CommitOutcome::Exists,
-                    (false, false) => CommitOutcome::Created,
-                })
+                Outcome::Committed(if answer_lost { CommitOutcome::Unknown(no_answer()) } else { created })
             }
             Action::ReadLink(path) => {
                 let link = store.links.get(path).map(|bytes| serde_json::from_slice(bytes).expect("a link"));
@@ -388,11 +332,20 @@ impl World {
         if dies {
             return self.crash(who);
         }
-        machine.done(&at, outcome).expect("chain and topic belong together");
+        match machine.done(&at, outcome) {
+            // A store that lies to two sinks within the moment between look and commit cannot be told from one that does not.
+            Ok(()) if has_looked && self.lie.is_some() => self.act(who),
+            Ok(()) => {}
+            Err(SinkError::CommitNotKept { .. }) if self.lie.is_some() => {
+                self.counts.stopped += 1;
+                self.crash(who);
+            }
+            Err(error) => panic!("chain and topic belong together: {error}"),
+        }
     }
 
-    fn run(seed: u64, steps: usize) -> Counts {
-        let mut world = Self::new(seed);
+    fn run(seed: u64, steps: usize, lie: Option<Lie>) -> Counts {
+        let mut world = Self { lie, ..Self::new(seed) };
         for _ in 0..steps {
             match world.rng.random_range(0..100) {
                 0..25 => world.produce(),
@@ -440,7 +393,7 @@ impl World {
                 self.members[who].machine.flush();
                 self.step(who);
             }
-            if (0..PARTITIONS).all(|n| self.store.chain(&partition(n)).0.end == self.log[&partition(n)].len() as u64) {
+            if (0..PARTITIONS).map(partition).all(|at| self.store.end(&at) == self.log[&at].len() as u64) {
                 break;
             }
         }
@@ -471,29 +424,11 @@ fn no_answer() -> StoreError {
     StoreError::NoSpace { doing: "writing", path: "a link".to_owned() }
 }
 
-fn rebuild(store: &mut Store, log: &[Logged], link: &CommitRecord) {
-    let mut rows: BTreeMap<Target, OpenFile<Src>> = BTreeMap::new();
-    let mut seen = HashSet::new();
-    for Logged { src, target } in &log[link.start as usize..link.end as usize] {
-        let was_kept = link.src.get(&src.partition).is_some_and(|offsets| offsets.contains(src.offset));
-        if was_kept && seen.insert(src.clone()) {
-            rows.entry(target.clone()).or_default().rows.push(src.clone());
-        }
-    }
-    for (target, open) in rows {
-        let name = layout::part_name(TOPIC_ID, link.partition, link.start, link.end, &target.tenant, &target.run_date);
-        let committed = link.files.iter().find(|file| file.path == name).expect("the file was committed");
-        let made = store.stage(name, &target, open.rows);
-        assert_eq!((made.rows, &made.sha256), (committed.rows, &committed.sha256), "made again, it is the same");
-        store.publish(&made);
-    }
-}
-
 #[test]
 fn each_record_ends_in_one_file_whatever_happens() {
     let mut all = Counts::default();
     for seed in 0..SEEDS {
-        let counts = World::run(seed, 1_000);
+        let counts = World::run(seed, 1_000, None);
         all.crashes += counts.crashes;
         all.races_lost += counts.races_lost;
         all.rebuilt += counts.rebuilt;
@@ -516,4 +451,21 @@ fn each_record_ends_in_one_file_whatever_happens() {
     ] {
         assert!(n >= SEEDS, "only {n} {what}: the simulation is too tame to prove anything");
     }
+}
+
+/// The look before each commit finds the link of another sink, so that no lie overwrites it.
+#[test]
+fn a_store_that_creates_what_is_there_doubles_nothing() {
+    let counts: Vec<Counts> = (0..SEEDS_OF_LIES).map(|seed| World::run(seed, 1_000, Some(Lie::Overwrites))).collect();
+    let races_lost: u64 = counts.iter().map(|counts| counts.races_lost).sum();
+    assert!(races_lost >= SEEDS_OF_LIES, "only {races_lost} races: the store had nothing to lie about");
+}
+
+/// Reading back finds that there is no link; the sink that starts again writes the records.
+#[test]
+fn a_store_that_forgets_what_it_answered_loses_nothing() {
+    let counts: Vec<Counts> = (0..SEEDS_OF_LIES).map(|seed| World::run(seed, 1_000, Some(Lie::Forgets))).collect();
+    let sum = |of: fn(&Counts) -> u64| counts.iter().map(of).sum::<u64>();
+    let (lies, stopped) = (sum(|counts| counts.lies), sum(|counts| counts.stopped));
+    assert!(stopped >= SEEDS_OF_LIES && lies >= stopped, "{lies} lies, {stopped} sinks stopped");
 }

@@ -64,7 +64,7 @@ pub(super) fn write(
             previous_sha256: String::new(),
             committed_at: time::format_timestamp(clock.now_ms()),
         };
-        let bytes = serde_json::to_vec(&base).map_err(|e| refused(fresh, e.to_string()))?;
+        let bytes = base.to_bytes().map_err(|e| refused(fresh, e.to_string()))?;
         fresh.put(&layout::chain_record(&topic_id, at.partition, base.start), &bytes)?;
         ends.push((at, head.end));
     }

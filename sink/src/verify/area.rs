@@ -63,7 +63,9 @@ impl Rule {
                 Area::DataFiles
             }
             Self::StoreForeign | Self::TopicBehind | Self::RecordLost | Self::AuditUnreadable => Area::WireRecords,
-            Self::RunIncomplete | Self::ManifestUnreadable => Area::RunManifests,
+            Self::RunIncomplete | Self::ManifestUnreadable | Self::ManifestMissing | Self::ManifestChanged => {
+                Area::RunManifests
+            }
             Self::CostFactsMissing | Self::CostFactsChanged | Self::CostFactsManifest => Area::CostFacts,
             Self::GoldMissing | Self::GoldChanged | Self::GoldManifest | Self::GoldAhead => Area::Gold,
             Self::ExportMissing | Self::ExportChanged | Self::ExportManifest | Self::ExportAhead => Area::Exports,

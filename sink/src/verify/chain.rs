@@ -7,10 +7,11 @@ use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::source::{OffsetSet, SrcSet};
 use contracts::topics;
-use platform::store::{Staged, Store, StoreError};
+use platform::store::{Store, StoreError};
 
 use super::file::{self, Checked};
-use super::{ChainReport, Held, Report, Rule, add};
+use super::pending::Pending;
+use super::{ChainReport, Held, Report, Rule, add, ends};
 use crate::walk::{Folder, Step, Walked};
 
 pub(super) fn verify(
@@ -30,6 +31,7 @@ pub(super) fn verify(
     })?;
     chain.checkpoints(folder, &heads, &walked)?;
     chain.rest(folder, &walked)?;
+    ends::of_folder(folder, &walked, held);
     let Walked { head, last: Some(last), .. } = walked else { return Ok(()) };
     report.duplicates += head.duplicates;
     held.ends.insert((folder.topic_id.clone(), folder.partition), head.end);
@@ -68,13 +70,18 @@ impl Chain<'_> {
         }
         add(&mut self.held.src, &link.src);
         self.answer(link);
-        let mut has_missing = false;
+        let mut missing = Vec::new();
         for file in &link.files {
-            has_missing |= self.file(link, file, step.is_last)?;
+            if self.file(link, file, step.is_last)? {
+                missing.push(file.clone());
+            }
             (self.progress)();
         }
-        if has_missing {
-            self.report.links_with_missing_files.push((*link).clone());
+        match (missing.is_empty(), step.is_last) {
+            (true, _) => {}
+            // Its files become visible after it was committed: now, or by the next sink.
+            (false, true) => self.held.pending.push(Pending { link: (*link).clone(), files: missing }),
+            (false, false) => self.report.links_with_missing_files.push((*link).clone()),
         }
         Ok(())
     }
@@ -86,7 +93,7 @@ impl Chain<'_> {
         }
     }
 
-    /// True when the file is missing.
+    /// True when the file is missing; of the last link that is reported later.
     fn file(&mut self, link: &CommitRecord, file: &CommittedFile, is_last: bool) -> Result<bool, StoreError> {
         self.report.files += 1;
         if !self.held.files.insert(file.path.clone()) {
@@ -94,28 +101,11 @@ impl Chain<'_> {
         }
         let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
         *(if is_finding { &mut self.report.findings_rows } else { &mut self.report.dead_letter_rows }) += file.rows;
-        let mut checked = file::check(self.store, link, file)?;
+        let checked = file::check(self.store, link, file)?;
         if matches!(checked, Checked::Missing) && is_last {
-            // The last link's files become visible after it was committed: now, or by the next sink.
-            if self.is_staged(file)? {
-                return Ok(false);
-            }
-            checked = file::check(self.store, link, file)?;
+            return Ok(true);
         }
-        match checked {
-            Checked::Good => {}
-            Checked::Bad(rule, detail) => self.report.problem(rule, &file.path, detail),
-            Checked::Missing => {
-                self.report.problem(Rule::FileMissing, &file.path, format!("{} rows are gone", file.rows));
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn is_staged(&self, file: &CommittedFile) -> Result<bool, StoreError> {
-        let Some(name) = Staged::name_of(&file.staged) else { return Ok(false) };
-        Ok(self.store.staged()?.iter().any(|entry| entry.path == name))
+        Ok(judge(checked, file, self.report))
     }
 
     /// Checkpoints as far as the chain could be followed: behind that there is nothing to compare them with.
@@ -128,10 +118,17 @@ impl Chain<'_> {
         let is_followed = |end: u64| walked.broken.is_none() || end <= walked.head.end;
         for end in folder.checkpoints.iter().copied().filter(|end| is_followed(*end)) {
             let path = layout::chain_checkpoint(&folder.topic_id, folder.partition, end);
-            let kept: Option<ChainHead> = self.store.get(&path)?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            if kept.is_none() || kept.as_ref() != heads.get(&end) {
-                let detail = format!("it is not what the commit records up to {end} add up to");
-                self.report.problem(Rule::CheckpointDiffers, path, detail);
+            let right = heads.get(&end);
+            let kept = self.store.get(&path)?.map(|bytes| ChainHead::from_checkpoint(&path, &bytes));
+            let detail = match kept {
+                Some(Ok((kept, _))) if right == Some(&kept) => continue,
+                Some(Err(broken)) => broken.problem,
+                _ => format!("it is not what the commit records up to {end} add up to"),
+            };
+            self.report.problem(Rule::CheckpointDiffers, &path, detail);
+            // Where the chain is whole up to there it says what the checkpoint must be.
+            if end <= walked.head.end {
+                self.report.damaged_checkpoints.push((path, right.cloned()));
             }
         }
         Ok(())
@@ -170,6 +167,19 @@ impl Chain<'_> {
         }
         Ok(())
     }
+}
+
+/// Reports what is wrong with a file; true when it is missing.
+pub(super) fn judge(checked: Checked, file: &CommittedFile, report: &mut Report) -> bool {
+    match checked {
+        Checked::Good => {}
+        Checked::Bad(rule, detail) => report.problem(rule, &file.path, detail),
+        Checked::Missing => {
+            report.problem(Rule::FileMissing, &file.path, format!("{} rows are gone", file.rows));
+            return true;
+        }
+    }
+    false
 }
 
 /// What in a link does not go together.

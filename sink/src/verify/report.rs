@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use contracts::chain::ChainHead;
 use contracts::commit_record::CommitRecord;
 use contracts::source::{OffsetSet, SrcPartition};
 use platform::broker::TopicPartition;
 use serde::Serialize;
 
 use super::area::{Area, AreaReport, NotCompared};
+use super::ends::OpenEnd;
 
 /// What a problem breaks. A closed list: scripts may rely on the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -42,6 +44,10 @@ pub enum Rule {
     RunIncomplete,
     /// A run manifest is unreadable, or that of another run.
     ManifestUnreadable,
+    /// A run was announced on its topic, and the store has no manifest of it.
+    ManifestMissing,
+    /// A run manifest is not the one that was announced.
+    ManifestChanged,
     /// A file that a month's manifest names is not there.
     CostFactsMissing,
     /// A file of cost facts has another size, digest or number of rows than its manifest says.
@@ -67,10 +73,18 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// While this is broken it cannot be told what is missing: sending again could double what is there.
+    /// While this is broken it cannot be told what is missing: sending again could double what is there, or meet a sink
+    /// that takes what is sent for duplicates.
     #[must_use]
     pub fn hides_what_is_missing(self) -> bool {
-        matches!(self, Self::StoreForeign | Self::TopicBehind | Self::ChainBroken | Self::AuditUnreadable)
+        matches!(
+            self,
+            Self::StoreForeign
+                | Self::TopicBehind
+                | Self::ChainBroken
+                | Self::CheckpointDiffers
+                | Self::AuditUnreadable
+        )
     }
 }
 
@@ -128,6 +142,23 @@ impl InFlight {
     pub fn is_empty(&self) -> bool {
         self.unjudged + self.unwritten == 0
     }
+}
+
+/// What is committed and not published: safe, and invisible to readers until a sink publishes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Unpublished {
+    /// Files.
+    pub files: u64,
+    /// Their rows.
+    pub rows: u64,
+}
+
+/// A run manifest that the store lacks, and where the topic of runs has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Announced {
+    pub path: String,
+    pub at: TopicPartition,
+    pub offset: u64,
 }
 
 /// Offsets of a wire partition that no row answers for.
@@ -203,6 +234,8 @@ pub struct Report {
     pub dead_letter_rows: u64,
     /// Dropped duplicates.
     pub duplicates: u64,
+    /// Files and rows of last commits that are not published yet; the numbers above count them, too.
+    pub unpublished: Unpublished,
     /// Wire records that are on their way.
     pub in_flight: InFlight,
     /// Wire records that were judged and are nowhere, by partition: what `repair` sends again.
@@ -219,6 +252,15 @@ pub struct Report {
     /// Links with a file that is gone.
     #[serde(skip)]
     pub(crate) links_with_missing_files: Vec<CommitRecord>,
+    /// Checkpoints that differ, with what the commit records add up to; `None` when no commit ends there.
+    #[serde(skip)]
+    pub(crate) damaged_checkpoints: Vec<(String, Option<ChainHead>)>,
+    /// Chains of which the last commit record is damaged, or may be missing.
+    #[serde(skip)]
+    pub(crate) open_ends: Vec<OpenEnd>,
+    /// Run manifests that were announced and are not in the store.
+    #[serde(skip)]
+    pub(crate) lost_manifests: Vec<Announced>,
     /// How far the wire topics were looked at.
     #[serde(skip)]
     pub(crate) wire_ends: BTreeMap<TopicPartition, u64>,
@@ -232,6 +274,7 @@ impl Default for Report {
             findings_rows: 0,
             dead_letter_rows: 0,
             duplicates: 0,
+            unpublished: Unpublished::default(),
             in_flight: InFlight::default(),
             missing: Vec::new(),
             unproven: Vec::new(),
@@ -239,6 +282,9 @@ impl Default for Report {
             problems: Vec::new(),
             areas: Area::ALL.into_iter().map(AreaReport::of).collect(),
             links_with_missing_files: Vec::new(),
+            damaged_checkpoints: Vec::new(),
+            open_ends: Vec::new(),
+            lost_manifests: Vec::new(),
             wire_ends: BTreeMap::new(),
         }
     }

@@ -2,25 +2,79 @@
 
 use std::collections::BTreeMap;
 
-use contracts::layout;
 use contracts::run_manifest::RunManifest;
 use contracts::source::{OffsetSet, SrcSet};
+use contracts::{layout, topics};
+use platform::broker::{Broker, BrokerError, TopicPartition};
 use platform::store::{Store, StoreError};
+use sha2::{Digest, Sha256};
 
-use super::{Area, IncompleteRun, Report, Rule, add};
+use super::{Announced, Area, IncompleteRun, Report, Rule, add, read};
 
-/// The manifests by path.
-pub(super) fn manifests(store: &dyn Store, report: &mut Report) -> Result<Vec<(String, RunManifest)>, StoreError> {
-    let mut manifests = Vec::new();
+/// What the store holds.
+pub(super) struct Manifests {
+    /// Those that can be read, by path.
+    read: Vec<(String, RunManifest)>,
+    /// Digests of all, by path.
+    digests: BTreeMap<String, Digested>,
+}
+
+type Digested = [u8; 32];
+
+/// Runs by the path of their manifest: its digest, and where the topic of runs has it.
+pub(super) type AllAnnounced = BTreeMap<String, (Digested, Announced)>;
+
+/// What the topic of runs holds. To be read before the store: a manifest is stored first and announced then.
+pub(super) fn announced(broker: &dyn Broker) -> Result<AllAnnounced, BrokerError> {
+    let mut all = AllAnnounced::new();
+    for topic in broker.topics()?.iter().filter(|topic| &*topic.name == topics::RUNS) {
+        for partition in 0..topic.partitions {
+            let at = TopicPartition { topic: topic.name.clone(), partition };
+            read(broker, &at, 0, u64::MAX, |message| {
+                // Whatever else is there is no announcement.
+                let Ok(manifest) = serde_json::from_slice::<RunManifest>(&message.value) else { return };
+                let RunManifest { tenant_id, workspace_id, run_id, .. } = &manifest;
+                let path = layout::run_manifest(tenant_id, workspace_id, run_id);
+                let announced = Announced { path: path.clone(), at: at.clone(), offset: message.offset };
+                all.insert(path, (Sha256::digest(&*message.value).into(), announced));
+            })?;
+        }
+    }
+    Ok(all)
+}
+
+/// Whether all announced runs have their manifests.
+pub(super) fn compare(announced: AllAnnounced, manifests: &Manifests, report: &mut Report) {
+    for (path, (digest, announced)) in announced {
+        match manifests.digests.get(&path) {
+            Some(stored) if *stored == digest => {}
+            Some(_) => {
+                let detail = format!("it is not the one that was announced on {}", topics::RUNS);
+                report.problem(Rule::ManifestChanged, path, detail);
+            }
+            None => {
+                let detail =
+                    format!("the run was announced on {}; `finops repair` stores its manifest again", topics::RUNS);
+                report.problem(Rule::ManifestMissing, path, detail);
+                report.lost_manifests.push(announced);
+            }
+        }
+    }
+}
+
+/// The manifests of the store.
+pub(super) fn manifests(store: &dyn Store, report: &mut Report) -> Result<Manifests, StoreError> {
+    let mut manifests = Manifests { read: Vec::new(), digests: BTreeMap::new() };
     for entry in store.list(layout::RUNS)? {
         let Some(bytes) = store.get(&entry.path)? else { continue };
         report.compared(Area::RunManifests, 1);
+        manifests.digests.insert(entry.path.clone(), Sha256::digest(&bytes).into());
         match serde_json::from_slice::<RunManifest>(&bytes) {
             Err(error) => report.problem(Rule::ManifestUnreadable, &entry.path, error.to_string()),
             Ok(manifest) => {
                 let RunManifest { tenant_id, workspace_id, run_id, .. } = &manifest;
                 if layout::run_manifest(tenant_id, workspace_id, run_id) == entry.path {
-                    manifests.push((entry.path, manifest));
+                    manifests.read.push((entry.path, manifest));
                 } else {
                     let detail = format!("it says to be that of {tenant_id}/{workspace_id}/{run_id}");
                     report.problem(Rule::ManifestUnreadable, &entry.path, detail);
@@ -34,12 +88,12 @@ pub(super) fn manifests(store: &dyn Store, report: &mut Report) -> Result<Vec<(S
 /// `arrived` and `on_the_way` hold first positions by `tenant/workspace/run_id`, or `//run_id` where a record told no more;
 /// what is on its way may be unknown.
 pub(super) fn check(
-    manifests: &[(String, RunManifest)],
+    manifests: &Manifests,
     arrived: &BTreeMap<String, SrcSet>,
     on_the_way: Option<&BTreeMap<String, SrcSet>>,
     report: &mut Report,
 ) {
-    for (path, RunManifest { tenant_id, workspace_id, run_id, published, .. }) in manifests {
+    for (path, RunManifest { tenant_id, workspace_id, run_id, published, .. }) in &manifests.read {
         let run = format!("{tenant_id}/{workspace_id}/{run_id}");
         let keys = [run.clone(), format!("//{run_id}")];
         let mut all = SrcSet::new();

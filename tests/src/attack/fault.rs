@@ -93,6 +93,10 @@ pub enum Deed {
     ForgedHeaders,
     /// A sink is frozen while a replayed root takes the place of the one that it writes to.
     SwapUnderFrozenSink,
+    /// A bit of an object, or of a cached copy, is flipped.
+    BitsFlipped,
+    /// The bucket says that it stored a commit record, and did not; it creates what is there already.
+    BucketLies,
 }
 
 impl Deed {
@@ -135,6 +139,8 @@ impl Deed {
         Self::HostileRecords,
         Self::ForgedHeaders,
         Self::SwapUnderFrozenSink,
+        Self::BitsFlipped,
+        Self::BucketLies,
     ];
 }
 
@@ -194,6 +200,8 @@ impl fmt::Display for Fault {
                 Deed::ManyTenants => "many small tenants",
                 Deed::ConcurrentLoads => "two, four and eight runs load bills of one month at once, some killed",
                 Deed::ExportersMeet => "`kill -9` of one of two exporters at random",
+                Deed::BitsFlipped => "bits flipped in every kind of object and cached copy",
+                Deed::BucketLies => "bucket answers 200 for a commit that it does not keep, and creates what is there",
                 Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
                 Deed::HostileRecords => "records with huge keys and headers, extreme times, no values",
                 Deed::ForgedHeaders => "a producer bound to one tenant writes headers of another",

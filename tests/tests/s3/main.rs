@@ -134,6 +134,30 @@ fn a_service_without_conditional_replace_is_refused() {
     assert_eq!(S3Store::open(world.settings.clone()).unwrap().id(), world.store.id(), "the proof changed nothing");
 }
 
+/// One that was exchanged or configured anew under a running process.
+#[test]
+fn a_service_that_stops_keeping_conditions_is_noticed_before_the_next_write() {
+    let world = world();
+    let often = S3Settings { prove_every: Duration::ZERO, ..world.settings.clone() };
+    let store = S3Store::open(often).unwrap();
+    assert_eq!(store.put_if_absent("a", b"1").unwrap(), PutOutcome::Created);
+    let (_, first) = store.get_versioned("a").unwrap().unwrap();
+    for header in ["if-none-match", "if-match"] {
+        world.proxy.plan("PUT", "/finops/", u32::MAX, Fault::ForgetHeader(header.into()));
+        let refused =
+            |outcome: String| assert!(outcome.contains("Refused") && outcome.contains("proving"), "{outcome}");
+        refused(format!("{:?}", store.put_if_absent("a", b"2")));
+        refused(format!("{:?}", store.replace("a", b"2", Some(&first))));
+        world.proxy.clear();
+        assert_eq!(store.put_if_absent("a", b"2").unwrap(), PutOutcome::Exists);
+        assert_eq!(&*store.get("a").unwrap().unwrap(), b"1", "nothing was written");
+    }
+    // Otherwise only now and then.
+    let before = world.proxy.count("PUT", "/_store.json");
+    world.store.put_if_absent("b", b"1").unwrap();
+    assert_eq!(world.proxy.count("PUT", "/_store.json"), before);
+}
+
 #[test]
 fn a_lost_answer_to_a_replace_ends_as_replaced() {
     for world in worlds() {

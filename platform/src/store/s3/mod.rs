@@ -18,8 +18,9 @@ mod upload;
 
 use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -36,7 +37,7 @@ use publish::Token;
 use reader::Reader;
 use upload::StagedUpload;
 
-pub use settings::{S3Settings, SETTINGS};
+pub use settings::{PROVE_EVERY, S3Settings, SETTINGS};
 
 /// Parts on their way at a time, over all uploads of a store: bounds memory to this many parts of
 /// [`upload::PART_BYTES`] and one more for each upload.
@@ -48,6 +49,16 @@ pub struct S3Store {
     remote: Arc<Remote>,
     id: String,
     cache: FileCache,
+    proof: Proof,
+}
+
+/// When the service has last shown that it keeps the conditions of writes, and what it takes to see that again.
+#[derive(Debug)]
+struct Proof {
+    endpoint: String,
+    identity: Bytes,
+    every: Duration,
+    made: Mutex<Instant>,
 }
 
 /// What readers and writers of the store keep alive.
@@ -72,10 +83,8 @@ impl S3Store {
             Some(identity) => identity,
             None => store.make_identity()?,
         };
-        let bucket = store.remote.bucket.clone();
-        let endpoint = settings.endpoint.unwrap_or_else(|| "AWS".to_owned());
-        store.remote.blocking.run(async move { put::prove_conditions(&bucket, IDENTITY, bytes, &endpoint).await })?;
-        store.id = id;
+        (store.id, store.proof.identity) = (id, bytes);
+        store.prove()?;
         Ok(store)
     }
 
@@ -86,11 +95,11 @@ impl S3Store {
     /// As [`open`](Self::open), and when it is not a store.
     pub fn open_existing(settings: S3Settings) -> Result<Self> {
         let mut store = Self::at(&settings)?;
-        let (_, id) = store.identity()?.ok_or_else(|| {
+        let (bytes, id) = store.identity()?.ok_or_else(|| {
             let reason = std::io::Error::new(ErrorKind::NotFound, format!("not a store: it has no {IDENTITY}"));
             StoreError::io("opening store", store.location(), reason)
         })?;
-        store.id = id;
+        (store.id, store.proof.identity) = (id, bytes);
         Ok(store)
     }
 
@@ -105,7 +114,28 @@ impl S3Store {
             parts_in_flight: Arc::new(Semaphore::new(PARTS_IN_FLIGHT_MAX)),
             completes_if_absent: Arc::new(AtomicBool::new(true)),
         };
-        Ok(Self { remote: Arc::new(remote), id: String::new(), cache })
+        let proof = Proof {
+            endpoint: settings.endpoint.clone().unwrap_or_else(|| "AWS".to_owned()),
+            identity: Bytes::new(),
+            every: settings.prove_every,
+            made: Mutex::new(Instant::now()),
+        };
+        Ok(Self { remote: Arc::new(remote), id: String::new(), cache, proof })
+    }
+
+    /// Proves that the service keeps put-if-absent and conditional replace.
+    fn prove(&self) -> Result<()> {
+        let (bucket, endpoint) = (self.remote.bucket.clone(), self.proof.endpoint.clone());
+        let identity = self.proof.identity.clone();
+        self.remote.blocking.run(async move { put::prove_conditions(&bucket, IDENTITY, identity, &endpoint).await })?;
+        *self.proof.made.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Ok(())
+    }
+
+    /// The same when the last proof is old: what comes next relies on it.
+    fn prove_again_if_due(&self) -> Result<()> {
+        let made = *self.proof.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.elapsed() >= self.proof.every { self.prove() } else { Ok(()) }
     }
 
     /// The identity's bytes, and the id they hold.
@@ -163,6 +193,7 @@ impl Store for S3Store {
 
     fn put_if_absent(&self, path: &str, bytes: &[u8]) -> Result<PutOutcome> {
         self.writable(path)?;
+        self.prove_again_if_due()?;
         self.create(path, Bytes::copy_from_slice(bytes))
     }
 
@@ -181,6 +212,7 @@ impl Store for S3Store {
 
     fn replace(&self, path: &str, bytes: &[u8], expected: Option<&Version>) -> Result<ReplaceOutcome> {
         self.writable(path)?;
+        self.prove_again_if_due()?;
         let (bucket, path, bytes) = (self.remote.bucket.clone(), path.to_owned(), Bytes::copy_from_slice(bytes));
         let tag = expected.map(|version| version.0.clone());
         self.remote.blocking.run(async move { put::replace_expected(&bucket, &path, bytes, tag.as_deref()).await })

@@ -53,6 +53,10 @@ pub const SETTINGS: &[Declaration] = &[
 /// Longest prefix: leaves most of a key's 1,024 bytes to the datasets.
 const PREFIX_BYTES_MAX: usize = 256;
 
+/// The conditions of writes are proved again at this age of the last proof, before the next conditional write: a service that was
+/// exchanged or configured anew is noticed soon, for two small requests that are refused.
+pub const PROVE_EVERY: Duration = Duration::from_secs(300);
+
 /// How to reach one S3 store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct S3Settings {
@@ -76,6 +80,8 @@ pub struct S3Settings {
     pub cache_dir: PathBuf,
     /// Size of that folder.
     pub cache_bytes_max: u64,
+    /// Age at which the proof that the service keeps the conditions of writes is made again.
+    pub prove_every: Duration,
 }
 
 impl S3Settings {
@@ -105,6 +111,7 @@ impl S3Settings {
             attempt_timeout: config.get(&ATTEMPT_TIMEOUT)?,
             cache_dir: config.get(&CACHE_DIR)?.unwrap_or_else(|| cache_dir.to_owned()),
             cache_bytes_max: config.get(&CACHE_BYTES)?,
+            prove_every: PROVE_EVERY,
         })
     }
 }

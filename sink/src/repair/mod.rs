@@ -2,16 +2,23 @@
 //! new source position that names the first one, committed files that are gone are made again from the topic, byte for
 //! byte. Running it twice does nothing twice: what was sent again is on its way, so it is not missing any more.
 
+mod commit;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use contracts::chain::ChainHead;
 use contracts::commit_record::CommitRecord;
 use platform::broker::{Broker, TopicPartition};
-use platform::store::Store;
+use platform::store::{PutOutcome, Store};
 use serde::Serialize;
 
+use crate::error::SinkError;
+use crate::rebuild;
 use crate::resend::missing::{self, Operator};
-use crate::service;
-use crate::verify::{Missing, Problem, Report, VerifyError};
+use crate::verify::{Announced, Missing, OpenEnd, Problem, Report, Rule, VerifyError};
+
+/// Enough for any manifest.
+const READ_BYTES: usize = 16 << 20;
 
 /// What can be brought back.
 #[derive(Debug, Serialize)]
@@ -20,14 +27,29 @@ pub struct Plan {
     pub send: Vec<Missing>,
     /// Files to be made again.
     pub rebuild: Vec<String>,
-    /// What must be mended by hand first: until then it cannot be told what is missing, so nothing is sent.
+    /// Checkpoints to be written again from their commit records.
+    pub checkpoints: Vec<String>,
+    /// Last commit records that are damaged, or folders of chains that lack theirs: to be rebuilt from topic and files.
+    pub commits: Vec<String>,
+    /// Run manifests to be written again from the topic of runs.
+    pub manifests: Vec<String>,
+    /// What must be mended first: until then it cannot be told what is missing, so nothing is sent.
     pub blocked_by: Vec<Problem>,
     /// Offsets without a row that the broker no longer holds: if they were records, only their source has them.
     pub gone: Vec<Missing>,
     #[serde(skip)]
     links: Vec<CommitRecord>,
     #[serde(skip)]
+    heads: Vec<(String, Option<ChainHead>)>,
+    #[serde(skip)]
     wire_ends: BTreeMap<TopicPartition, u64>,
+    #[serde(skip)]
+    open_ends: Vec<OpenEnd>,
+    /// Data files that no commit record names.
+    #[serde(skip)]
+    foreign: BTreeSet<String>,
+    #[serde(skip)]
+    announced: Vec<Announced>,
 }
 
 /// What was brought back.
@@ -39,6 +61,12 @@ pub struct Repaired {
     pub not_sent: u64,
     /// Files that were made again.
     pub files: u64,
+    /// Checkpoints that were written again.
+    pub checkpoints: u64,
+    /// Commit records that were rebuilt.
+    pub commits: u64,
+    /// Run manifests that were written again.
+    pub manifests: u64,
     /// What could not be made again, and why.
     pub failed: Vec<String>,
 }
@@ -50,13 +78,21 @@ pub fn plan(report: &Report) -> Plan {
     let is_missing: BTreeSet<&str> = report.problems.iter().map(|problem| problem.object.as_str()).collect();
     let files = links.iter().flat_map(|link| &link.files).map(|file| file.path.clone());
     let blocked_by: Vec<_> = report.problems.iter().filter(|p| p.rule.hides_what_is_missing()).cloned().collect();
+    let foreign = report.problems.iter().filter(|problem| problem.rule == Rule::FileForeign);
     Plan {
         send: if blocked_by.is_empty() { report.missing.clone() } else { Vec::new() },
         rebuild: files.filter(|path| is_missing.contains(path.as_str())).collect(),
+        checkpoints: report.damaged_checkpoints.iter().map(|(path, _)| path.clone()).collect(),
         blocked_by,
         gone: report.unproven.clone(),
         links,
+        heads: report.damaged_checkpoints.clone(),
         wire_ends: report.wire_ends.clone(),
+        commits: report.open_ends.iter().filter(|end| end.is_certain()).map(OpenEnd::object).collect(),
+        manifests: report.lost_manifests.iter().map(|lost| lost.path.clone()).collect(),
+        open_ends: report.open_ends.clone(),
+        foreign: foreign.map(|problem| problem.object.clone()).collect(),
+        announced: report.lost_manifests.clone(),
     }
 }
 
@@ -64,7 +100,11 @@ impl Plan {
     /// There is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.send.is_empty() && self.links.is_empty()
+        self.send.is_empty()
+            && self.links.is_empty()
+            && self.heads.is_empty()
+            && self.open_ends.is_empty()
+            && self.announced.is_empty()
     }
 }
 
@@ -79,9 +119,19 @@ pub fn execute(
     operator: &Operator<'_>,
 ) -> Result<Repaired, VerifyError> {
     let mut repaired = Repaired::default();
+    for end in &plan.open_ends {
+        match commit::bring_back(broker, store, end, &plan.foreign, operator.clock) {
+            Ok(made) => repaired.commits += u64::from(made.is_some()),
+            Err(error) if error.is_retriable() => return Err(error.into()),
+            Err(error) => repaired.failed.push(error.to_string()),
+        }
+    }
+    for announced in &plan.announced {
+        repaired.manifests += u64::from(write_manifest(broker, store, announced)?);
+    }
     for link in &plan.links {
         let at = TopicPartition { topic: link.topic.as_str().into(), partition: link.partition };
-        match service::rebuild(broker, store, &at, link) {
+        match rebuild::rebuild(broker, store, &at, link) {
             Ok(()) => {
                 repaired.files += link.files.iter().filter(|file| plan.rebuild.contains(&file.path)).count() as u64
             }
@@ -89,7 +139,22 @@ pub fn execute(
             Err(error) => repaired.failed.push(error.to_string()),
         }
     }
+    for (path, head) in &plan.heads {
+        match head {
+            Some(head) => store.put(path, &head.to_checkpoint().map_err(SinkError::from)?)?,
+            None => store.delete(path)?,
+        }
+        repaired.checkpoints += 1;
+    }
     let done = missing::send(&plan.send, &plan.wire_ends, broker, store, operator)?;
     (repaired.sent, repaired.not_sent) = (done.sent, done.not_sent);
     Ok(repaired)
+}
+
+/// Stores what the run has announced. False when the broker does not hold it any more, or a run has stored it meanwhile.
+fn write_manifest(broker: &dyn Broker, store: &dyn Store, announced: &Announced) -> Result<bool, VerifyError> {
+    let Announced { path, at, offset } = announced;
+    let found = broker.read(at, *offset, 1, READ_BYTES)?.into_iter().find(|message| message.offset == *offset);
+    let Some(message) = found else { return Ok(false) };
+    Ok(store.put_if_absent(path, &message.value)? == PutOutcome::Created)
 }

@@ -1,0 +1,139 @@
+//! What the simulated sinks write to: links, checkpoints, staged and published files, and what readers have seen. It may begin to
+//! lie.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use contracts::chain::ChainHead;
+use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::layout;
+use contracts::source::Src;
+use platform::broker::TopicPartition;
+use platform::store::Published;
+use sha2::{Digest, Sha256};
+
+use super::super::{CommitOutcome, Looked, OpenFile, Target};
+use super::{Logged, TOPIC_ID};
+
+/// How a store answers that does not keep what it promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lie {
+    /// It creates what is there already: the link of another sink is overwritten.
+    Overwrites,
+    /// It says that it created a link, and did not.
+    Forgets,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct StagedFile {
+    path: String,
+    rows: Vec<Src>,
+}
+
+#[derive(Default)]
+pub(super) struct Store {
+    pub links: BTreeMap<String, Vec<u8>>,
+    pub checkpoints: BTreeMap<String, ChainHead>,
+    pub staged: BTreeMap<String, StagedFile>,
+    pub published: BTreeMap<String, Vec<Src>>,
+    /// Every source position a reader has seen, with its file.
+    pub seen: HashMap<Src, String>,
+    names: u64,
+}
+
+impl Store {
+    pub fn chain(&self, at: &TopicPartition) -> (ChainHead, Option<Box<CommitRecord>>) {
+        let mut head = ChainHead::empty(TOPIC_ID, at.partition);
+        let mut last = None;
+        for (path, bytes) in &self.links {
+            if path.starts_with(&format!("{}/", layout::chain_dir(TOPIC_ID, at.partition))) {
+                last = Some(Box::new(head.follow(path, bytes).expect("the chain is never broken")));
+            }
+        }
+        (head, last)
+    }
+
+    /// Where the last link ends.
+    pub fn end(&self, at: &TopicPartition) -> u64 {
+        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
+        let last = self.links.iter().rfind(|(path, _)| path.starts_with(&folder));
+        last.map_or(0, |(_, bytes)| serde_json::from_slice::<CommitRecord>(bytes).expect("a link").end)
+    }
+
+    /// Links that the newest checkpoint adds up.
+    pub fn checkpointed(&self, at: &TopicPartition) -> u64 {
+        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
+        let newest = self.checkpoints.iter().rfind(|(path, _)| path.starts_with(&folder));
+        newest.map_or(0, |(_, head)| head.records)
+    }
+
+    pub fn stage(&mut self, path: String, target: &Target, rows: Vec<Src>) -> CommittedFile {
+        self.names += 1;
+        let name = format!("staged-{}", self.names);
+        self.staged.insert(name.clone(), StagedFile { path: path.clone(), rows: rows.clone() });
+        CommittedFile {
+            path,
+            tenant_id: target.tenant.clone(),
+            run_date: target.run_date.clone(),
+            rows: rows.len() as u64,
+            bytes: rows.len() as u64,
+            sha256: format!("{rows:?}"),
+            staged: serde_json::json!({ "name": name }),
+        }
+    }
+
+    pub fn publish(&mut self, file: &CommittedFile) -> Published {
+        let name = file.staged["name"].as_str().expect("a name");
+        if let Some(rows) = self.published.get(&file.path) {
+            assert_eq!(format!("{rows:?}"), file.sha256, "another content under {}", file.path);
+            self.staged.remove(name);
+            return Published::Already;
+        }
+        let Some(staged) = self.staged.remove(name) else { return Published::Missing };
+        assert_eq!(staged.path, file.path);
+        for src in &staged.rows {
+            let before = self.seen.insert(src.clone(), file.path.clone());
+            assert_eq!(before, None, "a reader sees {src} twice, now in {}", file.path);
+        }
+        self.published.insert(file.path.clone(), staged.rows);
+        Published::Done
+    }
+
+    pub fn look(&self, last: Option<&str>, last_sha256: &str, next: &str) -> Looked {
+        match last.map(|path| self.links.get(path)) {
+            Some(None) => Looked::LastGone,
+            Some(Some(bytes)) if hex::encode(Sha256::digest(bytes)) != last_sha256 => Looked::LastChanged,
+            _ if self.links.contains_key(next) => Looked::Taken,
+            _ => Looked::Ready,
+        }
+    }
+
+    pub fn create(&mut self, path: &str, bytes: &[u8], lie: Option<Lie>) -> CommitOutcome {
+        let exists = self.links.contains_key(path);
+        match lie {
+            None if exists => return CommitOutcome::Exists,
+            Some(Lie::Forgets) if !exists => return CommitOutcome::Created,
+            Some(Lie::Forgets) => return CommitOutcome::Exists,
+            None | Some(Lie::Overwrites) => {}
+        }
+        self.links.insert(path.to_owned(), bytes.to_vec());
+        CommitOutcome::Created
+    }
+}
+
+pub(super) fn rebuild(store: &mut Store, log: &[Logged], link: &CommitRecord) {
+    let mut rows: BTreeMap<Target, OpenFile<Src>> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for Logged { src, target } in &log[link.start as usize..link.end as usize] {
+        let was_kept = link.src.get(&src.partition).is_some_and(|offsets| offsets.contains(src.offset));
+        if was_kept && seen.insert(src.clone()) {
+            rows.entry(target.clone()).or_default().rows.push(src.clone());
+        }
+    }
+    for (target, open) in rows {
+        let name = layout::part_name(TOPIC_ID, link.partition, link.start, link.end, &target.tenant, &target.run_date);
+        let committed = link.files.iter().find(|file| file.path == name).expect("the file was committed");
+        let made = store.stage(name, &target, open.rows);
+        assert_eq!((made.rows, &made.sha256), (committed.rows, &committed.sha256), "made again, it is the same");
+        store.publish(&made);
+    }
+}

@@ -1,0 +1,86 @@
+//! The files of a commit, made again from the topic.
+
+use std::collections::BTreeMap;
+
+use contracts::commit_record::CommitRecord;
+use contracts::source::SrcSet;
+use platform::broker::{Broker, TopicPartition};
+use platform::store::{Published, Store};
+
+use crate::error::SinkError;
+use crate::files;
+use crate::machine::{OpenFile, Staging, Target};
+use crate::row::{self, Record};
+
+/// So often in a row what was staged anew may be gone before it is published.
+const REBUILDS_MAX: u32 = 5;
+
+/// Makes the files of a link again from the topic and publishes them, if they are byte for byte what was committed.
+pub(crate) fn rebuild(
+    broker: &dyn Broker,
+    store: &dyn Store,
+    at: &TopicPartition,
+    link: &CommitRecord,
+) -> Result<(), SinkError> {
+    let rows = match read_again(broker, at, link) {
+        Err(SinkError::Broker(error)) if !error.is_retriable() => return Err(cannot_rebuild(link, error.to_string())),
+        other => other?,
+    };
+    let CommitRecord { topic_id, partition, start, end, .. } = link;
+    let batch = Staging { topic_id, partition: *partition, start: *start, end: *end, files: &rows };
+    // Whoever sweeps may take what was just staged for old, where clocks differ.
+    for _ in 0..REBUILDS_MAX {
+        if publish_again(store, &batch, link)? {
+            return Ok(());
+        }
+    }
+    Err(cannot_rebuild(link, format!("files staged again were gone again {REBUILDS_MAX} times")))
+}
+
+fn cannot_rebuild(link: &CommitRecord, problem: String) -> SinkError {
+    let path = link.files.first().map(|file| file.path.clone()).unwrap_or_default();
+    SinkError::CannotRebuild { path, problem }
+}
+
+/// Makes the files of a commit once more. False when one is gone before it is published.
+fn publish_again(store: &dyn Store, batch: &Staging<'_, Record>, link: &CommitRecord) -> Result<bool, SinkError> {
+    let made = files::stage(store, batch)?;
+    let same = made.len() == link.files.len()
+        && made
+            .iter()
+            .zip(&link.files)
+            .all(|(a, b)| (&a.path, a.rows, a.bytes, &a.sha256) == (&b.path, b.rows, b.bytes, &b.sha256));
+    if !same {
+        files::discard(store, &made);
+        return Err(cannot_rebuild(link, "the topic's records make other files now".into()));
+    }
+    for file in &made {
+        if store.publish(&files::staged_of(file))? == Published::Missing {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn read_again(
+    broker: &dyn Broker,
+    at: &TopicPartition,
+    link: &CommitRecord,
+) -> Result<BTreeMap<Target, OpenFile<Record>>, SinkError> {
+    let mut files = BTreeMap::<Target, OpenFile<Record>>::new();
+    let mut seen = SrcSet::new();
+    let mut next = link.start;
+    while next < link.end {
+        let messages = broker.read(at, next, 10_000, 16 << 20)?;
+        let Some(last) = messages.last() else { break };
+        next = last.offset + 1;
+        for message in messages.into_iter().take_while(|message| message.offset < link.end) {
+            let row = row::of_message(message, &link.topic_id);
+            let was_kept = link.src.get(&row.src.partition).is_some_and(|offsets| offsets.contains(row.src.offset));
+            if was_kept && seen.entry(row.src.partition).or_default().insert(row.src.offset) {
+                files.entry(row.target).or_default().rows.push(row.payload);
+            }
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,56 @@
+//! A checkpoint that is not what the commit records add up to.
+
+use contracts::chain::ChainHead;
+use contracts::{layout, topics};
+use platform::broker::Headers;
+use sink::repair;
+
+use super::world::{Filled, good, links, pretend_to_have_judged, read_link, topic_id};
+
+/// Watermarks that are too high make the sink drop what is sent again: first the checkpoint, then the records.
+#[test]
+fn nothing_is_sent_while_a_checkpoint_differs_and_repair_writes_it_again() {
+    let filled = Filled::new();
+    let (_folder, pipeline) = filled.copied();
+    pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
+    pretend_to_have_judged(&pipeline);
+    let mut head = ChainHead::empty(&topic_id(&pipeline, topics::VALID), 0);
+    let mut at = String::new();
+    for path in links(&pipeline) {
+        let link = read_link(&path);
+        head = ChainHead { partition: link.partition, ..head };
+        at = layout::chain_record(&link.topic_id, link.partition, link.start);
+        head.follow(&at, &std::fs::read(&path).unwrap()).unwrap();
+    }
+    assert!(!at.is_empty());
+    let right = head.clone();
+    head.heights.values_mut().for_each(|height| *height += 4_096);
+    let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
+    pipeline.store.put(&path, &serde_json::to_vec(&head).unwrap()).unwrap();
+    let plan = repair::plan(&pipeline.verify());
+    assert_eq!((plan.send.len(), plan.blocked_by.len(), plan.checkpoints.len()), (0, 1, 1));
+    assert_eq!(pipeline.repair(&plan).checkpoints, 1);
+    let written = pipeline.store.get(&path).unwrap().unwrap();
+    assert_eq!(ChainHead::from_checkpoint(&path, &written).unwrap().0, right);
+    let plan = repair::plan(&pipeline.verify());
+    assert_eq!(pipeline.repair(&plan).sent, 1);
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.problems.len(), report.findings_rows), (0, 16), "{:#?}", report.problems);
+}
+
+/// What the sink reads is not what the records add up to: nothing is dropped, whatever a checkpoint says.
+#[test]
+fn a_sink_passes_over_a_checkpoint_that_differs() {
+    let filled = Filled::new();
+    let (_folder, pipeline) = filled.copied();
+    let path = links(&pipeline).pop().unwrap();
+    let last = read_link(&path);
+    let mut head = sink::chain::load(&*pipeline.store, &last.topic_id, last.partition).unwrap().0;
+    head.heights.values_mut().for_each(|height| *height += 4_096);
+    let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
+    pipeline.store.put(&path, &serde_json::to_vec(&head).unwrap()).unwrap();
+    pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
+    pipeline.drain();
+    assert_eq!(pipeline.verify().findings_rows, 16);
+}

@@ -1,0 +1,156 @@
+//! A data folder with some commits, and what the tests do to it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use contracts::commit_record::CommitRecord;
+use contracts::run_manifest::{self, RunManifest, RunStatus};
+use contracts::source::OffsetSet;
+use contracts::{layout, topics};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use platform::broker::{Broker, ConsumerConfig, GroupOffset, Headers, Polled, Start, Topics};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sink::verify::{Report, Rule};
+use tests::pipeline::{Pipeline, copy};
+use tests::repo;
+
+pub fn good(tenant: &str, n: u64) -> Vec<u8> {
+    let mut wire: Value = serde_json::from_str(&repo::read("schemas/examples/valid/aws_ebs_gp2.json")).unwrap();
+    wire["tenant_id"] = json!(tenant);
+    wire["scope"]["resource_id"] = json!(format!("vol-{n}"));
+    serde_json::to_vec(&wire).unwrap()
+}
+
+/// Findings of one tenant, so all in one partition, and a dead letter, in three commits.
+pub fn fill(pipeline: &Pipeline) {
+    for part in 0..3 {
+        pipeline.publish((0..5).map(|n| (Some("acme"), good("acme", 5 * part + n), Headers::new())));
+        pipeline.publish([(Some("acme"), b"{".to_vec(), Headers::new())]);
+        pipeline.drain();
+    }
+}
+
+pub struct Filled(pub tempfile::TempDir);
+
+impl Filled {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pipeline = Pipeline::open(folder.path());
+        fill(&pipeline);
+        assert_eq!(pipeline.verify().problems, []);
+        Self(folder)
+    }
+
+    pub fn copied(&self) -> (tempfile::TempDir, Pipeline) {
+        let folder = tempfile::tempdir().unwrap();
+        copy(self.0.path(), folder.path());
+        let pipeline = Pipeline::open(folder.path());
+        (folder, pipeline)
+    }
+}
+
+pub fn rules(report: &Report) -> Vec<Rule> {
+    report.problems.iter().map(|problem| problem.rule).collect()
+}
+
+pub fn topic_id(pipeline: &Pipeline, name: &str) -> String {
+    pipeline.broker.topics().unwrap().into_iter().find(|t| &*t.name == name).unwrap().id.to_string()
+}
+
+/// The links of the valid topic, oldest first.
+pub fn links(pipeline: &Pipeline) -> Vec<PathBuf> {
+    let id = topic_id(pipeline, topics::VALID);
+    let mut all = pipeline.store.list(&format!("{}/{id}", layout::CHAIN)).unwrap();
+    all.retain(|entry| contracts::chain::link_start(&entry.path).is_some());
+    all.into_iter().map(|entry| pipeline.store.local_path(&entry.path).unwrap()).collect()
+}
+
+pub fn read_link(path: &Path) -> CommitRecord {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Changes the last link: no digest gives that away.
+pub fn edit_last(pipeline: &Pipeline, edit: impl FnOnce(&mut CommitRecord)) {
+    let path = links(pipeline).pop().unwrap();
+    let mut link = read_link(&path);
+    edit(&mut link);
+    std::fs::write(path, link.to_bytes().unwrap()).unwrap();
+}
+
+/// Writes the link's only file again with one row less, and says so in the link.
+pub fn drop_a_row(pipeline: &Pipeline, link: &mut CommitRecord) {
+    let file = &mut link.files[0];
+    let path = pipeline.store.local_path(&file.path).unwrap();
+    let opened = std::fs::File::open(&path).unwrap();
+    let mut reader = ParquetRecordBatchReaderBuilder::try_new(opened).unwrap().build().unwrap();
+    let batch = reader.next().unwrap().unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch.slice(0, batch.num_rows() - 1)).unwrap();
+    writer.close().unwrap();
+    std::fs::write(&path, &bytes).unwrap();
+    (file.rows, file.bytes) = (file.rows - 1, bytes.len() as u64);
+    file.sha256 = hex::encode(Sha256::digest(&bytes));
+    link.rows -= 1;
+    for set in link.src.values_mut().chain(link.runs.values_mut().flat_map(|run| run.values_mut())) {
+        let max = set.max().unwrap();
+        let mut less = OffsetSet::default();
+        assert!(set.ranges().flatten().filter(|o| *o < max).all(|o| less.insert(o)));
+        *set = less;
+    }
+}
+
+pub fn manifest(run_id: &str, published: u64) -> RunManifest {
+    RunManifest {
+        format_version: run_manifest::FORMAT_VERSION,
+        tenant_id: "acme".into(),
+        workspace_id: "prod".into(),
+        run_id: run_id.into(),
+        run_ts: "2026-01-20T10:00:00.000Z".into(),
+        created_at: "2026-01-20T10:00:00.000Z".into(),
+        status: RunStatus::Complete,
+        finding_id_mode: "stable".into(),
+        engine_name: "e".into(),
+        engine_version: "1".into(),
+        rulepack_version: "1".into(),
+        schema_version: 1,
+        published,
+        scopes: Vec::new(),
+        billing_deliveries: Vec::new(),
+        notes: Default::default(),
+    }
+}
+
+/// Moves the validators' group to the end of the wire topic, without judging.
+pub fn pretend_to_have_judged(pipeline: &Pipeline) {
+    let mut member = pipeline
+        .broker
+        .consumer(ConsumerConfig {
+            group: topics::groups::VALIDATOR.into(),
+            topics: Topics::Family(topics::WIRE.into()),
+            member: "liar".into(),
+            start: Start::Earliest,
+            session_timeout: Duration::from_secs(10),
+            poll_records_max: 100,
+            poll_bytes_max: 1 << 20,
+        })
+        .unwrap();
+    let assigned = loop {
+        if let Polled::Assigned(all) = member.poll(Duration::from_millis(50)).unwrap() {
+            break all;
+        }
+    };
+    let ends = assigned.into_iter().map(|a| GroupOffset {
+        offset: pipeline.broker.watermarks(&a.at).unwrap().high,
+        at: a.at,
+        metadata: String::new(),
+    });
+    member.commit(&ends.collect::<Vec<_>>()).unwrap();
+    member.leave().unwrap();
+}
+
+pub fn lost(report: &Report) -> u64 {
+    report.missing.iter().map(|missing| missing.offsets.count()).sum()
+}
