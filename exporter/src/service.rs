@@ -60,10 +60,12 @@ impl ExporterConfig {
 }
 
 /// What one pass did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PassReport {
     /// Outcome per tenant.
     pub tenants: Vec<TenantReport>,
+    /// Tenants that were left as they are, because a stop was requested.
+    pub left: usize,
 }
 
 /// What became of one tenant.
@@ -107,7 +109,7 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
             vec![scope]
         }
     };
-    let mut report = build_all(config, tenants, &mut known)?;
+    let mut report = build_all(config, tenants, &mut known, &Shutdown::new())?;
     if config.tenant.is_some()
         && let Some(tenant) = report.tenants.first_mut()
         && let Some(error) = tenant.errors.drain(..).chain(tenant.not_yet.take()).next()
@@ -117,18 +119,19 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
     Ok(report)
 }
 
-/// Exports once the tenants whose files are not made of what is committed now.
+/// Exports once the tenants whose files are not made of what is committed now, until `shutdown`: a tenant that is begun is
+/// done.
 ///
 /// # Errors
 /// As [`once`].
-pub fn refresh(config: &ExporterConfig) -> Result<PassReport> {
+pub fn refresh(config: &ExporterConfig, shutdown: &Shutdown) -> Result<PassReport> {
     let mut known = Known::default();
     let cut = take_cut(config, &mut known)?;
     cut.refuse_empty()?;
     let options = config.options(config.gold);
     let mut stale = tenants(config, &cut)?;
     stale.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
-    build_all(config, stale, &mut known)
+    build_all(config, stale, &mut known, shutdown)
 }
 
 fn take_cut(config: &ExporterConfig, known: &mut Known) -> Result<Cut> {
@@ -136,11 +139,19 @@ fn take_cut(config: &ExporterConfig, known: &mut Known) -> Result<Cut> {
 }
 
 /// Builds the tenants, of a cut that is taken after it was read what they replace.
-fn build_all(config: &ExporterConfig, tenants: Vec<TenantScope>, known: &mut Known) -> Result<PassReport> {
+fn build_all(
+    config: &ExporterConfig,
+    tenants: Vec<TenantScope>,
+    known: &mut Known,
+    shutdown: &Shutdown,
+) -> Result<PassReport> {
+    let wanted = tenants.len();
     let tenants = with_bases(config, tenants)?;
     let cut = take_cut(config, known)?;
-    let built = several(config, tenants, |config, (scope, base)| Some(build_settled(config, &cut, &scope, base).0))?;
-    Ok(PassReport { tenants: built })
+    let built = several(config, tenants, |config, (scope, base)| {
+        (!shutdown.is_requested()).then(|| build_settled(config, &cut, &scope, base).0)
+    })?;
+    Ok(PassReport { left: wanted - built.len(), tenants: built })
 }
 
 /// What a tenant's outputs are before a cut is taken. Whatever is published after that was made of another cut, which may

@@ -65,7 +65,10 @@ fn a_tenant_asked_for_is_refreshed_alone() {
     world.deliver("only-bills", "2026-01", "d", &[FACT]);
     world.run_manifest("only-a-run", "r1", FINDING.run_ts, RunStatus::Complete, 9);
     let of = |tenant: &str| {
-        refresh(&ExporterConfig { tenant: Some(tenant.into()), ..world.config() }).unwrap().tenants.len()
+        refresh(&ExporterConfig { tenant: Some(tenant.into()), ..world.config() }, &Shutdown::new())
+            .unwrap()
+            .tenants
+            .len()
     };
     let found: Vec<_> = ["acme", "only-bills", "only-a-run", "globex"].into_iter().map(of).collect();
     assert_eq!(found, [1, 1, 1, 0]);
@@ -73,12 +76,26 @@ fn a_tenant_asked_for_is_refreshed_alone() {
 }
 
 #[test]
+fn a_stop_leaves_the_tenants_that_are_not_begun() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    world.commit("globex", &[FINDING]);
+    let stopping = Shutdown::new();
+    stopping.request("test");
+    let report = refresh(&world.config(), &stopping).unwrap();
+    assert_eq!((report.tenants.len(), report.left), (0, 2));
+    assert!(!world.export_dir().join("acme").exists());
+    let report = refresh(&world.config(), &Shutdown::new()).unwrap();
+    assert_eq!((report.tenants.len(), report.left), (2, 0));
+}
+
+#[test]
 fn only_stale_files_are_refreshed() {
     let mut world = World::new();
     let config = world.config();
-    assert_eq!(refresh(&config).unwrap_err().code(), Some("no_input_files"));
+    assert_eq!(refresh(&config, &Shutdown::new()).unwrap_err().code(), Some("no_input_files"));
     let refreshed = |config: &ExporterConfig| -> Vec<String> {
-        refresh(config).unwrap().tenants.into_iter().map(|tenant| tenant.tenant_id).collect()
+        refresh(config, &Shutdown::new()).unwrap().tenants.into_iter().map(|tenant| tenant.tenant_id).collect()
     };
     world.commit("acme", &[FINDING]);
     world.commit("globex", &[FINDING]);
@@ -101,9 +118,9 @@ fn only_stale_files_are_refreshed() {
     let tables = world.store.local_path(&format!("{}/tenant_id=acme/_manifest.json", layout::KPI_GOLD)).unwrap();
     std::fs::write(&tables, "no manifest").unwrap();
     world.commit("acme", &[Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING }]);
-    let report = refresh(&config).unwrap();
+    let report = refresh(&config, &Shutdown::new()).unwrap();
     assert_eq!((report.tenants[0].export.is_some(), report.errors().count()), (true, 1));
-    assert_eq!(refresh(&config).unwrap().errors().count(), 1, "it is tried again");
+    assert_eq!(refresh(&config, &Shutdown::new()).unwrap().errors().count(), 1, "it is tried again");
     std::fs::remove_file(&tables).unwrap();
     assert_eq!(refreshed(&config), ["acme"]);
     assert_eq!(refreshed(&config), [""; 0]);
@@ -268,7 +285,7 @@ fn an_exported_file_that_is_not_there_is_made_again() {
     let mut world = World::new();
     world.commit("acme", &[FINDING]);
     let config = world.config();
-    let refreshed = || refresh(&config).unwrap().tenants.len();
+    let refreshed = || refresh(&config, &Shutdown::new()).unwrap().tenants.len();
     assert_eq!((refreshed(), refreshed()), (1, 0));
     std::fs::remove_file(world.export_dir().join("acme/summary.json")).unwrap();
     assert_eq!((refreshed(), refreshed()), (1, 0));

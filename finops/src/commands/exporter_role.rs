@@ -113,7 +113,7 @@ mod tests {
             errors: vec![error],
             not_yet: None,
         };
-        PassReport { tenants: errors.into_iter().map(tenant).collect() }
+        PassReport { tenants: errors.into_iter().map(tenant).collect(), left: 0 }
     }
 
     fn bad_data() -> ExportError {

@@ -74,7 +74,14 @@ impl Job<'_> {
             let why = stopped_behind_publishing(report.manifest.published, &judged, &written);
             return Err(Failure::new(ExitCode::TryAgain, why));
         }
-        let exported = self.stage("export", |_| export(args, settings, ports))?;
+        let exported = self.stage("export", |_| export(args, settings, ports, shutdown))?;
+        if let Some(left) = exported.as_ref().map(|pass| pass.left).filter(|left| *left > 0) {
+            let why = format!(
+                "stopped: all findings are written, the files of {left} tenant(s) are not exported; `finops exporter once` \
+                 exports them"
+            );
+            return Err(Failure::new(ExitCode::TryAgain, why));
+        }
         let delivered = Delivered::of_run(ports, settings, &report)?;
         let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &self.stages);
         summary.print(output)?;
@@ -238,11 +245,11 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
 }
 
 /// `None` when there is nothing to export.
-fn export(args: &RunArgs, settings: &Settings, ports: &Ports) -> Result<Option<PassReport>> {
+fn export(args: &RunArgs, settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<Option<PassReport>> {
     let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
     let config = ports::exporter_config(settings, ports.store.clone(), options);
     let bar = progress::bar("exporting", Counted::Things("tenants"), None);
-    let outcome = exporter::refresh(&config);
+    let outcome = exporter::refresh(&config, shutdown);
     bar.finish_and_clear();
     match outcome {
         Err(ExportError::NoInputFiles { .. }) => Ok(None),
