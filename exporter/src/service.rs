@@ -10,8 +10,8 @@ use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::metrics::{number, table};
 use platform::observe::Observer;
-use platform::store::Store;
 use platform::store::many::{is_remote, several_at_a_time};
+use platform::store::{Store, StoreError};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
@@ -259,7 +259,10 @@ fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: &GoldBase
 /// Exports the tenants whose part of the committed state changes, until `shutdown`; all of them when it starts. Failures
 /// are logged; bad data is tried again when something of the tenant changes, everything else after
 /// [`ExporterConfig::poll_interval`].
-pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
+///
+/// # Errors
+/// The store was exchanged: it has to be opened again.
+pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) -> Result<()> {
     let mut done = Done::default();
     loop {
         observer.pulse.busy();
@@ -273,13 +276,14 @@ pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) {
                 }
                 observer.pulse.works();
             }
+            Err(error @ ExportError::Store(StoreError::Exchanged { .. })) => return Err(error),
             Err(error) => {
                 tracing::error!(%error, "looking for news failed");
                 observer.pulse.waits();
             }
         }
         if shutdown.wait_timeout(config.poll_interval) {
-            return;
+            return Ok(());
         }
     }
 }

@@ -4,17 +4,19 @@
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contracts::layout;
 use contracts::run_manifest::RunStatus;
-use exporter::{ExportOptions, ExporterConfig, once, refresh, run};
+use exporter::{ExportError, ExportOptions, ExporterConfig, once, refresh, run};
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use platform::metrics::Metrics;
 use platform::observe::Observer;
-use platform::store::Store;
+use platform::store::local::LocalStore;
+use platform::store::{Store, StoreError};
 use support::{FACT, FINDING, Finding, NOW_MS, World};
 
 #[test]
@@ -289,4 +291,15 @@ fn an_exported_file_that_is_not_there_is_made_again() {
     assert_eq!((refreshed(), refreshed()), (1, 0));
     std::fs::remove_file(world.export_dir().join("acme/summary.json")).unwrap();
     assert_eq!((refreshed(), refreshed()), (1, 0));
+}
+
+#[test]
+fn a_running_exporter_ends_when_its_store_was_exchanged() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    let config = world.config();
+    let away = tempfile::tempdir().unwrap();
+    LocalStore::fence(Path::new(&config.store.location()), away.path()).unwrap();
+    let error = run(&config, &Observer::default(), &Shutdown::new()).unwrap_err();
+    assert!(matches!(error, ExportError::Store(StoreError::Exchanged { .. })), "{error}");
 }

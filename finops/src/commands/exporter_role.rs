@@ -23,7 +23,7 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
         let watch = Watch::start(settings, &mut ports, &["exporter"], &[])?;
         let mut config = ports::exporter_config(settings, ports.store.clone(), options);
         config.tenant.clone_from(tenant);
-        exporter::run(&config, &watch.observer("exporter"), &ports::stop_on_signals()?);
+        exporter::run(&config, &watch.observer("exporter"), &ports::stop_on_signals()?)?;
         return Ok(ExitCode::Done);
     }
     let mut config = ports::exporter_config(settings, Ports::store_only(settings)?, options);

@@ -39,10 +39,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
         Service::new("sink", move |stop| {
             sink::run(&sink_config, &*for_sink, &*store, &SystemClock, &sink_counters, &stop)
         }),
-        Service::new("exporter", move |stop| {
-            exporter::run(&exporter_config, &exporter_observer, &stop);
-            Ok::<_, std::convert::Infallible>(())
-        }),
+        Service::new("exporter", move |stop| exporter::run(&exporter_config, &exporter_observer, &stop)),
         Service::new("cleaner", move |stop| {
             ports::keep_clean(&*for_cleaner, &stop);
             Ok::<_, std::convert::Infallible>(())

@@ -315,6 +315,7 @@ impl Store for LocalStore {
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>> {
+        self.check_fence_to_read().map_err(|e| self.failed("opening", path, e))?;
         let opened = File::open(self.file(path)?).and_then(|f| Ok((f.metadata()?.is_file(), f)));
         match opened {
             Ok((is_file, file)) => Ok(is_file.then(|| Box::new(file) as _)),
@@ -324,6 +325,7 @@ impl Store for LocalStore {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Entry>> {
+        self.check_fence_to_read().map_err(|e| self.failed("listing", folder, e))?;
         let file = if folder.is_empty() { self.root.clone() } else { self.file(folder)? };
         listing::files_below(&self.root, &file, Some(&self.root.join(&self.staging)))
     }

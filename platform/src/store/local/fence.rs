@@ -4,7 +4,8 @@
 //! writer first makes that file, then looks whether the folder of staged objects is still the one that it found when it
 //! opened the store, then takes the step. [`LocalStore::fence`] moves that folder away, in one step, too. So a step that
 //! succeeds was taken before the fence: after it, the files of before are out of reach, and a file that is made later is
-//! found to lie in another folder before the step is taken.
+//! found to lie in another folder before the step is taken. Who only reads looks, too, so that it does not go on with what it
+//! knows of the former data.
 
 use std::fs::{self, File, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -63,11 +64,27 @@ impl LocalStore {
 
     /// Right before the step that makes an object appear, and after the file was made that it begins from.
     pub(super) fn check_fence(&self) -> std::io::Result<()> {
-        let Some(found) = &self.staging_found else { return Ok(()) };
-        match fs::metadata(self.root.join(&self.staging)) {
-            Ok(now) if number(&now) == found.number => Ok(()),
-            Err(e) if !is_absent(&e) => Err(e),
+        match self.is_as_opened()? {
+            Some(true) => Ok(()),
             _ => Err(std::io::Error::other(StoreError::Exchanged { path: self.location() })),
+        }
+    }
+
+    /// Before reading. Where the folder of staged objects was removed nothing can be written, but still be read.
+    pub(super) fn check_fence_to_read(&self) -> std::io::Result<()> {
+        match self.is_as_opened()? {
+            Some(false) => Err(std::io::Error::other(StoreError::Exchanged { path: self.location() })),
+            _ => Ok(()),
+        }
+    }
+
+    /// `None` when there is no folder of staged objects any more.
+    fn is_as_opened(&self) -> std::io::Result<Option<bool>> {
+        let Some(found) = &self.staging_found else { return Ok(Some(true)) };
+        match fs::metadata(self.root.join(&self.staging)) {
+            Ok(now) => Ok(Some(number(&now) == found.number)),
+            Err(e) if is_absent(&e) => Ok(None),
+            Err(e) => Err(e),
         }
     }
 }
@@ -96,6 +113,8 @@ mod tests {
         assert!(is_exchanged(early.put("a/1", b"2").unwrap_err()));
         assert!(is_exchanged(early.replace("a/1", b"2", Some(&version)).unwrap_err()));
         assert!(is_exchanged(early.publish(&staged).unwrap_err()));
+        assert!(is_exchanged(early.get("a/1").unwrap_err()));
+        assert!(is_exchanged(early.list("").unwrap_err()));
 
         let late = LocalStore::open(&root).unwrap();
         let paths: Vec<_> = late.list("").unwrap().into_iter().map(|entry| entry.path).collect();
