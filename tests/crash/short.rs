@@ -18,7 +18,6 @@ const DUE: &[(Kind, &[&str])] = &[
             "services_are_killed",
             "concurrent_loads",
             "an_exporter_wakes_up_with_an_older_cut",
-            "bits_are_flipped",
             "the_bucket_lies",
         ],
     ),

@@ -340,7 +340,7 @@ fn a_running_exporter_reads_each_link_once() {
             pipeline.drain();
         }
         shutdown.request("the test is over");
-        running.join().unwrap();
+        running.join().unwrap().unwrap();
     });
     let reads: Vec<_> =
         proxy.seen().into_iter().filter(|r| r.starts_with("GET ") && r.contains("/_sink/v1/")).collect();

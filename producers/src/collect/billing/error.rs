@@ -230,15 +230,15 @@ pub enum LoadError {
     },
     /// A live file of cost facts has other content than its manifest says.
     #[error(
-        "{path} is damaged: its sha256 is {found}, its manifest says {expected}. Restore it from a backup, or remove it and \
+        "{path} is damaged: it has {found}, its manifest says {expected}. Restore it from a backup, or remove it and \
          load the bills of its month again"
     )]
     Damaged {
         /// Path in the store.
         path: String,
-        /// SHA-256 of the manifest.
+        /// Size and digest of the manifest.
         expected: String,
-        /// SHA-256 of the file.
+        /// Size and digest of the file.
         found: String,
     },
     /// Cost facts cannot be encoded.

@@ -2,16 +2,14 @@
 //! is written for one load is bounded: a file that has reached the target size is left alone.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use contracts::cost_manifest::{CostManifest, FactsPart, LiveDelivery, RowGroups};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use platform::failpoint;
-use platform::store::many::is_remote;
 use platform::store::{Lease, Object, Store, StoreError};
-use sha2::{Digest, Sha256};
 
 use super::writer::{self, PartWriter, encode_error, store_error};
 use crate::collect::billing::error::LoadError;
@@ -104,21 +102,17 @@ impl Merge<'_> {
         Ok(FactsPart { part: name, rows, bytes: staged.bytes, sha256: staged.sha256 })
     }
 
-    /// Opens a live file, after comparing it with its digest: damage must not be copied under a new one.
+    /// Opens a live file, which the store compares with its digest: damage must not be copied under a new one.
     fn open(&self, part: &FactsPart, lease: &Lease) -> Result<Opened, LoadError> {
         let path = format!("{}/{}", self.folder, part.part);
         let failed = |source| store_error(self.period, source);
         let io_failed = |e: io::Error| failed(StoreError::io("reading", path.as_str(), e));
         let object = Object { path: &path, bytes: part.bytes, sha256: &part.sha256 };
-        let file = File::open(self.store.local_file(object, lease).map_err(failed)?).map_err(io_failed)?;
-        // A copy was compared when it was made.
-        if !is_remote(self.store, &path) {
-            let found = digest(&file).map_err(io_failed)?;
-            if found != part.sha256 {
-                let expected = part.sha256.clone();
-                return Err(LoadError::Damaged { path, expected, found });
-            }
-        }
+        let local = self.store.local_file(object, lease).map_err(|error| match error {
+            StoreError::Conflict { path, expected, found } => LoadError::Damaged { path, expected, found },
+            other => failed(other),
+        })?;
+        let file = File::open(local).map_err(io_failed)?;
         let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = reader.parse_and_finish(&file).map_err(|e| encode_error(self.period, e))?;
         Ok(Opened { name: part.part.clone(), file, metadata })
@@ -161,15 +155,4 @@ impl Opened {
 fn groups(deliveries: &[LiveDelivery], part: &str) -> usize {
     let of = deliveries.iter().flat_map(|delivery| &delivery.row_groups).filter(|groups| groups.part == part);
     of.map(|groups| groups.row_groups.len()).sum()
-}
-
-fn digest(mut file: &File) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hasher.finalize())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
 }
