@@ -135,6 +135,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
 
     replay(broker, &current, &fresh, "first");
     swap::swap(broker, &current, &fresh, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
+    let current = LocalStore::open(folders.0.path()).unwrap();
     assert_eq!(rows(broker, &current), (16, 3));
     publish((16..20).map(|n| finding(n, "fail")).collect());
     drain(broker, &current, Lane::live(), None);
