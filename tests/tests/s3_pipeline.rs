@@ -142,6 +142,10 @@ fn same_in(bucket: impl FnOnce(&Path) -> S3Settings) {
     let bucket: Arc<dyn Store> = Arc::new(S3Store::open(bucket(folder.path())).unwrap());
     // Cost facts and run manifest, which the producer puts into the store.
     produce(&Pipeline::open_on(&folder.path().join("scratch"), Arc::clone(&bucket)));
+    // The times in it are those of the run that the topics tell of.
+    for (path, bytes) in objects(&*local.store, &[layout::RUNS]) {
+        bucket.put(&path, &bytes).unwrap();
+    }
     let remote = Pipeline::open_on(&far, bucket);
     remote.sink().unwrap();
 
