@@ -9,6 +9,7 @@ mod files;
 pub mod inspect;
 pub mod limits;
 pub mod machine;
+mod parts;
 mod rebuild;
 pub mod repair;
 pub mod replay;

@@ -1,4 +1,4 @@
-//! The files of a commit, made again from the topic.
+//! The files of a commit, rebuilt from the topic.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,13 @@ use platform::store::{Published, Store};
 use crate::error::SinkError;
 use crate::files;
 use crate::machine::{OpenFile, Staging, Target};
+use crate::parts::{Parts, READ_BYTES, READ_RECORDS};
 use crate::row::{self, Record};
 
-/// So often in a row what was staged anew may be gone before it is published.
+/// Times in a row that staged files may be gone before they are published.
 const REBUILDS_MAX: u32 = 5;
 
-/// Makes the files of a link again from the topic and publishes them, if they are byte for byte what was committed.
+/// Rebuilds the files of a commit from the topic and publishes them, if they are byte for byte what was committed.
 pub(crate) fn rebuild(
     broker: &dyn Broker,
     store: &dyn Store,
@@ -28,7 +29,7 @@ pub(crate) fn rebuild(
     };
     let CommitRecord { topic_id, partition, start, end, .. } = link;
     let batch = Staging { topic_id, partition: *partition, start: *start, end: *end, files: &rows };
-    // Whoever sweeps may take what was just staged for old, where clocks differ.
+    // Where clocks differ, a sweep may take what was just staged for old.
     for _ in 0..REBUILDS_MAX {
         if publish_again(store, &batch, link)? {
             return Ok(());
@@ -69,12 +70,9 @@ fn read_again(
 ) -> Result<BTreeMap<Target, OpenFile<Record>>, SinkError> {
     let mut files = BTreeMap::<Target, OpenFile<Record>>::new();
     let mut seen = SrcSet::new();
-    let mut next = link.start;
-    while next < link.end {
-        let messages = broker.read(at, next, 10_000, 16 << 20)?;
-        let Some(last) = messages.last() else { break };
-        next = last.offset + 1;
-        for message in messages.into_iter().take_while(|message| message.offset < link.end) {
+    let mut parts = Parts::all(broker, at, link.start..link.end, READ_BYTES);
+    while let Some(messages) = parts.next(READ_RECORDS)? {
+        for message in messages {
             let row = row::of_message(message, &link.topic_id);
             let was_kept = link.src.get(&row.src.partition).is_some_and(|offsets| offsets.contains(row.src.offset));
             if was_kept && seen.entry(row.src.partition).or_default().insert(row.src.offset) {

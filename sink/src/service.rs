@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use contracts::layout;
 use contracts::topics::{self, Lane};
 use platform::broker::{
-    Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start, TopicPartition,
-    TopicSpec, Topics,
+    self, Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start,
+    TopicPartition, TopicSpec, Topics,
 };
 use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
 use platform::metrics::table;
-use platform::retry::{self, Backoff};
+use platform::retry::Backoff;
 use platform::store::{Published, PutOutcome, Store};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
@@ -77,15 +77,8 @@ pub fn run(
     shutdown: &Shutdown,
 ) -> Result<(), SinkError> {
     let lane = &config.lane;
-    let may_pass = |error: &BrokerError| {
-        let may_pass = error.may_pass();
-        if may_pass {
-            counters.retried("start");
-            warn!(%error, "the broker is not ready, trying again");
-        }
-        may_pass
-    };
-    let begun = retry::until_stopped(shutdown, may_pass, || begin(config, broker, shutdown))?;
+    let retried = || counters.retried("start");
+    let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
     let Some((ends, consumer)) = begun else { return Ok(()) };
     let identity = Identity {
         writer_id: format!("{}/{}", config.member, Uuid::new_v4().simple()),

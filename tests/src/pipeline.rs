@@ -1,11 +1,13 @@
 //! The whole chain in process: a folder with a broker and a store, and the services drained one after another.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
+use contracts::run_manifest::{self, RunManifest, RunStatus};
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
@@ -209,6 +211,29 @@ impl Pipeline {
 #[must_use]
 pub fn topic_id(broker: &dyn Broker, name: &str) -> String {
     broker.topics().unwrap().into_iter().find(|topic| &*topic.name == name).unwrap().id.to_string()
+}
+
+/// The manifest of a complete run of tenant `acme`, workspace `prod`, that published so many findings.
+#[must_use]
+pub fn run_manifest(run_id: &str, published: u64) -> RunManifest {
+    RunManifest {
+        format_version: run_manifest::FORMAT_VERSION,
+        tenant_id: "acme".into(),
+        workspace_id: "prod".into(),
+        run_id: run_id.into(),
+        run_ts: "2026-01-20T10:00:00.000Z".into(),
+        created_at: "2026-01-20T10:00:00.000Z".into(),
+        status: RunStatus::Complete,
+        finding_id_mode: "stable".into(),
+        engine_name: "finops".into(),
+        engine_version: "0.1.0".into(),
+        rulepack_version: "2026.1".into(),
+        schema_version: 1,
+        published,
+        scopes: Vec::new(),
+        billing_deliveries: Vec::new(),
+        notes: BTreeMap::new(),
+    }
 }
 
 /// Copies a folder with all that is in it.

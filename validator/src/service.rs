@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use contracts::topics::{self, Lane, headers};
 use contracts::wire_filter::WireFilter;
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicInfo,
+    self, Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicInfo,
     TopicPartition, TopicSpec, Topics,
 };
 use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
-use platform::retry::{self, Backoff};
+use platform::retry::Backoff;
 use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
@@ -126,15 +126,8 @@ pub fn run(
     counters: &Arc<Counters>,
     shutdown: &Shutdown,
 ) -> Result<(), ValidatorError> {
-    let may_pass = |error: &BrokerError| {
-        let may_pass = error.may_pass();
-        if may_pass {
-            counters.retried("start");
-            warn!(%error, "the broker is not ready, trying again");
-        }
-        may_pass
-    };
-    let begun = retry::until_stopped(shutdown, may_pass, || begin(config, broker, shutdown))?;
+    let retried = || counters.retried("start");
+    let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
     let Some(Begun { valid, dead, dead_bytes_max, targets, processor }) = begun else { return Ok(()) };
     let transform =
         Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
@@ -298,13 +291,7 @@ impl Member<'_> {
                 if !self.skips_gone {
                     return Err(ValidatorError::RecordsGone { topic, partition, from: offset, low });
                 }
-                warn!(
-                    topic,
-                    partition,
-                    from = offset,
-                    to = low,
-                    "these records are gone unjudged: going on behind them"
-                );
+                warn!(topic, partition, from = offset, to = low, "passing over records that expired unjudged");
                 self.go_on_at(TopicPartition { topic: topic.into(), partition }, low)?;
             }
             Err(error) => return Err(error.into()),
@@ -321,7 +308,7 @@ impl Member<'_> {
         if !self.skips_gone {
             return Err(ValidatorError::NoPosition { topic, partition, low });
         }
-        warn!(topic, partition, to = low, "whether these records were judged is not known: going on behind them");
+        warn!(topic, partition, to = low, "whether these expired records were judged is not known: passing over them");
         self.go_on_at(at.clone(), low)
     }
 
@@ -330,15 +317,8 @@ impl Member<'_> {
         failpoint::hit("validator.skip.begin");
         let offsets = [GroupOffset { at, offset: low, metadata: String::new() }];
         let (processor, counters) = (&mut self.processor, self.counters);
-        let may_pass = |error: &BrokerError| {
-            let may_pass = error.is_retriable();
-            if may_pass {
-                counters.retried("poll");
-                warn!(%error, "cannot go on behind records that are gone yet, trying again");
-            }
-            may_pass
-        };
-        let committed = retry::until_stopped(self.shutdown, may_pass, || {
+        let retried = || counters.retried("poll");
+        let committed = broker::until_answered(self.shutdown, "passing over expired records", retried, || {
             processor.seek(&offsets[0].at, low)?;
             processor.commit(&offsets)
         });

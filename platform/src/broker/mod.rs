@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::lifecycle::Shutdown;
+use crate::retry;
 
 mod change;
 #[cfg(feature = "conformance")]
@@ -308,7 +309,7 @@ pub enum BrokerError {
     #[error(
         "reading {topic}/{partition} from offset {offset}: the batch there cannot be read ({reason}): the broker's copy is damaged, or \
          it is larger than 256 MiB once unpacked. Let a broker with a good copy lead the partition; where there is none, docs/kafka.md \
-         (\"A batch that cannot be read\") says how to go on behind it"
+         (\"A batch that cannot be read\") says how to resume after it"
     )]
     Unreadable {
         /// Topic.
@@ -372,6 +373,27 @@ impl BrokerError {
 
 /// Result of a broker call.
 pub type Result<T> = std::result::Result<T, BrokerError>;
+
+/// Repeats an attempt while its error may pass; `None` when a stop was requested before. `doing` is for the log, `retried` is
+/// called before each repetition.
+///
+/// # Errors
+/// The first error that waiting cannot mend.
+pub fn until_answered<T>(
+    shutdown: &Shutdown,
+    doing: &str,
+    retried: impl Fn(),
+    attempt: impl FnMut() -> Result<T>,
+) -> Result<Option<T>> {
+    let may_pass = |error: &BrokerError| {
+        if error.may_pass() {
+            retried();
+            tracing::warn!(%error, doing, "the broker is not ready, trying again");
+        }
+        error.may_pass()
+    };
+    retry::until_stopped(shutdown, may_pass, attempt)
+}
 
 /// A connection to a broker; cheap to share, opens handles.
 pub trait Broker: Send + Sync {

@@ -27,12 +27,11 @@ use crate::error::SinkError;
 use crate::files;
 use crate::machine::commit::{self, Author};
 use crate::machine::{Batch, Given, Identity, Row, Staging, Taken, Target};
+use crate::parts::{Parts, READ_BYTES, READ_RECORDS};
 use crate::rebuild;
 use crate::row::{self, Record};
 use crate::verify::OpenEnd;
 
-const READ_RECORDS: usize = 10_000;
-const READ_BYTES: usize = 16 << 20;
 /// Where a damaged record is kept.
 const KEPT: &str = layout::AUDIT_DAMAGED;
 
@@ -77,7 +76,7 @@ struct Damaged {
     version: Version,
 }
 
-/// A record that is to be made again.
+/// A record to be rebuilt.
 struct Lost<'a> {
     broker: &'a dyn Broker,
     store: &'a dyn Store,
@@ -307,23 +306,21 @@ impl<'a> Lost<'a> {
     /// Hands over the records from the start on, up to an offset.
     fn each(&self, upto: u64, mut visit: impl FnMut(Message) -> ControlFlow<()>) -> Result<(), SinkError> {
         let upto = upto.min(self.broker.watermarks(&self.at)?.high);
-        let mut next = self.start;
-        while next < upto {
-            let messages = match self.broker.read(&self.at, next, READ_RECORDS, READ_BYTES) {
+        let mut parts = Parts::all(self.broker, &self.at, self.start..upto, READ_BYTES);
+        loop {
+            let messages = match parts.next(READ_RECORDS) {
                 Err(BrokerError::OffsetOutOfRange { .. }) => {
                     return Err(self.refused("its records are expiring on the broker; restore it from a backup"));
                 }
                 other => other?,
             };
-            let Some(last) = messages.last() else { break };
-            next = last.offset + 1;
-            for message in messages.into_iter().take_while(|message| message.offset < upto) {
+            let Some(messages) = messages else { return Ok(()) };
+            for message in messages {
                 if visit(message).is_break() {
                     return Ok(());
                 }
             }
         }
-        Ok(())
     }
 }
 

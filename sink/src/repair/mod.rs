@@ -1,5 +1,5 @@
 //! Brings back what `verify` finds missing, as far as the broker still holds it: lost wire records are sent again under a
-//! new source position that names the first one, committed files that are gone are made again from the topic, byte for
+//! new source position that names the first one, committed files that are gone are rebuilt from the topic, byte for
 //! byte. Running it twice does nothing twice: what was sent again is on its way, so it is not missing any more.
 
 mod commit;
@@ -13,19 +13,17 @@ use platform::store::{PutOutcome, Store};
 use serde::Serialize;
 
 use crate::error::SinkError;
+use crate::parts::READ_BYTES;
 use crate::rebuild;
 use crate::resend::missing::{self, Operator};
 use crate::verify::{Announced, Missing, OpenEnd, Problem, Report, Rule, VerifyError};
-
-/// Enough for any manifest.
-const READ_BYTES: usize = 16 << 20;
 
 /// What can be brought back.
 #[derive(Debug, Serialize)]
 pub struct Plan {
     /// Wire records to be sent again.
     pub send: Vec<Missing>,
-    /// Files to be made again.
+    /// Files to be rebuilt.
     pub rebuild: Vec<String>,
     /// Checkpoints to be written again from their commit records.
     pub checkpoints: Vec<String>,
@@ -33,7 +31,7 @@ pub struct Plan {
     pub commits: Vec<String>,
     /// Run manifests to be written again from the topic of runs.
     pub manifests: Vec<String>,
-    /// What must be mended first: until then it cannot be told what is missing, so nothing is sent.
+    /// What must be mended first: until then it is unknown what is missing, so nothing is sent.
     pub blocked_by: Vec<Problem>,
     /// Offsets without a row that the broker no longer holds: if they were records, only their source has them.
     pub gone: Vec<Missing>,
@@ -57,9 +55,9 @@ pub struct Plan {
 pub struct Repaired {
     /// Wire records that were sent again.
     pub sent: u64,
-    /// Wire records that were not: sent again by somebody else since the plan was made, or gone from the broker.
+    /// Wire records that were not: sent again by another process since the plan was made, or gone from the broker.
     pub not_sent: u64,
-    /// Files that were made again.
+    /// Files that were rebuilt.
     pub files: u64,
     /// Checkpoints that were written again.
     pub checkpoints: u64,
@@ -67,7 +65,7 @@ pub struct Repaired {
     pub commits: u64,
     /// Run manifests that were written again.
     pub manifests: u64,
-    /// What could not be made again, and why.
+    /// What could not be repaired, and why.
     pub failed: Vec<String>,
 }
 
@@ -111,7 +109,7 @@ impl Plan {
 /// Carries the plan out. What has been sent again since it was made is not sent once more.
 ///
 /// # Errors
-/// Broker or store refused. A file that cannot be made again as it was is no error but in the answer.
+/// Broker or store refused. A file that cannot be rebuilt as it was is no error but in the answer.
 pub fn execute(
     plan: &Plan,
     broker: &dyn Broker,

@@ -6,7 +6,7 @@ use contracts::dead_letter;
 use contracts::layout;
 use contracts::source::Src;
 use contracts::topics::{groups, headers};
-use platform::broker::{Broker, BrokerError, Message, OutRecord, TopicPartition};
+use platform::broker::{Broker, Message, OutRecord, TopicPartition};
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
@@ -17,6 +17,7 @@ use super::journal::{self, End, Journal};
 use super::ledger::Ledger;
 use super::lock::Lock;
 use super::sender::{PART_BYTES_MAX, Sender};
+use crate::parts::Parts;
 use crate::verify::{self, Missing};
 
 /// Who sends, and what can stop it.
@@ -88,21 +89,10 @@ fn send_partition(
 ) -> Result<u64, ResendError> {
     let mut sent = 0;
     for range in missing.offsets.ranges() {
-        let mut next = range.start;
-        while next < range.end && sender.may_go_on()? {
-            let wanted = usize::try_from(range.end - next).unwrap_or(usize::MAX);
-            let messages = match broker.read(at, next, wanted.min(sender.part_records_max()), PART_BYTES_MAX) {
-                Ok(messages) => messages,
-                // Retention has taken them meanwhile.
-                Err(BrokerError::OffsetOutOfRange { low, .. }) if low > next => {
-                    next = low;
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let Some(last) = messages.last() else { break };
-            next = last.offset + 1;
-            let meant = messages.into_iter().filter(|message| message.offset < range.end).filter_map(|message| {
+        let mut parts = Parts::held(broker, at, range, PART_BYTES_MAX);
+        while sender.may_go_on()? {
+            let Some(messages) = parts.next(sender.part_records_max())? else { break };
+            let meant = messages.into_iter().filter_map(|message| {
                 let own = Src { partition: missing.partition.clone(), offset: message.offset };
                 let record = again(message, &own, ledger);
                 (!sent_since.contains(&record.first)).then_some((own, record.record))

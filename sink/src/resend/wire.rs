@@ -17,6 +17,7 @@ use super::ledger::Ledger;
 use super::lock::Lock;
 use super::missing::{Operator, again};
 use super::sender::{PART_BYTES_MAX, Sender};
+use crate::parts::Parts;
 use crate::replay::{Asked, ranges};
 use crate::verify::read;
 
@@ -161,26 +162,15 @@ fn send(
 ) -> Result<bool, ResendError> {
     let at = partition.place();
     let own = source(broker, &at)?;
-    let (mut next, until) = (partition.from, partition.until);
-    while next < until {
+    let mut parts = Parts::held(broker, &at, partition.from..partition.until, PART_BYTES_MAX);
+    loop {
         if !sender.may_go_on()? {
             return Ok(false);
         }
-        let messages = match broker.read(&at, next, sender.part_records_max(), PART_BYTES_MAX) {
-            Ok(messages) => messages,
-            // Retention has taken them meanwhile.
-            Err(BrokerError::OffsetOutOfRange { low, .. }) if low > next => {
-                next = low;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let Some(last) = messages.last() else { break };
-        next = last.offset + 1;
+        let Some(messages) = parts.next(sender.part_records_max())? else { return Ok(true) };
         let sent = sender.journal.sources().get(&own).cloned().unwrap_or_default();
-        let meant = messages.into_iter().filter(|message| {
-            message.offset < until && !sent.contains(message.offset) && choice.is_meant(message, &own)
-        });
+        let meant =
+            messages.into_iter().filter(|message| !sent.contains(message.offset) && choice.is_meant(message, &own));
         let (sources, records): (Vec<_>, Vec<_>) = meant
             .map(|message| {
                 let src = Src { partition: own.clone(), offset: message.offset };
@@ -193,7 +183,6 @@ fn send(
             report.sent += sources.len() as u64;
         }
     }
-    Ok(true)
 }
 
 impl Count {

@@ -9,11 +9,9 @@ use contracts::topics::{self, headers};
 use platform::broker::{Broker, BrokerError, Message, TopicInfo, TopicPartition};
 
 use super::{Held, InFlight, Missing};
+use crate::parts::{Parts, READ_BYTES, READ_RECORDS};
 use crate::resend::ledger::Ledger;
 use crate::row;
-
-const READ_RECORDS: usize = 10_000;
-const READ_BYTES: usize = 16 << 20;
 
 pub(super) struct Found {
     /// Offsets that the broker holds and that were judged: each is compared with the rows.
@@ -259,22 +257,10 @@ pub(crate) fn read(
     mut each: impl FnMut(&Message),
 ) -> Result<u64, BrokerError> {
     let marks = broker.watermarks(at)?;
-    let mut next = from.max(marks.low);
-    let until = until.min(marks.high);
-    while next < until {
-        let records_max = usize::try_from(until - next).unwrap_or(READ_RECORDS).min(READ_RECORDS);
-        let messages = match broker.read(at, next, records_max, READ_BYTES) {
-            Ok(messages) => messages,
-            // Retention has taken them meanwhile.
-            Err(BrokerError::OffsetOutOfRange { low, .. }) if low > next => {
-                next = low;
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let Some(last) = messages.last() else { break };
-        next = last.offset + 1;
-        messages.iter().take_while(|message| message.offset < until).for_each(&mut each);
+    let (next, until) = (from.max(marks.low), until.min(marks.high));
+    let mut parts = Parts::held(broker, at, next..until, READ_BYTES);
+    while let Some(messages) = parts.next(READ_RECORDS)? {
+        messages.iter().for_each(&mut each);
     }
     Ok(until.max(from))
 }

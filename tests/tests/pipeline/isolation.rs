@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contracts::identity::SaltMode;
-use contracts::run_manifest::{self, RunManifest, RunStatus};
 use contracts::topics::{self, headers};
 use contracts::wire_filter::WireFilter;
 use contracts::{dead_letter, layout};
@@ -18,7 +17,7 @@ use serde_json::{Value, json};
 use sink::replay::{Asked, matching, ranges};
 use sink::resend::wire;
 use sink::verify::Rule;
-use tests::pipeline::Pipeline;
+use tests::pipeline::{Pipeline, run_manifest};
 use tests::repo;
 use validator::ProducerPolicies;
 
@@ -45,24 +44,7 @@ fn with_acme(folder: &Path) -> Pipeline {
     let policy = format!("[[producer]]\ntopic = \"{EVIL}\"\ntenants = [\"evil\"]");
     pipeline.policies = ProducerPolicies::parse(&policy, SaltMode::Stable).unwrap();
     [EVIL, STRANGER].into_iter().for_each(|topic| pipeline.ensure_wire(topic));
-    let manifest = RunManifest {
-        format_version: run_manifest::FORMAT_VERSION,
-        tenant_id: "acme".into(),
-        workspace_id: "prod".into(),
-        run_id: "run-1".into(),
-        run_ts: "2026-01-20T10:00:00.000Z".into(),
-        created_at: "2026-01-20T10:00:00.000Z".into(),
-        status: RunStatus::Complete,
-        finding_id_mode: "stable".into(),
-        engine_name: "finops".into(),
-        engine_version: "0.1.0".into(),
-        rulepack_version: "2026.1".into(),
-        schema_version: 1,
-        published: 5,
-        scopes: Vec::new(),
-        billing_deliveries: Vec::new(),
-        notes: BTreeMap::new(),
-    };
+    let manifest = run_manifest("run-1", 5);
     let path = layout::run_manifest("acme", "prod", "run-1");
     pipeline.store.put(&path, &serde_json::to_vec(&manifest).unwrap()).unwrap();
     let good = |n: u32| finding("acme", &format!("vol-{n}")).to_string().into_bytes();

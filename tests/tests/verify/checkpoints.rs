@@ -5,7 +5,7 @@ use contracts::{layout, topics};
 use platform::broker::Headers;
 use sink::repair;
 
-use super::world::{Filled, good, links, pretend_to_have_judged, read_link, topic_id};
+use super::world::{Filled, good, links, read_link, topic_id};
 
 /// Watermarks that are too high make the sink drop what is sent again: first the checkpoint, then the records.
 #[test]
@@ -13,7 +13,7 @@ fn nothing_is_sent_while_a_checkpoint_differs_and_repair_writes_it_again() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
-    pretend_to_have_judged(&pipeline);
+    pipeline.pretend_to_have_judged();
     let mut head = ChainHead::empty(&topic_id(&pipeline, topics::VALID), 0);
     let mut at = String::new();
     for path in links(&pipeline) {

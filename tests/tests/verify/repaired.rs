@@ -5,9 +5,7 @@ use platform::broker::Headers;
 use sink::repair;
 use sink::verify::Rule;
 
-use super::world::{
-    Filled, drop_a_row, edit_last, good, links, lost, pretend_to_have_judged, read_link, rules, topic_id,
-};
+use super::world::{Filled, drop_a_row, edit_last, good, links, lost, read_link, rules, topic_id};
 
 #[test]
 fn what_was_lost_again_and_again_is_brought_back_once() {
@@ -18,7 +16,7 @@ fn what_was_lost_again_and_again_is_brought_back_once() {
     // One that was never sent before, one that says it was, and one that says nonsense about it.
     let nonsense = (Some("acme"), good("acme", 92), Headers::from_iter([(headers::REPLAY_OF, "nonsense")]));
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new()), replay(91), nonsense]);
-    pretend_to_have_judged(&pipeline);
+    pipeline.pretend_to_have_judged();
     let plan = repair::plan(&pipeline.verify());
     assert_eq!(lost(&pipeline.verify()), 3);
 
@@ -29,7 +27,7 @@ fn what_was_lost_again_and_again_is_brought_back_once() {
     assert!(repair::plan(&pipeline.verify()).is_empty());
 
     // What was sent again is lost as well: once more, but only the last ones.
-    pretend_to_have_judged(&pipeline);
+    pipeline.pretend_to_have_judged();
     let plan = repair::plan(&pipeline.verify());
     assert_eq!(lost(&pipeline.verify()), 3);
     assert_eq!(pipeline.repair(&plan).sent, 3);
@@ -44,7 +42,7 @@ fn nothing_is_sent_while_a_chain_is_broken() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
-    pretend_to_have_judged(&pipeline);
+    pipeline.pretend_to_have_judged();
     let links = links(&pipeline);
     std::fs::write(&links[0], b"{}").unwrap();
     let report = pipeline.verify();

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use contracts::layout;
 use contracts::topics::headers;
 use platform::broker::Headers;
-use tests::pipeline::Pipeline;
+use tests::pipeline::{Pipeline, run_manifest};
 
-use super::world::{Filled, fill, good, links, manifest};
+use super::world::{Filled, fill, good, links};
 
 #[test]
 fn services_that_are_running_are_no_problem() {
@@ -26,7 +26,7 @@ fn services_that_are_running_are_no_problem() {
                     (Some("acme"), value, Headers::from_iter(all))
                 };
                 other.publish([own(good("acme", n)), own(b"{".to_vec())]);
-                other.store.put(&path, &serde_json::to_vec(&manifest(&run, 2)).unwrap()).unwrap();
+                other.store.put(&path, &serde_json::to_vec(&run_manifest(&run, 2)).unwrap()).unwrap();
                 other.drain();
             }
             done.store(true, Ordering::Relaxed);

@@ -7,9 +7,9 @@ use platform::lifecycle::Shutdown;
 use producers::publish::publish_manifest;
 use sink::repair;
 use sink::verify::{Rule, verify};
-use tests::pipeline::Pipeline;
+use tests::pipeline::{Pipeline, run_manifest};
 
-use super::world::{good, manifest, rules, topic_id};
+use super::world::{good, rules, topic_id};
 
 #[test]
 fn a_run_is_incomplete_when_nothing_more_is_on_its_way() {
@@ -22,7 +22,7 @@ fn a_run_is_incomplete_when_nothing_more_is_on_its_way() {
     };
     let publish_manifest = |published| {
         let path = layout::run_manifest("acme", "prod", "run-1");
-        pipeline.store.put(&path, &serde_json::to_vec(&manifest("run-1", published)).unwrap()).unwrap();
+        pipeline.store.put(&path, &serde_json::to_vec(&run_manifest("run-1", published)).unwrap()).unwrap();
     };
     let state = || {
         let report = pipeline.verify();
@@ -70,7 +70,7 @@ fn a_run_that_was_announced_has_its_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(folder.path());
     let publish = |run_id: &str| {
-        let (mut producer, manifest) = (pipeline.broker.producer().unwrap(), manifest(run_id, 0));
+        let (mut producer, manifest) = (pipeline.broker.producer().unwrap(), run_manifest(run_id, 0));
         publish_manifest(&manifest, producer.as_mut(), &*pipeline.store, &Shutdown::new()).unwrap();
         layout::run_manifest("acme", "prod", run_id)
     };
@@ -87,7 +87,7 @@ fn a_run_that_was_announced_has_its_manifest() {
     assert_eq!(pipeline.repair(&plan).manifests, 2);
     assert_eq!((rules(&pipeline.verify()), bytes(&paths[0])), (vec![], stored));
 
-    let changed = serde_json::to_vec(&manifest("run-2", 0)).unwrap();
+    let changed = serde_json::to_vec(&run_manifest("run-2", 0)).unwrap();
     pipeline.store.put(&paths[1], &changed).unwrap();
     assert_eq!(rules(&pipeline.verify()), [Rule::ManifestChanged]);
 }

@@ -8,9 +8,9 @@ use platform::broker::{Broker, Message, OutRecord, TopicPartition};
 use platform::store::local::LocalStore;
 use sink::repair;
 use sink::verify::{Rule, Unpublished, verify};
-use tests::pipeline::{Pipeline, copy};
+use tests::pipeline::{Pipeline, copy, run_manifest};
 
-use super::world::{Filled, drop_a_row, edit_last, fill, links, manifest, read_link, rules};
+use super::world::{Filled, drop_a_row, edit_last, fill, links, read_link, rules};
 
 #[test]
 fn what_digests_do_not_give_away_is_noticed() {
@@ -73,7 +73,7 @@ fn what_digests_do_not_give_away_is_noticed() {
     });
     check("a manifest in another's place", &[Rule::ManifestUnreadable], |p| {
         let path = layout::run_manifest("globex", "prod", "run-9");
-        p.store.put(&path, &serde_json::to_vec(&manifest("run-9", 0)).unwrap()).unwrap();
+        p.store.put(&path, &serde_json::to_vec(&run_manifest("run-9", 0)).unwrap()).unwrap();
     });
 }
 

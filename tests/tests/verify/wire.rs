@@ -9,7 +9,7 @@ use sink::repair;
 use sink::verify::{Area, Rule, verify};
 use tests::pipeline::Pipeline;
 
-use super::world::{Filled, good, pretend_to_have_judged, rules};
+use super::world::{Filled, good, rules};
 
 #[test]
 fn what_the_broker_no_longer_holds_is_told_but_no_problem() {
@@ -22,7 +22,7 @@ fn what_the_broker_no_longer_holds_is_told_but_no_problem() {
     pipeline.publish((0..3).map(|n| (Some("acme"), good("acme", n), Headers::new())));
     pipeline.drain();
     pipeline.publish([(Some("acme"), good("acme", 3), Headers::new())]);
-    pretend_to_have_judged(&pipeline);
+    pipeline.pretend_to_have_judged();
     assert_eq!(rules(&pipeline.verify()), [Rule::RecordLost]);
     assert!(pipeline.broker.clean().unwrap() > 0);
     let report = pipeline.verify();
@@ -98,7 +98,7 @@ fn offsets_that_are_no_records_are_not_lost() {
     for (part, is_judged) in [false, true, false].into_iter().enumerate() {
         let first = 90 + 3 * part as u64;
         pipeline.publish((first..first + 3).map(|n| (Some("acme"), good("acme", n), Headers::new())));
-        if is_judged { pipeline.drain() } else { pretend_to_have_judged(&pipeline) }
+        if is_judged { pipeline.drain() } else { pipeline.pretend_to_have_judged() }
     }
     let check = |hidden: fn(u64) -> bool, kept_from: u64, expected: &[u64]| {
         let broker = Holes { inner: &pipeline.broker, hidden, kept_from };

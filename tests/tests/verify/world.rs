@@ -1,15 +1,13 @@
 //! A data folder with some commits, and what the tests do to it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use contracts::commit_record::CommitRecord;
-use contracts::run_manifest::{self, RunManifest, RunStatus};
 use contracts::source::OffsetSet;
 use contracts::{layout, topics};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use platform::broker::{Broker, ConsumerConfig, GroupOffset, Headers, Polled, Start, Topics};
+use platform::broker::{Broker, Headers};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sink::verify::{Report, Rule};
@@ -100,55 +98,6 @@ pub fn drop_a_row(pipeline: &Pipeline, link: &mut CommitRecord) {
         assert!(set.ranges().flatten().filter(|o| *o < max).all(|o| less.insert(o)));
         *set = less;
     }
-}
-
-pub fn manifest(run_id: &str, published: u64) -> RunManifest {
-    RunManifest {
-        format_version: run_manifest::FORMAT_VERSION,
-        tenant_id: "acme".into(),
-        workspace_id: "prod".into(),
-        run_id: run_id.into(),
-        run_ts: "2026-01-20T10:00:00.000Z".into(),
-        created_at: "2026-01-20T10:00:00.000Z".into(),
-        status: RunStatus::Complete,
-        finding_id_mode: "stable".into(),
-        engine_name: "e".into(),
-        engine_version: "1".into(),
-        rulepack_version: "1".into(),
-        schema_version: 1,
-        published,
-        scopes: Vec::new(),
-        billing_deliveries: Vec::new(),
-        notes: Default::default(),
-    }
-}
-
-/// Moves the validators' group to the end of the wire topic, without judging.
-pub fn pretend_to_have_judged(pipeline: &Pipeline) {
-    let mut member = pipeline
-        .broker
-        .consumer(ConsumerConfig {
-            group: topics::groups::VALIDATOR.into(),
-            topics: Topics::Family(topics::WIRE.into()),
-            member: "liar".into(),
-            start: Start::Earliest,
-            session_timeout: Duration::from_secs(10),
-            poll_records_max: 100,
-            poll_bytes_max: 1 << 20,
-        })
-        .unwrap();
-    let assigned = loop {
-        if let Polled::Assigned(all) = member.poll(Duration::from_millis(50)).unwrap() {
-            break all;
-        }
-    };
-    let ends = assigned.into_iter().map(|a| GroupOffset {
-        offset: pipeline.broker.watermarks(&a.at).unwrap().high,
-        at: a.at,
-        metadata: String::new(),
-    });
-    member.commit(&ends.collect::<Vec<_>>()).unwrap();
-    member.leave().unwrap();
 }
 
 pub fn lost(report: &Report) -> u64 {
