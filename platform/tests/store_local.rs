@@ -195,7 +195,7 @@ fn a_folder_removed_under_a_running_store_comes_back() {
     assert_eq!(store.put_if_absent("deep/er/a", b"2").unwrap(), PutOutcome::Created);
     assert_eq!(store.publish(&stage(&store, "deep/er/b", b"3")).unwrap(), Published::Done);
 
-    // Without its folder of staged objects nobody can tell whether the root is still the one that was opened.
+    // Without its folder of staged objects it is unknown whether the root is still the one that was opened.
     fs::remove_dir_all(folder.path().join("_sink")).unwrap();
     assert!(matches!(store.put_if_absent("deep/er/c", b"4"), Err(StoreError::Exchanged { .. })));
     let store = LocalStore::open(folder.path()).unwrap();

@@ -149,7 +149,7 @@ pub enum StoreError {
         reason: String,
     },
     /// A replay was swapped in since this process opened the store: what it knows is of the former data. Opening the store
-    /// anew mends it.
+    /// again mends it.
     #[error(
         "the data in {path} were exchanged while this program was at work (`finops replay swap`, or its _sink/staging was \
          removed): start it again"

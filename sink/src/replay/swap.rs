@@ -2,7 +2,7 @@
 //! and put in last. While it is away a sink refuses to write (its group has a position, the store no chain) and the
 //! exporter has nothing to read, so a swap that was killed in the middle does no harm until it is gone on with.
 //!
-//! Being alone in the groups proves that nobody writes who is awake. Who is frozen is fenced off before anything moves.
+//! Being alone in the groups proves that no running process writes. A frozen one is fenced off before anything moves.
 
 use std::fs;
 use std::path::{Path, PathBuf};

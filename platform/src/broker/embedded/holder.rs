@@ -20,7 +20,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Who has the write lock of this log now; `None` when nobody has it, or when the system does not tell, as of a process in
+    /// Who has the write lock of this log now; `None` when no process has it, or when the system does not say, as of a process in
     /// another container.
     #[must_use]
     pub fn of(log: &Path) -> Option<Self> {

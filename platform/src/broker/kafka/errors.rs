@@ -64,7 +64,7 @@ pub(super) fn is_end_of_client(error: &KafkaError) -> bool {
 }
 
 /// True when a batch came that cannot be read: it does not match its checksum, cannot be unpacked, or has an unknown form.
-/// librdkafka goes on behind some of these by itself, so whoever reads has to go back first.
+/// librdkafka resumes after some of these by itself, so the reader has to go back first.
 pub(super) fn is_unreadable_batch(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{BadCompression, BadMessage, MessageSizeTooLarge, NotImplemented};
     matches!(code(error), Some(BadMessage | BadCompression | NotImplemented | MessageSizeTooLarge))

@@ -191,7 +191,7 @@ impl Reader {
     }
 }
 
-/// A batch that stays unreadable. To go on behind it takes a decision: it may hold records.
+/// A batch that stays unreadable. To resume after it takes a decision: it may hold records.
 fn unreadable_batch(at: &TopicPartition, offset: u64, error: &KafkaError) -> BrokerError {
     let reason = format!("{error}, {UNREADABLE_MAX} times");
     BrokerError::Unreadable { topic: at.topic.to_string(), partition: at.partition, offset, reason }

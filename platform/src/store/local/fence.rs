@@ -25,7 +25,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// `None` when nobody has written yet: then nothing can have been exchanged either.
+    /// `None` when nothing was ever written: then nothing can have been exchanged either.
     pub(super) fn at(staging: &Path) -> std::io::Result<Option<Self>> {
         match File::open(staging) {
             Ok(kept) => {

@@ -71,7 +71,7 @@ pub(super) async fn build(settings: &S3Settings) -> Client {
     Client::from_conf(config.build())
 }
 
-/// What the SDK's own rules get wrong: a request that was signed too long ago is signed anew (the SDK does it only when the
+/// What the SDK's own rules get wrong: a request that was signed too long ago is signed again (the SDK does it only when the
 /// clocks differ, and a machine may have slept), and a web page stays one.
 #[derive(Debug)]
 struct OddAnswers;

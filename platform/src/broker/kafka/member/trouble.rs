@@ -28,7 +28,7 @@ impl Member {
         }
     }
 
-    /// A batch that cannot be read: back to where each partition stands, because librdkafka goes on behind it. It does not say which
+    /// A batch that cannot be read: back to where each partition stands, because librdkafka resumes after it. It does not say which
     /// partition it is; a reader of its own finds out, and whether the batch stays unreadable.
     fn unreadable(&self, error: &KafkaError) -> Option<BrokerError> {
         warn!(%error, member = self.config.member, "a batch cannot be read: looking for it, and reading it again");
