@@ -18,6 +18,7 @@ const NEWER: &[Deed] = &[
     Deed::ForeignTransaction,
     Deed::BitsFlipped,
     Deed::BucketLies,
+    Deed::TenantRemoved,
 ];
 /// The same of crash points, by the beginning of their names.
 const NEWER_POINTS: &str = "producers.";

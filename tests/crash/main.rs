@@ -46,6 +46,7 @@ mod guarantees;
 mod hostile;
 mod kafka;
 mod kills;
+mod leavers;
 mod loads;
 mod members;
 mod positions;
@@ -73,8 +74,9 @@ fn attacks(kind: Kind) -> Vec<Attack> {
             exporters::ATTACKS,
             swaps::ATTACKS,
             bits::ATTACKS,
+            leavers::ATTACKS,
         ],
-        Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS, bits::ATTACKS],
+        Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS, bits::ATTACKS, leavers::ATTACKS],
         Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
         Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
     };

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Check, broker, store, within};
+use super::{Check, broker, files, store, within};
 use crate::settings::Settings;
 
 /// What to do about a broker or store that no run has made yet.
@@ -19,6 +19,9 @@ pub fn checks(settings: &Settings, timeout: Duration) -> Vec<Check> {
         let (broker, store, location) = (broker.clone(), store.clone(), settings.store_location());
         let look = move || broker::store_of_sinks(&*broker, store.as_deref(), &location);
         checks.push(within(broker::STORE_OF_SINKS, timeout, look).unwrap_or_else(|late| late));
+    }
+    if let Ok(Some(store)) = &store {
+        checks.push(files::check(store.clone(), timeout));
     }
     checks.extend(match store {
         Ok(Some(_)) if store::is_only_read(settings) => vec![store::only_read(settings)],

@@ -3,6 +3,7 @@
 
 mod broker;
 mod environment;
+mod files;
 mod offline;
 mod permissions;
 mod store;

@@ -141,6 +141,7 @@ fn doctor_finds_a_place_that_works_well() {
         "broker permissions",
         "step of a group",
         "store of the group",
+        "data files",
         "store",
         "put-if-absent",
         "clock",

@@ -97,6 +97,8 @@ pub enum Deed {
     BitsFlipped,
     /// The bucket says that it stored a commit record, and did not; it creates what is there already.
     BucketLies,
+    /// The files of one tenant are removed from a store that others share.
+    TenantRemoved,
 }
 
 impl Deed {
@@ -141,6 +143,7 @@ impl Deed {
         Self::SwapUnderFrozenSink,
         Self::BitsFlipped,
         Self::BucketLies,
+        Self::TenantRemoved,
     ];
 }
 
@@ -202,6 +205,7 @@ impl fmt::Display for Fault {
                 Deed::ExportersMeet => "`kill -9` of one of two exporters at random",
                 Deed::BitsFlipped => "bits flipped in every kind of object and cached copy",
                 Deed::BucketLies => "bucket answers 200 for a commit that it does not keep, and creates what is there",
+                Deed::TenantRemoved => "files of one tenant removed from partitions that others share",
                 Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
                 Deed::HostileRecords => "records with huge keys and headers, extreme times, no values",
                 Deed::ForgedHeaders => "a producer bound to one tenant writes headers of another",
