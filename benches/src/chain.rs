@@ -124,6 +124,7 @@ fn configs() -> (validator::Config, sink::Config) {
         session_timeout,
         until: validator::Until::Drained,
         skips_gone: false,
+        skips_judged: false,
     };
     let sink = sink::Config {
         member: "bench-sink".into(),

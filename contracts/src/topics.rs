@@ -1,6 +1,7 @@
 //! Topic names and the header names that travel with records. The topology is in `schemas/asyncapi.yaml`.
 
 use crate::layout;
+use crate::source::SrcPartition;
 
 /// Wire findings of our own checkers; external producers get `finops.findings.wire.<producer>`.
 pub const WIRE: &str = "finops.findings.wire";
@@ -15,6 +16,21 @@ pub const LIFECYCLE: &str = "finops.lifecycle";
 
 /// One partition, no records: who has it in a group named after a lock holds that lock.
 pub const LOCKS: &str = "finops.locks";
+
+/// By group and wire partition: under which settings its records were judged. Compacted.
+pub const ROUTING: &str = "finops.routing";
+
+/// True for topics that keep the newest record of each key.
+#[must_use]
+pub fn is_compacted(topic: &str) -> bool {
+    [RUNS, ROUTING].contains(&topic)
+}
+
+/// Key of a record of [`ROUTING`]: what a group of validators did with a wire partition.
+#[must_use]
+pub fn routing_key(group: &str, wire: &SrcPartition) -> String {
+    format!("{group}/{wire}")
+}
 
 /// The wire topic of a producer: its name, or the topic itself.
 #[must_use]

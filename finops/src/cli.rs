@@ -202,6 +202,9 @@ pub enum ValidatorVerb {
         /// Go on behind records that left the broker before they were judged, instead of stopping there
         #[arg(long)]
         skip_gone: bool,
+        /// Resume after records that may have been judged under other settings, instead of stopping there
+        #[arg(long)]
+        skip_judged: bool,
     },
 }
 

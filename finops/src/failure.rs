@@ -75,7 +75,6 @@ fails_with! {
     BrokerError => ExitCode::Io;
     StoreError => ExitCode::Io;
     sink::SinkError => ExitCode::Io;
-    validator::ValidatorError => ExitCode::Io;
     sink::inspect::InspectError => ExitCode::Io;
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
@@ -85,6 +84,18 @@ fails_with! {
     producers::registry::SelectionError => ExitCode::Usage;
     producers::rulepack::RulepackError => ExitCode::Configuration;
     producers::run_context::RunContextError => ExitCode::Usage;
+}
+
+impl From<validator::ValidatorError> for Failure {
+    fn from(error: validator::ValidatorError) -> Self {
+        use validator::ValidatorError;
+        use validator::register::RegisterError;
+        let code = match &error {
+            ValidatorError::Register(RegisterError::JudgedOtherwise(_)) => ExitCode::Configuration,
+            _ => code_of(&error, ExitCode::Io),
+        };
+        Self::new(code, error.to_string())
+    }
 }
 
 impl From<sink::resend::ResendError> for Failure {

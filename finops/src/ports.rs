@@ -236,6 +236,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
         session_timeout: settings.session_timeout,
         until,
         skips_gone: false,
+        skips_judged: false,
     })
 }
 

@@ -54,6 +54,7 @@ fn clocks_jump(kind: Kind) {
         session_timeout: kind.session_timeout(),
         until: validator::Until::Shutdown,
         skips_gone: false,
+        skips_judged: false,
     };
     let sink = sink::Config {
         lane: contracts::topics::Lane::live(),

@@ -19,6 +19,7 @@ const NEWER: &[Deed] = &[
     Deed::BitsFlipped,
     Deed::BucketLies,
     Deed::TenantRemoved,
+    Deed::SettingsChangedAndSetBack,
 ];
 /// The same of crash points, by the beginning of their names.
 const NEWER_POINTS: &str = "producers.";

@@ -24,6 +24,7 @@ at_each_site!(
     sink_offsets_are_set_ahead,
     validator_offsets_are_set_back,
     validator_offsets_are_set_ahead,
+    settings_are_changed_and_validators_set_back,
     retention_passes_the_sink,
     retention_passes_the_validator,
 );
@@ -173,6 +174,51 @@ fn validator_offsets_are_set_back(kind: Kind) {
         None,
         &count,
         "goes on; what is judged twice is dropped by the sink and counted",
+    );
+}
+
+/// Records would go to other partitions than the first time: the validator refuses, and each of the ways on that it names works.
+fn settings_are_changed_and_validators_set_back(kind: Kind) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("finops.toml");
+    let spread = |spread: u32| std::fs::write(&file, format!("validator.tenant_spread = {spread}\n")).unwrap();
+    spread(1);
+    let site = Site::open(kind).with("FINOPS_CONFIG", file.to_str().unwrap());
+    let load = Load::new(&site);
+    let reader = Reader::start(&site, true);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    let is_refused = |was: u32, is: u32| {
+        set_offsets(&site, groups::VALIDATOR, &[topics::WIRE], |_| 0);
+        spread(is);
+        let (code, said) = program::refused(&site, VALIDATE);
+        assert_eq!(code, 78, "{said}");
+        assert!(said.contains(&format!("validator.tenant_spread was {was} and is {is}")), "{said}");
+        assert!(
+            said.contains("restore what has changed; or run `finops validator run --drain --skip-judged` once"),
+            "{said}"
+        );
+    };
+    is_refused(1, 3);
+    spread(1);
+    run(&site, &[VALIDATE, SINK]);
+    // Forward it may change.
+    spread(2);
+    assert!(load.publish(500));
+    run(&site, &[VALIDATE, SINK]);
+    // Some of these were not judged.
+    assert!(load.publish(300));
+    is_refused(2, 4);
+    run(&site, &[&["validator", "run", "--drain", "--skip-judged"], SINK, &["repair"], VALIDATE, SINK]);
+    let _ = reader.end();
+    let count = oracle::judge_rows(&site, &oracle::produced(&site, Some(&load)), 500);
+    note(
+        Fault::Deed(Deed::SettingsChangedAndSetBack),
+        &site,
+        0,
+        None,
+        &count,
+        "stops; goes on with the settings of before, or after `--skip-judged`, when `repair` sends what was not judged",
     );
 }
 

@@ -32,6 +32,7 @@ const DUE: &[(Kind, &[&str])] = &[
             "the_valid_topic_is_made_again",
             "the_wire_topic_is_made_again",
             "groups_are_deleted",
+            "settings_are_changed_and_validators_set_back",
             "retention_passes_the_sink",
             "the_broker_is_killed",
             "a_transaction_times_out",

@@ -32,6 +32,8 @@ pub struct Pipeline {
     pub folder: PathBuf,
     /// Who may send what.
     pub policies: ProducerPolicies,
+    /// Valid partitions one tenant may use.
+    pub tenant_spread: u32,
 }
 
 impl Pipeline {
@@ -58,7 +60,7 @@ impl Pipeline {
             broker.ensure_topic(&spec).unwrap();
         }
         let policies = ProducerPolicies::own_only(SaltMode::Stable);
-        Self { broker, store, folder: folder.to_owned(), policies }
+        Self { broker, store, folder: folder.to_owned(), policies, tenant_spread: 1 }
     }
 
     /// A topic of a producer, in the shape of the wire topic.
@@ -94,23 +96,37 @@ impl Pipeline {
     /// When it fails.
     #[must_use]
     pub fn validate(&self) -> validator::Snapshot {
-        let config = validator::Config {
+        self.validate_by(&self.validator()).unwrap()
+    }
+
+    /// Judges by other settings.
+    ///
+    /// # Errors
+    /// The validator's.
+    pub fn validate_by(&self, config: &validator::Config) -> Result<validator::Snapshot, validator::ValidatorError> {
+        let counters = Arc::default();
+        validator::run(config, &self.broker, &SystemClock, &counters, &Shutdown::new())?;
+        Ok(counters.snapshot())
+    }
+
+    /// Settings of the validator.
+    #[must_use]
+    pub fn validator(&self) -> validator::Config {
+        validator::Config {
             member: "validator".into(),
             lane: contracts::topics::Lane::live(),
             selection: None,
             policies: self.policies.clone(),
             valid_partitions: 2,
             dead_partitions: 2,
-            tenant_spread: 1,
+            tenant_spread: self.tenant_spread,
             step_records_max: 100,
             step_bytes_max: 1 << 20,
             session_timeout: Duration::from_secs(10),
             until: validator::Until::Drained,
             skips_gone: false,
-        };
-        let counters = Arc::default();
-        validator::run(&config, &self.broker, &SystemClock, &counters, &Shutdown::new()).unwrap();
-        counters.snapshot()
+            skips_judged: false,
+        }
     }
 
     /// Writes all that was judged.
@@ -165,6 +181,18 @@ impl Pipeline {
     /// # Panics
     /// When the broker refuses.
     pub fn pretend_to_have_judged(&self) {
+        self.set_validators(|at| GroupOffset {
+            offset: self.broker.watermarks(at).unwrap().high,
+            at: at.clone(),
+            metadata: String::new(),
+        });
+    }
+
+    /// Sets the offsets of the validators' group, as an operator's tool does.
+    ///
+    /// # Panics
+    /// When the broker refuses.
+    pub fn set_validators(&self, offset: impl Fn(&TopicPartition) -> GroupOffset) {
         let mut member = self
             .broker
             .consumer(ConsumerConfig {
@@ -182,11 +210,7 @@ impl Pipeline {
                 break all;
             }
         };
-        let end = |at: TopicPartition| {
-            let offset = self.broker.watermarks(&at).unwrap().high;
-            GroupOffset { at, offset, metadata: String::new() }
-        };
-        member.commit(&assigned.into_iter().map(|a| end(a.at)).collect::<Vec<_>>()).unwrap();
+        member.commit(&assigned.iter().map(|assignment| offset(&assignment.at)).collect::<Vec<_>>()).unwrap();
         member.leave().unwrap();
     }
 

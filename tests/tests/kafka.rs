@@ -369,6 +369,7 @@ fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
         session_timeout: Duration::from_secs(30),
         until: validator::Until::Drained,
         skips_gone: false,
+        skips_judged: false,
     };
     let counters = Arc::new(validator::Counters::default());
     validator::run(&config, &broker, &SystemClock, &counters, &Shutdown::new()).unwrap();

@@ -21,9 +21,10 @@ use sink::resend::lock::Lock;
 use sink::resend::missing::Operator;
 use sink::resend::patch::Patch;
 use sink::resend::{redrive, wire};
-use tests::kafka::Cluster;
+use tests::kafka::{Cluster, admin};
 use tests::repo;
-use validator::{ProducerPolicies, Selection};
+use validator::register::{self, RegisterError, refusals};
+use validator::{ProducerPolicies, Selection, ValidatorError};
 
 const SESSION: Duration = Duration::from_secs(10);
 
@@ -54,7 +55,17 @@ fn sink(lane: Lane) -> sink::Config {
 }
 
 fn judge(broker: &dyn Broker, lane: Lane, selection: Option<Selection>) {
-    let validator = validator::Config {
+    judge_by(broker, &validator(lane, selection)).unwrap();
+}
+
+fn judge_by(broker: &dyn Broker, config: &validator::Config) -> Result<validator::Snapshot, ValidatorError> {
+    let counters = Arc::default();
+    validator::run(config, broker, &SystemClock, &counters, &Shutdown::new())?;
+    Ok(counters.snapshot())
+}
+
+fn validator(lane: Lane, selection: Option<Selection>) -> validator::Config {
+    validator::Config {
         member: "validator".into(),
         lane,
         selection,
@@ -67,8 +78,8 @@ fn judge(broker: &dyn Broker, lane: Lane, selection: Option<Selection>) {
         session_timeout: SESSION,
         until: validator::Until::Drained,
         skips_gone: false,
-    };
-    validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+        skips_judged: false,
+    }
 }
 
 fn drain(broker: &dyn Broker, store: &dyn Store, lane: Lane, selection: Option<Selection>) {
@@ -134,7 +145,10 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     assert_eq!(rows(broker, &current), (16, 3));
 
     replay(broker, &current, &fresh, "first");
+    let kept = || register::read(broker, &Lane::replay("first").validators, &Shutdown::new()).unwrap();
+    assert!(!kept().is_empty());
     swap::swap(broker, &current, &fresh, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
+    assert!(kept().is_empty(), "it judges nothing any more");
     let current = LocalStore::open(folders.0.path()).unwrap();
     assert_eq!(rows(broker, &current), (16, 3));
     publish((16..20).map(|n| finding(n, "fail")).collect());
@@ -159,4 +173,45 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
     drain(broker, &next, Lane::live(), None);
     assert_eq!(rows(broker, &next), (44, 3));
+    a_deleted_group_judges_again_by_the_settings_of_before_only(&cluster, broker, &next);
+}
+
+/// Kafka forgets a group without members after a week: then its validators would begin at the oldest record.
+fn a_deleted_group_judges_again_by_the_settings_of_before_only(
+    cluster: &Cluster,
+    broker: &dyn Broker,
+    store: &dyn Store,
+) {
+    let live = || validator(Lane::live(), None);
+    let judged: u64 = broker.group_offsets(topics::groups::VALIDATOR).unwrap().iter().map(|o| o.offset).sum();
+    let forget = || admin::delete_group(cluster.brokers(), topics::groups::VALIDATOR);
+    let refused = |config: &validator::Config| match judge_by(broker, config) {
+        Err(ValidatorError::Register(RegisterError::JudgedOtherwise(refused))) => {
+            assert!(refusals(config, broker).unwrap().contains(&refused));
+            refused.to_string()
+        }
+        other => panic!("{other:?}"),
+    };
+    forget();
+    let spread = validator::Config { tenant_spread: 2, ..live() };
+    assert!(refused(&spread).contains("validator.tenant_spread was 1 and is 2"));
+    let policies = ProducerPolicies::own_only(SaltMode::PerRun);
+    assert!(refused(&validator::Config { policies, ..live() }).contains("the policy of its producer"));
+    assert_eq!(broker.group_offsets(topics::groups::VALIDATOR).unwrap(), []);
+
+    // The same settings: all is judged again, and dropped.
+    assert_eq!(judge_by(broker, &live()).unwrap().read, 44 + 3);
+    drain(broker, store, Lane::live(), None);
+    assert_eq!(rows(broker, store), (44, 3));
+
+    forget();
+    let resuming = validator::Config { skips_judged: true, ..spread.clone() };
+    assert_eq!(judge_by(broker, &resuming).unwrap().read, 0);
+    let resumed: u64 = broker.group_offsets(topics::groups::VALIDATOR).unwrap().iter().map(|o| o.offset).sum();
+    assert!(resumed >= judged, "{resumed} {judged}");
+    let records = (24..27).map(|n| finding(n, "fail")).collect::<Vec<_>>();
+    broker.producer().unwrap().append(&records).unwrap();
+    assert_eq!(judge_by(broker, &spread).unwrap().read, 3);
+    drain(broker, store, Lane::live(), None);
+    assert_eq!(rows(broker, store), (47, 3));
 }

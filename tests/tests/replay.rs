@@ -66,6 +66,7 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
         session_timeout: Duration::from_secs(10),
         until: validator::Until::Drained,
         skips_gone: false,
+        skips_judged: false,
     };
     validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
     let sink = sink::Config {

@@ -68,6 +68,7 @@ fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::Snapshot {
         session_timeout: Duration::from_secs(10),
         until: validator::Until::Drained,
         skips_gone: false,
+        skips_judged: false,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
     let counters = Arc::new(validator::Counters::observed(observer));

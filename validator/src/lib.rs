@@ -7,9 +7,14 @@ mod cut;
 mod history;
 mod limits;
 pub mod policy;
+pub mod position;
+pub mod register;
+pub mod routing;
+mod selection;
 pub mod service;
 pub mod transform;
 
 pub use counters::{Counters, Snapshot};
 pub use policy::{PolicyError, ProducerPolicies};
-pub use service::{Config, Selection, Until, ValidatorError, run};
+pub use selection::Selection;
+pub use service::{Config, Until, ValidatorError, run};

@@ -1,7 +1,7 @@
 //! Who may send what: `producers.toml` binds a wire topic to the tenants and check_ids its producer may
 //! speak for. The topic is the security boundary; payload fields only ever narrow it. `docs/producers.md` is the page for users.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use contracts::identity::SaltMode;
 use contracts::judge::{Kind, Policy};
 use contracts::topics;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 /// Default limit of one wire record (contract.md §2).
 pub const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
@@ -85,7 +86,7 @@ impl ProducerPolicies {
         let file: File = toml::from_str(text)?;
         let mut policies = Self::own_only(salt_mode);
         let mut problems = Vec::new();
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for entry in file.producer {
             if !seen.insert(entry.topic.clone()) {
                 problems.push(format!("topic {} is bound twice", entry.topic));
@@ -110,6 +111,24 @@ impl ProducerPolicies {
     #[must_use]
     pub fn with_run_ts_ahead_max(self, run_ts_ahead_max: Duration) -> Self {
         Self { run_ts_ahead_max, ..self }
+    }
+
+    /// How far ahead of the clock a run may start.
+    pub(crate) fn run_ts_ahead_max(&self) -> Duration {
+        self.run_ts_ahead_max
+    }
+
+    /// Digest of what the topic's producer may do. The order of names does not matter, and neither do the producers of other topics.
+    pub(crate) fn digest_of(&self, topic: &str) -> String {
+        const SHOWN: usize = 16;
+        let sorted = |names: &[String]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let members = self.by_topic.get(topic).map(|binding| {
+            let tenants = binding.tenants.as_deref().map(sorted);
+            (tenants, sorted(&binding.check_prefixes), binding.records, binding.salt_mode.as_str())
+        });
+        let mut digest = hex::encode(Sha256::digest(serde_json::json!(members).to_string()));
+        digest.truncate(SHOWN);
+        digest
     }
 
     /// True when a producer is bound to the topic.
@@ -205,6 +224,32 @@ mod tests {
         assert_eq!(policy.check_prefixes, ["x.".to_owned()]);
         assert!(!policy.records_allowed);
         assert_eq!(policy.salt_mode, SaltMode::PerDay);
+    }
+
+    #[test]
+    fn the_digest_is_of_what_one_topic_may_do() {
+        let of = |members: &str| {
+            let text = format!(
+                "[[producer]]\ntopic = \"finops.findings.wire.x\"\n{members}\n\
+                 [[producer]]\ntopic = \"finops.findings.wire.y\"\ntenants = [\"y\"]"
+            );
+            ProducerPolicies::parse(&text, SaltMode::Stable).unwrap()
+        };
+        let digest = |members: &str| of(members).digest_of("finops.findings.wire.x");
+        let first = digest("tenants = [\"a\", \"b\"]");
+        assert_eq!(digest("tenants = [\"b\", \"a\", \"b\"]\nrecords = false"), first, "it means the same");
+        for other in [
+            "tenants = [\"a\"]",
+            "tenants = [\"*\"]",
+            "tenants = [\"a\", \"b\"]\nrecords = true",
+            "tenants = [\"a\", \"b\"]\ncheck_prefixes = [\"x.\"]",
+            "tenants = [\"a\", \"b\"]\nfinding_id_mode = \"per_run\"",
+        ] {
+            assert_ne!(digest(other), first, "{other}");
+        }
+        let y = |members: &str| of(members).digest_of("finops.findings.wire.y");
+        assert_eq!(y("tenants = [\"a\"]"), y("tenants = [\"*\"]"), "another topic's producer");
+        assert_ne!(of("tenants = [\"a\"]").digest_of("finops.findings.wire.z"), first, "nobody is bound to it");
     }
 
     #[test]

@@ -7,21 +7,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contracts::topics::{self, Lane, headers};
-use contracts::wire_filter::WireFilter;
 use platform::broker::{
-    self, Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start, TopicInfo,
-    TopicPartition, TopicSpec, Topics,
+    self, Assignment, Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start,
+    TopicInfo, TopicPartition, TopicSpec, Topics,
 };
 use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
-use platform::retry::Backoff;
+use platform::retry::{self, Backoff};
 use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
 use crate::counters::Counters;
 use crate::limits::{self, Limits};
 use crate::policy::ProducerPolicies;
+use crate::position::Position;
+use crate::register::{self, Allowed, Assigned, Common, RegisterError, Registrar};
+use crate::selection::{Selected, Selection, selected};
 use crate::transform::{Outcome, Transform};
 
 /// Consumer group of all validators.
@@ -66,15 +68,8 @@ pub struct Config {
     pub until: Until,
     /// Go on behind records that the broker has removed before they were judged, instead of stopping at them.
     pub skips_gone: bool,
-}
-
-/// Wire records to be judged once more.
-#[derive(Debug, Clone)]
-pub struct Selection {
-    /// Offsets by partition; a partition that is not named is not read.
-    pub ranges: BTreeMap<TopicPartition, Range<u64>>,
-    /// Which of them.
-    pub filter: WireFilter,
+    /// Resume after records that may have been judged under other settings, instead of refusing.
+    pub skips_judged: bool,
 }
 
 /// The validator cannot go on.
@@ -83,6 +78,9 @@ pub enum ValidatorError {
     /// The broker refused for good.
     #[error("validator: {0}")]
     Broker(#[from] BrokerError),
+    /// Records would be judged again and go another way, or what is known of that cannot be read.
+    #[error("validator: {0}")]
+    Register(#[from] RegisterError),
     /// The broker has removed records that no validator had judged.
     #[error(
         "validator: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
@@ -128,16 +126,20 @@ pub fn run(
 ) -> Result<(), ValidatorError> {
     let retried = || counters.retried("start");
     let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
-    let Some(Begun { valid, dead, dead_bytes_max, targets, processor }) = begun else { return Ok(()) };
+    let Some(Begun { valid, valid_bytes_max, dead, dead_bytes_max, targets, processor }) = begun else { return Ok(()) };
     let transform =
         Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
     let limits = Limits { dead: dead_bytes_max, ..Limits::LARGEST };
-    let dead_topic = dead.name;
+    let dead_topic = dead.name.clone();
     let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
     let topic_ids = HashMap::new();
     let group = &config.lane.validators;
+    let common = Common::new(&config.policies, config.tenant_spread, &valid, valid_bytes_max, &dead);
+    let is_replay = config.lane != Lane::live();
+    let registrar = Registrar::new(broker, group, common, is_replay, config.skips_judged);
     let mut member = Member {
         group,
+        registrar,
         processor,
         transform,
         limits,
@@ -166,6 +168,8 @@ pub fn run(
 /// What a validator has when it begins.
 struct Begun {
     valid: TopicInfo,
+    /// Bytes that the topic of valid records takes.
+    valid_bytes_max: usize,
     dead: TopicInfo,
     /// Bytes that the topic of dead letters takes.
     dead_bytes_max: usize,
@@ -200,28 +204,9 @@ fn begin(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -> Result<Be
         poll_records_max: config.step_records_max,
         poll_bytes_max: config.step_bytes_max,
     })?;
+    let valid_bytes_max = limits::record_bytes_max(broker, &config.lane.valid)?;
     let dead_bytes_max = limits::record_bytes_max(broker, &config.lane.dead_letters)?;
-    Ok(Begun { valid, dead, dead_bytes_max, targets, processor })
-}
-
-enum Selected {
-    Judged,
-    PassedOver,
-    /// Nothing of its partition is.
-    NotRead,
-    /// The partition's range is over, at this offset.
-    Behind(u64),
-}
-
-fn selected(selection: Option<&Selection>, transform: &Transform, message: &Message) -> Selected {
-    let Some(selection) = selection else { return Selected::Judged };
-    match selection.ranges.get(&message.at) {
-        None => Selected::NotRead,
-        Some(range) if message.offset >= range.end => Selected::Behind(range.end),
-        Some(range) if message.offset < range.start => Selected::PassedOver,
-        Some(_) if selection.filter.matches(&message.value, &transform.claims(message)) => Selected::Judged,
-        Some(_) => Selected::PassedOver,
-    }
+    Ok(Begun { valid, valid_bytes_max, dead, dead_bytes_max, targets, processor })
 }
 
 /// Judges on all cores; the records keep their order.
@@ -243,8 +228,14 @@ fn judge_all(
     (records.collect(), dead_by_code)
 }
 
+/// An offset as a validator leaves it.
+fn left(at: TopicPartition, offset: u64) -> GroupOffset {
+    GroupOffset { at, offset, metadata: Position { end: Some(offset) }.to_metadata() }
+}
+
 struct Member<'a> {
     group: &'a str,
+    registrar: Registrar<'a>,
     processor: Box<dyn Processor>,
     transform: Transform,
     /// What the topics take, as far as is known.
@@ -262,19 +253,13 @@ impl Member<'_> {
     fn turn(&mut self) -> Result<(), ValidatorError> {
         match self.processor.poll(Duration::from_millis(200)) {
             Ok(Polled::Assigned(given)) => {
-                for assignment in given {
-                    info!(topic = %assignment.at.topic, partition = assignment.at.partition, position = assignment.position, "assigned");
-                    match assignment.metadata {
-                        None if self.selection.is_none() => self.begin_anew(&assignment.at, assignment.position)?,
-                        _ => self.begin(&assignment.at, assignment.position)?,
-                    }
-                    self.topic_ids.insert(assignment.at, assignment.topic_id);
-                }
+                self.assigned(given)?;
                 self.counters.owns(self.topic_ids.len());
             }
             Ok(Polled::Revoked(gone) | Polled::Lost(gone)) => {
                 for at in gone {
                     self.topic_ids.remove(&at);
+                    self.registrar.lost(&at);
                 }
                 self.counters.owns(self.topic_ids.len());
             }
@@ -299,6 +284,74 @@ impl Member<'_> {
         Ok(())
     }
 
+    fn assigned(&mut self, given: Vec<Assignment>) -> Result<(), ValidatorError> {
+        let shutdown = self.shutdown;
+        let known = self.until_known(|registrar| {
+            register::ensure(registrar.broker)?;
+            register::read(registrar.broker, registrar.group, shutdown)
+        });
+        let Some(known) = known? else { return Ok(()) };
+        for assignment in given {
+            let Assignment { at, topic_id, position, metadata } = assignment;
+            info!(topic = %at.topic, partition = at.partition, position, "assigned");
+            self.topic_ids.insert(at.clone(), topic_id.clone());
+            let Some(position) = self.first_of(&at, position) else {
+                self.pause(&at)?;
+                continue;
+            };
+            let is_left = metadata.as_deref().is_some_and(|text| Position::of(text).is_left_at(assignment.position));
+            let beginning = Assigned { at: &at, topic_id: &topic_id, position, is_left };
+            let Some(allowed) = self.until_known(|registrar| registrar.assigned(&known, &beginning))? else {
+                return Ok(());
+            };
+            match allowed {
+                // Its end is told in another event.
+                Allowed::Nowhere => self.pause(&at)?,
+                Allowed::From(resume_at) => {
+                    warn!(topic = %at.topic, partition = at.partition, from = position, to = resume_at, "passing over records that may have been judged under other settings");
+                    self.go_on_at(at, resume_at)?;
+                }
+                Allowed::FromPosition if metadata.is_none() && self.selection.is_none() => {
+                    self.begin_anew(&at, position)?;
+                }
+                Allowed::FromPosition if position != assignment.position => self.seek(&at, position)?,
+                Allowed::FromPosition => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the register until the broker answers; `None` when a stop was requested before.
+    fn until_known<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut Registrar<'_>) -> Result<T, RegisterError>,
+    ) -> Result<Option<T>, RegisterError> {
+        let (registrar, counters) = (&mut self.registrar, self.counters);
+        let may_pass = |error: &RegisterError| {
+            let may_pass = matches!(error, RegisterError::Broker(error) if error.may_pass());
+            if may_pass {
+                warn!(%error, "cannot tell yet where to begin, trying again");
+                counters.retried("poll");
+            }
+            may_pass
+        };
+        retry::until_stopped(self.shutdown, may_pass, || ask(registrar))
+    }
+
+    /// Where the selection begins, or goes on, in this partition; `None` when nothing of it is left.
+    fn first_of(&self, at: &TopicPartition, position: u64) -> Option<u64> {
+        let Some(selection) = self.selection else { return Some(position) };
+        let range = selection.ranges.get(at)?;
+        (position < range.end).then(|| position.max(range.start))
+    }
+
+    fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<(), ValidatorError> {
+        match self.processor.seek(at, offset) {
+            Err(BrokerError::Fenced { .. }) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
     /// Begins where the group has no offset: at the oldest record, unless one before it may have been missed.
     fn begin_anew(&mut self, at: &TopicPartition, low: u64) -> Result<(), ValidatorError> {
         if low == 0 {
@@ -312,20 +365,22 @@ impl Member<'_> {
         self.go_on_at(at.clone(), low)
     }
 
-    /// Moves the group behind records that are gone.
-    fn go_on_at(&mut self, at: TopicPartition, low: u64) -> Result<(), ValidatorError> {
+    /// Moves the group to an offset, past records that it does not judge.
+    fn go_on_at(&mut self, at: TopicPartition, offset: u64) -> Result<(), ValidatorError> {
         failpoint::hit("validator.skip.begin");
-        let offsets = [GroupOffset { at, offset: low, metadata: String::new() }];
+        let offsets = [left(at, offset)];
+        let records = self.registrar.records(&offsets);
         let (processor, counters) = (&mut self.processor, self.counters);
         let retried = || counters.retried("poll");
-        let committed = broker::until_answered(self.shutdown, "passing over expired records", retried, || {
-            processor.seek(&offsets[0].at, low)?;
-            processor.commit(&offsets)
+        let committed = broker::until_answered(self.shutdown, "passing over records", retried, || {
+            processor.seek(&offsets[0].at, offset)?;
+            if records.is_empty() { processor.commit(&offsets) } else { processor.step(&records, &offsets).map(|_| ()) }
         });
         match committed {
             // The partition's next owner finds out for itself.
-            Err(BrokerError::Fenced { .. }) => {}
-            other => drop(other?),
+            Err(BrokerError::Fenced { .. }) | Ok(None) => {}
+            Ok(Some(())) => self.registrar.committed(&offsets),
+            Err(error) => return Err(error.into()),
         }
         failpoint::hit("validator.skip.committed");
         Ok(())
@@ -346,19 +401,6 @@ impl Member<'_> {
         };
         let reached: HashMap<TopicPartition, u64> = offsets.into_iter().map(|o| (o.at, o.offset)).collect();
         Ok(targets.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)))
-    }
-
-    /// Goes to where the selection begins.
-    fn begin(&mut self, at: &TopicPartition, position: u64) -> Result<(), ValidatorError> {
-        let Some(selection) = self.selection else { return Ok(()) };
-        match selection.ranges.get(at) {
-            Some(range) if position < range.start => match self.processor.seek(at, range.start) {
-                Err(BrokerError::Fenced { .. }) => Ok(()),
-                other => Ok(other?),
-            },
-            Some(range) if position < range.end => Ok(()),
-            _ => self.pause(at),
-        }
     }
 
     fn pause(&mut self, at: &TopicPartition) -> Result<(), ValidatorError> {
@@ -403,10 +445,7 @@ impl Member<'_> {
         if spans.is_empty() {
             return Ok(());
         }
-        let offsets: Vec<GroupOffset> = spans
-            .iter()
-            .map(|(at, span)| GroupOffset { at: (*at).clone(), offset: span.end, metadata: String::new() })
-            .collect();
+        let offsets: Vec<GroupOffset> = spans.iter().map(|(at, span)| left((*at).clone(), span.end)).collect();
         let began = Instant::now();
         let committed = self.judge_and_commit(&chosen, &offsets, now_ms).inspect_err(|error| span.fail(error))?;
         if let Some(dead_by_code) = committed {
@@ -443,9 +482,14 @@ impl Member<'_> {
         self.transform.limits = self.limits;
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
-            let (out, dead_by_code) = judge_all(&self.transform, chosen, now_ms);
+            let (mut out, dead_by_code) = judge_all(&self.transform, chosen, now_ms);
+            out.extend(self.registrar.records(offsets));
             let error = match self.commit(&out, offsets) {
-                Ok(is_committed) => return Ok(is_committed.then_some(dead_by_code)),
+                Ok(true) => {
+                    self.registrar.committed(offsets);
+                    return Ok(Some(dead_by_code));
+                }
+                Ok(false) => return Ok(None),
                 Err(error) => error,
             };
             let BrokerError::TooLarge { topic, bytes, limit } = &error else { return Err(error) };

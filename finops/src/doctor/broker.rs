@@ -30,6 +30,7 @@ const PERMISSIONS: &str = "broker permissions";
 const STEP: &str = "step of a group";
 const CLEANING: &str = "broker cleaning";
 const FILE: &str = "broker file";
+const JUDGED: &str = "judged records";
 pub const STORE_OF_SINKS: &str = "store of the group";
 
 const ADVICE: &str = "look whether it runs, and whether address and credentials are right";
@@ -66,6 +67,10 @@ pub fn checks(broker: &Arc<dyn Broker>, settings: &Settings, timeout: Duration) 
     let kept = ask(broker, topics::SETTINGS, timeout, move |broker| topics::settings(broker, &all, retention));
     checks.extend(kept.unwrap_or_else(|late| vec![late]));
     checks.push(ask(broker, GROUPS, timeout, of_groups).unwrap_or_else(|late| late));
+    // Of a policy file that cannot be used the checks of the configuration tell.
+    if let Ok(config) = ports::validator_config(settings, validator::Until::Shutdown) {
+        checks.extend(ask(broker, JUDGED, timeout, move |broker| of_judged(broker, &config)).unwrap_or_else(Some));
+    }
     checks.extend(ask(broker, FILE, timeout, of_file).unwrap_or_else(Some));
     checks.extend(match purpose(settings) {
         Purpose::Write => probes(broker, settings.session_timeout, timeout),
@@ -123,6 +128,23 @@ fn of_groups(broker: &dyn Broker) -> Check {
         }
     }
     Check::ok(GROUPS, "their offsets can be read")
+}
+
+/// Whether a validator that starts would refuse.
+fn of_judged(broker: &dyn Broker, config: &validator::Config) -> Option<Check> {
+    match validator::register::refusals(config, broker) {
+        Ok(refused) => {
+            let first = refused.first()?;
+            let more = match refused.len() - 1 {
+                0 => String::new(),
+                more => format!("; so do {more} more partitions"),
+            };
+            Some(Check::fail(JUDGED, first.problem() + &more, first.advice()).of_configuration())
+        }
+        Err(error) => {
+            Some(Check::fail(JUDGED, error.to_string(), "allow this account to read topics that begin with finops."))
+        }
+    }
 }
 
 fn probes(broker: &Arc<dyn Broker>, session_timeout: Duration, timeout: Duration) -> Vec<Check> {

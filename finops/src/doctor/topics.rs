@@ -7,7 +7,7 @@ use platform::broker::{Broker, RECORD_BYTES_MAX, TopicInfo, TopicSettings};
 
 use super::{Check, State};
 
-const WANTED: [&str; 4] = [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS];
+const WANTED: [&str; 5] = [topics::WIRE, topics::VALID, topics::DEAD_LETTERS, topics::RUNS, topics::ROUTING];
 
 /// Of those topics that are there, how they are kept.
 pub fn settings(broker: &dyn Broker, all: &[TopicInfo], retention: Option<Duration>) -> Vec<Check> {
@@ -84,18 +84,18 @@ fn deviations(name: &str, settings: &TopicSettings, retention: Option<Duration>)
             found.push(Deviation { state, what: what.to_owned(), advice: advice.to_owned() });
         }
     };
-    let is_runs = name == topics::RUNS;
+    let is_to_be_compacted = topics::is_compacted(name);
     check(
-        settings.compacted && !is_runs,
+        settings.compacted && !is_to_be_compacted,
         State::Fail,
         "compacted",
         "set cleanup.policy=delete: of records with one key all but the newest are removed",
     );
     check(
-        !settings.compacted && is_runs,
+        !settings.compacted && is_to_be_compacted,
         State::Warn,
         "not compacted",
-        "set cleanup.policy=compact: it holds the newest state of every run",
+        "set cleanup.policy=compact: it holds the newest state of every run, or of every wire partition",
     );
     let age = settings.retention_ms.map(Duration::from_millis);
     check(
@@ -187,6 +187,7 @@ mod tests {
         check("t", |s| s.compacted = true, &[(State::Fail, "compacted")]);
         check(topics::RUNS, |s| s.compacted = true, &[]);
         check(topics::RUNS, |_| {}, &[(State::Warn, "not compacted")]);
+        check(topics::ROUTING, |_| {}, &[(State::Warn, "not compacted")]);
         check("t", |s| s.retention_ms = Some(86_400_000), &[]);
         check("t", |s| s.retention_ms = Some(86_399_999), &[(State::Warn, "records are kept for 23 h")]);
         check("t", |s| s.retention_bytes = Some(9), &[(State::Warn, "9 bytes per partition are kept")]);

@@ -13,10 +13,11 @@ use std::ops::Range;
 
 use contracts::chain::BrokenChain;
 use contracts::claims::{Claims, Producers};
+use contracts::source::SrcPartition;
 use contracts::topics::{self, Lane, groups};
 use contracts::wire_filter::WireFilter;
 use contracts::{layout, time};
-use platform::broker::{Broker, BrokerError, TopicPartition, TopicSpec};
+use platform::broker::{Broker, BrokerError, Headers, OutRecord, RecordValue, TopicInfo, TopicPartition, TopicSpec};
 use platform::clock::Clock;
 use platform::store::{PutOutcome, ReplaceOutcome, Store, StoreError, Version};
 use serde::{Deserialize, Serialize};
@@ -169,6 +170,32 @@ fn drop_lane(broker: &dyn Broker, lane: &Lane) {
             Err(error) => tracing::warn!(%error, topic, "could not remove a topic of the replay"),
         }
     }
+    if let Err(error) = forget_routing(broker, lane) {
+        tracing::warn!(%error, topic = topics::ROUTING, "could not remove what the replay kept there");
+    }
+}
+
+/// The replay judges nothing any more: what its validators kept of the wire partitions is not needed.
+fn forget_routing(broker: &dyn Broker, lane: &Lane) -> Result<(), BrokerError> {
+    let all = broker.topics()?;
+    if !all.iter().any(|topic| &*topic.name == topics::ROUTING) {
+        return Ok(());
+    }
+    let tombstone = |topic: &TopicInfo, partition: u32| OutRecord {
+        topic: topics::ROUTING.into(),
+        partition: Some(0),
+        key: Some(
+            topics::routing_key(&lane.validators, &SrcPartition { topic_id: topic.id.to_string(), partition }).into(),
+        ),
+        value: RecordValue::NULL,
+        headers: Headers::new(),
+        timestamp_ms: None,
+    };
+    let mut tombstones = Vec::new();
+    for topic in all.iter().filter(|topic| topics::is_wire(&topic.name)) {
+        tombstones.extend((0..topic.partitions).map(|partition| tombstone(topic, partition)));
+    }
+    broker.producer()?.append(&tombstones).map(|_| ())
 }
 
 /// Whose a fresh root is, and what became of it: `_replay.json` in it.

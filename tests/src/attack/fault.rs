@@ -99,6 +99,8 @@ pub enum Deed {
     BucketLies,
     /// The files of one tenant are removed from a store that others share.
     TenantRemoved,
+    /// Settings that decide where records go are changed, and the offsets of the validators are set back.
+    SettingsChangedAndSetBack,
 }
 
 impl Deed {
@@ -144,6 +146,7 @@ impl Deed {
         Self::BitsFlipped,
         Self::BucketLies,
         Self::TenantRemoved,
+        Self::SettingsChangedAndSetBack,
     ];
 }
 
@@ -179,6 +182,7 @@ impl fmt::Display for Fault {
                 Deed::WireTopicMadeAgain => "wire topic deleted and made again under a running validator",
                 Deed::SinkOffsetsSetBack => "offsets of the sinks set back",
                 Deed::SinkOffsetsSetAhead => "offsets of the sinks set beyond what is written",
+                Deed::SettingsChangedAndSetBack => "settings changed, and offsets of the validators set back",
                 Deed::ValidatorOffsetsSetBack => "offsets of the validators set back",
                 Deed::ValidatorOffsetsSetAhead => "offsets of the validators set ahead",
                 Deed::RetentionPassedSink => "retention passes the position of the sink",

@@ -5,6 +5,7 @@
 
 mod hostile_shapes;
 mod isolation;
+mod judged_again;
 mod replay_claims;
 
 use std::collections::{BTreeMap, BTreeSet};

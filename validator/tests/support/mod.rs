@@ -119,6 +119,7 @@ pub fn config(member: &str) -> Config {
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
         skips_gone: false,
+        skips_judged: false,
     }
 }
 
