@@ -282,7 +282,10 @@ fn kafka_and_a_bucket_give_what_one_machine_gives() {
     let said: Value = serde_json::from_str(&far.finops(&["doctor", "--output", "json"])).unwrap();
     let found = said.as_array().unwrap().iter().filter(|check| check["state"] != "ok");
     let found: Vec<_> = found.map(|check| check["found"].as_str().unwrap()).collect();
-    assert_eq!(found, ["finops.findings.dlq, finops.findings.valid, finops.findings.wire, finops.runs: one copy"]);
+    assert_eq!(
+        found,
+        ["finops.findings.dlq, finops.findings.valid, finops.findings.wire, finops.routing, finops.runs: one copy"]
+    );
 
     // Once more: the latest run has the same findings by the same ids, and its money is counted once.
     let latest = ["findings", "list", "--tenant", "acme"];

@@ -135,7 +135,7 @@ pub fn read(broker: &dyn Broker, group: &str, shutdown: &Shutdown) -> Result<Has
     // The owner before may have written in a transaction whose end its partition does not know of yet.
     broker.wait_for_open_transactions(std::slice::from_ref(&at), shutdown)?;
     let Watermarks { low, high } = broker.watermarks(&at)?;
-    let (mut entries, mut offset) = (HashMap::new(), low);
+    let (mut newest, mut offset) = (HashMap::new(), low);
     while offset < high {
         let found = broker.read(&at, offset, READ_RECORDS, READ_BYTES)?;
         let Some(last) = found.last() else { break };
@@ -146,28 +146,28 @@ pub fn read(broker: &dyn Broker, group: &str, shutdown: &Shutdown) -> Result<Has
                 continue;
             }
             match message.value.as_bytes() {
-                None => drop(entries.remove(&*key)),
-                Some(bytes) => {
-                    let entry = parse(bytes).map_err(|reason| RegisterError::Unreadable {
-                        topic: topics::ROUTING,
-                        offset: message.offset,
-                        key: key.to_string(),
-                        reason,
-                    })?;
-                    entries.insert(key.into_owned(), entry);
-                }
+                None => drop(newest.remove(&*key)),
+                Some(bytes) => drop(newest.insert(key.into_owned(), (message.offset, bytes.clone()))),
             }
         }
     }
-    Ok(entries)
+    let understood = |(key, (offset, bytes)): (String, (u64, Bytes))| match parse(&bytes) {
+        Ok(entry) => Ok((key, entry)),
+        Err(reason) => Err(RegisterError::Unreadable { topic: topics::ROUTING, offset, key, reason }),
+    };
+    newest.into_iter().map(understood).collect()
 }
 
 fn parse(bytes: &[u8]) -> Result<Entry, String> {
-    let kept: Kept = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-    match kept.format_version {
-        0..=FORMAT_VERSION => Ok(kept.entry),
-        newer => Err(format!("it has format {newer}, newer than {FORMAT_VERSION}")),
+    #[derive(Deserialize)]
+    struct Format {
+        format_version: u32,
     }
+    let Format { format_version } = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    if format_version > FORMAT_VERSION {
+        return Err(format!("it has format {format_version}, newer than {FORMAT_VERSION}"));
+    }
+    serde_json::from_slice(bytes).map(|kept: Kept| kept.entry).map_err(|e| e.to_string())
 }
 
 /// What a member does about the register: decides where it may judge, and writes what has to be kept.
