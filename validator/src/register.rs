@@ -317,7 +317,9 @@ pub fn refusals(config: &Config, broker: &dyn Broker) -> Result<Vec<JudgedOtherw
             let is_left = offset.is_some_and(|offset| Position::of(&offset.metadata).is_left_at(position));
             match registrar.assigned(&known, &Assigned { at: &at, topic_id: &topic.id, position, is_left }) {
                 Err(RegisterError::JudgedOtherwise(refusal)) => refused.push(*refusal),
-                other => drop(other?),
+                other => {
+                    let _allowed = other?;
+                }
             }
         }
     }

@@ -234,7 +234,7 @@ fn doctor_looks_at_the_broker_while_the_store_is_dead() {
         "{ended}"
     );
     assert_eq!(found(&ended, 75, "step of a group").len(), 1, "{ended}");
-    assert_eq!(found(&ended, 75, "broker"), ["ok answers; 4 topics"], "{ended}");
+    assert_eq!(found(&ended, 75, "broker"), ["ok answers; 5 topics"], "{ended}");
 }
 
 #[test]
