@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::commit_record::{CommitRecord, FORMAT_VERSION};
 use crate::layout;
-use crate::seal::{self, Seal, sealed};
+use crate::seal::{self, DIGEST_DIFFERS, Seal, sealed};
 use crate::source::SrcPartition;
 
 /// The start that a link's file name tells; `None` for other objects of the folder (checkpoints).
@@ -40,9 +40,6 @@ pub struct BrokenChain {
     /// What is wrong with it.
     pub problem: String,
 }
-
-/// Of an object that carries another digest than that of its bytes.
-pub const DIGEST_DIFFERS: &str = "its bytes do not have the digest it carries: it was changed, or read wrongly";
 
 /// What a chain's links so far add up to. Kept as a checkpoint object every so often, so that a reader need not
 /// begin with the first link.

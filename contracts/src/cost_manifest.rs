@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::seal::{self, SealError, sealed};
+
 /// Version of this format; a reader refuses a higher one. Version 1 held one delivery without its source.
 pub const FORMAT_VERSION: u32 = 2;
 /// Name of the manifest in the folder of a billing month.
@@ -117,9 +119,9 @@ pub struct RowGroups {
 /// A manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// It is not a manifest.
-    #[error("it is not a manifest of cost facts: {0}")]
-    Json(#[from] serde_json::Error),
+    /// It is not what was written, or no manifest.
+    #[error("it cannot be used as a manifest of cost facts: {0}")]
+    Unusable(#[from] SealError),
     /// A later version of the program wrote it.
     #[error("format version {found} is newer than {FORMAT_VERSION}, the newest that this program reads")]
     Newer {
@@ -134,12 +136,20 @@ impl CostManifest {
     /// # Errors
     /// It is no manifest, or a newer one.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let Versioned { format_version } = serde_json::from_slice(bytes)?;
+        let Versioned { format_version } = seal::read(bytes)?;
         match format_version {
-            ..=1 => Ok(serde_json::from_slice::<Version1>(bytes)?.into()),
-            FORMAT_VERSION => Ok(serde_json::from_slice(bytes)?),
+            ..=1 => Ok(seal::read::<Version1>(bytes)?.into()),
+            FORMAT_VERSION => Ok(seal::read(bytes)?),
             found => Err(ManifestError::Newer { found }),
         }
+    }
+
+    /// What is stored: JSON for people, with its own digest.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self).map(sealed)
     }
 
     /// All live files.
@@ -216,8 +226,11 @@ mod tests {
         assert_eq!((old.format_version, old.deliveries[0].delivery_id.as_str()), (1, "d1"));
         assert_eq!(old.previous_parts[0].part, "part-d0.parquet");
         let new = manifest();
-        let json = serde_json::to_vec(&new).unwrap();
-        assert_eq!(CostManifest::parse(&json).unwrap(), new);
+        let mut bytes = new.to_bytes().unwrap();
+        assert_eq!(CostManifest::parse(&bytes).unwrap(), new);
+        let digit = bytes.iter().position(|byte| *byte == b'3').unwrap();
+        bytes[digit] = b'1';
+        assert!(matches!(CostManifest::parse(&bytes), Err(ManifestError::Unusable(SealError::Broken))));
         assert_eq!(
             CostManifest::parse(b"{\"format_version\": 3}").unwrap_err().to_string().split(',').next(),
             Some("format version 3 is newer than 2")

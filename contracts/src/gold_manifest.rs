@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::layout;
+use crate::seal::{self, SealError, sealed};
 use crate::source::ChainPosition;
 
 /// Version of this format; a reader refuses a higher one. 2 brought revision, positions and digests; what version 1 lacks
@@ -82,6 +83,22 @@ pub struct FileDigest {
 }
 
 impl GoldManifest {
+    /// Reads a manifest of any version.
+    ///
+    /// # Errors
+    /// It is not what was written, or no manifest.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SealError> {
+        seal::read(bytes)
+    }
+
+    /// What is stored: JSON for people, with its own digest.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self).map(sealed)
+    }
+
     /// True when `path` is the file of a period.
     #[must_use]
     pub fn lists(&self, path: &str) -> bool {
@@ -110,9 +127,13 @@ mod tests {
         let text = r#"{"format_version": 1, "schema_version": 1, "tenant_id": "acme", "cut": "c",
             "computed_ts": "2026-01-01T00:00:00.000Z", "retired": {"b": 5}, "periods": {"2026-01":
             {"generation": "g", "rows": 3, "computed_ts": "2026-01-01T00:00:00.000Z", "files": ["a"]}}}"#;
-        let read: GoldManifest = serde_json::from_str(text).unwrap();
+        let read = GoldManifest::parse(text.as_bytes()).unwrap();
         assert_eq!((read.revision, read.positions.len(), read.periods["2026-01"].digests.len()), (0, 0, 0));
         assert!(read.lists("a") && !read.lists("b"));
+        let mut bytes = read.to_bytes().unwrap();
+        assert_eq!(GoldManifest::parse(&bytes).unwrap(), read);
+        bytes[10] ^= 1;
+        assert!(matches!(GoldManifest::parse(&bytes), Err(SealError::Broken)));
         assert_eq!(path("acme"), "finops_kpi_gold/tenant_id=acme/_manifest.json");
     }
 }

@@ -1,13 +1,17 @@
 //! JSON objects that carry their own digest, so that a reader needs nothing else to notice a bad read or a changed byte: the
-//! last member is `"sha256"`, the SHA-256 (hex) of all bytes before it.
+//! last member is `"own_sha256"`, the SHA-256 (hex) of all bytes before it.
 
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 /// What stands between the sealed bytes and the digest.
-const KEY: &[u8] = br#","sha256":""#;
+const KEY: &[u8] = br#","own_sha256":""#;
 const DIGEST_CHARS: usize = 64;
 /// What stands after the digest.
 const END: &[u8] = br#""}"#;
+
+/// What is said of an object whose seal is [`Seal::Broken`].
+pub const DIGEST_DIFFERS: &str = "its bytes do not have the digest it carries: it was changed, or read wrongly";
 
 /// What the digest in an object says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +22,28 @@ pub enum Seal {
     Broken,
     /// The object carries no digest: an earlier version of the program wrote it.
     Absent,
+}
+
+/// A sealed object that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The bytes are not those that were written.
+    #[error("{DIGEST_DIFFERS}")]
+    Broken,
+    /// It holds something else, or is of an earlier version and was changed.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+/// What an object says, unless it is not what was written. One without a digest is believed.
+///
+/// # Errors
+/// Its digest does not match, or it is no `T`.
+pub fn read<T: DeserializeOwned>(object: &[u8]) -> Result<T, SealError> {
+    match check(object) {
+        Seal::Broken => Err(SealError::Broken),
+        Seal::Intact | Seal::Absent => Ok(serde_json::from_slice(object)?),
+    }
 }
 
 /// Adds the digest to a JSON object that has at least one member.
@@ -59,7 +85,7 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let object = sealed(br#"{"a":1,"last_sha256":"x"}"#.to_vec());
         assert_eq!(check(&object), Seal::Intact);
-        assert!(serde_json::from_slice::<serde_json::Value>(&object).unwrap()["sha256"].is_string());
+        assert!(serde_json::from_slice::<serde_json::Value>(&object).unwrap()["own_sha256"].is_string());
         for bit in 0..object.len() * 8 {
             let mut flipped = object.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

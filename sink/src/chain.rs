@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use contracts::chain::{BrokenChain, ChainHead, DIGEST_DIFFERS, checkpoint_end, link_start};
+use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, link_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
-use contracts::seal::{self, Seal};
+use contracts::seal::{self, DIGEST_DIFFERS, Seal};
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Staged, Store};
 use sha2::{Digest, Sha256};

@@ -118,6 +118,8 @@ fn read(path: &Path) -> Value {
 fn edit(path: &Path, edit: impl FnOnce(&mut Value)) {
     let mut value = read(path);
     edit(&mut value);
+    // As a version wrote it that left no digest: what is wrong has to be noticed by itself.
+    value.as_object_mut().unwrap().remove("own_sha256");
     std::fs::write(path, value.to_string()).unwrap();
 }
 
@@ -161,6 +163,7 @@ fn what_is_not_as_its_manifest_says_is_noticed() {
     check("a gold manifest that cannot be read", &[Rule::GoldManifest], |w| {
         std::fs::write(w.gold_manifest(), "{").unwrap();
     });
+    check("a gold manifest that was changed", &[Rule::GoldManifest], |w| flip_a_byte(&w.gold_manifest()));
     check("a gold manifest of another tenant", &[Rule::GoldManifest], |w| {
         edit(&w.gold_manifest(), |m| m["tenant_id"] = json!("globex"));
     });

@@ -20,7 +20,7 @@ impl GoldBase {
         let path = path(scope.as_str());
         let Some((bytes, version)) = store.get_versioned(&path)? else { return Ok(Self(None)) };
         let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
-        let manifest: GoldManifest = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
+        let manifest = GoldManifest::parse(&bytes).map_err(|e| bad(e.to_string()))?;
         if manifest.format_version > FORMAT_VERSION || manifest.schema_version > SCHEMA_VERSION {
             return Err(bad("it was written by a newer version".into()));
         }

@@ -203,7 +203,9 @@ impl Publication<'_> {
         if !due.is_empty() || !old.is_some_and(same) {
             failpoint::hit("exporter.gold.manifest.begin");
             let path = gold_manifest::path(self.scope.as_str());
-            let replaced = self.store.replace(&path, &crate::export::json(&new), self.base.version())?;
+            let bytes =
+                new.to_bytes().map_err(|e| ExportError::BadObject { path: path.clone(), problem: e.to_string() })?;
+            let replaced = self.store.replace(&path, &bytes, self.base.version())?;
             if replaced == ReplaceOutcome::Conflict {
                 return Err(ExportError::Superseded { what: format!("gold tables of {}", self.scope) });
             }

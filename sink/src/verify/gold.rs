@@ -51,7 +51,7 @@ fn tenant_folder(path: &str) -> Option<(&str, &str)> {
 }
 
 fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> Result<Looked, StoreError> {
-    let manifest: GoldManifest = match serde_json::from_slice(bytes) {
+    let manifest = match GoldManifest::parse(bytes) {
         Ok(manifest) => manifest,
         Err(error) => return Ok(Looked::bad(Rule::GoldManifest, own_path, error.to_string())),
     };

@@ -171,7 +171,8 @@ impl Month<'_> {
     /// Replaces the manifest that was read.
     pub(super) fn replace(&self, live: &Live, manifest: &CostManifest) -> Result<ReplaceOutcome, LoadError> {
         let failed = |source| store_error(&self.period, source);
-        let json = serde_json::to_vec_pretty(manifest)
+        let json = manifest
+            .to_bytes()
             .map_err(|e| failed(StoreError::io("encoding the manifest of", self.folder.as_str(), e.into())))?;
         failpoint::hit("producers.facts.written");
         self.is_unanswered.set(true);
