@@ -115,6 +115,9 @@ impl From<sink::verify::VerifyError> for Failure {
         use sink::verify::VerifyError;
         match error {
             VerifyError::Send(error) => error.into(),
+            VerifyError::Rebuild(sink::SinkError::CommittedMeanwhile { .. }) => {
+                Self::new(ExitCode::TryAgain, error.to_string())
+            }
             VerifyError::Store(_) | VerifyError::Broker(_) | VerifyError::Rebuild(_) => {
                 Self::new(code_of(&error, ExitCode::Io), error.to_string())
             }

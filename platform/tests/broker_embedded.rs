@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedReader, EmbeddedSettings};
 use platform::broker::{
-    Broker, BrokerError, ConsumerConfig, FileSize, Headers, Limit, OutRecord, Polled, Start, TopicChange,
+    Broker, BrokerError, ConsumerConfig, FileSize, GroupOffset, Headers, Limit, OutRecord, Polled, Start, TopicChange,
     TopicPartition, TopicSpec, Topics,
 };
 
@@ -64,6 +64,35 @@ fn a_full_disk_is_a_clear_error_and_loses_nothing() {
     producer.append(&batch()).unwrap();
     let error = broker.read(&at(), 0, 1, 1).unwrap_err();
     assert!(matches!(error, BrokerError::OffsetOutOfRange { low, .. } if low == appended), "{error}");
+}
+
+/// Members are given the partitions of the new topic when the group is shared out, before they have heard of it.
+#[test]
+fn offsets_of_a_deleted_topic_are_not_stored_for_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = open(folder.path(), EmbeddedSettings::default());
+    let two = TopicSpec { partitions: 2, ..spec(None, None, false) };
+    broker.ensure_topic(&two).unwrap();
+    let config = |member: &str| ConsumerConfig {
+        group: "g".to_owned(),
+        topics: Topics::Names(vec!["t".to_owned()]),
+        member: member.to_owned(),
+        start: Start::Earliest,
+        session_timeout: Duration::from_secs(60),
+        poll_records_max: 10,
+        poll_bytes_max: 1 << 20,
+    };
+    let mut member = broker.consumer(config("one")).unwrap();
+    assert!(matches!(member.poll(Duration::from_secs(20)).unwrap(), Polled::Assigned(given) if given.len() == 2));
+    broker.delete_topic("t").unwrap();
+    broker.ensure_topic(&two).unwrap();
+    let _shares_out = broker.consumer(config("two")).unwrap();
+    for partition in 0..2 {
+        let at = TopicPartition { partition, ..at() };
+        let stored = member.commit(&[GroupOffset { at, offset: 5, metadata: String::new() }]);
+        assert!(matches!(stored, Err(BrokerError::Fenced { .. })), "{stored:?}");
+    }
+    assert_eq!(broker.group_offsets("g").unwrap(), []);
 }
 
 #[test]

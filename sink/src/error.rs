@@ -110,6 +110,14 @@ pub enum SinkError {
         /// What is there instead.
         problem: String,
     },
+    /// What is missing was found out before a sink committed more.
+    #[error(
+        "repair: a sink has committed {path} meanwhile, so other records may be missing now: nothing was sent; repair again"
+    )]
+    CommittedMeanwhile {
+        /// The record.
+        path: String,
+    },
     /// A commit record cannot be rebuilt.
     #[error("repair: {path} cannot be rebuilt: {problem}")]
     CannotRecommit {

@@ -379,6 +379,10 @@ impl Hands<'_> {
             Action::LoadChain { topic_id, partition } => {
                 let chain::Chain { head, last, checkpointed } = chain::read(self.store, topic_id, *partition)?;
                 let marks = self.broker.watermarks(at)?;
+                // Made again since it was assigned: these are the marks of another topic.
+                if head.end > marks.high && !self.broker.topics()?.iter().any(|topic| *topic.id == **topic_id) {
+                    return Err(BrokerError::UnknownTopic(at.topic.to_string()).into());
+                }
                 if let Some(end) = head.position().filter(|end| *end < marks.low) {
                     warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records are gone unwritten");
                 }

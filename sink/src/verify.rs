@@ -126,6 +126,7 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
     gold::report(gold, &held, &mut report);
     exports::report(exported, was_exported, &held, &mut report);
     pending::look_again(store, &held.pending, &mut report)?;
+    report.chain_heads = held.whole;
     report.compared(Area::DataFiles, report.files - report.unpublished.files);
     report.problems.sort();
     Ok(report)

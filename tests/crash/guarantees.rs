@@ -18,6 +18,7 @@ const NEWER: &[Deed] = &[
     Deed::ForeignTransaction,
     Deed::BitsFlipped,
     Deed::BucketLies,
+    Deed::RepairUnderFrozenSink,
     Deed::TenantRemoved,
     Deed::SettingsChangedAndSetBack,
 ];

@@ -65,6 +65,7 @@ fn attacks(kind: Kind) -> Vec<Attack> {
         positions::ATTACKS,
         clocks::ATTACKS,
         hostile::ATTACKS,
+        swaps::anywhere::ATTACKS,
     ];
     let of_its_own: &[&[Attack]] = match kind {
         Kind::EmbeddedLocal => &[

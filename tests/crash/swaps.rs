@@ -1,8 +1,9 @@
-//! A replayed root takes the place of the current one while a sink of the current one is frozen: what it does when it wakes up
-//! must not reach the new one.
+//! A sink is frozen while operators do what supposes that it is gone: a replayed root takes the place of the current one, or what
+//! its topic has lost is sent again. What it does when it wakes up must change nothing.
 
 use std::time::Duration;
 
+use contracts::topics;
 use platform::failpoint;
 use tests::attack::battle::note;
 use tests::attack::fault::{Deed, Fault};
@@ -13,7 +14,16 @@ use tests::attack::seed::is_long;
 use tests::attack::site::{Kind, Site};
 
 list!(a_sink_wakes_up_after_a_swap);
-at_site!(embedded_local, EmbeddedLocal, a_sink_wakes_up_after_a_swap);
+
+/// Attacks that need no folder.
+pub mod anywhere {
+    use super::a_sink_wakes_up_after_a_repair;
+
+    list!(a_sink_wakes_up_after_a_repair);
+}
+
+at_site!(embedded_local, EmbeddedLocal, a_sink_wakes_up_after_a_swap, a_sink_wakes_up_after_a_repair);
+at_site!(embedded_s3, EmbeddedS3, a_sink_wakes_up_after_a_repair);
 
 /// Between what it reads and what it writes next, in each of its steps.
 const POINTS: &[&str] = &["store.local.put.written", "sink.publish.begin", "sink.stage.done", "sink.commit.begin"];
@@ -57,5 +67,41 @@ fn a_sink_wakes_up_after_a_swap(kind: Kind) {
             &count,
             "stops with 75; what it writes does not appear",
         );
+    }
+}
+
+/// It holds records of a topic that is deleted and made again; what is lost with the topic is sent again. Then it commits.
+fn a_sink_wakes_up_after_a_repair(kind: Kind) {
+    for point in if is_long() {
+        &["sink.stage.begin", "sink.stage.done", "sink.commit.begin"][..]
+    } else {
+        &["sink.commit.begin"]
+    } {
+        let site = Site::open(kind);
+        let load = Load::new(&site);
+        let run = |roles: &[&str]| {
+            roles.iter().for_each(|role| drop(program::done(&site, &[role, "run", "--drain"])));
+        };
+        assert!(load.publish(40));
+        run(&["validator", "sink"]);
+        assert!(load.publish(40));
+        run(&["validator"]);
+        let armed = format!("{point}:1:stop");
+        let mut frozen = Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, &armed)]);
+        frozen.wait_until_frozen();
+        site.broker.delete_topic(topics::VALID).unwrap();
+        let _ = site.make_topic(topics::VALID, 4);
+        run(&["sink"]);
+        let report = program::verify(&site);
+        assert!(report["problems"].to_string().contains("record_lost"), "{point}: {report:#}");
+        let _ = program::done(&site, &["repair"]);
+        run(&["validator", "sink"]);
+        frozen.signal("CONT");
+        frozen.wait_for_log("its topic was deleted");
+        let _ = frozen.stop();
+        assert_eq!(program::verify(&site)["problems"], serde_json::json!([]), "{point}");
+        let count = oracle::judge_all(&site, Some(&load));
+        let result = "drops what it held: `repair` closes the chain before it sends anything again";
+        note(Fault::Deed(Deed::RepairUnderFrozenSink), &site, 0, None, &count, result);
     }
 }

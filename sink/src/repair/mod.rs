@@ -2,6 +2,7 @@
 //! new source position that names the first one, committed files that are gone are rebuilt from the topic, byte for
 //! byte. Running it twice does nothing twice: what was sent again is on its way, so it is not missing any more.
 
+mod close;
 mod commit;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,12 @@ pub struct Plan {
     foreign: BTreeSet<String>,
     #[serde(skip)]
     announced: Vec<Announced>,
+    /// What the chains added up to.
+    #[serde(skip)]
+    chain_heads: BTreeMap<(String, u32), ChainHead>,
+    /// Files are committed and not published: if no sink will, this does.
+    #[serde(skip)]
+    has_unpublished: bool,
 }
 
 /// What was brought back.
@@ -91,6 +98,8 @@ pub fn plan(report: &Report) -> Plan {
         open_ends: report.open_ends.clone(),
         foreign: foreign.map(|problem| problem.object.clone()).collect(),
         announced: report.lost_manifests.clone(),
+        chain_heads: report.chain_heads.clone(),
+        has_unpublished: report.unpublished.files > 0,
     }
 }
 
@@ -103,6 +112,7 @@ impl Plan {
             && self.heads.is_empty()
             && self.open_ends.is_empty()
             && self.announced.is_empty()
+            && !self.has_unpublished
     }
 }
 
@@ -143,6 +153,9 @@ pub fn execute(
             None => store.delete(path)?,
         }
         repaired.checkpoints += 1;
+    }
+    if !plan.send.is_empty() || plan.has_unpublished {
+        close::close(broker, store, &plan.chain_heads, operator.clock)?;
     }
     let done = missing::send(&plan.send, &plan.wire_ends, broker, store, operator)?;
     (repaired.sent, repaired.not_sent) = (done.sent, done.not_sent);

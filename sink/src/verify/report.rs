@@ -258,6 +258,9 @@ pub struct Report {
     /// Chains of which the last commit record is damaged, or may be missing.
     #[serde(skip)]
     pub(crate) open_ends: Vec<OpenEnd>,
+    /// What the chains add up to that could be followed to their end, by topic id and partition.
+    #[serde(skip)]
+    pub(crate) chain_heads: BTreeMap<(String, u32), ChainHead>,
     /// Run manifests that were announced and are not in the store.
     #[serde(skip)]
     pub(crate) lost_manifests: Vec<Announced>,
@@ -284,6 +287,7 @@ impl Default for Report {
             links_with_missing_files: Vec::new(),
             damaged_checkpoints: Vec::new(),
             open_ends: Vec::new(),
+            chain_heads: BTreeMap::new(),
             lost_manifests: Vec::new(),
             wire_ends: BTreeMap::new(),
         }

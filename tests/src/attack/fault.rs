@@ -97,6 +97,8 @@ pub enum Deed {
     BitsFlipped,
     /// The bucket says that it stored a commit record, and did not; it creates what is there already.
     BucketLies,
+    /// A sink is frozen with records of a topic that is deleted, until `repair` has sent them again.
+    RepairUnderFrozenSink,
     /// The files of one tenant are removed from a store that others share.
     TenantRemoved,
     /// Settings that decide where records go are changed, and the offsets of the validators are set back.
@@ -145,6 +147,7 @@ impl Deed {
         Self::SwapUnderFrozenSink,
         Self::BitsFlipped,
         Self::BucketLies,
+        Self::RepairUnderFrozenSink,
         Self::TenantRemoved,
         Self::SettingsChangedAndSetBack,
     ];
@@ -209,6 +212,7 @@ impl fmt::Display for Fault {
                 Deed::ExportersMeet => "`kill -9` of one of two exporters at random",
                 Deed::BitsFlipped => "bits flipped in every kind of object and cached copy",
                 Deed::BucketLies => "bucket answers 200 for a commit that it does not keep, and creates what is there",
+                Deed::RepairUnderFrozenSink => "a sink frozen with records of a deleted topic, woken after `repair`",
                 Deed::TenantRemoved => "files of one tenant removed from partitions that others share",
                 Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
                 Deed::HostileRecords => "records with huge keys and headers, extreme times, no values",

@@ -1,9 +1,17 @@
 //! What `finops repair` brings back, and what it leaves alone.
 
+use std::path::Path;
+
+use contracts::layout;
 use contracts::topics::{self, headers};
-use platform::broker::Headers;
+use platform::broker::{Broker, Headers};
+use platform::clock::SystemClock;
+use platform::lifecycle::Shutdown;
+use platform::store::Staged;
 use sink::repair;
+use sink::resend::missing::Operator;
 use sink::verify::Rule;
+use tests::pipeline::Pipeline;
 
 use super::world::{Filled, drop_a_row, edit_last, good, links, lost, read_link, rules, topic_id};
 
@@ -68,4 +76,75 @@ fn a_file_that_cannot_be_made_again_does_not_stop_the_rest() {
     assert_eq!(plan.rebuild, [files[0].clone(), files[2].clone()]);
     let done = pipeline.repair(&plan);
     assert_eq!((done.files, done.failed.len(), done.sent), (1, 1, 1), "{done:?}");
+}
+
+/// A record that was judged, and whose topic is deleted and made again before a sink has written it. Returns the old topic's id.
+fn deleted_unwritten(pipeline: &Pipeline) -> String {
+    let id = topic_id(pipeline, topics::VALID);
+    pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
+    let _ = pipeline.validate();
+    pipeline.broker.delete_topic(topics::VALID).unwrap();
+    pipeline.drain();
+    assert_ne!(topic_id(pipeline, topics::VALID), id);
+    assert_eq!(lost(&pipeline.verify()), 1);
+    id
+}
+
+/// Where a sink that still holds records behind this link would commit them.
+fn next_of(link: &Path) -> String {
+    let link = read_link(link);
+    layout::chain_record(&link.topic_id, link.partition, link.end)
+}
+
+#[test]
+fn chains_of_deleted_topics_are_closed_before_anything_is_sent_again() {
+    let filled = Filled::new();
+    let (_folder, pipeline) = filled.copied();
+    let next = next_of(links(&pipeline).last().unwrap());
+    let _ = deleted_unwritten(&pipeline);
+    assert_eq!(pipeline.repair(&repair::plan(&pipeline.verify())).sent, 1);
+    assert!(pipeline.store.get(&next).unwrap().is_some(), "a late sink finds the name taken");
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!(report.problems, []);
+    assert!(repair::plan(&report).is_empty());
+
+    let chains = || pipeline.store.list(layout::CHAIN).unwrap().len();
+    pipeline.publish([(Some("acme"), good("acme", 91), Headers::new())]);
+    pipeline.pretend_to_have_judged();
+    let before = chains();
+    assert_eq!(pipeline.repair(&repair::plan(&pipeline.verify())).sent, 1);
+    assert_eq!(chains(), before, "what is closed stays as it is");
+}
+
+#[test]
+fn a_sink_that_commits_before_its_chain_is_closed_makes_the_plan_void() {
+    let filled = Filled::new();
+    let (_folder, pipeline) = filled.copied();
+    let next = next_of(links(&pipeline).last().unwrap());
+    let _ = deleted_unwritten(&pipeline);
+    let plan = repair::plan(&pipeline.verify());
+    pipeline.store.put_if_absent(&next, b"{}").unwrap();
+    let shutdown = Shutdown::new();
+    let operator = Operator { by: "test", clock: &SystemClock, shutdown: &shutdown };
+    let refused = repair::execute(&plan, &pipeline.broker, &*pipeline.store, &operator).unwrap_err().to_string();
+    assert!(refused.contains("nothing was sent") && refused.contains(&next), "{refused}");
+    assert_eq!(pipeline.records(topics::WIRE).len(), 18 + 1);
+}
+
+#[test]
+fn what_was_committed_of_a_deleted_topic_and_not_published_is_published() {
+    let filled = Filled::new();
+    let (_folder, pipeline) = filled.copied();
+    let file = read_link(links(&pipeline).last().unwrap()).files.remove(0);
+    let published = pipeline.store.local_path(&file.path).unwrap();
+    std::fs::rename(&published, pipeline.folder.join(Staged::name_of(&file.staged).unwrap())).unwrap();
+    pipeline.broker.delete_topic(topics::VALID).unwrap();
+    pipeline.drain();
+    let report = pipeline.verify();
+    assert_eq!((report.unpublished.files, published.exists()), (1, false), "no sink goes on with this chain");
+    let _ = pipeline.repair(&repair::plan(&report));
+    assert!(published.exists());
+    let report = pipeline.verify();
+    assert_eq!((report.problems.len(), report.unpublished.files), (0, 0));
 }

@@ -258,9 +258,11 @@ impl Consumer for Member {
 impl Processor for Member {
     fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>> {
         let (group, id, path) = (self.config.group.clone(), self.id.clone(), self.log.path.clone());
+        let owned = &self.owned;
         self.log.append_with(records, |tx| {
             for offset in offsets {
-                let stored = groups::store(tx, &group, &id, offset);
+                let part = owned.iter().find(|(_, owned)| owned.part.at == offset.at).map(|(part, _)| *part);
+                let stored = groups::store(tx, &group, &id, part, offset);
                 if !stored.map_err(|e| errors::of(&e, &format!("committing for group {group}"), &path))? {
                     let doing = format!("committing {}/{} for group {group}", offset.at.topic, offset.at.partition);
                     return Err(BrokerError::Fenced { doing });

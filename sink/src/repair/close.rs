@@ -1,0 +1,106 @@
+//! Closes chains against commits that are still to come. A sink may hold records that the broker does not hold any more: of a topic
+//! that was deleted, or that retention has removed. If what it holds is sent again and the sink commits after all, a row is there
+//! twice. So before anything is sent, the next name of such a chain is taken: a sink that comes late finds it taken, and drops what
+//! it holds.
+
+use std::collections::BTreeMap;
+
+use contracts::chain::ChainHead;
+use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
+use contracts::{layout, time, topics};
+use platform::broker::{Broker, TopicPartition};
+use platform::clock::Clock;
+use platform::store::{Published, PutOutcome, Store};
+use uuid::Uuid;
+
+use crate::chain;
+use crate::error::SinkError;
+use crate::files::staged_of;
+
+/// Who has written the last link of a closed chain.
+const CLOSER: &str = "finops repair";
+
+/// Closes the chains that no sink goes on with as it is: those of topics that the broker does not have, and those that end before the
+/// oldest record of theirs. What their last links have committed is published first. `heads` is what the chains added up to when it
+/// was found out what is missing.
+///
+/// # Errors
+/// A sink has committed since, so that what is missing has to be found out anew; broker or store refuse.
+pub(super) fn close(
+    broker: &dyn Broker,
+    store: &dyn Store,
+    heads: &BTreeMap<(String, u32), ChainHead>,
+    clock: &dyn Clock,
+) -> Result<(), SinkError> {
+    let topics = broker.topics()?;
+    for topic in topics.iter().filter(|topic| [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)) {
+        for partition in 0..topic.partitions {
+            let low = broker.watermarks(&TopicPartition { topic: topic.name.clone(), partition })?.low;
+            let head = heads.get(&(topic.id.to_string(), partition)).cloned();
+            let head = head.unwrap_or_else(|| ChainHead::empty(&topic.id, partition));
+            if head.end < low {
+                let last = last(store, &head)?;
+                last.iter().try_for_each(|last| publish(store, last))?;
+                put(store, &closing(&head, &topic.name, low, clock))?;
+            }
+        }
+    }
+    for head in heads.values().filter(|head| topics.iter().all(|topic| *topic.id != *head.topic_id)) {
+        let Some(last) = last(store, head)?.filter(|last| !is_closed(last)) else { continue };
+        publish(store, &last)?;
+        put(store, &closing(head, &last.topic, head.end + 1, clock))?;
+    }
+    Ok(())
+}
+
+fn last(store: &dyn Store, head: &ChainHead) -> Result<Option<Box<CommitRecord>>, SinkError> {
+    let path = layout::chain_record(&head.topic_id, head.partition, head.last_start);
+    if head.records == 0 { Ok(None) } else { chain::link(store, &path) }
+}
+
+fn is_closed(last: &CommitRecord) -> bool {
+    last.writer_id == CLOSER && last.files.is_empty() && last.end == last.start + 1
+}
+
+/// No sink takes over a chain whose topic is gone. A file that is missing is told by `verify`, now and later.
+fn publish(store: &dyn Store, link: &CommitRecord) -> Result<(), SinkError> {
+    for file in &link.files {
+        if store.publish(&staged_of(file))? == Published::Missing {
+            tracing::warn!(path = file.path, "committed, but neither published nor staged");
+        }
+    }
+    Ok(())
+}
+
+/// A link without rows up to there.
+fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> CommitRecord {
+    CommitRecord {
+        format_version: FORMAT_VERSION,
+        code_version: env!("CARGO_PKG_VERSION").to_owned(),
+        dataset: topics::dataset_of(topic).to_owned(),
+        topic: topic.to_owned(),
+        topic_id: head.topic_id.clone(),
+        partition: head.partition,
+        start: head.end,
+        end: until,
+        rows: 0,
+        duplicates: 0,
+        files: Vec::new(),
+        src: BTreeMap::new(),
+        runs: BTreeMap::new(),
+        heights: BTreeMap::new(),
+        writer_id: CLOSER.to_owned(),
+        nonce: Uuid::new_v4().simple().to_string(),
+        previous_sha256: head.last_sha256.clone(),
+        committed_at: time::format_timestamp(clock.now_ms()),
+    }
+}
+
+fn put(store: &dyn Store, link: &CommitRecord) -> Result<(), SinkError> {
+    let path = layout::chain_record(&link.topic_id, link.partition, link.start);
+    match store.put_if_absent(&path, &link.to_bytes()?)? {
+        PutOutcome::Created => Ok(()),
+        // Also when our own answer was lost: then it is closed when it is looked at anew.
+        PutOutcome::Exists => Err(SinkError::CommittedMeanwhile { path }),
+    }
+}
