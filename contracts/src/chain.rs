@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::commit_record::{CommitRecord, FORMAT_VERSION};
+use crate::last_record::LastRecord;
 use crate::layout;
 use crate::seal::{self, DIGEST_DIFFERS, Seal, sealed};
 use crate::source::SrcPartition;
@@ -65,6 +66,9 @@ pub struct ChainHead {
     pub duplicates: u64,
     /// Highest source offset per source partition: a record that does not rise above it is a duplicate.
     pub heights: BTreeMap<SrcPartition, u64>,
+    /// The last record that a link names; a link without records of its own leaves it as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_record: Option<LastRecord>,
     /// SHA-256 (hex) of the last link's bytes; empty while there is none.
     pub last_sha256: String,
 }
@@ -84,6 +88,7 @@ impl ChainHead {
             rows: 0,
             duplicates: 0,
             heights: BTreeMap::new(),
+            last_record: None,
             last_sha256: String::new(),
         }
     }
@@ -115,6 +120,13 @@ impl ChainHead {
             return Err(broken(format!("it is the checkpoint of {topic_id}/{partition} at {end}")));
         }
         Ok((head, seal))
+    }
+
+    /// True if `kept`, a checkpoint, is what this chain adds up to. One of a version that did not keep the last record is.
+    #[must_use]
+    pub fn is_of(&self, kept: &Self) -> bool {
+        let last_record = kept.last_record.clone().or_else(|| self.last_record.clone());
+        Self { last_record, ..kept.clone() } == *self
     }
 
     /// Position of the next link; `None` while there is none before it.
@@ -171,6 +183,9 @@ impl ChainHead {
         self.rows += record.rows;
         self.duplicates += record.duplicates;
         self.last_sha256 = sha256;
+        if let Some(last) = &record.last_record {
+            self.last_record = Some(last.clone());
+        }
         let rows = record.src.iter().filter_map(|(partition, offsets)| Some((partition, offsets.max()?)));
         let others = record.heights.iter().map(|(partition, height)| (partition, *height));
         for (partition, max) in rows.chain(others) {
@@ -205,11 +220,16 @@ mod tests {
             src: SrcSet::from([("w/0".parse().unwrap(), offsets)]),
             runs: BTreeMap::new(),
             heights: BTreeMap::new(),
+            last_record: Some(last(end - 1)),
             writer_id: "w".into(),
             nonce: "n".into(),
             previous_sha256: previous.into(),
             committed_at: String::new(),
         }
+    }
+
+    fn last(offset: u64) -> LastRecord {
+        LastRecord { offset, src: None, sha256: "0".repeat(64) }
     }
 
     fn follow(head: &mut ChainHead, record: &CommitRecord) -> Result<CommitRecord, String> {
@@ -235,6 +255,25 @@ mod tests {
         assert_eq!((head.first_start, head.last_start, head.position()), (5, 8, Some(10)));
         assert_eq!((head.records, head.rows), (2, 5));
         assert_eq!(head.heights, BTreeMap::from([("w/0".parse().unwrap(), 109)]));
+    }
+
+    #[test]
+    fn the_last_record_is_carried_on_over_links_without_records() {
+        let mut head = ChainHead::empty("id", 1);
+        follow(&mut head, &record(5, 8, "")).unwrap();
+        let previous = head.last_sha256.clone();
+        follow(&mut head, &CommitRecord { last_record: None, ..record(8, 10, &previous) }).unwrap();
+        assert_eq!(head.last_record, Some(last(7)));
+        let path = layout::chain_checkpoint("id", 1, 10);
+        let (kept, _) = ChainHead::from_checkpoint(&path, &head.to_checkpoint().unwrap()).unwrap();
+        assert_eq!(kept, head);
+
+        let of_before = ChainHead { last_record: None, ..head.clone() };
+        let text = String::from_utf8(of_before.to_checkpoint().unwrap()).unwrap();
+        assert!(!text.contains("last_record"), "{text}");
+        assert!(head.is_of(&head) && head.is_of(&of_before));
+        assert!(!head.is_of(&ChainHead { last_record: Some(last(6)), ..head.clone() }));
+        assert!(!head.is_of(&ChainHead { rows: 1, ..of_before }));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::last_record::LastRecord;
 use crate::seal::sealed;
 use crate::source::{SrcPartition, SrcSet};
 
@@ -48,6 +49,10 @@ pub struct CommitRecord {
     /// whose place its root has taken.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub heights: BTreeMap<SrcPartition, u64>,
+    /// The last record of `[start, end)`, to be compared with what the topic holds there. Absent when it covers none, and in records of
+    /// versions that did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_record: Option<LastRecord>,
     /// Process that wrote it.
     pub writer_id: String,
     /// Random per attempt: tells one's own record after a lost answer.

@@ -23,6 +23,8 @@ pub const AUDIT_REPAIR: &str = "_audit/repair";
 pub const AUDITS: [&str; 3] = [AUDIT_REDRIVE, AUDIT_REPLAY, AUDIT_REPAIR];
 /// Commit records that were damaged, as they were when a repair rebuilt them.
 pub const AUDIT_DAMAGED: &str = "_audit/damaged";
+/// Below this is what topics were created again after a broker was rolled back, and with what.
+pub const AUDIT_RECREATE: &str = "_audit/recreate";
 /// In a root that a replay makes: whose it is.
 pub const REPLAY: &str = "_replay.json";
 /// Commit chains.

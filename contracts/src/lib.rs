@@ -20,6 +20,7 @@ pub mod frame;
 pub mod gold_manifest;
 pub mod identity;
 pub mod judge;
+pub mod last_record;
 pub mod layout;
 pub mod members;
 pub mod number;

@@ -137,6 +137,23 @@ impl From<sink::replay::ReplayError> for Failure {
     }
 }
 
+impl From<sink::recreate::RecreateError> for Failure {
+    fn from(error: sink::recreate::RecreateError) -> Self {
+        use sink::recreate::RecreateError;
+        match error {
+            RecreateError::Resend(error) => error.into(),
+            RecreateError::Running(error) => error.into(),
+            RecreateError::Grown { .. } | RecreateError::Stopped => Self::new(ExitCode::TryAgain, error.to_string()),
+            RecreateError::Chain(_) | RecreateError::File { .. } | RecreateError::Audit { .. } => {
+                Self::new(ExitCode::BadInput, error.to_string())
+            }
+            RecreateError::Store(_) | RecreateError::Broker(_) => {
+                Self::new(code_of(&error, ExitCode::Io), error.to_string())
+            }
+        }
+    }
+}
+
 impl From<platform::config::Problem> for Failure {
     fn from(problem: platform::config::Problem) -> Self {
         ConfigProblems(vec![problem]).into()

@@ -72,12 +72,15 @@ fn newest(store: &dyn Store, checkpoints: &[&String], wanted: Seal) -> Result<Op
     for path in checkpoints {
         let Some(bytes) = store.get(path)? else { continue };
         match ChainHead::from_checkpoint(path, &bytes) {
-            Ok((head, seal)) if seal == wanted => {
+            Ok((mut head, seal)) if seal == wanted => {
                 let last_path = layout::chain_record(&head.topic_id, head.partition, head.last_start);
                 let link = store.get(&last_path)?;
                 match link.filter(|bytes| sha256(bytes) == head.last_sha256) {
                     Some(bytes) => {
-                        let last = serde_json::from_slice(&bytes).map_err(|e| broken(&last_path, e.to_string()))?;
+                        let last: Box<CommitRecord> =
+                            serde_json::from_slice(&bytes).map_err(|e| broken(&last_path, e.to_string()))?;
+                        // A version that did not keep it may have written the checkpoint.
+                        head.last_record = head.last_record.or_else(|| last.last_record.clone());
                         let checkpointed = if seal == Seal::Intact { head.records } else { 0 };
                         return Ok(Some(Chain { head, last: Some(last), checkpointed }));
                     }
@@ -228,6 +231,7 @@ mod tests {
                 src: BTreeMap::new(),
                 runs: BTreeMap::new(),
                 heights: BTreeMap::new(),
+                last_record: None,
                 writer_id: "w".into(),
                 nonce: n.to_string(),
                 previous_sha256: head.last_sha256.clone(),

@@ -67,7 +67,8 @@ pub enum SinkError {
     #[error(
         "sink: the commit chain of {topic}/{partition} ends at {end}, the topic at {high}: the broker has lost records \
          that are written already, or is not the one that the chain belongs to. Give this sink its broker back; if the \
-         topic is to start anew, delete it and make it again: a new topic has a chain of its own"
+         broker was rolled back, docs/backup.md (\"A broker that was rolled back\") says how to go on without losing what is \
+         still there"
     )]
     TopicBehind {
         /// Topic.
@@ -78,6 +79,25 @@ pub enum SinkError {
         end: u64,
         /// End of the topic.
         high: u64,
+    },
+    /// The topic holds another record than the one that was written: the broker was rolled back and has grown again.
+    #[error(
+        "sink: the broker of {topic}/{partition} was rolled back (restored from a backup, or a copy that lacked records became \
+         its leader): the commit chain ends with {written} at offset {offset}, where the topic now holds {found}. Nothing more is \
+         written: records that came since would be taken for written ones. `finops verify` names what differs; docs/backup.md \
+         (\"A broker that was rolled back\") says how to go on without losing what is still there"
+    )]
+    RolledBack {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// Offset of the record.
+        offset: u64,
+        /// What was written.
+        written: String,
+        /// What is there.
+        found: String,
     },
     /// A committed file is neither published nor staged, and cannot be made again.
     #[error("sink: {path} is committed but gone, and cannot be made again from the topic: {problem}")]

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use contracts::claims::may_stand_for;
+use contracts::last_record::{self, LastRecord};
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::{self, headers};
 use contracts::{dead_letter, layout, time};
 use platform::broker::Message;
 
-use crate::machine::{Row, Target};
+use crate::machine::{Payload, Row, Target};
 
 /// `error_code` of a record of the valid topic that is no storage record: somebody else wrote there.
 pub(crate) const NOT_A_STORAGE_RECORD: &str = "not_a_storage_record";
@@ -18,6 +19,23 @@ pub(crate) const NOT_A_STORAGE_RECORD: &str = "not_a_storage_record";
 pub(crate) struct Record {
     pub message: Arc<Message>,
     pub problem: Option<String>,
+}
+
+impl Payload for Record {
+    fn last_record(&self, offset: u64) -> LastRecord {
+        LastRecord { offset, ..last_record(&self.message) }
+    }
+}
+
+/// What is remembered of a record.
+pub(crate) fn last_record(message: &Message) -> LastRecord {
+    let Message { offset, timestamp_ms, key, value, headers, .. } = message;
+    let value = value.as_bytes().map(|bytes| &bytes[..]);
+    LastRecord {
+        offset: *offset,
+        src: text(message, headers::SRC).and_then(|src| src.parse().ok()),
+        sha256: last_record::digest(*timestamp_ms, key.as_deref(), value, headers.iter()),
+    }
 }
 
 /// Finds out where a record's row belongs.

@@ -28,7 +28,7 @@ use crate::limits::Limits;
 use crate::machine::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, Outcome, Taken};
 use crate::row::{self, Record};
 use crate::trace::Batches;
-use crate::{chain, files, rebuild};
+use crate::{chain, files, rebuild, timeline};
 
 /// Consumer group of all sinks.
 pub const GROUP: &str = topics::groups::SINK;
@@ -177,9 +177,12 @@ fn is_drained(
             let at = TopicPartition { topic: topic.name.clone(), partition };
             if ends.iter().any(|(known, _)| *known == at)
                 && let Some(hint) = reached.remove(&at)
-                && chain::load(store, &topic.id, partition)?.0.end < hint
             {
-                return Ok(false);
+                let (head, _) = chain::load(store, &topic.id, partition)?;
+                if head.end < hint {
+                    return Ok(false);
+                }
+                timeline::check(broker, &at, &topic.id, &head)?;
             }
         }
     }
@@ -378,15 +381,20 @@ impl Hands<'_> {
         Ok(match action {
             Action::LoadChain { topic_id, partition } => {
                 let chain::Chain { head, last, checkpointed } = chain::read(self.store, topic_id, *partition)?;
-                let marks = self.broker.watermarks(at)?;
+                let mut marks = self.broker.watermarks(at)?;
                 // Made again since it was assigned: these are the marks of another topic.
                 if head.end > marks.high && !self.broker.topics()?.iter().any(|topic| *topic.id == **topic_id) {
                     return Err(BrokerError::UnknownTopic(at.topic.to_string()).into());
                 }
+                let found = match &head.last_record {
+                    Some(last) => timeline::found(self.broker, at, topic_id, last.offset, &mut marks)?,
+                    None => None,
+                };
                 if let Some(end) = head.position().filter(|end| *end < marks.low) {
                     warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records are gone unwritten");
                 }
-                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low: marks.low, high: marks.high }))
+                let (low, high) = (marks.low, marks.high);
+                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low, high, found }))
             }
             Action::Publish { file, next } => {
                 failpoint::hit("sink.publish.begin");

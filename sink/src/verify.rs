@@ -14,6 +14,7 @@ mod gold;
 mod manifest;
 mod pending;
 mod report;
+mod rollback;
 mod runs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use std::path::Path;
 
 use contracts::chain::ChainHead;
 use contracts::claims::{OwnProducers, Producers};
+use contracts::last_record::LastRecord;
 use contracts::source::SrcSet;
 use contracts::{layout, topics};
 use platform::broker::{Broker, BrokerError, GroupOffset};
@@ -28,8 +30,9 @@ use platform::store::{Store, StoreError};
 
 pub use area::{Area, AreaReport, NotCompared};
 pub(crate) use ends::OpenEnd;
+pub(crate) use file::opened;
 pub(crate) use report::Announced;
-pub use report::{ChainReport, InFlight, IncompleteRun, Missing, Problem, Report, Rule, Unpublished};
+pub use report::{ChainReport, InFlight, IncompleteRun, LastRecords, Missing, Problem, Report, Rule, Unpublished};
 
 use crate::error::SinkError;
 use crate::resend::ResendError;
@@ -164,6 +167,7 @@ fn wire(
         let reason = "the broker does not hold these offsets any more, and no row answers for them";
         report.not_compared(Area::WireRecords, object, Some(count), reason);
     }
+    rollback::check(broker, held, report)?;
     unknown_topics(broker, held, report)?;
     report.open_ends = ends::all(broker, hints, held, report)?;
     report.compared(Area::WireRecords, compared);
@@ -206,6 +210,8 @@ struct Held {
     whole: BTreeMap<(String, u32), ChainHead>,
     /// Those that could not, with their end where only the last record is damaged.
     broken: BTreeMap<(String, u32), Option<OpenEnd>>,
+    /// Last records of the newest commits, by topic id and partition, oldest first.
+    last_records: BTreeMap<(String, u32), Vec<Option<LastRecord>>>,
     /// Last commits with files that were not there.
     pending: Vec<Pending>,
 }

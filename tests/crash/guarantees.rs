@@ -21,6 +21,7 @@ const NEWER: &[Deed] = &[
     Deed::RepairUnderFrozenSink,
     Deed::TenantRemoved,
     Deed::SettingsChangedAndSetBack,
+    Deed::BrokerRolledBack,
 ];
 /// The same of crash points, by the beginning of their names.
 const NEWER_POINTS: &str = "producers.";

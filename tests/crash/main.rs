@@ -50,6 +50,7 @@ mod leavers;
 mod loads;
 mod members;
 mod positions;
+mod rollbacks;
 mod room;
 mod scale;
 mod short;
@@ -76,8 +77,11 @@ fn attacks(kind: Kind) -> Vec<Attack> {
             swaps::ATTACKS,
             bits::ATTACKS,
             leavers::ATTACKS,
+            rollbacks::ATTACKS,
         ],
-        Kind::EmbeddedS3 => &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS, bits::ATTACKS, leavers::ATTACKS],
+        Kind::EmbeddedS3 => {
+            &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS, bits::ATTACKS, leavers::ATTACKS, rollbacks::ATTACKS]
+        }
         Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
         Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
     };

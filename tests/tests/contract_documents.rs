@@ -46,26 +46,32 @@ fn enum_values(node: &Value) -> Vec<Value> {
 const NEVER_NULL: &[(&str, &str)] = &[
     // It is what correlated findings are chosen by.
     ("export_correlated_findings", "/0/source_ref"),
+    // They are left out.
+    ("commit_record", "/last_record"),
+    ("commit_record", "/last_record/src"),
 ];
 
-/// Members that a document may lack: versions before them did not write them, or there is nothing to say.
-const OPTIONAL: &[(&str, &[&str])] = &[("commit_record", &["heights", SEAL])];
+/// Members that an object of a document may lack: versions before them did not write them, or there is nothing to say.
+const OPTIONAL: &[(&str, &str, &[&str])] =
+    &[("commit_record", "", &["heights", "last_record", SEAL]), ("commit_record", "/properties/last_record", &["src"])];
 /// The digest of a document: its bytes have it, not its type (`contracts/src/seal.rs`).
 const SEAL: &str = "own_sha256";
 
 fn check<T: Serialize + DeserializeOwned>(name: &str) {
     let (schema, validator) = (schemas::schema(name), schemas::validator(name));
-    let optional = OPTIONAL.iter().find(|(of, _)| *of == name).map_or(&[][..], |(_, members)| members);
+    let optional = |place: &str| {
+        OPTIONAL.iter().find(|(of, at, _)| (*of, *at) == (name, place)).map_or(&[][..], |(_, _, members)| members)
+    };
     for (place, object) in schemas::objects(&schema) {
         let mut required: BTreeSet<_> =
             object["required"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        required.extend(optional.iter().filter(|_| place.is_empty()));
+        required.extend(optional(&place));
         let named: BTreeSet<_> = object["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(required, named, "{name}{place}: a member is null, never left out");
     }
     let mut document = sample::of_schema(&schema);
     schemas::assert_valid(&validator, &document, name);
-    if optional.contains(&SEAL) {
+    if optional("").contains(&SEAL) {
         document.as_object_mut().unwrap().remove(SEAL).unwrap();
     }
     assert_eq!(again::<T>(&document).unwrap(), document, "{name}: a member that only one of the two knows");

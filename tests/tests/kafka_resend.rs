@@ -15,14 +15,16 @@ use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
 use sink::SinkError;
+use sink::recreate;
 use sink::replay::{Asked, claim, hand_over, make_lane, ranges, swap};
 use sink::resend::letters::Filter;
 use sink::resend::lock::Lock;
 use sink::resend::missing::Operator;
 use sink::resend::patch::Patch;
 use sink::resend::{redrive, wire};
+use sink::verify::Rule;
 use tests::kafka::{Cluster, admin};
-use tests::repo;
+use tests::{repo, skip};
 use validator::register::{self, RegisterError, refusals};
 use validator::{ProducerPolicies, Selection, ValidatorError};
 
@@ -56,6 +58,10 @@ fn sink(lane: Lane) -> sink::Config {
 
 fn judge(broker: &dyn Broker, lane: Lane, selection: Option<Selection>) {
     judge_by(broker, &validator(lane, selection)).unwrap();
+}
+
+fn try_to_judge(broker: &dyn Broker, lane: Lane, selection: Option<Selection>) -> Result<(), ValidatorError> {
+    judge_by(broker, &validator(lane, selection)).map(drop)
 }
 
 fn judge_by(broker: &dyn Broker, config: &validator::Config) -> Result<validator::Snapshot, ValidatorError> {
@@ -214,4 +220,44 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
     assert_eq!(judge_by(broker, &spread).unwrap().read, 3);
     drain(broker, store, Lane::live(), None);
     assert_eq!(rows(broker, store), (47, 3));
+}
+
+/// A copy that lacks records becomes the leader of the wire partition, which grows past its old end.
+#[test]
+fn a_partition_that_was_rolled_back_is_refused_and_left_behind_without_a_loss() {
+    let Some(mut cluster) = Cluster::start_to_attack() else { return };
+    let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = LocalStore::open(folders.0.path()).unwrap();
+    let publish = |broker: &dyn Broker, numbers: std::ops::Range<usize>| {
+        let records: Vec<_> = numbers.map(|n| finding(n, "fail")).collect();
+        broker.producer().unwrap().append(&records).unwrap()[0].partition
+    };
+    let broker = cluster.connect();
+    let (name, retention_ms, retention_bytes) = (topics::WIRE.to_owned(), None, None);
+    broker.ensure_topic(&TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes }).unwrap();
+    let partition = publish(&broker, 0..6);
+    drain(&broker, &store, Lane::live(), None);
+    if !cluster.keep(topics::WIRE, partition, folders.1.path()) {
+        return skip::because("the disk of this Kafka is not ours");
+    }
+    publish(&broker, 6..12);
+    drain(&broker, &store, Lane::live(), None);
+    assert_eq!(rows(&broker, &store), (12, 0));
+    drop(broker);
+    cluster.roll_back(topics::WIRE, partition, folders.1.path());
+
+    let broker = cluster.connect();
+    let behind = try_to_judge(&broker, Lane::live(), None).unwrap_err();
+    assert!(matches!(behind, ValidatorError::TopicBehind { high: 6, .. }), "{behind}");
+    publish(&broker, 12..24);
+    let refused = try_to_judge(&broker, Lane::live(), None).unwrap_err();
+    assert!(matches!(refused, ValidatorError::RolledBack { .. }), "{refused}");
+    let report = sink::verify::verify(&store, Some(&broker), &|| {}).unwrap();
+    assert!(report.problems.iter().any(|problem| problem.rule == Rule::RolledBack), "{:#?}", report.problems);
+
+    let operator = recreate::Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
+    let done = recreate::execute(&broker, &store, &operator, Duration::from_secs(60)).unwrap();
+    assert_eq!(done.topics.iter().map(|of| of.carried).sum::<u64>(), 12, "{done:?}");
+    drain(&broker, &store, Lane::live(), None);
+    assert_eq!(rows(&broker, &store), (24, 0));
 }

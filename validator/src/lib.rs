@@ -4,17 +4,20 @@
 
 pub mod counters;
 mod cut;
+mod error;
 mod history;
 mod limits;
 pub mod policy;
 pub mod position;
 pub mod register;
+mod rollback;
 pub mod routing;
 mod selection;
 pub mod service;
 pub mod transform;
 
 pub use counters::{Counters, Snapshot};
+pub use error::ValidatorError;
 pub use policy::{PolicyError, ProducerPolicies};
 pub use selection::Selection;
-pub use service::{Config, Until, ValidatorError, run};
+pub use service::{Config, Until, run};

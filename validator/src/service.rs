@@ -19,10 +19,12 @@ use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
 use crate::counters::Counters;
+use crate::error::ValidatorError;
 use crate::limits::{self, Limits};
 use crate::policy::ProducerPolicies;
 use crate::position::Position;
 use crate::register::{self, Allowed, Assigned, Common, RegisterError, Registrar};
+use crate::rollback;
 use crate::selection::{Selected, Selection, selected};
 use crate::transform::{Outcome, Transform};
 
@@ -72,47 +74,6 @@ pub struct Config {
     pub skips_judged: bool,
 }
 
-/// The validator cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum ValidatorError {
-    /// The broker refused for good.
-    #[error("validator: {0}")]
-    Broker(#[from] BrokerError),
-    /// Records would be judged again and go another way, or what is known of that cannot be read.
-    #[error("validator: {0}")]
-    Register(#[from] RegisterError),
-    /// The broker has removed records that no validator had judged.
-    #[error(
-        "validator: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
-         judged: they are lost, unless their producers send them again. To go on behind them run `finops validator run \
-         --drain --skip-gone` once; `finops verify` names what is gone"
-    )]
-    RecordsGone {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// First one that is gone.
-        from: u64,
-        /// Oldest one still there.
-        low: u64,
-    },
-    /// The group has no offset for a partition whose first records the broker has removed: were they judged?
-    #[error(
-        "validator: where to begin in {topic}/{partition} is not known (its group has no offset there), and records 0 to \
-         {low} (exclusive) are gone from the broker: they may never have been judged. To begin at {low} run `finops \
-         validator run --drain --skip-gone` once; `finops verify` names what has no row"
-    )]
-    NoPosition {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// Oldest record still there.
-        low: u64,
-    },
-}
-
 /// Runs one validator until `config.until` or shutdown.
 ///
 /// # Errors
@@ -132,7 +93,7 @@ pub fn run(
     let limits = Limits { dead: dead_bytes_max, ..Limits::LARGEST };
     let dead_topic = dead.name.clone();
     let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
-    let topic_ids = HashMap::new();
+    let (topic_ids, positions) = (HashMap::new(), HashMap::new());
     let group = &config.lane.validators;
     let common = Common::new(&config.policies, config.tenant_spread, &valid, valid_bytes_max, &dead);
     let is_replay = config.lane != Lane::live();
@@ -140,19 +101,21 @@ pub fn run(
     let mut member = Member {
         group,
         registrar,
+        broker,
         processor,
         transform,
         limits,
         dead_topic,
         selection,
         topic_ids,
+        positions,
         skips_gone,
         clock,
         counters,
         shutdown,
     };
     while !shutdown.is_requested() {
-        if config.until == Until::Drained && member.has_drained(broker, &targets)? {
+        if config.until == Until::Drained && member.has_drained(&targets)? {
             break;
         }
         member.turn()?;
@@ -228,14 +191,10 @@ fn judge_all(
     (records.collect(), dead_by_code)
 }
 
-/// An offset as a validator leaves it.
-fn left(at: TopicPartition, offset: u64) -> GroupOffset {
-    GroupOffset { at, offset, metadata: Position { end: Some(offset) }.to_metadata() }
-}
-
 struct Member<'a> {
     group: &'a str,
     registrar: Registrar<'a>,
+    broker: &'a dyn Broker,
     processor: Box<dyn Processor>,
     transform: Transform,
     /// What the topics take, as far as is known.
@@ -243,6 +202,8 @@ struct Member<'a> {
     dead_topic: Arc<str>,
     selection: Option<&'a Selection>,
     topic_ids: HashMap<TopicPartition, Arc<str>>,
+    /// What is kept with the offsets of its partitions.
+    positions: HashMap<TopicPartition, Position>,
     skips_gone: bool,
     clock: &'a dyn Clock,
     counters: &'a Counters,
@@ -260,6 +221,7 @@ impl Member<'_> {
                 for at in gone {
                     self.topic_ids.remove(&at);
                     self.registrar.lost(&at);
+                    self.positions.remove(&at);
                 }
                 self.counters.owns(self.topic_ids.len());
             }
@@ -292,6 +254,11 @@ impl Member<'_> {
         });
         let Some(known) = known? else { return Ok(()) };
         for assignment in given {
+            let kept = assignment.metadata.as_deref().map(Position::of).unwrap_or_default();
+            let retried = || self.counters.retried("poll");
+            rollback::check(self.broker, &assignment, &kept, self.shutdown, retried)?;
+            let is_left = kept.is_left_at(assignment.position);
+            self.positions.insert(assignment.at.clone(), kept);
             let Assignment { at, topic_id, position, metadata } = assignment;
             info!(topic = %at.topic, partition = at.partition, position, "assigned");
             self.topic_ids.insert(at.clone(), topic_id.clone());
@@ -299,7 +266,6 @@ impl Member<'_> {
                 self.pause(&at)?;
                 continue;
             };
-            let is_left = metadata.as_deref().is_some_and(|text| Position::of(text).is_left_at(assignment.position));
             let beginning = Assigned { at: &at, topic_id: &topic_id, position, is_left };
             let Some(allowed) = self.until_known(|registrar| registrar.assigned(&known, &beginning))? else {
                 return Ok(());
@@ -368,7 +334,7 @@ impl Member<'_> {
     /// Moves the group to an offset, past records that it does not judge.
     fn go_on_at(&mut self, at: TopicPartition, offset: u64) -> Result<(), ValidatorError> {
         failpoint::hit("validator.skip.begin");
-        let offsets = [left(at, offset)];
+        let offsets = [self.offset(&at, offset, None)];
         let records = self.registrar.records(&offsets);
         let (processor, counters) = (&mut self.processor, self.counters);
         let retried = || counters.retried("poll");
@@ -387,11 +353,11 @@ impl Member<'_> {
     }
 
     /// True when the group has passed these offsets. A broker that does not answer is asked again after the next poll.
-    fn has_drained(&self, broker: &dyn Broker, targets: &[(TopicPartition, u64)]) -> Result<bool, BrokerError> {
+    fn has_drained(&self, targets: &[(TopicPartition, u64)]) -> Result<bool, ValidatorError> {
         if targets.is_empty() {
             return Ok(true);
         }
-        let offsets = match broker.group_offsets(self.group) {
+        let offsets = match self.broker.group_offsets(self.group) {
             Err(error) if error.may_pass() => {
                 warn!(%error, "cannot tell yet whether all is judged");
                 self.counters.retried("poll");
@@ -399,8 +365,17 @@ impl Member<'_> {
             }
             other => other?,
         };
-        let reached: HashMap<TopicPartition, u64> = offsets.into_iter().map(|o| (o.at, o.offset)).collect();
-        Ok(targets.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)))
+        let reached: HashMap<&TopicPartition, &GroupOffset> = offsets.iter().map(|o| (&o.at, o)).collect();
+        let is_reached =
+            |(at, end): &(TopicPartition, u64)| reached.get(at).is_some_and(|reached| reached.offset >= *end);
+        if !targets.iter().all(is_reached) {
+            return Ok(false);
+        }
+        // Where there is nothing to judge, no partition need have been assigned.
+        let retried = || self.counters.retried("poll");
+        let reached = targets.iter().filter_map(|(at, _)| reached.get(at).copied());
+        rollback::check_all(self.broker, reached, self.shutdown, retried)?;
+        Ok(true)
     }
 
     fn pause(&mut self, at: &TopicPartition) -> Result<(), ValidatorError> {
@@ -423,6 +398,7 @@ impl Member<'_> {
         let mut chosen: Vec<(&Message, Arc<str>)> = Vec::with_capacity(messages.len());
         let mut spans: BTreeMap<&TopicPartition, Range<u64>> = BTreeMap::new();
         let mut over: BTreeSet<TopicPartition> = BTreeSet::new();
+        let mut last: BTreeMap<&TopicPartition, &Message> = BTreeMap::new();
         for message in messages {
             let Some(topic_id) = self.topic_ids.get(&message.at) else {
                 // Not ours any more: its new owner will read it.
@@ -441,11 +417,13 @@ impl Member<'_> {
                 Selected::NotRead => continue,
             }
             spans.entry(&message.at).or_insert(message.offset..message.offset).end = message.offset + 1;
+            last.insert(&message.at, message);
         }
         if spans.is_empty() {
             return Ok(());
         }
-        let offsets: Vec<GroupOffset> = spans.iter().map(|(at, span)| left((*at).clone(), span.end)).collect();
+        let offsets: Vec<GroupOffset> =
+            spans.iter().map(|(at, span)| self.offset(at, span.end, last.get(at).copied())).collect();
         let began = Instant::now();
         let committed = self.judge_and_commit(&chosen, &offsets, now_ms).inspect_err(|error| span.fail(error))?;
         if let Some(dead_by_code) = committed {
@@ -469,6 +447,16 @@ impl Member<'_> {
             }
         }
         Ok(())
+    }
+
+    /// An offset with what the next owner of the partition compares.
+    fn offset(&mut self, at: &TopicPartition, offset: u64, last: Option<&Message>) -> GroupOffset {
+        let kept = self.positions.entry(at.clone()).or_default();
+        kept.end = Some(offset);
+        if let Some(last) = last {
+            kept.last_record = Some(rollback::last_record(last));
+        }
+        GroupOffset { at: at.clone(), offset, metadata: kept.to_metadata() }
     }
 
     /// Dead letters by code when the step was committed; `None` when it was given up. What a topic refuses by its size is judged again:

@@ -258,6 +258,7 @@ mod tests {
                 src: SrcSet::new(),
                 runs: BTreeMap::from([("acme/w/r".into(), SrcSet::from([("w/0".parse().unwrap(), offsets)]))]),
                 heights: BTreeMap::new(),
+                last_record: None,
                 writer_id: String::new(),
                 nonce: String::new(),
                 previous_sha256: self.head.last_sha256.clone(),

@@ -218,6 +218,7 @@ impl World {
             src: SrcSet::default(),
             runs,
             heights: BTreeMap::new(),
+            last_record: None,
             writer_id: "test".into(),
             nonce: "test".into(),
             previous_sha256: self.previous_sha256.clone(),

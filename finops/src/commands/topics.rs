@@ -1,4 +1,6 @@
-//! `finops topics list|alter`: topics, how they are kept, and to keep them otherwise.
+//! `finops topics list|alter|recreate`: topics, how they are kept, to keep them otherwise, and to create them again.
+
+mod recreate;
 
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ pub enum TopicsVerb {
     List,
     /// Changes settings of a topic that exists; what is not named stays as it is
     Alter(AlterArgs),
+    /// Creates the topics of findings again after the broker was rolled back, with every record that is no row yet
+    Recreate(recreate::RecreateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -51,6 +55,7 @@ pub fn run(verb: &TopicsVerb, settings: &Settings, output: Output) -> Result<Exi
     match verb {
         TopicsVerb::List => list(&*Ports::broker_to_look(settings)?, output),
         TopicsVerb::Alter(args) => alter(args, settings, output),
+        TopicsVerb::Recreate(args) => recreate::run(args, settings, output),
     }
 }
 

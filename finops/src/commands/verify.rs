@@ -2,7 +2,7 @@
 
 use platform::exit::ExitCode;
 use serde_json::json;
-use sink::verify::{AreaReport, NotCompared, Report, Subject, verify_all};
+use sink::verify::{AreaReport, LastRecords, NotCompared, Report, Subject, verify_all};
 
 use crate::cli::{Output, VerifyArgs};
 use crate::failure::Result;
@@ -73,6 +73,14 @@ fn print_table(report: &Report) -> Result<()> {
     }
     for gone in &report.unproven {
         print_text(&format!("no longer on the broker, and no row: {gone}\n"))?;
+    }
+    let LastRecords { expired, unknown, .. } = report.last_records;
+    if expired + unknown > 0 {
+        print_text(&format!(
+            "whether the broker was rolled back cannot be told of {} chain(s) or position(s): the last record of {expired} has \
+             expired, {unknown} name none\n",
+            expired + unknown
+        ))?;
     }
     for run in &report.incomplete_runs {
         let sink::verify::IncompleteRun { run, published, arrived, on_the_way } = run;

@@ -52,6 +52,7 @@ fn the_verbs_of_the_product_are_there() {
         "tap",
         "topics list",
         "topics alter",
+        "topics recreate",
         "doctor",
         "replay run",
         "replay compare",

@@ -72,6 +72,7 @@ impl Broker for Meddled {
         self.inner.topic_settings(name)
     }
     fn delete_topic(&self, name: &str) -> Result<()> {
+        (self.meddle)(Deed::Call("delete_topic"))?;
         self.inner.delete_topic(name)
     }
     fn producer(&self) -> Result<Box<dyn Producer>> {

@@ -31,12 +31,14 @@ pub(crate) struct Batch<R> {
     pub src: SrcSet,
     pub runs: BTreeMap<String, SrcSet>,
     pub duplicates: u64,
+    /// The last record, also a duplicate, with its offset.
+    pub last: Option<(u64, R)>,
     pub bytes: u64,
     opened: Option<Duration>,
     is_full: bool,
 }
 
-impl<R> Batch<R> {
+impl<R: Clone> Batch<R> {
     pub fn at(start: u64) -> Self {
         Self {
             start,
@@ -45,6 +47,7 @@ impl<R> Batch<R> {
             src: SrcSet::new(),
             runs: BTreeMap::new(),
             duplicates: 0,
+            last: None,
             bytes: 0,
             opened: None,
             is_full: false,
@@ -69,6 +72,7 @@ impl<R> Batch<R> {
         elapsed: Duration,
     ) -> Taken {
         self.next = offset + 1;
+        self.last = Some((offset, row.payload.clone()));
         self.opened.get_or_insert(elapsed);
         if !rises(heights, &row.src) {
             self.duplicates += 1;

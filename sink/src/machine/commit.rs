@@ -7,7 +7,7 @@ use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
 use contracts::{time, topics};
 
 use super::batch::Batch;
-use super::{Given, Identity};
+use super::{Given, Identity, Payload};
 
 /// Who commits, which attempt it is, and when.
 pub(crate) struct Author<'a> {
@@ -17,7 +17,7 @@ pub(crate) struct Author<'a> {
 }
 
 /// Takes the source positions of the batch; its rows stay until the record is committed.
-pub(crate) fn record_of<R>(
+pub(crate) fn record_of<R: Payload>(
     batch: &mut Batch<R>,
     files: Vec<CommittedFile>,
     Given { at, topic_id, .. }: &Given,
@@ -39,6 +39,7 @@ pub(crate) fn record_of<R>(
         src: std::mem::take(&mut batch.src),
         runs: std::mem::take(&mut batch.runs),
         heights: BTreeMap::new(),
+        last_record: batch.last.as_ref().map(|(offset, payload)| payload.last_record(*offset)),
         writer_id: identity.writer_id.clone(),
         nonce,
         previous_sha256: head.last_sha256.clone(),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::last_record::LastRecord;
 use contracts::source::Src;
 use platform::broker::TopicPartition;
 use platform::store::{Published, StoreError};
@@ -26,6 +27,7 @@ pub use batch::OpenFile;
 
 use crate::error::SinkError;
 use crate::limits::Limits;
+pub(crate) use partition::is_of_topic;
 use partition::{Habits, Partition};
 
 /// Where a row belongs: one open file per target and batch.
@@ -52,6 +54,12 @@ pub struct Row<R> {
     pub bytes: u64,
     /// The record itself.
     pub payload: R,
+}
+
+/// What a record has to tell of itself.
+pub trait Payload: Clone {
+    /// What is remembered of it when it is the last one of a commit, read at this offset.
+    fn last_record(&self, offset: u64) -> LastRecord;
 }
 
 /// Who this sink is.
@@ -192,6 +200,9 @@ pub struct Loaded {
     pub low: u64,
     /// Next offset of the topic.
     pub high: u64,
+    /// What the topic holds at the offset of the last record that the chain names; `None` when there is no record, or nothing to
+    /// look for.
+    pub found: Option<LastRecord>,
 }
 
 /// What lies at the end of a chain. A store that keeps its promises makes this superfluous; one that stops keeping them is noticed
@@ -241,7 +252,7 @@ pub struct Machine<R> {
     partitions: BTreeMap<TopicPartition, Partition<R>>,
 }
 
-impl<R> Machine<R> {
+impl<R: Payload> Machine<R> {
     /// A sink that owns nothing yet.
     #[must_use]
     pub fn new(identity: Identity, limits: Limits) -> Self {

@@ -1,11 +1,13 @@
 //! One partition on its way from assignment to commit, again and again.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::last_record::LastRecord;
 use contracts::layout;
 use contracts::source::SrcPartition;
 use platform::broker::TopicPartition;
@@ -14,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::batch::Batch;
 use super::commit::{self, Author};
-use super::{Action, CommitOutcome, Given, Identity, Loaded, Looked, Outcome, Row, Staging, Taken};
+use super::{Action, CommitOutcome, Given, Identity, Loaded, Looked, Outcome, Payload, Row, Staging, Taken};
 use crate::error::SinkError;
 use crate::limits::Limits;
 
@@ -74,7 +76,7 @@ pub(super) struct Partition<R> {
     leaving: bool,
 }
 
-impl<R> Partition<R> {
+impl<R: Payload> Partition<R> {
     pub fn new(given: Given, habits: Habits) -> Self {
         let head = ChainHead::empty(&given.topic_id, given.at.partition);
         let hinted = given.hint.as_ref().map(|hint| hint.offset);
@@ -225,7 +227,7 @@ impl<R> Partition<R> {
     }
 
     fn loaded(&mut self, loaded: Loaded) -> Result<Phase, SinkError> {
-        let Loaded { head, last, checkpointed, low, high } = loaded;
+        let Loaded { head, last, checkpointed, low, high, found } = loaded;
         let TopicPartition { topic, partition } = &self.given.at;
         let (topic, partition) = (topic.to_string(), *partition);
         if let Some(hint) = self.given.hint.as_ref().filter(|hint| hint.store_id.is_some() && hint.offset > head.end) {
@@ -236,9 +238,7 @@ impl<R> Partition<R> {
         if position < low && !self.habits.skips_gone {
             return Err(SinkError::RecordsGone { topic, partition, from: position, low });
         }
-        if position > high {
-            return Err(SinkError::TopicBehind { topic, partition, end: position, high });
-        }
+        is_of_topic(&self.given.at, &head, low..high, found.as_ref())?;
         self.heights = head.heights.clone();
         self.checkpointed = checkpointed;
         // What is gone is passed over by a commit of its own, without rows: the chain stays whole, and says so.
@@ -307,6 +307,40 @@ impl<R> Partition<R> {
     }
 }
 
+/// A topic that ends before its chain, or holds something else where the chain ends, was rolled back.
+pub(crate) fn is_of_topic(
+    TopicPartition { topic, partition }: &TopicPartition,
+    head: &ChainHead,
+    held: Range<u64>,
+    found: Option<&LastRecord>,
+) -> Result<(), SinkError> {
+    let (topic, partition) = (topic.to_string(), *partition);
+    if head.end > held.end {
+        return Err(SinkError::TopicBehind { topic, partition, end: head.end, high: held.end });
+    }
+    match head.last_record.as_ref().filter(|last| held.contains(&last.offset)) {
+        Some(written) if found.is_none_or(|found| found.sha256 != written.sha256) => Err(SinkError::RolledBack {
+            topic,
+            partition,
+            offset: written.offset,
+            written: what(Some(written)),
+            found: what(found),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A record for people; the beginning of a digest tells two apart.
+fn what(record: Option<&LastRecord>) -> String {
+    match record {
+        None => "no record".to_owned(),
+        Some(LastRecord { src, sha256, .. }) => {
+            let source = src.as_ref().map(|src| format!(" from wire position {src}")).unwrap_or_default();
+            format!("a record{source} (SHA-256 {})", sha256.get(..16).unwrap_or(sha256))
+        }
+    }
+}
+
 /// The store has said that it created a link.
 fn not_kept(Attempt { path, .. }: Attempt, found: Option<CommitRecord>) -> SinkError {
     let problem = match found {
@@ -321,6 +355,12 @@ mod tests {
     use super::super::{Machine, Now, Target};
     use super::*;
 
+    impl Payload for () {
+        fn last_record(&self, offset: u64) -> LastRecord {
+            LastRecord { offset, src: None, sha256: String::new() }
+        }
+    }
+
     /// A sink that has staged one record and is about to commit it.
     fn staged() -> (Machine<()>, TopicPartition) {
         let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
@@ -328,7 +368,7 @@ mod tests {
         let at = TopicPartition { topic: "valid".into(), partition: 0 };
         machine.assigned(Given { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
         let head = ChainHead::empty("id", 0);
-        let loaded = Loaded { head, last: None, checkpointed: 0, low: 0, high: 1 };
+        let loaded = Loaded { head, last: None, checkpointed: 0, low: 0, high: 1, found: None };
         machine.done(&at, Outcome::ChainLoaded(Box::new(loaded))).unwrap();
         machine.done(&at, Outcome::Done).unwrap();
         machine.tick(Now::default());

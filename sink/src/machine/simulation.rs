@@ -1,14 +1,16 @@
 //! Sinks in a world of accidents, by seed: crashes before and after every action, answers that get lost, partitions that
 //! move while their owner is away, staged files that vanish, records that come twice. Whatever happens, every
 //! source record must end in exactly one published file, and no reader may ever see one twice or half a file. That holds also of a
-//! store that begins to lie: the sink that is lied to stops.
+//! store that begins to lie: the sink that is lied to stops. And a broker that was rolled back is refused.
 
+mod rollback;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::last_record::LastRecord;
 use contracts::layout;
 use contracts::source::Src;
 use platform::broker::TopicPartition;
@@ -16,7 +18,7 @@ use platform::store::StoreError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, Outcome, Row, Target};
+use super::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, Outcome, Payload, Row, Target};
 use crate::error::SinkError;
 use crate::limits::Limits;
 use store::{Lie, Store, rebuild};
@@ -37,6 +39,12 @@ const SEEDS_OF_LIES: u64 = 50;
 struct Logged {
     src: Src,
     target: Target,
+}
+
+impl Payload for Src {
+    fn last_record(&self, offset: u64) -> LastRecord {
+        LastRecord { offset, src: Some(self.clone()), sha256: format!("{offset} {self}") }
+    }
 }
 
 /// What a member will learn at its next poll.
@@ -67,6 +75,9 @@ struct World {
     accidents: bool,
     /// How the store lies, if it does, of one commit in ten.
     lie: Option<Lie>,
+    /// What a sink said that met a broker which was rolled back; elsewhere no sink may stop so.
+    refused: Option<SinkError>,
+    is_rolled_back: bool,
     counts: Counts,
 }
 
@@ -109,6 +120,8 @@ impl World {
             elapsed: Duration::ZERO,
             accidents: true,
             lie: None,
+            refused: None,
+            is_rolled_back: false,
             counts: Counts::default(),
         };
         for _ in 0..MEMBERS {
@@ -149,6 +162,11 @@ impl World {
             log.push(again);
             return;
         }
+        self.produce_new(&at);
+    }
+
+    /// Appends a record of a source position that was never seen.
+    fn produce_new(&mut self, at: &TopicPartition) {
         // A source partition always feeds the same valid partition here, as a tenant does.
         let source = at.partition * 10 + self.rng.random_range(0..2);
         let offset = self.next_src.entry(source).or_default();
@@ -160,7 +178,7 @@ impl World {
             run_date: format!("2026-01-0{}", self.rng.random_range(1..3)),
         };
         self.expected.insert(src.clone());
-        log.push(Logged { src, target });
+        self.log.get_mut(at).expect("a log").push(Logged { src, target });
     }
 
     /// The coordinator moves a partition: in good order, or because its owner seems dead.
@@ -271,7 +289,10 @@ impl World {
                 let high = log[&at].len() as u64;
                 let checkpointed = store.checkpointed(&at);
                 counts.read_max = counts.read_max.max(head.records - checkpointed);
-                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low: 0, high }))
+                let last_offset = head.last_record.as_ref().map(|last| last.offset);
+                let held = last_offset.and_then(|offset| Some((offset, log[&at].get(offset as usize)?)));
+                let found = held.map(|(offset, held)| held.src.last_record(offset));
+                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low: 0, high, found }))
             }
             Action::Publish { file, .. } => {
                 if vanishes && let Some(name) = file.staged["name"].as_str() {
@@ -340,27 +361,35 @@ impl World {
                 self.counts.stopped += 1;
                 self.crash(who);
             }
+            Err(error) if self.is_rolled_back => {
+                self.refused = Some(error);
+                self.crash(who);
+            }
             Err(error) => panic!("chain and topic belong together: {error}"),
         }
     }
 
     fn run(seed: u64, steps: usize, lie: Option<Lie>) -> Counts {
         let mut world = Self { lie, ..Self::new(seed) };
-        for _ in 0..steps {
-            match world.rng.random_range(0..100) {
-                0..25 => world.produce(),
-                25..30 => world.rebalance(),
-                30..33 => world.elapsed += Duration::from_secs(world.rng.random_range(0..10)),
-                33 => world.sweep(),
-                _ => {
-                    let who = world.rng.random_range(0..MEMBERS);
-                    world.step(who);
-                }
-            }
-        }
+        world.live(steps);
         world.come_to_rest();
         world.judge(seed);
         world.counts
+    }
+
+    fn live(&mut self, steps: usize) {
+        for _ in 0..steps {
+            match self.rng.random_range(0..100) {
+                0..25 => self.produce(),
+                25..30 => self.rebalance(),
+                30..33 => self.elapsed += Duration::from_secs(self.rng.random_range(0..10)),
+                33 => self.sweep(),
+                _ => {
+                    let who = self.rng.random_range(0..MEMBERS);
+                    self.step(who);
+                }
+            }
+        }
     }
 
     /// Removes staged files that no chain's last link names, as the sweep does after a day. A writer that is still

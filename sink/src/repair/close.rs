@@ -89,6 +89,7 @@ fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> Comm
         src: BTreeMap::new(),
         runs: BTreeMap::new(),
         heights: BTreeMap::new(),
+        last_record: None,
         writer_id: CLOSER.to_owned(),
         nonce: Uuid::new_v4().simple().to_string(),
         previous_sha256: head.last_sha256.clone(),

@@ -12,7 +12,7 @@ use crate::resend::membership::Membership;
 const SESSION: Duration = Duration::from_secs(15);
 
 /// Membership of the live groups that holds all their partitions: nobody else is judging or writing.
-pub(super) struct Alone {
+pub(crate) struct Alone {
     validator: Membership<dyn Consumer>,
     sink: Membership<dyn Consumer>,
 }

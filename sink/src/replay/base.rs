@@ -59,6 +59,7 @@ pub(super) fn write(
             src: SrcSet::new(),
             runs: BTreeMap::new(),
             heights: heights.clone(),
+            last_record: head.last_record.clone(),
             writer_id: format!("{WRITER}{id}"),
             nonce: uuid::Uuid::new_v4().to_string(),
             previous_sha256: String::new(),

@@ -2,7 +2,7 @@
 //! which records are meant and whose the fresh root is; who judges and writes them is wired up by the caller, in a
 //! lane of the replay's own, so that a record keeps its first position as its source. Knows no rules of the contract.
 
-mod alone;
+pub(crate) mod alone;
 mod base;
 mod cover;
 pub mod hand_over;

@@ -62,7 +62,9 @@ impl Rule {
             Self::FileMissing | Self::FileChanged | Self::FileContent | Self::FileForeign | Self::SourceTwice => {
                 Area::DataFiles
             }
-            Self::StoreForeign | Self::TopicBehind | Self::RecordLost | Self::AuditUnreadable => Area::WireRecords,
+            Self::StoreForeign | Self::TopicBehind | Self::RolledBack | Self::RecordLost | Self::AuditUnreadable => {
+                Area::WireRecords
+            }
             Self::RunIncomplete | Self::ManifestUnreadable | Self::ManifestMissing | Self::ManifestChanged => {
                 Area::RunManifests
             }

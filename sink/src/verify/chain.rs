@@ -11,7 +11,7 @@ use platform::store::{Store, StoreError};
 
 use super::file::{self, Checked};
 use super::pending::Pending;
-use super::{ChainReport, Held, Report, Rule, add, ends};
+use super::{ChainReport, Held, Report, Rule, add, ends, rollback};
 use crate::walk::{Folder, Step, Walked};
 
 pub(super) fn verify(
@@ -70,6 +70,7 @@ impl Chain<'_> {
         }
         add(&mut self.held.src, &link.src);
         self.answer(link);
+        rollback::keep(link, self.held);
         let mut missing = Vec::new();
         for file in &link.files {
             if self.file(link, file, step.is_last)? {
@@ -121,7 +122,7 @@ impl Chain<'_> {
             let right = heads.get(&end);
             let kept = self.store.get(&path)?.map(|bytes| ChainHead::from_checkpoint(&path, &bytes));
             let detail = match kept {
-                Some(Ok((kept, _))) if right == Some(&kept) => continue,
+                Some(Ok((kept, _))) if right.is_some_and(|right| right.is_of(&kept)) => continue,
                 Some(Err(broken)) => broken.problem,
                 _ => format!("it is not what the commit records up to {end} add up to"),
             };
@@ -247,6 +248,7 @@ mod tests {
             src: set(0..3),
             runs: BTreeMap::from([("a/b/c".into(), set(0..3))]),
             heights: BTreeMap::new(),
+            last_record: None,
             writer_id: "w".into(),
             nonce: "n".into(),
             previous_sha256: String::new(),

@@ -36,7 +36,7 @@ pub(super) fn check(store: &dyn Store, link: &CommitRecord, file: &CommittedFile
 }
 
 /// A file with what the store holds now; `None` when there is no such object.
-pub(super) fn opened(store: &dyn Store, path: &str) -> Result<Option<io::Result<File>>, StoreError> {
+pub(crate) fn opened(store: &dyn Store, path: &str) -> Result<Option<io::Result<File>>, StoreError> {
     match store.local_path(path) {
         Some(local) => match File::open(local) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -20,6 +20,8 @@ pub enum Rule {
     StoreForeign,
     /// A topic ends before what was written from it: the broker was set back, or is another one.
     TopicBehind,
+    /// A topic holds other records than those that were read of it: the broker was rolled back.
+    RolledBack,
     /// A commit record is unreadable, changed or removed.
     ChainBroken,
     /// A checkpoint does not say what the links before it add up to.
@@ -81,6 +83,7 @@ impl Rule {
             self,
             Self::StoreForeign
                 | Self::TopicBehind
+                | Self::RolledBack
                 | Self::ChainBroken
                 | Self::CheckpointDiffers
                 | Self::AuditUnreadable
@@ -104,6 +107,17 @@ pub struct Problem {
     pub object: String,
     /// What is wrong with it.
     pub detail: String,
+}
+
+/// How many last records could be compared with what the topics hold: that tells whether the broker was rolled back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LastRecords {
+    /// Compared.
+    pub compared: u64,
+    /// The broker does not hold them any more.
+    pub expired: u64,
+    /// The commit or position names none: a version that did not keep it wrote it, or a tool.
+    pub unknown: u64,
 }
 
 /// A partition's chain.
@@ -245,6 +259,8 @@ pub struct Report {
     pub unproven: Vec<Missing>,
     /// Runs of which not all has arrived.
     pub incomplete_runs: Vec<IncompleteRun>,
+    /// Last records of commit chains and of the validators' positions, against the topics.
+    pub last_records: LastRecords,
     /// All problems, by rule and object.
     pub problems: Vec<Problem>,
     /// What was compared, and what could not be, by area.
@@ -282,6 +298,7 @@ impl Default for Report {
             missing: Vec::new(),
             unproven: Vec::new(),
             incomplete_runs: Vec::new(),
+            last_records: LastRecords::default(),
             problems: Vec::new(),
             areas: Area::ALL.into_iter().map(AreaReport::of).collect(),
             links_with_missing_files: Vec::new(),

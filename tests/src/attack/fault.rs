@@ -103,6 +103,8 @@ pub enum Deed {
     TenantRemoved,
     /// Settings that decide where records go are changed, and the offsets of the validators are set back.
     SettingsChangedAndSetBack,
+    /// The broker is restored from an older copy, and gets other records past its old end.
+    BrokerRolledBack,
 }
 
 impl Deed {
@@ -150,6 +152,7 @@ impl Deed {
         Self::RepairUnderFrozenSink,
         Self::TenantRemoved,
         Self::SettingsChangedAndSetBack,
+        Self::BrokerRolledBack,
     ];
 }
 
@@ -214,6 +217,7 @@ impl fmt::Display for Fault {
                 Deed::BucketLies => "bucket answers 200 for a commit that it does not keep, and creates what is there",
                 Deed::RepairUnderFrozenSink => "a sink frozen with records of a deleted topic, woken after `repair`",
                 Deed::TenantRemoved => "files of one tenant removed from partitions that others share",
+                Deed::BrokerRolledBack => "broker restored from an older copy, with other records past its old end",
                 Deed::OlderCut => "an exporter frozen before it publishes, woken after another has published more",
                 Deed::HostileRecords => "records with huge keys and headers, extreme times, no values",
                 Deed::ForgedHeaders => "a producer bound to one tenant writes headers of another",

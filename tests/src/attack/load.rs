@@ -41,6 +41,13 @@ impl<'s> Load<'s> {
         Self { site, template, next, acknowledged: Mutex::default(), producer: Mutex::default(), stop }
     }
 
+    /// Goes on with this number: what was published before is not published again.
+    #[must_use]
+    pub fn from(self, n: u64) -> Self {
+        self.next.store(n, Ordering::SeqCst);
+        self
+    }
+
     /// The wire record of a number; each number is another finding.
     #[must_use]
     pub fn record(&self, n: u64, tenant: &str) -> Bytes {

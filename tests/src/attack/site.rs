@@ -206,6 +206,19 @@ impl Site {
         self.broker.ensure_topic(&spec).unwrap()
     }
 
+    /// Does something with the file of an embedded broker while no process has it open.
+    ///
+    /// # Panics
+    /// When it cannot be opened again.
+    pub fn with_broker_closed(&mut self, work: impl FnOnce(&Path)) {
+        let beside = tempfile::tempdir().unwrap();
+        let other = EmbeddedBroker::open(&beside.path().join("broker.sqlite"), EmbeddedSettings::default()).unwrap();
+        drop(std::mem::replace(&mut self.broker, Arc::new(other)));
+        work(self.folder());
+        let path = self.folder().join("broker.sqlite");
+        self.broker = Arc::new(EmbeddedBroker::open(&path, EmbeddedSettings::default()).unwrap());
+    }
+
     /// Adds a setting for all services started from now on.
     #[must_use]
     pub fn with(mut self, variable: &str, value: &str) -> Self {

@@ -11,6 +11,7 @@ pub mod secured;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use self::jars::Listener;
 use crate::network::{Network, Weather};
+use crate::pipeline::copy;
 use crate::skip;
 
 /// Brokers that are there already, `host:port` with commas between, of a cluster without topics: tests delete all.
@@ -159,6 +161,32 @@ impl Cluster {
         // In place: the broker has the file open.
         OpenOptions::new().write(true).open(path).unwrap().write_all(&bytes).unwrap();
         true
+    }
+
+    /// Copies what the broker keeps of a partition; false when its disk is not ours.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    #[must_use]
+    pub fn keep(&self, topic: &str, partition: u32, to: &Path) -> bool {
+        let Started::FromJars { server, .. } = &self.started else { return false };
+        copy(&server.folder_of(topic, partition), to);
+        true
+    }
+
+    /// Kills the broker, and starts it again with a partition as it was when it was [kept](Self::keep): what a copy that lacks records
+    /// makes of it when it becomes the leader.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn roll_back(&mut self, topic: &str, partition: u32, kept: &Path) {
+        self.kill();
+        if let Started::FromJars { server, .. } = &self.started {
+            let folder = server.folder_of(topic, partition);
+            std::fs::remove_dir_all(&folder).unwrap();
+            copy(kept, &folder);
+        }
+        self.restart();
     }
 
     /// A transaction of another producer, open in every partition of these topics until the producer ends it.

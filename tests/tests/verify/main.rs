@@ -5,6 +5,7 @@
 mod checkpoints;
 mod commits;
 mod repaired;
+mod rolled_back;
 mod running;
 mod runs;
 mod tampered;

@@ -1,0 +1,351 @@
+//! Creates the topics of the pipeline again after a broker was rolled back, with every record in them that is no row yet.
+//!
+//! A broker that was rolled back gives out offsets for the second time, so positions do not tell its new records from lost ones that are
+//! rows. A topic that is created again has another id, and with it positions of its own. What is carried over lies in topics of this
+//! command while the others are created, so it may be killed at any moment and given again.
+
+mod copies;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use contracts::chain::BrokenChain;
+use contracts::source::{Src, SrcPartition};
+use contracts::topics::{self, headers};
+use contracts::{layout, time};
+use platform::broker::{Broker, BrokerError, Message, TopicInfo, TopicPartition, TopicSpec};
+use platform::clock::Clock;
+use platform::lifecycle::Shutdown;
+use platform::store::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::replay::ReplayError;
+use crate::replay::alone::Alone;
+use crate::resend::ResendError;
+use crate::resend::ledger::Ledger;
+use crate::verify::read;
+use rows::{Held, Known};
+
+/// Names of the topics that hold what is carried over begin so.
+const STAGING: &str = "finops.recreate.";
+
+/// The topics could not be created again. What was begun is resumed by the same command.
+#[derive(Debug, thiserror::Error)]
+pub enum RecreateError {
+    /// The store refused.
+    #[error("recreating topics: {0}")]
+    Store(#[from] StoreError),
+    /// The broker refused.
+    #[error("recreating topics: {0}")]
+    Broker(#[from] BrokerError),
+    /// A chain cannot be followed: what is a row cannot be told.
+    #[error("recreating topics: {0}; run `finops verify` to see what is wrong")]
+    Chain(#[from] BrokenChain),
+    /// A data file cannot be read: what is a row cannot be told.
+    #[error(
+        "recreating topics: reading {path}: {problem}; `finops verify` names what is wrong, `finops repair` rebuilds files"
+    )]
+    File {
+        /// File.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// The audit record of an attempt that was interrupted cannot be read.
+    #[error("recreating topics: {path}: {problem}")]
+    Audit {
+        /// The record.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// What was sent again cannot be told.
+    #[error("recreating topics: {0}")]
+    Resend(#[from] ResendError),
+    /// Services are running.
+    #[error("recreating topics: {0}")]
+    Running(#[from] ReplayError),
+    /// A producer has written meanwhile.
+    #[error(
+        "recreating topics: records were added to {topic}/{partition} meanwhile: stop its producers, then give this command again"
+    )]
+    Grown {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+    },
+    /// It was asked to stop.
+    #[error("recreating topics: stopped before all was done; the same command resumes it")]
+    Stopped,
+}
+
+/// A topic that is created again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recreated {
+    /// Topic.
+    pub topic: String,
+    /// Id of the topic whose place it takes.
+    pub former_id: String,
+    /// Partitions.
+    pub partitions: u32,
+    /// Age at which records expire.
+    pub retention_ms: Option<u64>,
+    /// Bytes of a partition above which records expire.
+    pub retention_bytes: Option<u64>,
+    /// Where its partitions ended.
+    pub ends: Vec<u64>,
+    /// Records that it held.
+    pub held: u64,
+    /// Of these, carried over: they are no rows yet.
+    pub carried: u64,
+}
+
+/// What is, or would be, done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recreation {
+    /// Names it.
+    pub id: String,
+    /// Who asked for it.
+    pub by: String,
+    /// When.
+    pub at: String,
+    /// Topics.
+    pub topics: Vec<Recreated>,
+}
+
+/// Who asks for it, and what can stop it.
+#[derive(Clone, Copy)]
+pub struct Operator<'a> {
+    /// Name, for the audit record.
+    pub by: &'a str,
+    /// Time of the audit record.
+    pub clock: &'a dyn Clock,
+    /// Asked to stop.
+    pub shutdown: &'a Shutdown,
+}
+
+/// What would be done. Reads only.
+///
+/// # Errors
+/// Broker or store refuse, or what is a row cannot be told.
+pub fn plan(broker: &dyn Broker, store: &dyn Store, operator: &Operator<'_>) -> Result<Recreation, RecreateError> {
+    match open(store)? {
+        Some(begun) => Ok(begun),
+        None => choose(broker, store, operator, |_, _| Ok(())),
+    }
+}
+
+/// Creates the topics again, once no validator and no sink is running; waits for so long for those that were killed.
+///
+/// # Errors
+/// As [`plan`]; services are running, or it was asked to stop.
+pub fn execute(
+    broker: &dyn Broker,
+    store: &dyn Store,
+    operator: &Operator<'_>,
+    wait_max: Duration,
+) -> Result<Recreation, RecreateError> {
+    let begun = open(store)?;
+    // An attempt that was killed may have left a topic deleted.
+    let all = broker.topics()?;
+    for of in
+        begun.iter().flat_map(|begun| &begun.topics).filter(|of| !all.iter().any(|topic| *topic.name == *of.topic))
+    {
+        create(broker, of)?;
+    }
+    // Until the end: a validator that starts meanwhile would judge what is about to be deleted.
+    let _alone = Alone::wait(broker, wait_max)?;
+    let begun = match begun {
+        Some(begun) => begun,
+        None => {
+            let mut staging = copies::Staging::begin(broker)?;
+            let begun = choose(broker, store, operator, |topic, message| staging.add(topic, message))?;
+            staging.end()?;
+            // From here on the staged records are the ones that count.
+            store.put(&open_path(), &to_json(&begun))?;
+            begun
+        }
+    };
+    refuse_grown(broker, store, &begun)?;
+    for of in &begun.topics {
+        if operator.shutdown.is_requested() {
+            return Err(RecreateError::Stopped);
+        }
+        create(broker, of)?;
+        copies::copy(broker, &begun.id, of, operator.shutdown)?;
+    }
+    for of in &begun.topics {
+        copies::remove(broker, &of.topic)?;
+    }
+    store.put(&format!("{}/{}.json", layout::AUDIT_RECREATE, begun.id), &to_json(&begun))?;
+    store.delete(&open_path())?;
+    Ok(begun)
+}
+
+fn open_path() -> String {
+    format!("{}/open.json", layout::AUDIT_RECREATE)
+}
+
+fn to_json(recreation: &Recreation) -> Vec<u8> {
+    serde_json::to_vec(recreation).unwrap_or_default()
+}
+
+/// The one that was begun and has not ended: its records are staged.
+fn open(store: &dyn Store) -> Result<Option<Recreation>, RecreateError> {
+    let path = open_path();
+    let Some(bytes) = store.get(&path)? else { return Ok(None) };
+    match serde_json::from_slice(&bytes) {
+        Ok(begun) => Ok(Some(begun)),
+        Err(error) => Err(RecreateError::Audit { path, problem: error.to_string() }),
+    }
+}
+
+/// What a producer has added since the records were chosen would go with its topic: then all is chosen again. Once the first topic is
+/// deleted the chosen records are the ones that count.
+fn refuse_grown(broker: &dyn Broker, store: &dyn Store, begun: &Recreation) -> Result<(), RecreateError> {
+    let all = broker.topics()?;
+    let is_there = |of: &&Recreated| all.iter().any(|topic| *topic.name == *of.topic && *topic.id == *of.former_id);
+    if !begun.topics.iter().all(|of| is_there(&of)) {
+        return Ok(());
+    }
+    for of in &begun.topics {
+        for (partition, end) in (0..).zip(&of.ends) {
+            let at = TopicPartition { topic: of.topic.as_str().into(), partition };
+            if broker.watermarks(&at)?.high > *end {
+                store.delete(&open_path())?;
+                return Err(RecreateError::Grown { topic: of.topic.clone(), partition });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Creates a topic again, unless that is done.
+fn create(broker: &dyn Broker, of: &Recreated) -> Result<(), RecreateError> {
+    if broker.topics()?.iter().any(|topic| *topic.name == *of.topic && *topic.id == *of.former_id) {
+        broker.delete_topic(&of.topic)?;
+    }
+    let Recreated { topic, partitions, retention_ms, retention_bytes, .. } = of.clone();
+    let spec = TopicSpec { name: topic, partitions, compacted: false, retention_ms, retention_bytes };
+    let _ = broker.ensure_topic(&spec)?;
+    Ok(())
+}
+
+/// Hands over every record that is no row yet, topic by topic.
+fn choose(
+    broker: &dyn Broker,
+    store: &dyn Store,
+    operator: &Operator<'_>,
+    mut carry: impl FnMut(&str, &Message) -> Result<(), RecreateError>,
+) -> Result<Recreation, RecreateError> {
+    let held = Held::read(store)?;
+    let all = broker.topics()?;
+    let of_pipeline = |topic: &&TopicInfo| {
+        topics::is_wire(&topic.name) || [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)
+    };
+    let ledger = Ledger::read_all(store)?;
+    let mut wire = Wire::look(broker, &all, &held, &ledger)?;
+    wire.known.read_rows(store, &held)?;
+    let mut chosen = Vec::new();
+    for topic in all.iter().filter(of_pipeline) {
+        let kept = broker.topic_settings(&topic.name)?;
+        let (mut count, mut carried, mut ends) = (0, 0, Vec::new());
+        for (at, id) in partitions(topic) {
+            let mut failed = None;
+            let end = read(broker, &at, 0, u64::MAX, |message| {
+                count += 1;
+                let is_carried = match topics::is_wire(&topic.name) {
+                    true => wire.is_carried(message, &id, &held),
+                    false => wire.is_only_here(message, &id, &held),
+                };
+                if is_carried && failed.is_none() {
+                    carried += 1;
+                    failed = carry(&topic.name, message).err();
+                }
+            })?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            ends.push(end);
+        }
+        chosen.push(Recreated {
+            topic: topic.name.to_string(),
+            former_id: topic.id.to_string(),
+            partitions: topic.partitions,
+            retention_ms: kept.retention_ms,
+            retention_bytes: kept.retention_bytes,
+            ends,
+            held: count,
+            carried,
+        });
+    }
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    Ok(Recreation {
+        id,
+        by: operator.by.to_owned(),
+        at: time::format_timestamp(operator.clock.now_ms()),
+        topics: chosen,
+    })
+}
+
+fn partitions(topic: &TopicInfo) -> impl Iterator<Item = (TopicPartition, SrcPartition)> {
+    (0..topic.partitions).map(|partition| {
+        let at = TopicPartition { topic: topic.name.clone(), partition };
+        (at, SrcPartition { topic_id: topic.id.to_string(), partition })
+    })
+}
+
+/// What the wire topics hold.
+struct Wire {
+    /// Lowest and next offsets.
+    ranges: BTreeMap<SrcPartition, (u64, u64)>,
+    /// Records in whose place another one was sent that is still there.
+    stood_for: BTreeSet<Src>,
+    /// Records whose positions are those of rows.
+    known: Known,
+}
+
+impl Wire {
+    fn look(broker: &dyn Broker, all: &[TopicInfo], held: &Held, ledger: &Ledger) -> Result<Self, RecreateError> {
+        let mut wire = Self { ranges: BTreeMap::new(), stood_for: BTreeSet::new(), known: Known::default() };
+        for (at, id) in all.iter().filter(|topic| topics::is_wire(&topic.name)).flat_map(partitions) {
+            let marks = broker.watermarks(&at)?;
+            wire.ranges.insert(id.clone(), (marks.low, marks.high));
+            read(broker, &at, 0, u64::MAX, |message| {
+                let own = Src { partition: id.clone(), offset: message.offset };
+                wire.stood_for.extend(ledger.first_of(message, &own));
+                if held.has(&own) || held.has_first(&own) {
+                    wire.known.ask(message, &own);
+                }
+            })?;
+        }
+        Ok(wire)
+    }
+
+    /// A wire record that is no row: its position is none of a row, or the row there is of another record.
+    fn is_carried(&mut self, message: &Message, id: &SrcPartition, held: &Held) -> bool {
+        let own = Src { partition: id.clone(), offset: message.offset };
+        if held.has(&own) {
+            return !self.known.take_row(message, &own);
+        }
+        // Another one was sent in its place, which answers for itself.
+        let is_replaced = held.has_first(&own) && self.known.has_row(message, &own);
+        !is_replaced && !self.stood_for.contains(&own)
+    }
+
+    /// A judged record that is no row, and whose wire record is not there to be judged again.
+    fn is_only_here(&self, message: &Message, id: &SrcPartition, held: &Held) -> bool {
+        let src = message.header(headers::SRC).and_then(|src| std::str::from_utf8(src).ok()?.parse::<Src>().ok());
+        match src {
+            Some(src) => {
+                let is_judged_again =
+                    self.ranges.get(&src.partition).is_some_and(|(low, high)| (*low..*high).contains(&src.offset));
+                !held.has(&src) && !is_judged_again
+            }
+            // Written by another process than a validator: a row of its own position.
+            None => !held.has(&Src { partition: id.clone(), offset: message.offset }),
+        }
+    }
+}
