@@ -52,7 +52,7 @@ fn the_last_judged_record_is_kept_and_compared() {
     let with = |offset: u64, sha256: &str| {
         let mut last = kept.clone();
         (last.offset, last.sha256) = (offset, sha256.to_owned());
-        Position { last_record: Some(last) }.to_metadata()
+        Position { end: Some(offset + 1), last_record: Some(last) }.to_metadata()
     };
     let check = |offset: u64, metadata: String| {
         set(&world, GroupOffset { offset, metadata, ..right.clone() });

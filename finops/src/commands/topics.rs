@@ -26,7 +26,7 @@ pub enum TopicsVerb {
     List,
     /// Changes settings of a topic that exists; what is not named stays as it is
     Alter(AlterArgs),
-    /// Creates the topics of findings again after the broker was rolled back, with every record that is no row yet
+    /// Creates the topics again after the broker was rolled back, with all that is no row yet
     Recreate(recreate::RecreateArgs),
 }
 
