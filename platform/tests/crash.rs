@@ -7,8 +7,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
+use platform::broker::{Broker, ConsumerConfig, Polled, Start, TopicSpec, Topics};
 use platform::failpoint;
 use platform::lifecycle::{Shutdown, stop_on_signals};
 use platform::store::local::LocalStore;
@@ -22,6 +24,7 @@ const FOLDER: &str = "PLATFORM_TEST_FOLDER";
 fn child() {
     match std::env::var(ROLE).as_deref() {
         Ok("commit") => commit(Path::new(&std::env::var(FOLDER).unwrap())),
+        Ok("member") => keep_a_partition(Path::new(&std::env::var(FOLDER).unwrap())),
         Ok("polite") => wait_for_signal(Duration::from_secs(60)),
         Ok("stubborn") => {
             wait_for_signal(Duration::from_secs(60));
@@ -29,6 +32,42 @@ fn child() {
         }
         _ => {}
     }
+}
+
+/// Says whether a member that shares two partitions with another one keeps its own, and stays until its input ends.
+fn keep_a_partition(folder: &Path) {
+    let broker = EmbeddedBroker::open(&folder.join("log.db"), EmbeddedSettings::default()).unwrap();
+    let session_timeout = Duration::from_secs(3);
+    let mut member = broker
+        .consumer(ConsumerConfig {
+            group: "group".into(),
+            topics: Topics::Names(vec!["topic".into()]),
+            member: format!("member-{}", std::process::id()),
+            start: Start::Earliest,
+            session_timeout,
+            poll_records_max: 1,
+            poll_bytes_max: 1,
+        })
+        .unwrap();
+    let (mut owned, mut alone_until) = (0, None);
+    let said = loop {
+        match member.poll(Duration::from_millis(100)).unwrap() {
+            Polled::Assigned(given) => owned += given.len(),
+            Polled::Revoked(gone) => owned -= gone.len(),
+            Polled::Lost(_) => break "lost",
+            _ => {}
+        }
+        // Longer than a session: then each has seen several times that the other lives.
+        let until = *alone_until.get_or_insert_with(|| Instant::now() + Duration::from_secs(60));
+        if owned == 1 && until > Instant::now() + 2 * session_timeout {
+            alone_until = Some(Instant::now() + 2 * session_timeout);
+        }
+        if Instant::now() > until {
+            break if owned == 1 { "kept" } else { "not shared" };
+        }
+    };
+    println!("member {said}");
+    let _ended = std::io::stdin().lines().all(|line| line.is_ok());
 }
 
 fn as_child(role: &str) -> Command {
@@ -154,4 +193,37 @@ fn the_second_signal_ends_at_once() {
     child.read_until("stopping: SIGTERM received");
     child.send("INT");
     assert_eq!(child.child.wait().unwrap().code(), Some(130));
+}
+
+/// Containers do not see the processes of each other, and each has a process 1.
+#[test]
+fn members_in_two_containers_share_the_partitions() {
+    let contained = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    let may_contain = Command::new("unshare").args(contained).arg("true").stderr(Stdio::null()).status();
+    if !may_contain.is_ok_and(|status| status.success()) {
+        println!("skipped: this user may not start a process in a PID namespace of its own");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let broker = EmbeddedBroker::open(&folder.path().join("log.db"), EmbeddedSettings::default()).unwrap();
+    let (name, retention_ms, retention_bytes) = ("topic".to_owned(), None, None);
+    broker.ensure_topic(&TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes }).unwrap();
+    let start = |_| {
+        let program = as_child("member");
+        let mut command = Command::new("unshare");
+        command.args(contained).arg(program.get_program()).args(program.get_args());
+        command.env(ROLE, "member").env(FOLDER, folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let mut members: Vec<Child> = (0..2).map(start).collect();
+    let mut outputs: Vec<_> =
+        members.iter_mut().map(|member| BufReader::new(member.stdout.take().unwrap()).lines()).collect();
+    for lines in &mut outputs {
+        let said = lines.find_map(|line| line.unwrap().split_once("member ").map(|(_, said)| said.to_owned()));
+        assert_eq!(said.as_deref(), Some("kept"));
+    }
+    for (mut member, _output) in members.into_iter().zip(outputs) {
+        drop(member.stdin.take());
+        assert!(member.wait().unwrap().success());
+    }
 }
