@@ -5,8 +5,12 @@
 //!
 //! At the size limit the copies that were not used for the longest go, but none that a [`Lease`] of a living process
 //! names: somebody may be reading it. So the folder outgrows its limit when that much is in use, and no longer.
+//!
+//! The folder may be removed at any time. Who was handed out a copy reads on; a copy that is not there is fetched again.
 
 use std::collections::HashSet;
+mod lease;
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -19,6 +23,7 @@ use uuid::Uuid;
 use super::compared::{Compared, Stamp};
 use super::{Object, Result, Store, StoreError, describe};
 use crate::failpoint;
+pub use lease::Lease;
 
 /// Guards the folder: handing out shares it, removing takes it alone.
 const LOCK: &str = "lock";
@@ -30,45 +35,20 @@ const LEASE: &str = "lease-";
 /// Times that an object is fetched when its bytes are not the expected ones: one answer may have been damaged on its way.
 const FETCHES_MAX: u32 = 3;
 
-/// The copies that one reader uses: nobody removes them before the lease is dropped, or its process is dead.
-#[derive(Debug, Default)]
-pub struct Lease(Mutex<Vec<Held>>);
+/// Times that a copy is made when the folder was removed meanwhile. Each lasts as long as the object takes to come.
+const ATTEMPTS_MAX: u32 = 5;
 
-/// The list of a lease in one folder.
-#[derive(Debug)]
-struct Held {
-    folder: PathBuf,
-    path: PathBuf,
-    list: File,
+/// Why there is no copy.
+enum Failure {
+    /// The folder cannot be read or written.
+    Folder(io::Error),
+    /// The store cannot be read, or the object is not what it must be.
+    Store(StoreError),
 }
 
-impl Lease {
-    /// From now on nobody removes the file of that name, also when it comes later. The caller shares the folder's lock.
-    fn keep(&self, folder: &Path, name: &str) -> io::Result<()> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // An operator may have removed the whole folder: a list that has no name protects nothing.
-        all.retain(|held| held.folder != folder || held.path.exists());
-        if !all.iter().any(|held| held.folder == folder) {
-            all.push(Held::begin(folder)?);
-        }
-        let lists = all.iter_mut().filter(|held| held.folder == folder);
-        lists.map(|held| &mut held.list).try_for_each(|list| list.write_all(format!("{name}\n").as_bytes()))
-    }
-}
-
-impl Held {
-    fn begin(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(format!("{LEASE}{}", Uuid::new_v4().simple()));
-        let list = File::create_new(&path)?;
-        list.lock()?;
-        Ok(Self { folder: folder.to_owned(), path, list })
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        // What stays is removed when the folder shrinks.
-        let _ = fs::remove_file(&self.path);
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Folder(error)
     }
 }
 
@@ -91,7 +71,8 @@ impl FileCache {
         Self { folder: folder.to_owned(), bytes_max, bytes: Mutex::default(), compared: Compared::default() }
     }
 
-    /// A file with the object's bytes, fetched unless it is here. It stays as long as the lease.
+    /// A file with the object's bytes, fetched unless it is here. Its path leads to it as long as the lease lasts; where very many
+    /// copies are in use, as long as nobody removes the folder.
     ///
     /// # Errors
     /// The object is absent, has other bytes than it must have, or cannot be copied.
@@ -103,23 +84,50 @@ impl FileCache {
                 reason: "it was recorded without a digest",
             });
         }
+        let failed = |error| StoreError::io("copying to", self.folder.join(object.sha256).to_string_lossy(), error);
+        for _ in 0..ATTEMPTS_MAX {
+            match self.copy_of(store, object, lease) {
+                Ok(copy) => return Ok(copy),
+                Err(Failure::Folder(error)) if is_removed(&error) => {
+                    tracing::warn!(folder = %self.folder.display(), %error, "the folder of copies was removed: fetching the object again");
+                }
+                Err(Failure::Folder(error)) => return Err(failed(error)),
+                Err(Failure::Store(error)) => return Err(error),
+            }
+        }
+        // It is removed all the time: a file that has no name cannot be.
+        let file = nameless().map_err(failed)?;
+        fetch(store, object, &file)?;
+        lease
+            .path_of(file)
+            .map_err(failed)?
+            .ok_or_else(|| failed(io::Error::new(ErrorKind::NotFound, "the folder is removed again and again")))
+    }
+
+    fn copy_of(&self, store: &dyn Store, object: Object<'_>, lease: &Lease) -> std::result::Result<PathBuf, Failure> {
         let copy = self.folder.join(object.sha256);
-        let failed = |e| StoreError::io("copying to", copy.to_string_lossy(), e);
-        fs::create_dir_all(&self.folder).map_err(failed)?;
-        if self.hand_out(object, lease).map_err(failed)? {
-            return Ok(copy);
+        fs::create_dir_all(&self.folder)?;
+        if let Some(file) = self.hand_out(object, lease)? {
+            return Ok(lease.path_of(file)?.unwrap_or(copy));
         }
-        let (partial, stamp) = self.fetched(store, object, lease)?;
+        let (partial, file) = self.fetched(store, object, lease)?;
         failpoint::hit("store.cache.fetched");
+        let (stamp, path) = (Stamp::of(&file.metadata()?), lease.path_of(file)?);
         // Also over a copy that does not match: who is reading that one, by its path, finds the right one next.
-        fs::rename(&partial.0, &copy).map_err(failed)?;
-        failpoint::hit("store.cache.placed");
-        self.compared.remember(object.sha256, stamp);
-        if let Err(error) = self.grown_by(object.bytes) {
-            // The copy is good; a folder that is too large is the next call's trouble, too.
-            tracing::warn!(folder = %self.folder.display(), %error, "could not remove old copies");
+        match (fs::rename(&partial.0, &copy), path) {
+            (Ok(()), path) => {
+                failpoint::hit("store.cache.placed");
+                self.compared.remember(object.sha256, stamp);
+                if let Err(error) = self.grown_by(object.bytes) {
+                    // The copy is good; a folder that is too large is the next call's trouble, too.
+                    tracing::warn!(folder = %self.folder.display(), %error, "could not remove old copies");
+                }
+                Ok(path.unwrap_or(copy))
+            }
+            // The bytes are there nevertheless.
+            (Err(error), Some(path)) if is_removed(&error) => Ok(path),
+            (Err(error), _) => Err(error.into()),
         }
-        Ok(copy)
     }
 
     fn grown_by(&self, bytes: u64) -> io::Result<()> {
@@ -132,16 +140,16 @@ impl FileCache {
         Ok(())
     }
 
-    /// True when the copy is there and matches its digest. Leased is it in any case: there is no moment between its coming
+    /// The copy, when it is there and matches its digest. Leased is it in any case: there is no moment between its coming
     /// and its lease.
-    fn hand_out(&self, object: Object<'_>, lease: &Lease) -> io::Result<bool> {
+    fn hand_out(&self, object: Object<'_>, lease: &Lease) -> io::Result<Option<File>> {
         let path = self.folder.join(object.sha256);
         let lock = self.lock()?;
         lock.lock_shared()?;
         lease.keep(&self.folder, object.sha256)?;
         let file = match File::options().read(true).write(true).open(&path) {
             Ok(file) => file,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e),
         };
         // The lease protects it from now on.
@@ -149,15 +157,15 @@ impl FileCache {
         file.set_modified(SystemTime::now())?;
         let stamp = Stamp::of(&file.metadata()?);
         if self.compared.knows(object.sha256, stamp) {
-            return Ok(true);
+            return Ok(Some(file));
         }
         // A machine that lost power may have kept the name and lost the bytes.
-        if stamp.bytes != object.bytes || copy_and_digest(file, io::sink())?.1 != object.sha256 {
+        if stamp.bytes != object.bytes || copy_and_digest(&file, io::sink())?.1 != object.sha256 {
             tracing::warn!(copy = %path.display(), object = object.path, "a cached copy is damaged: fetching it again");
-            return Ok(false);
+            return Ok(None);
         }
         self.compared.remember(object.sha256, stamp);
-        Ok(true)
+        Ok(Some(file))
     }
 
     /// The name of a copy to be made, leased like the copy.
@@ -170,17 +178,23 @@ impl FileCache {
     }
 
     /// The object's bytes on disk, under a name of their own. Bytes that are not the expected ones are asked for again.
-    fn fetched(&self, store: &dyn Store, object: Object<'_>, lease: &Lease) -> Result<(Partial, Stamp)> {
+    fn fetched(
+        &self,
+        store: &dyn Store,
+        object: Object<'_>,
+        lease: &Lease,
+    ) -> std::result::Result<(Partial, File), Failure> {
         let mut attempts = 1;
         loop {
-            let partial = self.partial(lease).map_err(|e| StoreError::io("copying", object.path, e))?;
-            match fetch(store, object, &partial.0) {
-                Ok(stamp) => return Ok((partial, stamp)),
+            let partial = self.partial(lease)?;
+            let file = File::create_new(&partial.0)?;
+            match fetch(store, object, &file) {
+                Ok(()) => return Ok((partial, file)),
                 Err(error @ StoreError::Conflict { .. }) if attempts < FETCHES_MAX => {
                     tracing::warn!(%error, "an object was read with other bytes than it should have: reading it again");
                     attempts += 1;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(Failure::Store(error)),
             }
         }
     }
@@ -253,16 +267,20 @@ impl FileCache {
     }
 }
 
-fn fetch(store: &dyn Store, object: Object<'_>, partial: &Path) -> Result<Stamp> {
+/// True when the folder, or a part of its path, was removed while it was written to.
+fn is_removed(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
+}
+
+fn fetch(store: &dyn Store, object: Object<'_>, mut partial: &File) -> Result<()> {
     let failed = |e| StoreError::io("copying", object.path, e);
     let Some(source) = store.open(object.path)? else {
         return Err(failed(io::Error::new(ErrorKind::NotFound, "it is not in the store")));
     };
-    let mut file = File::create_new(partial).map_err(failed)?;
-    let (bytes, sha256) = copy_and_digest(source, &mut file).map_err(failed)?;
+    let (bytes, sha256) = copy_and_digest(source, &mut partial).map_err(failed)?;
     if (bytes, sha256.as_str()) == (object.bytes, object.sha256) {
         // On disk before it gets its name: after a power cut a name without its bytes would be left.
-        return file.sync_all().and_then(|()| file.metadata()).map(|found| Stamp::of(&found)).map_err(failed);
+        return partial.sync_all().map_err(failed);
     }
     Err(StoreError::Conflict {
         path: object.path.to_owned(),
@@ -283,14 +301,20 @@ fn is_digest(text: &str) -> bool {
 pub fn nameless_copy(store: &dyn Store, path: &str) -> Result<Option<File>> {
     let Some(mut source) = store.open(path)? else { return Ok(None) };
     let mut copy = || -> io::Result<File> {
-        let name = std::env::temp_dir().join(format!("finops-{}", Uuid::new_v4().simple()));
-        let mut file = File::options().create_new(true).read(true).write(true).open(&name)?;
-        fs::remove_file(name)?;
+        let mut file = nameless()?;
         io::copy(&mut source, &mut file)?;
         file.rewind()?;
         Ok(file)
     };
     copy().map(Some).map_err(|e| StoreError::io("copying", path, e))
+}
+
+/// An empty file that has no name.
+fn nameless() -> io::Result<File> {
+    let name = std::env::temp_dir().join(format!("finops-{}", Uuid::new_v4().simple()));
+    let file = File::options().create_new(true).read(true).write(true).open(&name)?;
+    fs::remove_file(name)?;
+    Ok(file)
 }
 
 struct Copy {

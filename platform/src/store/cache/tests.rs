@@ -134,14 +134,15 @@ fn a_flipped_bit_is_found_by_every_process_and_fetched_again() {
     let world = World::new();
     let digest = world.put("a");
     let right = format!("{:1000}", "a");
-    let copy = world.cache(1 << 20).file(&world.store, object("a", &digest), &Lease::default()).unwrap();
+    world.fetch(&world.cache(1 << 20), "a", &Lease::default());
+    let copy = world.folder.path().join("cache").join(&digest);
     for flipped in [0, 500, 999] {
         let mut damaged = right.clone().into_bytes();
         damaged[flipped] ^= 1;
         fs::write(&copy, damaged).unwrap();
         // As in another process: it has not compared this copy yet.
-        let cache = world.cache(1 << 20);
-        let handed_out = cache.file(&world.store, object("a", &digest), &Lease::default()).unwrap();
+        let (cache, lease) = (world.cache(1 << 20), Lease::default());
+        let handed_out = cache.file(&world.store, object("a", &digest), &lease).unwrap();
         assert_eq!(fs::read_to_string(handed_out).unwrap(), right, "bit {flipped}");
     }
     assert_eq!(world.names(), sorted([&digest, LOCK]));
@@ -156,6 +157,42 @@ fn a_folder_that_was_removed_under_a_reader_is_filled_again() {
     assert_eq!(world.fetch(&cache, "a", &lease), a);
     let b = world.fetch(&world.cache(1_500), "b", &Lease::default());
     assert_eq!(world.names(), sorted([&a, &b, LOCK]), "the lease still protects what it names");
+}
+
+/// By an operator, or by a program that cleans temporary files.
+#[test]
+fn readers_do_not_notice_that_the_folder_is_removed_again_and_again() {
+    let world = World::new();
+    let digests: Vec<(String, String)> = (0..8).map(|n| (format!("o/{n}"), world.put(&format!("o/{n}")))).collect();
+    let folder = world.folder.path().join("cache");
+    let removed = std::thread::scope(|scope| {
+        let (world, digests, folder) = (&world, &digests, &folder);
+        let read = || {
+            scope.spawn(move || {
+                let cache = world.cache(1 << 20);
+                for _ in 0..25 {
+                    let lease = Lease::default();
+                    let copies = digests.iter().map(|(path, digest)| {
+                        (path, cache.file(&world.store, object(path, digest), &lease).map_err(|e| e.to_string()))
+                    });
+                    let copies: Vec<_> = copies.collect();
+                    let _ = fs::remove_dir_all(folder);
+                    for (path, copy) in copies {
+                        let read = copy.and_then(|copy| fs::read_to_string(copy).map_err(|e| e.to_string()));
+                        assert_eq!(read, Ok(format!("{path:1000}")));
+                    }
+                }
+            })
+        };
+        let readers: Vec<_> = (0..4).map(|_| read()).collect();
+        let mut removed = 0;
+        while readers.iter().any(|reader| !reader.is_finished()) {
+            removed += u32::from(fs::remove_dir_all(folder).is_ok());
+            std::thread::yield_now();
+        }
+        removed
+    });
+    assert!(removed > 0, "the folder was never removed");
 }
 
 #[test]
