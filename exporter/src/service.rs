@@ -19,7 +19,9 @@ use sha2::{Digest, Sha256};
 use crate::cut::{Cut, Known};
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
-use crate::export::{ExportOptions, ExportReport, FolderVersion, export_tenant_on, folder_of, is_current};
+use crate::export::{
+    ExportOptions, ExportReport, FolderVersion, export_tenant_on, folder_of, is_current, remove_leftovers,
+};
 use crate::gold::{GoldBase, GoldReport, build_gold_on};
 use crate::tenant::TenantScope;
 
@@ -146,7 +148,10 @@ fn build_all(
     shutdown: &Shutdown,
 ) -> Result<PassReport> {
     let wanted = tenants.len();
-    let tenants = with_bases(config, tenants)?;
+    let tenants = with_bases(config, tenants, shutdown)?;
+    if tenants.is_empty() {
+        return Ok(PassReport { left: wanted, tenants: Vec::new() });
+    }
     let cut = take_cut(config, known)?;
     let built = several(config, tenants, |config, (scope, base)| {
         (!shutdown.is_requested()).then(|| build_settled(config, &cut, &scope, base).0)
@@ -171,13 +176,22 @@ impl Base {
     }
 }
 
-fn with_bases(config: &ExporterConfig, tenants: Vec<TenantScope>) -> Result<Vec<(TenantScope, Base)>> {
-    let read = |scope: &TenantScope| Ok::<_, ExportError>(Base::read(config, scope));
-    let bases: Vec<Base> = match is_remote(&*config.store, contracts::layout::KPI_GOLD) {
+/// The tenants with what their builds replace; none that would be read after a stop was requested.
+fn with_bases(
+    config: &ExporterConfig,
+    tenants: Vec<TenantScope>,
+    shutdown: &Shutdown,
+) -> Result<Vec<(TenantScope, Base)>> {
+    remove_leftovers(&config.export_dir);
+    let read = |scope: &TenantScope| {
+        let base = (!shutdown.is_requested()).then(|| Base::read(config, scope));
+        Ok::<_, ExportError>(base)
+    };
+    let bases: Vec<Option<Base>> = match is_remote(&*config.store, contracts::layout::KPI_GOLD) {
         true => several_at_a_time(&tenants, read)?,
         false => tenants.iter().map(read).collect::<Result<_>>()?,
     };
-    Ok(tenants.into_iter().zip(bases).collect())
+    Ok(tenants.into_iter().zip(bases).filter_map(|(scope, base)| Some((scope, base?))).collect())
 }
 
 /// The tenant asked for, if the cut has it, or all of the cut, in order.
@@ -372,7 +386,10 @@ fn build_news(config: &ExporterConfig, observer: &Observer, done: &mut Done, shu
     if changed.is_empty() {
         return Ok(0);
     }
-    let changed = with_bases(config, changed)?;
+    let changed = with_bases(config, changed, shutdown)?;
+    if changed.is_empty() {
+        return Ok(0);
+    }
     let cut = take_cut(config, &mut done.known)?;
     let built = several(config, changed, |config, (scope, base)| {
         if shutdown.is_requested() {

@@ -47,6 +47,20 @@ fn a_pass_serves_every_tenant_and_one_failure_stops_nobody() {
     assert!(report.errors().all(|(tenant, error)| tenant == "broken" && error.code() == Some("tenant_mismatch")));
 }
 
+/// Once a pass: what is in the folder of all tenants is not looked through for each of them.
+#[test]
+fn a_pass_removes_what_a_crashed_build_left() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    let config = world.config();
+    let left = [".building-old", ".building-new"].map(|name| config.export_dir.join(name));
+    left.iter().for_each(|left| std::fs::create_dir_all(left).unwrap());
+    let hours_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 3_600);
+    std::fs::File::open(&left[0]).unwrap().set_modified(hours_ago).unwrap();
+    assert_eq!(once(&config).unwrap().tenants.len(), 1);
+    assert_eq!(left.map(|left| left.exists()), [false, true]);
+}
+
 #[test]
 fn a_tenant_asked_for_must_succeed() {
     let mut world = World::new();

@@ -13,7 +13,7 @@ pub use contracts::export_manifest::ExportedFile;
 pub use documents::{CorrelatedFinding, Coverage, ExportedFinding, MatrixCell, PotentialSavings, Summary, TopSaving};
 pub(crate) use documents::{finding_columns, json, json_cell};
 pub use manifest::ExportManifest;
-pub(crate) use swap::FolderVersion;
+pub(crate) use swap::{FolderVersion, remove_leftovers};
 
 use crate::cut::Cut;
 use crate::duck::DuckLimits;

@@ -58,7 +58,6 @@ pub(super) fn replace_folder(folder: &Path, base: &FolderVersion, files: &[(Stri
     }
     let parent = folder.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(ExportError::io("creating", parent))?;
-    remove_leftovers(parent);
     let building = parent.join(format!("{BUILDING}{}", uuid::Uuid::new_v4().simple()));
     let replace = || {
         failpoint::hit("exporter.export.begin");
@@ -169,8 +168,9 @@ fn sync(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(ExportError::io("flushing", folder))
 }
 
-/// Removes what a crash left behind. Failing at it harms nobody: the next build tries again.
-fn remove_leftovers(parent: &Path) {
+/// Removes what crashed builds left in the folder of all tenants. Failing at it harms nobody: the next pass tries again. It reads the
+/// whole folder, so it is for a pass over all tenants and not for each of them.
+pub(crate) fn remove_leftovers(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };
     for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(BUILDING)) {
         let modified = entry.metadata().and_then(|m| m.modified()).unwrap_or_else(|_| SystemTime::now());
