@@ -147,7 +147,7 @@ impl From<sink::recreate::RecreateError> for Failure {
             RecreateError::Chain(_) | RecreateError::File { .. } | RecreateError::Audit { .. } => {
                 Self::new(ExitCode::BadInput, error.to_string())
             }
-            RecreateError::Store(_) | RecreateError::Broker(_) => {
+            RecreateError::Store(_) | RecreateError::Broker(_) | RecreateError::Close(_) => {
                 Self::new(code_of(&error, ExitCode::Io), error.to_string())
             }
         }

@@ -20,6 +20,8 @@ use platform::lifecycle::Shutdown;
 use platform::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
+use crate::error::SinkError;
+use crate::repair::close;
 use crate::replay::ReplayError;
 use crate::replay::alone::Alone;
 use crate::resend::ResendError;
@@ -52,6 +54,9 @@ pub enum RecreateError {
         /// Why.
         problem: String,
     },
+    /// A chain cannot be closed.
+    #[error("recreating topics: {0}")]
+    Close(#[from] SinkError),
     /// The audit record of an attempt that was interrupted cannot be read.
     #[error("recreating topics: {path}: {problem}")]
     Audit {
@@ -160,6 +165,9 @@ pub fn execute(
     let begun = match begun {
         Some(begun) => begun,
         None => {
+            // A sink that was frozen must not write what is carried over. If the topics stay after all, `verify` tells what each chain
+            // passes over by this, and `repair` sends it.
+            close::close_all(broker, store, operator.clock)?;
             let mut staging = copies::Staging::begin(broker)?;
             let begun = choose(broker, store, operator, |topic, message| staging.add(topic, message))?;
             staging.end()?;

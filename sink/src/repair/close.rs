@@ -4,6 +4,7 @@
 //! it holds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use crate::chain;
 use crate::error::SinkError;
 use crate::files::staged_of;
+use crate::walk;
 
 /// Who has written the last link of a closed chain.
 const CLOSER: &str = "finops repair";
@@ -49,6 +51,33 @@ pub(super) fn close(
         let Some(last) = last(store, head)?.filter(|last| !is_closed(last)) else { continue };
         publish(store, &last)?;
         put(store, &closing(head, &last.topic, head.end + 1, clock))?;
+    }
+    Ok(())
+}
+
+/// Closes every chain, also those of topics that are there and about to be created again.
+///
+/// # Errors
+/// A chain is broken; broker or store refuse.
+pub(crate) fn close_all(broker: &dyn Broker, store: &dyn Store, clock: &dyn Clock) -> Result<(), SinkError> {
+    let mut chains: BTreeMap<(String, u32), Option<Arc<str>>> =
+        walk::folders(store)?.0.into_iter().map(|folder| ((folder.topic_id, folder.partition), None)).collect();
+    for topic in broker.topics()?.iter().filter(|topic| [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)) {
+        chains.extend((0..topic.partitions).map(|n| ((topic.id.to_string(), n), Some(topic.name.clone()))));
+    }
+    for ((topic_id, partition), name) in chains {
+        loop {
+            let (head, last) = chain::load(store, &topic_id, partition)?;
+            let Some(topic) = last.as_ref().map(|last| last.topic.as_str()).or(name.as_deref()) else { break };
+            if last.as_deref().is_some_and(is_closed) {
+                break;
+            }
+            last.iter().try_for_each(|last| publish(store, last))?;
+            match put(store, &closing(&head, topic, head.end + 1, clock)) {
+                Err(SinkError::CommittedMeanwhile { .. }) => {}
+                other => break other?,
+            }
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! new source position that names the first one, committed files that are gone are rebuilt from the topic, byte for
 //! byte. Running it twice does nothing twice: what was sent again is on its way, so it is not missing any more.
 
-mod close;
+pub(crate) mod close;
 mod commit;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -123,8 +123,11 @@ fn a_broker_that_has_grown_past_its_old_end_is_refused_and_left_behind_without_a
     assert_eq!(carried(&plan), expected);
     assert_eq!(rows(&pipeline), before);
     let wire = topic_id(&pipeline.broker, topics::WIRE);
+    let last = read_link(links(&pipeline).last().unwrap());
+    let next = layout::chain_record(&last.topic_id, last.partition, last.end);
     assert_eq!(carried(&recreate_on(&pipeline.broker, &pipeline, &shutdown).unwrap()), expected);
     assert_ne!(topic_id(&pipeline.broker, topics::WIRE), wire);
+    assert!(pipeline.store.get(&next).unwrap().is_some(), "a sink that was frozen cannot commit what is carried over");
 
     pipeline.drain();
     assert_eq!(rows(&pipeline), all_once());
