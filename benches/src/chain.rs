@@ -133,6 +133,7 @@ fn configs() -> (validator::Config, sink::Config) {
         session_timeout,
         until: sink::Until::Shutdown,
         skips_gone: false,
+        replaced_store: None,
     };
     (validator, sink)
 }

@@ -36,6 +36,7 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
         session_timeout: Duration::from_secs(30),
         until: Until::Drained,
         skips_gone: false,
+        replaced_store: None,
     };
     let feeding = feeding(&feed, &config)?;
     let counters = Arc::new(Counters::default());

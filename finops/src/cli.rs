@@ -1,6 +1,7 @@
 //! The command line as types. Help texts are the doc comments; completions are generated from here.
 
 pub mod findings;
+mod sink;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use producers::collect::billing::Overlap;
 
 use self::findings::FindingsVerb;
+pub use self::sink::SinkVerb;
 
 /// Cloud-cost findings from checkers to Parquet, JSON and KPI tables: nothing lost, nothing counted twice.
 #[derive(Debug, Parser)]
@@ -205,25 +207,6 @@ pub enum ValidatorVerb {
         /// Resume after records that may have been judged under other settings, instead of stopping there
         #[arg(long)]
         skip_judged: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum SinkVerb {
-    /// Until stopped
-    Run {
-        /// Stop when everything on the topics has been committed
-        #[arg(long)]
-        drain: bool,
-        /// Go on behind records that left the broker before they were written, instead of stopping there
-        #[arg(long)]
-        skip_gone: bool,
-    },
-    /// What is written and what is not yet: commit chains with their lag, files by tenant and day
-    Inspect {
-        /// Only files of this tenant
-        #[arg(long)]
-        tenant: Option<String>,
     },
 }
 

@@ -248,6 +248,7 @@ pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
         session_timeout: settings.session_timeout,
         until,
         skips_gone: false,
+        replaced_store: None,
     }
 }
 

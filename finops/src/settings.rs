@@ -224,6 +224,7 @@ pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Setti
             file_bytes_target: config.get(&FILE_BYTES)?,
             age_max: config.get(&AGE_MAX)?,
             open_files_max: config.get(&OPEN_FILES)?,
+            commit_record_bytes_max: sink::limits::COMMIT_RECORD_BYTES_MAX,
             memory_bytes_max: config.get(&SINK_MEMORY)?,
             checkpoint_commits: config.get(&CHECKPOINT)?,
         },

@@ -40,6 +40,8 @@ pub const NAMES: &[&str] = &[
     "producers.facts.written",
     "sink.checkpoint.begin",
     "sink.checkpoint.done",
+    "sink.claim.begin",
+    "sink.claim.left",
     "sink.commit.begin",
     "sink.commit.done",
     "sink.discard.begin",

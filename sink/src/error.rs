@@ -19,7 +19,9 @@ pub enum SinkError {
     /// The group's position was left by a sink that writes elsewhere (DESIGN.md §5.3 rule 5).
     #[error(
         "sink: group position of {topic}/{partition} was left by a sink that writes to store {theirs}, this one is \
-         {ours}: sinks of one group must share their store. Give this sink that store, or another broker"
+         {ours}: sinks of one group must share their store. Give this sink that store, or another broker. If no sink will ever \
+         write to {theirs} again, run `finops sink run --drain --replace-store {theirs}` once: it writes to this store \
+         everything that the topics still hold"
     )]
     ForeignStore {
         /// Topic.

@@ -4,8 +4,10 @@
 
 pub mod chain;
 pub mod counters;
+mod drained;
 mod error;
 mod files;
+mod hints;
 pub mod inspect;
 pub mod limits;
 pub mod machine;
@@ -24,5 +26,6 @@ mod walk;
 
 pub use counters::{Counters, Snapshot};
 pub use error::SinkError;
+pub use hints::store_of;
 pub use limits::Limits;
 pub use service::{Config, GROUP, Until, run};

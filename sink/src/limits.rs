@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Largest commit record, about.
+pub const COMMIT_RECORD_BYTES_MAX: u64 = 8 << 20;
+
 /// Limits of open batches. A batch is what one partition has read since its last commit; it is written as a whole when
 /// any limit is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,9 @@ pub struct Limits {
     /// what is open at a time (tenants of the partition × run dates), else every poll writes that many small files. An open
     /// file costs less than 1 KB beside its records, whose bytes have a limit of their own.
     pub open_files_max: usize,
+    /// Bytes of a batch's commit record, about: what it lists of files, runs and source offsets. A sink that starts reads the last
+    /// record whole, an exporter every new one. 10,000 files alone make about 5 MiB.
+    pub commit_record_bytes_max: u64,
     /// Bytes of records over all open batches; the largest batch is written when they are more.
     pub memory_bytes_max: u64,
     /// Commits between two checkpoints of a chain: how many a sink that starts has to read, at most.
@@ -30,6 +36,7 @@ impl Default for Limits {
             file_bytes_target: 128 << 20,
             age_max: Duration::from_secs(60),
             open_files_max: 10_000,
+            commit_record_bytes_max: COMMIT_RECORD_BYTES_MAX,
             memory_bytes_max: 512 << 20,
             checkpoint_commits: 1_000,
         }

@@ -38,6 +38,9 @@ pub(crate) fn last_record(message: &Message) -> LastRecord {
     }
 }
 
+/// Longest `tenant/workspace/run_id` that a commit record lists: names as long as those of a manifest, and a tenant.
+const RUN_BYTES_MAX: usize = 2 * layout::NAME_BYTES_MAX + 70;
+
 /// Finds out where a record's row belongs.
 pub(crate) fn of_message(message: Message, topic_id: &str) -> Row<Record> {
     let message = Arc::new(message);
@@ -107,6 +110,8 @@ fn row(message: &Arc<Message>, target: Target, run: Option<String>) -> Result<Ro
         None => None,
     };
     let first = first.unwrap_or_else(|| src.clone());
+    // No manifest can announce a run with a longer name, so nothing asks how much of it has arrived.
+    let run = run.filter(|run| run.len() <= RUN_BYTES_MAX);
     let payload = Record { message: message.clone(), problem: None };
     Ok(Row { target, src, run: run.map(|run| (run, first)), bytes: size(message), payload })
 }

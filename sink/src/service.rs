@@ -1,7 +1,6 @@
 //! Carries out what the [machine](crate::machine) decides: reads the topics, writes the store, tries again what may
 //! work later. One thread owns all of it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,15 +16,16 @@ use platform::lifecycle::Shutdown;
 use platform::metrics::table;
 use platform::retry::Backoff;
 use platform::store::{Published, PutOutcome, Store};
-use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use crate::counters::Counters;
+use crate::drained::is_drained;
 use crate::error::SinkError;
 use crate::files::Publisher;
+use crate::hints::{HintMetadata, Hints};
 use crate::limits::Limits;
-use crate::machine::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, Outcome, Taken};
+use crate::machine::{Action, CommitOutcome, Given, Identity, Loaded, Machine, Now, Outcome, Taken};
 use crate::row::{self, Record};
 use crate::trace::Batches;
 use crate::{chain, files, rebuild, timeline};
@@ -62,6 +62,8 @@ pub struct Config {
     pub until: Until,
     /// Go on behind records that the broker has removed before they were written, instead of stopping at them.
     pub skips_gone: bool,
+    /// Id of a store that no sink writes to any more and that this store takes the place of: hints of its sinks do not count.
+    pub replaced_store: Option<String>,
 }
 
 /// Runs one sink until `config.until` or shutdown; what was read by then is written.
@@ -96,6 +98,7 @@ pub fn run(
         consumer,
         broker,
         store,
+        hints: Hints { group: &lane.sinks, replaced: config.replaced_store.as_deref() },
         clock,
         counters,
         shutdown,
@@ -103,14 +106,11 @@ pub fn run(
         swept: None,
         batches: Batches::new(counters.tracer().clone(), &lane.sinks),
     };
-    while !shutdown.is_requested() {
-        if config.until == Until::Drained && sink.has_drained(lane, &ends)? {
-            break;
-        }
-        sink.turn(config.until)?;
+    let served = sink.serve(config, &ends);
+    if matches!(served, Ok(()) | Err(SinkError::ForeignStore { .. })) {
+        sink.take_back_claims();
     }
-    sink.machine.flush();
-    sink.settle()?;
+    served?;
     if let Err(error) = sink.consumer.leave() {
         warn!(%error, "could not leave the group: other members wait for the session time-out");
     }
@@ -157,50 +157,13 @@ fn begin(
     Ok((ends, consumer))
 }
 
-/// The group's offsets say so, and the chains agree: anybody may set offsets.
-fn is_drained(
-    broker: &dyn Broker,
-    store: &dyn Store,
-    lane: &Lane,
-    ends: &[(TopicPartition, u64)],
-) -> Result<bool, SinkError> {
-    if ends.is_empty() {
-        return Ok(true);
-    }
-    let mut reached: HashMap<TopicPartition, u64> =
-        broker.group_offsets(&lane.sinks)?.into_iter().map(|o| (o.at, o.offset)).collect();
-    if !ends.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)) {
-        return Ok(false);
-    }
-    for topic in broker.topics()? {
-        for partition in 0..topic.partitions {
-            let at = TopicPartition { topic: topic.name.clone(), partition };
-            if ends.iter().any(|(known, _)| *known == at)
-                && let Some(hint) = reached.remove(&at)
-            {
-                let (head, _) = chain::load(store, &topic.id, partition)?;
-                if head.end < hint {
-                    return Ok(false);
-                }
-                timeline::check(broker, &at, &topic.id, &head)?;
-            }
-        }
-    }
-    Ok(true)
-}
-
-/// What the group's offset says beside the offset.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct HintMetadata {
-    pub store_id: String,
-}
-
 struct Sink<'a> {
     machine: Machine<Record>,
     writer_id: String,
     consumer: Box<dyn Consumer>,
     broker: &'a dyn Broker,
     store: &'a dyn Store,
+    hints: Hints<'a>,
     clock: &'a dyn Clock,
     counters: &'a Counters,
     shutdown: &'a Shutdown,
@@ -210,9 +173,33 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    fn serve(&mut self, config: &Config, ends: &[(TopicPartition, u64)]) -> Result<(), SinkError> {
+        while !self.shutdown.is_requested() {
+            if config.until == Until::Drained && self.has_drained(&config.lane, ends)? {
+                break;
+            }
+            self.turn(config.until)?;
+        }
+        self.machine.flush();
+        self.settle()
+    }
+
+    /// So that a sink of another store can start when this one has written nothing.
+    fn take_back_claims(&mut self) {
+        let claims = self.machine.idle_claims();
+        if claims.is_empty() {
+            return;
+        }
+        let unclaimed = |at| GroupOffset { at, offset: 0, metadata: String::new() };
+        if let Err(error) = self.consumer.commit(&claims.into_iter().map(unclaimed).collect::<Vec<_>>()) {
+            warn!(%error, store = self.store.id(), "the group's positions still name this store, which nothing was written to");
+        }
+    }
+
     /// A broker or store that does not answer is asked again after the next poll.
     fn has_drained(&self, lane: &Lane, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
-        match is_drained(self.broker, self.store, lane, ends) {
+        let drained = is_drained(self.broker, self.store, lane, ends);
+        match drained.and_then(|drained| Ok(drained && self.hints.are_replaced(self.broker)?)) {
             Err(error) if error.may_pass() => {
                 warn!(%error, "cannot tell yet whether all is written");
                 self.counters.retried("poll");
@@ -262,10 +249,7 @@ impl Sink<'_> {
 
     fn assigned(&mut self, assignment: Assignment) -> Result<(), SinkError> {
         let Assignment { at, topic_id, position, metadata } = assignment;
-        let hint = metadata.map(|text| Hint {
-            offset: position,
-            store_id: serde_json::from_str(&text).ok().map(|hint: HintMetadata| hint.store_id),
-        });
+        let hint = metadata.map(|text| self.hints.of(position, &text));
         info!(topic = %at.topic, partition = at.partition, hint = ?hint.as_ref().map(|h| h.offset), "assigned");
         self.machine.assigned(Given { at, topic_id, hint })
     }
@@ -298,6 +282,7 @@ impl Sink<'_> {
             consumer: self.consumer.as_mut(),
             broker: self.broker,
             store: self.store,
+            hints: &self.hints,
             counters: self.counters,
             writer_id: &self.writer_id,
             publisher: Publisher::default(),
@@ -305,16 +290,19 @@ impl Sink<'_> {
         loop {
             let Some((at, action)) = self.machine.next_action() else { return Ok(()) };
             let mut span = self.batches.begin(&at, &action);
-            let is_hint = matches!(action, Action::LeaveHint(_));
+            let is_claim = matches!(action, Action::Claim(_));
+            // The chain is the truth, and the next sink leaves the hint; that no other store is in the group was seen before.
+            let may_be_missed = matches!(action, Action::LeaveHint(_) | Action::ReadHints { before_commit: true });
             let outcome = match hands.perform(&at, &action).inspect_err(|error| span.fail(error)) {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_retriable() => {
                     warn!(%error, topic = %at.topic, partition = at.partition, "trying again");
                     self.counters.retried("write");
                     match backoff.wait(self.shutdown) {
+                        _ if is_claim => Outcome::NotClaimed,
                         false => continue,
-                        // The chain is the truth, and the next sink leaves the hint: what other partitions hold goes on.
-                        true if is_hint => Outcome::Done,
+                        // What the partitions hold is written.
+                        true if may_be_missed => Outcome::Done,
                         true => return Err(error),
                     }
                 }
@@ -371,6 +359,7 @@ struct Hands<'a> {
     consumer: &'a mut dyn Consumer,
     broker: &'a dyn Broker,
     store: &'a dyn Store,
+    hints: &'a Hints<'a>,
     counters: &'a Counters,
     writer_id: &'a str,
     publisher: Publisher,
@@ -445,8 +434,17 @@ impl Hands<'_> {
                 failpoint::hit("sink.discard.done");
                 Outcome::Done
             }
+            Action::ReadHints { .. } => Outcome::HintsRead(self.hints.read(self.broker)?),
+            Action::Claim(offset) => {
+                failpoint::hit("sink.claim.begin");
+                let is_left = self.leave_hint(at, *offset)?;
+                failpoint::hit("sink.claim.left");
+                if is_left { Outcome::Done } else { Outcome::NotClaimed }
+            }
             Action::LeaveHint(offset) => {
-                self.leave_hint(at, *offset)?;
+                failpoint::hit("sink.hint.begin");
+                let _chain_decides = self.leave_hint(at, *offset)?;
+                failpoint::hit("sink.hint.left");
                 Outcome::Done
             }
             Action::Checkpoint(head) => {
@@ -477,15 +475,15 @@ impl Hands<'_> {
         }
     }
 
-    /// The chain is the truth; a hint that cannot be left because the partition has moved on is not missed.
-    fn leave_hint(&mut self, at: &TopicPartition, offset: u64) -> Result<(), SinkError> {
+    /// False when the partition is not this member's now.
+    fn leave_hint(&mut self, at: &TopicPartition, offset: u64) -> Result<bool, SinkError> {
         let metadata = serde_json::to_string(&HintMetadata { store_id: self.store.id().to_owned() })?;
-        failpoint::hit("sink.hint.begin");
         match self.consumer.commit(&[GroupOffset { at: at.clone(), offset, metadata }]) {
-            Err(BrokerError::Fenced { .. }) => debug!(topic = %at.topic, partition = at.partition, "no hint: fenced"),
-            other => other?,
+            Err(BrokerError::Fenced { .. }) => {
+                debug!(topic = %at.topic, partition = at.partition, "no hint: fenced");
+                Ok(false)
+            }
+            other => Ok(other.map(|()| true)?),
         }
-        failpoint::hit("sink.hint.left");
-        Ok(())
     }
 }

@@ -56,7 +56,13 @@ impl Batches {
                 }
                 Span::default()
             }
-            Action::LoadChain { .. } | Action::Seek(_) | Action::LeaveHint(_) | Action::Checkpoint(_) => {
+            Action::ReadHints { before_commit: true } => Span::default(),
+            Action::LoadChain { .. }
+            | Action::Seek(_)
+            | Action::ReadHints { .. }
+            | Action::Claim(_)
+            | Action::LeaveHint(_)
+            | Action::Checkpoint(_) => {
                 self.end(at);
                 Span::default()
             }

@@ -35,9 +35,10 @@ pub(crate) use report::Announced;
 pub use report::{ChainReport, InFlight, IncompleteRun, LastRecords, Missing, Problem, Report, Rule, Unpublished};
 
 use crate::error::SinkError;
+use crate::hints;
 use crate::resend::ResendError;
 use crate::resend::ledger::Ledger;
-use crate::service::{GROUP, HintMetadata};
+use crate::service::GROUP;
 use crate::walk;
 use coverage::Found;
 pub(crate) use coverage::{gaps, read};
@@ -234,7 +235,7 @@ fn dataset_files(store: &dyn Store) -> Result<BTreeSet<String>, StoreError> {
 }
 
 fn store_of(hint: &GroupOffset) -> Option<String> {
-    serde_json::from_str(&hint.metadata).ok().map(|hint: HintMetadata| hint.store_id)
+    hints::store_of(&hint.metadata)
 }
 
 /// What another store lacks says nothing: its sinks write here no more than ours there.

@@ -83,6 +83,7 @@ fn config(limits: Limits) -> Config {
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
         skips_gone: false,
+        replaced_store: None,
     }
 }
 
@@ -514,13 +515,15 @@ fn a_sink_that_cannot_store_offsets_writes_what_it_holds_and_stops() {
     let mut other = valid("acme", "2026-01-20", 2);
     other.partition = Some(1);
     world.append(&[valid("acme", "2026-01-20", 0), valid("acme", "2026-01-20", 1), other]);
-    let broker = Meddled::new(world.broker.clone(), |deed| match deed {
-        Deed::Commit => {
+    let (counters, shutdown) = (Arc::new(Counters::default()), Shutdown::new());
+    let read = Arc::clone(&counters);
+    let broker = Meddled::new(world.broker.clone(), move |deed| match deed {
+        // It has claimed its partitions.
+        Deed::Commit if read.snapshot().read > 0 => {
             Err(BrokerError::Retriable { doing: "committing offsets".to_owned(), reason: "no answer".to_owned() })
         }
         _ => Ok(()),
     });
-    let (counters, shutdown) = (Arc::new(Counters::default()), Shutdown::new());
     let config = Config { until: Until::Shutdown, ..config(Limits::default()) };
     std::thread::scope(|scope| {
         let sink = scope.spawn(|| sink::run(&config, &broker, &world.store, &SystemClock, &counters, &shutdown));

@@ -63,6 +63,7 @@ fn clocks_jump(kind: Kind) {
         session_timeout: kind.session_timeout(),
         until: sink::Until::Shutdown,
         skips_gone: false,
+        replaced_store: None,
     };
     let (clock, stop) = (Jumping::default(), Shutdown::new());
     let battle = Battle::begin(&site);

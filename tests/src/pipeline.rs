@@ -141,6 +141,7 @@ impl Pipeline {
             session_timeout: Duration::from_secs(10),
             until: sink::Until::Drained,
             skips_gone: false,
+            replaced_store: None,
         };
         let counters = Arc::default();
         sink::run(&config, &self.broker, &*self.store, &SystemClock, &counters, &Shutdown::new())?;

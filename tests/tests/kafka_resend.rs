@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contracts::claims::OwnProducers;
 use contracts::identity::SaltMode;
@@ -53,6 +53,7 @@ fn sink(lane: Lane) -> sink::Config {
         session_timeout: SESSION,
         until: sink::Until::Drained,
         skips_gone: false,
+        replaced_store: None,
     }
 }
 
@@ -180,6 +181,8 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     drain(broker, &next, Lane::live(), None);
     assert_eq!(rows(broker, &next), (44, 3));
     a_deleted_group_judges_again_by_the_settings_of_before_only(&cluster, broker, &next);
+    cluster.empty();
+    two_stores_in_one_group_do_not_share_the_rows(&cluster);
 }
 
 /// Kafka forgets a group without members after a week: then its validators would begin at the oldest record.
@@ -220,6 +223,46 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
     assert_eq!(judge_by(broker, &spread).unwrap().read, 3);
     drain(broker, store, Lane::live(), None);
     assert_eq!(rows(broker, store), (47, 3));
+}
+
+/// Two machines with a data folder each: the second one stops before it writes anything.
+fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
+    let broker = &cluster.connect();
+    for name in [topics::VALID, topics::DEAD_LETTERS] {
+        let (name, retention_ms, retention_bytes) = (name.to_owned(), None, None);
+        broker
+            .ensure_topic(&TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes })
+            .unwrap();
+    }
+    let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let stores = folders.each_ref().map(|folder| LocalStore::open(folder.path()).unwrap());
+    let stops = [Shutdown::new(), Shutdown::new()];
+    let config = sink::Config { until: sink::Until::Shutdown, ..sink(Lane::live()) };
+    let run = |n: usize| sink::run(&config, broker, &stores[n], &SystemClock, &Arc::default(), &stops[n]);
+    let claims = || {
+        let offsets = broker.group_offsets(topics::groups::SINK).unwrap();
+        offsets.iter().filter_map(|offset| sink::store_of(&offset.metadata)).collect::<Vec<_>>()
+    };
+    let comes = |is_so: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        std::iter::repeat_with(is_so).find(|so| *so || began.elapsed() > Duration::from_secs(60)) == Some(true)
+    };
+    let (claimed, refused) = std::thread::scope(|scope| {
+        let first = scope.spawn(|| run(0));
+        let claimed = comes(&|| claims().len() == 4);
+        let second = scope.spawn(|| run(1));
+        let _refused_soon = comes(&|| second.is_finished());
+        stops.iter().for_each(|stop| stop.request("the test has seen enough"));
+        first.join().unwrap().unwrap();
+        (claimed, second.join().unwrap())
+    });
+    assert!(claimed, "the first sink names its store in every partition");
+    assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
+    // Of partitions that came back to it, it does not know whether another sink of its store has written.
+    assert!(claims().iter().all(|claim| *claim == stores[0].id()), "{:?}", claims());
+    let alone = sink::Config { replaced_store: Some(stores[0].id().to_owned()), ..sink(Lane::live()) };
+    sink::run(&alone, broker, &stores[1], &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    assert_eq!(claims(), Vec::<String>::new(), "it has written nothing, either");
 }
 
 /// A copy that lacks records becomes the leader of the wire partition, which grows past its old end.

@@ -10,7 +10,9 @@ use contracts::identity::SaltMode;
 use contracts::layout;
 use contracts::topics::{self, Lane, groups};
 use exporter::{Cut, DuckLimits};
-use platform::broker::{Broker, Consumer, ConsumerConfig, Headers, Message, OutRecord, Start, TopicPartition, Topics};
+use platform::broker::{
+    Broker, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start, TopicPartition, Topics,
+};
 use platform::clock::{Clock, SystemClock};
 use platform::lifecycle::Shutdown;
 use platform::store::local::LocalStore;
@@ -76,6 +78,7 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
         skips_gone: false,
+        replaced_store: None,
     };
     sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
 }
@@ -241,6 +244,30 @@ fn a_service_that_starts_in_the_middle_is_seen_before_anything_is_done() {
     assert_eq!((claim.by.as_str(), claim.swapped_by.as_deref()), ("ann", Some("bob")));
 }
 
+/// Leaves the claims of a sink that was killed before it wrote anything to these partitions.
+fn claim_as_a_sink_that_was_killed(pipeline: &Pipeline) {
+    let mut member = pipeline
+        .broker
+        .consumer(ConsumerConfig {
+            group: groups::SINK.to_owned(),
+            topics: Topics::Names(vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()]),
+            member: "killed".into(),
+            start: Start::Earliest,
+            session_timeout: WAIT_MAX,
+            poll_records_max: 1,
+            poll_bytes_max: 1,
+        })
+        .unwrap();
+    let Polled::Assigned(given) = member.poll(WAIT_MAX).unwrap() else { panic!("no partitions") };
+    let metadata = format!("{{\"store_id\":\"{}\"}}", pipeline.store.id());
+    let unclaimed = given.into_iter().filter(|given| given.metadata.as_deref().is_none_or(str::is_empty));
+    let claims: Vec<_> =
+        unclaimed.map(|given| GroupOffset { at: given.at, offset: 0, metadata: metadata.clone() }).collect();
+    assert!(!claims.is_empty(), "some partitions have no rows");
+    member.commit(&claims).unwrap();
+    member.leave().unwrap();
+}
+
 /// Nothing can be moved in a bucket: the services are given the other one.
 #[test]
 fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
@@ -278,6 +305,7 @@ fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
     assert!(compared.is_same, "{compared:?}");
     let refused = swapped(&pipeline, &*fresh).unwrap_err().to_string();
     assert!(refused.contains("use `finops replay hand-over`"), "{refused}");
+    claim_as_a_sink_that_was_killed(&pipeline);
     let done = handed_over(&pipeline, &*fresh, &SystemClock).unwrap();
     assert_eq!(done.not_covered, 0);
     assert!(done.copied > 0, "the audit records");

@@ -86,6 +86,7 @@ fn sink(broker: &dyn Broker, tracer: &Tracer) -> sink::Snapshot {
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
         skips_gone: false,
+        replaced_store: None,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
     let counters = Arc::new(sink::Counters::observed(observer));

@@ -18,9 +18,11 @@ use crate::watch::Watch;
 
 pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     match verb {
-        SinkVerb::Run { drain, skip_gone } => {
+        SinkVerb::Run { drain, skip_gone, replace_store } => {
             let until = if *drain { Until::Drained } else { Until::Shutdown };
-            service(&sink::Config { skips_gone: *skip_gone, ..ports::sink_config(settings, until) }, settings, output)
+            let (skips_gone, replaced_store) = (*skip_gone, replace_store.clone());
+            let config = sink::Config { skips_gone, replaced_store, ..ports::sink_config(settings, until) };
+            service(&config, settings, output)
         }
         SinkVerb::Inspect { tenant } => {
             let Ports { broker, store } = Ports::to_look(settings)?;

@@ -257,18 +257,18 @@ pub fn store_of_sinks(broker: &dyn Broker, store: Option<&dyn Store>, location: 
         Ok(offsets) => offsets,
         Err(error) => return Check::fail(NAME, error.to_string(), "see above"),
     };
-    let named = |metadata: &str| {
-        let hint: serde_json::Value = serde_json::from_str(metadata).ok()?;
-        hint["store_id"].as_str().map(str::to_owned)
-    };
     let (id, location) = (store.map(Store::id), store.map_or_else(|| location.to_owned(), Store::location));
-    let other = offsets.iter().filter_map(|offset| named(&offset.metadata)).find(|other| id != Some(other.as_str()));
+    let other =
+        offsets.iter().filter_map(|offset| sink::store_of(&offset.metadata)).find(|other| id != Some(other.as_str()));
     let Some(other) = other else { return Check::ok(NAME, format!("the sinks' group writes to {location}")) };
     let this = id.map_or_else(|| format!("there is none in {location}"), |id| format!("this is {id} in {location}"));
     Check::fail(
         NAME,
-        format!("the sinks' group has written to store {other}, {this}"),
-        "use that store again, or give this one its own broker or topics",
+        format!("the sinks' group writes to store {other}, {this}"),
+        format!(
+            "use that store again, or give this one its own broker or topics; if no sink will ever write to that store again, run \
+             `finops sink run --drain --replace-store {other}` once"
+        ),
     )
     .of_configuration()
 }

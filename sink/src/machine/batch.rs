@@ -1,12 +1,18 @@
 //! What one partition has read since its last commit.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use contracts::source::{Src, SrcPartition, SrcSet};
 
 use super::{Row, Taken, Target};
 use crate::limits::Limits;
+
+/// What a commit record says of a file: its path, digest and staged name, beside twice the tenant.
+const FILE_BYTES: u64 = 500;
+/// What it says of a range of offsets, at most.
+const RANGE_BYTES: u64 = 44;
 
 /// Rows of one file to be.
 #[derive(Debug)]
@@ -34,6 +40,8 @@ pub(crate) struct Batch<R> {
     /// The last record, also a duplicate, with its offset.
     pub last: Option<(u64, R)>,
     pub bytes: u64,
+    /// What its commit record will list, in bytes, about.
+    pub record_bytes: u64,
     opened: Option<Duration>,
     is_full: bool,
 }
@@ -49,6 +57,7 @@ impl<R: Clone> Batch<R> {
             duplicates: 0,
             last: None,
             bytes: 0,
+            record_bytes: 0,
             opened: None,
             is_full: false,
         }
@@ -78,15 +87,21 @@ impl<R: Clone> Batch<R> {
             self.duplicates += 1;
             return Taken::Duplicate;
         }
-        add(&mut self.src, row.src);
+        self.record_bytes += add(&mut self.src, row.src);
         if let Some((run, first)) = row.run {
-            match self.runs.get_mut(&run) {
+            self.record_bytes += match self.runs.get_mut(&run) {
                 Some(set) => add(set, first),
-                None => add(self.runs.entry(run).or_default(), first),
-            }
+                None => bytes_in_json(&run) + add(self.runs.entry(run).or_default(), first),
+            };
         }
         self.bytes += row.bytes;
-        let file = self.files.entry(row.target).or_default();
+        let file = match self.files.entry(row.target) {
+            Entry::Occupied(file) => file.into_mut(),
+            Entry::Vacant(place) => {
+                self.record_bytes += FILE_BYTES + 2 * place.key().tenant.len() as u64;
+                place.insert(OpenFile::default())
+            }
+        };
         file.bytes += row.bytes;
         file.rows.push(row.payload);
         Taken::Kept
@@ -98,6 +113,7 @@ impl<R: Clone> Batch<R> {
         }
         // Remembered, since it only ever becomes true: the files need not be looked through again.
         self.is_full = self.is_full
+            || self.record_bytes >= limits.commit_record_bytes_max
             || self.files.len() > limits.open_files_max
             || self
                 .files
@@ -122,12 +138,22 @@ fn rises(heights: &mut BTreeMap<SrcPartition, u64>, src: &Src) -> bool {
     }
 }
 
-/// Whether a first position was new does not matter: a record may have been sent again on purpose.
-fn add(set: &mut SrcSet, src: Src) {
-    let _new = match set.get_mut(&src.partition) {
-        Some(offsets) => offsets.insert(src.offset),
-        None => set.entry(src.partition).or_default().insert(src.offset),
+/// Whether a first position was new does not matter: a record may have been sent again on purpose. Returns how many bytes of JSON it
+/// adds, about.
+fn add(set: &mut SrcSet, src: Src) -> u64 {
+    let Some(offsets) = set.get_mut(&src.partition) else {
+        let bytes = bytes_in_json(&src.partition.topic_id) + 2 * RANGE_BYTES;
+        let _new = set.entry(src.partition).or_default().insert(src.offset);
+        return bytes;
     };
+    let continues = src.offset.checked_sub(1).is_some_and(|before| offsets.contains(before));
+    let is_new = offsets.insert(src.offset);
+    if is_new && !continues { RANGE_BYTES } else { 0 }
+}
+
+/// With what JSON escapes.
+fn bytes_in_json(text: &str) -> u64 {
+    serde_json::to_string(text).map_or(text.len(), |json| json.len()) as u64
 }
 
 #[cfg(test)]
@@ -156,5 +182,36 @@ mod tests {
             assert!(!batch.is_due(&limits, limits.age_max / 2));
         }
         assert!(batch.is_due(&limits, limits.age_max));
+    }
+
+    /// What a batch lists is bounded, and the estimate is not below what is written.
+    #[test]
+    fn a_batch_is_closed_before_its_commit_record_is_large() {
+        let limits = Limits { commit_record_bytes_max: 100_000, ..Limits::default() };
+        // Long names of runs, names that JSON escapes, two runs by turns in one partition, and offsets with gaps.
+        let runs: [&dyn Fn(u64) -> (String, u64); 4] = [
+            &|n| (format!("acme/prod/{n}-{}", "r".repeat(500)), n),
+            &|n| (format!("//{n}{}", "\u{1}".repeat(200)), n),
+            &|n| (format!("acme/prod/{}", n % 2), n),
+            &|n| ("acme/prod/1".to_owned(), 3 * n),
+        ];
+        for (case, run) in runs.into_iter().enumerate() {
+            let (mut batch, mut heights, mut n) = (Batch::at(0), BTreeMap::new(), 0);
+            while !batch.is_due(&limits, Duration::ZERO) {
+                let (run, offset) = run(n);
+                let src: Src = format!("wire-id/0/{offset}").parse().unwrap();
+                let target = Target {
+                    tenant: "acme".into(),
+                    dataset: contracts::layout::FINDINGS,
+                    run_date: "2026-01-20".into(),
+                };
+                let row = Row { target, src: src.clone(), run: Some((run, src)), bytes: 200, payload: () };
+                assert_eq!(batch.take(n, row, &mut heights, Duration::ZERO), Taken::Kept);
+                n += 1;
+            }
+            let listed = serde_json::to_vec(&(&batch.src, &batch.runs)).unwrap().len() as u64;
+            assert!(n > 50 && listed <= batch.record_bytes, "case {case}: {n} records, {listed} bytes");
+            assert!(listed > limits.commit_record_bytes_max / 5, "case {case}: closed at {listed} bytes already");
+        }
     }
 }

@@ -1,9 +1,13 @@
 //! The sink's decisions, without I/O: what was read and what became of actions comes in, the next action goes out.
 //! Every crash point, rebalance order and lost answer can so be tried in memory, with a seed (`simulation`).
 //!
-//! Per partition: load the chain → publish what its last link committed → seek → consume → (a limit is reached) stage →
-//! look → commit → read back → publish → leave a hint → consume. A link is committed only after all files of the one before it are
-//! published, so only the last link of a chain can ever need rolling forward.
+//! Per partition: load the chain → publish what its last link committed → claim → seek → consume → (a limit is reached) stage →
+//! read hints → look → commit → read back → publish → leave a hint → consume. A link is committed only after all files of the one
+//! before it are published, so only the last link of a chain can ever need rolling forward.
+//!
+//! Sinks of two stores in one group would each hold a part of the rows. So a sink writes nothing before the group's position of the
+//! partition names its store (the claim), and it reads the hints of *all* partitions before it claims, after it, and before each
+//! commit. Of two sinks that claim at the same moment, at least one reads the other's claim, and stops.
 
 mod batch;
 pub(crate) mod commit;
@@ -71,6 +75,21 @@ pub struct Identity {
     pub code_version: String,
     /// Identity of the store it writes to.
     pub store_id: String,
+}
+
+impl Identity {
+    /// Whether this hint lets a sink of this store write.
+    fn share_store(&self, at: &TopicPartition, hint: &Hint) -> Result<(), SinkError> {
+        match &hint.store_id {
+            Some(theirs) if *theirs != self.store_id => Err(SinkError::ForeignStore {
+                topic: at.topic.to_string(),
+                partition: at.partition,
+                theirs: theirs.clone(),
+                ours: self.store_id.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A moment. Ages are measured by the clock that never jumps, what people read by the other.
@@ -145,6 +164,13 @@ pub enum Action<'m, R> {
     ReadLink(&'m str),
     /// Drop staged files that will never be committed.
     Discard(&'m [CommittedFile]),
+    /// Read the hints of all partitions of the group.
+    ReadHints {
+        /// The rows of a batch wait for it, and the same was asked before they were read.
+        before_commit: bool,
+    },
+    /// Leave the first hint of this store in the partition, with how far it is written.
+    Claim(u64),
     /// Tell the group how far this partition is written.
     LeaveHint(u64),
     /// Keep the head of the chain as a checkpoint.
@@ -177,13 +203,17 @@ pub enum Outcome {
     Rebuilt,
     /// The files are staged.
     Staged(Vec<CommittedFile>),
+    /// The hints of the group.
+    HintsRead(Vec<(TopicPartition, Hint)>),
+    /// The claim could not be left now: after the next poll it is known whether the partition is still this sink's.
+    NotClaimed,
     /// What a look has found.
     Looked(Looked),
     /// Of a commit.
     Committed(CommitOutcome),
     /// The link of that name; `None` when there is none.
     LinkRead(Option<Box<CommitRecord>>),
-    /// Seek, discard, hint and checkpoint are done, as far as they matter.
+    /// Seek, discard, claim, hint and checkpoint are done, as far as they matter.
     Done,
 }
 
@@ -237,7 +267,8 @@ pub enum Taken {
     Kept,
     /// Its source position is held already (rule 7): dropped and counted.
     Duplicate,
-    /// Not of a partition that is being consumed, or before its position: it is somebody else's, or read already.
+    /// Not of a partition that is being consumed, or before its position: it is somebody else's, or read already. Or its batch is full:
+    /// it is read again after the batch is written.
     Ignored,
 }
 
@@ -264,9 +295,10 @@ impl<R: Payload> Machine<R> {
         self.skips_gone = true;
     }
 
-    /// Time passes.
+    /// Time passes, and the broker was polled.
     pub fn tick(&mut self, now: Now) {
         self.now = now;
+        self.partitions.values_mut().for_each(Partition::claim_again);
     }
 
     /// A partition is ours now.
@@ -274,15 +306,8 @@ impl<R: Payload> Machine<R> {
     /// # Errors
     /// Its position was left by a sink that writes to another store.
     pub fn assigned(&mut self, given: Given) -> Result<(), SinkError> {
-        if let Some(Hint { store_id: Some(theirs), .. }) = &given.hint
-            && *theirs != self.identity.store_id
-        {
-            return Err(SinkError::ForeignStore {
-                topic: given.at.topic.to_string(),
-                partition: given.at.partition,
-                theirs: theirs.clone(),
-                ours: self.identity.store_id.clone(),
-            });
+        if let Some(hint) = &given.hint {
+            self.identity.share_store(&given.at, hint)?;
         }
         let habits = Habits { checkpoint_commits: self.limits.checkpoint_commits, skips_gone: self.skips_gone };
         self.partitions.insert(given.at.clone(), Partition::new(given, habits));
@@ -305,7 +330,7 @@ impl<R: Payload> Machine<R> {
     /// A record was read.
     pub fn record(&mut self, at: &TopicPartition, offset: u64, row: Row<R>) -> Taken {
         match self.partitions.get_mut(at) {
-            Some(partition) => partition.take(offset, row, self.now.elapsed),
+            Some(partition) => partition.take(offset, row, &self.limits, self.now.elapsed),
             None => Taken::Ignored,
         }
     }
@@ -325,6 +350,12 @@ impl<R: Payload> Machine<R> {
     #[must_use]
     pub fn buffered_bytes(&self) -> u64 {
         self.partitions.values().map(Partition::batch_bytes).sum()
+    }
+
+    /// Partitions that this sink has claimed for its store and written nothing of. When it stops, it can take the claims back.
+    #[must_use]
+    pub fn idle_claims(&self) -> Vec<TopicPartition> {
+        self.partitions.iter().filter(|(_, partition)| partition.is_idle_claim()).map(|(at, _)| at.clone()).collect()
     }
 
     /// Partitions that are ours.
@@ -349,8 +380,12 @@ impl<R: Payload> Machine<R> {
     /// What became of the action of that partition.
     ///
     /// # Errors
-    /// The chain and the topic do not belong together any more, or a commit was refused for good.
+    /// The chain and the topic do not belong together any more, a commit was refused for good, or sinks of another store are in the
+    /// group.
     pub fn done(&mut self, at: &TopicPartition, outcome: Outcome) -> Result<(), SinkError> {
+        if let Outcome::HintsRead(hints) = &outcome {
+            hints.iter().try_for_each(|(at, hint)| self.identity.share_store(at, hint))?;
+        }
         let Some(partition) = self.partitions.get_mut(at) else { return Ok(()) };
         if matches!(outcome, Outcome::Staged(_)) {
             self.attempts += 1;

@@ -28,6 +28,11 @@ enum Phase {
         next: usize,
         rebuild: bool,
     },
+    /// Are sinks of another store in the group?
+    Ask(Purpose),
+    Claim,
+    /// The claim is made after the next poll.
+    Unclaimed,
     LeaveHint,
     Checkpoint,
     Seek,
@@ -41,6 +46,14 @@ enum Phase {
     Resolve(Box<Attempt>, Option<StoreError>),
     Discard(Vec<CommittedFile>),
     Gone,
+}
+
+/// What follows when the group's hints were read, and none is of another store.
+#[derive(Debug)]
+enum Purpose {
+    Claim,
+    Consume,
+    Commit(Box<Attempt>),
 }
 
 /// A link that may become, or already be, the next of the chain.
@@ -68,7 +81,13 @@ pub(super) struct Partition<R> {
     heights: BTreeMap<SrcPartition, u64>,
     batch: Batch<R>,
     phase: Phase,
+    /// Position of the group, where it names this store.
     hinted: Option<u64>,
+    /// This sink was the first to name the store, and the hints were read after it.
+    has_claimed: bool,
+    has_asked: bool,
+    /// A commit was begun, so that there may be one.
+    has_begun: bool,
     /// Links that the newest checkpoint adds up.
     checkpointed: u64,
     sought: bool,
@@ -79,7 +98,8 @@ pub(super) struct Partition<R> {
 impl<R: Payload> Partition<R> {
     pub fn new(given: Given, habits: Habits) -> Self {
         let head = ChainHead::empty(&given.topic_id, given.at.partition);
-        let hinted = given.hint.as_ref().map(|hint| hint.offset);
+        // A hint of another store was refused before.
+        let hinted = given.hint.as_ref().filter(|hint| hint.store_id.is_some()).map(|hint| hint.offset);
         Self {
             given,
             habits,
@@ -88,6 +108,9 @@ impl<R: Payload> Partition<R> {
             batch: Batch::at(0),
             phase: Phase::Load,
             hinted,
+            has_claimed: false,
+            has_asked: false,
+            has_begun: false,
             checkpointed: 0,
             sought: false,
             flush: false,
@@ -107,6 +130,17 @@ impl<R: Payload> Partition<R> {
         matches!(self.phase, Phase::Gone)
     }
 
+    pub fn is_idle_claim(&self) -> bool {
+        self.has_claimed && self.head.records == 0 && !self.has_begun
+    }
+
+    /// The broker was polled: a member that is still given the partition may try again.
+    pub fn claim_again(&mut self) {
+        if matches!(self.phase, Phase::Unclaimed) {
+            self.phase = Phase::Ask(Purpose::Claim);
+        }
+    }
+
     pub fn flush(&mut self) {
         self.flush = true;
     }
@@ -114,13 +148,19 @@ impl<R: Payload> Partition<R> {
     pub fn leave(&mut self) {
         self.leaving = true;
         self.flush = true;
-        if matches!(self.phase, Phase::Consume) && self.batch.is_empty() {
+        let is_at_rest = matches!(self.phase, Phase::Consume) && self.batch.is_empty();
+        if is_at_rest || matches!(self.phase, Phase::Unclaimed) {
             self.phase = Phase::Gone;
         }
     }
 
-    pub fn take(&mut self, offset: u64, row: Row<R>, elapsed: Duration) -> Taken {
+    pub fn take(&mut self, offset: u64, row: Row<R>, limits: &Limits, elapsed: Duration) -> Taken {
         if !matches!(self.phase, Phase::Consume) || offset < self.batch.next {
+            return Taken::Ignored;
+        }
+        if self.batch.record_bytes >= limits.commit_record_bytes_max {
+            // One poll may bring more than a commit record may list: the rest is read again after this batch.
+            self.sought = false;
             return Taken::Ignored;
         }
         self.batch.take(offset, row, &mut self.heights, elapsed)
@@ -145,6 +185,8 @@ impl<R: Payload> Partition<R> {
                 let (file, next) = link.files.get(*next..)?.split_first()?;
                 Action::Publish { file, next }
             }
+            Phase::Ask(purpose) => Action::ReadHints { before_commit: matches!(purpose, Purpose::Commit(_)) },
+            Phase::Claim => Action::Claim(self.head.end),
             Phase::LeaveHint => Action::LeaveHint(self.head.end),
             Phase::Checkpoint => Action::Checkpoint(&self.head),
             Phase::Seek => Action::Seek(self.batch.next),
@@ -163,7 +205,7 @@ impl<R: Payload> Partition<R> {
             Phase::Commit(attempt) => Action::Commit { path: &attempt.path, bytes: &attempt.bytes },
             Phase::ReadBack(attempt) | Phase::Resolve(attempt, _) => Action::ReadLink(&attempt.path),
             Phase::Discard(files) => Action::Discard(files),
-            Phase::Consume | Phase::Gone => return None,
+            Phase::Unclaimed | Phase::Consume | Phase::Gone => return None,
         })
     }
 
@@ -182,6 +224,13 @@ impl<R: Payload> Partition<R> {
             }
             (Phase::Publish { link, next, .. }, Outcome::Published(_)) => self.publish(link, next + 1),
             (Phase::Publish { .. }, Outcome::Rebuilt) => self.after_publish(),
+            (Phase::Ask(purpose), _) => self.asked(purpose),
+            (Phase::Claim, Outcome::NotClaimed) => Phase::Unclaimed,
+            (Phase::Claim, _) => {
+                self.hinted = Some(self.head.end);
+                self.has_claimed = true;
+                Phase::Ask(Purpose::Consume)
+            }
             (Phase::LeaveHint, _) => {
                 self.hinted = Some(self.head.end);
                 self.after_hint()
@@ -195,7 +244,7 @@ impl<R: Payload> Partition<R> {
                 self.consume()
             }
             (Phase::Stage, Outcome::Staged(files)) => {
-                Phase::Look(Box::new(self.attempt(files, identity, nonce, wall_ms)?))
+                Phase::Ask(Purpose::Commit(Box::new(self.attempt(files, identity, nonce, wall_ms)?)))
             }
             (Phase::Look(attempt), Outcome::Looked(looked)) => self.looked(attempt, looked)?,
             (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Created)) => Phase::ReadBack(attempt),
@@ -256,7 +305,23 @@ impl<R: Payload> Partition<R> {
     }
 
     fn after_publish(&self) -> Phase {
-        if self.head.records > 0 && self.hinted != Some(self.head.end) { Phase::LeaveHint } else { self.after_hint() }
+        if self.has_asked { self.hint_if_due() } else { Phase::Ask(Purpose::Claim) }
+    }
+
+    /// No sink of another store has left a hint.
+    fn asked(&mut self, purpose: Purpose) -> Phase {
+        match purpose {
+            Purpose::Claim if self.hinted.is_none() => Phase::Claim,
+            Purpose::Claim | Purpose::Consume => {
+                self.has_asked = true;
+                self.hint_if_due()
+            }
+            Purpose::Commit(attempt) => Phase::Look(attempt),
+        }
+    }
+
+    fn hint_if_due(&self) -> Phase {
+        if self.hinted == Some(self.head.end) { self.after_hint() } else { Phase::LeaveHint }
     }
 
     /// Also right after loading: the sink that made the last link may have been killed before its checkpoint.
@@ -286,7 +351,8 @@ impl<R: Payload> Partition<R> {
         Ok(Attempt { path: layout::chain_record(&link.topic_id, link.partition, link.start), link, bytes })
     }
 
-    fn looked(&self, attempt: Box<Attempt>, looked: Looked) -> Result<Phase, SinkError> {
+    fn looked(&mut self, attempt: Box<Attempt>, looked: Looked) -> Result<Phase, SinkError> {
+        self.has_begun = true;
         let path = || layout::chain_record(&self.head.topic_id, self.head.partition, self.head.last_start);
         match looked {
             Looked::Ready => Ok(Phase::Commit(attempt)),
@@ -351,121 +417,4 @@ fn not_kept(Attempt { path, .. }: Attempt, found: Option<CommitRecord>) -> SinkE
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Machine, Now, Target};
-    use super::*;
-
-    impl Payload for () {
-        fn last_record(&self, offset: u64) -> LastRecord {
-            LastRecord { offset, src: None, sha256: String::new() }
-        }
-    }
-
-    /// A sink that has staged one record and is about to commit it.
-    fn staged() -> (Machine<()>, TopicPartition) {
-        let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
-        let mut machine = Machine::new(identity, Limits::default());
-        let at = TopicPartition { topic: "valid".into(), partition: 0 };
-        machine.assigned(Given { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
-        let head = ChainHead::empty("id", 0);
-        let loaded = Loaded { head, last: None, checkpointed: 0, low: 0, high: 1, found: None };
-        machine.done(&at, Outcome::ChainLoaded(Box::new(loaded))).unwrap();
-        machine.done(&at, Outcome::Done).unwrap();
-        machine.tick(Now::default());
-        let target = Target { tenant: "acme".into(), dataset: layout::FINDINGS, run_date: "2026-01-20".into() };
-        let row = Row { target, src: "w/0/1".parse().unwrap(), run: None, bytes: 1, payload: () };
-        assert_eq!(machine.record(&at, 0, row), Taken::Kept);
-        machine.flush();
-        assert!(matches!(machine.next_action(), Some((_, Action::Stage(_)))));
-        machine.done(&at, Outcome::Staged(Vec::new())).unwrap();
-        (machine, at)
-    }
-
-    /// One that has looked before.
-    fn committing() -> (Machine<()>, TopicPartition) {
-        let (mut machine, at) = staged();
-        let Some((_, Action::Look { last: None, next, .. })) = machine.next_action() else { panic!("no look") };
-        assert_eq!(next, layout::chain_record("id", 0, 0));
-        machine.done(&at, Outcome::Looked(Looked::Ready)).unwrap();
-        (machine, at)
-    }
-
-    fn own_link(machine: &mut Machine<()>) -> Box<CommitRecord> {
-        let Some((_, Action::Commit { bytes, .. })) = machine.next_action() else { panic!("no commit") };
-        serde_json::from_slice(bytes).unwrap()
-    }
-
-    #[test]
-    fn what_the_store_says_to_have_created_is_read_back_before_anything_is_built_upon_it() {
-        let (mut machine, at) = committing();
-        let own = own_link(&mut machine);
-        machine.done(&at, Outcome::Committed(CommitOutcome::Created)).unwrap();
-        assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
-        machine.done(&at, Outcome::LinkRead(Some(own))).unwrap();
-        assert!(matches!(machine.next_action(), Some((_, Action::LeaveHint(1)))));
-
-        let check = |found: Option<Box<CommitRecord>>, expected: &str| {
-            let (mut machine, at) = committing();
-            machine.done(&at, Outcome::Committed(CommitOutcome::Created)).unwrap();
-            let stopped = machine.done(&at, Outcome::LinkRead(found)).unwrap_err().to_string();
-            assert!(stopped.contains(expected), "{stopped}");
-        };
-        check(None, "it is not there");
-        let mut other = own_link(&mut committing().0);
-        (other.nonce, other.writer_id) = ("n".into(), "another".into());
-        check(Some(other), "it holds the commit of another");
-    }
-
-    #[test]
-    fn a_name_that_is_taken_is_not_written_whatever_the_store_would_say() {
-        let (mut machine, at) = staged();
-        machine.done(&at, Outcome::Looked(Looked::Taken)).unwrap();
-        assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
-        let mut other = own_link(&mut committing().0);
-        other.nonce = "n".into();
-        machine.done(&at, Outcome::LinkRead(Some(other))).unwrap();
-        assert!(matches!(machine.next_action(), Some((_, Action::Discard(_)))));
-    }
-
-    #[test]
-    fn a_link_that_is_not_what_it_was_is_not_built_upon() {
-        for (looked, expected) in [(Looked::LastGone, "not there any more"), (Looked::LastChanged, "other bytes")] {
-            let (mut machine, at) = staged();
-            let stopped = machine.done(&at, Outcome::Looked(looked)).unwrap_err().to_string();
-            assert!(stopped.contains(expected), "{stopped}");
-        }
-    }
-
-    fn denied() -> StoreError {
-        StoreError::Denied { doing: "writing", path: "a".into(), reason: "AccessDenied".into() }
-    }
-
-    fn lost() -> StoreError {
-        StoreError::NoSpace { doing: "writing", path: "a".into() }
-    }
-
-    #[test]
-    fn a_commit_that_failed_is_looked_for_first() {
-        for error in [denied(), lost()] {
-            let (mut machine, at) = committing();
-            let link = own_link(&mut machine);
-            machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(error))).unwrap();
-            assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
-            machine.done(&at, Outcome::LinkRead(Some(link))).unwrap();
-            assert!(matches!(machine.next_action(), Some((_, Action::LeaveHint(1)))), "it was made");
-        }
-    }
-
-    #[test]
-    fn a_commit_that_was_not_made_is_tried_again_unless_it_was_refused_for_good() {
-        let (mut machine, at) = committing();
-        machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(lost()))).unwrap();
-        machine.done(&at, Outcome::LinkRead(None)).unwrap();
-        assert!(matches!(machine.next_action(), Some((_, Action::Look { .. }))));
-        machine.done(&at, Outcome::Looked(Looked::Ready)).unwrap();
-        assert!(matches!(machine.next_action(), Some((_, Action::Commit { .. }))));
-        machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(denied()))).unwrap();
-        let refused = machine.done(&at, Outcome::LinkRead(None));
-        assert!(matches!(refused, Err(SinkError::Store(StoreError::Denied { .. }))), "{refused:?}");
-    }
-}
+mod tests;

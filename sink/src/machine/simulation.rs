@@ -3,8 +3,11 @@
 //! source record must end in exactly one published file, and no reader may ever see one twice or half a file. That holds also of a
 //! store that begins to lie: the sink that is lied to stops. And a broker that was rolled back is refused.
 
+mod lies;
+mod rest;
 mod rollback;
 mod store;
+mod two_stores;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -22,8 +25,8 @@ use super::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, 
 use crate::error::SinkError;
 use crate::limits::Limits;
 use store::{Lie, Store, rebuild};
+use two_stores::{hints, store_id};
 
-const STORE: &str = "store-1";
 const TOPIC_ID: &str = "topic-id";
 const PARTITIONS: u32 = 3;
 const MEMBERS: usize = 3;
@@ -31,8 +34,6 @@ const MEMBERS: usize = 3;
 const CHECKPOINT_COMMITS: u64 = 3;
 /// Worlds that are tried.
 const SEEDS: u64 = 200;
-/// And with a store that lies, of each kind of lie.
-const SEEDS_OF_LIES: u64 = 50;
 
 /// A record of the simulated topic: its source position and where its row belongs.
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ enum Event {
 
 struct Member {
     machine: Machine<Src>,
+    /// Which store it writes to.
+    store: usize,
     /// Where it reads on, of the partitions it believes to own.
     reading: BTreeMap<TopicPartition, u64>,
     events: Vec<(TopicPartition, Event)>,
@@ -66,8 +69,11 @@ struct World {
     log: BTreeMap<TopicPartition, Vec<Logged>>,
     next_src: BTreeMap<u32, u64>,
     expected: BTreeSet<Src>,
-    store: Store,
-    hints: BTreeMap<TopicPartition, u64>,
+    /// One that all share, unless sinks of several stores are in the group.
+    stores: Vec<Store>,
+    hints: BTreeMap<TopicPartition, Hint>,
+    /// The store that another one takes the place of.
+    replaced: Option<usize>,
     members: Vec<Member>,
     owner: BTreeMap<TopicPartition, Option<usize>>,
     instances: u64,
@@ -98,6 +104,10 @@ struct Counts {
     stopped: u64,
     /// Most links that a sink had to read when it started.
     read_max: u64,
+    /// Sinks that noticed that another store's are in the group.
+    refused: u64,
+    /// Of those, sinks that had claimed a partition.
+    claims_met: u64,
 }
 
 fn partition(n: u32) -> TopicPartition {
@@ -105,15 +115,16 @@ fn partition(n: u32) -> TopicPartition {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, stores: usize) -> Self {
         let all: Vec<_> = (0..PARTITIONS).map(partition).collect();
         let mut world = Self {
             rng: StdRng::seed_from_u64(seed),
             log: all.iter().map(|at| (at.clone(), Vec::new())).collect(),
             next_src: BTreeMap::new(),
             expected: BTreeSet::new(),
-            store: Store::default(),
+            stores: (0..stores).map(|_| Store::default()).collect(),
             hints: BTreeMap::new(),
+            replaced: None,
             members: Vec::new(),
             owner: all.iter().map(|at| (at.clone(), None)).collect(),
             instances: 0,
@@ -124,29 +135,30 @@ impl World {
             is_rolled_back: false,
             counts: Counts::default(),
         };
-        for _ in 0..MEMBERS {
-            let member = world.member();
+        for who in 0..MEMBERS {
+            let member = world.member(who % stores);
             world.members.push(member);
         }
         world
     }
 
-    fn member(&mut self) -> Member {
+    fn member(&mut self, store: usize) -> Member {
         self.instances += 1;
         let identity = Identity {
             writer_id: format!("writer-{}", self.instances),
             code_version: "0".into(),
-            store_id: STORE.into(),
+            store_id: store_id(store),
         };
         let limits = Limits {
             file_rows_max: self.rng.random_range(1..8),
             file_bytes_target: 1_000,
             age_max: Duration::from_secs(self.rng.random_range(1..30)),
             open_files_max: self.rng.random_range(1..4),
+            commit_record_bytes_max: self.rng.random_range(1_000..10_000),
             memory_bytes_max: self.rng.random_range(20..200),
             checkpoint_commits: CHECKPOINT_COMMITS,
         };
-        Member { machine: Machine::new(identity, limits), reading: BTreeMap::new(), events: Vec::new() }
+        Member { machine: Machine::new(identity, limits), store, reading: BTreeMap::new(), events: Vec::new() }
     }
 
     fn chance(&mut self, per_mille: u32) -> bool {
@@ -211,7 +223,11 @@ impl World {
 
     fn crash(&mut self, who: usize) {
         self.counts.crashes += 1;
-        self.members[who] = self.member();
+        self.start_again(who);
+    }
+
+    fn start_again(&mut self, who: usize) {
+        self.members[who] = self.member(self.members[who].store);
         self.owner.values_mut().filter(|owner| **owner == Some(who)).for_each(|owner| *owner = None);
     }
 
@@ -254,9 +270,11 @@ impl World {
         let member = &mut self.members[who];
         match event {
             Event::Assigned => {
-                let hint = self.hints.get(at).map(|offset| Hint { offset: *offset, store_id: Some(STORE.into()) });
+                let hint = hints(&self.hints, self.replaced).find(|(left, _)| left == at).map(|(_, hint)| hint);
                 let given = Given { at: at.clone(), topic_id: Arc::from(TOPIC_ID), hint };
-                member.machine.assigned(given).expect("the same store");
+                if let Err(error) = member.machine.assigned(given) {
+                    self.stopped(who, error);
+                }
             }
             Event::Revoked => {
                 self.counts.revoked += 1;
@@ -280,8 +298,10 @@ impl World {
         let never_arrives = answer_lost && self.rng.random_bool(0.5);
         let lie = self.lie.filter(|_| self.accidents && self.rng.random_range(0..10) == 0);
         let mut has_looked = false;
-        let World { members, store, log, hints, counts, .. } = self;
-        let Member { machine, reading, .. } = &mut members[who];
+        let World { members, stores, log, hints: all_hints, counts, .. } = self;
+        let Member { machine, reading, store, .. } = &mut members[who];
+        let store_id = store_id(*store);
+        let store = &mut stores[*store];
         let Some((at, action)) = machine.next_action() else { return };
         let outcome = match action {
             Action::LoadChain { .. } => {
@@ -338,11 +358,12 @@ impl World {
                 files.iter().filter_map(|f| f.staged["name"].as_str()).for_each(|name| drop(store.staged.remove(name)));
                 Outcome::Done
             }
-            Action::LeaveHint(offset) => {
-                // A fenced member's hint is refused by the broker.
-                if self.owner[&at] == Some(who) {
-                    hints.insert(at.clone(), offset);
-                }
+            Action::ReadHints { .. } => Outcome::HintsRead(hints(all_hints, self.replaced).collect()),
+            // A fenced member's hint is refused by the broker.
+            Action::Claim(_) if self.owner[&at] != Some(who) => Outcome::NotClaimed,
+            Action::LeaveHint(_) if self.owner[&at] != Some(who) => Outcome::Done,
+            Action::Claim(offset) | Action::LeaveHint(offset) => {
+                all_hints.insert(at.clone(), Hint { offset, store_id: Some(store_id) });
                 Outcome::Done
             }
             Action::Checkpoint(head) => {
@@ -357,23 +378,15 @@ impl World {
             // A store that lies to two sinks within the moment between look and commit cannot be told from one that does not.
             Ok(()) if has_looked && self.lie.is_some() => self.act(who),
             Ok(()) => {}
-            Err(SinkError::CommitNotKept { .. }) if self.lie.is_some() => {
-                self.counts.stopped += 1;
-                self.crash(who);
-            }
-            Err(error) if self.is_rolled_back => {
-                self.refused = Some(error);
-                self.crash(who);
-            }
-            Err(error) => panic!("chain and topic belong together: {error}"),
+            Err(error) => self.stopped(who, error),
         }
     }
 
     fn run(seed: u64, steps: usize, lie: Option<Lie>) -> Counts {
-        let mut world = Self { lie, ..Self::new(seed) };
+        let mut world = Self { lie, ..Self::new(seed, 1) };
         world.live(steps);
         world.come_to_rest();
-        world.judge(seed);
+        world.judge(seed, 0);
         world.counts
     }
 
@@ -398,53 +411,13 @@ impl World {
         if self.members.iter_mut().any(|member| member.machine.next_action().is_some()) {
             return;
         }
-        let named: HashSet<String> = (0..PARTITIONS)
-            .filter_map(|n| self.store.chain(&partition(n)).1)
-            .flat_map(|link| link.files)
-            .filter_map(|file| file.staged["name"].as_str().map(str::to_owned))
-            .collect();
-        self.store.staged.retain(|name, _| named.contains(name));
-    }
-
-    /// No more accidents: every partition gets an owner, everything is read and written.
-    fn come_to_rest(&mut self) {
-        self.accidents = false;
-        for n in 0..PARTITIONS {
-            let at = partition(n);
-            for member in &mut self.members {
-                member.events.retain(|(p, event)| *p != at || !matches!(event, Event::Assigned));
-                member.events.push((at.clone(), Event::Lost));
-            }
-            self.give(at, 0);
-        }
-        for _ in 0..20_000 {
-            for who in 0..MEMBERS {
-                self.members[who].machine.flush();
-                self.step(who);
-            }
-            if (0..PARTITIONS).map(partition).all(|at| self.store.end(&at) == self.log[&at].len() as u64) {
-                break;
-            }
-        }
-        while self.members.iter_mut().any(|member| member.machine.next_action().is_some()) {
-            (0..MEMBERS).for_each(|who| self.step(who));
-        }
-    }
-
-    fn judge(&self, seed: u64) {
-        let written: BTreeSet<Src> = self.store.published.values().flatten().cloned().collect();
-        let rows = self.store.published.values().map(Vec::len).sum::<usize>();
-        assert_eq!(rows, written.len(), "seed {seed}: a row is there twice");
-        assert_eq!(written, self.expected, "seed {seed}: not every record is there");
-        let read_max = self.counts.read_max;
-        assert!(read_max <= CHECKPOINT_COMMITS, "seed {seed}: a checkpoint is missing: {read_max} links were read");
-        for n in 0..PARTITIONS {
-            let (head, _) = self.store.chain(&partition(n));
-            assert_eq!(
-                head.rows + head.duplicates,
-                self.log[&partition(n)].len() as u64,
-                "seed {seed}: the chain adds up"
-            );
+        for store in &mut self.stores {
+            let named: HashSet<String> = (0..PARTITIONS)
+                .filter_map(|n| store.chain(&partition(n)).1)
+                .flat_map(|link| link.files)
+                .filter_map(|file| file.staged["name"].as_str().map(str::to_owned))
+                .collect();
+            store.staged.retain(|name, _| named.contains(name));
         }
     }
 }
@@ -480,21 +453,4 @@ fn each_record_ends_in_one_file_whatever_happens() {
     ] {
         assert!(n >= SEEDS, "only {n} {what}: the simulation is too tame to prove anything");
     }
-}
-
-/// The look before each commit finds the link of another sink, so that no lie overwrites it.
-#[test]
-fn a_store_that_creates_what_is_there_doubles_nothing() {
-    let counts: Vec<Counts> = (0..SEEDS_OF_LIES).map(|seed| World::run(seed, 1_000, Some(Lie::Overwrites))).collect();
-    let races_lost: u64 = counts.iter().map(|counts| counts.races_lost).sum();
-    assert!(races_lost >= SEEDS_OF_LIES, "only {races_lost} races: the store had nothing to lie about");
-}
-
-/// Reading back finds that there is no link; the sink that starts again writes the records.
-#[test]
-fn a_store_that_forgets_what_it_answered_loses_nothing() {
-    let counts: Vec<Counts> = (0..SEEDS_OF_LIES).map(|seed| World::run(seed, 1_000, Some(Lie::Forgets))).collect();
-    let sum = |of: fn(&Counts) -> u64| counts.iter().map(of).sum::<u64>();
-    let (lies, stopped) = (sum(|counts| counts.lies), sum(|counts| counts.stopped));
-    assert!(stopped >= SEEDS_OF_LIES && lies >= stopped, "{lies} lies, {stopped} sinks stopped");
 }

@@ -18,7 +18,7 @@ use crate::chain;
 /// Begins the writer of a base, which is no sink.
 const WRITER: &str = "replay/";
 
-/// Writes one for each live partition that has a chain, and returns where they end. An earlier try may have left others: the live
+/// Writes one for each live partition that has a chain, and returns where all live partitions end. An earlier try may have left others: the live
 /// services have gone on since, and nobody reads these before the swap.
 pub(super) fn write(
     broker: &dyn Broker,
@@ -41,6 +41,7 @@ pub(super) fn write(
             }
         }
         let (head, _) = load(current, &topic_id, at.partition)?;
+        ends.push((at.clone(), head.end));
         if head.records == 0 {
             continue;
         }
@@ -67,7 +68,6 @@ pub(super) fn write(
         };
         let bytes = base.to_bytes().map_err(|e| refused(fresh, e.to_string()))?;
         fresh.put(&layout::chain_record(&topic_id, at.partition, base.start), &bytes)?;
-        ends.push((at, head.end));
     }
     Ok(ends)
 }

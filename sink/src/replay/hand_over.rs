@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::alone::Alone;
 use super::{ReplayError, Swapping, base, cover, drop_lane, refused};
-use crate::service::HintMetadata;
+use crate::hints::HintMetadata;
 
 /// What the replay does not make, but readers of a root need. Derived data are made again.
 const KEPT: [&str; 5] =

@@ -128,6 +128,7 @@ fn a_last_commit_that_the_group_does_not_know_of_is_rebuilt() {
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
         skips_gone: false,
+        replaced_store: None,
     };
     let (store, counters) = (&*pipeline.store, Arc::default());
     assert!(sink::run(&config, &broker, store, &SystemClock, &counters, &Shutdown::new()).is_err());

@@ -10,7 +10,7 @@ impl World {
     /// The broker loses the last records of a partition and gets others, perhaps up to the old end and more; then a sink starts. True
     /// when it had to refuse.
     fn roll_back(&mut self, at: &TopicPartition) -> bool {
-        let end = self.store.end(at) as usize;
+        let end = self.stores[0].end(at) as usize;
         (self.accidents, self.is_rolled_back) = (false, true);
         (0..MEMBERS).for_each(|who| self.crash(who));
         let kept = self.rng.random_range(0..=end + 1).min(self.log[at].len());
@@ -19,7 +19,7 @@ impl World {
         while self.log[at].len() < grown {
             self.produce_new(at);
         }
-        let before = self.store.links.clone();
+        let before = self.stores[0].links.clone();
         self.give(at.clone(), 0);
         (0..200).for_each(|_| self.step(0));
         match (kept < end, self.refused.take()) {
@@ -28,7 +28,7 @@ impl World {
             (true, Some(SinkError::TopicBehind { .. })) if grown < end => {}
             (_, other) => panic!("{end} were written, {kept} of {grown} records are those of before: {other:?}"),
         }
-        assert_eq!(self.store.links, before, "nothing is built on it");
+        assert_eq!(self.stores[0].links, before, "nothing is built on it");
         true
     }
 }
@@ -37,7 +37,7 @@ impl World {
 fn a_broker_that_was_rolled_back_is_refused_however_far_it_has_grown_again() {
     let mut refused = 0;
     for seed in 0..SEEDS {
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, 1);
         world.live(600);
         refused += (0..PARTITIONS).filter(|n| world.roll_back(&partition(*n))).count() as u64;
     }

@@ -1,0 +1,42 @@
+//! Whether everything that was on the topics when a drain began is written.
+
+use std::collections::HashMap;
+
+use contracts::topics::Lane;
+use platform::broker::{Broker, TopicPartition};
+use platform::store::Store;
+
+use crate::error::SinkError;
+use crate::{chain, timeline};
+
+/// The group's offsets say so, and the chains agree: anybody may set offsets.
+pub(crate) fn is_drained(
+    broker: &dyn Broker,
+    store: &dyn Store,
+    lane: &Lane,
+    ends: &[(TopicPartition, u64)],
+) -> Result<bool, SinkError> {
+    if ends.is_empty() {
+        return Ok(true);
+    }
+    let mut reached: HashMap<TopicPartition, u64> =
+        broker.group_offsets(&lane.sinks)?.into_iter().map(|o| (o.at, o.offset)).collect();
+    if !ends.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)) {
+        return Ok(false);
+    }
+    for topic in broker.topics()? {
+        for partition in 0..topic.partitions {
+            let at = TopicPartition { topic: topic.name.clone(), partition };
+            if ends.iter().any(|(known, _)| *known == at)
+                && let Some(hint) = reached.remove(&at)
+            {
+                let (head, _) = chain::load(store, &topic.id, partition)?;
+                if head.end < hint {
+                    return Ok(false);
+                }
+                timeline::check(broker, &at, &topic.id, &head)?;
+            }
+        }
+    }
+    Ok(true)
+}
