@@ -144,6 +144,7 @@ impl From<sink::recreate::RecreateError> for Failure {
             RecreateError::Resend(error) => error.into(),
             RecreateError::Running(error) => error.into(),
             RecreateError::Grown { .. } | RecreateError::Stopped => Self::new(ExitCode::TryAgain, error.to_string()),
+            RecreateError::ForeignStore { .. } => Self::new(ExitCode::Configuration, error.to_string()),
             RecreateError::Chain(_) | RecreateError::File { .. } | RecreateError::Audit { .. } => {
                 Self::new(ExitCode::BadInput, error.to_string())
             }

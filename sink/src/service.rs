@@ -98,7 +98,7 @@ pub fn run(
         consumer,
         broker,
         store,
-        hints: Hints { group: &lane.sinks, replaced: config.replaced_store.as_deref() },
+        hints: Hints { group: &lane.sinks, replaced: config.replaced_store.as_deref().filter(|id| *id != store.id()) },
         clock,
         counters,
         shutdown,

@@ -101,7 +101,8 @@ fn copy_of(message: Message, topic: &str) -> OutRecord {
 /// Copies what was staged for a topic into it; what an earlier attempt has copied is not copied again.
 pub(super) fn copy(broker: &dyn Broker, id: &str, of: &Recreated, shutdown: &Shutdown) -> Result<(), RecreateError> {
     let from = staging(&of.topic);
-    if of.carried == 0 {
+    // What was staged is removed after all of it was copied.
+    if of.carried == 0 || !broker.topics()?.iter().any(|topic| *topic.name == *from) {
         return Ok(());
     }
     let group = format!("{STAGING}{id}");
@@ -143,7 +144,7 @@ pub(super) fn copy(broker: &dyn Broker, id: &str, of: &Recreated, shutdown: &Shu
                 last_step = Instant::now();
             }
             Ok(_) => {}
-            Err(error) if error.is_retriable() => {}
+            Err(error) if error.is_retriable() => drop(shutdown.wait_timeout(Duration::from_millis(200))),
             Err(error) => return Err(error.into()),
         }
     }

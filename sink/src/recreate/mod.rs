@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use contracts::chain::BrokenChain;
 use contracts::source::{Src, SrcPartition};
-use contracts::topics::{self, headers};
+use contracts::topics::{self, groups, headers};
 use contracts::{layout, time};
 use platform::broker::{Broker, BrokerError, Message, TopicInfo, TopicPartition, TopicSpec};
 use platform::clock::Clock;
@@ -21,11 +21,14 @@ use platform::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SinkError;
+use crate::hints::Hints;
+use crate::machine::Hint;
 use crate::repair::close;
 use crate::replay::ReplayError;
 use crate::replay::alone::Alone;
 use crate::resend::ResendError;
 use crate::resend::ledger::Ledger;
+use crate::resend::lock::Lock;
 use crate::verify::read;
 use rows::{Held, Known};
 
@@ -68,6 +71,21 @@ pub enum RecreateError {
     /// What was sent again cannot be told.
     #[error("recreating topics: {0}")]
     Resend(#[from] ResendError),
+    /// What is a row in the store of the group's sinks is not known here.
+    #[error(
+        "recreating topics: the sinks of this broker write to store {theirs} (so says the position of {topic}/{partition}), this one is \
+         {ours}: give the command the other store"
+    )]
+    ForeignStore {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// Store of the sinks.
+        theirs: String,
+        /// Store of this command.
+        ours: String,
+    },
     /// Services are running.
     #[error("recreating topics: {0}")]
     Running(#[from] ReplayError),
@@ -136,6 +154,7 @@ pub struct Operator<'a> {
 /// # Errors
 /// Broker or store refuse, or what is a row cannot be told.
 pub fn plan(broker: &dyn Broker, store: &dyn Store, operator: &Operator<'_>) -> Result<Recreation, RecreateError> {
+    refuse_foreign(broker, store)?;
     match open(store)? {
         Some(begun) => Ok(begun),
         None => choose(broker, store, operator, |_, _| Ok(())),
@@ -152,6 +171,9 @@ pub fn execute(
     operator: &Operator<'_>,
     wait_max: Duration,
 ) -> Result<Recreation, RecreateError> {
+    refuse_foreign(broker, store)?;
+    // Of two at once the second would remove what the first has staged.
+    let lock = Lock::take(broker, groups::REDRIVE, operator.shutdown)?;
     let begun = open(store)?;
     // An attempt that was killed may have left a topic deleted.
     let all = broker.topics()?;
@@ -165,6 +187,8 @@ pub fn execute(
     let begun = match begun {
         Some(begun) => begun,
         None => {
+            // Nothing is changed where what is a row cannot be told.
+            let _ = choose(broker, store, operator, |_, _| Ok(()))?;
             // A sink that was frozen must not write what is carried over. If the topics stay after all, `verify` tells what each chain
             // passes over by this, and `repair` sends it.
             close::close_all(broker, store, operator.clock)?;
@@ -189,7 +213,17 @@ pub fn execute(
     }
     store.put(&format!("{}/{}.json", layout::AUDIT_RECREATE, begun.id), &to_json(&begun))?;
     store.delete(&open_path())?;
+    drop(lock);
     Ok(begun)
+}
+
+fn refuse_foreign(broker: &dyn Broker, store: &dyn Store) -> Result<(), RecreateError> {
+    let hints = Hints { group: groups::SINK, replaced: None }.read(broker)?;
+    let foreign = |(at, hint): (TopicPartition, Hint)| Some((at, hint.store_id.filter(|theirs| theirs != store.id())?));
+    let Some((TopicPartition { topic, partition }, theirs)) = hints.into_iter().find_map(foreign) else {
+        return Ok(());
+    };
+    Err(RecreateError::ForeignStore { topic: topic.to_string(), partition, theirs, ours: store.id().to_owned() })
 }
 
 fn open_path() -> String {

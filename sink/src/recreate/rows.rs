@@ -119,13 +119,14 @@ impl Known {
     }
 }
 
-/// What the row of a record says, if it is a finding, and if it is a dead letter: that depends on policies, too.
+/// What the row of a record says, if it is a dead letter, and if it is a finding: that depends on policies, too. The dead letter comes
+/// first: it bears the position, and its content may be that of a finding which was sent later.
 fn keys(message: &Message, own: &Src) -> Vec<Key> {
     let policy = Policy { message_bytes_max: usize::MAX, ..Policy::default() };
     let finding = judge(frame::payload(&message.value), &policy, message.timestamp_ms)
         .map(|found| key(&[found.tenant_id(), found.workspace_id(), found.run_id(), found.fingerprint()]));
     let sha256 = hex::encode(Sha256::digest(&message.value));
-    finding.into_iter().chain([key(&[&own.to_string(), &sha256])]).collect()
+    [key(&[&own.to_string(), &sha256])].into_iter().chain(finding).collect()
 }
 
 fn finding(batch: &RecordBatch, row: usize) -> Result<Key, String> {

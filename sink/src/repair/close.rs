@@ -38,8 +38,14 @@ pub(super) fn close(
     for topic in topics.iter().filter(|topic| [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)) {
         for partition in 0..topic.partitions {
             let low = broker.watermarks(&TopicPartition { topic: topic.name.clone(), partition })?.low;
-            let head = heads.get(&(topic.id.to_string(), partition)).cloned();
-            let head = head.unwrap_or_else(|| ChainHead::empty(&topic.id, partition));
+            let head = match heads.get(&(topic.id.to_string(), partition)) {
+                Some(head) => head.clone(),
+                None if store.list(&layout::chain_dir(&topic.id, partition))?.is_empty() => {
+                    ChainHead::empty(&topic.id, partition)
+                }
+                // It is broken: how far it goes is not known.
+                None => continue,
+            };
             if head.end < low {
                 let last = last(store, &head)?;
                 last.iter().try_for_each(|last| publish(store, last))?;
@@ -69,7 +75,8 @@ pub(crate) fn close_all(broker: &dyn Broker, store: &dyn Store, clock: &dyn Cloc
         loop {
             let (head, last) = chain::load(store, &topic_id, partition)?;
             let Some(topic) = last.as_ref().map(|last| last.topic.as_str()).or(name.as_deref()) else { break };
-            if last.as_deref().is_some_and(is_closed) {
+            // A topic that is there may have grown since.
+            if name.is_none() && last.as_deref().is_some_and(is_closed) {
                 break;
             }
             last.iter().try_for_each(|last| publish(store, last))?;

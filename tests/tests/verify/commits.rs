@@ -13,6 +13,7 @@ use platform::broker::meddled::{Deed, Meddled};
 use platform::broker::{Broker, BrokerError, Headers, Message, OutRecord, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::store::Store;
 use sink::repair;
 use sink::verify::Rule;
 use tests::pipeline::Pipeline;
@@ -22,8 +23,11 @@ use super::world::{Filled, fill, good, rules, topic_id};
 
 /// Paths of the commit records of the valid topic, oldest first.
 fn records(pipeline: &Pipeline) -> Vec<String> {
-    let id = topic_id(pipeline, topics::VALID);
-    let all = pipeline.store.list(&format!("{}/{id}", layout::CHAIN)).unwrap().into_iter().map(|entry| entry.path);
+    records_of(&*pipeline.store, &topic_id(pipeline, topics::VALID))
+}
+
+fn records_of(store: &dyn Store, topic_id: &str) -> Vec<String> {
+    let all = store.list(&format!("{}/{topic_id}", layout::CHAIN)).unwrap().into_iter().map(|entry| entry.path);
     all.filter(|path| contracts::chain::link_start(path).is_some()).collect()
 }
 
@@ -119,8 +123,11 @@ fn a_last_commit_that_the_group_does_not_know_of_is_rebuilt() {
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
     let _ = pipeline.validate();
     let denied = || BrokerError::Denied { doing: "storing offsets".into(), reason: "planned".into() };
-    let broker =
-        Meddled::new(pipeline.broker.clone(), move |deed| if deed == Deed::Commit { Err(denied()) } else { Ok(()) });
+    let (store, id) = (pipeline.store.clone(), topic_id(&pipeline, topics::VALID));
+    let is_committed = move || records_of(&*store, &id).len() == 4;
+    let broker = Meddled::new(pipeline.broker.clone(), move |deed| {
+        if deed == Deed::Commit && is_committed() { Err(denied()) } else { Ok(()) }
+    });
     let config = sink::Config {
         member: "sink".into(),
         lane: topics::Lane::live(),

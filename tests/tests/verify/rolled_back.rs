@@ -16,6 +16,7 @@ use platform::broker::meddled::{Deed, Meddled};
 use platform::broker::{Broker, BrokerError, Headers, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::store::local::LocalStore;
 use sha2::{Digest, Sha256};
 use sink::SinkError;
 use sink::recreate::{self, Operator, RecreateError, Recreation};
@@ -122,10 +123,19 @@ fn a_broker_that_has_grown_past_its_old_end_is_refused_and_left_behind_without_a
     let expected = BTreeMap::from([(topics::WIRE, 21), (topics::VALID, 0), (topics::DEAD_LETTERS, 0)]);
     assert_eq!(carried(&plan), expected);
     assert_eq!(rows(&pipeline), before);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = LocalStore::open(elsewhere.path()).unwrap();
+    let refused = recreate::plan(&pipeline.broker, &other, &operator(&shutdown));
+    assert!(matches!(refused, Err(RecreateError::ForeignStore { .. })), "all would count as no row: {refused:?}");
     let wire = topic_id(&pipeline.broker, topics::WIRE);
     let last = read_link(links(&pipeline).last().unwrap());
     let next = layout::chain_record(&last.topic_id, last.partition, last.end);
-    assert_eq!(carried(&recreate_on(&pipeline.broker, &pipeline, &shutdown).unwrap()), expected);
+    let done = recreate_on(&pipeline.broker, &pipeline, &shutdown).unwrap();
+    assert_eq!(carried(&done), expected);
+    // Killed when what was staged is removed already.
+    let open = format!("{}/open.json", layout::AUDIT_RECREATE);
+    pipeline.store.put(&open, &serde_json::to_vec(&done).unwrap()).unwrap();
+    assert_eq!(recreate_on(&pipeline.broker, &pipeline, &shutdown).unwrap(), done);
     assert_ne!(topic_id(&pipeline.broker, topics::WIRE), wire);
     assert!(pipeline.store.get(&next).unwrap().is_some(), "a sink that was frozen cannot commit what is carried over");
 
