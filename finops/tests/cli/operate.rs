@@ -175,7 +175,7 @@ fn doctor_says_what_to_do() {
     let path = other.path().join("data/finops_findings");
     let ended = place.finops(&format!("doctor --data data --out {}", path.display()));
     assert_eq!(ended.code, Some(78), "{ended}");
-    assert!(ended.text().contains("fail store of the group: the sinks' group has written to store "), "{ended}");
+    assert!(ended.text().contains("fail store of the group: the sinks' group writes to store "), "{ended}");
 }
 
 /// State and what was found, by the name of the check.
