@@ -143,11 +143,14 @@ impl From<sink::recreate::RecreateError> for Failure {
         match error {
             RecreateError::Resend(error) => error.into(),
             RecreateError::Running(error) => error.into(),
-            RecreateError::Grown { .. } | RecreateError::Stopped => Self::new(ExitCode::TryAgain, error.to_string()),
-            RecreateError::ForeignStore { .. } => Self::new(ExitCode::Configuration, error.to_string()),
-            RecreateError::Chain(_) | RecreateError::File { .. } | RecreateError::Audit { .. } => {
-                Self::new(ExitCode::BadInput, error.to_string())
+            RecreateError::Grown { .. } | RecreateError::Stuck { .. } | RecreateError::Stopped => {
+                Self::new(ExitCode::TryAgain, error.to_string())
             }
+            RecreateError::ForeignStore { .. } => Self::new(ExitCode::Configuration, error.to_string()),
+            RecreateError::Close(sink::SinkError::Chain(_))
+            | RecreateError::Chain(_)
+            | RecreateError::File { .. }
+            | RecreateError::Audit { .. } => Self::new(ExitCode::BadInput, error.to_string()),
             RecreateError::Store(_) | RecreateError::Broker(_) | RecreateError::Close(_) => {
                 Self::new(code_of(&error, ExitCode::Io), error.to_string())
             }

@@ -128,8 +128,11 @@ pub(super) fn copy(broker: &dyn Broker, id: &str, of: &Recreated, shutdown: &Shu
             processor.leave()?;
             return Ok(());
         }
-        if shutdown.is_requested() || last_step.elapsed() > WAIT_MAX {
+        if shutdown.is_requested() {
             return Err(RecreateError::Stopped);
+        }
+        if last_step.elapsed() > WAIT_MAX {
+            return Err(RecreateError::Stuck { topic: of.topic.clone(), seconds: WAIT_MAX.as_secs() });
         }
         match processor.poll(Duration::from_millis(200)) {
             Ok(Polled::Records(messages)) => {

@@ -14,9 +14,7 @@ use contracts::chain::BrokenChain;
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::{self, groups, headers};
 use contracts::{layout, time};
-use platform::broker::{Broker, BrokerError, Message, TopicInfo, TopicPartition, TopicSpec};
-use platform::clock::Clock;
-use platform::lifecycle::Shutdown;
+use platform::broker::{Broker, BrokerError, Message, TopicChange, TopicInfo, TopicPartition, TopicSpec};
 use platform::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -24,13 +22,14 @@ use crate::error::SinkError;
 use crate::hints::Hints;
 use crate::machine::Hint;
 use crate::repair::close;
-use crate::replay::ReplayError;
 use crate::replay::alone::Alone;
+use crate::replay::{ReplayError, forget_routing};
 use crate::resend::ResendError;
 use crate::resend::ledger::Ledger;
 use crate::resend::lock::Lock;
+use crate::resend::missing::Operator;
 use crate::verify::read;
-use rows::{Held, Known};
+use rows::{Known, Written};
 
 /// Names of the topics that hold what is carried over begin so.
 const STAGING: &str = "finops.recreate.";
@@ -44,10 +43,10 @@ pub enum RecreateError {
     /// The broker refused.
     #[error("recreating topics: {0}")]
     Broker(#[from] BrokerError),
-    /// A chain cannot be followed: what is a row cannot be told.
+    /// A chain cannot be followed, so it is unknown what is a row.
     #[error("recreating topics: {0}; run `finops verify` to see what is wrong")]
     Chain(#[from] BrokenChain),
-    /// A data file cannot be read: what is a row cannot be told.
+    /// A data file cannot be read, so it is unknown what is a row.
     #[error(
         "recreating topics: reading {path}: {problem}; `finops verify` names what is wrong, `finops repair` rebuilds files"
     )]
@@ -68,7 +67,7 @@ pub enum RecreateError {
         /// Why.
         problem: String,
     },
-    /// What was sent again cannot be told.
+    /// An audit record cannot be read, so it is unknown what was sent again.
     #[error("recreating topics: {0}")]
     Resend(#[from] ResendError),
     /// What is a row in the store of the group's sinks is not known here.
@@ -98,6 +97,17 @@ pub enum RecreateError {
         topic: String,
         /// Partition.
         partition: u32,
+    },
+    /// The broker gives no records to copy.
+    #[error(
+        "recreating topics: no record of {topic} could be copied for {seconds} s; look at the broker, then give this command again, which \
+         resumes it"
+    )]
+    Stuck {
+        /// Topic.
+        topic: String,
+        /// How long it has waited.
+        seconds: u64,
     },
     /// It was asked to stop.
     #[error("recreating topics: stopped before all was done; the same command resumes it")]
@@ -138,21 +148,10 @@ pub struct Recreation {
     pub topics: Vec<Recreated>,
 }
 
-/// Who asks for it, and what can stop it.
-#[derive(Clone, Copy)]
-pub struct Operator<'a> {
-    /// Name, for the audit record.
-    pub by: &'a str,
-    /// Time of the audit record.
-    pub clock: &'a dyn Clock,
-    /// Asked to stop.
-    pub shutdown: &'a Shutdown,
-}
-
 /// What would be done. Reads only.
 ///
 /// # Errors
-/// Broker or store refuse, or what is a row cannot be told.
+/// Broker or store refuse, or it is unknown what is a row.
 pub fn plan(broker: &dyn Broker, store: &dyn Store, operator: &Operator<'_>) -> Result<Recreation, RecreateError> {
     refuse_foreign(broker, store)?;
     match open(store)? {
@@ -182,39 +181,51 @@ pub fn execute(
     {
         create(broker, of)?;
     }
-    // Until the end: a validator that starts meanwhile would judge what is about to be deleted.
-    let _alone = Alone::wait(broker, wait_max)?;
+    let alone = Alone::wait(broker, wait_max)?;
     let begun = match begun {
         Some(begun) => begun,
-        None => {
-            // Nothing is changed where what is a row cannot be told.
-            let _ = choose(broker, store, operator, |_, _| Ok(()))?;
-            // A sink that was frozen must not write what is carried over. If the topics stay after all, `verify` tells what each chain
-            // passes over by this, and `repair` sends it.
-            close::close_all(broker, store, operator.clock)?;
-            let mut staging = copies::Staging::begin(broker)?;
-            let begun = choose(broker, store, operator, |topic, message| staging.add(topic, message))?;
-            staging.end()?;
-            // From here on the staged records are the ones that count.
-            store.put(&open_path(), &to_json(&begun))?;
-            begun
-        }
+        None => stage(broker, store, operator)?,
     };
     refuse_grown(broker, store, &begun)?;
+    stop_if_asked(operator)?;
+    // All at once, while no service is there: one that starts later finds no record to judge or write that is carried over.
+    alone.check()?;
     for of in &begun.topics {
-        if operator.shutdown.is_requested() {
-            return Err(RecreateError::Stopped);
-        }
+        delete_former(broker, of)?;
+    }
+    for of in &begun.topics {
+        stop_if_asked(operator)?;
         create(broker, of)?;
         copies::copy(broker, &begun.id, of, operator.shutdown)?;
     }
     for of in &begun.topics {
         copies::remove(broker, &of.topic)?;
     }
+    let wire = begun.topics.iter().filter(|of| topics::is_wire(&of.topic));
+    forget_routing(broker, groups::VALIDATOR, wire.map(|of| (of.former_id.clone(), of.partitions)))?;
     store.put(&format!("{}/{}.json", layout::AUDIT_RECREATE, begun.id), &to_json(&begun))?;
     store.delete(&open_path())?;
     drop(lock);
     Ok(begun)
+}
+
+/// Chooses what is carried over, and copies it beside the topics.
+fn stage(broker: &dyn Broker, store: &dyn Store, operator: &Operator<'_>) -> Result<Recreation, RecreateError> {
+    // Nothing is changed while it is unknown what is a row.
+    let _ = choose(broker, store, operator, |_, _| Ok(()))?;
+    // A sink that was frozen must not write what is carried over. If this command ends before the record below is written, each
+    // closed chain is one offset ahead of a topic without news, and sinks refuse it until the command runs to its end.
+    close::close_all(broker, store, operator.clock)?;
+    let mut staging = copies::Staging::begin(broker)?;
+    let begun = choose(broker, store, operator, |topic, message| staging.add(topic, message))?;
+    staging.end()?;
+    // From here on the staged records are the ones that count.
+    store.put(&open_path(), &to_json(&begun))?;
+    Ok(begun)
+}
+
+fn stop_if_asked(operator: &Operator<'_>) -> Result<(), RecreateError> {
+    if operator.shutdown.is_requested() { Err(RecreateError::Stopped) } else { Ok(()) }
 }
 
 fn refuse_foreign(broker: &dyn Broker, store: &dyn Store) -> Result<(), RecreateError> {
@@ -264,14 +275,21 @@ fn refuse_grown(broker: &dyn Broker, store: &dyn Store, begun: &Recreation) -> R
     Ok(())
 }
 
-/// Creates a topic again, unless that is done.
-fn create(broker: &dyn Broker, of: &Recreated) -> Result<(), RecreateError> {
+fn delete_former(broker: &dyn Broker, of: &Recreated) -> Result<(), RecreateError> {
     if broker.topics()?.iter().any(|topic| *topic.name == *of.topic && *topic.id == *of.former_id) {
         broker.delete_topic(&of.topic)?;
     }
-    let Recreated { topic, partitions, retention_ms, retention_bytes, .. } = of.clone();
-    let spec = TopicSpec { name: topic, partitions, compacted: false, retention_ms, retention_bytes };
-    let _ = broker.ensure_topic(&spec)?;
+    Ok(())
+}
+
+/// Creates a topic, unless it is there. A service may have created it with fewer partitions.
+fn create(broker: &dyn Broker, of: &Recreated) -> Result<(), RecreateError> {
+    let Recreated { topic: name, partitions, retention_ms, retention_bytes, .. } = of.clone();
+    let spec = TopicSpec { name, partitions, compacted: false, retention_ms, retention_bytes };
+    if broker.ensure_topic(&spec)?.partitions < partitions {
+        let (retention_ms, retention_bytes) = (Some(retention_ms.into()), Some(retention_bytes.into()));
+        broker.alter_topic(&of.topic, &TopicChange { partitions: Some(partitions), retention_ms, retention_bytes })?;
+    }
     Ok(())
 }
 
@@ -282,7 +300,7 @@ fn choose(
     operator: &Operator<'_>,
     mut carry: impl FnMut(&str, &Message) -> Result<(), RecreateError>,
 ) -> Result<Recreation, RecreateError> {
-    let held = Held::read(store)?;
+    let held = Written::read(store)?;
     let all = broker.topics()?;
     let of_pipeline = |topic: &&TopicInfo| {
         topics::is_wire(&topic.name) || [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)
@@ -298,6 +316,9 @@ fn choose(
             let mut failed = None;
             let end = read(broker, &at, 0, u64::MAX, |message| {
                 count += 1;
+                if failed.is_none() && operator.shutdown.is_requested() {
+                    failed = Some(RecreateError::Stopped);
+                }
                 let is_carried = match topics::is_wire(&topic.name) {
                     true => wire.is_carried(message, &id, &held),
                     false => wire.is_only_here(message, &id, &held),
@@ -350,7 +371,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn look(broker: &dyn Broker, all: &[TopicInfo], held: &Held, ledger: &Ledger) -> Result<Self, RecreateError> {
+    fn look(broker: &dyn Broker, all: &[TopicInfo], held: &Written, ledger: &Ledger) -> Result<Self, RecreateError> {
         let mut wire = Self { ranges: BTreeMap::new(), stood_for: BTreeSet::new(), known: Known::default() };
         for (at, id) in all.iter().filter(|topic| topics::is_wire(&topic.name)).flat_map(partitions) {
             let marks = broker.watermarks(&at)?;
@@ -367,7 +388,7 @@ impl Wire {
     }
 
     /// A wire record that is no row: its position is none of a row, or the row there is of another record.
-    fn is_carried(&mut self, message: &Message, id: &SrcPartition, held: &Held) -> bool {
+    fn is_carried(&mut self, message: &Message, id: &SrcPartition, held: &Written) -> bool {
         let own = Src { partition: id.clone(), offset: message.offset };
         if held.has(&own) {
             return !self.known.take_row(message, &own);
@@ -378,7 +399,7 @@ impl Wire {
     }
 
     /// A judged record that is no row, and whose wire record is not there to be judged again.
-    fn is_only_here(&self, message: &Message, id: &SrcPartition, held: &Held) -> bool {
+    fn is_only_here(&self, message: &Message, id: &SrcPartition, held: &Written) -> bool {
         let src = message.header(headers::SRC).and_then(|src| std::str::from_utf8(src).ok()?.parse::<Src>().ok());
         match src {
             Some(src) => {

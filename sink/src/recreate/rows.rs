@@ -19,7 +19,7 @@ use crate::walk;
 
 /// What all chains hold.
 #[derive(Default)]
-pub(super) struct Held {
+pub(super) struct Written {
     /// Positions of rows.
     src: SrcSet,
     /// First positions of rows.
@@ -27,7 +27,7 @@ pub(super) struct Held {
     files: Vec<String>,
 }
 
-impl Held {
+impl Written {
     pub fn read(store: &dyn Store) -> Result<Self, RecreateError> {
         let mut held = Self::default();
         for folder in walk::folders(store)?.0 {
@@ -69,7 +69,7 @@ impl Known {
     }
 
     /// Counts the rows that were asked for.
-    pub fn read_rows(&mut self, store: &dyn Store, held: &Held) -> Result<(), RecreateError> {
+    pub fn read_rows(&mut self, store: &dyn Store, held: &Written) -> Result<(), RecreateError> {
         if self.0.is_empty() {
             return Ok(());
         }

@@ -170,30 +170,36 @@ fn drop_lane(broker: &dyn Broker, lane: &Lane) {
             Err(error) => tracing::warn!(%error, topic, "could not remove a topic of the replay"),
         }
     }
-    if let Err(error) = forget_routing(broker, lane) {
+    let wire = |all: Vec<TopicInfo>| {
+        let wire = all.into_iter().filter(|topic| topics::is_wire(&topic.name));
+        wire.map(|topic| (topic.id.to_string(), topic.partitions))
+    };
+    let forgotten = broker.topics().and_then(|all| forget_routing(broker, &lane.validators, wire(all)));
+    if let Err(error) = forgotten {
         tracing::warn!(%error, topic = topics::ROUTING, "could not remove what the replay kept there");
     }
 }
 
-/// The replay judges nothing any more: what its validators kept of the wire partitions is not needed.
-fn forget_routing(broker: &dyn Broker, lane: &Lane) -> Result<(), BrokerError> {
-    let all = broker.topics()?;
-    if !all.iter().any(|topic| &*topic.name == topics::ROUTING) {
+/// Removes what validators of a group kept of wire topics, by id and number of partitions: they judge nothing of them any more.
+pub(crate) fn forget_routing(
+    broker: &dyn Broker,
+    group: &str,
+    wire: impl Iterator<Item = (String, u32)>,
+) -> Result<(), BrokerError> {
+    if !broker.topics()?.iter().any(|topic| &*topic.name == topics::ROUTING) {
         return Ok(());
     }
-    let tombstone = |topic: &TopicInfo, partition: u32| OutRecord {
+    let tombstone = |topic_id: &str, partition: u32| OutRecord {
         topic: topics::ROUTING.into(),
         partition: Some(0),
-        key: Some(
-            topics::routing_key(&lane.validators, &SrcPartition { topic_id: topic.id.to_string(), partition }).into(),
-        ),
+        key: Some(topics::routing_key(group, &SrcPartition { topic_id: topic_id.to_owned(), partition }).into()),
         value: RecordValue::NULL,
         headers: Headers::new(),
         timestamp_ms: None,
     };
     let mut tombstones = Vec::new();
-    for topic in all.iter().filter(|topic| topics::is_wire(&topic.name)) {
-        tombstones.extend((0..topic.partitions).map(|partition| tombstone(topic, partition)));
+    for (topic_id, partitions) in wire {
+        tombstones.extend((0..partitions).map(|partition| tombstone(&topic_id, partition)));
     }
     broker.producer()?.append(&tombstones).map(|_| ())
 }

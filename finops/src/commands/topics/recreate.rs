@@ -6,7 +6,8 @@ use clap::Args;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
-use sink::recreate::{self, Operator};
+use sink::recreate;
+use sink::resend::missing::Operator;
 
 use crate::cli::Output;
 use crate::failure::Result;
