@@ -58,7 +58,7 @@ const RUN_TS_AHEAD_MAX: Setting<Duration> =
         .help("how far ahead of the clock a run may start; more is refused: it would hide the findings of later runs");
 const TENANT_SPREAD: Setting<u32> = Setting::integer("validator.tenant_spread", 1..=1_024)
     .default("1")
-    .help("partitions that one tenant's findings may use; holds for records that nobody has judged");
+    .help("partitions that one tenant's findings may use; holds for records that are not judged yet");
 const STEP_RECORDS: Setting<usize> =
     Setting::integer("validator.step_records_max", 1..=100_000).default("5000").help("records of one atomic step");
 const FILE_ROWS: Setting<u64> =

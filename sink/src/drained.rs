@@ -9,7 +9,7 @@ use platform::store::Store;
 use crate::error::SinkError;
 use crate::{chain, timeline};
 
-/// The group's offsets say so, and the chains agree: anybody may set offsets.
+/// The group's offsets say so, and the chains agree: any tool may set offsets.
 pub(crate) fn is_drained(
     broker: &dyn Broker,
     store: &dyn Store,

@@ -132,7 +132,7 @@ pub enum SinkError {
         /// What is there instead.
         problem: String,
     },
-    /// What is missing was found out before a sink committed more.
+    /// A sink has committed more since `repair` looked at what is missing.
     #[error(
         "repair: a sink has committed {path} meanwhile, so other records may be missing now: nothing was sent; repair again"
     )]

@@ -22,9 +22,7 @@ fn files_of_a_tenant_are_removed(kind: Kind) {
     let load = Load::new(&site);
     let take_in = |records| {
         assert!(load.publish(records));
-        for role in ["validator", "sink"] {
-            let _ = program::done(&site, &[role, "run", "--drain"]);
-        }
+        program::drain(&site);
     };
     take_in(120);
     let _ = program::done(&site, &["exporter", "once"]);
@@ -45,8 +43,8 @@ fn files_of_a_tenant_are_removed(kind: Kind) {
     assert!(removed.iter().any(|(path, _)| said.contains(path)), "{said}");
     let doctor = program::command(&site, &["doctor"]).output().unwrap();
     let doctor = String::from_utf8(doctor.stdout).unwrap();
-    let told = format!("fail data files: {} cannot be read, of {LEAVER};", removed.len());
-    assert!(doctor.contains(&told), "{doctor}");
+    let expected = format!("fail data files: {} cannot be read, of {LEAVER};", removed.len());
+    assert!(doctor.contains(&expected), "{doctor}");
     let problems = program::verify(&site)["problems"].as_array().unwrap().clone();
     let names = |problem: &Value, path: &str| problem["object"].as_str().unwrap().ends_with(path);
     for (path, _) in &removed {

@@ -249,7 +249,7 @@ mod tests {
         }
         let y = |members: &str| of(members).digest_of("finops.findings.wire.y");
         assert_eq!(y("tenants = [\"a\"]"), y("tenants = [\"*\"]"), "another topic's producer");
-        assert_ne!(of("tenants = [\"a\"]").digest_of("finops.findings.wire.z"), first, "nobody is bound to it");
+        assert_ne!(of("tenants = [\"a\"]").digest_of("finops.findings.wire.z"), first, "no producer is bound to it");
     }
 
     #[test]

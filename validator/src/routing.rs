@@ -1,6 +1,6 @@
 //! Where wire records go, and whether they may be judged again. The sink recognizes a record that comes twice by its source position,
 //! within one commit chain. So a record that is judged again must go where it went the first time: to the same partition of the same
-//! topic. The *routing* is all that decides this. A routing that changed is no problem for records that nobody has judged; records
+//! topic. The *routing* is all that decides this. A routing that changed is no problem for records that are not judged yet; records
 //! that were judged under another one must not be judged again. Here is the decision, without I/O; [`register`](crate::register)
 //! keeps what it needs to know.
 

@@ -168,7 +168,7 @@ fn sync(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|dir| dir.sync_all()).map_err(ExportError::io("flushing", folder))
 }
 
-/// Removes what crashed builds left in the folder of all tenants. Failing at it harms nobody: the next pass tries again. It reads the
+/// Removes what crashed builds left in the folder of all tenants. When it fails, the next pass tries again. It reads the
 /// whole folder, so it is for a pass over all tenants and not for each of them.
 pub(crate) fn remove_leftovers(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else { return };

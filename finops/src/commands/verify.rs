@@ -77,7 +77,7 @@ fn print_table(report: &Report) -> Result<()> {
     let LastRecords { expired, unknown, .. } = report.last_records;
     if expired + unknown > 0 {
         print_text(&format!(
-            "whether the broker was rolled back cannot be told of {} chain(s) or position(s): the last record of {expired} has \
+            "whether the broker was rolled back is unknown for {} chain(s) or position(s): the last record of {expired} has \
              expired, {unknown} name none\n",
             expired + unknown
         ))?;

@@ -16,9 +16,9 @@ const ADVICE: &str =
 
 pub fn check(store: Arc<dyn Store>, timeout: Duration) -> Check {
     match within(NAME, timeout, move || Cut::committed(store)) {
-        Ok(Ok(cut)) => told(&cut),
+        Ok(Ok(cut)) => of_cut(&cut),
         Ok(Err(error)) => Check::fail(NAME, error.to_string(), "`finops verify` names all that is wrong"),
-        // A store may be too large to be listed while somebody waits; that is no fault of it.
+        // A large store takes longer to list than an operator waits; that is no fault of it.
         Err(_) => Check::warn(
             NAME,
             format!("not compared within {} s", timeout.as_secs()),
@@ -27,7 +27,7 @@ pub fn check(store: Arc<dyn Store>, timeout: Duration) -> Check {
     }
 }
 
-fn told(cut: &Cut) -> Check {
+fn of_cut(cut: &Cut) -> Check {
     let problems: Vec<_> = cut.unreadable().collect();
     let Some((_, first)) = problems.first() else {
         let files = cut.findings.len() + cut.dead_letters.len();

@@ -72,7 +72,7 @@ impl FileCache {
     }
 
     /// A file with the object's bytes, fetched unless it is here. Its path leads to it as long as the lease lasts; where very many
-    /// copies are in use, as long as nobody removes the folder.
+    /// copies are in use, as long as no process removes the folder.
     ///
     /// # Errors
     /// The object is absent, has other bytes than it must have, or cannot be copied.

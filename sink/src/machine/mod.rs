@@ -267,7 +267,7 @@ pub enum Taken {
     Kept,
     /// Its source position is held already (rule 7): dropped and counted.
     Duplicate,
-    /// Not of a partition that is being consumed, or before its position: it is somebody else's, or read already. Or its batch is full:
+    /// Not of a partition that is being consumed, or before its position: it is another sink's, or read already. Or its batch is full:
     /// it is read again after the batch is written.
     Ignored,
 }

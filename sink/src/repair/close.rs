@@ -23,11 +23,11 @@ use crate::walk;
 const CLOSER: &str = "finops repair";
 
 /// Closes the chains that no sink goes on with as it is: those of topics that the broker does not have, and those that end before the
-/// oldest record of theirs. What their last links have committed is published first. `heads` is what the chains added up to when it
-/// was found out what is missing.
+/// oldest record of theirs. What their last links have committed is published first. `heads` is what the chains added up to when
+/// `verify` looked at what is missing.
 ///
 /// # Errors
-/// A sink has committed since, so that what is missing has to be found out anew; broker or store refuse.
+/// A sink has committed since, so `verify` has to look again; broker or store refuse.
 pub(super) fn close(
     broker: &dyn Broker,
     store: &dyn Store,
@@ -98,7 +98,7 @@ fn is_closed(last: &CommitRecord) -> bool {
     last.writer_id == CLOSER && last.files.is_empty() && last.end == last.start + 1
 }
 
-/// No sink takes over a chain whose topic is gone. A file that is missing is told by `verify`, now and later.
+/// No sink takes over a chain whose topic is gone. `verify` names a file that is missing.
 fn publish(store: &dyn Store, link: &CommitRecord) -> Result<(), SinkError> {
     for file in &link.files {
         if store.publish(&staged_of(file))? == Published::Missing {
@@ -137,7 +137,7 @@ fn put(store: &dyn Store, link: &CommitRecord) -> Result<(), SinkError> {
     let path = layout::chain_record(&link.topic_id, link.partition, link.start);
     match store.put_if_absent(&path, &link.to_bytes()?)? {
         PutOutcome::Created => Ok(()),
-        // Also when our own answer was lost: then it is closed when it is looked at anew.
+        // Also when our own answer was lost: the next repair sees that it is closed.
         PutOutcome::Exists => Err(SinkError::CommittedMeanwhile { path }),
     }
 }

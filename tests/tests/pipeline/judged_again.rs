@@ -233,7 +233,7 @@ fn other_topics_and_a_group_that_is_set_back() {
         set_back(&pipeline);
         let said = refused(&pipeline).to_string();
         assert!(said.contains(expected), "{said}");
-        // Something that nobody has judged is passed over with the rest, and `repair` brings it back.
+        // A record that no validator has judged is passed over with the rest, and `repair` brings it back.
         publish(&pipeline, 3);
         resume_and_repair(&pipeline);
         assert_eq!(rows(&pipeline), (23, 0), "{expected}");

@@ -78,7 +78,7 @@ fn a_file_that_cannot_be_made_again_does_not_stop_the_rest() {
     assert_eq!((done.files, done.failed.len(), done.sent), (1, 1, 1), "{done:?}");
 }
 
-/// A record that was judged, and whose topic is deleted and made again before a sink has written it. Returns the old topic's id.
+/// A record that was judged, and whose topic is recreated before a sink has written it. Returns the old topic's id.
 fn deleted_unwritten(pipeline: &Pipeline) -> String {
     let id = topic_id(pipeline, topics::VALID);
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);

@@ -19,7 +19,7 @@ const OPEN_MAX: usize = 256;
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// The copies that one reader uses: nobody removes them before the lease is dropped, or its process is dead.
+/// The copies that one reader uses: no process removes them before the lease is dropped, or its process is dead.
 #[derive(Debug, Default)]
 pub struct Lease {
     lists: Mutex<Vec<List>>,
@@ -42,7 +42,7 @@ struct Open {
 }
 
 impl Lease {
-    /// From now on nobody removes the file of that name, also when it comes later. The caller shares the folder's lock.
+    /// From now on no process removes the file of that name, also when it comes later. The caller shares the folder's lock.
     pub(super) fn keep(&self, folder: &Path, name: &str) -> io::Result<()> {
         let mut all = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         // An operator may have removed the whole folder: a list that has no name protects nothing.
