@@ -18,15 +18,14 @@ pub struct LastRecord {
     pub sha256: String,
 }
 
-/// What the metadata of a validators' offset says of the last judged record: JSON with a member `last_record`. `None` for other text:
-/// offsets of other versions, and those that tools set, bear none.
-#[must_use]
-pub fn of_metadata(metadata: &str) -> Option<LastRecord> {
-    #[derive(Deserialize)]
-    struct Kept {
-        last_record: Option<LastRecord>,
+impl LastRecord {
+    /// A record for people; the beginning of a digest tells two apart.
+    #[must_use]
+    pub fn describe(record: Option<&Self>) -> String {
+        let Some(Self { src, sha256, .. }) = record else { return "no record".to_owned() };
+        let source = src.as_ref().map(|src| format!(" from wire position {src}")).unwrap_or_default();
+        format!("a record{source} (SHA-256 {})", sha256.get(..16).unwrap_or(sha256))
     }
-    serde_json::from_str::<Kept>(metadata).ok()?.last_record
 }
 
 /// SHA-256 (hex) of all that a producer and the broker made of a record: time, key, value and headers in their order, each with

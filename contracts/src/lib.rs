@@ -24,6 +24,7 @@ pub mod last_record;
 pub mod layout;
 pub mod members;
 pub mod number;
+pub mod position;
 mod rules;
 pub mod run_manifest;
 pub mod seal;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contracts::commit_record::CommittedFile;
 use contracts::layout;
 use contracts::topics::{self, Lane};
 use platform::broker::{
@@ -368,34 +369,8 @@ struct Hands<'a> {
 impl Hands<'_> {
     fn perform(&mut self, at: &TopicPartition, action: &Action<'_, Record>) -> Result<Outcome, SinkError> {
         Ok(match action {
-            Action::LoadChain { topic_id, partition } => {
-                let chain::Chain { head, last, checkpointed } = chain::read(self.store, topic_id, *partition)?;
-                let mut marks = self.broker.watermarks(at)?;
-                // Made again since it was assigned: these are the marks of another topic.
-                if head.end > marks.high && !self.broker.topics()?.iter().any(|topic| *topic.id == **topic_id) {
-                    return Err(BrokerError::UnknownTopic(at.topic.to_string()).into());
-                }
-                let found = match &head.last_record {
-                    Some(last) => timeline::found(self.broker, at, topic_id, last.offset, &mut marks)?,
-                    None => None,
-                };
-                if let Some(end) = head.position().filter(|end| *end < marks.low) {
-                    warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records are gone unwritten");
-                }
-                let (low, high) = (marks.low, marks.high);
-                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low, high, found }))
-            }
-            Action::Publish { file, next } => {
-                failpoint::hit("sink.publish.begin");
-                let began = Instant::now();
-                let published = self.publisher.publish(self.store, file, next)?;
-                self.counters.took(&table::PUBLISH_SECONDS, began);
-                if published == Published::Missing {
-                    warn!(path = file.path, "a committed file is gone before it was published: making it again");
-                }
-                failpoint::hit("sink.publish.done");
-                Outcome::Published(published)
-            }
+            Action::LoadChain { topic_id, partition } => self.load(at, topic_id, *partition)?,
+            Action::Publish { file, next } => Outcome::Published(self.publish(file, next)?),
             Action::Rebuild(link) => {
                 failpoint::hit("sink.rebuild.begin");
                 rebuild::rebuild(self.broker, self.store, at, link)?;
@@ -455,6 +430,36 @@ impl Hands<'_> {
                 Outcome::Done
             }
         })
+    }
+
+    fn load(&self, at: &TopicPartition, topic_id: &str, partition: u32) -> Result<Outcome, SinkError> {
+        let chain::Chain { head, last, checkpointed } = chain::read(self.store, topic_id, partition)?;
+        let mut marks = self.broker.watermarks(at)?;
+        // Recreated since it was assigned: these are the marks of another topic.
+        if head.end > marks.high && !broker::is_there(self.broker, at, topic_id)? {
+            return Err(BrokerError::UnknownTopic(at.topic.to_string()).into());
+        }
+        let found = match &head.last_record {
+            Some(last) => timeline::found(self.broker, at, topic_id, last.offset, &mut marks)?,
+            None => None,
+        };
+        if let Some(end) = head.position().filter(|end| *end < marks.low) {
+            warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records expired unwritten");
+        }
+        let (low, high) = (marks.low, marks.high);
+        Ok(Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low, high, found })))
+    }
+
+    fn publish(&mut self, file: &CommittedFile, next: &[CommittedFile]) -> Result<Published, SinkError> {
+        failpoint::hit("sink.publish.begin");
+        let began = Instant::now();
+        let published = self.publisher.publish(self.store, file, next)?;
+        self.counters.took(&table::PUBLISH_SECONDS, began);
+        if published == Published::Missing {
+            warn!(path = file.path, "a committed file is gone before it was published: making it again");
+        }
+        failpoint::hit("sink.publish.done");
+        Ok(published)
     }
 
     fn commit(&self, path: &str, bytes: &[u8]) -> CommitOutcome {

@@ -2,16 +2,12 @@
 
 use contracts::chain::ChainHead;
 use contracts::last_record::LastRecord;
-use platform::broker::{Broker, BrokerError, TopicPartition, Watermarks};
+use platform::broker::{Broker, BrokerError, TopicPartition, Watermarks, record_at};
 
 use crate::error::SinkError;
 use crate::{machine, row};
 
-/// About the bytes of one record that is looked at.
-const READ_BYTES: usize = 1;
-
-/// The record at an offset of the topic of that id; `None` when there is none, or it lies outside of what the broker holds.
-/// `marks` are those of before; they follow when the record expires meanwhile.
+/// What is remembered of the record at an offset of the topic of that id, as [`record_at`] finds it.
 ///
 /// # Errors
 /// The broker refuses, or has another topic of that name by now.
@@ -22,20 +18,7 @@ pub(crate) fn found(
     offset: u64,
     marks: &mut Watermarks,
 ) -> Result<Option<LastRecord>, BrokerError> {
-    if !(marks.low..marks.high).contains(&offset) {
-        return Ok(None);
-    }
-    let read = match broker.read(at, offset, 1, READ_BYTES) {
-        Err(BrokerError::OffsetOutOfRange { low, .. }) if low > offset => {
-            marks.low = low;
-            return Ok(None);
-        }
-        other => other?,
-    };
-    if !broker.topics()?.iter().any(|topic| topic.name == at.topic && *topic.id == *topic_id) {
-        return Err(BrokerError::UnknownTopic(at.topic.to_string()));
-    }
-    Ok(read.iter().find(|message| message.offset == offset).map(row::last_record))
+    Ok(record_at(broker, at, topic_id, offset, marks)?.as_ref().map(row::last_record))
 }
 
 /// Whether a chain and the topic of that id still belong together.

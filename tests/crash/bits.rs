@@ -96,9 +96,7 @@ fn fill(site: &Site, load: &Load<'_>) {
     let _ = program::done(site, &["run", "--tenant", TENANT, "--workspace", "prod", "--focus", bill]);
     for _ in 0..2 {
         assert!(load.publish(60));
-        for role in ["validator", "sink"] {
-            let _ = program::done(site, &[role, "run", "--drain"]);
-        }
+        program::drain(site);
     }
     let paths = site.store.list(layout::CHAIN).unwrap().into_iter().map(|entry| entry.path);
     let mut head: Option<ChainHead> = None;

@@ -46,9 +46,7 @@ fn an_exporter_wakes_up_with_an_older_cut(kind: Kind) {
     let load = Load::new(&site);
     let take_in = |records| {
         assert!(load.publish(records));
-        for role in ["validator", "sink"] {
-            let _ = program::done(&site, &[role, "run", "--drain"]);
-        }
+        program::drain(&site);
     };
     take_in(100);
     let armed = "exporter.export.written:1:stop,exporter.export.exchanged:1";

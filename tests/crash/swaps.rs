@@ -70,39 +70,34 @@ fn a_sink_wakes_up_after_a_swap(kind: Kind) {
     }
 }
 
-/// It holds records of a topic that is deleted and made again; what is lost with the topic is sent again. Then it commits.
+/// Before it commits what it holds.
+const POINTS_OF_COMMIT: &[&str] = &["sink.commit.begin", "sink.stage.begin", "sink.stage.done"];
+
+/// It holds records of a topic that is recreated; what is lost with the topic is sent again. Then it commits.
 fn a_sink_wakes_up_after_a_repair(kind: Kind) {
-    for point in if is_long() {
-        &["sink.stage.begin", "sink.stage.done", "sink.commit.begin"][..]
-    } else {
-        &["sink.commit.begin"]
-    } {
+    let points = if is_long() { POINTS_OF_COMMIT } else { &POINTS_OF_COMMIT[..1] };
+    for point in points {
         let site = Site::open(kind);
         let load = Load::new(&site);
-        let run = |roles: &[&str]| {
-            roles.iter().for_each(|role| drop(program::done(&site, &[role, "run", "--drain"])));
-        };
+        let run = |role| drop(program::done(&site, &[role, "run", "--drain"]));
         assert!(load.publish(40));
-        run(&["validator", "sink"]);
+        program::drain(&site);
         assert!(load.publish(40));
-        run(&["validator"]);
+        run("validator");
         let armed = format!("{point}:1:stop");
         let mut frozen = Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, &armed)]);
         frozen.wait_until_frozen();
         site.broker.delete_topic(topics::VALID).unwrap();
         let _ = site.make_topic(topics::VALID, 4);
-        run(&["sink"]);
+        run("sink");
         let report = program::verify(&site);
         assert!(report["problems"].to_string().contains("record_lost"), "{point}: {report:#}");
         let _ = program::done(&site, &["repair"]);
-        run(&["validator", "sink"]);
+        program::drain(&site);
         frozen.signal("CONT");
         // A member of Kafka hears of it at its next poll, before it commits.
-        frozen.wait_for_log(if kind.is_embedded() {
-            "its topic was deleted"
-        } else {
-            "topics were deleted, or made again"
-        });
+        let log = if kind.is_embedded() { "its topic was deleted" } else { "topics were deleted, or made again" };
+        frozen.wait_for_log(log);
         let _ = frozen.stop();
         assert_eq!(program::verify(&site)["problems"], serde_json::json!([]), "{point}");
         let count = oracle::judge_all(&site, Some(&load));

@@ -298,7 +298,7 @@ fn a_partition_that_was_rolled_back_is_refused_and_left_behind_without_a_loss() 
     let report = sink::verify::verify(&store, Some(&broker), &|| {}).unwrap();
     assert!(report.problems.iter().any(|problem| problem.rule == Rule::RolledBack), "{:#?}", report.problems);
 
-    let operator = recreate::Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
+    let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
     let done = recreate::execute(&broker, &store, &operator, Duration::from_secs(60)).unwrap();
     assert_eq!(done.topics.iter().map(|of| of.carried).sum::<u64>(), 12, "{done:?}");
     drain(&broker, &store, Lane::live(), None);

@@ -2,13 +2,13 @@
 //! letter, moved together with its source offset in one atomic step. The rules are in `contracts`; this
 //! crate only carries records to them. It knows nothing of Parquet, and never drops or repairs a record.
 
+mod begin;
 pub mod counters;
 mod cut;
 mod error;
 mod history;
 mod limits;
 pub mod policy;
-pub mod position;
 pub mod register;
 mod rollback;
 pub mod routing;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use contracts::position::Position;
 use contracts::source::SrcPartition;
 use contracts::topics;
 use platform::broker::{
@@ -17,7 +18,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 use crate::policy::ProducerPolicies;
-use crate::position::Position;
 use crate::routing::{self, Decision, Entry, JudgedOtherwise, Routing, Standing, Target};
 use crate::service::Config;
 

@@ -2,14 +2,11 @@
 //! time: its new records would be taken for those that are judged already. Compared when a partition is assigned.
 
 use contracts::last_record::{self, LastRecord};
-use platform::broker::{Assignment, Broker, BrokerError, GroupOffset, Message, until_answered};
+use contracts::position::Position;
+use platform::broker::{self, Assignment, Broker, BrokerError, GroupOffset, Message, until_answered};
 use platform::lifecycle::Shutdown;
 
 use crate::error::ValidatorError;
-use crate::position::Position;
-
-/// About the bytes of one record that is looked at.
-const READ_BYTES: usize = 1;
 
 /// What is remembered of a record.
 pub(crate) fn last_record(message: &Message) -> LastRecord {
@@ -31,11 +28,8 @@ pub(crate) fn check(
     shutdown: &Shutdown,
     retried: impl Fn(),
 ) -> Result<(), ValidatorError> {
-    if kept.last_record.is_none() {
-        return Ok(());
-    }
-    let compare = || match look(broker, assignment, kept) {
-        Ok(Some(problem)) => Ok(is_of(broker, assignment)?.then_some(problem)),
+    let Some(judged) = &kept.last_record else { return Ok(()) };
+    let compare = || match look(broker, assignment, judged) {
         // Deleted since it was assigned: the next poll says so.
         Err(BrokerError::UnknownTopic(_)) => Ok(None),
         other => other,
@@ -70,46 +64,20 @@ pub(crate) fn check_all<'o>(
 
 fn look(
     broker: &dyn Broker,
-    Assignment { at, position, .. }: &Assignment,
-    kept: &Position,
+    Assignment { at, topic_id, position, .. }: &Assignment,
+    judged: &LastRecord,
 ) -> Result<Option<ValidatorError>, BrokerError> {
-    let Some(judged) = &kept.last_record else { return Ok(None) };
-    let marks = broker.watermarks(at)?;
-    let (topic, partition, position) = (at.topic.to_string(), at.partition, *position);
-    if judged.offset >= marks.high {
-        return Ok(Some(ValidatorError::TopicBehind { topic, partition, position, high: marks.high }));
+    let mut marks = broker.watermarks(at)?;
+    let (topic, partition, position, high) = (at.topic.to_string(), at.partition, *position, marks.high);
+    if judged.offset >= high {
+        let is_behind = broker::is_there(broker, at, topic_id)?;
+        return Ok(is_behind.then_some(ValidatorError::TopicBehind { topic, partition, position, high }));
     }
-    if judged.offset < marks.low {
+    let found = broker::record_at(broker, at, topic_id, judged.offset, &mut marks)?.as_ref().map(last_record);
+    let is_same = found.as_ref().is_some_and(|found| found.sha256 == judged.sha256);
+    if is_same || judged.offset < marks.low {
         return Ok(None);
     }
-    let read = match broker.read(at, judged.offset, 1, READ_BYTES) {
-        Err(BrokerError::OffsetOutOfRange { low, .. }) if low > judged.offset => return Ok(None),
-        other => other?,
-    };
-    let found = read.iter().find(|message| message.offset == judged.offset).map(last_record);
-    Ok(match &found {
-        Some(found) if found.sha256 == judged.sha256 => None,
-        found => Some(ValidatorError::RolledBack {
-            topic,
-            partition,
-            offset: judged.offset,
-            judged: what(Some(judged)),
-            found: what(found.as_ref()),
-        }),
-    })
-}
-
-/// False when the topic was created again since the partition was assigned.
-fn is_of(broker: &dyn Broker, Assignment { at, topic_id, .. }: &Assignment) -> Result<bool, BrokerError> {
-    Ok(broker.topics()?.iter().any(|topic| topic.name == at.topic && topic.id == *topic_id))
-}
-
-/// The beginning of a digest tells two records apart.
-fn what(record: Option<&LastRecord>) -> String {
-    match record {
-        None => "no record".to_owned(),
-        Some(LastRecord { sha256, .. }) => {
-            format!("the record with SHA-256 {}", sha256.get(..16).unwrap_or(sha256))
-        }
-    }
+    let (offset, found) = (judged.offset, LastRecord::describe(found.as_ref()));
+    Ok(Some(ValidatorError::RolledBack { topic, partition, offset, judged: LastRecord::describe(Some(judged)), found }))
 }

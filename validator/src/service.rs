@@ -6,10 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contracts::position::Position;
 use contracts::topics::{self, Lane, headers};
 use platform::broker::{
-    self, Assignment, Broker, BrokerError, ConsumerConfig, GroupOffset, Message, OutRecord, Polled, Processor, Start,
-    TopicInfo, TopicPartition, TopicSpec, Topics,
+    self, Assignment, Broker, BrokerError, GroupOffset, Message, OutRecord, Polled, Processor, TopicPartition,
 };
 use platform::clock::Clock;
 use platform::failpoint;
@@ -18,11 +18,11 @@ use platform::retry::{self, Backoff};
 use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
+use crate::begin::{Begun, begin};
 use crate::counters::Counters;
 use crate::error::ValidatorError;
-use crate::limits::{self, Limits};
+use crate::limits::Limits;
 use crate::policy::ProducerPolicies;
-use crate::position::Position;
 use crate::register::{self, Allowed, Assigned, Common, RegisterError, Registrar};
 use crate::rollback;
 use crate::selection::{Selected, Selection, selected};
@@ -128,50 +128,6 @@ pub fn run(
     Ok(())
 }
 
-/// What a validator has when it begins.
-struct Begun {
-    valid: TopicInfo,
-    /// Bytes that the topic of valid records takes.
-    valid_bytes_max: usize,
-    dead: TopicInfo,
-    /// Bytes that the topic of dead letters takes.
-    dead_bytes_max: usize,
-    /// Offsets that have to be reached before it ends.
-    targets: Vec<(TopicPartition, u64)>,
-    processor: Box<dyn Processor>,
-}
-
-/// Makes the topics that are missing and joins the group. May be done again when it fails.
-fn begin(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -> Result<Begun, BrokerError> {
-    let topic = |name: &str, partitions| TopicSpec {
-        name: name.to_owned(),
-        partitions,
-        compacted: false,
-        retention_ms: None,
-        retention_bytes: None,
-    };
-    broker.ensure_topic(&topic(topics::WIRE, config.dead_partitions))?;
-    let valid = broker.ensure_topic(&topic(&config.lane.valid, config.valid_partitions))?;
-    let dead = broker.ensure_topic(&topic(&config.lane.dead_letters, config.dead_partitions))?;
-    let targets = match (config.until, &config.selection) {
-        (Until::Shutdown, _) => Vec::new(),
-        (Until::Drained, Some(selection)) => selection.ranges.iter().map(|(at, r)| (at.clone(), r.end)).collect(),
-        (Until::Drained, None) => platform::broker::lag::ends(broker, topics::is_wire, shutdown)?,
-    };
-    let processor = broker.processor(ConsumerConfig {
-        group: config.lane.validators.clone(),
-        topics: Topics::Family(topics::WIRE.to_owned()),
-        member: config.member.clone(),
-        start: Start::Earliest,
-        session_timeout: config.session_timeout,
-        poll_records_max: config.step_records_max,
-        poll_bytes_max: config.step_bytes_max,
-    })?;
-    let valid_bytes_max = limits::record_bytes_max(broker, &config.lane.valid)?;
-    let dead_bytes_max = limits::record_bytes_max(broker, &config.lane.dead_letters)?;
-    Ok(Begun { valid, valid_bytes_max, dead, dead_bytes_max, targets, processor })
-}
-
 /// Judges on all cores; the records keep their order.
 fn judge_all(
     transform: &Transform,
@@ -232,7 +188,7 @@ impl Member<'_> {
                 self.counters.retried("poll");
                 let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
             }
-            // Deleted, and perhaps about to be made again.
+            // Deleted, and perhaps about to be recreated.
             Err(error @ BrokerError::UnknownTopic(_)) => self.wait_for_topic(&error),
             Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
                 if !self.skips_gone {
@@ -271,7 +227,7 @@ impl Member<'_> {
                 return Ok(());
             };
             match allowed {
-                // Its end is told in another event.
+                // The next poll says that it is gone.
                 Allowed::Nowhere => self.pause(&at)?,
                 Allowed::From(resume_at) => {
                     warn!(topic = %at.topic, partition = at.partition, from = position, to = resume_at, "passing over records that may have been judged under other settings");

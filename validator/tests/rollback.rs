@@ -6,12 +6,12 @@ mod support;
 
 use std::time::Duration;
 
+use contracts::position::Position;
 use contracts::topics::{self, groups};
 use platform::broker::{Broker, ConsumerConfig, GroupOffset, Polled, Start, Topics};
 use platform::lifecycle::Shutdown;
 use support::{World, config, draft_with, own, run};
 use validator::ValidatorError;
-use validator::position::Position;
 
 /// What the validators' group has for partition 1 of the wire topic, after three records.
 fn judged(world: &World) -> GroupOffset {

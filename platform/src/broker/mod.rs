@@ -19,6 +19,7 @@ pub mod embedded;
 mod headers;
 pub mod kafka;
 pub mod lag;
+mod lookup;
 #[cfg(feature = "conformance")]
 pub mod meddled;
 mod partition;
@@ -26,6 +27,7 @@ mod value;
 
 pub use change::{FileSize, Limit, TopicChange, cleaning_interval};
 pub use headers::Headers;
+pub use lookup::{is_there, record_at};
 pub use partition::partition_for_key;
 pub use value::RecordValue;
 

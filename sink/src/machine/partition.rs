@@ -389,21 +389,10 @@ pub(crate) fn is_of_topic(
             topic,
             partition,
             offset: written.offset,
-            written: what(Some(written)),
-            found: what(found),
+            written: LastRecord::describe(Some(written)),
+            found: LastRecord::describe(found),
         }),
         _ => Ok(()),
-    }
-}
-
-/// A record for people; the beginning of a digest tells two apart.
-fn what(record: Option<&LastRecord>) -> String {
-    match record {
-        None => "no record".to_owned(),
-        Some(LastRecord { src, sha256, .. }) => {
-            let source = src.as_ref().map(|src| format!(" from wire position {src}")).unwrap_or_default();
-            format!("a record{source} (SHA-256 {})", sha256.get(..16).unwrap_or(sha256))
-        }
     }
 }
 

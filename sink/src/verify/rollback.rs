@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use contracts::commit_record::CommitRecord;
-use contracts::last_record::{self, LastRecord};
+use contracts::last_record::LastRecord;
+use contracts::position::Position;
 use contracts::source::SrcPartition;
 use contracts::topics::{self, groups};
 use platform::broker::{Broker, BrokerError, GroupOffset, TopicPartition, Watermarks};
@@ -77,7 +78,7 @@ impl Look<'_> {
     }
 
     fn judged(&mut self, judged: &GroupOffset) -> Result<(), BrokerError> {
-        let last = last_record::of_metadata(&judged.metadata);
+        let last = Position::of(&judged.metadata).last_record;
         let high = self.marks.high;
         if last.as_ref().is_some_and(|last| last.offset >= high) {
             let detail =

@@ -83,6 +83,16 @@ pub fn done(site: &Site, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// Lets a validator and a sink take in all that is there.
+///
+/// # Panics
+/// When one of them does not end well.
+pub fn drain(site: &Site) {
+    for role in ["validator", "sink"] {
+        let _ = done(site, &[role, "run", "--drain"]);
+    }
+}
+
 /// Runs the program to its end, which must be a bad one, and returns its exit code and what it said.
 ///
 /// # Panics

@@ -19,8 +19,9 @@ use platform::lifecycle::Shutdown;
 use platform::store::local::LocalStore;
 use sha2::{Digest, Sha256};
 use sink::SinkError;
-use sink::recreate::{self, Operator, RecreateError, Recreation};
+use sink::recreate::{self, RecreateError, Recreation};
 use sink::repair;
+use sink::resend::missing::Operator;
 use sink::verify::{LastRecords, Rule};
 use tests::attack::parquet;
 use tests::pipeline::{Pipeline, topic_id};
@@ -116,7 +117,7 @@ fn a_broker_that_has_grown_past_its_old_end_is_refused_and_left_behind_without_a
     let report = pipeline.verify();
     let found: BTreeSet<Rule> = rules(&report).into_iter().collect();
     assert!(found.contains(&Rule::RolledBack), "{:#?}", report.problems);
-    assert!(!repair::plan(&report).blocked_by.is_empty(), "what is missing cannot be told by positions");
+    assert!(!repair::plan(&report).blocked_by.is_empty(), "positions do not say what is missing");
 
     let shutdown = Shutdown::new();
     let plan = recreate::plan(&pipeline.broker, &*pipeline.store, &operator(&shutdown)).unwrap();

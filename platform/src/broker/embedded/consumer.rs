@@ -262,7 +262,7 @@ impl Processor for Member {
         self.log.append_with(records, |tx| {
             for offset in offsets {
                 let part = owned.iter().find(|(_, owned)| owned.part.at == offset.at).map(|(part, _)| *part);
-                let stored = groups::store(tx, &group, &id, part, offset);
+                let stored = part.map_or(Ok(false), |part| groups::store(tx, &group, &id, part, offset));
                 if !stored.map_err(|e| errors::of(&e, &format!("committing for group {group}"), &path))? {
                     let doing = format!("committing {}/{} for group {group}", offset.at.topic, offset.at.partition);
                     return Err(BrokerError::Fenced { doing });

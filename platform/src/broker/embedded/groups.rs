@@ -90,20 +90,20 @@ pub(super) fn offsets(connection: &Connection, group: &str) -> rusqlite::Result<
         .collect()
 }
 
-/// Stores an offset if the member still owns the partition; false when it does not. `part` is the partition that the member was
-/// told of: one of the same name may be that of a topic made again.
+/// Stores an offset if the member still owns the partition; false when it does not. `part` is the partition that was assigned to it:
+/// one of the same name may be that of a recreated topic.
 pub(super) fn store(
     tx: &Transaction<'_>,
     group: &str,
     member: &str,
-    part: Option<i64>,
+    part: i64,
     offset: &GroupOffset,
 ) -> rusqlite::Result<bool> {
     let stored = tx
         .prepare_cached(
             "INSERT INTO offsets (grp, part, next, metadata)
              SELECT ?1, p.id, ?4, ?5 FROM parts p JOIN owners w ON w.part = p.id AND w.grp = ?1 AND w.member = ?6
-             WHERE p.topic = ?2 AND p.partition = ?3 AND p.id = ifnull(?7, p.id)
+             WHERE p.topic = ?2 AND p.partition = ?3 AND p.id = ?7
              ON CONFLICT (grp, part) DO UPDATE SET next = excluded.next, metadata = excluded.metadata",
         )?
         .execute(params![
