@@ -11,6 +11,7 @@ use std::time::Duration;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMillisecondType;
 use bytes::Bytes;
+use contracts::commit_record::CommitRecord;
 use contracts::dead_letter::{CONTRACT_VERSION, DeadLetter};
 use contracts::judge::{Policy, judge};
 use contracts::topics::{self, headers};
@@ -251,6 +252,24 @@ fn dead_letters_keep_bytes_and_headers() {
     assert!(paths.iter().any(|p| p.contains("tenant_id=_unknown/run_date=2026-01-20")), "{paths:?}");
 }
 
+/// Whatever the record says: it stands for none of another partition, and for none behind it.
+#[test]
+fn what_a_record_claims_to_stand_for_counts_for_its_run_only_in_its_partition() {
+    for (claim, counted) in [("wire-id/0/2", 2), ("wire-id/1/2", 5), ("wire-id/0/9", 5), ("other/0/2", 5)] {
+        let world = World::new();
+        let mut record = valid("acme", "2026-01-20", 5);
+        record.headers.push(headers::REPLAY_OF, claim.as_bytes());
+        world.append(&[record]);
+        world.drain().unwrap();
+        let path = world.store.list(layout::CHAIN).unwrap().remove(0).path;
+        let link: CommitRecord = serde_json::from_slice(&world.store.get(&path).unwrap().unwrap()).unwrap();
+        let [firsts] = &link.runs.values().collect::<Vec<_>>()[..] else { panic!("{:?}", link.runs) };
+        let firsts: Vec<(String, u64)> =
+            firsts.iter().map(|(partition, offsets)| (partition.to_string(), offsets.max().unwrap())).collect();
+        assert_eq!(firsts, [("wire-id/0".to_owned(), counted)], "{claim}");
+    }
+}
+
 #[test]
 fn a_tombstone_is_stored_as_null_and_an_empty_value_as_empty() {
     let world = World::new();
@@ -434,6 +453,36 @@ fn limits_end_a_batch() {
     // A poll may bring all records at once, so a batch ends at the poll in which a limit is reached, not within it.
     check(Limits { file_rows_max: 1, ..Limits::default() }, 3, 1);
     check(Limits { memory_bytes_max: 1, ..Limits::default() }, 3, 1);
+}
+
+/// What arrives at once, and what is held before it is written, is bounded by all that a record holds.
+#[test]
+fn keys_count_towards_the_limits_of_a_poll_and_of_a_file() {
+    let world = World::new();
+    let with_large_key = |n: u64| OutRecord { key: Some(vec![b'k'; 1 << 20].into()), ..dead(n, b"{", &[]) };
+    for n in 0..20 {
+        world.append(&[with_large_key(n)]);
+    }
+    let limits = Limits { file_bytes_target: 1 << 20, ..Limits::default() };
+    let done = drain(&world.broker, &world.store, limits).unwrap();
+    assert_eq!((done.dead_letter_rows, done.commits), (20, 2), "a poll brings about 16 MiB, and each is a file");
+}
+
+/// A poll may bring more runs than one commit record may list.
+#[test]
+fn a_commit_record_is_bounded_however_many_runs_arrive_at_once() {
+    let world = World::new();
+    let of_its_own_run = |n: u64| {
+        let mut record = valid("acme", "2026-01-20", n);
+        record.headers.push(headers::RUN, format!("acme/prod/{n:0500}").as_bytes());
+        record
+    };
+    world.append(&(0..400).map(of_its_own_run).collect::<Vec<_>>());
+    let limits = Limits { commit_record_bytes_max: 100_000, ..Limits::default() };
+    let done = drain(&world.broker, &world.store, limits).unwrap();
+    assert_eq!(done.findings_rows, 400);
+    let sizes: Vec<u64> = world.store.list(layout::CHAIN).unwrap().into_iter().map(|entry| entry.bytes).collect();
+    assert!(sizes.len() > 2 && sizes.iter().all(|bytes| *bytes < 110_000), "{sizes:?}");
 }
 
 #[test]

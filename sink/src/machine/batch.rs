@@ -212,6 +212,11 @@ mod tests {
             let listed = serde_json::to_vec(&(&batch.src, &batch.runs)).unwrap().len() as u64;
             assert!(n > 50 && listed <= batch.record_bytes, "case {case}: {n} records, {listed} bytes");
             assert!(listed > limits.commit_record_bytes_max / 5, "case {case}: closed at {listed} bytes already");
+            let over = batch.record_bytes - limits.commit_record_bytes_max;
+            assert!(
+                over < 2_000,
+                "case {case}: closed {over} bytes behind the limit, which is more than one record adds"
+            );
         }
     }
 }
