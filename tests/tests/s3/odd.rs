@@ -1,10 +1,11 @@
 //! Answers that a service should not give, and that proxies, overloaded services and tired machines do give.
 
 use platform::store::s3::{S3Settings, S3Store};
-use platform::store::{Published, Store, StoreError};
+use platform::store::{Lease, Published, Store, StoreError};
+use sha2::{Digest, Sha256};
 use tests::proxy::{Fault, s3_error};
 
-use crate::{stage, world};
+use crate::{noise, object, stage, world};
 
 #[test]
 fn a_part_of_a_listing_never_passes_for_all_of_it() {
@@ -83,4 +84,22 @@ fn what_holds_commits_does_not_get_a_new_identity() {
     let error = S3Store::open(lost).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }) && error.to_string().contains("but no _store.json"), "{error}");
     assert_eq!(world.proxy.count("PUT", "lost/_store.json"), 0);
+}
+
+/// A proxy between, or a tired machine, has changed bytes on their way: what is stored is right.
+#[test]
+fn an_object_that_is_read_wrongly_once_is_read_again() {
+    let world = world();
+    for (path, length, times) in [("data/1", 1_000, 1), ("data/2", 2_000, u32::MAX)] {
+        let bytes = noise(length);
+        let digest = hex::encode(Sha256::digest(&bytes));
+        world.store.publish(&stage(&world.store, path, &bytes)).unwrap();
+        world.proxy.plan("GET", path, times, Fault::Answer(200, "x".repeat(length)));
+        let lease = Lease::default();
+        match (times, world.store.local_file(object(path, &bytes, &digest), &lease)) {
+            (1, Ok(copy)) => assert_eq!(std::fs::read(copy).unwrap(), bytes),
+            (_, Err(StoreError::Conflict { .. })) if times > 1 => assert_eq!(world.proxy.count("GET", path), 3),
+            (_, other) => panic!("{path}: {other:?}"),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,9 +18,10 @@ use platform::store::Store;
 use sink::repair;
 use sink::verify::Rule;
 use tests::pipeline::Pipeline;
+use tests::read_hook::ReadHook;
 use tests::s3::S3Server;
 
-use super::world::{Filled, fill, good, rules, topic_id};
+use super::world::{Filled, fill, good, read_link, rules, topic_id};
 
 /// Paths of the commit records of the valid topic, oldest first.
 fn records(pipeline: &Pipeline) -> Vec<String> {
@@ -113,6 +115,36 @@ fn a_file_of_the_last_commit_that_is_gone_as_well_is_rebuilt() {
     pipeline.store.delete(&record.files[0].path).unwrap();
     pipeline.store.delete(&last).unwrap();
     assert_repaired(&pipeline, &before, "record and file");
+}
+
+/// No successor vouches for a last record. One that carries its digest is read again; one of an earlier version, which carries
+/// none, counts when two reads agree.
+#[test]
+fn a_last_commit_that_is_read_wrongly_once_is_not_built_upon() {
+    let filled = Filled::new();
+    let (_folder, pipeline) = filled.copied();
+    let (id, path) = (topic_id(&pipeline, topics::VALID), records(&pipeline).pop().unwrap());
+    let file = pipeline.store.local_path(&path).unwrap();
+    let partition = read_link(&file).partition;
+    let right = sink::chain::load(&*pipeline.store, &id, partition).unwrap().0;
+    let load = |stored: &str| {
+        let wrong = stored.replace("\"duplicates\":0", "\"duplicates\":7");
+        assert_ne!(wrong, stored);
+        let reads = AtomicU32::new(0);
+        let before = |at: &str| {
+            if at == path {
+                let is_first = reads.fetch_add(1, Ordering::SeqCst) == 0;
+                std::fs::write(&file, if is_first { &wrong } else { stored }).unwrap();
+            }
+        };
+        let store = ReadHook { store: &*pipeline.store, before: &before };
+        sink::chain::load(&store, &id, partition).map(|(head, _)| head)
+    };
+    let sealed = String::from_utf8(bytes(&pipeline, &path).to_vec()).unwrap();
+    assert_eq!(load(&sealed).unwrap(), right);
+    let of_an_earlier_version = format!("{}}}", sealed.split(",\"own_sha256\"").next().unwrap());
+    let refused = load(&of_an_earlier_version).unwrap_err().to_string();
+    assert!(refused.contains("two reads of it differ"), "{refused}");
 }
 
 /// The sink was killed before it told the group; only the name of the file tells of the record.
