@@ -336,6 +336,25 @@ fn a_record_over_the_limit_is_refused_whole() {
     assert_eq!(broker.watermarks(&at()).unwrap().high, 0);
 }
 
+/// Who waits in vain is told which process has the file, and not only that it is locked.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_process_that_keeps_others_from_writing_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let impatient = EmbeddedSettings { busy_timeout: Duration::from_millis(20), ..EmbeddedSettings::default() };
+    let broker = open(folder.path(), impatient);
+    broker.ensure_topic(&spec(None, None, false)).unwrap();
+    let mut producer = broker.producer().unwrap();
+    let other = rusqlite::Connection::open(folder.path().join("broker.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = producer.append(&[record("k", b"v".to_vec(), None)]).unwrap_err();
+    let said = error.to_string();
+    assert!(error.is_retriable() && said.contains("database is locked"), "{said}");
+    assert!(said.contains(&format!(": process {} (", std::process::id())) && said.ends_with(") is writing"), "{said}");
+    other.execute_batch("ROLLBACK").unwrap();
+    producer.append(&[record("k", b"v".to_vec(), None)]).unwrap();
+}
+
 #[test]
 fn a_file_that_is_no_log_is_refused() {
     let folder = tempfile::tempdir().unwrap();

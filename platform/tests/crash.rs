@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
@@ -49,6 +49,7 @@ fn keep_a_partition(folder: &Path) {
             poll_bytes_max: 1,
         })
         .unwrap();
+    println!("member began");
     let (mut owned, mut alone_until) = (0, None);
     let said = loop {
         match member.poll(Duration::from_millis(100)).unwrap() {
@@ -208,20 +209,27 @@ fn members_in_two_containers_share_the_partitions() {
     let broker = EmbeddedBroker::open(&folder.path().join("log.db"), EmbeddedSettings::default()).unwrap();
     let (name, retention_ms, retention_bytes) = ("topic".to_owned(), None, None);
     broker.ensure_topic(&TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes }).unwrap();
-    let start = |_| {
+    let start = || {
         let program = as_child("member");
         let mut command = Command::new("unshare");
         command.args(contained).arg(program.get_program()).args(program.get_args());
         command.env(ROLE, "member").env(FOLDER, folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.spawn().unwrap()
     };
-    let mut members: Vec<Child> = (0..2).map(start).collect();
-    let mut outputs: Vec<_> =
-        members.iter_mut().map(|member| BufReader::new(member.stdout.take().unwrap()).lines()).collect();
-    for lines in &mut outputs {
+    let says = |lines: &mut Lines<BufReader<ChildStdout>>, expected: &str| {
         let said = lines.find_map(|line| line.unwrap().split_once("member ").map(|(_, said)| said.to_owned()));
-        assert_eq!(said.as_deref(), Some("kept"));
+        assert_eq!(said.as_deref(), Some(expected));
+    };
+    let (mut members, mut outputs) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let mut member: Child = start();
+        let mut lines = BufReader::new(member.stdout.take().unwrap()).lines();
+        // Each has the same id in its namespace; begun at another time, they do not have the same start time as well.
+        says(&mut lines, "began");
+        members.push(member);
+        outputs.push(lines);
     }
+    outputs.iter_mut().for_each(|lines| says(lines, "kept"));
     for (mut member, _output) in members.into_iter().zip(outputs) {
         drop(member.stdin.take());
         assert!(member.wait().unwrap().success());
