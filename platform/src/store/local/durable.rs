@@ -17,6 +17,8 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
 }
 
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    tests::SYNCED.with_borrow_mut(|synced| synced.push(folder.to_owned()));
     File::open(folder)?.sync_all()
 }
 
@@ -79,5 +81,29 @@ impl Folders {
     /// Remembered, and still there: an operator may have removed it under a running service.
     fn is_durable(&self, folder: &Path) -> bool {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(folder) && folder.is_dir()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    thread_local! {
+        /// Folders that this thread has synced.
+        pub(super) static SYNCED: RefCell<Vec<PathBuf>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// What a power cut leaves of a new folder is decided by the folder that holds its name.
+    #[test]
+    fn a_new_folder_is_made_durable_in_the_one_above_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        let [above, data, store] = ["there", "there/data", "there/data/store"].map(|name| temporary.path().join(name));
+        fs::create_dir(&above).unwrap();
+        create_folder(&store).unwrap();
+        assert_eq!(SYNCED.take(), [above.clone(), data]);
+        create_folder(&store).unwrap();
+        assert_eq!(SYNCED.take(), [] as [&Path; 0], "it was there");
     }
 }
