@@ -58,6 +58,19 @@ fn the_files_have_the_documented_shape() {
     insta::with_settings!({filters => [digests, version]}, { insta::assert_snapshot!(text) });
 }
 
+/// It holds a folder for each tenant: who looks through it for each of them looks through it for hours.
+#[test]
+fn the_export_of_one_tenant_does_not_look_through_the_folder_of_all_tenants() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    let left = world.export_dir().join(".building-old");
+    fs::create_dir_all(&left).unwrap();
+    let hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 3_600);
+    fs::File::open(&left).unwrap().set_modified(hours_ago).unwrap();
+    assert!(export(&world).changed);
+    assert!(left.exists(), "a pass over all tenants removes it");
+}
+
 #[test]
 fn only_the_latest_complete_run_of_each_workspace_counts() {
     let of = |run_id, run_ts, finding_id, fingerprint| Finding { run_id, run_ts, finding_id, fingerprint, ..FINDING };

@@ -16,6 +16,7 @@ use platform::lifecycle::Shutdown;
 use platform::metrics::Metrics;
 use platform::observe::Observer;
 use platform::store::local::LocalStore;
+use platform::store::observed::ObservedStore;
 use platform::store::{Store, StoreError};
 use support::{FACT, FINDING, Finding, NOW_MS, World};
 
@@ -103,6 +104,22 @@ fn a_stop_leaves_the_tenants_that_are_not_begun() {
     assert!(!world.export_dir().join("acme").exists());
     let report = refresh(&world.config(), &Shutdown::new()).unwrap();
     assert_eq!((report.tenants.len(), report.left), (2, 0));
+}
+
+/// What a build would replace is read before, of all tenants: that takes a while where there are many.
+#[test]
+fn a_stop_is_obeyed_while_it_is_read_what_the_builds_would_replace() {
+    let mut world = World::new();
+    world.commit("acme", &[FINDING]);
+    world.commit("globex", &[FINDING]);
+    let metrics = Metrics::registered();
+    let store = Arc::new(ObservedStore::new(world.store.clone(), metrics.clone()));
+    let config = ExporterConfig { store, ..world.config() };
+    let has_read_gold = || metrics.render().contains("get_versioned");
+    let stopping = Shutdown::new();
+    stopping.request("test");
+    assert_eq!((refresh(&config, &stopping).unwrap().left, has_read_gold()), (2, false));
+    assert_eq!((refresh(&config, &Shutdown::new()).unwrap().left, has_read_gold()), (0, true));
 }
 
 #[test]
