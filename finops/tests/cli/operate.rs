@@ -178,6 +178,18 @@ fn doctor_says_what_to_do() {
     assert!(ended.text().contains("fail store of the group: the sinks' group writes to store "), "{ended}");
 }
 
+#[test]
+fn doctor_names_the_tenants_whose_data_files_are_missing() {
+    let place = worked();
+    assert_eq!(found(&place.finops("doctor --output json"), 0, "data files"), ["ok 2 are committed and there"]);
+    let gone = place.sh("rm -r data/finops_findings/tenant_id=acme");
+    assert_eq!(gone.code, Some(0), "{gone}");
+    let ended = place.finops("doctor --output json");
+    let files = found(&ended, 75, "data files");
+    let expected = "fail 1 cannot be read, of acme; the first: reading finops_findings/tenant_id=acme/";
+    assert!(files.len() == 1 && files[0].starts_with(expected) && files[0].contains("it is absent"), "{ended}");
+}
+
 /// State and what was found, by the name of the check.
 fn found(ended: &Ended, code: i32, name: &str) -> Vec<String> {
     let report = ended.json(code);
