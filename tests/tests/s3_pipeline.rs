@@ -352,6 +352,29 @@ fn a_running_exporter_reads_each_link_once() {
     assert!(reads.len() >= 4 && of_the_first == 1, "{reads:?}");
 }
 
+/// Without conditions an older cut could take the place of a newer one unnoticed.
+#[test]
+fn an_exporter_notices_that_a_bucket_has_stopped_keeping_conditions() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = S3Server::shared().bucket("finops", folder.path());
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone()).unwrap()));
+    pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
+    pipeline.drain();
+    let proxy = Proxy::before(&S3Server::shared().url());
+    let often = S3Settings { endpoint: Some(proxy.url()), prove_every: Duration::ZERO, ..own };
+    let store = Arc::new(S3Store::open(often).unwrap());
+    let config = config(store.clone(), &folder.path().join("export"));
+    let manifest = contracts::gold_manifest::path("acme");
+    proxy.plan("PUT", "/finops/", u32::MAX, Fault::ForgetHeader("if-match".into()));
+    let report = exporter::once(&config).unwrap();
+    let errors: Vec<String> = report.errors().map(|(_, error)| error.to_string()).collect();
+    assert!(errors.len() == 1 && errors[0].contains("proving conditional replace"), "{errors:?}");
+    assert_eq!(store.get(&manifest).unwrap(), None);
+    proxy.clear();
+    assert_eq!(exporter::once(&config).unwrap().errors().count(), 0);
+    assert!(store.get(&manifest).unwrap().is_some());
+}
+
 /// Each file takes several requests, and each of them the way to the bucket and back.
 #[test]
 fn many_small_files_do_not_wait_for_each_other() {
