@@ -237,6 +237,25 @@ mod tests {
         head.follow(&layout::chain_record("id", 1, record.start), &bytes).map_err(|e| e.problem)
     }
 
+    /// Whoever begins with a checkpoint drops what it says is held already.
+    #[test]
+    fn a_checkpoint_is_used_only_under_its_own_name_and_by_a_program_that_knows_its_version() {
+        let mut head = ChainHead::empty("id", 1);
+        follow(&mut head, &record(0, 10, "")).unwrap();
+        let own = layout::chain_checkpoint("id", 1, 10);
+        let read = |head: &ChainHead, path: &str| {
+            ChainHead::from_checkpoint(path, &head.to_checkpoint().unwrap()).map_err(|broken| broken.problem)
+        };
+        assert_eq!(read(&head, &own), Ok((head.clone(), Seal::Intact)));
+        let others =
+            [("id", 1, 11), ("id", 0, 10), ("other", 1, 10)].map(|(id, n, end)| layout::chain_checkpoint(id, n, end));
+        for path in others {
+            assert_eq!(read(&head, &path), Err("it is the checkpoint of id/1 at 10".to_owned()), "{path}");
+        }
+        let newer = ChainHead { format_version: FORMAT_VERSION + 1, ..head };
+        assert_eq!(read(&newer, &own), Err("format version 2 is newer than 1".to_owned()));
+    }
+
     #[test]
     fn names_tell_links_from_checkpoints() {
         assert_eq!(link_start(&layout::chain_record("id", 1, 42)), Some(42));
