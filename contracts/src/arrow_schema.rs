@@ -6,6 +6,8 @@ use arrow::array::{Array, ArrayRef, ListArray, MapArray, RecordBatch, StructArra
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
+use crate::avro;
+
 fn utf8(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
 }
@@ -62,9 +64,15 @@ fn schema(fields: Vec<Field>) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// `finops_findings`: 34 fields.
+/// `finops_findings` in its newest version.
 #[must_use]
 pub fn findings() -> SchemaRef {
+    findings_of(avro::NEWEST)
+}
+
+/// `finops_findings` in one version: 34 fields in version 1. Later ones add fields at the end of their struct or of the schema (R61).
+#[must_use]
+pub fn findings_of(version: u16) -> SchemaRef {
     let texts = |names: &[&str]| names.iter().map(|n| utf8(n)).collect::<Vec<_>>();
     let mut fields = texts(&["tenant_id", "workspace_id", "finding_id", "fingerprint", "run_id"]);
     fields.extend([time("run_ts"), time("ingested_ts")]);
@@ -108,7 +116,14 @@ pub fn findings() -> SchemaRef {
     ));
     fields.extend(["tags", "labels", "dimensions"].map(|name| map(name, DataType::Utf8)));
     fields.extend([map("metrics", DataType::Decimal128(18, 6)), utf8("metadata_json")]);
-    fields.push(record("source", vec![utf8("source_type"), utf8("source_ref"), uint16("schema_version")]));
+    let mut source = vec![utf8("source_type"), utf8("source_ref"), uint16("schema_version")];
+    let mut added = Vec::new();
+    if version >= 2 {
+        source.extend([utf8("engine"), time("refreshed_ts")]);
+        added.push(record("allocation", texts(&["owner", "cost_center", "product"])));
+    }
+    fields.push(record("source", source));
+    fields.extend(added);
     schema(fields)
 }
 

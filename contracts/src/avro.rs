@@ -10,24 +10,34 @@ use crate::frame;
 use crate::number::Micros;
 use crate::storage::{Entries, StorageRecord};
 
-/// The Avro schema, as published in `schemas/avro/`.
-pub const SCHEMA_JSON: &str = include_str!("../../schemas/avro/finding.avsc");
-/// Its id in the frame. There is no registry to ask: the number is the contract's schema version.
-pub const SCHEMA_ID: u32 = 1;
+/// Every released version of the Avro schema, the first is version 1, as published in `schemas/avro/`. A version only adds
+/// members, each at the end of its record and null unless given (R61).
+pub const SCHEMAS: [&str; 2] =
+    [include_str!("../../schemas/avro/finding.v1.avsc"), include_str!("../../schemas/avro/finding.avsc")];
+/// The newest version. There is no registry to ask: the id in a frame is the version.
+pub const NEWEST: u16 = SCHEMAS.len() as u16;
 
-/// Frame and body of a record.
+/// Frame and body of a record, in the lowest version that has room for it: while nobody sends what a version has added, programs
+/// that do not know it read everything.
 #[must_use]
 pub fn encode(record: &StorageRecord<'_>) -> Vec<u8> {
+    let version = record.version();
     let mut out = Vec::with_capacity(2048);
     out.push(frame::MAGIC);
-    out.extend_from_slice(&SCHEMA_ID.to_be_bytes());
-    Write::write(record, &mut out);
+    out.extend_from_slice(&u32::from(version).to_be_bytes());
+    record.write(version, &mut out);
     out
 }
 
 /// Writes a value as the schema types it.
 pub(crate) trait Write {
-    fn write(&self, out: &mut Vec<u8>);
+    /// Writes what a version of the schema has of it.
+    fn write(&self, version: u16, out: &mut Vec<u8>);
+
+    /// The lowest version that has room for it.
+    fn version(&self) -> u16 {
+        1
+    }
 }
 
 /// `long` and `int`: zigzag, seven bits a byte, the lowest first.
@@ -52,19 +62,23 @@ fn bytes(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// The union `["null", T]`: every member of the schema is one.
 impl<T: Write> Write for Option<T> {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, version: u16, out: &mut Vec<u8>) {
         match self {
             None => out.push(0),
             Some(value) => {
                 out.push(2);
-                value.write(out);
+                value.write(version, out);
             }
         }
+    }
+
+    fn version(&self) -> u16 {
+        self.as_ref().map_or(1, Write::version)
     }
 }
 
 impl Write for Cow<'_, str> {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, _: u16, out: &mut Vec<u8>) {
         bytes(self.as_bytes(), out);
     }
 }
@@ -72,7 +86,7 @@ impl Write for Cow<'_, str> {
 macro_rules! whole_numbers {
     ($($type:ty)*) => {
         $(impl Write for $type {
-            fn write(&self, out: &mut Vec<u8>) {
+            fn write(&self, _: u16, out: &mut Vec<u8>) {
                 long(i64::from(*self), out);
             }
         })*
@@ -82,7 +96,7 @@ whole_numbers!(u8 u16 i32 i64);
 
 /// `bytes` of logical type `decimal(18,6)`: the millionths as the shortest two's complement, the highest byte first.
 impl Write for Micros {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, _: u16, out: &mut Vec<u8>) {
         let all = self.get().to_be_bytes();
         let sign = if self.get() < 0 { 0xff } else { 0 };
         let is_needed = |at: usize| all[at] != sign || (all.get(at + 1).unwrap_or(&sign) ^ sign) & 0x80 != 0;
@@ -93,26 +107,34 @@ impl Write for Micros {
 
 /// An `array` in one block.
 impl<T: Write> Write for Vec<T> {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, version: u16, out: &mut Vec<u8>) {
         if !self.is_empty() {
             length(self.len(), out);
-            self.iter().for_each(|item| item.write(out));
+            self.iter().for_each(|item| item.write(version, out));
         }
         out.push(0);
+    }
+
+    fn version(&self) -> u16 {
+        self.iter().map(Write::version).max().unwrap_or(1)
     }
 }
 
 /// A `map` in one block.
 impl<T: Write> Write for Entries<'_, T> {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, version: u16, out: &mut Vec<u8>) {
         if !self.0.is_empty() {
             length(self.0.len(), out);
             for (key, value) in &self.0 {
-                key.write(out);
-                value.write(out);
+                key.write(version, out);
+                value.write(version, out);
             }
         }
         out.push(0);
+    }
+
+    fn version(&self) -> u16 {
+        self.0.iter().map(|(_, value)| value.version()).max().unwrap_or(1)
     }
 }
 
@@ -122,7 +144,7 @@ mod tests {
 
     fn written(value: &impl Write) -> String {
         let mut out = Vec::new();
-        value.write(&mut out);
+        value.write(NEWEST, &mut out);
         hex::encode(out)
     }
 

@@ -73,6 +73,10 @@ impl CommitRecord {
     }
 }
 
+fn first_version() -> u16 {
+    1
+}
+
 /// A file published by a commit record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommittedFile {
@@ -88,6 +92,9 @@ pub struct CommittedFile {
     pub bytes: u64,
     /// SHA-256 (hex) of the bytes.
     pub sha256: String,
+    /// Version of the dataset's schema whose columns it has. Records of programs that knew only one do not name it.
+    #[serde(default = "first_version")]
+    pub schema_version: u16,
     /// What the store needs to publish it: staging name, or upload id and part tags.
     pub staged: serde_json::Value,
 }

@@ -59,6 +59,8 @@ pub mod header {
     pub const CONNECT_MESSAGE: &str = "__connect.errors.exception.message";
 }
 
+/// Version of the dataset's schema. There is one so far.
+pub const SCHEMA_VERSION: u16 = 1;
 /// Version of the contract, as `dlq.contract.version` and in exports.
 pub const CONTRACT_VERSION: &str = "1";
 /// `dlq.error.detail` is cut here.

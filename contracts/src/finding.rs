@@ -62,6 +62,7 @@ pub(crate) struct Finding<'a> {
     pub metrics: Option<Vec<(Cow<'a, str>, Option<Amount<'a>>)>>,
     pub metadata_json: Text<'a>,
     pub source: Option<Source<'a>>,
+    pub allocation: Option<Allocation<'a>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -144,6 +145,15 @@ pub(crate) struct Source<'a> {
     pub source_type: Text<'a>,
     pub source_ref: Text<'a>,
     pub schema_version: Option<i64>,
+    pub engine: Text<'a>,
+    pub refreshed_ts: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Allocation<'a> {
+    pub owner: Text<'a>,
+    pub cost_center: Text<'a>,
+    pub product: Text<'a>,
 }
 
 /// How a message is to be read.
@@ -205,6 +215,11 @@ impl Reader {
     fn trimmed<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
         let text = self.text(raw, path)?;
         Some(if self.form == Form::AsIs { text } else { trimmed(text) })
+    }
+
+    /// Text of a member that was added later: blank is null, also in a draft.
+    fn added<'a>(&mut self, raw: Raw<'a>, path: Arguments<'_>) -> Text<'a> {
+        self.trimmed(raw, path).filter(|text| !trim(text).is_empty())
     }
 
     /// R25.
@@ -406,6 +421,7 @@ impl Reader {
             metrics: self.map(m.metrics, "metrics", Self::amount),
             metadata_json: self.text(m.metadata_json, format_args!("metadata_json")),
             source: if draft { Some(self.draft_source(m)) } else { self.source(m.source) },
+            allocation: self.allocation(m.allocation),
         };
         if draft {
             self.complete_draft(&mut finding, m);
@@ -559,7 +575,21 @@ impl Reader {
             source_type: self.text(s.source_type, format_args!("source.source_type")),
             source_ref: self.text(s.source_ref, format_args!("source.source_ref")),
             schema_version: self.integer(s.schema_version, format_args!("source.schema_version")),
+            engine: self.added(s.engine, format_args!("source.engine")),
+            refreshed_ts: self.time(s.refreshed_ts, format_args!("source.refreshed_ts")),
         })
+    }
+
+    /// An object that names nobody says as much as none.
+    fn allocation<'a>(&mut self, raw: Raw<'a>) -> Option<Allocation<'a>> {
+        let a: wire::Allocation<'a> = self.object(raw, format_args!("allocation"))?;
+        let allocation = Allocation {
+            owner: self.added(a.owner, format_args!("allocation.owner")),
+            cost_center: self.added(a.cost_center, format_args!("allocation.cost_center")),
+            product: self.added(a.product, format_args!("allocation.product")),
+        };
+        let is_given = allocation.owner.is_some() || allocation.cost_center.is_some() || allocation.product.is_some();
+        is_given.then_some(allocation)
     }
 
     /// R5, R51: the producer's shortcuts under their record paths.
@@ -570,6 +600,8 @@ impl Reader {
             source_type: source_type.map(|t| or_default(t, "scanner")),
             source_ref: self.text(m.checker_id, format_args!("source.source_ref")),
             schema_version: if Scalar::of(m.schema_version).is_blank() { Some(1) } else { version },
+            engine: self.added(m.source_engine, format_args!("source.engine")),
+            refreshed_ts: self.time(m.source_refreshed_ts, format_args!("source.refreshed_ts")),
         }
     }
 

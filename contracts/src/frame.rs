@@ -14,3 +14,12 @@ pub fn payload(value: &[u8]) -> &[u8] {
         _ => value,
     }
 }
+
+/// The id in the frame; of a storage record it is the version of the schema that the record is written with.
+#[must_use]
+pub fn id(value: &[u8]) -> Option<u32> {
+    match value {
+        [MAGIC, a, b, c, d, ..] => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+        _ => None,
+    }
+}

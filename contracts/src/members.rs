@@ -53,6 +53,7 @@ const SHAPES: &[Shape] = &[
     Shape { prefix: "actual.attribution.", members: wire::Attribution::MEMBERS },
     Shape { prefix: "lifecycle.", members: wire::Lifecycle::MEMBERS },
     Shape { prefix: "source.", members: wire::Source::MEMBERS },
+    Shape { prefix: "allocation.", members: wire::Allocation::MEMBERS },
 ];
 
 /// Members that are probably misspelt, or that stand in the wrong object. Empty for what is no message.

@@ -27,16 +27,35 @@ impl<T: Serialize> Serialize for Entries<'_, T> {
     }
 }
 
-/// A struct whose members are those of the Avro record, in its order.
+/// A struct whose members are those of the Avro record, in its order; those behind `since` were added by that version of the
+/// schema. In JSON they are left out when they are null: documents without them stay what they were.
 macro_rules! row {
-    ($(#[$doc:meta])* $vis:vis struct $name:ident { $($field:ident: $type:ty,)* }) => {
+    (
+        $(#[$doc:meta])* $vis:vis struct $name:ident { $($field:ident: $type:ty,)* }
+        $(since $version:literal { $($later:ident: $later_type:ty,)* })*
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-        $vis struct $name<'a> { $(pub(crate) $field: $type,)* }
+        $vis struct $name<'a> {
+            $(pub(crate) $field: $type,)*
+            $($(#[serde(skip_serializing_if = "Option::is_none")] pub(crate) $later: $later_type,)*)*
+        }
 
         impl avro::Write for $name<'_> {
-            fn write(&self, out: &mut Vec<u8>) {
-                $(avro::Write::write(&self.$field, out);)*
+            fn write(&self, version: u16, out: &mut Vec<u8>) {
+                $(avro::Write::write(&self.$field, version, out);)*
+                $(if version >= $version {
+                    $(avro::Write::write(&self.$later, version, out);)*
+                })*
+            }
+
+            fn version(&self) -> u16 {
+                let mut version = 1;
+                $(version = version.max(avro::Write::version(&self.$field));)*
+                $($(if self.$later.is_some() {
+                    version = version.max($version).max(avro::Write::version(&self.$later));
+                })*)*
+                version
             }
         }
     };
@@ -79,6 +98,9 @@ row!(
         metrics: Option<Entries<'a, Option<Micros>>>,
         metadata_json: Str<'a>,
         source: Option<Source<'a>>,
+    }
+    since 2 {
+        allocation: Option<Allocation<'a>>,
     }
 );
 
@@ -160,6 +182,17 @@ row!(
         source_type: Str<'a>,
         source_ref: Str<'a>,
         schema_version: Option<u16>,
+    }
+    since 2 {
+        engine: Str<'a>,
+        refreshed_ts: Option<i64>,
+    }
+);
+row!(
+    pub(crate) struct Allocation {
+        owner: Str<'a>,
+        cost_center: Str<'a>,
+        product: Str<'a>,
     }
 );
 
@@ -268,6 +301,13 @@ impl Cast {
                 source_type: text(&s.source_type),
                 source_ref: text(&s.source_ref),
                 schema_version: self.width(s.schema_version, 65_535, "source.schema_version"),
+                engine: text(&s.engine),
+                refreshed_ts: s.refreshed_ts,
+            }),
+            allocation: f.allocation.as_ref().map(|a| Allocation {
+                owner: text(&a.owner),
+                cost_center: text(&a.cost_center),
+                product: text(&a.product),
             }),
         }
     }
@@ -324,11 +364,11 @@ fn scope<'f>(s: &'f finding::Scope<'_>) -> Scope<'f> {
 
 impl StorageRecord<'_> {
     /// The row as JSON for people and `contract test`: money as text with six places, times `…Z` with
-    /// milliseconds, dates as text, maps as objects, every schema field present.
+    /// milliseconds, dates as text, maps as objects, every field of schema version 1 present, later ones when they have a value.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(self).unwrap_or_default();
-        for path in ["/run_ts", "/ingested_ts"].into_iter().chain(LIFECYCLE_TIMES) {
+        for path in ["/run_ts", "/ingested_ts", "/source/refreshed_ts"].into_iter().chain(LIFECYCLE_TIMES) {
             replace(&mut value, path, |v| v.as_i64().map(crate::time::format_timestamp));
         }
         for path in ["/actual/model/period_start", "/actual/model/period_end"] {

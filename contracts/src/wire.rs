@@ -61,7 +61,7 @@ raw_object!(
         rulepack_version, scope, check_id, check_name, category, sub_category, frameworks, status, severity, priority,
         title, message, advice, recommendation, remediation, links, estimated, actual, lifecycle, tags, labels,
         dimensions, metrics, metadata_json, source, issue_key, checker_id, source_type, schema_version,
-        default_currency,
+        default_currency, source_engine, source_refreshed_ts, allocation,
     }
 );
 raw_object!(Scope {
@@ -84,7 +84,8 @@ raw_object!(Actual { cost_7d, cost_30d, cost_mtd, cost_prev_month, savings_7d, s
 raw_object!(Model { currency, cost_model, granularity, period_start, period_end });
 raw_object!(Attribution { method, confidence, matched_keys });
 raw_object!(Lifecycle { status, first_seen_ts, last_seen_ts, resolved_ts, snooze_until_ts });
-raw_object!(Source { source_type, source_ref, schema_version });
+raw_object!(Source { source_type, source_ref, schema_version, engine, refreshed_ts });
+raw_object!(Allocation { owner, cost_center, product });
 
 /// Free-key members in document order, a key given twice by its last value, sorted by key bytes (R56).
 pub(crate) struct Entries<'a>(pub Vec<(Cow<'a, str>, Raw<'a>)>);

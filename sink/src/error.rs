@@ -101,6 +101,23 @@ pub enum SinkError {
         /// What is there.
         found: String,
     },
+    /// A validator of a newer version has written what this sink cannot read.
+    #[error(
+        "sink: record {offset} of {topic}/{partition} is of schema version {version}, this program knows versions 1 to {known}: \
+         nothing is lost, and nothing of it is written. Start a sink of the version of your validators, or a newer one"
+    )]
+    NewerSchema {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: u32,
+        /// Offset of the record.
+        offset: u64,
+        /// Its version.
+        version: u32,
+        /// The newest version that is known here.
+        known: u16,
+    },
     /// A committed file is neither published nor staged, and cannot be made again.
     #[error("sink: {path} is committed but gone, and cannot be made again from the topic: {problem}")]
     CannotRebuild {

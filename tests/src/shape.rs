@@ -119,19 +119,24 @@ fn nullable(union: &Value) -> Shape {
     }
 }
 
-/// Shape of a node of a JSON Schema. Fields come in the order of `required`, which must name them all: a JSON object
-/// has no order. A scalar is known by what it lets pass.
+/// Shape of a node of a JSON Schema. Fields come in the order of `required`, which must name all of the first version: a JSON
+/// object has no order. A scalar is known by what it lets pass.
 ///
 /// # Panics
-/// When `required` and `properties` differ, or a scalar is none that a finding has.
+/// When a field is neither required nor of a later version, or a scalar is none that a finding has.
 #[must_use]
 pub fn of_json_schema(schema: &Value, node: &Value) -> Shape {
     let node = schemas::resolve(schema, node);
     if let Some(properties) = node["properties"].as_object() {
-        let names = node["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
-        let fields: Vec<_> = names.map(|name| (name.to_owned(), of_json_schema(schema, &properties[name]))).collect();
-        assert_eq!(fields.len(), properties.len(), "every field is always there: {node}");
-        return Shape::Record(fields);
+        let required: Vec<&str> =
+            node["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let later = properties.keys().map(String::as_str).filter(|name| !required.contains(name));
+        let later = later.inspect(|name| {
+            let since = properties[*name]["$comment"].as_str().unwrap_or_default();
+            assert!(since.starts_with("since version "), "{name} is always there, or says since when");
+        });
+        let names = required.iter().copied().chain(later);
+        return Shape::Record(names.map(|name| (name.to_owned(), of_json_schema(schema, &properties[name]))).collect());
     }
     if let Some(value) = node.get("additionalProperties") {
         return Shape::Map(Box::new(of_json_schema(schema, value)));

@@ -36,8 +36,11 @@ fn the_row_has_the_fields_of_the_arrow_schema_in_order() {
 
 #[test]
 fn avro_is_arrow() {
-    let avro = shape::of_avro(&serde_json::from_str(avro::SCHEMA_JSON).unwrap());
-    assert_eq!(avro, arrow().widened());
+    for (version, schema) in (1..).zip(avro::SCHEMAS) {
+        let avro = shape::of_avro(&serde_json::from_str(schema).unwrap());
+        let arrow = shape::of_arrow(arrow_schema::findings_of(version).fields().iter().map(|f| &**f));
+        assert_eq!(avro, arrow.widened(), "version {version}");
+    }
 }
 
 #[test]
@@ -60,7 +63,15 @@ fn names(list: &[&str]) -> BTreeSet<String> {
 }
 
 /// Members only drafts have.
-const DRAFT_ONLY: &[&str] = &["checker_id", "default_currency", "issue_key", "schema_version", "source_type"];
+const DRAFT_ONLY: &[&str] = &[
+    "checker_id",
+    "default_currency",
+    "issue_key",
+    "schema_version",
+    "source_engine",
+    "source_refreshed_ts",
+    "source_type",
+];
 
 #[test]
 fn the_wire_forms_have_the_members_of_the_row() {
@@ -133,7 +144,17 @@ fn own_draft() -> Value {
 }
 
 /// Members of a draft that our own checkers leave to the contract, to billing data or to people.
-const NOT_OURS: &[&str] = &["actual", "finding_id", "fingerprint", "ingested_ts", "lifecycle", "recommendation"];
+const NOT_OURS: &[&str] = &[
+    "actual",
+    "allocation",
+    "finding_id",
+    "fingerprint",
+    "ingested_ts",
+    "lifecycle",
+    "recommendation",
+    "source_engine",
+    "source_refreshed_ts",
+];
 
 #[test]
 fn our_own_draft_is_the_published_one() {

@@ -11,11 +11,12 @@ use serde_json::{Map, Value, json};
 use crate::number::Micros;
 use crate::{arrow_schema, avro, frame, time};
 
-/// The frames as one batch in the schema of the dataset.
+/// The frames, all of one version, as one batch with the columns of that version.
 pub(super) fn arrow(frames: &[Vec<u8>]) -> RecordBatch {
     let mut store = SchemaStore::new_with_type(FingerprintAlgorithm::Id);
-    let id = Fingerprint::Id(avro::SCHEMA_ID);
-    store.set(id, AvroSchema::new(avro::SCHEMA_JSON.to_owned())).unwrap();
+    let version = frame::id(&frames[0]).unwrap();
+    let id = Fingerprint::Id(version);
+    store.set(id, AvroSchema::new(schema(version).to_owned())).unwrap();
     let mut decoder = ReaderBuilder::new()
         .with_writer_schema_store(store)
         .with_active_fingerprint(id)
@@ -25,7 +26,12 @@ pub(super) fn arrow(frames: &[Vec<u8>]) -> RecordBatch {
     for frame in frames {
         assert_eq!(decoder.decode(frame).unwrap(), frame.len(), "the frame holds more than one record");
     }
-    arrow_schema::conform(&decoder.flush().unwrap().unwrap(), &arrow_schema::findings()).unwrap()
+    arrow_schema::conform(&decoder.flush().unwrap().unwrap(), &arrow_schema::findings_of(version.try_into().unwrap()))
+        .unwrap()
+}
+
+fn schema(version: u32) -> &'static str {
+    avro::SCHEMAS[usize::try_from(version).unwrap() - 1]
 }
 
 /// One row of a batch as its JSON view.
@@ -71,9 +77,8 @@ fn money(micros: i128) -> Value {
 }
 
 /// The frame by the Apache implementation.
-pub(super) fn apache(schema: &apache_avro::Schema, frame: &[u8]) -> Value {
-    assert_eq!(frame[0], frame::MAGIC);
-    assert_eq!(frame[1..5], avro::SCHEMA_ID.to_be_bytes());
+pub(super) fn apache(schemas: &[apache_avro::Schema], frame: &[u8]) -> Value {
+    let schema = &schemas[usize::try_from(frame::id(frame).unwrap()).unwrap() - 1];
     let mut body = &frame[5..];
     let record =
         apache_avro::reader::datum::GenericDatumReader::builder(schema).build().unwrap().read_value(&mut body).unwrap();

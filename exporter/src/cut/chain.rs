@@ -239,6 +239,7 @@ mod tests {
                 rows: 1,
                 bytes: 4,
                 sha256: String::new(),
+                schema_version: 1,
                 staged: staged.clone(),
             };
             let files: Vec<CommittedFile> = tenants.iter().map(file).collect();

@@ -201,6 +201,7 @@ impl World {
             rows,
             bytes,
             sha256,
+            schema_version: 1,
             staged: serde_json::Value::Null,
         };
         let record = CommitRecord {

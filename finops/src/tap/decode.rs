@@ -18,13 +18,14 @@ const SUMMARY_MAX: usize = 200;
 
 /// Makes records readable.
 pub struct Decoder {
-    schema: apache_avro::Schema,
+    /// One a version.
+    schemas: Vec<apache_avro::Schema>,
 }
 
 impl Decoder {
-    /// With the schema of the valid topic.
+    /// With the schemas of the valid topic.
     pub fn new() -> Result<Self, apache_avro::Error> {
-        Ok(Self { schema: apache_avro::Schema::parse_str(avro::SCHEMA_JSON)? })
+        Ok(Self { schemas: avro::SCHEMAS.into_iter().map(apache_avro::Schema::parse_str).collect::<Result<_, _>>()? })
     }
 
     /// All about a record.
@@ -62,13 +63,16 @@ impl Decoder {
     fn value(&self, message: &Message) -> Value {
         let Some(bytes) = message.value.as_bytes() else { return Value::Null };
         if topics::is_valid(&message.at.topic) && bytes.first() == Some(&frame::MAGIC) {
-            return self.avro(frame::payload(bytes)).unwrap_or_else(|| text(bytes));
+            return self.avro(bytes).unwrap_or_else(|| text(bytes));
         }
         serde_json::from_slice(frame::payload(bytes)).unwrap_or_else(|_| text(bytes))
     }
 
-    fn avro(&self, mut body: &[u8]) -> Option<Value> {
-        let reader = GenericDatumReader::builder(&self.schema).build().ok()?;
+    fn avro(&self, bytes: &[u8]) -> Option<Value> {
+        let version = usize::try_from(frame::id(bytes)?).ok()?;
+        let schema = self.schemas.get(version.checked_sub(1)?)?;
+        let reader = GenericDatumReader::builder(schema).build().ok()?;
+        let mut body = frame::payload(bytes);
         reader.read_value(&mut body).ok().map(of_avro)
     }
 }

@@ -36,13 +36,13 @@ impl<'scope, 'env> Finishing<'scope, 'env> {
         if self.running.len() == FILES_MAX {
             self.oldest()?;
         }
-        let File { path, rows, writer } = file;
+        let File { path, rows, schema_version, writer } = file;
         let writer = writer.into_inner().map_err(|e| refused(&path, e))?;
         let Target { tenant, run_date, .. } = target.clone();
         self.running.push_back(self.scope.spawn(move || {
             let staged = writer.finish()?;
             let (bytes, sha256, staged) = (staged.bytes, staged.sha256, staged.token);
-            Ok(CommittedFile { path, tenant_id: tenant, run_date, rows, bytes, sha256, staged })
+            Ok(CommittedFile { path, tenant_id: tenant, run_date, rows, bytes, sha256, schema_version, staged })
         }));
         Ok(())
     }

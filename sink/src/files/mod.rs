@@ -16,6 +16,7 @@ use contracts::{arrow_schema, dead_letter, layout};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use platform::store::{Staged, StagedWrite, Store, StoreError};
 use tracing::error;
@@ -26,6 +27,8 @@ use crate::row::{self, Record};
 use finishing::Finishing;
 pub(crate) use publisher::Publisher;
 
+/// Key of a file's metadata that names the version of its schema.
+const SCHEMA_VERSION: &str = "finops.schema_version";
 /// Rows decoded and handed to the Parquet writer at once.
 const CHUNK_ROWS: usize = 8_192;
 /// Bytes of records of such a part: an Arrow column holds at most 2 GiB, and a key or header may be as large as a value.
@@ -88,8 +91,7 @@ fn stage_all(
     finishing: &mut Finishing<'_, '_>,
 ) -> Result<(), SinkError> {
     let mut dead: BTreeMap<Target, Vec<Record>> = BTreeMap::new();
-    let mut decoder =
-        findings::Decoder::new().map_err(|problem| SinkError::Encode { path: batch.topic_id.to_owned(), problem })?;
+    let mut decoder = findings::Decoder::default();
     for (target, OpenFile { rows, .. }) in batch.files {
         if target.dataset == layout::FINDINGS {
             for bad in findings_file(store, batch, target, rows, &mut decoder, finishing)? {
@@ -116,10 +118,11 @@ fn findings_file(
     decoder: &mut findings::Decoder,
     finishing: &mut Finishing<'_, '_>,
 ) -> Result<Vec<Record>, SinkError> {
-    let mut file = File::create(store, batch, target, arrow_schema::findings())?;
+    let version = findings::version_of(rows)?;
+    let mut file = File::create(store, batch, target, version, arrow_schema::findings_of(version))?;
     let mut all_bad = Vec::new();
     for chunk in chunks(rows, CHUNK_BYTES_MAX) {
-        let (good, bad) = decoder.decode(chunk, target).map_err(|problem| file.failed(problem))?;
+        let (good, bad) = decoder.decode(chunk, version, target).map_err(|problem| file.failed(problem))?;
         file.write(&good)?;
         for (record, problem) in bad {
             let at = &record.message.at;
@@ -141,7 +144,7 @@ fn dead_letters_file(
     rows: &[Record],
     finishing: &mut Finishing<'_, '_>,
 ) -> Result<(), SinkError> {
-    let mut file = File::create(store, batch, target, dead_letter::arrow_schema())?;
+    let mut file = File::create(store, batch, target, dead_letter::SCHEMA_VERSION, dead_letter::arrow_schema())?;
     for chunk in chunks(rows, CHUNK_BYTES_MAX) {
         let encoded = dead_letters::encode(chunk, batch.topic_id, target).map_err(|e| file.failed(e.to_string()))?;
         file.write(&encoded)?;
@@ -153,6 +156,7 @@ fn dead_letters_file(
 struct File {
     path: String,
     rows: u64,
+    schema_version: u16,
     writer: ArrowWriter<Box<dyn StagedWrite>>,
 }
 
@@ -161,6 +165,7 @@ impl File {
         store: &dyn Store,
         batch: &Staging<'_, Record>,
         target: &Target,
+        schema_version: u16,
         schema: SchemaRef,
     ) -> Result<Self, SinkError> {
         let Staging { topic_id, partition, start, end, .. } = *batch;
@@ -168,9 +173,10 @@ impl File {
         let name = layout::part_name(topic_id, partition, start, end, tenant, run_date);
         let path = format!("{}/{name}", layout::partition_dir(dataset, tenant, run_date));
         let staged = store.stage(&path)?;
-        let writer = properties().and_then(|properties| ArrowWriter::try_new(staged, schema, Some(properties)));
+        let writer =
+            properties(schema_version).and_then(|properties| ArrowWriter::try_new(staged, schema, Some(properties)));
         match writer {
-            Ok(writer) => Ok(Self { path, rows: 0, writer }),
+            Ok(writer) => Ok(Self { path, rows: 0, schema_version, writer }),
             Err(error) => Err(refused(&path, error)),
         }
     }
@@ -185,11 +191,15 @@ impl File {
     }
 }
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+/// Files of version 1 do not name it: they are the same bytes as those of programs that knew no other.
+fn properties(schema_version: u16) -> Result<WriterProperties, ParquetError> {
+    let named =
+        (schema_version > 1).then(|| vec![KeyValue::new(SCHEMA_VERSION.to_owned(), schema_version.to_string())]);
     Ok(WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_created_by("finops".to_owned())
+        .set_key_value_metadata(named)
         .build())
 }
 

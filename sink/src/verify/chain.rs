@@ -231,6 +231,7 @@ mod tests {
             rows,
             bytes: 1,
             sha256: String::new(),
+            schema_version: 1,
             staged: serde_json::Value::Null,
         };
         let right = CommitRecord {

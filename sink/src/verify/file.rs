@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMillisecondType;
 use contracts::commit_record::{CommitRecord, CommittedFile};
-use contracts::{arrow_schema, dead_letter, layout, time};
+use contracts::{arrow_schema, avro, dead_letter, layout, time};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
@@ -86,9 +86,15 @@ pub(super) fn digest(mut all: impl Read) -> io::Result<String> {
 fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader + 'static) -> Result<(), String> {
     let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
     let builder = ParquetRecordBatchReaderBuilder::try_new(source).map_err(|e| e.to_string())?;
-    let wanted = if is_finding { arrow_schema::findings() } else { dead_letter::arrow_schema() };
+    let (known, version) = (if is_finding { avro::NEWEST } else { dead_letter::SCHEMA_VERSION }, file.schema_version);
+    if !(1..=known).contains(&version) {
+        return Err(format!(
+            "it is of schema version {version}, this program knows versions 1 to {known}: let a newer finops verify it"
+        ));
+    }
+    let wanted = if is_finding { arrow_schema::findings_of(version) } else { dead_letter::arrow_schema() };
     if builder.schema().fields() != wanted.fields() {
-        return Err("its columns are not those of the contract".to_owned());
+        return Err(format!("its columns are not those of schema version {version}"));
     }
     let rows = builder.metadata().file_metadata().num_rows();
     if u64::try_from(rows) != Ok(file.rows) {

@@ -77,6 +77,7 @@ impl Store {
             rows: rows.len() as u64,
             bytes: rows.len() as u64,
             sha256: format!("{rows:?}"),
+            schema_version: 1,
             staged: serde_json::json!({ "name": name }),
         }
     }
