@@ -6,7 +6,7 @@ use contracts::layout;
 use platform::failpoint;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
-use tests::attack::program::{Role, Service};
+use tests::attack::program::{Role, Service, WAIT_MAX};
 use tests::attack::site::{Kind, Site};
 use tests::proxy::{self, s3_error};
 
@@ -31,9 +31,6 @@ at_site!(
     the_bucket_lies,
 );
 
-/// How long it may take until every planned fault has met a request.
-const MET_WITHIN: Duration = Duration::from_secs(60);
-
 /// A planned fault: method, part of the target, how often, what.
 type Plan = (&'static str, &'static str, u32, proxy::Fault);
 
@@ -52,7 +49,7 @@ fn attacked(kind: Kind, deed: Deed, plans: &[Plan]) {
             battle.wait_for_work(150, &mut services);
         }
         // Rows may come of what was on its way before.
-        let deadline = Instant::now() + MET_WITHIN;
+        let deadline = Instant::now() + WAIT_MAX;
         while !network.unmet().is_empty() {
             assert!(Instant::now() < deadline, "these faults met no request: {:?}", network.unmet());
             battle.wait_for_work(20, &mut services);
@@ -96,7 +93,7 @@ fn the_bucket_lies(kind: Kind) {
         for _ in 0..2 {
             network.plan("PUT", layout::CHAIN, 1, proxy::Fault::Answer(200, String::new()));
             let mut sink = services.pop().unwrap();
-            let status = sink.wait(MET_WITHIN);
+            let status = sink.wait(WAIT_MAX);
             assert!(!status.success() && sink.log().contains("does not keep what it answers"), "{}", sink.log());
             stopped += 1;
             services.push(Service::start(&site, Role::Sink));

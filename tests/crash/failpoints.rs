@@ -14,7 +14,7 @@ use tests::attack::battle::{Battle, note};
 use tests::attack::exports;
 use tests::attack::fault::Fault;
 use tests::attack::oracle::Count;
-use tests::attack::program::{Role, Service};
+use tests::attack::program::{Role, Service, WAIT_MAX};
 use tests::attack::seed;
 use tests::attack::site::{Kind, Site};
 
@@ -208,7 +208,7 @@ fn killed_after_a_lost_race(kind: Kind, point: &str) {
 
 /// Waits until the sinks have written all before these offsets.
 fn wait_until_written(site: &Site, ends: &[(TopicPartition, u64)]) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + WAIT_MAX;
     let is_written = |reached: &[GroupOffset], (at, end): &(TopicPartition, u64)| {
         reached.iter().any(|group| group.at == *at && group.offset >= *end)
     };

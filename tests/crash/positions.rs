@@ -11,7 +11,7 @@ use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::load::Load;
 use tests::attack::oracle::{self, Count};
-use tests::attack::program::{self, Role, Service};
+use tests::attack::program::{self, Role, Service, WAIT_MAX};
 use tests::attack::reader::Reader;
 use tests::attack::seed::is_long;
 use tests::attack::site::{Kind, Site};
@@ -54,7 +54,7 @@ fn the_valid_topic_is_made_again(kind: Kind) {
         battle.wait_for_work(100, &mut services);
         services[1].freeze(&site);
         let written = ends(&site, topics::VALID);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + WAIT_MAX;
         while ends(&site, topics::VALID) == written {
             assert!(Instant::now() < deadline, "the validator writes nothing: {}", services[0].log());
             std::thread::sleep(Duration::from_millis(20));

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
@@ -48,14 +48,6 @@ impl Drop for SmallDisk {
     }
 }
 
-fn wait_for_log(service: &Service, text: &str) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !service.log().contains(text) {
-        assert!(Instant::now() < deadline, "{:?} never says {text:?}: {}", service.role, service.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn the_disk_of_the_store_is_full_for_a_while(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(&folder.path().join("data")) else {
@@ -68,7 +60,7 @@ fn the_disk_of_the_store_is_full_for_a_while(kind: Kind) {
         battle.wait_for_work(100, &mut services);
         for _ in 0..2 {
             let filler = disk.fill();
-            wait_for_log(&services[0], "no space left on device");
+            services[0].wait_for_log("no space left on device");
             std::thread::sleep(Duration::from_secs(1));
             std::fs::remove_file(filler).unwrap();
             battle.wait_for_work(200, &mut services);
@@ -94,7 +86,7 @@ fn the_broker_has_no_room_for_a_while(kind: Kind) {
             Service::start_with(&site, Role::Validator, &[], &limit),
             Service::start_with(&site, Role::Sink, &[], &[]),
         ];
-        wait_for_log(&services[0], "no space left on the broker's disk");
+        services[0].wait_for_log("no space left on the broker's disk");
         std::thread::sleep(Duration::from_secs(1));
         services.iter_mut().for_each(Service::assert_runs);
         let _ = services.remove(0).stop();

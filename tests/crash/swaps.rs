@@ -1,15 +1,13 @@
 //! A sink is frozen while operators do what supposes that it is gone: a replayed root takes the place of the current one, or what
 //! its topic has lost is sent again. What it does when it wakes up must change nothing.
 
-use std::time::Duration;
-
 use contracts::topics;
 use platform::failpoint;
 use tests::attack::battle::note;
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::load::Load;
 use tests::attack::oracle;
-use tests::attack::program::{self, Role, Service};
+use tests::attack::program::{self, Role, Service, WAIT_MAX};
 use tests::attack::seed::is_long;
 use tests::attack::site::{Kind, Site};
 
@@ -52,7 +50,7 @@ fn a_sink_wakes_up_after_a_swap(kind: Kind) {
         let _ = program::done(&site, &["replay", "run", "--to", fresh]);
         let _ = program::done(&site, &["replay", "swap", "--with", fresh]);
         frozen.signal("CONT");
-        let ended = frozen.wait(Duration::from_secs(60));
+        let ended = frozen.wait(WAIT_MAX);
         assert_eq!(ended.code(), Some(75), "{point}: {}", frozen.log());
         assert!(frozen.log().contains("exchanged while this program was at work"), "{point}: {}", frozen.log());
         judged();

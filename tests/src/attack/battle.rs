@@ -7,12 +7,9 @@ use super::fault::Fault;
 use super::load::Load;
 use super::matrix::{self, Outcome};
 use super::oracle::{self, Count};
-use super::program::{Role, Service};
+use super::program::{Role, Service, WAIT_MAX};
 use super::reader::Reader;
 use super::site::Site;
-
-/// How long services may take to catch up after an attack.
-const CATCH_UP: Duration = Duration::from_secs(120);
 
 /// What is going on while services are attacked.
 pub struct Battle<'s> {
@@ -60,12 +57,12 @@ impl<'s> Battle<'s> {
     /// # Panics
     /// When they do not come, or a service ends.
     pub fn wait_for_rows(&self, wanted: u64, services: &mut [Service]) {
-        let deadline = Instant::now() + CATCH_UP;
+        let deadline = Instant::now() + WAIT_MAX;
         while self.reader.rows() < wanted {
             services.iter_mut().for_each(Service::assert_runs);
             if Instant::now() > deadline {
                 let logs: Vec<_> = services.iter().map(|s| format!("{:?}: {}", s.role, s.log())).collect();
-                panic!("{} of {wanted} rows after {CATCH_UP:?}: {}", self.reader.rows(), logs.join("\n"));
+                panic!("{} of {wanted} rows after {WAIT_MAX:?}: {}", self.reader.rows(), logs.join("\n"));
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -39,7 +39,7 @@ pub fn read(folder: &Path) -> Exported {
 /// When it is not.
 pub fn judge_alone(site: &Site) {
     let exporter = Service::start(site, Role::Exporter);
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + program::WAIT_MAX;
     let fresh = site.folder().join("fresh-export");
     let _ = program::done(site, &["exporter", "once", "--export", fresh.to_str().unwrap()]);
     while read(&site.export_folder()) != read(&fresh) && Instant::now() < deadline {

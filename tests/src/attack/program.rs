@@ -16,6 +16,9 @@ use super::site::Site;
 pub const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
+/// How long a process may take for what it is waited for: only a failure takes that long, also where twenty others want the two cores.
+pub const WAIT_MAX: Duration = Duration::from_secs(300);
+
 /// A role of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -154,9 +157,9 @@ impl Service {
     /// Waits until it has logged this.
     ///
     /// # Panics
-    /// When it does not within a minute.
+    /// When it does not within [`WAIT_MAX`].
     pub fn wait_for_log(&self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + WAIT_MAX;
         while !self.log().contains(text) {
             assert!(Instant::now() < deadline, "{:?} never logs {text:?}: {}", self.role, self.log());
             std::thread::sleep(Duration::from_millis(20));
@@ -180,7 +183,7 @@ impl Service {
     pub fn stop(mut self) -> String {
         self.wait_until_asked();
         self.signal("TERM");
-        let status = self.wait(Duration::from_secs(60));
+        let status = self.wait(WAIT_MAX);
         assert!(status.success(), "{:?} ended with {status}: {}", self.role, self.log());
         std::fs::read_to_string(self.files.with_extension("out")).unwrap()
     }
@@ -188,7 +191,7 @@ impl Service {
     /// Waits until it takes SIGTERM as a question, and no more as its end: one that has only begun has nothing to put in
     /// order.
     fn wait_until_asked(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + WAIT_MAX;
         let is_caught = |service: &Self| {
             let mask = service.status("SigCgt:").unwrap_or_default();
             u64::from_str_radix(&mask, 16).is_ok_and(|mask| mask & 1 << (SIGTERM - 1) != 0)
@@ -221,7 +224,7 @@ impl Service {
     /// # Panics
     /// When none does, or it ends.
     pub fn wait_until_frozen(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + WAIT_MAX;
         let state = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // The state is the word behind the name, which is in parentheses.
         while !state(self.child.id()).rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")) {
@@ -269,7 +272,7 @@ impl Service {
     /// # Panics
     /// When it ends otherwise or not at all.
     pub fn wait_for_kill(mut self, why: &str) {
-        let status = self.wait(Duration::from_secs(60));
+        let status = self.wait(WAIT_MAX);
         assert_eq!(status.signal(), Some(SIGKILL), "{why}: {:?} ended with {status}: {}", self.role, self.log());
     }
 
