@@ -81,7 +81,6 @@ pub(crate) const FINDINGS: Table = Table {
         column("tags", &["tags"], Kind::TextMap),
         column("source_ref", &["source", "source_ref"], Kind::Text),
         column("source_engine", &["source", "engine"], Kind::Text),
-        column("source_refreshed_ts", &["source", "refreshed_ts"], Kind::Time),
         column("allocation_owner", &["allocation", "owner"], Kind::Text),
         column("allocation_cost_center", &["allocation", "cost_center"], Kind::Text),
         column("allocation_product", &["allocation", "product"], Kind::Text),

@@ -52,8 +52,11 @@ const NEVER_NULL: &[(&str, &str)] = &[
 ];
 
 /// Members that an object of a document may lack: versions before them did not write them, or there is nothing to say.
-const OPTIONAL: &[(&str, &str, &[&str])] =
-    &[("commit_record", "", &["heights", "last_record", SEAL]), ("commit_record", "/properties/last_record", &["src"])];
+const OPTIONAL: &[(&str, &str, &[&str])] = &[
+    ("commit_record", "", &["heights", "last_record", SEAL]),
+    ("commit_record", "/properties/last_record", &["src"]),
+    ("commit_record", "/properties/files/items", &["schema_version"]),
+];
 /// The digest of a document: its bytes have it, not its type (`contracts/src/seal.rs`).
 const SEAL: &str = "own_sha256";
 

@@ -57,6 +57,9 @@ const PARTS: &[(&str, &[PageField])] = &[
             ("resource type", "/scope/resource_type", Plain),
             ("resource", "/scope/resource_id", Plain),
             ("ARN", "/scope/resource_arn", Plain),
+            ("owner", "/allocation/owner", Plain),
+            ("cost center", "/allocation/cost_center", Plain),
+            ("product", "/allocation/product", Plain),
         ],
     ),
     (
@@ -73,6 +76,8 @@ const PARTS: &[(&str, &[PageField])] = &[
             ("run started", "/run_ts", Plain),
             ("checker", "/source/source_ref", Plain),
             ("engine", "/engine_name", Plain),
+            ("found by", "/source/engine", Plain),
+            ("refreshed", "/source/refreshed_ts", Plain),
             ("rulepack", "/rulepack_version", Plain),
         ],
     ),
