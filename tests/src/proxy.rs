@@ -21,6 +21,8 @@ pub enum Fault {
     CutAnswer(usize),
     /// Only this many bytes of its answer come, then nothing until the proxy ends or [`Proxy::clear`] is called.
     StallAnswer(usize),
+    /// The last bit of its answer is flipped.
+    FlipBit,
     /// It is answered at once with this status and body, and not passed on.
     Answer(u16, String),
     /// It is passed on without a header of this name, as by a server that does not know it.
@@ -168,12 +170,13 @@ fn serve(client: &TcpStream, server: &str, state: &Shared) -> io::Result<()> {
         Some(Fault::Answer(status, body)) => return answer(client, *status, body),
         Some(Fault::ForgetHeader(name)) => forgotten = Some(name.as_str()),
         Some(Fault::Hang) => hang(state),
-        Some(Fault::LoseAnswer | Fault::CutAnswer(_) | Fault::StallAnswer(_)) | None => {}
+        Some(Fault::LoseAnswer | Fault::CutAnswer(_) | Fault::StallAnswer(_) | Fault::FlipBit) | None => {}
     }
     let mut answer = pass_on(&request, server, forgotten)?;
     match fault {
         Some(Fault::LoseAnswer) => return client.shutdown(Shutdown::Both),
         Some(Fault::CutAnswer(bytes)) => answer.truncate(bytes),
+        Some(Fault::FlipBit) => answer.last_mut().into_iter().for_each(|last| *last ^= 1),
         Some(Fault::StallAnswer(bytes)) => {
             let mut client = client;
             client.write_all(&answer[..answer.len().min(bytes)])?;

@@ -5,7 +5,7 @@ use platform::store::{Lease, Published, Store, StoreError};
 use sha2::{Digest, Sha256};
 use tests::proxy::{Fault, s3_error};
 
-use crate::{noise, object, stage, world};
+use crate::{noise, object, stage, world, worlds};
 
 #[test]
 fn a_part_of_a_listing_never_passes_for_all_of_it() {
@@ -101,5 +101,17 @@ fn an_object_that_is_read_wrongly_once_is_read_again() {
             (_, Err(StoreError::Conflict { .. })) if times > 1 => assert_eq!(world.proxy.count("GET", path), 3),
             (_, other) => panic!("{path}: {other:?}"),
         }
+    }
+}
+
+/// The service keeps a checksum of what it was given: an answer that does not fit it is not believed.
+#[test]
+fn a_bit_that_is_flipped_on_the_way_is_noticed() {
+    for world in worlds() {
+        let bytes = noise(1_000);
+        world.store.put("audit/1", &bytes).unwrap();
+        world.proxy.plan("GET", "audit/1", 1, Fault::FlipBit);
+        assert_eq!(world.store.get("audit/1").unwrap().unwrap(), bytes);
+        assert_eq!(world.proxy.count("GET", "audit/1"), 2);
     }
 }

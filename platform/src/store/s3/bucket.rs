@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, EncodingType};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, CompletedMultipartUpload, CompletedPart, EncodingType};
 use bytes::{Bytes, BytesMut};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
@@ -201,6 +201,8 @@ impl Bucket {
         loop {
             let request = self.client.get_object().bucket(&*self.name).key(self.key(path));
             let request = request.set_range(range.clone()).set_if_match(tag.clone());
+            // Of a range some services answer with the checksum of the whole.
+            let request = if range.is_none() { request.checksum_mode(ChecksumMode::Enabled) } else { request };
             let found = match request.send().await.map_err(Failure::from) {
                 Ok(found) => found,
                 Err(failure) if failure.is_absent() => return Ok(None),

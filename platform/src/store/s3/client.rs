@@ -63,7 +63,7 @@ pub(super) async fn build(settings: &S3Settings) -> Client {
     let mut config = Builder::from(&loader.load().await)
         .force_path_style(settings.path_style)
         .retry_classifier(OddAnswers)
-        // Objects of several parts carry no checksum of the whole, and what is read is compared with our own digests.
+        // Where an object is read as a whole its checksum is asked for; what is read in ranges is compared with our own digests.
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
     if let Some(endpoint) = &settings.endpoint {
         config = config.endpoint_url(endpoint);
