@@ -1,7 +1,11 @@
-//! One private DuckDB per job: in memory, UTC, no extension loading, spilling to a folder of its own.
+//! A DuckDB of its own for each job: in memory, UTC, no extension loading, spilling to a folder of its own. All that a job makes is
+//! temporary, so it belongs to the job's connection and ends with it; the database then serves the next job, unless it has failed.
 //! Knows SQL text, not findings.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use duckdb::types::FromSql;
@@ -12,7 +16,7 @@ use uuid::Uuid;
 use crate::error::{ExportError, Result};
 
 /// What one DuckDB may use.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuckLimits {
     /// Memory before it spills, MiB. The default leaves room for the rest of the process on a small machine.
     pub memory_max_mb: u64,
@@ -47,27 +51,36 @@ const SPILL: &str = "finops-duckdb-";
 /// No question and no export takes so long.
 const SPILL_LEFT_AFTER: Duration = Duration::from_secs(86_400);
 
-/// An open database.
+/// A job's connection to a database that no other job uses.
 pub(crate) struct Duck {
     connection: Connection,
     /// Of the files that it reads: dropped after the connection.
     pub(crate) lease: Lease,
     scratch: Scratch,
+    /// Dropped last: what the job has made is gone by then.
+    borrowed: Borrowed,
 }
 
-/// A folder for files that only one database reads; made by who needs it.
-struct Scratch(PathBuf);
+/// Databases without a job. To open one takes as long as all statements about a small tenant.
+static IDLE: Mutex<Vec<Database>> = Mutex::new(Vec::new());
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays is removed with what killed processes have left.
-        let _ = std::fs::remove_dir_all(&self.0);
+struct Database {
+    connection: Connection,
+    limits: DuckLimits,
+    spill: PathBuf,
+}
+
+impl Database {
+    /// An idle one with these limits, else a new one.
+    fn of(limits: &DuckLimits) -> Result<Self> {
+        let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = idle.iter().position(|database| database.limits == *limits).map(|at| idle.swap_remove(at));
+        drop(idle);
+        found.map_or_else(|| Self::open(limits), Ok)
     }
-}
 
-impl Duck {
-    pub(crate) fn open(limits: &DuckLimits) -> Result<Self> {
-        // DuckDB makes the last folder of a path only. One that cannot be made is missed by whoever has to spill, and named then.
+    fn open(limits: &DuckLimits) -> Result<Self> {
+        // DuckDB makes the last folder of a path only. One that cannot be made is missed by the job that has to spill, and named then.
         if let Err(error) = std::fs::create_dir_all(&limits.spill_dir) {
             tracing::debug!(folder = %limits.spill_dir.display(), %error, "no folder to spill to");
         }
@@ -83,9 +96,43 @@ impl Duck {
                 .with("preserve_insertion_order", "false")?;
             Connection::open_in_memory_with_flags(config)
         };
-        let scratch = Scratch(limits.spill_dir.join(format!("{SPILL}{}", Uuid::new_v4().simple())));
         let connection = opened().map_err(ExportError::duck("opening DuckDB"))?;
-        Ok(Self { connection, lease: Lease::default(), scratch })
+        Ok(Self { connection, limits: limits.clone(), spill })
+    }
+}
+
+/// Gives the database back.
+struct Borrowed {
+    database: Option<Database>,
+    has_failed: Cell<bool>,
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        // One that has failed may be broken as a whole; one that has spilled removes its files only when it is closed.
+        let is_sound = |database: &Database| !self.has_failed.get() && !thread::panicking() && !database.spill.exists();
+        let database = self.database.take().filter(is_sound);
+        IDLE.lock().unwrap_or_else(PoisonError::into_inner).extend(database);
+    }
+}
+
+/// A folder for files that only one database reads; made by who needs it.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What stays is removed with what killed processes have left.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Duck {
+    pub(crate) fn open(limits: &DuckLimits) -> Result<Self> {
+        let database = Database::of(limits)?;
+        let connection = database.connection.try_clone().map_err(ExportError::duck("opening DuckDB"))?;
+        let scratch = Scratch(limits.spill_dir.join(format!("{SPILL}{}", Uuid::new_v4().simple())));
+        let borrowed = Borrowed { database: Some(database), has_failed: Cell::new(false) };
+        Ok(Self { connection, lease: Lease::default(), scratch, borrowed })
     }
 
     /// A folder for files that it is to read, removed with it. It may have to be made.
@@ -95,12 +142,12 @@ impl Duck {
 
     /// Runs statements that return nothing.
     pub(crate) fn run(&self, doing: &str, sql: &str) -> Result<()> {
-        self.connection.execute_batch(sql).map_err(ExportError::duck(doing))
+        self.answered(doing, self.connection.execute_batch(sql))
     }
 
     /// Runs one statement with parameters.
     pub(crate) fn run_with(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
-        self.connection.execute(sql, params).map(drop).map_err(ExportError::duck(doing))
+        self.answered(doing, self.connection.execute(sql, params).map(drop))
     }
 
     /// All rows of a query.
@@ -112,7 +159,7 @@ impl Duck {
         read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
     ) -> Result<Vec<T>> {
         let all = || -> duckdb::Result<Vec<T>> { self.connection.prepare(sql)?.query_map(params, read)?.collect() };
-        all().map_err(ExportError::duck(doing))
+        self.answered(doing, all())
     }
 
     /// The one value of a query; `None` when there is no row.
@@ -127,7 +174,14 @@ impl Duck {
             let schema = statement.query_arrow([])?.get_schema();
             Ok(schema)
         };
-        read().map_err(ExportError::duck(doing))
+        self.answered(doing, read())
+    }
+
+    fn answered<T>(&self, doing: &str, answer: duckdb::Result<T>) -> Result<T> {
+        answer.map_err(|error| {
+            self.borrowed.has_failed.set(true);
+            ExportError::duck(doing)(error)
+        })
     }
 }
 
@@ -186,6 +240,30 @@ mod tests {
         assert_eq!(spilled(), 2, "each has a folder of its own");
         drop(other);
         assert_eq!(duck.value("counting", "SELECT count(DISTINCT h) FROM big").unwrap(), Some(500_000_i64));
+    }
+
+    #[test]
+    fn a_database_serves_the_next_job_which_finds_nothing_of_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = DuckLimits { memory_max_mb: 64, threads: 1, spill_dir: folder.path().into() };
+        let is_there = |duck: &Duck, table: &str| {
+            let sql = format!("SELECT 1 FROM duckdb_tables() WHERE table_name = '{table}'");
+            duck.value::<i64>("looking", &sql).unwrap().is_some()
+        };
+        let first = Duck::open(&limits).unwrap();
+        first.run("marking", "CREATE TABLE mark (n INTEGER); CREATE TEMP TABLE finding (n INTEGER)").unwrap();
+        let beside = Duck::open(&limits).unwrap();
+        assert!(!is_there(&beside, "mark"), "two jobs at a time have two databases");
+        drop(first);
+        let next = Duck::open(&limits).unwrap();
+        assert!(is_there(&next, "mark"), "the same database");
+        assert!(!is_there(&next, "finding"), "nothing of the job before");
+        let _ = next.run("failing", "SELECT no_such_function()").unwrap_err();
+        drop(next);
+        assert!(!is_there(&Duck::open(&limits).unwrap(), "mark"), "one that has failed is not used again");
+        let other = DuckLimits { memory_max_mb: 65, ..limits };
+        drop(beside);
+        assert!(!is_there(&Duck::open(&other).unwrap(), "mark"), "limits are those that were asked for");
     }
 
     #[test]
