@@ -113,7 +113,7 @@ fn configs() -> (validator::Config, sink::Config) {
     let session_timeout = Duration::from_secs(45);
     let validator = validator::Config {
         member: "bench-validator".into(),
-        lane: contracts::topics::Lane::live(),
+        pipeline_topics: contracts::topics::PipelineTopics::live(),
         selection: None,
         policies: ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: PARTITIONS,
@@ -123,16 +123,16 @@ fn configs() -> (validator::Config, sink::Config) {
         step_bytes_max: 16 << 20,
         session_timeout,
         until: validator::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     };
     let sink = sink::Config {
         member: "bench-sink".into(),
-        lane: contracts::topics::Lane::live(),
+        pipeline_topics: contracts::topics::PipelineTopics::live(),
         limits: sink::Limits::default(),
         session_timeout,
         until: sink::Until::Shutdown,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     };
     (validator, sink)

@@ -31,11 +31,11 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
     let store = LocalStore::open(folder).map_err(|e| e.to_string())?;
     let config = Config {
         member: "bench".into(),
-        lane: topics::Lane::live(),
+        pipeline_topics: topics::PipelineTopics::live(),
         limits: Limits::default(),
         session_timeout: Duration::from_secs(30),
         until: Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     };
     let feeding = feeding(&feed, &config)?;
@@ -95,7 +95,8 @@ fn report_memory(counters: &Counters, total: u64, done: &Shutdown) {
 
 /// Records as the validator makes them, without their source position.
 fn templates(tenants: usize) -> Result<Vec<Message>, String> {
-    let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &topics::Lane::live(), 1, 1, 1);
+    let transform =
+        Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &topics::PipelineTopics::live(), 1, 1, 1);
     let at = TopicPartition { topic: topics::VALID.into(), partition: 0 };
     (0..TEMPLATES)
         .map(|n| {

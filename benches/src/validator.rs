@@ -44,8 +44,13 @@ pub fn run() -> Result<(), String> {
         black_box(avro::encode(&row));
         Ok(())
     })?;
-    let transform =
-        Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &contracts::topics::Lane::live(), 8, 8, 1);
+    let transform = Transform::new(
+        ProducerPolicies::own_only(SaltMode::Stable),
+        &contracts::topics::PipelineTopics::live(),
+        8,
+        8,
+        1,
+    );
     let at = TopicPartition { topic: Arc::from(topics::WIRE), partition: 0 };
     measure("service transform, with headers", &wire, Some(naive), |wire| {
         let value = wire.clone().into();

@@ -1,5 +1,5 @@
-//! The commit chain as its readers meet it: which objects are links, whether each follows the one before, and
-//! what the links so far add up to. Pure: callers bring paths and bytes.
+//! The commit chain as its readers meet it: which objects are commits, whether each follows the one before, and
+//! what the commits so far add up to. Pure: callers bring paths and bytes.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use crate::layout;
 use crate::seal::{self, DIGEST_DIFFERS, Seal, sealed};
 use crate::source::SrcPartition;
 
-/// The start that a link's file name tells; `None` for other objects of the folder (checkpoints).
+/// The start that a commit's file name tells; `None` for other objects of the folder (checkpoints).
 #[must_use]
-pub fn link_start(path: &str) -> Option<u64> {
+pub fn commit_start(path: &str) -> Option<u64> {
     twenty_digits(file_name(path).strip_suffix(".json")?)
 }
 
@@ -32,18 +32,18 @@ fn twenty_digits(text: &str) -> Option<u64> {
     (text.len() == 20 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
 }
 
-/// A link does not continue its chain: it was changed, or one before it was removed.
+/// A commit does not continue its chain: it was changed, or one before it was removed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("commit record {path}: {problem}")]
 pub struct BrokenChain {
-    /// The link.
+    /// The commit.
     pub path: String,
     /// What is wrong with it.
     pub problem: String,
 }
 
-/// What a chain's links so far add up to. Kept as a checkpoint object every so often, so that a reader need not
-/// begin with the first link.
+/// What a chain's commits so far add up to. Kept as a checkpoint object every so often, so that a reader need not
+/// begin with the first commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainHead {
     /// [`FORMAT_VERSION`].
@@ -52,29 +52,30 @@ pub struct ChainHead {
     pub topic_id: String,
     /// Partition.
     pub partition: u32,
-    /// Links so far.
+    /// Commits so far.
     pub records: u64,
-    /// First offset of the first link; 0 while there is none.
+    /// First offset of the first commit; 0 while there is none.
     pub first_start: u64,
-    /// First offset of the last link; 0 while there is none.
+    /// First offset of the last commit; 0 while there is none.
     pub last_start: u64,
-    /// One past the last offset of the last link; 0 while there is none.
+    /// One past the last offset of the last commit; 0 while there is none.
     pub end: u64,
     /// Rows so far.
     pub rows: u64,
     /// Dropped duplicates so far.
     pub duplicates: u64,
     /// Highest source offset per source partition: a record that does not rise above it is a duplicate.
-    pub heights: BTreeMap<SrcPartition, u64>,
-    /// The last record that a link names; a link without records of its own leaves it as it was.
+    #[serde(rename = "heights")]
+    pub source_watermarks: BTreeMap<SrcPartition, u64>,
+    /// The last record that a commit names; a commit without records of its own leaves it as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_record: Option<LastRecord>,
-    /// SHA-256 (hex) of the last link's bytes; empty while there is none.
+    /// SHA-256 (hex) of the last commit's bytes; empty while there is none.
     pub last_sha256: String,
 }
 
 impl ChainHead {
-    /// A chain without links.
+    /// A chain without commits.
     #[must_use]
     pub fn empty(topic_id: &str, partition: u32) -> Self {
         Self {
@@ -87,7 +88,7 @@ impl ChainHead {
             end: 0,
             rows: 0,
             duplicates: 0,
-            heights: BTreeMap::new(),
+            source_watermarks: BTreeMap::new(),
             last_record: None,
             last_sha256: String::new(),
         }
@@ -129,13 +130,13 @@ impl ChainHead {
         Self { last_record, ..kept.clone() } == *self
     }
 
-    /// Position of the next link; `None` while there is none before it.
+    /// Position of the next commit; `None` while there is none before it.
     #[must_use]
     pub fn position(&self) -> Option<u64> {
         (self.records > 0).then_some(self.end)
     }
 
-    /// Reads the next link and moves on.
+    /// Reads the next commit and moves on.
     ///
     /// # Errors
     /// The object is no commit record of this chain, or does not continue it; nothing has moved then.
@@ -157,7 +158,7 @@ impl ChainHead {
         if (record.topic_id.as_str(), record.partition) != (&self.topic_id, self.partition) {
             return Err(format!("it belongs to {}/{}", record.topic_id, record.partition));
         }
-        if link_start(path) != Some(record.start) || record.end <= record.start {
+        if commit_start(path) != Some(record.start) || record.end <= record.start {
             return Err(format!("it covers [{}, {}), which is not what its name says", record.start, record.end));
         }
         if self.records > 0 && record.start != self.end {
@@ -172,7 +173,7 @@ impl ChainHead {
         Ok(())
     }
 
-    /// Moves on over a link that is known to follow; `sha256` is the digest of its bytes.
+    /// Moves on over a commit that is known to follow; `sha256` is the digest of its bytes.
     pub fn advance(&mut self, record: &CommitRecord, sha256: String) {
         if self.records == 0 {
             self.first_start = record.start;
@@ -187,11 +188,11 @@ impl ChainHead {
             self.last_record = Some(last.clone());
         }
         let rows = record.src.iter().filter_map(|(partition, offsets)| Some((partition, offsets.max()?)));
-        let others = record.heights.iter().map(|(partition, height)| (partition, *height));
+        let others = record.source_watermarks.iter().map(|(partition, watermark)| (partition, *watermark));
         for (partition, max) in rows.chain(others) {
-            match self.heights.get_mut(partition) {
-                Some(height) => *height = max.max(*height),
-                None => drop(self.heights.insert(partition.clone(), max)),
+            match self.source_watermarks.get_mut(partition) {
+                Some(watermark) => *watermark = max.max(*watermark),
+                None => drop(self.source_watermarks.insert(partition.clone(), max)),
             }
         }
     }
@@ -219,7 +220,7 @@ mod tests {
             files: Vec::new(),
             src: SrcSet::from([("w/0".parse().unwrap(), offsets)]),
             runs: BTreeMap::new(),
-            heights: BTreeMap::new(),
+            source_watermarks: BTreeMap::new(),
             last_record: Some(last(end - 1)),
             writer_id: "w".into(),
             nonce: "n".into(),
@@ -257,11 +258,11 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_links_from_checkpoints() {
-        assert_eq!(link_start(&layout::chain_record("id", 1, 42)), Some(42));
-        assert_eq!(link_start(&layout::chain_checkpoint("id", 1, 42)), None);
+    fn names_distinguish_commits_from_checkpoints() {
+        assert_eq!(commit_start(&layout::chain_record("id", 1, 42)), Some(42));
+        assert_eq!(commit_start(&layout::chain_checkpoint("id", 1, 42)), None);
         assert_eq!(checkpoint_end(&layout::chain_checkpoint("id", 1, 42)), Some(42));
-        assert_eq!(link_start("a/42.json"), None);
+        assert_eq!(commit_start("a/42.json"), None);
     }
 
     #[test]
@@ -273,11 +274,11 @@ mod tests {
         follow(&mut head, &record(8, 10, &previous)).unwrap();
         assert_eq!((head.first_start, head.last_start, head.position()), (5, 8, Some(10)));
         assert_eq!((head.records, head.rows), (2, 5));
-        assert_eq!(head.heights, BTreeMap::from([("w/0".parse().unwrap(), 109)]));
+        assert_eq!(head.source_watermarks, BTreeMap::from([("w/0".parse().unwrap(), 109)]));
     }
 
     #[test]
-    fn the_last_record_is_carried_on_over_links_without_records() {
+    fn the_last_record_is_carried_on_over_commits_without_records() {
         let mut head = ChainHead::empty("id", 1);
         follow(&mut head, &record(5, 8, "")).unwrap();
         let previous = head.last_sha256.clone();
@@ -298,13 +299,21 @@ mod tests {
     #[test]
     fn a_base_stands_for_what_it_answers_for() {
         let mut head = ChainHead::empty("id", 1);
-        let heights = BTreeMap::from([("w/0".parse().unwrap(), 200), ("w/1".parse().unwrap(), 7)]);
-        follow(&mut head, &CommitRecord { rows: 0, src: SrcSet::new(), heights: heights.clone(), ..record(5, 8, "") })
-            .unwrap();
-        assert_eq!((head.position(), head.rows, &head.heights), (Some(8), 0, &heights));
+        let source_watermarks = BTreeMap::from([("w/0".parse().unwrap(), 200), ("w/1".parse().unwrap(), 7)]);
+        follow(
+            &mut head,
+            &CommitRecord {
+                rows: 0,
+                src: SrcSet::new(),
+                source_watermarks: source_watermarks.clone(),
+                ..record(5, 8, "")
+            },
+        )
+        .unwrap();
+        assert_eq!((head.position(), head.rows, &head.source_watermarks), (Some(8), 0, &source_watermarks));
         let previous = head.last_sha256.clone();
         follow(&mut head, &record(8, 10, &previous)).unwrap();
-        assert_eq!(head.heights, heights, "109 does not rise above 200");
+        assert_eq!(head.source_watermarks, source_watermarks, "109 does not rise above 200");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::source::{SrcPartition, SrcSet};
 /// Version of this format; a reader refuses a higher one.
 pub const FORMAT_VERSION: u32 = 1;
 
-/// One link of the chain: records `[start, end)` of a partition are in `files`, or dropped as duplicates.
+/// One commit of the chain: records `[start, end)` of a partition are in `files`, or dropped as duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
     /// [`FORMAT_VERSION`].
@@ -47,8 +47,8 @@ pub struct CommitRecord {
     pub runs: BTreeMap<String, SrcSet>,
     /// Highest source offsets that this record answers for without rows of its own: it stands for another root's chain,
     /// whose place its root has taken.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub heights: BTreeMap<SrcPartition, u64>,
+    #[serde(rename = "heights", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub source_watermarks: BTreeMap<SrcPartition, u64>,
     /// The last record of `[start, end)`, to be compared with what the topic holds there. Absent when it covers none, and in records of
     /// versions that did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -40,7 +40,7 @@ pub fn wire_of(producer: &str) -> String {
 
 /// The groups that judge and write, and the topics between them: the live ones, or those of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lane {
+pub struct PipelineTopics {
     /// Group of the validators.
     pub validators: String,
     /// Group of the sinks.
@@ -53,7 +53,7 @@ pub struct Lane {
 
 const REPLAY: &str = "finops.replay.";
 
-impl Lane {
+impl PipelineTopics {
     /// The lane of all services.
     #[must_use]
     pub fn live() -> Self {

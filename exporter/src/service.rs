@@ -154,7 +154,7 @@ fn build_all(
     }
     let cut = take_cut(config, known)?;
     let built = several(config, tenants, |config, (scope, base)| {
-        (!shutdown.is_requested()).then(|| build_settled(config, &cut, &scope, base).0)
+        (!shutdown.is_requested()).then(|| build_until_published(config, &cut, &scope, base).0)
     })?;
     Ok(PassReport { left: wanted - built.len(), tenants: built })
 }
@@ -216,7 +216,12 @@ fn several<I: Send, T: Send>(
 }
 
 /// Builds, again with a new cut while other exporters publish the tenant; returns also the digest of what the cut held of it.
-fn build_settled(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: Base) -> (TenantReport, String) {
+fn build_until_published(
+    config: &ExporterConfig,
+    cut: &Cut,
+    scope: &TenantScope,
+    base: Base,
+) -> (TenantReport, String) {
     let mut built = (build(config, cut, scope, base), cut.digest_of(scope));
     for _ in 1..BUILDS_MAX {
         if !built.0.errors.iter().any(|error| matches!(error, ExportError::Superseded { .. })) {
@@ -397,7 +402,7 @@ fn build_news(config: &ExporterConfig, observer: &Observer, done: &mut Done, shu
         }
         observer.pulse.busy();
         let now_ms = config.clock.now_ms();
-        let (report, of) = build_settled(config, &cut, &scope, base);
+        let (report, of) = build_until_published(config, &cut, &scope, base);
         report.errors.iter().for_each(|error| tracing::error!(tenant = %scope, %error, "exporting failed"));
         Some((scope, Built::new(of, &report, now_ms)))
     })?;

@@ -203,7 +203,7 @@ pub enum ValidatorVerb {
         drain: bool,
         /// Go on behind records that left the broker before they were judged, instead of stopping there
         #[arg(long)]
-        skip_gone: bool,
+        skip_expired: bool,
         /// Resume after records that may have been judged under other settings, instead of stopping there
         #[arg(long)]
         skip_judged: bool,

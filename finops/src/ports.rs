@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use contracts::identity::SaltMode;
-use contracts::topics::{self, Lane};
+use contracts::topics::{self, PipelineTopics};
 use exporter::{ExportOptions, ExporterConfig};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedReader, EmbeddedSettings};
 use platform::broker::kafka::{KafkaBroker, KafkaSettings};
@@ -225,7 +225,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
     let policies = producer_policies(settings)?;
     Ok(validator::Config {
         member: member("validator"),
-        lane: Lane::live(),
+        pipeline_topics: PipelineTopics::live(),
         selection: None,
         policies,
         valid_partitions: settings.partitions,
@@ -235,7 +235,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
         step_bytes_max: 16 << 20,
         session_timeout: settings.session_timeout,
         until,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     })
 }
@@ -243,11 +243,11 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
 pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
     sink::Config {
         member: member("sink"),
-        lane: Lane::live(),
+        pipeline_topics: PipelineTopics::live(),
         limits: settings.sink_limits.clone(),
         session_timeout: settings.session_timeout,
         until,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     }
 }

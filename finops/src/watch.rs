@@ -72,7 +72,7 @@ impl Watch {
             tracing::warn!("{warning}");
         }
         ports.store = Arc::new(ObservedStore::new(ports.store.clone(), metrics.clone()));
-        let mut eyes = Eyes {
+        let mut probe = HealthProbe {
             broker: ports.broker.clone(),
             store: ports.store.clone(),
             metrics: metrics.clone(),
@@ -83,7 +83,7 @@ impl Watch {
         };
         let stop = Shutdown::new();
         let stopped = stop.clone();
-        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || eyes.look_until(&stopped))?;
+        let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || probe.run_until(&stopped))?;
         Ok(Self { tracer, metrics, pulses, _server: Some(server), looking: Some((stop, thread)) })
     }
 
@@ -139,7 +139,7 @@ fn verdict(states: &[PartState], is_well: fn(&PartState) -> bool) -> Answer {
 }
 
 /// Looks at broker and store.
-struct Eyes {
+struct HealthProbe {
     broker: Arc<dyn Broker>,
     store: Arc<dyn Store>,
     metrics: Metrics,
@@ -149,8 +149,8 @@ struct Eyes {
     groups: &'static [&'static str],
 }
 
-impl Eyes {
-    fn look_until(&mut self, stopped: &Shutdown) {
+impl HealthProbe {
+    fn run_until(&mut self, stopped: &Shutdown) {
         loop {
             let looked = self.resources.sample(&*self.broker).and_then(|()| self.look_at_broker());
             match looked {

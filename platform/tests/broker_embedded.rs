@@ -83,7 +83,7 @@ fn offsets_of_a_deleted_topic_are_not_stored_for_the_new_one() {
         poll_bytes_max: 1 << 20,
     };
     let mut member = broker.consumer(config("one")).unwrap();
-    assert!(matches!(member.poll(Duration::from_secs(20)).unwrap(), Polled::Assigned(given) if given.len() == 2));
+    assert!(matches!(member.poll(Duration::from_secs(20)).unwrap(), Polled::Assigned(assigned) if assigned.len() == 2));
     broker.delete_topic("t").unwrap();
     broker.ensure_topic(&two).unwrap();
     let _shares_out = broker.consumer(config("two")).unwrap();

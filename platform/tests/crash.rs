@@ -50,21 +50,21 @@ fn keep_a_partition(folder: &Path) {
         })
         .unwrap();
     println!("member began");
-    let (mut owned, mut alone_until) = (0, None);
+    let (mut count, mut alone_until) = (0, None);
     let said = loop {
         match member.poll(Duration::from_millis(100)).unwrap() {
-            Polled::Assigned(given) => owned += given.len(),
-            Polled::Revoked(gone) => owned -= gone.len(),
+            Polled::Assigned(assigned) => count += assigned.len(),
+            Polled::Revoked(revoked) => count -= revoked.len(),
             Polled::Lost(_) => break "lost",
             _ => {}
         }
         // Longer than a session: then each has seen several times that the other lives.
         let until = *alone_until.get_or_insert_with(|| Instant::now() + Duration::from_secs(60));
-        if owned == 1 && until > Instant::now() + 2 * session_timeout {
+        if count == 1 && until > Instant::now() + 2 * session_timeout {
             alone_until = Some(Instant::now() + 2 * session_timeout);
         }
         if Instant::now() > until {
-            break if owned == 1 { "kept" } else { "not shared" };
+            break if count == 1 { "kept" } else { "not shared" };
         }
     };
     println!("member {said}");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
-use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, link_start};
+use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, commit_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
 use contracts::seal::{self, DIGEST_DIFFERS, Seal};
@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::error::SinkError;
 use crate::machine::Looked;
 
-/// Reads of a link before it counts as damaged: a single one may have gone wrong on its way.
+/// Reads of a commit before it counts as damaged: a single one may have gone wrong on its way.
 const READS_MAX: u32 = 3;
 
 /// A partition's chain.
@@ -23,13 +23,13 @@ const READS_MAX: u32 = 3;
 pub(crate) struct Chain {
     /// What it adds up to.
     pub head: ChainHead,
-    /// Its last link.
+    /// Its last commit.
     pub last: Option<Box<CommitRecord>>,
-    /// Links that its newest checkpoint adds up; 0 without one.
+    /// Commits that its newest checkpoint adds up; 0 without one.
     pub checkpointed: u64,
 }
 
-/// Reads a partition's chain, from its newest checkpoint on; returns what it adds up to and its last link.
+/// Reads a partition's chain, from its newest checkpoint on; returns what it adds up to and its last commit.
 ///
 /// # Errors
 /// The chain is broken, or the store refuses.
@@ -52,7 +52,7 @@ pub(crate) fn read(store: &dyn Store, topic_id: &str, partition: u32) -> Result<
     let is_sealed = sealed.is_some();
     let begin = sealed.unwrap_or_else(|| Chain::empty(topic_id, partition));
     match read_on(store, begin, &paths) {
-        // Its first links may have been removed since a version wrote checkpoints without a digest.
+        // Its first commits may have been removed since a version wrote checkpoints without a digest.
         Err(SinkError::Chain(broken)) if !is_sealed => match newest(store, &checkpoints, Seal::Absent)? {
             Some(begin) => read_on(store, begin, &paths),
             None => Err(broken.into()),
@@ -67,15 +67,15 @@ impl Chain {
     }
 }
 
-/// The newest checkpoint with that seal which is of this chain, and its last link.
+/// The newest checkpoint with that seal which is of this chain, and its last commit.
 fn newest(store: &dyn Store, checkpoints: &[&String], wanted: Seal) -> Result<Option<Chain>, SinkError> {
     for path in checkpoints {
         let Some(bytes) = store.get(path)? else { continue };
         match ChainHead::from_checkpoint(path, &bytes) {
             Ok((mut head, seal)) if seal == wanted => {
                 let last_path = layout::chain_record(&head.topic_id, head.partition, head.last_start);
-                let link = store.get(&last_path)?;
-                match link.filter(|bytes| sha256(bytes) == head.last_sha256) {
+                let commit = store.get(&last_path)?;
+                match commit.filter(|bytes| sha256(bytes) == head.last_sha256) {
                     Some(bytes) => {
                         let last: Box<CommitRecord> =
                             serde_json::from_slice(&bytes).map_err(|e| broken(&last_path, e.to_string()))?;
@@ -96,19 +96,19 @@ fn newest(store: &dyn Store, checkpoints: &[&String], wanted: Seal) -> Result<Op
     Ok(None)
 }
 
-/// Follows the links behind what is known already.
+/// Follows the commits behind what is known already.
 fn read_on(store: &dyn Store, mut chain: Chain, paths: &[String]) -> Result<Chain, SinkError> {
     let from = chain.head.position().unwrap_or_default();
-    let mut links: Vec<(u64, &String)> = paths.iter().filter_map(|path| Some((link_start(path)?, path))).collect();
-    links.sort_unstable();
-    let links: Vec<&String> = links.into_iter().filter(|(start, _)| *start >= from).map(|(_, path)| path).collect();
-    for some in links.chunks(OBJECTS_AT_ONCE) {
+    let mut commits: Vec<(u64, &String)> = paths.iter().filter_map(|path| Some((commit_start(path)?, path))).collect();
+    commits.sort_unstable();
+    let commits: Vec<&String> = commits.into_iter().filter(|(start, _)| *start >= from).map(|(_, path)| path).collect();
+    for some in commits.chunks(OBJECTS_AT_ONCE) {
         for (path, bytes) in some.iter().zip(get_all(store, some)?) {
             chain.last = Some(Box::new(follow(store, &mut chain.head, path, bytes)?));
         }
     }
-    // No link after it vouches for the last one. Where it carries no digest, a second read has to agree.
-    if let Some(path) = links.last()
+    // No commit after it vouches for the last one. Where it carries no digest, a second read has to agree.
+    if let Some(path) = commits.last()
         && let Some(bytes) = store.get(path)?
         && sha256(&bytes) != chain.head.last_sha256
     {
@@ -117,7 +117,7 @@ fn read_on(store: &dyn Store, mut chain: Chain, paths: &[String]) -> Result<Chai
     Ok(chain)
 }
 
-/// Follows a link; one that does not continue the chain may have been read wrongly.
+/// Follows a commit; one that does not continue the chain may have been read wrongly.
 fn follow(
     store: &dyn Store,
     head: &mut ChainHead,
@@ -126,7 +126,7 @@ fn follow(
 ) -> Result<CommitRecord, SinkError> {
     for _ in 1..READS_MAX {
         match bytes.as_ref().map(|bytes| head.follow(path, bytes)) {
-            Some(Ok(link)) => return Ok(link),
+            Some(Ok(commit)) => return Ok(commit),
             Some(Err(error)) => warn!(%error, "reading it again"),
             None => {}
         }
@@ -135,24 +135,24 @@ fn follow(
     Ok(head.follow(path, &found(path, bytes)?)?)
 }
 
-/// One link; `None` when there is none of that name.
+/// One commit; `None` when there is none of that name.
 ///
 /// # Errors
 /// It is no commit record, or the store refuses.
-pub fn link(store: &dyn Store, path: &str) -> Result<Option<Box<CommitRecord>>, SinkError> {
+pub fn read_commit(store: &dyn Store, path: &str) -> Result<Option<Box<CommitRecord>>, SinkError> {
     let mut problem = String::new();
     for _ in 0..READS_MAX {
         let Some(bytes) = store.get(path)? else { return Ok(None) };
         match serde_json::from_slice(&bytes) {
             Ok(_) if seal::check(&bytes) == Seal::Broken => problem = DIGEST_DIFFERS.to_owned(),
-            Ok(link) => return Ok(Some(link)),
+            Ok(commit) => return Ok(Some(commit)),
             Err(error) => problem = error.to_string(),
         }
     }
     Err(broken(path, problem).into())
 }
 
-/// What lies at the end of a chain, `last` with its digest and what may be behind it. A link that is there with other bytes may
+/// What lies at the end of a chain, `last` with its digest and what may be behind it. A commit that is there with other bytes may
 /// have been read wrongly.
 pub(crate) fn look(store: &dyn Store, last: Option<(&str, &str)>, next: &str) -> Result<Looked, SinkError> {
     let mut found = Looked::Ready;
@@ -162,9 +162,9 @@ pub(crate) fn look(store: &dyn Store, last: Option<(&str, &str)>, next: &str) ->
         let mut read = get_all(store, &paths)?.into_iter().rev();
         let is_taken = read.next().flatten().is_some();
         found = match (last, read.next().flatten()) {
-            (Some(_), None) => Looked::LastGone,
+            (Some(_), None) => Looked::LastMissing,
             (Some((_, digest)), Some(bytes)) if sha256(&bytes) != digest => Looked::LastChanged,
-            _ if is_taken => Looked::Taken,
+            _ if is_taken => Looked::NameTaken,
             _ => Looked::Ready,
         };
         if found != Looked::LastChanged {
@@ -174,20 +174,20 @@ pub(crate) fn look(store: &dyn Store, last: Option<(&str, &str)>, next: &str) ->
     Ok(found)
 }
 
-/// Names of staged files that the last link of some chain still needs. Links before it are published.
+/// Names of staged files that the last commit of some chain still needs. Commits before it are published.
 ///
 /// # Errors
-/// A link cannot be read, or the store refuses.
+/// A commit cannot be read, or the store refuses.
 pub(crate) fn staged_names_in_use(store: &dyn Store) -> Result<HashSet<String>, SinkError> {
     let mut last: BTreeMap<String, String> = BTreeMap::new();
     for path in store.list(layout::CHAIN)?.into_iter().map(|entry| entry.path) {
-        if let (Some((folder, _)), Some(_)) = (path.rsplit_once('/'), link_start(&path)) {
+        if let (Some((folder, _)), Some(_)) = (path.rsplit_once('/'), commit_start(&path)) {
             last.insert(folder.to_owned(), path);
         }
     }
     let mut names = HashSet::new();
     for path in last.values() {
-        let files = link(store, path)?.map(|link| link.files).unwrap_or_default();
+        let files = read_commit(store, path)?.map(|commit| commit.files).unwrap_or_default();
         names.extend(files.iter().filter_map(|file| Staged::name_of(&file.staged)).map(str::to_owned));
     }
     Ok(names)
@@ -212,11 +212,11 @@ mod tests {
     use platform::store::local::LocalStore;
     use std::collections::BTreeMap;
 
-    /// Puts links [0, 10), [10, 20), … into the store; returns the heads after each.
-    fn chain(store: &dyn Store, links: u64) -> Vec<ChainHead> {
+    /// Puts commits [0, 10), [10, 20), … into the store; returns the heads after each.
+    fn chain(store: &dyn Store, commits: u64) -> Vec<ChainHead> {
         let mut head = ChainHead::empty("id", 0);
-        let heads = (0..links).map(|n| {
-            let link = CommitRecord {
+        let heads = (0..commits).map(|n| {
+            let commit = CommitRecord {
                 format_version: FORMAT_VERSION,
                 code_version: "0".into(),
                 dataset: layout::FINDINGS.into(),
@@ -230,14 +230,14 @@ mod tests {
                 files: Vec::new(),
                 src: BTreeMap::new(),
                 runs: BTreeMap::new(),
-                heights: BTreeMap::new(),
+                source_watermarks: BTreeMap::new(),
                 last_record: None,
                 writer_id: "w".into(),
                 nonce: n.to_string(),
                 previous_sha256: head.last_sha256.clone(),
                 committed_at: String::new(),
             };
-            let (path, bytes) = (layout::chain_record("id", 0, link.start), link.to_bytes().unwrap());
+            let (path, bytes) = (layout::chain_record("id", 0, commit.start), commit.to_bytes().unwrap());
             store.put_if_absent(&path, &bytes).unwrap();
             head.follow(&path, &bytes).unwrap();
             head.clone()
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(load(&store, "id", 0).unwrap().0, ChainHead::empty("id", 0));
         let heads = chain(&store, 5);
         let (head, last) = load(&store, "id", 0).unwrap();
-        assert_eq!((&head, last.map(|link| link.start)), (&heads[4], Some(40)));
+        assert_eq!((&head, last.map(|commit| commit.start)), (&heads[4], Some(40)));
 
         let checkpoint = |n: usize| {
             let path = layout::chain_checkpoint("id", 0, heads[n].end);
@@ -261,22 +261,22 @@ mod tests {
         checkpoint(2);
         store.delete(&layout::chain_record("id", 0, 0)).unwrap();
         let (head, last) = load(&store, "id", 0).unwrap();
-        assert_eq!((&head, last.map(|link| link.start)), (&heads[4], Some(40)), "the first link was not needed");
+        assert_eq!((&head, last.map(|commit| commit.start)), (&heads[4], Some(40)), "the first commit was not needed");
         assert_eq!(read(&store, "id", 0).unwrap().checkpointed, 3);
         checkpoint(4);
         let (head, last) = load(&store, "id", 0).unwrap();
         assert_eq!(
-            (&head, last.map(|link| link.start)),
+            (&head, last.map(|commit| commit.start)),
             (&heads[4], Some(40)),
-            "the last link is, to be rolled forward"
+            "the last commit is, to be rolled forward"
         );
         store.delete(&layout::chain_checkpoint("id", 0, heads[4].end)).unwrap();
         store.delete(&layout::chain_checkpoint("id", 0, heads[2].end)).unwrap();
-        assert!(load(&store, "id", 0).is_err(), "without checkpoints the first link is missed");
+        assert!(load(&store, "id", 0).is_err(), "without checkpoints the first commit is missed");
     }
 
-    fn first_heights(head: &ChainHead) -> Option<u64> {
-        head.heights.values().next().copied()
+    fn first_source_watermark(head: &ChainHead) -> Option<u64> {
+        head.source_watermarks.values().next().copied()
     }
 
     #[test]
@@ -287,13 +287,13 @@ mod tests {
             let heads = chain(&store, 5);
             store.put(&layout::chain_checkpoint("id", 0, heads[2].end), &bytes(&heads[2])).unwrap();
             let read = read(&store, "id", 0).unwrap();
-            assert_eq!((&read.head, first_heights(&read.head)), (&heads[4], None), "{what}");
+            assert_eq!((&read.head, first_source_watermark(&read.head)), (&heads[4], None), "{what}");
             assert_eq!(read.checkpointed, checkpointed, "{what}: it is to be written anew");
         };
         // Source watermarks that are too high drop records as duplicates.
         let raised = |head: &ChainHead| {
             let mut head = head.clone();
-            head.heights.insert("wire/0".parse().unwrap(), 4_096);
+            head.source_watermarks.insert("wire/0".parse().unwrap(), 4_096);
             head
         };
         check("right", 3, &|head| head.to_checkpoint().unwrap());
@@ -321,18 +321,18 @@ mod tests {
             let digest = heads[n].last_sha256.as_str();
             look(&store, Some((&at(heads[n].last_start), digest)), &at(heads[n].end)).unwrap()
         };
-        assert_eq!((look(2), look(1)), (Looked::Ready, Looked::Taken));
+        assert_eq!((look(2), look(1)), (Looked::Ready, Looked::NameTaken));
         let right = store.get(&at(20)).unwrap().unwrap();
         store.put(&at(20), b"{}").unwrap();
         assert_eq!(look(2), Looked::LastChanged);
         store.delete(&at(20)).unwrap();
-        assert_eq!((look(2), look(1)), (Looked::LastGone, Looked::Ready));
+        assert_eq!((look(2), look(1)), (Looked::LastMissing, Looked::Ready));
         store.put(&at(20), &right).unwrap();
         assert_eq!(look(2), Looked::Ready);
     }
 
     #[test]
-    fn a_damaged_last_link_is_noticed_without_a_successor() {
+    fn a_damaged_last_commit_is_noticed_without_a_successor() {
         let folder = tempfile::tempdir().unwrap();
         let store = LocalStore::open(folder.path()).unwrap();
         chain(&store, 3);
@@ -341,7 +341,7 @@ mod tests {
         store.put(&path, right.replace("\"duplicates\":10", "\"duplicates\":11").as_bytes()).unwrap();
         let read = load(&store, "id", 0).unwrap_err().to_string();
         assert!(read.contains(DIGEST_DIFFERS), "{read}");
-        assert!(link(&store, &path).is_err());
+        assert!(read_commit(&store, &path).is_err());
         store.put(&path, right.as_bytes()).unwrap();
         assert!(load(&store, "id", 0).is_ok());
     }

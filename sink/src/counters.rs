@@ -102,15 +102,15 @@ impl Counters {
         self.observer.metrics.add(&table::RACES_LOST, &[], 1);
     }
 
-    pub(crate) fn committed(&self, link: &CommitRecord) {
+    pub(crate) fn committed(&self, commit: &CommitRecord) {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.duplicates.fetch_add(link.duplicates, Ordering::Relaxed);
+        self.duplicates.fetch_add(commit.duplicates, Ordering::Relaxed);
         let metrics = &self.observer.metrics;
-        metrics.add(&table::COMMITS, &[&link.dataset], 1);
-        metrics.add(&table::DUPLICATES, &[], link.duplicates);
-        metrics.add(&table::RECORDS_OUT, &[STAGE], link.rows);
-        metrics.observe(&table::BATCH_RECORDS, &[STAGE], number(link.rows));
-        for file in &link.files {
+        metrics.add(&table::COMMITS, &[&commit.dataset], 1);
+        metrics.add(&table::DUPLICATES, &[], commit.duplicates);
+        metrics.add(&table::RECORDS_OUT, &[STAGE], commit.rows);
+        metrics.observe(&table::BATCH_RECORDS, &[STAGE], number(commit.rows));
+        for file in &commit.files {
             let dataset = layout::dataset_of(&file.path).unwrap_or("other");
             metrics.add(&table::FILES, &[dataset], 1);
             metrics.observe(&table::FILE_BYTES, &[dataset], number(file.bytes));

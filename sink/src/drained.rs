@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use contracts::topics::Lane;
+use contracts::topics::PipelineTopics;
 use platform::broker::{Broker, TopicPartition};
 use platform::store::Store;
 
@@ -13,14 +13,14 @@ use crate::{chain, timeline};
 pub(crate) fn is_drained(
     broker: &dyn Broker,
     store: &dyn Store,
-    lane: &Lane,
+    pipeline_topics: &PipelineTopics,
     ends: &[(TopicPartition, u64)],
 ) -> Result<bool, SinkError> {
     if ends.is_empty() {
         return Ok(true);
     }
     let mut reached: HashMap<TopicPartition, u64> =
-        broker.group_offsets(&lane.sinks)?.into_iter().map(|o| (o.at, o.offset)).collect();
+        broker.group_offsets(&pipeline_topics.sinks)?.into_iter().map(|o| (o.at, o.offset)).collect();
     if !ends.iter().all(|(at, end)| reached.get(at).is_some_and(|offset| offset >= end)) {
         return Ok(false);
     }

@@ -52,10 +52,10 @@ pub enum SinkError {
     /// The broker has removed records that the sink had not written.
     #[error(
         "sink: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
-         written. To go on behind them run `finops sink run --drain --skip-gone` once; then `finops repair` sends those again \
+         written. To go on behind them run `finops sink run --drain --skip-expired` once; then `finops repair` sends those again \
          that the wire topics still hold, and `finops verify` names the others, which only their producers can send again"
     )]
-    RecordsGone {
+    RecordsExpired {
         /// Topic.
         topic: String,
         /// Partition.

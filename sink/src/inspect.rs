@@ -30,7 +30,7 @@ pub struct ChainView {
     /// Topic id; a topic that was made anew has another chain.
     pub topic_id: String,
     /// Commit records.
-    pub links: u64,
+    pub commits: u64,
     /// First committed offset.
     pub start: u64,
     /// One past the last committed offset.
@@ -101,8 +101,8 @@ pub fn inspect(
     let mut chains = Vec::new();
     for folder in walk::folders(store)?.0 {
         let walked = folder.walk(store, |step| {
-            for file in step.link.files.iter().filter(|file| tenant.is_none_or(|wanted| file.tenant_id == wanted)) {
-                // A link of valid records may hold dead letters: the path tells.
+            for file in step.commit.files.iter().filter(|file| tenant.is_none_or(|wanted| file.tenant_id == wanted)) {
+                // A commit of valid records may hold dead letters: the path tells.
                 let dataset = file.path.split('/').next().unwrap_or_default().to_owned();
                 let sum = sums.entry((dataset, file.tenant_id.clone(), file.run_date.clone())).or_default();
                 sum.files += 1;
@@ -113,15 +113,15 @@ pub fn inspect(
         })?;
         let last = walked.last.as_ref();
         chains.push(ChainView {
-            topic: last.map(|link| link.topic.clone()).unwrap_or_default(),
+            topic: last.map(|commit| commit.topic.clone()).unwrap_or_default(),
             partition: folder.partition,
-            links: walked.head.records,
+            commits: walked.head.records,
             start: walked.head.first_start,
             end: walked.head.end,
             rows: walked.head.rows,
             duplicates: walked.head.duplicates,
-            committed_at: last.map(|link| link.committed_at.clone()).unwrap_or_default(),
-            writer_id: last.map(|link| link.writer_id.clone()).unwrap_or_default(),
+            committed_at: last.map(|commit| commit.committed_at.clone()).unwrap_or_default(),
+            writer_id: last.map(|commit| commit.writer_id.clone()).unwrap_or_default(),
             broken: walked.broken.map(|broken| broken.to_string()),
             ..no_chain(String::new(), folder.topic_id, folder.partition)
         });
@@ -142,7 +142,7 @@ fn no_chain(topic: String, topic_id: String, partition: u32) -> ChainView {
         topic,
         partition,
         topic_id,
-        links: 0,
+        commits: 0,
         start: 0,
         end: 0,
         topic_end: None,

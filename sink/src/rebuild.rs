@@ -21,39 +21,41 @@ pub(crate) fn rebuild(
     broker: &dyn Broker,
     store: &dyn Store,
     at: &TopicPartition,
-    link: &CommitRecord,
+    commit: &CommitRecord,
 ) -> Result<(), SinkError> {
-    let rows = match read_again(broker, at, link) {
-        Err(SinkError::Broker(error)) if !error.is_retriable() => return Err(cannot_rebuild(link, error.to_string())),
+    let rows = match read_again(broker, at, commit) {
+        Err(SinkError::Broker(error)) if !error.is_retriable() => {
+            return Err(cannot_rebuild(commit, error.to_string()));
+        }
         other => other?,
     };
-    let CommitRecord { topic_id, partition, start, end, .. } = link;
+    let CommitRecord { topic_id, partition, start, end, .. } = commit;
     let batch = Staging { topic_id, partition: *partition, start: *start, end: *end, files: &rows };
     // Where clocks differ, a sweep may take what was just staged for old.
     for _ in 0..REBUILDS_MAX {
-        if publish_again(store, &batch, link)? {
+        if publish_again(store, &batch, commit)? {
             return Ok(());
         }
     }
-    Err(cannot_rebuild(link, format!("files staged again were gone again {REBUILDS_MAX} times")))
+    Err(cannot_rebuild(commit, format!("files staged again were gone again {REBUILDS_MAX} times")))
 }
 
-fn cannot_rebuild(link: &CommitRecord, problem: String) -> SinkError {
-    let path = link.files.first().map(|file| file.path.clone()).unwrap_or_default();
+fn cannot_rebuild(commit: &CommitRecord, problem: String) -> SinkError {
+    let path = commit.files.first().map(|file| file.path.clone()).unwrap_or_default();
     SinkError::CannotRebuild { path, problem }
 }
 
 /// Makes the files of a commit once more. False when one is gone before it is published.
-fn publish_again(store: &dyn Store, batch: &Staging<'_, Record>, link: &CommitRecord) -> Result<bool, SinkError> {
+fn publish_again(store: &dyn Store, batch: &Staging<'_, Record>, commit: &CommitRecord) -> Result<bool, SinkError> {
     let made = files::stage(store, batch)?;
-    let same = made.len() == link.files.len()
+    let same = made.len() == commit.files.len()
         && made
             .iter()
-            .zip(&link.files)
+            .zip(&commit.files)
             .all(|(a, b)| (&a.path, a.rows, a.bytes, &a.sha256) == (&b.path, b.rows, b.bytes, &b.sha256));
     if !same {
         files::discard(store, &made);
-        return Err(cannot_rebuild(link, "the topic's records make other files now".into()));
+        return Err(cannot_rebuild(commit, "the topic's records make other files now".into()));
     }
     for file in &made {
         if store.publish(&files::staged_of(file))? == Published::Missing {
@@ -66,15 +68,15 @@ fn publish_again(store: &dyn Store, batch: &Staging<'_, Record>, link: &CommitRe
 fn read_again(
     broker: &dyn Broker,
     at: &TopicPartition,
-    link: &CommitRecord,
+    commit: &CommitRecord,
 ) -> Result<BTreeMap<Target, OpenFile<Record>>, SinkError> {
     let mut files = BTreeMap::<Target, OpenFile<Record>>::new();
     let mut seen = SrcSet::new();
-    let mut parts = Parts::all(broker, at, link.start..link.end, READ_BYTES);
+    let mut parts = Parts::all(broker, at, commit.start..commit.end, READ_BYTES);
     while let Some(messages) = parts.next(READ_RECORDS)? {
         for message in messages {
-            let row = row::of_message(message, &link.topic_id);
-            let was_kept = link.src.get(&row.src.partition).is_some_and(|offsets| offsets.contains(row.src.offset));
+            let row = row::of_message(message, &commit.topic_id);
+            let was_kept = commit.src.get(&row.src.partition).is_some_and(|offsets| offsets.contains(row.src.offset));
             if was_kept && seen.entry(row.src.partition).or_default().insert(row.src.offset) {
                 files.entry(row.target).or_default().rows.push(row.payload);
             }

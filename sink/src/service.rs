@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use contracts::commit_record::CommittedFile;
 use contracts::layout;
-use contracts::topics::{self, Lane};
+use contracts::topics::{self, PipelineTopics};
 use platform::broker::{
     self, Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start,
     TopicPartition, TopicSpec, Topics,
@@ -26,7 +26,9 @@ use crate::error::SinkError;
 use crate::files::Publisher;
 use crate::hints::{HintMetadata, Hints};
 use crate::limits::Limits;
-use crate::machine::{Action, CommitOutcome, Given, Identity, Loaded, Machine, Now, Outcome, Taken};
+use crate::machine::{
+    Action, AssignedPartition, CommitOutcome, Identity, Loaded, Machine, Now, Outcome, RecordOutcome,
+};
 use crate::row::{self, Record};
 use crate::trace::Batches;
 use crate::{chain, files, rebuild, timeline};
@@ -54,7 +56,7 @@ pub struct Config {
     /// Name of this member.
     pub member: String,
     /// What it reads, and as which group.
-    pub lane: Lane,
+    pub pipeline_topics: PipelineTopics,
     /// What an open batch may hold.
     pub limits: Limits,
     /// A member silent for this long loses its partitions.
@@ -62,7 +64,7 @@ pub struct Config {
     /// When to stop.
     pub until: Until,
     /// Go on behind records that the broker has removed before they were written, instead of stopping at them.
-    pub skips_gone: bool,
+    pub skips_expired: bool,
     /// Id of a store that no sink writes to any more and that this store takes the place of: hints of its sinks do not count.
     pub replaced_store: Option<String>,
 }
@@ -79,7 +81,7 @@ pub fn run(
     counters: &Arc<Counters>,
     shutdown: &Shutdown,
 ) -> Result<(), SinkError> {
-    let lane = &config.lane;
+    let pipeline_topics = &config.pipeline_topics;
     let retried = || counters.retried("start");
     let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
     let Some((ends, consumer)) = begun else { return Ok(()) };
@@ -90,8 +92,8 @@ pub fn run(
     };
     let writer_id = identity.writer_id.clone();
     let mut machine = Machine::new(identity, config.limits.clone());
-    if config.skips_gone {
-        machine.skip_gone();
+    if config.skips_expired {
+        machine.skip_expired();
     }
     let mut sink = Sink {
         machine,
@@ -99,13 +101,16 @@ pub fn run(
         consumer,
         broker,
         store,
-        hints: Hints { group: &lane.sinks, replaced: config.replaced_store.as_deref().filter(|id| *id != store.id()) },
+        hints: Hints {
+            group: &pipeline_topics.sinks,
+            replaced: config.replaced_store.as_deref().filter(|id| *id != store.id()),
+        },
         clock,
         counters,
         shutdown,
         started: Instant::now(),
         swept: None,
-        batches: Batches::new(counters.tracer().clone(), &lane.sinks),
+        batches: Batches::new(counters.tracer().clone(), &pipeline_topics.sinks),
     };
     let served = sink.serve(config, &ends);
     if matches!(served, Ok(()) | Err(SinkError::ForeignStore { .. })) {
@@ -128,8 +133,8 @@ fn begin(
     broker: &dyn Broker,
     shutdown: &Shutdown,
 ) -> Result<(Vec<(TopicPartition, u64)>, Box<dyn Consumer>), BrokerError> {
-    let lane = &config.lane;
-    for name in [&lane.valid, &lane.dead_letters] {
+    let pipeline_topics = &config.pipeline_topics;
+    for name in [&pipeline_topics.valid, &pipeline_topics.dead_letters] {
         let (retention_ms, retention_bytes) = (None, None);
         broker.ensure_topic(&TopicSpec {
             name: name.clone(),
@@ -142,13 +147,13 @@ fn begin(
     let ends = match config.until {
         Until::Shutdown => Vec::new(),
         Until::Drained => {
-            let is_ours = |topic: &str| [&*lane.valid, &*lane.dead_letters].contains(&topic);
+            let is_ours = |topic: &str| [&*pipeline_topics.valid, &*pipeline_topics.dead_letters].contains(&topic);
             platform::broker::lag::ends(broker, is_ours, shutdown)?
         }
     };
     let consumer = broker.consumer(ConsumerConfig {
-        group: lane.sinks.clone(),
-        topics: Topics::Names(vec![lane.valid.clone(), lane.dead_letters.clone()]),
+        group: pipeline_topics.sinks.clone(),
+        topics: Topics::Names(vec![pipeline_topics.valid.clone(), pipeline_topics.dead_letters.clone()]),
         member: config.member.clone(),
         start: Start::Earliest,
         session_timeout: config.session_timeout,
@@ -176,13 +181,13 @@ struct Sink<'a> {
 impl Sink<'_> {
     fn serve(&mut self, config: &Config, ends: &[(TopicPartition, u64)]) -> Result<(), SinkError> {
         while !self.shutdown.is_requested() {
-            if config.until == Until::Drained && self.has_drained(&config.lane, ends)? {
+            if config.until == Until::Drained && self.has_drained(&config.pipeline_topics, ends)? {
                 break;
             }
-            self.turn(config.until)?;
+            self.poll_once(config.until)?;
         }
         self.machine.flush();
-        self.settle()
+        self.drive_actions()
     }
 
     /// So that a sink of another store can start when this one has written nothing.
@@ -198,8 +203,8 @@ impl Sink<'_> {
     }
 
     /// A broker or store that does not answer is asked again after the next poll.
-    fn has_drained(&self, lane: &Lane, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
-        let drained = is_drained(self.broker, self.store, lane, ends);
+    fn has_drained(&self, pipeline_topics: &PipelineTopics, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
+        let drained = is_drained(self.broker, self.store, pipeline_topics, ends);
         match drained.and_then(|drained| Ok(drained && self.hints.are_replaced(self.broker)?)) {
             Err(error) if error.may_pass() => {
                 warn!(%error, "cannot tell yet whether all is written");
@@ -210,15 +215,17 @@ impl Sink<'_> {
         }
     }
 
-    fn turn(&mut self, until: Until) -> Result<(), SinkError> {
+    fn poll_once(&mut self, until: Until) -> Result<(), SinkError> {
         let polled = self.consumer.poll(POLL_TIMEOUT);
         if polled.is_ok() {
             self.counters.turned(self.machine.buffered_bytes(), self.machine.partitions());
         }
         match polled {
-            Ok(Polled::Assigned(given)) => given.into_iter().try_for_each(|assignment| self.assigned(assignment))?,
-            Ok(Polled::Revoked(gone)) => gone.iter().for_each(|at| self.machine.revoked(at)),
-            Ok(Polled::Lost(gone)) => gone.iter().for_each(|at| self.lost(at)),
+            Ok(Polled::Assigned(assigned)) => {
+                assigned.into_iter().try_for_each(|assignment| self.assigned(assignment))?
+            }
+            Ok(Polled::Revoked(revoked)) => revoked.iter().for_each(|at| self.machine.revoked(at)),
+            Ok(Polled::Lost(lost)) => lost.iter().for_each(|at| self.lost(at)),
             Ok(Polled::Records(messages)) => {
                 self.counters.polled(messages.len());
                 messages.into_iter().for_each(|message| self.record(message));
@@ -238,12 +245,12 @@ impl Sink<'_> {
             // Retention has overtaken this sink. What it holds is written first: the broker may not have it any more.
             Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
                 self.machine.flush();
-                self.settle()?;
-                return Err(SinkError::RecordsGone { topic, partition, from: offset, low });
+                self.drive_actions()?;
+                return Err(SinkError::RecordsExpired { topic, partition, from: offset, low });
             }
             Err(error) => return Err(error.into()),
         }
-        self.settle()?;
+        self.drive_actions()?;
         self.sweep_if_due();
         Ok(())
     }
@@ -252,7 +259,7 @@ impl Sink<'_> {
         let Assignment { at, topic_id, position, metadata } = assignment;
         let hint = metadata.map(|text| self.hints.of(position, &text));
         info!(topic = %at.topic, partition = at.partition, hint = ?hint.as_ref().map(|h| h.offset), "assigned");
-        self.machine.assigned(Given { at, topic_id, hint })
+        self.machine.assigned(AssignedPartition { at, topic_id, hint })
     }
 
     fn lost(&mut self, at: &TopicPartition) {
@@ -267,19 +274,19 @@ impl Sink<'_> {
         let row = row::of_message(message, &topic_id);
         let src = row.src.clone();
         match self.machine.record(&at, offset, row) {
-            Taken::Kept => {}
-            Taken::Ignored => debug!(topic = %at.topic, partition = at.partition, offset, "read before"),
-            Taken::Duplicate => {
+            RecordOutcome::Kept => {}
+            RecordOutcome::Ignored => debug!(topic = %at.topic, partition = at.partition, offset, "read before"),
+            RecordOutcome::Duplicate => {
                 warn!(topic = %at.topic, partition = at.partition, offset, %src, "this source record is held already: dropped");
             }
         }
     }
 
     /// Does all that is due.
-    fn settle(&mut self) -> Result<(), SinkError> {
+    fn drive_actions(&mut self) -> Result<(), SinkError> {
         self.machine.tick(Now { elapsed: self.started.elapsed(), wall_ms: self.clock.now_ms() });
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        let mut hands = Hands {
+        let mut executor = ActionExecutor {
             consumer: self.consumer.as_mut(),
             broker: self.broker,
             store: self.store,
@@ -294,7 +301,7 @@ impl Sink<'_> {
             let is_claim = matches!(action, Action::Claim(_));
             // The chain is the truth, and the next sink leaves the hint; that no other store is in the group was seen before.
             let may_be_missed = matches!(action, Action::LeaveHint(_) | Action::ReadHints { before_commit: true });
-            let outcome = match hands.perform(&at, &action).inspect_err(|error| span.fail(error)) {
+            let outcome = match executor.perform(&at, &action).inspect_err(|error| span.fail(error)) {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_retriable() => {
                     warn!(%error, topic = %at.topic, partition = at.partition, "trying again");
@@ -322,7 +329,7 @@ impl Sink<'_> {
                     return Ok(());
                 }
                 // That reading works says nothing of writing.
-                Outcome::Committed(CommitOutcome::Unknown(_)) | Outcome::LinkRead(_) | Outcome::Looked(_) => {}
+                Outcome::Committed(CommitOutcome::Unknown(_)) | Outcome::CommitRead(_) | Outcome::Looked(_) => {}
                 _ => backoff.reset(),
             }
             self.machine.done(&at, outcome)?;
@@ -356,7 +363,7 @@ fn sweep(store: &dyn Store, before_ms: i64) -> Result<u64, SinkError> {
 }
 
 /// Does one action. Every action can be done again.
-struct Hands<'a> {
+struct ActionExecutor<'a> {
     consumer: &'a mut dyn Consumer,
     broker: &'a dyn Broker,
     store: &'a dyn Store,
@@ -366,14 +373,14 @@ struct Hands<'a> {
     publisher: Publisher,
 }
 
-impl Hands<'_> {
+impl ActionExecutor<'_> {
     fn perform(&mut self, at: &TopicPartition, action: &Action<'_, Record>) -> Result<Outcome, SinkError> {
         Ok(match action {
             Action::LoadChain { topic_id, partition } => self.load(at, topic_id, *partition)?,
             Action::Publish { file, next } => Outcome::Published(self.publish(file, next)?),
-            Action::Rebuild(link) => {
+            Action::Rebuild(commit) => {
                 failpoint::hit("sink.rebuild.begin");
-                rebuild::rebuild(self.broker, self.store, at, link)?;
+                rebuild::rebuild(self.broker, self.store, at, commit)?;
                 failpoint::hit("sink.rebuild.done");
                 Outcome::Rebuilt
             }
@@ -394,12 +401,12 @@ impl Hands<'_> {
                 Outcome::Looked(chain::look(self.store, last, next)?)
             }
             Action::Commit { path, bytes } => Outcome::Committed(self.commit(path, bytes)),
-            Action::ReadLink(path) => {
-                let link = chain::link(self.store, path)?;
-                if let Some(own) = link.as_ref().filter(|link| link.writer_id == self.writer_id) {
+            Action::ReadCommit(path) => {
+                let commit = chain::read_commit(self.store, path)?;
+                if let Some(own) = commit.as_ref().filter(|commit| commit.writer_id == self.writer_id) {
                     self.counters.committed(own);
                 }
-                Outcome::LinkRead(link)
+                Outcome::CommitRead(commit)
             }
             Action::Discard(staged) => {
                 self.counters.race_lost();

@@ -42,7 +42,7 @@ impl Batches {
             }
             Action::Look { .. } => self.part(at, "look"),
             Action::Commit { .. } => self.part(at, "commit"),
-            Action::ReadLink(_) => self.part(at, "read commit"),
+            Action::ReadCommit(_) => self.part(at, "read commit"),
             // One part for all its files: there may be thousands.
             Action::Publish { .. } | Action::Rebuild(_) => {
                 if let Some(Open { publish, parts, .. }) = self.open.get_mut(at) {

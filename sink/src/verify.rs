@@ -92,7 +92,7 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
     let Subject { store, broker, exports, producers } = subject;
     let mut report = Report::default();
     // Services may be running. So each thing is read before what it is a promise about: what is published is on a topic,
-    // the group's position is committed, a file that is there is named by a link, what is exported was committed.
+    // the group's position is committed, a file that is there is named by a commit, what is exported was committed.
     let announced = broker.map(runs::announced).transpose()?;
     let manifests = runs::manifests(store, &mut report)?;
     let hints = broker.map(|broker| broker.group_offsets(GROUP)).transpose()?.unwrap_or_default();
@@ -110,7 +110,7 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
     for path in present.difference(&held.files) {
         report.problem(Rule::FileForeign, path, "no commit record names this file");
     }
-    report.compared(Area::CommitChains, report.chains.iter().map(|chain| chain.links).sum());
+    report.compared(Area::CommitChains, report.chains.iter().map(|chain| chain.commits).sum());
     let on_the_way = match broker {
         Some(broker) => wire(store, broker, producers, &hints, &held, &mut report)?,
         None => {
@@ -195,7 +195,7 @@ fn unknown_topics(broker: &dyn Broker, held: &Held, report: &mut Report) -> Resu
 /// What all chains together hold.
 #[derive(Default)]
 struct Held {
-    /// Files that some link names.
+    /// Files that some commit names.
     files: BTreeSet<String>,
     /// Source positions of rows.
     src: SrcSet,
@@ -266,7 +266,7 @@ fn group_positions(
             let end = held.claimed_ends.get(&chain).copied().unwrap_or_default();
             if end < hint.offset {
                 let detail =
-                    format!("it ends at {end}, but records up to {} were committed: links are gone", hint.offset);
+                    format!("it ends at {end}, but records up to {} were committed: commits are gone", hint.offset);
                 report.problem(Rule::ChainBroken, layout::chain_dir(&chain.0, chain.1), detail);
             }
         }

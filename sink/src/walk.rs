@@ -1,9 +1,9 @@
-//! All chains of a store, link by link. Works while sinks are writing: a listing is no snapshot, so the next link is asked
-//! for by its name, which the link before it tells.
+//! All chains of a store, commit by commit. Works while sinks are writing: a listing is no snapshot, so the next commit is asked
+//! for by its name, which the commit before it tells.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, link_start};
+use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, commit_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
 use platform::store::{Store, StoreError};
@@ -12,17 +12,17 @@ use platform::store::{Store, StoreError};
 pub(crate) struct Folder {
     pub topic_id: String,
     pub partition: u32,
-    links: BTreeSet<u64>,
+    commits: BTreeSet<u64>,
     pub checkpoints: BTreeSet<u64>,
 }
 
-/// A link that continues its chain.
+/// A commit that continues its chain.
 pub(crate) struct Step<'a> {
     pub path: &'a str,
-    pub link: &'a CommitRecord,
+    pub commit: &'a CommitRecord,
     /// What the chain adds up to with it.
     pub head: &'a ChainHead,
-    /// No later link was listed.
+    /// No later commit was listed.
     pub is_last: bool,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Walked {
     pub head: ChainHead,
     pub last: Option<CommitRecord>,
     pub broken: Option<BrokenChain>,
-    /// Links that were not reached, or are not of this chain.
+    /// Commits that were not reached, or are not of this chain.
     pub unread: Vec<String>,
 }
 
@@ -47,10 +47,10 @@ pub(crate) fn folders(store: &dyn Store) -> Result<(Vec<Folder>, Vec<String>), S
         let folder = folders.entry((topic_id.clone(), partition)).or_insert_with(|| Folder {
             topic_id,
             partition,
-            links: BTreeSet::new(),
+            commits: BTreeSet::new(),
             checkpoints: BTreeSet::new(),
         });
-        folder.links.extend(link_start(&entry.path));
+        folder.commits.extend(commit_start(&entry.path));
         folder.checkpoints.extend(checkpoint_end(&entry.path));
     }
     Ok((folders.into_values().collect(), strays))
@@ -69,26 +69,26 @@ impl Folder {
         layout::chain_dir(&self.topic_id, self.partition)
     }
 
-    /// Follows the chain from its first link to the last one that was listed, or to where it breaks.
+    /// Follows the chain from its first commit to the last one that was listed, or to where it breaks.
     pub fn walk<E: From<StoreError>>(
         &self,
         store: &dyn Store,
         mut each: impl FnMut(Step<'_>) -> Result<(), E>,
     ) -> Result<Walked, E> {
-        let mut unread = self.links.clone();
+        let mut unread = self.commits.clone();
         let mut walked = Walked {
             head: ChainHead::empty(&self.topic_id, self.partition),
             last: None,
             broken: None,
             unread: Vec::new(),
         };
-        let last_listed = self.links.last().copied().unwrap_or_default();
+        let last_listed = self.commits.last().copied().unwrap_or_default();
         let until = self.checkpoints.last().copied().unwrap_or_default().max(last_listed + 1);
-        let mut next = self.links.first().copied();
+        let mut next = self.commits.first().copied();
         while let Some(start) = next {
             let (path, bytes) = match self.get(store, start)? {
                 Some(found) => found,
-                // A hole: the link after it tells what is wrong.
+                // A hole: the commit after it tells what is wrong.
                 None => match unread.range(start..).next() {
                     Some(after) => match self.get(store, *after)? {
                         Some(found) => found,
@@ -105,9 +105,9 @@ impl Folder {
                 followed = walked.head.follow(&path, &again);
             }
             match followed {
-                Ok(link) => {
-                    each(Step { path: &path, link: &link, head: &walked.head, is_last: start >= last_listed })?;
-                    walked.last = Some(link);
+                Ok(commit) => {
+                    each(Step { path: &path, commit: &commit, head: &walked.head, is_last: start >= last_listed })?;
+                    walked.last = Some(commit);
                 }
                 Err(broken) => {
                     walked.broken = Some(broken);
@@ -117,16 +117,16 @@ impl Folder {
             unread.remove(&start);
             next = (walked.head.end < until).then_some(walked.head.end);
         }
-        walked.unread = unread.iter().map(|start| self.link(*start)).collect();
+        walked.unread = unread.iter().map(|start| self.commit_path(*start)).collect();
         Ok(walked)
     }
 
-    fn link(&self, start: u64) -> String {
+    fn commit_path(&self, start: u64) -> String {
         layout::chain_record(&self.topic_id, self.partition, start)
     }
 
     fn get(&self, store: &dyn Store, start: u64) -> Result<Option<(String, bytes::Bytes)>, StoreError> {
-        let path = self.link(start);
+        let path = self.commit_path(start);
         Ok(store.get(&path)?.map(|bytes| (path, bytes)))
     }
 }

@@ -79,11 +79,11 @@ impl World {
 fn config(limits: Limits) -> Config {
     Config {
         member: "sink-test".into(),
-        lane: contracts::topics::Lane::live(),
+        pipeline_topics: contracts::topics::PipelineTopics::live(),
         limits,
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     }
 }
@@ -224,7 +224,7 @@ fn a_source_position_is_written_once() {
     assert_eq!((done.findings_rows, done.duplicates), (1, 1), "the chain remembers");
     world.append(&[valid("acme", day, 3)]);
     let done = world.drain().unwrap();
-    assert_eq!((done.findings_rows, done.files, done.commits), (0, 0, 1), "only duplicates: a link without files");
+    assert_eq!((done.findings_rows, done.files, done.commits), (0, 0, 1), "only duplicates: a commit without files");
 }
 
 #[test]
@@ -339,14 +339,14 @@ fn a_removed_commit_record_is_noticed() {
         world.append(&[valid("acme", "2026-01-20", n)]);
         world.drain().unwrap();
     }
-    let links: Vec<_> = world.store.list(layout::CHAIN).unwrap().into_iter().map(|e| e.path).collect();
-    assert_eq!(links.len(), 3);
+    let commits: Vec<_> = world.store.list(layout::CHAIN).unwrap().into_iter().map(|e| e.path).collect();
+    assert_eq!(commits.len(), 3);
     world.append(&[valid("acme", "2026-01-20", 9)]);
-    let bytes = world.store.get(&links[2]).unwrap().unwrap();
-    world.store.delete(&links[2]).unwrap();
+    let bytes = world.store.get(&commits[2]).unwrap().unwrap();
+    world.store.delete(&commits[2]).unwrap();
     assert!(matches!(world.drain().unwrap_err(), SinkError::ChainLost { .. }));
-    world.store.put(&links[2], &bytes).unwrap();
-    world.store.delete(&links[1]).unwrap();
+    world.store.put(&commits[2], &bytes).unwrap();
+    world.store.delete(&commits[1]).unwrap();
     assert!(matches!(world.drain().unwrap_err(), SinkError::Chain(_)));
 }
 
@@ -363,7 +363,7 @@ fn a_committed_file_that_is_gone_is_made_again_or_missed_loudly() {
     let before = files();
     assert_eq!(before.len(), 3);
     before.keys().for_each(|path| world.store.delete(path).unwrap());
-    // Nothing new to read: but a new sink looks first whether the last link is published.
+    // Nothing new to read: but a new sink looks first whether the last commit is published.
     world.append(&[valid("acme", "2026-01-20", 3), dead(6, b"y", &[])]);
     world.drain().unwrap();
     let after = files();
@@ -416,8 +416,8 @@ fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
     let low = world.broker.watermarks(&TopicPartition { topic: topics::VALID.into(), partition: 0 }).unwrap().low;
     let error = world.drain().unwrap_err().to_string();
     assert!(error.contains(&format!("records 1 to {low} (exclusive) of finops.findings.valid/0 are gone")), "{error}");
-    assert!(error.contains("`finops sink run --drain --skip-gone` once"), "{error}");
-    let skipping = Config { skips_gone: true, ..config(Limits::default()) };
+    assert!(error.contains("`finops sink run --drain --skip-expired` once"), "{error}");
+    let skipping = Config { skips_expired: true, ..config(Limits::default()) };
     sink::run(&skipping, &world.broker, &world.store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
     let left = 10 - usize::try_from(low).unwrap();
     assert_eq!(world.count(layout::FINDINGS), 1 + left);
@@ -432,8 +432,8 @@ fn without_a_chain_records_that_are_gone_are_missed_too() {
     world.append(&(0..10).map(|n| valid("acme", "2026-01-20", n)).collect::<Vec<_>>());
     assert!(world.broker.clean().unwrap() > 1);
     let error = world.drain().unwrap_err();
-    let SinkError::RecordsGone { from: 0, low, .. } = error else { panic!("{error}") };
-    let skipping = Config { skips_gone: true, ..config(Limits::default()) };
+    let SinkError::RecordsExpired { from: 0, low, .. } = error else { panic!("{error}") };
+    let skipping = Config { skips_expired: true, ..config(Limits::default()) };
     sink::run(&skipping, &world.broker, &world.store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
     assert_eq!(world.count(layout::FINDINGS), 10 - usize::try_from(low).unwrap());
     world.drain().unwrap();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contracts::layout;
-use contracts::topics::{self, Lane, groups};
+use contracts::topics::{self, PipelineTopics, groups};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
     Broker, ConsumerConfig, GroupOffset, Headers, OutRecord, Polled, Start, TopicPartition, TopicSpec, Topics,
@@ -80,11 +80,11 @@ impl World {
 fn config(until: Until) -> Config {
     Config {
         member: "sink-test".into(),
-        lane: Lane::live(),
+        pipeline_topics: PipelineTopics::live(),
         limits: Limits { file_rows_max: 1, ..Limits::default() },
         session_timeout: Duration::from_secs(10),
         until,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     }
 }
@@ -154,10 +154,10 @@ fn leave_claims(broker: &dyn Broker, store_id: &str) {
             poll_bytes_max: 1,
         })
         .unwrap();
-    let Polled::Assigned(given) = member.poll(Duration::from_secs(10)).unwrap() else { panic!("no partitions") };
+    let Polled::Assigned(assigned) = member.poll(Duration::from_secs(10)).unwrap() else { panic!("no partitions") };
     let metadata = format!("{{\"store_id\":\"{store_id}\"}}");
     let claim = |at: TopicPartition| GroupOffset { at, offset: 0, metadata: metadata.clone() };
-    member.commit(&given.into_iter().map(|given| claim(given.at)).collect::<Vec<_>>()).unwrap();
+    member.commit(&assigned.into_iter().map(|partition| claim(partition.at)).collect::<Vec<_>>()).unwrap();
     member.leave().unwrap();
 }
 

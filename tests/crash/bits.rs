@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use contracts::chain::{ChainHead, checkpoint_end, link_start};
+use contracts::chain::{ChainHead, checkpoint_end, commit_start};
 use contracts::layout;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -32,7 +32,7 @@ struct Sort {
 }
 
 const SORTS: &[Sort] = &[
-    Sort { name: "commit record", has: |path| link_start(path).is_some() },
+    Sort { name: "commit record", has: |path| commit_start(path).is_some() },
     Sort { name: "checkpoint", has: |path| checkpoint_end(path).is_some() },
     Sort { name: "findings", has: |path| path.starts_with("finops_findings/tenant_id=acme/") },
     Sort { name: "dead letters", has: |path| path.starts_with(layout::DEAD_LETTERS) },
@@ -100,7 +100,7 @@ fn fill(site: &Site, load: &Load<'_>) {
     }
     let paths = site.store.list(layout::CHAIN).unwrap().into_iter().map(|entry| entry.path);
     let mut head: Option<ChainHead> = None;
-    for path in paths.filter(|path| link_start(path).is_some()) {
+    for path in paths.filter(|path| commit_start(path).is_some()) {
         let bytes = site.store.get(&path).unwrap().unwrap();
         let record: Value = serde_json::from_slice(&bytes).unwrap();
         let (topic_id, partition) = (record["topic_id"].as_str().unwrap(), record["partition"].as_u64().unwrap());

@@ -41,7 +41,7 @@ fn clocks_jump(kind: Kind) {
     let site = Site::open(kind);
     let age_max = Duration::from_millis(100);
     let validate = validator::Config {
-        lane: contracts::topics::Lane::live(),
+        pipeline_topics: contracts::topics::PipelineTopics::live(),
         selection: None,
         member: "validator".into(),
         // A clock that is a year behind takes these findings for those of the future: that rule is not attacked here.
@@ -53,16 +53,16 @@ fn clocks_jump(kind: Kind) {
         step_bytes_max: 1 << 20,
         session_timeout: kind.session_timeout(),
         until: validator::Until::Shutdown,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     };
     let sink = sink::Config {
-        lane: contracts::topics::Lane::live(),
+        pipeline_topics: contracts::topics::PipelineTopics::live(),
         member: "sink".into(),
         limits: sink::Limits { age_max, ..sink::Limits::default() },
         session_timeout: kind.session_timeout(),
         until: sink::Until::Shutdown,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     };
     let (clock, stop) = (Jumping::default(), Shutdown::new());

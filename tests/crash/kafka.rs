@@ -161,7 +161,7 @@ fn the_coordinator_is_gone(kind: Kind, cluster: &mut Cluster) {
             battle.wait_for_work(300, &mut services);
             services
         });
-        note(Fault::Deed(Deed::CoordinatorGone), &site, 1, None, &count, "goes on");
+        note(Fault::Deed(Deed::CoordinatorKilled), &site, 1, None, &count, "goes on");
     }
 }
 

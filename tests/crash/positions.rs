@@ -316,8 +316,8 @@ fn retention_passes_the_sink(kind: Kind) {
     let (code, said) = program::refused(&site, SINK);
     assert_eq!(code, 74, "{said}");
     assert!(said.contains("are gone from the broker before they were written"), "{said}");
-    assert!(said.contains("`finops sink run --drain --skip-gone` once; then `finops repair`"), "{said}");
-    run(&site, &[&["sink", "run", "--drain", "--skip-gone"], &["repair"], VALIDATE, SINK]);
+    assert!(said.contains("`finops sink run --drain --skip-expired` once; then `finops repair`"), "{said}");
+    run(&site, &[&["sink", "run", "--drain", "--skip-expired"], &["repair"], VALIDATE, SINK]);
     let _ = reader.end();
     let count = oracle::judge_all(&site, Some(&load));
     note(
@@ -326,7 +326,7 @@ fn retention_passes_the_sink(kind: Kind) {
         0,
         None,
         &count,
-        "stops; after `--skip-gone`, `repair` brings it back from the wire topic",
+        "stops; after `--skip-expired`, `repair` brings it back from the wire topic",
     );
 }
 
@@ -344,13 +344,13 @@ fn retention_passes_the_validator(kind: Kind) {
     let (code, said) = program::refused(&site, VALIDATE);
     assert_eq!(code, 74, "{said}");
     assert!(said.contains("are gone from the broker before they were judged"), "{said}");
-    assert!(said.contains("`finops validator run --drain --skip-gone` once"), "{said}");
-    let skip = ["--drain", "--skip-gone"];
+    assert!(said.contains("`finops validator run --drain --skip-expired` once"), "{said}");
+    let skip = ["--drain", "--skip-expired"];
     for point in ["validator.skip.begin", "validator.skip.committed"] {
         Service::start_with(&site, Role::Validator, &skip, &[(failpoint::VARIABLE, point)]).wait_for_kill(point);
         note(Fault::Point(point.to_owned()), &site, 1, None, &Count::default(), "goes on");
     }
-    run(&site, &[&["validator", "run", "--drain", "--skip-gone"], SINK]);
+    run(&site, &[&["validator", "run", "--drain", "--skip-expired"], SINK]);
 
     let topic = site.broker.topics().unwrap().into_iter().find(|topic| &*topic.name == topics::WIRE).unwrap();
     let low = |partition| {
@@ -386,6 +386,6 @@ fn retention_passes_the_validator(kind: Kind) {
         0,
         None,
         &count,
-        "stops; after `--skip-gone`, `verify` names each record that is gone: only producers can send them again",
+        "stops; after `--skip-expired`, `verify` names each record that is gone: only producers can send them again",
     );
 }

@@ -114,7 +114,7 @@ impl Pipeline {
     pub fn validator(&self) -> validator::Config {
         validator::Config {
             member: "validator".into(),
-            lane: contracts::topics::Lane::live(),
+            pipeline_topics: contracts::topics::PipelineTopics::live(),
             selection: None,
             policies: self.policies.clone(),
             valid_partitions: 2,
@@ -124,7 +124,7 @@ impl Pipeline {
             step_bytes_max: 1 << 20,
             session_timeout: Duration::from_secs(10),
             until: validator::Until::Drained,
-            skips_gone: false,
+            skips_expired: false,
             skips_judged: false,
         }
     }
@@ -136,11 +136,11 @@ impl Pipeline {
     pub fn sink(&self) -> Result<sink::Snapshot, sink::SinkError> {
         let config = sink::Config {
             member: "sink".into(),
-            lane: contracts::topics::Lane::live(),
+            pipeline_topics: contracts::topics::PipelineTopics::live(),
             limits: sink::Limits::default(),
             session_timeout: Duration::from_secs(10),
             until: sink::Until::Drained,
-            skips_gone: false,
+            skips_expired: false,
             replaced_store: None,
         };
         let counters = Arc::default();

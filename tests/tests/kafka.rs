@@ -358,7 +358,7 @@ fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
     send("none", b"key", &good, b"small");
     let config = validator::Config {
         member: "one".to_owned(),
-        lane: topics::Lane::live(),
+        pipeline_topics: topics::PipelineTopics::live(),
         selection: None,
         policies: validator::ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: 1,
@@ -368,7 +368,7 @@ fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
         step_bytes_max: 8 << 20,
         session_timeout: Duration::from_secs(30),
         until: validator::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     };
     let counters = Arc::new(validator::Counters::default());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use contracts::claims::OwnProducers;
 use contracts::identity::SaltMode;
-use contracts::topics::{self, Lane};
+use contracts::topics::{self, PipelineTopics};
 use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
@@ -16,7 +16,7 @@ use platform::store::local::LocalStore;
 use serde_json::{Value, json};
 use sink::SinkError;
 use sink::recreate;
-use sink::replay::{Asked, claim, hand_over, make_lane, ranges, swap};
+use sink::replay::{ReplayRequest, claim, create_pipeline_topics, hand_over, ranges, swap};
 use sink::resend::letters::Filter;
 use sink::resend::lock::Lock;
 use sink::resend::missing::Operator;
@@ -45,24 +45,28 @@ fn finding(n: usize, status: &str) -> OutRecord {
     }
 }
 
-fn sink(lane: Lane) -> sink::Config {
+fn sink(pipeline_topics: PipelineTopics) -> sink::Config {
     sink::Config {
         member: "sink".into(),
-        lane,
+        pipeline_topics,
         limits: sink::Limits::default(),
         session_timeout: SESSION,
         until: sink::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     }
 }
 
-fn judge(broker: &dyn Broker, lane: Lane, selection: Option<Selection>) {
-    judge_by(broker, &validator(lane, selection)).unwrap();
+fn judge(broker: &dyn Broker, pipeline_topics: PipelineTopics, selection: Option<Selection>) {
+    judge_by(broker, &validator(pipeline_topics, selection)).unwrap();
 }
 
-fn try_to_judge(broker: &dyn Broker, lane: Lane, selection: Option<Selection>) -> Result<(), ValidatorError> {
-    judge_by(broker, &validator(lane, selection)).map(drop)
+fn try_to_judge(
+    broker: &dyn Broker,
+    pipeline_topics: PipelineTopics,
+    selection: Option<Selection>,
+) -> Result<(), ValidatorError> {
+    judge_by(broker, &validator(pipeline_topics, selection)).map(drop)
 }
 
 fn judge_by(broker: &dyn Broker, config: &validator::Config) -> Result<validator::Snapshot, ValidatorError> {
@@ -71,10 +75,10 @@ fn judge_by(broker: &dyn Broker, config: &validator::Config) -> Result<validator
     Ok(counters.snapshot())
 }
 
-fn validator(lane: Lane, selection: Option<Selection>) -> validator::Config {
+fn validator(pipeline_topics: PipelineTopics, selection: Option<Selection>) -> validator::Config {
     validator::Config {
         member: "validator".into(),
-        lane,
+        pipeline_topics,
         selection,
         policies: ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: 2,
@@ -84,23 +88,24 @@ fn validator(lane: Lane, selection: Option<Selection>) -> validator::Config {
         step_bytes_max: 1 << 20,
         session_timeout: SESSION,
         until: validator::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     }
 }
 
-fn drain(broker: &dyn Broker, store: &dyn Store, lane: Lane, selection: Option<Selection>) {
-    judge(broker, lane.clone(), selection);
-    sink::run(&sink(lane), broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+fn drain(broker: &dyn Broker, store: &dyn Store, pipeline_topics: PipelineTopics, selection: Option<Selection>) {
+    judge(broker, pipeline_topics.clone(), selection);
+    sink::run(&sink(pipeline_topics), broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
 }
 
 /// Judges and writes once more, into `fresh`.
 fn replay(broker: &dyn Broker, current: &dyn Store, fresh: &dyn Store, id: &str) {
-    let asked = Asked::default();
-    let lane = Lane::replay(&claim(fresh, current, &SystemClock, id, &asked, "test").unwrap().id);
-    make_lane(broker, &lane).unwrap();
-    let selection = Selection { ranges: ranges(broker, &asked).unwrap(), filter: asked.filter };
-    drain(broker, fresh, lane, Some(selection));
+    let request = ReplayRequest::default();
+    let pipeline_topics =
+        PipelineTopics::replay(&claim(fresh, current, &SystemClock, id, &request, "test").unwrap().id);
+    create_pipeline_topics(broker, &pipeline_topics).unwrap();
+    let selection = Selection { ranges: ranges(broker, &request).unwrap(), filter: request.filter };
+    drain(broker, fresh, pipeline_topics, Some(selection));
 }
 
 fn rows(broker: &dyn Broker, store: &dyn Store) -> (u64, u64) {
@@ -131,7 +136,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     let publish = |records: Vec<OutRecord>| drop(broker.producer().unwrap().append(&records).unwrap());
     publish((0..12).map(|n| finding(n, "fail")).collect());
     publish((12..15).map(|n| finding(n, "nonsense")).collect());
-    drain(broker, &current, Lane::live(), None);
+    drain(broker, &current, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &current), (12, 3));
 
     let request = redrive::Request {
@@ -148,37 +153,38 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     };
     assert_eq!((redriven(), redriven()), (3, 0));
     publish(vec![finding(15, "fail")]);
-    drain(broker, &current, Lane::live(), None);
+    drain(broker, &current, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &current), (16, 3));
 
     replay(broker, &current, &fresh, "first");
-    let kept = || register::read(broker, &Lane::replay("first").validators, &Shutdown::new()).unwrap();
+    let kept = || register::read(broker, &PipelineTopics::replay("first").validators, &Shutdown::new()).unwrap();
     assert!(!kept().is_empty());
     swap::swap(broker, &current, &fresh, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
     assert!(kept().is_empty(), "it judges nothing any more");
     let current = LocalStore::open(folders.0.path()).unwrap();
     assert_eq!(rows(broker, &current), (16, 3));
     publish((16..20).map(|n| finding(n, "fail")).collect());
-    drain(broker, &current, Lane::live(), None);
+    drain(broker, &current, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &current), (20, 3));
 
     // Of the three that were mended only the copies go.
-    let request = wire::Request { asked: Asked::default(), id: None, rate: None };
+    let request = wire::Request { replay: ReplayRequest::default(), id: None, rate: None };
     let plan = wire::plan(&request, broker, &current, &OwnProducers).unwrap();
     let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
     let done = wire::execute(&request, &plan, broker, &current, &OwnProducers, &operator).unwrap();
     assert_eq!((done.matching, done.sent, done.sent_before), (20, 20, 0));
-    drain(broker, &current, Lane::live(), None);
+    drain(broker, &current, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &current), (40, 3));
 
     let next = LocalStore::open(folders.2.path()).unwrap();
     replay(broker, &current, &next, "second");
     hand_over::hand_over(broker, &current, &next, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
     publish((20..24).map(|n| finding(n, "fail")).collect());
-    judge(broker, Lane::live(), None);
-    let refused = sink::run(&sink(Lane::live()), broker, &current, &SystemClock, &Arc::default(), &Shutdown::new());
+    judge(broker, PipelineTopics::live(), None);
+    let refused =
+        sink::run(&sink(PipelineTopics::live()), broker, &current, &SystemClock, &Arc::default(), &Shutdown::new());
     assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
-    drain(broker, &next, Lane::live(), None);
+    drain(broker, &next, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &next), (44, 3));
     a_deleted_group_judges_again_by_the_settings_of_before_only(&cluster, broker, &next);
     cluster.empty();
@@ -191,7 +197,7 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
     broker: &dyn Broker,
     store: &dyn Store,
 ) {
-    let live = || validator(Lane::live(), None);
+    let live = || validator(PipelineTopics::live(), None);
     let judged: u64 = broker.group_offsets(topics::groups::VALIDATOR).unwrap().iter().map(|o| o.offset).sum();
     let forget = || admin::delete_group(cluster.brokers(), topics::groups::VALIDATOR);
     let refused = |config: &validator::Config| match judge_by(broker, config) {
@@ -210,7 +216,7 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
 
     // The same settings: all is judged again, and dropped.
     assert_eq!(judge_by(broker, &live()).unwrap().read, 44 + 3);
-    drain(broker, store, Lane::live(), None);
+    drain(broker, store, PipelineTopics::live(), None);
     assert_eq!(rows(broker, store), (44, 3));
 
     forget();
@@ -221,7 +227,7 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
     let records = (24..27).map(|n| finding(n, "fail")).collect::<Vec<_>>();
     broker.producer().unwrap().append(&records).unwrap();
     assert_eq!(judge_by(broker, &spread).unwrap().read, 3);
-    drain(broker, store, Lane::live(), None);
+    drain(broker, store, PipelineTopics::live(), None);
     assert_eq!(rows(broker, store), (47, 3));
 }
 
@@ -237,7 +243,7 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let stores = folders.each_ref().map(|folder| LocalStore::open(folder.path()).unwrap());
     let stops = [Shutdown::new(), Shutdown::new()];
-    let config = sink::Config { until: sink::Until::Shutdown, ..sink(Lane::live()) };
+    let config = sink::Config { until: sink::Until::Shutdown, ..sink(PipelineTopics::live()) };
     let run = |n: usize| sink::run(&config, broker, &stores[n], &SystemClock, &Arc::default(), &stops[n]);
     let claims = || {
         let offsets = broker.group_offsets(topics::groups::SINK).unwrap();
@@ -260,7 +266,7 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
     assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
     // Of partitions that came back to it, it does not know whether another sink of its store has written.
     assert!(claims().iter().all(|claim| *claim == stores[0].id()), "{:?}", claims());
-    let alone = sink::Config { replaced_store: Some(stores[0].id().to_owned()), ..sink(Lane::live()) };
+    let alone = sink::Config { replaced_store: Some(stores[0].id().to_owned()), ..sink(PipelineTopics::live()) };
     sink::run(&alone, broker, &stores[1], &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
     assert_eq!(claims(), Vec::<String>::new(), "it has written nothing, either");
 }
@@ -279,21 +285,21 @@ fn a_partition_that_was_rolled_back_is_refused_and_left_behind_without_a_loss() 
     let (name, retention_ms, retention_bytes) = (topics::WIRE.to_owned(), None, None);
     broker.ensure_topic(&TopicSpec { name, partitions: 2, compacted: false, retention_ms, retention_bytes }).unwrap();
     let partition = publish(&broker, 0..6);
-    drain(&broker, &store, Lane::live(), None);
+    drain(&broker, &store, PipelineTopics::live(), None);
     if !cluster.keep(topics::WIRE, partition, folders.1.path()) {
         return skip::because("the disk of this Kafka is not ours");
     }
     publish(&broker, 6..12);
-    drain(&broker, &store, Lane::live(), None);
+    drain(&broker, &store, PipelineTopics::live(), None);
     assert_eq!(rows(&broker, &store), (12, 0));
     drop(broker);
     cluster.roll_back(topics::WIRE, partition, folders.1.path());
 
     let broker = cluster.connect();
-    let behind = try_to_judge(&broker, Lane::live(), None).unwrap_err();
+    let behind = try_to_judge(&broker, PipelineTopics::live(), None).unwrap_err();
     assert!(matches!(behind, ValidatorError::TopicBehind { high: 6, .. }), "{behind}");
     publish(&broker, 12..24);
-    let refused = try_to_judge(&broker, Lane::live(), None).unwrap_err();
+    let refused = try_to_judge(&broker, PipelineTopics::live(), None).unwrap_err();
     assert!(matches!(refused, ValidatorError::RolledBack { .. }), "{refused}");
     let report = sink::verify::verify(&store, Some(&broker), &|| {}).unwrap();
     assert!(report.problems.iter().any(|problem| problem.rule == Rule::RolledBack), "{:#?}", report.problems);
@@ -301,6 +307,6 @@ fn a_partition_that_was_rolled_back_is_refused_and_left_behind_without_a_loss() 
     let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
     let done = recreate::execute(&broker, &store, &operator, Duration::from_secs(60)).unwrap();
     assert_eq!(done.topics.iter().map(|of| of.carried).sum::<u64>(), 12, "{done:?}");
-    drain(&broker, &store, Lane::live(), None);
+    drain(&broker, &store, PipelineTopics::live(), None);
     assert_eq!(rows(&broker, &store), (24, 0));
 }

@@ -75,8 +75,8 @@ fn versions() -> impl Iterator<Item = u16> {
 /// All commit records of a store.
 fn commits(store: &dyn Store) -> Vec<CommitRecord> {
     let all = store.list(layout::CHAIN).unwrap();
-    let links = all.iter().filter(|entry| contracts::chain::link_start(&entry.path).is_some());
-    links.map(|entry| serde_json::from_slice(&store.get(&entry.path).unwrap().unwrap()).unwrap()).collect()
+    let commits = all.iter().filter(|entry| contracts::chain::commit_start(&entry.path).is_some());
+    commits.map(|entry| serde_json::from_slice(&store.get(&entry.path).unwrap().unwrap()).unwrap()).collect()
 }
 
 fn rows(path: &Path) -> Vec<RecordBatch> {

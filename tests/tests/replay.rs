@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contracts::identity::SaltMode;
 use contracts::layout;
-use contracts::topics::{self, Lane, groups};
+use contracts::topics::{self, PipelineTopics, groups};
 use exporter::{Cut, DuckLimits};
 use platform::broker::{
     Broker, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start, TopicPartition, Topics,
@@ -19,7 +19,7 @@ use platform::store::local::LocalStore;
 use platform::store::{Store, StoreError};
 use serde_json::{Value, json};
 use sink::SinkError;
-use sink::replay::{Asked, Claim, ReplayError, claim, hand_over, make_lane, ranges, swap};
+use sink::replay::{Claim, ReplayError, ReplayRequest, claim, create_pipeline_topics, hand_over, ranges, swap};
 use sink::resend::letters::Filter;
 use sink::resend::patch::Patch;
 use sink::resend::redrive;
@@ -54,15 +54,15 @@ fn replay(pipeline: &Pipeline, fresh: &Path) -> LocalStore {
 }
 
 fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
-    let asked = Asked::default();
+    let request = ReplayRequest::default();
     let broker = &pipeline.broker;
-    let claim = claim(store, &*pipeline.store, &SystemClock, "test", &asked, "ann").unwrap();
-    let lane = Lane::replay(&claim.id);
-    make_lane(broker, &lane).unwrap();
+    let claim = claim(store, &*pipeline.store, &SystemClock, "test", &request, "ann").unwrap();
+    let pipeline_topics = PipelineTopics::replay(&claim.id);
+    create_pipeline_topics(broker, &pipeline_topics).unwrap();
     let validator = validator::Config {
         member: "replay".into(),
-        lane: lane.clone(),
-        selection: Some(validator::Selection { ranges: ranges(broker, &asked).unwrap(), filter: asked.filter }),
+        pipeline_topics: pipeline_topics.clone(),
+        selection: Some(validator::Selection { ranges: ranges(broker, &request).unwrap(), filter: request.filter }),
         policies: ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: 2,
         dead_partitions: 2,
@@ -71,17 +71,17 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
         step_bytes_max: 1 << 20,
         session_timeout: Duration::from_secs(10),
         until: validator::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     };
     validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
     let sink = sink::Config {
         member: "replay".into(),
-        lane,
+        pipeline_topics,
         limits: sink::Limits::default(),
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     };
     sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
@@ -262,11 +262,11 @@ fn claim_as_a_sink_that_was_killed(pipeline: &Pipeline) {
             poll_bytes_max: 1,
         })
         .unwrap();
-    let Polled::Assigned(given) = member.poll(WAIT_MAX).unwrap() else { panic!("no partitions") };
+    let Polled::Assigned(assigned) = member.poll(WAIT_MAX).unwrap() else { panic!("no partitions") };
     let metadata = format!("{{\"store_id\":\"{}\"}}", pipeline.store.id());
-    let unclaimed = given.into_iter().filter(|given| given.metadata.as_deref().is_none_or(str::is_empty));
+    let unclaimed = assigned.into_iter().filter(|assigned| assigned.metadata.as_deref().is_none_or(str::is_empty));
     let claims: Vec<_> =
-        unclaimed.map(|given| GroupOffset { at: given.at, offset: 0, metadata: metadata.clone() }).collect();
+        unclaimed.map(|assigned| GroupOffset { at: assigned.at, offset: 0, metadata: metadata.clone() }).collect();
     assert!(!claims.is_empty(), "some partitions have no rows");
     member.commit(&claims).unwrap();
     member.leave().unwrap();

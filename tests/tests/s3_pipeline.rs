@@ -296,14 +296,14 @@ fn failed_commits_are_tried_again_further_and_further_apart() {
     assert_eq!(pipeline.verify().problems, []);
 }
 
-/// As on many partitions with many links each: a sink that loads them one after another loses them meanwhile.
+/// As on many partitions with many commits each: a sink that loads them one after another loses them meanwhile.
 #[test]
-fn links_are_read_several_at_a_time() {
+fn commits_are_read_several_at_a_time() {
     const WAY: Duration = Duration::from_millis(100);
-    const LINKS: usize = 20;
+    const COMMITS: usize = 20;
     let folder = tempfile::tempdir().unwrap();
     let (pipeline, proxy) = behind_a_proxy(folder.path(), 5);
-    for n in 1..LINKS {
+    for n in 1..COMMITS {
         pipeline.sink().unwrap();
         pipeline.publish([(Some("acme"), good("acme", n), Headers::new())]);
         let _ = pipeline.validate();
@@ -312,14 +312,14 @@ fn links_are_read_several_at_a_time() {
     let (before, began) = (proxy.count("GET", "/_sink/v1/"), Instant::now());
     pipeline.sink().unwrap();
     let (read, took) = (proxy.count("GET", "/_sink/v1/") - before, began.elapsed());
-    println!("{read} links read, {WAY:?} each: {took:?}");
-    assert!(read >= 2 * LINKS - 1, "{read}: once to begin, once to see that all is written");
-    assert!(took < WAY * u32::try_from(read).unwrap() / 2, "{read} links one after another: {took:?}");
+    println!("{read} commits read, {WAY:?} each: {took:?}");
+    assert!(read >= 2 * COMMITS - 1, "{read}: once to begin, once to see that all is written");
+    assert!(took < WAY * u32::try_from(read).unwrap() / 2, "{read} commits one after another: {took:?}");
 }
 
 /// A running exporter looks every two seconds, and chains grow for years.
 #[test]
-fn a_running_exporter_reads_each_link_once() {
+fn a_running_exporter_reads_each_commit_once() {
     let folder = tempfile::tempdir().unwrap();
     let own = S3Server::shared().bucket("finops", folder.path());
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone()).unwrap()));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
-use contracts::topics::{self, Lane, headers};
+use contracts::topics::{self, PipelineTopics, headers};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, Message, OutRecord, TopicPartition, TopicSpec};
 use platform::clock::SystemClock;
@@ -57,7 +57,7 @@ fn publish(broker: &dyn Broker, records: &[(&[u8], Option<Bytes>)]) {
 fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::Snapshot {
     let config = validator::Config {
         member: "validator".into(),
-        lane: Lane::live(),
+        pipeline_topics: PipelineTopics::live(),
         selection: None,
         policies: ProducerPolicies::own_only(SaltMode::Stable),
         valid_partitions: 1,
@@ -67,7 +67,7 @@ fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::Snapshot {
         step_bytes_max: 1 << 20,
         session_timeout: Duration::from_secs(10),
         until: validator::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
@@ -81,11 +81,11 @@ fn sink(broker: &dyn Broker, tracer: &Tracer) -> sink::Snapshot {
     let store = LocalStore::open(folder.path()).unwrap();
     let config = sink::Config {
         member: "sink".into(),
-        lane: Lane::live(),
+        pipeline_topics: PipelineTopics::live(),
         limits: sink::Limits::default(),
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
@@ -158,7 +158,8 @@ fn ties_services_together(broker: &dyn Broker) {
         assert!(batch.parent_span_id.is_empty() && batch.kind() == SpanKind::Consumer, "{batch:?}");
         assert_eq!(attribute(batch, "messaging.system"), "kafka");
         assert_eq!(attribute(batch, "messaging.destination.name"), topic);
-        let group = if topic == topics::WIRE { Lane::live().validators } else { Lane::live().sinks };
+        let group =
+            if topic == topics::WIRE { PipelineTopics::live().validators } else { PipelineTopics::live().sinks };
         assert_eq!(attribute(batch, "messaging.consumer.group.name"), group);
     }
 }

@@ -32,15 +32,15 @@ pub(crate) fn begin(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -
         retention_bytes: None,
     };
     broker.ensure_topic(&topic(topics::WIRE, config.dead_partitions))?;
-    let valid = broker.ensure_topic(&topic(&config.lane.valid, config.valid_partitions))?;
-    let dead = broker.ensure_topic(&topic(&config.lane.dead_letters, config.dead_partitions))?;
+    let valid = broker.ensure_topic(&topic(&config.pipeline_topics.valid, config.valid_partitions))?;
+    let dead = broker.ensure_topic(&topic(&config.pipeline_topics.dead_letters, config.dead_partitions))?;
     let targets = match (config.until, &config.selection) {
         (Until::Shutdown, _) => Vec::new(),
         (Until::Drained, Some(selection)) => selection.ranges.iter().map(|(at, r)| (at.clone(), r.end)).collect(),
         (Until::Drained, None) => lag::ends(broker, topics::is_wire, shutdown)?,
     };
     let processor = broker.processor(ConsumerConfig {
-        group: config.lane.validators.clone(),
+        group: config.pipeline_topics.validators.clone(),
         topics: Topics::Family(topics::WIRE.to_owned()),
         member: config.member.clone(),
         start: Start::Earliest,
@@ -48,7 +48,7 @@ pub(crate) fn begin(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -
         poll_records_max: config.step_records_max,
         poll_bytes_max: config.step_bytes_max,
     })?;
-    let valid_bytes_max = limits::record_bytes_max(broker, &config.lane.valid)?;
-    let dead_bytes_max = limits::record_bytes_max(broker, &config.lane.dead_letters)?;
+    let valid_bytes_max = limits::record_bytes_max(broker, &config.pipeline_topics.valid)?;
+    let dead_bytes_max = limits::record_bytes_max(broker, &config.pipeline_topics.dead_letters)?;
     Ok(Begun { valid, valid_bytes_max, dead, dead_bytes_max, targets, processor })
 }

@@ -17,9 +17,9 @@ pub enum ValidatorError {
     #[error(
         "validator: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
          judged: they are lost, unless their producers send them again. To go on behind them run `finops validator run \
-         --drain --skip-gone` once; `finops verify` names what is gone"
+         --drain --skip-expired` once; `finops verify` names what is gone"
     )]
-    RecordsGone {
+    RecordsExpired {
         /// Topic.
         topic: String,
         /// Partition.
@@ -68,7 +68,7 @@ pub enum ValidatorError {
     #[error(
         "validator: where to begin in {topic}/{partition} is not known (its group has no offset there), and records 0 to \
          {low} (exclusive) are gone from the broker: they may never have been judged. To begin at {low} run `finops \
-         validator run --drain --skip-gone` once; `finops verify` names what has no row"
+         validator run --drain --skip-expired` once; `finops verify` names what has no row"
     )]
     NoPosition {
         /// Topic.

@@ -294,13 +294,13 @@ pub fn refusals(config: &Config, broker: &dyn Broker) -> Result<Vec<JudgedOtherw
     let all = broker.topics()?;
     let topic = |name: &str| all.iter().find(|topic| *topic.name == *name);
     let (Some(valid), Some(dead), Some(_)) =
-        (topic(&config.lane.valid), topic(&config.lane.dead_letters), topic(topics::ROUTING))
+        (topic(&config.pipeline_topics.valid), topic(&config.pipeline_topics.dead_letters), topic(topics::ROUTING))
     else {
         return Ok(Vec::new());
     };
     let valid_bytes_max = limits::record_bytes_max(broker, &valid.name)?;
     let common = Common::new(&config.policies, config.tenant_spread, valid, valid_bytes_max, dead);
-    let (group, at_once) = (&config.lane.validators, Shutdown::new());
+    let (group, at_once) = (&config.pipeline_topics.validators, Shutdown::new());
     at_once.request("only looking");
     let known = read(broker, group, &at_once)?;
     let offsets = broker.group_offsets(group)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use contracts::position::Position;
-use contracts::topics::{self, Lane, headers};
+use contracts::topics::{self, PipelineTopics, headers};
 use platform::broker::{
     self, Assignment, Broker, BrokerError, GroupOffset, Message, OutRecord, Polled, Processor, TopicPartition,
 };
@@ -49,7 +49,7 @@ pub struct Config {
     /// Name of this member.
     pub member: String,
     /// What it writes, and as which group.
-    pub lane: Lane,
+    pub pipeline_topics: PipelineTopics,
     /// Only these wire records; `None` for all there are and will be.
     pub selection: Option<Selection>,
     /// Who may send what.
@@ -69,7 +69,7 @@ pub struct Config {
     /// When to stop.
     pub until: Until,
     /// Go on behind records that the broker has removed before they were judged, instead of stopping at them.
-    pub skips_gone: bool,
+    pub skips_expired: bool,
     /// Resume after records that may have been judged under other settings, instead of refusing.
     pub skips_judged: bool,
 }
@@ -88,15 +88,20 @@ pub fn run(
     let retried = || counters.retried("start");
     let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
     let Some(Begun { valid, valid_bytes_max, dead, dead_bytes_max, targets, processor }) = begun else { return Ok(()) };
-    let transform =
-        Transform::new(config.policies.clone(), &config.lane, valid.partitions, dead.partitions, config.tenant_spread);
+    let transform = Transform::new(
+        config.policies.clone(),
+        &config.pipeline_topics,
+        valid.partitions,
+        dead.partitions,
+        config.tenant_spread,
+    );
     let limits = Limits { dead: dead_bytes_max, ..Limits::LARGEST };
     let dead_topic = dead.name.clone();
-    let (selection, skips_gone) = (config.selection.as_ref(), config.skips_gone);
+    let (selection, skips_expired) = (config.selection.as_ref(), config.skips_expired);
     let (topic_ids, positions) = (HashMap::new(), HashMap::new());
-    let group = &config.lane.validators;
+    let group = &config.pipeline_topics.validators;
     let common = Common::new(&config.policies, config.tenant_spread, &valid, valid_bytes_max, &dead);
-    let is_replay = config.lane != Lane::live();
+    let is_replay = config.pipeline_topics != PipelineTopics::live();
     let registrar = Registrar::new(broker, group, common, is_replay, config.skips_judged);
     let mut member = Member {
         group,
@@ -109,7 +114,7 @@ pub fn run(
         selection,
         topic_ids,
         positions,
-        skips_gone,
+        skips_expired,
         clock,
         counters,
         shutdown,
@@ -118,7 +123,7 @@ pub fn run(
         if config.until == Until::Drained && member.has_drained(&targets)? {
             break;
         }
-        member.turn()?;
+        member.poll_once()?;
     }
     if let Err(error) = member.processor.leave() {
         warn!(%error, "could not leave the group: other members wait for the session time-out");
@@ -160,21 +165,21 @@ struct Member<'a> {
     topic_ids: HashMap<TopicPartition, Arc<str>>,
     /// What is kept with the offsets of its partitions.
     positions: HashMap<TopicPartition, Position>,
-    skips_gone: bool,
+    skips_expired: bool,
     clock: &'a dyn Clock,
     counters: &'a Counters,
     shutdown: &'a Shutdown,
 }
 
 impl Member<'_> {
-    fn turn(&mut self) -> Result<(), ValidatorError> {
+    fn poll_once(&mut self) -> Result<(), ValidatorError> {
         match self.processor.poll(Duration::from_millis(200)) {
-            Ok(Polled::Assigned(given)) => {
-                self.assigned(given)?;
+            Ok(Polled::Assigned(assigned)) => {
+                self.assigned(assigned)?;
                 self.counters.owns(self.topic_ids.len());
             }
-            Ok(Polled::Revoked(gone) | Polled::Lost(gone)) => {
-                for at in gone {
+            Ok(Polled::Revoked(revoked) | Polled::Lost(revoked)) => {
+                for at in revoked {
                     self.topic_ids.remove(&at);
                     self.registrar.lost(&at);
                     self.positions.remove(&at);
@@ -191,8 +196,8 @@ impl Member<'_> {
             // Deleted, and perhaps about to be recreated.
             Err(error @ BrokerError::UnknownTopic(_)) => self.wait_for_topic(&error),
             Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
-                if !self.skips_gone {
-                    return Err(ValidatorError::RecordsGone { topic, partition, from: offset, low });
+                if !self.skips_expired {
+                    return Err(ValidatorError::RecordsExpired { topic, partition, from: offset, low });
                 }
                 warn!(topic, partition, from = offset, to = low, "passing over records that expired unjudged");
                 self.go_on_at(TopicPartition { topic: topic.into(), partition }, low)?;
@@ -202,14 +207,14 @@ impl Member<'_> {
         Ok(())
     }
 
-    fn assigned(&mut self, given: Vec<Assignment>) -> Result<(), ValidatorError> {
+    fn assigned(&mut self, assigned: Vec<Assignment>) -> Result<(), ValidatorError> {
         let shutdown = self.shutdown;
         let known = self.until_known(|registrar| {
             register::ensure(registrar.broker)?;
             register::read(registrar.broker, registrar.group, shutdown)
         });
         let Some(known) = known? else { return Ok(()) };
-        for assignment in given {
+        for assignment in assigned {
             let kept = assignment.metadata.as_deref().map(Position::of).unwrap_or_default();
             let retried = || self.counters.retried("poll");
             rollback::check(self.broker, &assignment, &kept, self.shutdown, retried)?;
@@ -280,7 +285,7 @@ impl Member<'_> {
             return Ok(());
         }
         let (topic, partition) = (at.topic.to_string(), at.partition);
-        if !self.skips_gone {
+        if !self.skips_expired {
             return Err(ValidatorError::NoPosition { topic, partition, low });
         }
         warn!(topic, partition, to = low, "whether these expired records were judged is not known: passing over them");

@@ -9,7 +9,7 @@ use contracts::dead_letter::{self, CONTRACT_VERSION, CUT_VALUE_BYTES, CutValue, 
 use contracts::identity::SaltMode;
 use contracts::judge::{self, ValidFinding};
 use contracts::source::{Src, SrcPartition};
-use contracts::topics::{Lane, headers};
+use contracts::topics::{PipelineTopics, headers};
 use contracts::violation::{Code, Violation};
 use contracts::{avro, frame, storage, time};
 use platform::broker::{Headers, Message, OutRecord};
@@ -52,7 +52,7 @@ impl Transform {
     #[must_use]
     pub fn new(
         policies: ProducerPolicies,
-        lane: &Lane,
+        pipeline_topics: &PipelineTopics,
         valid_partitions: u32,
         dead_partitions: u32,
         tenant_spread: u32,
@@ -60,8 +60,8 @@ impl Transform {
         Self {
             limits: Limits::LARGEST,
             policies,
-            valid_topic: lane.valid.as_str().into(),
-            dead_topic: lane.dead_letters.as_str().into(),
+            valid_topic: pipeline_topics.valid.as_str().into(),
+            dead_topic: pipeline_topics.dead_letters.as_str().into(),
             valid_partitions,
             dead_partitions,
             tenant_spread: tenant_spread.clamp(1, valid_partitions.max(1)),
@@ -140,9 +140,9 @@ impl Transform {
     /// from one source partition: its blocks of offsets are spread, too.
     fn valid_partition(&self, tenant: &str, src: &Src) -> u32 {
         let base = platform::broker::partition_for_key(tenant.as_bytes(), self.valid_partitions);
-        let lanes = u64::from(self.tenant_spread);
-        let lane = (u64::from(src.partition.partition) % lanes + src.offset / SPREAD_BLOCK % lanes) % lanes;
-        (base + u32::try_from(lane).unwrap_or_default()) % self.valid_partitions
+        let spread = u64::from(self.tenant_spread);
+        let slot = (u64::from(src.partition.partition) % spread + src.offset / SPREAD_BLOCK % spread) % spread;
+        (base + u32::try_from(slot).unwrap_or_default()) % self.valid_partitions
     }
 
     fn dead(&self, message: &Message, src: Src, violations: &[Violation], now_ms: i64) -> Outcome {
@@ -304,7 +304,8 @@ mod tests {
     #[test]
     fn a_tenant_uses_as_many_partitions_as_it_may() {
         let check = |spread: u32, expected: usize| {
-            let transform = Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &Lane::live(), 8, 8, spread);
+            let transform =
+                Transform::new(ProducerPolicies::own_only(SaltMode::Stable), &PipelineTopics::live(), 8, 8, spread);
             let partition = |offset: u64| {
                 let partition = SrcPartition { topic_id: "wire".to_owned(), partition: 3 };
                 transform.valid_partition("acme", &Src { partition, offset })

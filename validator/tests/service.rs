@@ -237,7 +237,7 @@ fn a_group_without_an_offset_does_not_begin_behind_records_that_are_gone() {
     let error = run(&config("one"), &world.broker, &Shutdown::new()).unwrap_err();
     assert!(matches!(error, ValidatorError::NoPosition { partition: 1, low: found, .. } if found == low), "{error}");
     assert_eq!(group_offsets(&world), [0, 0], "nothing was decided");
-    let skipping = Config { skips_gone: true, ..config("one") };
+    let skipping = Config { skips_expired: true, ..config("one") };
     assert_eq!(run(&skipping, &world.broker, &Shutdown::new()).unwrap().read, 10 - low);
     assert_eq!(group_offsets(&world), [0, 10]);
 }

@@ -7,7 +7,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::chain::{BrokenChain, ChainHead, link_start};
+use contracts::chain::{BrokenChain, ChainHead, commit_start};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
 use contracts::source::{ChainPosition, SrcSet};
@@ -31,7 +31,7 @@ pub(super) struct Chains {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// The chains as far as earlier cuts have read them, by folder. A link never changes, so each is read once.
+/// The chains as far as earlier cuts have read them, by folder. A commit never changes, so each is read once.
 #[derive(Debug, Default)]
 pub(super) struct Known(BTreeMap<String, Chain>);
 
@@ -40,8 +40,8 @@ pub(super) struct Known(BTreeMap<String, Chain>);
 struct Chain {
     head: ChainHead,
     topic: String,
-    /// The links, as they were listed.
-    links: Vec<Entry>,
+    /// The commits, as they were listed.
+    commits: Vec<Entry>,
     files: Vec<DataFile>,
     /// Where the last record ends that holds findings of a tenant, by tenant.
     ends: BTreeMap<String, u64>,
@@ -56,14 +56,14 @@ type StagedNames = OnceCell<BTreeSet<String>>;
 
 pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
     // In this order: when a record has a successor in the first list, its files are in the second.
-    let listed = links(store)?;
+    let listed = commits(store)?;
     let sizes = published_sizes(store)?;
-    known.0.retain(|folder, chain| listed.get(folder).is_some_and(|links| links.starts_with(&chain.links)));
+    known.0.retain(|folder, chain| listed.get(folder).is_some_and(|commits| commits.starts_with(&chain.commits)));
     let (mut chains, staged) = (Chains::default(), StagedNames::new());
-    for (folder, links) in listed {
+    for (folder, commits) in listed {
         let Some(empty) = chain_of(&folder) else { continue };
         let chain = known.0.entry(folder).or_insert(empty);
-        chain.read_on(store, &links, &sizes, &staged)?;
+        chain.read_on(store, &commits, &sizes, &staged)?;
         chain.add_to(&mut chains, &sizes)?;
     }
     chains.findings.sort_by(|a, b| (&a.path_tenant, &a.path).cmp(&(&b.path_tenant, &b.path)));
@@ -79,11 +79,11 @@ fn published_sizes(store: &dyn Store) -> Result<Sizes> {
     Ok(sizes)
 }
 
-/// Links by the folder of their chain, in order of their start. Other objects of the folder (checkpoints) are no links.
-fn links(store: &dyn Store) -> Result<BTreeMap<String, Vec<Entry>>> {
+/// Commits by the folder of their chain, in order of their start. Other objects of the folder (checkpoints) are no commits.
+fn commits(store: &dyn Store) -> Result<BTreeMap<String, Vec<Entry>>> {
     let mut chains: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for entry in store.list(layout::CHAIN)? {
-        if let (Some((folder, _)), Some(_)) = (entry.path.rsplit_once('/'), link_start(&entry.path)) {
+        if let (Some((folder, _)), Some(_)) = (entry.path.rsplit_once('/'), commit_start(&entry.path)) {
             chains.entry(folder.to_owned()).or_default().push(entry);
         }
     }
@@ -95,42 +95,42 @@ fn chain_of(folder: &str) -> Option<Chain> {
     let (parent, partition) = folder.rsplit_once('/')?;
     let topic_id = layout::decode_segment(parent.strip_prefix(layout::CHAIN)?.strip_prefix('/')?)?;
     let head = ChainHead::empty(&topic_id, partition.parse().ok()?);
-    let (topic, links, files, ends, delivered) = Default::default();
-    let chain = Chain { head, topic, links, files, ends, delivered };
+    let (topic, commits, files, ends, delivered) = Default::default();
+    let chain = Chain { head, topic, commits, files, ends, delivered };
     (layout::chain_dir(&topic_id, chain.head.partition) == folder).then_some(chain)
 }
 
 impl Chain {
-    fn read_on(&mut self, store: &dyn Store, links: &[Entry], sizes: &Sizes, staged: &StagedNames) -> Result<()> {
-        for some in links[self.links.len()..].chunks(OBJECTS_AT_ONCE) {
+    fn read_on(&mut self, store: &dyn Store, commits: &[Entry], sizes: &Sizes, staged: &StagedNames) -> Result<()> {
+        for some in commits[self.commits.len()..].chunks(OBJECTS_AT_ONCE) {
             let paths: Vec<&str> = some.iter().map(|entry| entry.path.as_str()).collect();
             for (entry, bytes) in some.iter().zip(get_all(store, &paths)?) {
                 let Some(bytes) = bytes else { return Ok(()) };
                 let mut head = self.head.clone();
-                let link = head.follow(&entry.path, &bytes).map_err(|broken| {
+                let commit = head.follow(&entry.path, &bytes).map_err(|broken| {
                     let BrokenChain { path, problem } = broken;
                     ExportError::BadObject { path, problem }
                 })?;
-                if links.last() == Some(entry) && is_being_published(store, &link, sizes, staged)? {
+                if commits.last() == Some(entry) && is_being_published(store, &commit, sizes, staged)? {
                     return Ok(());
                 }
-                self.take(link);
+                self.take(commit);
                 self.head = head;
-                self.links.push(entry.clone());
+                self.commits.push(entry.clone());
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, link: CommitRecord) {
-        self.topic = link.topic;
-        add(&mut self.delivered, &link.runs);
-        for file in link.files {
+    fn take(&mut self, commit: CommitRecord) {
+        self.topic = commit.topic;
+        add(&mut self.delivered, &commit.runs);
+        for file in commit.files {
             let path_tenant = tenant_of_path(&file.path);
             if let Some(tenant) = &path_tenant
                 && is_of_findings(&file.path)
             {
-                self.ends.insert(tenant.clone(), link.end);
+                self.ends.insert(tenant.clone(), commit.end);
             }
             let (sha256, bytes) = (file.sha256, file.bytes);
             self.files.push(DataFile { path: file.path, sha256, path_tenant, bytes, local: None });
@@ -244,7 +244,7 @@ mod tests {
             };
             let files: Vec<CommittedFile> = tenants.iter().map(file).collect();
             let paths = files.iter().map(|file| file.path.clone()).collect();
-            let link = CommitRecord {
+            let commit = CommitRecord {
                 format_version: FORMAT_VERSION,
                 code_version: String::new(),
                 dataset: layout::FINDINGS.into(),
@@ -258,14 +258,14 @@ mod tests {
                 files,
                 src: SrcSet::new(),
                 runs: BTreeMap::from([("acme/w/r".into(), SrcSet::from([("w/0".parse().unwrap(), offsets)]))]),
-                heights: BTreeMap::new(),
+                source_watermarks: BTreeMap::new(),
                 last_record: None,
                 writer_id: String::new(),
                 nonce: String::new(),
                 previous_sha256: self.head.last_sha256.clone(),
                 committed_at: String::new(),
             };
-            let (name, bytes) = (layout::chain_record("id", 0, start), serde_json::to_vec(&link).unwrap());
+            let (name, bytes) = (layout::chain_record("id", 0, start), serde_json::to_vec(&commit).unwrap());
             self.store.put_if_absent(&name, &bytes).unwrap();
             self.head.follow(&name, &bytes).unwrap();
             paths
@@ -371,12 +371,12 @@ mod tests {
     }
 
     #[test]
-    fn a_link_of_another_chain_is_refused() {
+    fn a_commit_of_another_chain_is_refused() {
         let mut world = World::new();
         let path = world.commit();
         world.store.put(&path, b"rows").unwrap();
-        let link = world.store.get(&layout::chain_record("id", 0, 0)).unwrap().unwrap();
-        world.store.put(&layout::chain_record("id", 1, 0), &link).unwrap();
+        let commit = world.store.get(&layout::chain_record("id", 0, 0)).unwrap().unwrap();
+        world.store.put(&layout::chain_record("id", 1, 0), &commit).unwrap();
         let error = read(&world.store, &mut world.known).unwrap_err().to_string();
         assert!(error.ends_with("it belongs to id/0"), "{error}");
     }

@@ -218,7 +218,7 @@ impl World {
             files: vec![file],
             src: SrcSet::default(),
             runs,
-            heights: BTreeMap::new(),
+            source_watermarks: BTreeMap::new(),
             last_record: None,
             writer_id: "test".into(),
             nonce: "test".into(),

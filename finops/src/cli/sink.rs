@@ -11,7 +11,7 @@ pub enum SinkVerb {
         drain: bool,
         /// Go on behind records that left the broker before they were written, instead of stopping there
         #[arg(long)]
-        skip_gone: bool,
+        skip_expired: bool,
         /// Take the place of this store, which no sink writes to any more: its id is in the message that refuses this one
         #[arg(long, value_name = "ID")]
         replace_store: Option<String>,

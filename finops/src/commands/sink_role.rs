@@ -18,10 +18,10 @@ use crate::watch::Watch;
 
 pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     match verb {
-        SinkVerb::Run { drain, skip_gone, replace_store } => {
+        SinkVerb::Run { drain, skip_expired, replace_store } => {
             let until = if *drain { Until::Drained } else { Until::Shutdown };
-            let (skips_gone, replaced_store) = (*skip_gone, replace_store.clone());
-            let config = sink::Config { skips_gone, replaced_store, ..ports::sink_config(settings, until) };
+            let (skips_expired, replaced_store) = (*skip_expired, replace_store.clone());
+            let config = sink::Config { skips_expired, replaced_store, ..ports::sink_config(settings, until) };
             service(&config, settings, output)
         }
         SinkVerb::Inspect { tenant } => {
@@ -55,7 +55,7 @@ fn print_table(found: &Inspection) -> Result<()> {
         chains.push(vec![
             json!(chain.topic),
             json!(chain.partition),
-            json!(chain.links),
+            json!(chain.commits),
             json!(chain.end),
             json!(chain.lag),
             json!(chain.rows),

@@ -233,7 +233,7 @@ fn print_tables(status: &Status) -> Result<()> {
         chains.push(vec![
             json!(chain.topic),
             json!(chain.partition),
-            json!(chain.links),
+            json!(chain.commits),
             json!(chain.rows),
             json!(chain.duplicates),
             json!(chain.committed_at),

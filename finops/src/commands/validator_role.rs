@@ -16,10 +16,10 @@ use crate::settings::Settings;
 use crate::watch::Watch;
 
 pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let ValidatorVerb::Run { drain, skip_gone, skip_judged } = verb;
+    let ValidatorVerb::Run { drain, skip_expired, skip_judged } = verb;
     let until = if *drain { Until::Drained } else { Until::Shutdown };
-    let (skips_gone, skips_judged) = (*skip_gone, *skip_judged);
-    let config = validator::Config { skips_gone, skips_judged, ..ports::validator_config(settings, until)? };
+    let (skips_expired, skips_judged) = (*skip_expired, *skip_judged);
+    let config = validator::Config { skips_expired, skips_judged, ..ports::validator_config(settings, until)? };
     let mut ports = Ports::open(settings)?;
     let watch = Watch::start(settings, &mut ports, &["validator"], &[topics::groups::VALIDATOR])?;
     let shutdown = ports::stop_on_signals()?;

@@ -51,7 +51,7 @@ fn print_table(report: &Report) -> Result<()> {
         chains.push(vec![
             json!(chain.topic),
             json!(chain.partition),
-            json!(chain.links),
+            json!(chain.commits),
             json!(chain.end),
             json!(chain.rows),
             json!(chain.duplicates),

@@ -303,7 +303,7 @@ fn what_is_replayed_can_be_chosen() {
     };
     let ranges = place.finops("replay run --to x --dry-run --output json").json(0);
     let first = &ranges[0];
-    let stretch = format!("{}/{}", first["topic"].as_str().unwrap(), first["partition"]);
+    let offset_range = format!("{}/{}", first["topic"].as_str().unwrap(), first["partition"]);
     for (choice, expected) in [
         (String::new(), 32),
         ("--tenant acme --tenant globex".to_owned(), 32),
@@ -312,15 +312,15 @@ fn what_is_replayed_can_be_chosen() {
         (format!("--run {}", run_id(0)), 21),
         (format!("--run {}", run_id(1)), 11),
         (format!("--run {} --tenant globex", run_id(1)), 5),
-        (format!("--offsets {stretch}:0..1"), 1),
-        (format!("--offsets {stretch}:1.."), first["offsets"].as_u64().unwrap() - 1),
+        (format!("--offsets {offset_range}:0..1"), 1),
+        (format!("--offsets {offset_range}:1.."), first["offsets"].as_u64().unwrap() - 1),
         ("--since 2001-01-01 --until 2101-01-01".to_owned(), 32),
         ("--since 2101-01-01".to_owned(), 0),
         ("--until 2001-01-01".to_owned(), 0),
     ] {
         assert_eq!(matching(&choice), expected, "{choice}");
     }
-    let choice = format!("--offsets {stretch}:1..3");
+    let choice = format!("--offsets {offset_range}:1..3");
     let done = place.finops(&format!("replay run --to fresh {choice} --output json")).json(0);
     let judged = done["judged"]["valid"].as_u64().unwrap() + done["judged"]["dead"].as_u64().unwrap();
     assert_eq!((judged, &done["offsets"]), (2, &json!(2)));

@@ -125,7 +125,7 @@ fn assigned(consumer: &mut dyn Consumer, partitions: usize) {
     poll_until(consumer, |polled| {
         match polled {
             Polled::Assigned(new) => have.extend(new.iter().map(|a| a.at.clone())),
-            Polled::Revoked(gone) | Polled::Lost(gone) => have.retain(|at| !gone.contains(at)),
+            Polled::Revoked(revoked) | Polled::Lost(revoked) => have.retain(|at| !revoked.contains(at)),
             _ => {}
         }
         have.len() == partitions
@@ -309,7 +309,7 @@ fn share(mut members: [&mut dyn Consumer; 2], mut have: [usize; 2]) {
         for (member, count) in members.iter_mut().zip(&mut have) {
             match member.poll(Duration::from_millis(50)).unwrap() {
                 Polled::Assigned(new) => *count += new.len(),
-                Polled::Revoked(gone) | Polled::Lost(gone) => *count -= gone.len(),
+                Polled::Revoked(revoked) | Polled::Lost(revoked) => *count -= revoked.len(),
                 _ => {}
             }
         }

@@ -237,8 +237,8 @@ fn collect(plan: &RunPlan, ports: &Ports<'_>) -> Result<CollectedAll, LoadError>
                 services.s3 = Collected::Ready(inventory);
             }
             Ok(Err(why)) => services.s3 = Collected::Unavailable(why),
-            Err(mishap) => {
-                let why = Unavailable::new(UnavailableKind::Failed, mishap.to_string());
+            Err(error) => {
+                let why = Unavailable::new(UnavailableKind::Failed, error.to_string());
                 services.s3 = Collected::Unavailable(why);
             }
         }

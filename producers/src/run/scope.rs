@@ -65,7 +65,7 @@ pub fn run_scope(inputs: &Inputs, registration: Registration, region: &str) -> (
         }
     };
     let outcome = supervise(registration.spec, inputs.deadline, &inputs.shutdown, work)
-        .unwrap_or_else(|mishap| Err(CheckerError::Failed(mishap.to_string())))
+        .unwrap_or_else(|error| Err(CheckerError::Failed(error.to_string())))
         .and_then(|checked| declared_only(registration, checked));
     let mut report = outcome_of(registration, region, &outcome);
     if registration.source == Source::Aws

@@ -11,7 +11,7 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Why supervised work gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Mishap {
+pub enum TaskError {
     /// It took too long; its thread is left to itself.
     #[error("not done within {} s", .0.as_secs_f32())]
     Deadline(Duration),
@@ -35,7 +35,7 @@ pub fn supervise<T: Send + 'static>(
     deadline: Duration,
     shutdown: &Shutdown,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Mishap> {
+) -> Result<T, TaskError> {
     let (sender, receiver) = channel();
     let thread = std::thread::Builder::new().name(name.to_owned());
     let handle = thread
@@ -44,18 +44,18 @@ pub fn supervise<T: Send + 'static>(
             // Nobody listens any more once the deadline has passed.
             drop(sender.send(outcome));
         })
-        .map_err(|e| Mishap::Start(e.to_string()))?;
+        .map_err(|e| TaskError::Start(e.to_string()))?;
     let started = Instant::now();
     loop {
         let left = deadline.saturating_sub(started.elapsed());
         match receiver.recv_timeout(left.min(TICK)) {
             Ok(outcome) => {
                 drop(handle.join());
-                return outcome.map_err(|panic| Mishap::Panic(panic_text(panic.as_ref())));
+                return outcome.map_err(|panic| TaskError::Panic(panic_text(panic.as_ref())));
             }
-            Err(RecvTimeoutError::Disconnected) => return Err(Mishap::Panic("it ended without a result".into())),
-            Err(RecvTimeoutError::Timeout) if shutdown.is_requested() => return Err(Mishap::Stopped),
-            Err(RecvTimeoutError::Timeout) if left <= TICK => return Err(Mishap::Deadline(deadline)),
+            Err(RecvTimeoutError::Disconnected) => return Err(TaskError::Panic("it ended without a result".into())),
+            Err(RecvTimeoutError::Timeout) if shutdown.is_requested() => return Err(TaskError::Stopped),
+            Err(RecvTimeoutError::Timeout) if left <= TICK => return Err(TaskError::Deadline(deadline)),
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
@@ -76,16 +76,16 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_a_mishap() {
+    fn a_panic_is_a_task_error() {
         let outcome = supervise("t", Duration::from_secs(5), &Shutdown::new(), || panic!("boom {}", 1));
-        assert_eq!(outcome, Err::<(), _>(Mishap::Panic("boom 1".into())));
+        assert_eq!(outcome, Err::<(), _>(TaskError::Panic("boom 1".into())));
     }
 
     #[test]
-    fn a_hang_is_a_mishap() {
+    fn a_hang_is_a_task_error() {
         let deadline = Duration::from_millis(20);
         let outcome = supervise("t", deadline, &Shutdown::new(), || std::thread::sleep(Duration::from_secs(3)));
-        assert_eq!(outcome, Err(Mishap::Deadline(deadline)));
+        assert_eq!(outcome, Err(TaskError::Deadline(deadline)));
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
             waiting.wait_timeout(Duration::from_secs(600))
         };
         let started = Instant::now();
-        assert_eq!(supervise("t", Duration::from_secs(600), &shutdown, work), Err(Mishap::Stopped));
+        assert_eq!(supervise("t", Duration::from_secs(600), &shutdown, work), Err(TaskError::Stopped));
         assert!(started.elapsed() < Duration::from_secs(60));
     }
 }

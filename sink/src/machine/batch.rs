@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use contracts::source::{Src, SrcPartition, SrcSet};
 
-use super::{Row, Taken, Target};
+use super::{RecordOutcome, Row, Target};
 use crate::limits::Limits;
 
 /// What a commit record says of a file: its path, digest and staged name, beside twice the tenant.
@@ -77,15 +77,15 @@ impl<R: Clone> Batch<R> {
         &mut self,
         offset: u64,
         row: Row<R>,
-        heights: &mut BTreeMap<SrcPartition, u64>,
+        source_watermarks: &mut BTreeMap<SrcPartition, u64>,
         elapsed: Duration,
-    ) -> Taken {
+    ) -> RecordOutcome {
         self.next = offset + 1;
         self.last = Some((offset, row.payload.clone()));
         self.opened.get_or_insert(elapsed);
-        if !rises(heights, &row.src) {
+        if !rises(source_watermarks, &row.src) {
             self.duplicates += 1;
-            return Taken::Duplicate;
+            return RecordOutcome::Duplicate;
         }
         self.record_bytes += add(&mut self.src, row.src);
         if let Some((run, first)) = row.run {
@@ -104,7 +104,7 @@ impl<R: Clone> Batch<R> {
         };
         file.bytes += row.bytes;
         file.rows.push(row.payload);
-        Taken::Kept
+        RecordOutcome::Kept
     }
 
     pub fn is_due(&mut self, limits: &Limits, elapsed: Duration) -> bool {
@@ -124,15 +124,15 @@ impl<R: Clone> Batch<R> {
 }
 
 /// Rule 7: source offsets only rise. True, and remembered, when this one does.
-fn rises(heights: &mut BTreeMap<SrcPartition, u64>, src: &Src) -> bool {
-    match heights.get_mut(&src.partition) {
+fn rises(source_watermarks: &mut BTreeMap<SrcPartition, u64>, src: &Src) -> bool {
+    match source_watermarks.get_mut(&src.partition) {
         Some(height) if src.offset <= *height => false,
         Some(height) => {
             *height = src.offset;
             true
         }
         None => {
-            heights.insert(src.partition.clone(), src.offset);
+            source_watermarks.insert(src.partition.clone(), src.offset);
             true
         }
     }
@@ -163,7 +163,7 @@ mod tests {
     /// 5,000 tenants of which two runs come in at once, all in one partition.
     #[test]
     fn many_small_tenants_are_written_by_age_not_by_every_poll() {
-        let (limits, mut batch, mut heights) = (Limits::default(), Batch::at(0), BTreeMap::new());
+        let (limits, mut batch, mut source_watermarks) = (Limits::default(), Batch::at(0), BTreeMap::new());
         let mut offset = 0;
         for _ in 0..3 {
             for tenant in 0..5_000 {
@@ -175,7 +175,7 @@ mod tests {
                     };
                     let src = format!("w/0/{offset}").parse().unwrap();
                     let row = Row { target, src, run: None, bytes: 2_000, payload: () };
-                    assert_eq!(batch.take(offset, row, &mut heights, Duration::ZERO), Taken::Kept);
+                    assert_eq!(batch.take(offset, row, &mut source_watermarks, Duration::ZERO), RecordOutcome::Kept);
                     offset += 1;
                 }
             }
@@ -196,7 +196,7 @@ mod tests {
             &|n| ("acme/prod/1".to_owned(), 3 * n),
         ];
         for (case, run) in runs.into_iter().enumerate() {
-            let (mut batch, mut heights, mut n) = (Batch::at(0), BTreeMap::new(), 0);
+            let (mut batch, mut source_watermarks, mut n) = (Batch::at(0), BTreeMap::new(), 0);
             while !batch.is_due(&limits, Duration::ZERO) {
                 let (run, offset) = run(n);
                 let src: Src = format!("wire-id/0/{offset}").parse().unwrap();
@@ -206,7 +206,7 @@ mod tests {
                     run_date: "2026-01-20".into(),
                 };
                 let row = Row { target, src: src.clone(), run: Some((run, src)), bytes: 200, payload: () };
-                assert_eq!(batch.take(n, row, &mut heights, Duration::ZERO), Taken::Kept);
+                assert_eq!(batch.take(n, row, &mut source_watermarks, Duration::ZERO), RecordOutcome::Kept);
                 n += 1;
             }
             let listed = serde_json::to_vec(&(&batch.src, &batch.runs)).unwrap().len() as u64;

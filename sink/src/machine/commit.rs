@@ -7,7 +7,7 @@ use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
 use contracts::{time, topics};
 
 use super::batch::Batch;
-use super::{Given, Identity, Payload};
+use super::{AssignedPartition, Identity, Payload};
 
 /// Who commits, which attempt it is, and when.
 pub(crate) struct Author<'a> {
@@ -20,7 +20,7 @@ pub(crate) struct Author<'a> {
 pub(crate) fn record_of<R: Payload>(
     batch: &mut Batch<R>,
     files: Vec<CommittedFile>,
-    Given { at, topic_id, .. }: &Given,
+    AssignedPartition { at, topic_id, .. }: &AssignedPartition,
     head: &ChainHead,
     Author { identity, nonce, wall_ms }: Author<'_>,
 ) -> CommitRecord {
@@ -38,7 +38,7 @@ pub(crate) fn record_of<R: Payload>(
         files,
         src: std::mem::take(&mut batch.src),
         runs: std::mem::take(&mut batch.runs),
-        heights: BTreeMap::new(),
+        source_watermarks: BTreeMap::new(),
         last_record: batch.last.as_ref().map(|(offset, payload)| payload.last_record(*offset)),
         writer_id: identity.writer_id.clone(),
         nonce,

@@ -1,9 +1,9 @@
 //! The sink's decisions, without I/O: what was read and what became of actions comes in, the next action goes out.
 //! Every crash point, rebalance order and lost answer can so be tried in memory, with a seed (`simulation`).
 //!
-//! Per partition: load the chain → publish what its last link committed → claim → seek → consume → (a limit is reached) stage →
-//! read hints → look → commit → read back → publish → leave a hint → consume. A link is committed only after all files of the one
-//! before it are published, so only the last link of a chain can ever need rolling forward.
+//! Per partition: load the chain → publish what its last commit committed → claim → seek → consume → (a limit is reached) stage →
+//! read hints → look → commit → read back → publish → leave a hint → consume. A commit is committed only after all files of the one
+//! before it are published, so only the last commit of a chain can ever need rolling forward.
 //!
 //! Sinks of two stores in one group would each hold a part of the rows. So a sink writes nothing before the group's position of the
 //! partition names its store (the claim), and it reads the hints of *all* partitions before it claims, after it, and before each
@@ -32,7 +32,7 @@ pub use batch::OpenFile;
 use crate::error::SinkError;
 use crate::limits::Limits;
 pub(crate) use partition::is_of_topic;
-use partition::{Habits, Partition};
+use partition::{Partition, PartitionOptions};
 
 /// Where a row belongs: one open file per target and batch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,7 +112,7 @@ pub struct Hint {
 
 /// A partition that was given to this sink.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct AssignedPartition {
     /// Partition.
     pub at: TopicPartition,
     /// Id of its topic.
@@ -138,30 +138,30 @@ pub enum Action<'m, R> {
         /// Those that are to be published after it; they may be published with it.
         next: &'m [CommittedFile],
     },
-    /// Make the link's files again from the log, compare them and publish them.
+    /// Make the commit's files again from the log, compare them and publish them.
     Rebuild(&'m CommitRecord),
     /// Read on from this offset.
     Seek(u64),
     /// Write a batch's files where no reader looks.
     Stage(Staging<'m, R>),
-    /// Before a commit: is the link before it what it was, and is the name of the next one free?
+    /// Before a commit: is the commit before it what it was, and is the name of the next one free?
     Look {
-        /// Path of the link before it; `None` at the beginning of a chain.
+        /// Path of the commit before it; `None` at the beginning of a chain.
         last: Option<String>,
         /// Digest of its bytes.
         last_sha256: &'m str,
         /// Name of the next one.
         next: &'m str,
     },
-    /// Create the link, unless its name is taken.
+    /// Create the commit, unless its name is taken.
     Commit {
         /// Name.
         path: &'m str,
         /// Content.
         bytes: &'m [u8],
     },
-    /// Read the link of that name.
-    ReadLink(&'m str),
+    /// Read the commit of that name.
+    ReadCommit(&'m str),
     /// Drop staged files that will never be committed.
     Discard(&'m [CommittedFile]),
     /// Read the hints of all partitions of the group.
@@ -211,8 +211,8 @@ pub enum Outcome {
     Looked(Looked),
     /// Of a commit.
     Committed(CommitOutcome),
-    /// The link of that name; `None` when there is none.
-    LinkRead(Option<Box<CommitRecord>>),
+    /// The commit of that name; `None` when there is none.
+    CommitRead(Option<Box<CommitRecord>>),
     /// Seek, discard, claim, hint and checkpoint are done, as far as they matter.
     Done,
 }
@@ -220,11 +220,11 @@ pub enum Outcome {
 /// A chain, and what the broker holds of its partition. The broker was asked second, so it cannot be behind.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What the links add up to.
+    /// What the commits add up to.
     pub head: ChainHead,
-    /// The last link.
+    /// The last commit.
     pub last: Option<Box<CommitRecord>>,
-    /// Links that the newest checkpoint adds up; 0 without one.
+    /// Commits that the newest checkpoint adds up; 0 without one.
     pub checkpointed: u64,
     /// Oldest offset of the topic.
     pub low: u64,
@@ -239,20 +239,20 @@ pub struct Loaded {
 /// before anything is built upon it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Looked {
-    /// The last link is what it was, and the next name is free.
+    /// The last commit is what it was, and the next name is free.
     Ready,
-    /// The last link is what it was, and there is another one after it.
-    Taken,
-    /// The last link is not there.
-    LastGone,
-    /// The last link holds other bytes.
+    /// The last commit is what it was, and there is another one after it.
+    NameTaken,
+    /// The last commit is not there.
+    LastMissing,
+    /// The last commit holds other bytes.
     LastChanged,
 }
 
 /// What became of a commit.
 #[derive(Debug)]
 pub enum CommitOutcome {
-    /// The store says that the link is ours; it is read back before that is believed.
+    /// The store says that the commit is ours; it is read back before that is believed.
     Created,
     /// The name is taken: by another sink, or by us when an answer was lost.
     Exists,
@@ -262,7 +262,7 @@ pub enum CommitOutcome {
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum RecordOutcome {
     /// It is in the open batch.
     Kept,
     /// Its source position is held already (rule 7): dropped and counted.
@@ -277,7 +277,7 @@ pub enum Taken {
 pub struct Machine<R> {
     identity: Identity,
     limits: Limits,
-    skips_gone: bool,
+    skips_expired: bool,
     now: Now,
     attempts: u64,
     partitions: BTreeMap<TopicPartition, Partition<R>>,
@@ -287,12 +287,12 @@ impl<R: Payload> Machine<R> {
     /// A sink that owns nothing yet.
     #[must_use]
     pub fn new(identity: Identity, limits: Limits) -> Self {
-        Self { identity, limits, skips_gone: false, now: Now::default(), attempts: 0, partitions: BTreeMap::new() }
+        Self { identity, limits, skips_expired: false, now: Now::default(), attempts: 0, partitions: BTreeMap::new() }
     }
 
     /// Passes over records that the broker has removed before they were written, instead of stopping at them.
-    pub fn skip_gone(&mut self) {
-        self.skips_gone = true;
+    pub fn skip_expired(&mut self) {
+        self.skips_expired = true;
     }
 
     /// Time passes, and the broker was polled.
@@ -305,12 +305,13 @@ impl<R: Payload> Machine<R> {
     ///
     /// # Errors
     /// Its position was left by a sink that writes to another store.
-    pub fn assigned(&mut self, given: Given) -> Result<(), SinkError> {
-        if let Some(hint) = &given.hint {
-            self.identity.share_store(&given.at, hint)?;
+    pub fn assigned(&mut self, assigned: AssignedPartition) -> Result<(), SinkError> {
+        if let Some(hint) = &assigned.hint {
+            self.identity.share_store(&assigned.at, hint)?;
         }
-        let habits = Habits { checkpoint_commits: self.limits.checkpoint_commits, skips_gone: self.skips_gone };
-        self.partitions.insert(given.at.clone(), Partition::new(given, habits));
+        let options =
+            PartitionOptions { checkpoint_commits: self.limits.checkpoint_commits, skips_expired: self.skips_expired };
+        self.partitions.insert(assigned.at.clone(), Partition::new(assigned, options));
         Ok(())
     }
 
@@ -319,7 +320,7 @@ impl<R: Payload> Machine<R> {
         if let Some(partition) = self.partitions.get_mut(at) {
             partition.leave();
         }
-        self.partitions.retain(|_, p| !p.is_gone());
+        self.partitions.retain(|_, p| !p.is_released());
     }
 
     /// A partition is gone: its batch is dropped, its new owner reads it again.
@@ -328,10 +329,10 @@ impl<R: Payload> Machine<R> {
     }
 
     /// A record was read.
-    pub fn record(&mut self, at: &TopicPartition, offset: u64, row: Row<R>) -> Taken {
+    pub fn record(&mut self, at: &TopicPartition, offset: u64, row: Row<R>) -> RecordOutcome {
         match self.partitions.get_mut(at) {
             Some(partition) => partition.take(offset, row, &self.limits, self.now.elapsed),
-            None => Taken::Ignored,
+            None => RecordOutcome::Ignored,
         }
     }
 
@@ -392,7 +393,7 @@ impl<R: Payload> Machine<R> {
         }
         let nonce = format!("{}/{}", self.identity.writer_id, self.attempts);
         partition.done(outcome, &self.identity, nonce, self.now.wall_ms)?;
-        self.partitions.retain(|_, p| !p.is_gone());
+        self.partitions.retain(|_, p| !p.is_released());
         Ok(())
     }
 }

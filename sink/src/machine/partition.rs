@@ -16,7 +16,9 @@ use sha2::{Digest, Sha256};
 
 use super::batch::Batch;
 use super::commit::{self, Author};
-use super::{Action, CommitOutcome, Given, Identity, Loaded, Looked, Outcome, Payload, Row, Staging, Taken};
+use super::{
+    Action, AssignedPartition, CommitOutcome, Identity, Loaded, Looked, Outcome, Payload, RecordOutcome, Row, Staging,
+};
 use crate::error::SinkError;
 use crate::limits::Limits;
 
@@ -24,7 +26,7 @@ use crate::limits::Limits;
 enum Phase {
     Load,
     Publish {
-        link: Box<CommitRecord>,
+        commit: Box<CommitRecord>,
         next: usize,
         rebuild: bool,
     },
@@ -40,12 +42,12 @@ enum Phase {
     Stage,
     Look(Box<Attempt>),
     Commit(Box<Attempt>),
-    /// The store says that the link is there and ours: is it?
+    /// The store says that the commit is there and ours: is it?
     ReadBack(Box<Attempt>),
-    /// Somebody has that name, or the commit failed: is the link there, and whose is it?
+    /// Somebody has that name, or the commit failed: is the commit there, and whose is it?
     Resolve(Box<Attempt>, Option<StoreError>),
     Discard(Vec<CommittedFile>),
-    Gone,
+    Released,
 }
 
 /// What follows when the group's hints were read, and none is of another store.
@@ -56,29 +58,29 @@ enum Purpose {
     Commit(Box<Attempt>),
 }
 
-/// A link that may become, or already be, the next of the chain.
+/// A commit that may become, or already be, the next of the chain.
 #[derive(Debug)]
 struct Attempt {
-    link: CommitRecord,
+    commit: CommitRecord,
     path: String,
     bytes: Vec<u8>,
 }
 
 /// What is the same for all partitions of a sink.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Habits {
+pub(super) struct PartitionOptions {
     /// Commits between two checkpoints.
     pub checkpoint_commits: u64,
     /// Records that the broker has removed unwritten are passed over.
-    pub skips_gone: bool,
+    pub skips_expired: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Partition<R> {
-    given: Given,
-    habits: Habits,
+    assigned: AssignedPartition,
+    options: PartitionOptions,
     head: ChainHead,
-    heights: BTreeMap<SrcPartition, u64>,
+    source_watermarks: BTreeMap<SrcPartition, u64>,
     batch: Batch<R>,
     phase: Phase,
     /// Position of the group, where it names this store.
@@ -88,7 +90,7 @@ pub(super) struct Partition<R> {
     has_asked: bool,
     /// A commit was begun, so that there may be one.
     has_begun: bool,
-    /// Links that the newest checkpoint adds up.
+    /// Commits that the newest checkpoint adds up.
     checkpointed: u64,
     sought: bool,
     flush: bool,
@@ -96,15 +98,15 @@ pub(super) struct Partition<R> {
 }
 
 impl<R: Payload> Partition<R> {
-    pub fn new(given: Given, habits: Habits) -> Self {
-        let head = ChainHead::empty(&given.topic_id, given.at.partition);
+    pub fn new(assigned: AssignedPartition, options: PartitionOptions) -> Self {
+        let head = ChainHead::empty(&assigned.topic_id, assigned.at.partition);
         // A hint of another store was refused before.
-        let hinted = given.hint.as_ref().filter(|hint| hint.store_id.is_some()).map(|hint| hint.offset);
+        let hinted = assigned.hint.as_ref().filter(|hint| hint.store_id.is_some()).map(|hint| hint.offset);
         Self {
-            given,
-            habits,
+            assigned,
+            options,
             head,
-            heights: BTreeMap::new(),
+            source_watermarks: BTreeMap::new(),
             batch: Batch::at(0),
             phase: Phase::Load,
             hinted,
@@ -119,15 +121,15 @@ impl<R: Payload> Partition<R> {
     }
 
     pub fn topic_id(&self) -> &Arc<str> {
-        &self.given.topic_id
+        &self.assigned.topic_id
     }
 
     pub fn batch_bytes(&self) -> u64 {
         self.batch.bytes
     }
 
-    pub fn is_gone(&self) -> bool {
-        matches!(self.phase, Phase::Gone)
+    pub fn is_released(&self) -> bool {
+        matches!(self.phase, Phase::Released)
     }
 
     pub fn is_idle_claim(&self) -> bool {
@@ -150,20 +152,20 @@ impl<R: Payload> Partition<R> {
         self.flush = true;
         let is_at_rest = matches!(self.phase, Phase::Consume) && self.batch.is_empty();
         if is_at_rest || matches!(self.phase, Phase::Unclaimed) {
-            self.phase = Phase::Gone;
+            self.phase = Phase::Released;
         }
     }
 
-    pub fn take(&mut self, offset: u64, row: Row<R>, limits: &Limits, elapsed: Duration) -> Taken {
+    pub fn take(&mut self, offset: u64, row: Row<R>, limits: &Limits, elapsed: Duration) -> RecordOutcome {
         if !matches!(self.phase, Phase::Consume) || offset < self.batch.next {
-            return Taken::Ignored;
+            return RecordOutcome::Ignored;
         }
         if self.batch.record_bytes >= limits.commit_record_bytes_max {
             // One poll may bring more than a commit record may list: the rest is read again after this batch.
             self.sought = false;
-            return Taken::Ignored;
+            return RecordOutcome::Ignored;
         }
-        self.batch.take(offset, row, &mut self.heights, elapsed)
+        self.batch.take(offset, row, &mut self.source_watermarks, elapsed)
     }
 
     pub fn begin_if_due(&mut self, limits: &Limits, elapsed: Duration) {
@@ -179,10 +181,12 @@ impl<R: Payload> Partition<R> {
 
     pub fn action(&self) -> Option<Action<'_, R>> {
         Some(match &self.phase {
-            Phase::Load => Action::LoadChain { topic_id: &self.given.topic_id, partition: self.given.at.partition },
-            Phase::Publish { link, rebuild: true, .. } => Action::Rebuild(link),
-            Phase::Publish { link, next, .. } => {
-                let (file, next) = link.files.get(*next..)?.split_first()?;
+            Phase::Load => {
+                Action::LoadChain { topic_id: &self.assigned.topic_id, partition: self.assigned.at.partition }
+            }
+            Phase::Publish { commit, rebuild: true, .. } => Action::Rebuild(commit),
+            Phase::Publish { commit, next, .. } => {
+                let (file, next) = commit.files.get(*next..)?.split_first()?;
                 Action::Publish { file, next }
             }
             Phase::Ask(purpose) => Action::ReadHints { before_commit: matches!(purpose, Purpose::Commit(_)) },
@@ -191,8 +195,8 @@ impl<R: Payload> Partition<R> {
             Phase::Checkpoint => Action::Checkpoint(&self.head),
             Phase::Seek => Action::Seek(self.batch.next),
             Phase::Stage => Action::Stage(Staging {
-                topic_id: &self.given.topic_id,
-                partition: self.given.at.partition,
+                topic_id: &self.assigned.topic_id,
+                partition: self.assigned.at.partition,
                 start: self.batch.start,
                 end: self.batch.next,
                 files: &self.batch.files,
@@ -203,9 +207,9 @@ impl<R: Payload> Partition<R> {
                 Action::Look { last, last_sha256: &self.head.last_sha256, next: &attempt.path }
             }
             Phase::Commit(attempt) => Action::Commit { path: &attempt.path, bytes: &attempt.bytes },
-            Phase::ReadBack(attempt) | Phase::Resolve(attempt, _) => Action::ReadLink(&attempt.path),
+            Phase::ReadBack(attempt) | Phase::Resolve(attempt, _) => Action::ReadCommit(&attempt.path),
             Phase::Discard(files) => Action::Discard(files),
-            Phase::Unclaimed | Phase::Consume | Phase::Gone => return None,
+            Phase::Unclaimed | Phase::Consume | Phase::Released => return None,
         })
     }
 
@@ -219,10 +223,10 @@ impl<R: Payload> Partition<R> {
         let phase = std::mem::replace(&mut self.phase, Phase::Load);
         self.phase = match (phase, outcome) {
             (Phase::Load, Outcome::ChainLoaded(loaded)) => self.loaded(*loaded)?,
-            (Phase::Publish { link, .. }, Outcome::Published(Published::Missing)) => {
-                Phase::Publish { link, next: 0, rebuild: true }
+            (Phase::Publish { commit, .. }, Outcome::Published(Published::Missing)) => {
+                Phase::Publish { commit, next: 0, rebuild: true }
             }
-            (Phase::Publish { link, next, .. }, Outcome::Published(_)) => self.publish(link, next + 1),
+            (Phase::Publish { commit, next, .. }, Outcome::Published(_)) => self.publish(commit, next + 1),
             (Phase::Publish { .. }, Outcome::Rebuilt) => self.after_publish(),
             (Phase::Ask(purpose), _) => self.asked(purpose),
             (Phase::Claim, Outcome::NotClaimed) => Phase::Unclaimed,
@@ -248,23 +252,23 @@ impl<R: Payload> Partition<R> {
             }
             (Phase::Look(attempt), Outcome::Looked(looked)) => self.looked(attempt, looked)?,
             (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Created)) => Phase::ReadBack(attempt),
-            (Phase::ReadBack(attempt), Outcome::LinkRead(found)) => match found {
-                Some(link) if link.nonce == attempt.link.nonce => self.committed(*attempt),
-                found => return Err(not_kept(*attempt, found.map(|link| *link))),
+            (Phase::ReadBack(attempt), Outcome::CommitRead(found)) => match found {
+                Some(commit) if commit.nonce == attempt.commit.nonce => self.committed(*attempt),
+                found => return Err(not_kept(*attempt, found.map(|commit| *commit))),
             },
             (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Exists)) => Phase::Resolve(attempt, None),
             (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Unknown(error))) => {
                 Phase::Resolve(attempt, Some(error))
             }
-            (Phase::Resolve(attempt, failed), Outcome::LinkRead(found)) => match found {
+            (Phase::Resolve(attempt, failed), Outcome::CommitRead(found)) => match found {
                 None => match failed {
                     // It would be refused again.
                     Some(error) if !error.is_retriable() => return Err(error.into()),
                     // Another sink may have committed since.
                     _ => Phase::Look(attempt),
                 },
-                Some(link) if link.nonce == attempt.link.nonce => self.committed(*attempt),
-                Some(_) => Phase::Discard(attempt.link.files),
+                Some(commit) if commit.nonce == attempt.commit.nonce => self.committed(*attempt),
+                Some(_) => Phase::Discard(attempt.commit.files),
             },
             (Phase::Discard(_), _) => {
                 self.sought = false;
@@ -277,31 +281,32 @@ impl<R: Payload> Partition<R> {
 
     fn loaded(&mut self, loaded: Loaded) -> Result<Phase, SinkError> {
         let Loaded { head, last, checkpointed, low, high, found } = loaded;
-        let TopicPartition { topic, partition } = &self.given.at;
+        let TopicPartition { topic, partition } = &self.assigned.at;
         let (topic, partition) = (topic.to_string(), *partition);
-        if let Some(hint) = self.given.hint.as_ref().filter(|hint| hint.store_id.is_some() && hint.offset > head.end) {
+        if let Some(hint) = self.assigned.hint.as_ref().filter(|hint| hint.store_id.is_some() && hint.offset > head.end)
+        {
             return Err(SinkError::ChainLost { topic, partition, hint: hint.offset, end: head.end });
         }
         // Without a chain nothing was ever written: what is gone from the beginning was missed, too.
         let position = head.position().unwrap_or(0);
-        if position < low && !self.habits.skips_gone {
-            return Err(SinkError::RecordsGone { topic, partition, from: position, low });
+        if position < low && !self.options.skips_expired {
+            return Err(SinkError::RecordsExpired { topic, partition, from: position, low });
         }
-        is_of_topic(&self.given.at, &head, low..high, found.as_ref())?;
-        self.heights = head.heights.clone();
+        is_of_topic(&self.assigned.at, &head, low..high, found.as_ref())?;
+        self.source_watermarks = head.source_watermarks.clone();
         self.checkpointed = checkpointed;
         // What is gone is passed over by a commit of its own, without rows: the chain stays whole, and says so.
         self.batch = Batch::passing(position, low);
         self.flush |= !self.batch.is_empty();
         self.head = head;
         Ok(match last {
-            Some(link) => self.publish(link, 0),
+            Some(commit) => self.publish(commit, 0),
             None => self.after_publish(),
         })
     }
 
-    fn publish(&self, link: Box<CommitRecord>, next: usize) -> Phase {
-        if next < link.files.len() { Phase::Publish { link, next, rebuild: false } } else { self.after_publish() }
+    fn publish(&self, commit: Box<CommitRecord>, next: usize) -> Phase {
+        if next < commit.files.len() { Phase::Publish { commit, next, rebuild: false } } else { self.after_publish() }
     }
 
     fn after_publish(&self) -> Phase {
@@ -324,9 +329,9 @@ impl<R: Payload> Partition<R> {
         if self.hinted == Some(self.head.end) { self.after_hint() } else { Phase::LeaveHint }
     }
 
-    /// Also right after loading: the sink that made the last link may have been killed before its checkpoint.
+    /// Also right after loading: the sink that made the last commit may have been killed before its checkpoint.
     fn after_hint(&self) -> Phase {
-        let is_due = self.head.records.saturating_sub(self.checkpointed) >= self.habits.checkpoint_commits;
+        let is_due = self.head.records.saturating_sub(self.checkpointed) >= self.options.checkpoint_commits;
         if is_due { Phase::Checkpoint } else { self.after_checkpoint() }
     }
 
@@ -335,7 +340,7 @@ impl<R: Payload> Partition<R> {
     }
 
     fn consume(&self) -> Phase {
-        if self.leaving && self.batch.is_empty() { Phase::Gone } else { Phase::Consume }
+        if self.leaving && self.batch.is_empty() { Phase::Released } else { Phase::Consume }
     }
 
     fn attempt(
@@ -346,9 +351,9 @@ impl<R: Payload> Partition<R> {
         wall_ms: i64,
     ) -> Result<Attempt, SinkError> {
         let author = Author { identity, nonce, wall_ms };
-        let link = commit::record_of(&mut self.batch, files, &self.given, &self.head, author);
-        let bytes = link.to_bytes()?;
-        Ok(Attempt { path: layout::chain_record(&link.topic_id, link.partition, link.start), link, bytes })
+        let commit = commit::record_of(&mut self.batch, files, &self.assigned, &self.head, author);
+        let bytes = commit.to_bytes()?;
+        Ok(Attempt { path: layout::chain_record(&commit.topic_id, commit.partition, commit.start), commit, bytes })
     }
 
     fn looked(&mut self, attempt: Box<Attempt>, looked: Looked) -> Result<Phase, SinkError> {
@@ -356,8 +361,8 @@ impl<R: Payload> Partition<R> {
         let path = || layout::chain_record(&self.head.topic_id, self.head.partition, self.head.last_start);
         match looked {
             Looked::Ready => Ok(Phase::Commit(attempt)),
-            Looked::Taken => Ok(Phase::Resolve(attempt, None)),
-            Looked::LastGone => Err(SinkError::CommitChanged { path: path(), problem: "it is not there any more" }),
+            Looked::NameTaken => Ok(Phase::Resolve(attempt, None)),
+            Looked::LastMissing => Err(SinkError::CommitChanged { path: path(), problem: "it is not there any more" }),
             Looked::LastChanged => {
                 Err(SinkError::CommitChanged { path: path(), problem: "it holds other bytes than were committed" })
             }
@@ -366,10 +371,10 @@ impl<R: Payload> Partition<R> {
 
     /// The rows are safe: their memory goes, and the next batch begins where this one ends.
     fn committed(&mut self, attempt: Attempt) -> Phase {
-        self.head.advance(&attempt.link, hex::encode(Sha256::digest(&attempt.bytes)));
-        self.batch = Batch::at(attempt.link.end);
+        self.head.advance(&attempt.commit, hex::encode(Sha256::digest(&attempt.bytes)));
+        self.batch = Batch::at(attempt.commit.end);
         self.flush = self.leaving;
-        self.publish(Box::new(attempt.link), 0)
+        self.publish(Box::new(attempt.commit), 0)
     }
 }
 
@@ -396,7 +401,7 @@ pub(crate) fn is_of_topic(
     }
 }
 
-/// The store has said that it created a link.
+/// The store has said that it created a commit.
 fn not_kept(Attempt { path, .. }: Attempt, found: Option<CommitRecord>) -> SinkError {
     let problem = match found {
         None => "it is not there".to_owned(),

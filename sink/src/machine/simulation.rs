@@ -21,7 +21,9 @@ use platform::store::StoreError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Action, CommitOutcome, Given, Hint, Identity, Loaded, Machine, Now, Outcome, Payload, Row, Target};
+use super::{
+    Action, AssignedPartition, CommitOutcome, Hint, Identity, Loaded, Machine, Now, Outcome, Payload, Row, Target,
+};
 use crate::error::SinkError;
 use crate::limits::Limits;
 use store::{Lie, Store, rebuild};
@@ -102,7 +104,7 @@ struct Counts {
     lies: u64,
     /// Sinks that stopped because they noticed.
     stopped: u64,
-    /// Most links that a sink had to read when it started.
+    /// Most commits that a sink had to read when it started.
     read_max: u64,
     /// Sinks that noticed that another store's are in the group.
     refused: u64,
@@ -271,8 +273,8 @@ impl World {
         match event {
             Event::Assigned => {
                 let hint = hints(&self.hints, self.replaced).find(|(left, _)| left == at).map(|(_, hint)| hint);
-                let given = Given { at: at.clone(), topic_id: Arc::from(TOPIC_ID), hint };
-                if let Err(error) = member.machine.assigned(given) {
+                let assigned = AssignedPartition { at: at.clone(), topic_id: Arc::from(TOPIC_ID), hint };
+                if let Err(error) = member.machine.assigned(assigned) {
                     self.stopped(who, error);
                 }
             }
@@ -320,9 +322,9 @@ impl World {
                 }
                 Outcome::Published(store.publish(file))
             }
-            Action::Rebuild(link) => {
+            Action::Rebuild(commit) => {
                 counts.rebuilt += 1;
-                rebuild(store, &log[&at], link);
+                rebuild(store, &log[&at], commit);
                 Outcome::Rebuilt
             }
             Action::Seek(offset) => {
@@ -342,16 +344,16 @@ impl World {
                 Outcome::Looked(store.look(last.as_deref(), last_sha256, next))
             }
             Action::Commit { path, bytes } => {
-                let exists = store.links.contains_key(path);
+                let exists = store.commits.contains_key(path);
                 let created = if never_arrives { CommitOutcome::Created } else { store.create(path, bytes, lie) };
-                counts.commits += u64::from(!exists && store.links.contains_key(path));
+                counts.commits += u64::from(!exists && store.commits.contains_key(path));
                 counts.lies += u64::from(lie.is_some() && matches!(created, CommitOutcome::Created));
                 counts.unanswered += u64::from(answer_lost);
                 Outcome::Committed(if answer_lost { CommitOutcome::Unknown(no_answer()) } else { created })
             }
-            Action::ReadLink(path) => {
-                let link = store.links.get(path).map(|bytes| serde_json::from_slice(bytes).expect("a link"));
-                Outcome::LinkRead(link)
+            Action::ReadCommit(path) => {
+                let commit = store.commits.get(path).map(|bytes| serde_json::from_slice(bytes).expect("a commit"));
+                Outcome::CommitRead(commit)
             }
             Action::Discard(files) => {
                 counts.races_lost += 1;
@@ -405,7 +407,7 @@ impl World {
         }
     }
 
-    /// Removes staged files that no chain's last link names, as the sweep does after a day. A writer that is still
+    /// Removes staged files that no chain's last commit names, as the sweep does after a day. A writer that is still
     /// between stage and commit after a day is as good as dead: only files of members at rest are old here.
     fn sweep(&mut self) {
         if self.members.iter_mut().any(|member| member.machine.next_action().is_some()) {
@@ -414,7 +416,7 @@ impl World {
         for store in &mut self.stores {
             let named: HashSet<String> = (0..PARTITIONS)
                 .filter_map(|n| store.chain(&partition(n)).1)
-                .flat_map(|link| link.files)
+                .flat_map(|commit| commit.files)
                 .filter_map(|file| file.staged["name"].as_str().map(str::to_owned))
                 .collect();
             store.staged.retain(|name, _| named.contains(name));
@@ -423,7 +425,7 @@ impl World {
 }
 
 fn no_answer() -> StoreError {
-    StoreError::NoSpace { doing: "writing", path: "a link".to_owned() }
+    StoreError::NoSpace { doing: "writing", path: "a commit".to_owned() }
 }
 
 #[test]
@@ -445,7 +447,7 @@ fn each_record_ends_in_one_file_whatever_happens() {
     for (what, n) in [
         ("crashes", crashes),
         ("races lost", races_lost),
-        ("rebuilt links", rebuilt),
+        ("rebuilt commits", rebuilt),
         ("unanswered commits", unanswered),
         ("commits", commits),
         ("lost partitions", lost),

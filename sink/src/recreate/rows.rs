@@ -32,9 +32,9 @@ impl Written {
         let mut held = Self::default();
         for folder in walk::folders(store)?.0 {
             let walked = folder.walk::<RecreateError>(store, |step| {
-                add(&mut held.src, &step.link.src);
-                step.link.runs.values().for_each(|firsts| add(&mut held.firsts, firsts));
-                held.files.extend(step.link.files.iter().map(|file| file.path.clone()));
+                add(&mut held.src, &step.commit.src);
+                step.commit.runs.values().for_each(|firsts| add(&mut held.firsts, firsts));
+                held.files.extend(step.commit.files.iter().map(|file| file.path.clone()));
                 Ok(())
             })?;
             if let Some(broken) = walked.broken {

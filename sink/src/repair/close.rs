@@ -19,11 +19,11 @@ use crate::error::SinkError;
 use crate::files::staged_of;
 use crate::walk;
 
-/// Who has written the last link of a closed chain.
+/// Who has written the last commit of a closed chain.
 const CLOSER: &str = "finops repair";
 
 /// Closes the chains that no sink goes on with as it is: those of topics that the broker does not have, and those that end before the
-/// oldest record of theirs. What their last links have committed is published first. `heads` is what the chains added up to when
+/// oldest record of theirs. What their last commits have committed is published first. `heads` is what the chains added up to when
 /// `verify` looked at what is missing.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ pub(crate) fn close_all(broker: &dyn Broker, store: &dyn Store, clock: &dyn Cloc
 
 fn last(store: &dyn Store, head: &ChainHead) -> Result<Option<Box<CommitRecord>>, SinkError> {
     let path = layout::chain_record(&head.topic_id, head.partition, head.last_start);
-    if head.records == 0 { Ok(None) } else { chain::link(store, &path) }
+    if head.records == 0 { Ok(None) } else { chain::read_commit(store, &path) }
 }
 
 fn is_closed(last: &CommitRecord) -> bool {
@@ -99,8 +99,8 @@ fn is_closed(last: &CommitRecord) -> bool {
 }
 
 /// No sink takes over a chain whose topic is gone. `verify` names a file that is missing.
-fn publish(store: &dyn Store, link: &CommitRecord) -> Result<(), SinkError> {
-    for file in &link.files {
+fn publish(store: &dyn Store, commit: &CommitRecord) -> Result<(), SinkError> {
+    for file in &commit.files {
         if store.publish(&staged_of(file))? == Published::Missing {
             tracing::warn!(path = file.path, "committed, but neither published nor staged");
         }
@@ -108,7 +108,7 @@ fn publish(store: &dyn Store, link: &CommitRecord) -> Result<(), SinkError> {
     Ok(())
 }
 
-/// A link without rows up to there.
+/// A commit without rows up to there.
 fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> CommitRecord {
     CommitRecord {
         format_version: FORMAT_VERSION,
@@ -124,7 +124,7 @@ fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> Comm
         files: Vec::new(),
         src: BTreeMap::new(),
         runs: BTreeMap::new(),
-        heights: BTreeMap::new(),
+        source_watermarks: BTreeMap::new(),
         last_record: None,
         writer_id: CLOSER.to_owned(),
         nonce: Uuid::new_v4().simple().to_string(),
@@ -133,9 +133,9 @@ fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> Comm
     }
 }
 
-fn put(store: &dyn Store, link: &CommitRecord) -> Result<(), SinkError> {
-    let path = layout::chain_record(&link.topic_id, link.partition, link.start);
-    match store.put_if_absent(&path, &link.to_bytes()?)? {
+fn put(store: &dyn Store, commit: &CommitRecord) -> Result<(), SinkError> {
+    let path = layout::chain_record(&commit.topic_id, commit.partition, commit.start);
+    match store.put_if_absent(&path, &commit.to_bytes()?)? {
         PutOutcome::Created => Ok(()),
         // Also when our own answer was lost: the next repair sees that it is closed.
         PutOutcome::Exists => Err(SinkError::CommittedMeanwhile { path }),

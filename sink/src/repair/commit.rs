@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use contracts::chain::{ChainHead, checkpoint_end, link_start};
+use contracts::chain::{ChainHead, checkpoint_end, commit_start};
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::seal::{self, Seal};
@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::error::SinkError;
 use crate::files;
 use crate::machine::commit::{self, Author};
-use crate::machine::{Batch, Given, Identity, Row, Staging, Taken, Target};
+use crate::machine::{AssignedPartition, Batch, Identity, RecordOutcome, Row, Staging, Target};
 use crate::parts::{Parts, READ_BYTES, READ_RECORDS};
 use crate::rebuild;
 use crate::row::{self, Record};
@@ -112,7 +112,7 @@ impl<'a> Lost<'a> {
         };
         let at = TopicPartition { topic: topic.name, partition: *partition };
         let low = broker.watermarks(&at)?.low;
-        let named = damaged_path.as_deref().and_then(link_start);
+        let named = damaged_path.as_deref().and_then(commit_start);
         let start = named.or(head.position()).unwrap_or(low);
         if start < low {
             return Err(refused("its records have expired on the broker; restore the record from a backup"));
@@ -138,15 +138,15 @@ impl<'a> Lost<'a> {
     /// Where the record ended, and what tells so. Reads the topic only as far as that.
     fn find_end(&self) -> Result<Option<(u64, Witness)>, SinkError> {
         let mut batch = Batch::<()>::at(self.start);
-        let mut heights = self.end.head.heights.clone();
+        let mut source_watermarks = self.end.head.source_watermarks.clone();
         let mut first: Option<(Target, BTreeSet<&str>)> = None;
         let mut told = None;
         self.each(u64::MAX, |message| {
             let offset = message.offset;
             let Row { target, src, .. } = row::of_message(message, &self.end.topic_id);
             let row = Row { target: target.clone(), src, run: None, bytes: 0, payload: () };
-            let taken = batch.take(offset, row, &mut heights, Duration::ZERO);
-            if taken == Taken::Kept && first.is_none() {
+            let taken = batch.take(offset, row, &mut source_watermarks, Duration::ZERO);
+            if taken == RecordOutcome::Kept && first.is_none() {
                 let folder = layout::partition_dir(target.dataset, &target.tenant, &target.run_date) + "/";
                 let names = self.files.iter().filter_map(|path| path.strip_prefix(&folder)).collect();
                 first = Some((target, names));
@@ -181,17 +181,18 @@ impl<'a> Lost<'a> {
             && self.said.as_ref().is_some_and(|said| {
                 (said.start, said.end, said.duplicates) == (batch.start, batch.next, batch.duplicates)
                     && said.files.is_empty()
-                    && said.heights.is_empty()
+                    && said.source_watermarks.is_empty()
             });
         is_said.then_some(Witness::Damaged)
     }
 
     fn make(&self, upto: u64, witness: Witness) -> Result<CommitRecord, SinkError> {
-        let (mut batch, heights) = self.batch(upto)?;
+        let (mut batch, source_watermarks) = self.batch(upto)?;
         let OpenEnd { topic_id, partition, head, .. } = self.end;
         let staging = Staging { topic_id, partition: *partition, start: self.start, end: upto, files: &batch.files };
         let made = files::stage(self.store, &staging)?;
-        let agreed = self.compare(&made, witness).and_then(|()| self.commit(&mut batch, made.clone(), &heights));
+        let agreed =
+            self.compare(&made, witness).and_then(|()| self.commit(&mut batch, made.clone(), &source_watermarks));
         let record = match agreed {
             Ok(record) => record,
             Err(error) => {
@@ -217,15 +218,15 @@ impl<'a> Lost<'a> {
     /// The batch as its sink had it, and the source watermarks behind it.
     fn batch(&self, upto: u64) -> Result<(Batch<Record>, BTreeMap<SrcPartition, u64>), SinkError> {
         let mut batch = Batch::<Record>::at(self.start);
-        let mut heights = self.end.head.heights.clone();
+        let mut source_watermarks = self.end.head.source_watermarks.clone();
         self.each(upto, |message| {
             let offset = message.offset;
             let row = row::of_message(message, &self.end.topic_id);
-            let _ = batch.take(offset, row, &mut heights, Duration::ZERO);
+            let _ = batch.take(offset, row, &mut source_watermarks, Duration::ZERO);
             ControlFlow::Continue(())
         })?;
         match batch.next == upto {
-            true => Ok((batch, heights)),
+            true => Ok((batch, source_watermarks)),
             false => Err(self.refused(format!("the topic holds its records only up to {}", batch.next))),
         }
     }
@@ -269,7 +270,7 @@ impl<'a> Lost<'a> {
         &self,
         batch: &mut Batch<Record>,
         made: Vec<CommittedFile>,
-        heights: &BTreeMap<SrcPartition, u64>,
+        source_watermarks: &BTreeMap<SrcPartition, u64>,
     ) -> Result<CommitRecord, SinkError> {
         let head = &self.end.head;
         let id = Uuid::new_v4().simple().to_string();
@@ -278,12 +279,12 @@ impl<'a> Lost<'a> {
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
             store_id: self.store.id().to_owned(),
         };
-        let given = Given { at: self.at.clone(), topic_id: Arc::from(&*self.end.topic_id), hint: None };
+        let assigned = AssignedPartition { at: self.at.clone(), topic_id: Arc::from(&*self.end.topic_id), hint: None };
         let author = Author { identity: &identity, nonce: id, wall_ms: self.clock.now_ms() };
-        let record = commit::record_of(batch, made, &given, head, author);
+        let record = commit::record_of(batch, made, &assigned, head, author);
         if let Some(kept) = self.checkpoint.as_ref().filter(|kept| kept.end == record.end) {
             let adds_up = (head.rows + record.rows, head.duplicates + record.duplicates);
-            if (kept.rows, kept.duplicates) != adds_up || kept.heights != *heights {
+            if (kept.rows, kept.duplicates) != adds_up || kept.source_watermarks != *source_watermarks {
                 return Err(self.refused("the topic's records do not add up to what the checkpoint behind it says"));
             }
         }

@@ -35,9 +35,9 @@ pub struct Plan {
     /// What must be mended first: until then it is unknown what is missing, so nothing is sent.
     pub blocked_by: Vec<Problem>,
     /// Offsets without a row that the broker no longer holds: if they were records, only their source has them.
-    pub gone: Vec<Missing>,
+    pub expired: Vec<Missing>,
     #[serde(skip)]
-    links: Vec<CommitRecord>,
+    commits_to_rebuild: Vec<CommitRecord>,
     #[serde(skip)]
     heads: Vec<(String, Option<ChainHead>)>,
     #[serde(skip)]
@@ -79,9 +79,9 @@ pub struct Repaired {
 /// What a report says can be brought back.
 #[must_use]
 pub fn plan(report: &Report) -> Plan {
-    let links = report.links_with_missing_files.clone();
+    let commits_to_rebuild = report.commits_with_missing_files.clone();
     let is_missing: BTreeSet<&str> = report.problems.iter().map(|problem| problem.object.as_str()).collect();
-    let files = links.iter().flat_map(|link| &link.files).map(|file| file.path.clone());
+    let files = commits_to_rebuild.iter().flat_map(|commit| &commit.files).map(|file| file.path.clone());
     let blocked_by: Vec<_> = report.problems.iter().filter(|p| p.rule.hides_what_is_missing()).cloned().collect();
     let foreign = report.problems.iter().filter(|problem| problem.rule == Rule::FileForeign);
     Plan {
@@ -89,8 +89,8 @@ pub fn plan(report: &Report) -> Plan {
         rebuild: files.filter(|path| is_missing.contains(path.as_str())).collect(),
         checkpoints: report.damaged_checkpoints.iter().map(|(path, _)| path.clone()).collect(),
         blocked_by,
-        gone: report.unproven.clone(),
-        links,
+        expired: report.unproven.clone(),
+        commits_to_rebuild,
         heads: report.damaged_checkpoints.clone(),
         wire_ends: report.wire_ends.clone(),
         commits: report.open_ends.iter().filter(|end| end.is_certain()).map(OpenEnd::object).collect(),
@@ -108,7 +108,7 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.send.is_empty()
-            && self.links.is_empty()
+            && self.commits_to_rebuild.is_empty()
             && self.heads.is_empty()
             && self.open_ends.is_empty()
             && self.announced.is_empty()
@@ -137,11 +137,11 @@ pub fn execute(
     for announced in &plan.announced {
         repaired.manifests += u64::from(write_manifest(broker, store, announced)?);
     }
-    for link in &plan.links {
-        let at = TopicPartition { topic: link.topic.as_str().into(), partition: link.partition };
-        match rebuild::rebuild(broker, store, &at, link) {
+    for commit in &plan.commits_to_rebuild {
+        let at = TopicPartition { topic: commit.topic.as_str().into(), partition: commit.partition };
+        match rebuild::rebuild(broker, store, &at, commit) {
             Ok(()) => {
-                repaired.files += link.files.iter().filter(|file| plan.rebuild.contains(&file.path)).count() as u64
+                repaired.files += commit.files.iter().filter(|file| plan.rebuild.contains(&file.path)).count() as u64
             }
             Err(error) if error.is_retriable() => return Err(error.into()),
             Err(error) => repaired.failed.push(error.to_string()),

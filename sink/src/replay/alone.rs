@@ -80,20 +80,20 @@ fn join(
         poll_bytes_max: 1,
     })?;
     let deadline = Instant::now() + wait_max;
-    let mut owned = 0;
-    while owned < partitions {
+    let mut count = 0;
+    while count < partitions {
         if Instant::now() > deadline {
             member.leave()?;
             let why = format!("services of group {group} are running on the current root: stop them first");
             return Err(ReplayError::NotYet(why));
         }
         match member.poll(Duration::from_millis(100)) {
-            Ok(Polled::Assigned(given)) => {
-                owned += given.len();
-                let at: Vec<TopicPartition> = given.into_iter().map(|assignment| assignment.at).collect();
+            Ok(Polled::Assigned(assigned)) => {
+                count += assigned.len();
+                let at: Vec<TopicPartition> = assigned.into_iter().map(|assignment| assignment.at).collect();
                 member.pause(&at)?;
             }
-            Ok(Polled::Revoked(gone) | Polled::Lost(gone)) => owned = owned.saturating_sub(gone.len()),
+            Ok(Polled::Revoked(revoked) | Polled::Lost(revoked)) => count = count.saturating_sub(revoked.len()),
             Ok(Polled::Records(_) | Polled::Idle) => {}
             Err(error) if error.is_retriable() => {}
             Err(error) => return Err(error.into()),

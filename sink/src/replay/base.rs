@@ -1,9 +1,9 @@
-//! The links that let live sinks go on in a fresh root: each says, without files, that everything before the end of the
+//! The commits that let live sinks go on in a fresh root: each says, without files, that everything before the end of the
 //! current chain is answered for.
 
 use std::collections::BTreeMap;
 
-use contracts::chain::link_start;
+use contracts::chain::commit_start;
 use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
 use contracts::source::SrcSet;
 use contracts::{layout, time, topics};
@@ -28,14 +28,14 @@ pub(super) fn write(
     id: &str,
 ) -> Result<Vec<(TopicPartition, u64)>, ReplayError> {
     let mut ends = Vec::new();
-    let mut heights = held(current)?.heights;
-    for (partition, height) in held(fresh)?.heights {
-        let known = heights.entry(partition).or_default();
-        *known = height.max(*known);
+    let mut source_watermarks = held(current)?.source_watermarks;
+    for (partition, watermark) in held(fresh)?.source_watermarks {
+        let known = source_watermarks.entry(partition).or_default();
+        *known = watermark.max(*known);
     }
     for (at, topic_id) in partitions(&broker.topics()?, &[topics::VALID, topics::DEAD_LETTERS]) {
         for old in fresh.list(&layout::chain_dir(&topic_id, at.partition))? {
-            if link_start(&old.path).is_some() {
+            if commit_start(&old.path).is_some() {
                 refuse_live(fresh, &old.path)?;
                 fresh.delete(&old.path)?;
             }
@@ -59,7 +59,7 @@ pub(super) fn write(
             files: Vec::new(),
             src: SrcSet::new(),
             runs: BTreeMap::new(),
-            heights: heights.clone(),
+            source_watermarks: source_watermarks.clone(),
             last_record: head.last_record.clone(),
             writer_id: format!("{WRITER}{id}"),
             nonce: uuid::Uuid::new_v4().to_string(),
@@ -74,8 +74,8 @@ pub(super) fn write(
 
 /// A sink's commit shows that the root is in use: then nothing in it is to be replaced.
 fn refuse_live(fresh: &dyn Store, path: &str) -> Result<(), ReplayError> {
-    match chain::link(fresh, path) {
-        Ok(Some(link)) if !link.writer_id.starts_with(WRITER) => {
+    match chain::read_commit(fresh, path) {
+        Ok(Some(commit)) if !commit.writer_id.starts_with(WRITER) => {
             Err(refused(fresh, format!("a sink has committed {path} in it: it has been handed over already")))
         }
         Ok(_) => Ok(()),

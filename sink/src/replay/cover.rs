@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use contracts::chain::ChainHead;
 use contracts::commit_record::CommitRecord;
 use contracts::source::{OffsetSet, SrcPartition, SrcSet};
-use contracts::topics::{self, Lane, groups};
+use contracts::topics::{self, PipelineTopics, groups};
 use platform::broker::{Broker, TopicInfo, TopicPartition};
 use platform::store::Store;
 
@@ -20,14 +20,14 @@ pub(super) fn check(
     broker: &dyn Broker,
     current: &dyn Store,
     fresh: &dyn Store,
-    lane: &Lane,
+    pipeline_topics: &PipelineTopics,
     allow_partial: bool,
 ) -> Result<u64, ReplayError> {
     all_written(broker, current, groups::SINK, &[topics::VALID, topics::DEAD_LETTERS])
         .map_err(|e| first(e, "run `finops sink run --drain`"))?;
-    all_written(broker, fresh, &lane.sinks, &[&lane.valid, &lane.dead_letters])
+    all_written(broker, fresh, &pipeline_topics.sinks, &[&pipeline_topics.valid, &pipeline_topics.dead_letters])
         .map_err(|e| first(e, "give the same `finops replay run` again"))?;
-    let replayed = judged(broker, &lane.validators)?;
+    let replayed = judged(broker, &pipeline_topics.validators)?;
     for (at, offset) in judged(broker, groups::VALIDATOR)? {
         let reached = replayed.get(&at).copied().unwrap_or_default();
         if reached < offset && offset > broker.watermarks(&at)?.low && !allow_partial {
@@ -77,7 +77,7 @@ fn all_written(broker: &dyn Broker, store: &dyn Store, group: &str, names: &[&st
             let why = format!("the last commit of {topic}/{partition} at {} was not told to group {group}", head.end);
             return Err(ReplayError::NotYet(why));
         }
-        for file in last.iter().flat_map(|link| &link.files) {
+        for file in last.iter().flat_map(|commit| &commit.files) {
             if store.open(&file.path)?.is_none() {
                 return Err(ReplayError::NotYet(format!("{} is committed but not published", file.path)));
             }
@@ -111,22 +111,22 @@ pub(super) fn load(
 /// Source positions of all rows, and the highest ones that chains know.
 pub(super) struct Holdings {
     src: SrcSet,
-    pub heights: BTreeMap<SrcPartition, u64>,
+    pub source_watermarks: BTreeMap<SrcPartition, u64>,
 }
 
 pub(super) fn held(store: &dyn Store) -> Result<Holdings, ReplayError> {
-    let mut held = Holdings { src: SrcSet::new(), heights: BTreeMap::new() };
+    let mut held = Holdings { src: SrcSet::new(), source_watermarks: BTreeMap::new() };
     for folder in walk::folders(store)?.0 {
         let walked = folder.walk::<ReplayError>(store, |step| {
-            add(&mut held.src, &step.link.src);
+            add(&mut held.src, &step.commit.src);
             Ok(())
         })?;
         if let Some(broken) = walked.broken {
             return Err(broken.into());
         }
-        for (partition, height) in walked.head.heights {
-            let known = held.heights.entry(partition).or_default();
-            *known = height.max(*known);
+        for (partition, watermark) in walked.head.source_watermarks {
+            let known = held.source_watermarks.entry(partition).or_default();
+            *known = watermark.max(*known);
         }
     }
     Ok(held)

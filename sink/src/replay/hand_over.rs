@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use contracts::cost_manifest::FILE_NAME;
 use contracts::layout;
-use contracts::topics::Lane;
+use contracts::topics::PipelineTopics;
 use platform::broker::Broker;
 use platform::clock::Clock;
 use platform::store::{Entry, Store};
 use serde::Serialize;
 
 use super::alone::Alone;
-use super::{ReplayError, Swapping, base, cover, drop_lane, refused};
+use super::{ReplayError, Swapping, base, cover, delete_pipeline_topics, refused};
 use crate::hints::HintMetadata;
 
 /// What the replay does not make, but readers of a root need. Derived data are made again.
@@ -47,11 +47,11 @@ pub fn hand_over(
     wait_max: Duration,
     by: &str,
 ) -> Result<HandedOver, ReplayError> {
-    let lane = Lane::replay(&Swapping::read(fresh)?.claim.id);
+    let pipeline_topics = PipelineTopics::replay(&Swapping::read(fresh)?.claim.id);
     let alone = Alone::wait(broker, wait_max)?;
     // Once more: while this one waited another may have handed over.
     let mut swapping = Swapping::read(fresh)?;
-    let not_covered = cover::check(broker, current, fresh, &lane, allow_partial)?;
+    let not_covered = cover::check(broker, current, fresh, &pipeline_topics, allow_partial)?;
     alone.check()?;
     let copied = copy(current, fresh)?;
     let ends = base::write(broker, current, fresh, clock, &swapping.claim.id)?;
@@ -63,7 +63,7 @@ pub fn hand_over(
     swapping.claim.swap_begins(not_covered, by, clock);
     swapping.claim.swapped_at.clone_from(&swapping.claim.swap_begun_at);
     swapping.write(fresh)?;
-    drop_lane(broker, &lane);
+    delete_pipeline_topics(broker, &pipeline_topics);
     Ok(HandedOver { id: swapping.claim.id, root: fresh.location(), copied, not_covered })
 }
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 use contracts::chain::BrokenChain;
 use contracts::claims::{Claims, Producers};
 use contracts::source::SrcPartition;
-use contracts::topics::{self, Lane, groups};
+use contracts::topics::{self, PipelineTopics, groups};
 use contracts::wire_filter::WireFilter;
 use contracts::{layout, time};
 use platform::broker::{Broker, BrokerError, Headers, OutRecord, RecordValue, TopicInfo, TopicPartition, TopicSpec};
@@ -66,7 +66,7 @@ pub enum ReplayError {
 
 /// A stretch of a wire partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch {
+pub struct OffsetRange {
     /// Topic.
     pub topic: String,
     /// Partition.
@@ -79,13 +79,14 @@ pub struct Stretch {
 
 /// Which wire records are replayed. Nothing given: all that were judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct ReplayRequest {
     /// Received at or after, milliseconds since the epoch.
     pub since_ms: Option<i64>,
     /// Received before, milliseconds since the epoch.
     pub until_ms: Option<i64>,
     /// Only these stretches.
-    pub stretches: Vec<Stretch>,
+    #[serde(rename = "stretches")]
+    pub offset_ranges: Vec<OffsetRange>,
     /// Only these records.
     pub filter: WireFilter,
 }
@@ -94,7 +95,10 @@ pub struct Asked {
 ///
 /// # Errors
 /// The broker refuses.
-pub fn ranges(broker: &dyn Broker, asked: &Asked) -> Result<BTreeMap<TopicPartition, Range<u64>>, BrokerError> {
+pub fn ranges(
+    broker: &dyn Broker,
+    request: &ReplayRequest,
+) -> Result<BTreeMap<TopicPartition, Range<u64>>, BrokerError> {
     let mut ranges = BTreeMap::new();
     for (at, judged) in judged(broker, groups::VALIDATOR)? {
         let low = broker.watermarks(&at)?.low;
@@ -102,11 +106,11 @@ pub fn ranges(broker: &dyn Broker, asked: &Asked) -> Result<BTreeMap<TopicPartit
             None => Ok(otherwise),
             Some(ms) => broker.offset_for_time(&at, ms).map(|offset| offset.unwrap_or(judged)),
         };
-        let (mut from, mut until) = (at_time(asked.since_ms, low)?, at_time(asked.until_ms, judged)?.min(judged));
-        if !asked.stretches.is_empty() {
-            let is_this = |s: &&Stretch| s.topic == *at.topic && s.partition == at.partition;
-            let Some(stretch) = asked.stretches.iter().find(is_this) else { continue };
-            (from, until) = (from.max(stretch.from), until.min(stretch.until.unwrap_or(judged)));
+        let (mut from, mut until) = (at_time(request.since_ms, low)?, at_time(request.until_ms, judged)?.min(judged));
+        if !request.offset_ranges.is_empty() {
+            let is_this = |s: &&OffsetRange| s.topic == *at.topic && s.partition == at.partition;
+            let Some(offset_range) = request.offset_ranges.iter().find(is_this) else { continue };
+            (from, until) = (from.max(offset_range.from), until.min(offset_range.until.unwrap_or(judged)));
         }
         if from < until {
             ranges.insert(at, from.max(low)..until);
@@ -145,9 +149,10 @@ fn judged(broker: &dyn Broker, group: &str) -> Result<BTreeMap<TopicPartition, u
 ///
 /// # Errors
 /// There are no live topics, or the broker refuses.
-pub fn make_lane(broker: &dyn Broker, lane: &Lane) -> Result<(), BrokerError> {
+pub fn create_pipeline_topics(broker: &dyn Broker, pipeline_topics: &PipelineTopics) -> Result<(), BrokerError> {
     let all = broker.topics()?;
-    for (live, own) in [(topics::VALID, &lane.valid), (topics::DEAD_LETTERS, &lane.dead_letters)] {
+    for (live, own) in [(topics::VALID, &pipeline_topics.valid), (topics::DEAD_LETTERS, &pipeline_topics.dead_letters)]
+    {
         let Some(live) = all.iter().find(|topic| &*topic.name == live) else {
             return Err(BrokerError::UnknownTopic(live.to_owned()));
         };
@@ -163,8 +168,8 @@ pub fn make_lane(broker: &dyn Broker, lane: &Lane) -> Result<(), BrokerError> {
 }
 
 /// Its records are in files now. What cannot be removed is in nobody's way.
-fn drop_lane(broker: &dyn Broker, lane: &Lane) {
-    for topic in [&lane.valid, &lane.dead_letters] {
+fn delete_pipeline_topics(broker: &dyn Broker, pipeline_topics: &PipelineTopics) {
+    for topic in [&pipeline_topics.valid, &pipeline_topics.dead_letters] {
         match broker.delete_topic(topic) {
             Ok(()) | Err(BrokerError::UnknownTopic(_)) => {}
             Err(error) => tracing::warn!(%error, topic, "could not remove a topic of the replay"),
@@ -174,7 +179,7 @@ fn drop_lane(broker: &dyn Broker, lane: &Lane) {
         let wire = all.into_iter().filter(|topic| topics::is_wire(&topic.name));
         wire.map(|topic| (topic.id.to_string(), topic.partitions))
     };
-    let forgotten = broker.topics().and_then(|all| forget_routing(broker, &lane.validators, wire(all)));
+    let forgotten = broker.topics().and_then(|all| forget_routing(broker, &pipeline_topics.validators, wire(all)));
     if let Err(error) = forgotten {
         tracing::warn!(%error, topic = topics::ROUTING, "could not remove what the replay kept there");
     }
@@ -211,7 +216,8 @@ pub struct Claim {
     /// The replay's id.
     pub id: String,
     /// What it replays.
-    pub asked: Asked,
+    #[serde(rename = "asked")]
+    pub request: ReplayRequest,
     /// Who asked for it.
     #[serde(default)]
     pub by: String,
@@ -300,13 +306,13 @@ pub fn look(
     fresh: &dyn Store,
     current: &dyn Store,
     id: Option<&str>,
-    asked: &Asked,
+    request: &ReplayRequest,
 ) -> Result<Option<Claim>, ReplayError> {
     if fresh.id() == current.id() {
         return Err(refused(fresh, "this is the current root: give another one"));
     }
     if let Some(claim) = Claim::of(fresh)? {
-        return its_own(claim, fresh, id, asked).map(Some);
+        return its_own(claim, fresh, id, request).map(Some);
     }
     for folder in [layout::CHAIN, layout::FINDINGS, layout::DEAD_LETTERS] {
         if !fresh.list(folder)?.is_empty() {
@@ -324,7 +330,7 @@ pub fn look(
 ///
 /// # Errors
 /// It is that of another root, or the broker refuses.
-pub fn take_lane(lock: &mut Lock, fresh: &dyn Store) -> Result<(), ReplayError> {
+pub fn claim_pipeline_topics(lock: &mut Lock, fresh: &dyn Store) -> Result<(), ReplayError> {
     if lock.mark().is_empty() {
         lock.step(&[], fresh.id())?;
     } else if lock.mark() != fresh.id() {
@@ -342,16 +348,16 @@ pub fn claim(
     current: &dyn Store,
     clock: &dyn Clock,
     id: &str,
-    asked: &Asked,
+    request: &ReplayRequest,
     by: &str,
 ) -> Result<Claim, ReplayError> {
-    if let Some(claim) = look(fresh, current, Some(id), asked)? {
+    if let Some(claim) = look(fresh, current, Some(id), request)? {
         return Ok(claim);
     }
     let claim = Claim {
         format_version: FORMAT_VERSION,
         id: id.to_owned(),
-        asked: asked.clone(),
+        request: request.clone(),
         by: by.to_owned(),
         begun_at: time::format_timestamp(clock.now_ms()),
         swap_begun_at: None,
@@ -363,17 +369,17 @@ pub fn claim(
     match fresh.put_if_absent(layout::REPLAY, &bytes)? {
         PutOutcome::Created => Ok(claim),
         PutOutcome::Exists => match Claim::of(fresh)? {
-            Some(claim) => its_own(claim, fresh, Some(id), asked),
+            Some(claim) => its_own(claim, fresh, Some(id), request),
             None => Err(refused(fresh, "somebody else is taking it")),
         },
     }
 }
 
-fn its_own(claim: Claim, fresh: &dyn Store, id: Option<&str>, asked: &Asked) -> Result<Claim, ReplayError> {
+fn its_own(claim: Claim, fresh: &dyn Store, id: Option<&str>, request: &ReplayRequest) -> Result<Claim, ReplayError> {
     if id.is_some_and(|id| id != claim.id) {
         return Err(refused(fresh, format!("it belongs to replay {}", claim.id)));
     }
-    if claim.asked != *asked {
+    if claim.request != *request {
         return Err(refused(fresh, format!("replay {} was begun with another choice of records", claim.id)));
     }
     match &claim.swap_begun_at {

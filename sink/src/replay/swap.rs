@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use contracts::topics::Lane;
+use contracts::topics::PipelineTopics;
 use contracts::{layout, time};
 use platform::broker::Broker;
 use platform::clock::Clock;
@@ -18,7 +18,7 @@ use platform::store::local::LocalStore;
 use serde::Serialize;
 
 use super::alone::Alone;
-use super::{Claim, ReplayError, Swapping, base, cover, drop_lane, refused};
+use super::{Claim, ReplayError, Swapping, base, cover, delete_pipeline_topics, refused};
 
 /// Folder of the fresh root that the former data go to.
 pub const BEFORE: &str = "_before";
@@ -47,13 +47,13 @@ pub fn swap(
     wait_max: Duration,
     by: &str,
 ) -> Result<Swapped, ReplayError> {
-    let lane = Lane::replay(&Swapping::read(fresh)?.claim.id);
+    let pipeline_topics = PipelineTopics::replay(&Swapping::read(fresh)?.claim.id);
     let (root, new) = folders(current, fresh)?;
     let alone = Alone::wait(broker, wait_max)?;
     // Once more: while this one waited another may have swapped.
     let mut swapping = Swapping::read(fresh)?;
     if swapping.claim.swap_begun_at.is_none() {
-        let not_covered = cover::check(broker, current, fresh, &lane, allow_partial)?;
+        let not_covered = cover::check(broker, current, fresh, &pipeline_topics, allow_partial)?;
         alone.check()?;
         base::write(broker, current, fresh, clock, &swapping.claim.id)?;
         swapping.claim.swap_begins(not_covered, by, clock);
@@ -65,7 +65,7 @@ pub fn swap(
     drop(alone);
     swapping.claim.swapped_at = Some(time::format_timestamp(clock.now_ms()));
     swapping.write(fresh)?;
-    drop_lane(broker, &lane);
+    delete_pipeline_topics(broker, &pipeline_topics);
     let before = new.join(BEFORE).display().to_string();
     let Claim { id, not_covered, .. } = swapping.claim;
     Ok(Swapped { id, before, not_covered })

@@ -101,7 +101,7 @@ pub(super) fn files(store: &dyn Store, filter: &Filter) -> Result<Vec<String>, R
     let mut files = Vec::new();
     for folder in walk::folders(store)?.0 {
         let walked = folder.walk::<ResendError>(store, |step| {
-            let letters = step.link.files.iter().filter(|file| {
+            let letters = step.commit.files.iter().filter(|file| {
                 layout::dataset_of(&file.path) == Some(layout::DEAD_LETTERS) && filter.takes_tenant(&file.tenant_id)
             });
             files.extend(letters.map(|file| file.path.clone()));

@@ -53,11 +53,11 @@ impl Lock {
         let deadline = Instant::now() + WAIT_MAX;
         while Instant::now() < deadline {
             match processor.poll(POLL) {
-                Ok(Polled::Assigned(given)) => {
-                    if let Some(given) = given.into_iter().next() {
-                        let mark = given.metadata.unwrap_or_default();
+                Ok(Polled::Assigned(assigned)) => {
+                    if let Some(partition) = assigned.into_iter().next() {
+                        let mark = partition.metadata.unwrap_or_default();
                         let membership = Membership::keep(processor, SESSION, on_loss);
-                        return Ok(Self { name: name.to_owned(), membership, at: given.at, mark });
+                        return Ok(Self { name: name.to_owned(), membership, at: partition.at, mark });
                     }
                 }
                 Ok(_) => {}

@@ -132,12 +132,12 @@ mod tests {
     }
 
     /// Partitions that are given within this time.
-    fn given(member: &mut dyn Consumer, within: Duration) -> usize {
+    fn assigned(member: &mut dyn Consumer, within: Duration) -> usize {
         let until = std::time::Instant::now() + within;
         let mut count = 0;
         while std::time::Instant::now() < until {
-            if let Polled::Assigned(given) = member.poll(Duration::from_millis(20)).unwrap() {
-                count += given.len();
+            if let Polled::Assigned(assigned) = member.poll(Duration::from_millis(20)).unwrap() {
+                count += assigned.len();
             }
         }
         count
@@ -148,15 +148,15 @@ mod tests {
         for is_kept in [true, false] {
             let (log, stop) = (Log::new(1), Shutdown::new());
             let mut first = log.join();
-            assert_eq!(given(&mut *first, SESSION / 2), 1);
+            assert_eq!(assigned(&mut *first, SESSION / 2), 1);
             let mut second = log.join();
             if is_kept {
                 let kept = Membership::keep(first, SESSION, &stop);
-                assert_eq!(given(&mut *second, LONG), 0);
+                assert_eq!(assigned(&mut *second, LONG), 0);
                 assert!(kept.is_held().unwrap() && !stop.is_requested());
                 drop(kept);
             }
-            assert_eq!(given(&mut *second, LONG), 1, "{is_kept}: silent or gone");
+            assert_eq!(assigned(&mut *second, LONG), 1, "{is_kept}: silent or ended");
         }
     }
 
@@ -164,7 +164,7 @@ mod tests {
     fn a_newcomer_is_seen_and_gets_nothing_before_the_session_is_over() {
         let (log, stop) = (Log::new(2), Shutdown::new());
         let mut first = log.join();
-        assert_eq!(given(&mut *first, SESSION / 2), 2);
+        assert_eq!(assigned(&mut *first, SESSION / 2), 2);
         let kept = Membership::keep(first, SESSION, &stop);
         let mut second = log.join();
         assert!(stop.wait_timeout(SESSION), "whoever works under it is told");
@@ -175,7 +175,7 @@ mod tests {
             metadata: String::new(),
         };
         kept.with(|member| member.commit(&[hint(0), hint(1)])).unwrap();
-        assert_eq!(given(&mut *second, LONG), 2);
+        assert_eq!(assigned(&mut *second, LONG), 2);
         assert!(kept.with(|member| member.commit(&[hint(0), hint(1)])).is_err(), "then it has them");
     }
 }

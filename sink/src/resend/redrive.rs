@@ -60,7 +60,7 @@ pub enum Refusal {
     /// It came from no wire topic.
     NoWireRecord,
     /// The topic it came from is gone.
-    TopicGone,
+    TopicMissing,
     /// The patch does not apply.
     PatchFailed,
 }
@@ -142,7 +142,7 @@ pub fn plan(request: &Request, broker: &dyn Broker, store: &dyn Store) -> Result
 
 /// What is written down of what was asked.
 #[derive(Serialize)]
-struct Asked<'a> {
+struct AuditedRequest<'a> {
     filter: &'a Filter,
     patch: Option<&'a Patch>,
     rate: Option<u32>,
@@ -165,7 +165,7 @@ pub fn execute(
 ) -> Result<Report, ResendError> {
     let lock = Lock::take(broker, groups::REDRIVE, shutdown)?;
     let sent = journal::sent_before(store, clock, lock.mark())?;
-    let asked = Asked {
+    let audited = AuditedRequest {
         filter: &request.filter,
         patch: request.patch.as_ref(),
         rate: request.rate,
@@ -174,7 +174,7 @@ pub fn execute(
         expected: plan,
     };
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let journal = Journal::begin(store, clock, layout::AUDIT_REDRIVE, &id[..8], &request.by, asked)?;
+    let journal = Journal::begin(store, clock, layout::AUDIT_REDRIVE, &id[..8], &request.by, audited)?;
     let mut look = Look::new(request, broker, sent, SrcSet::new(), Ledger::read_all(store)?)?;
     let mut sending = Sending(Sender::new(journal, lock, request.rate, shutdown));
     look.walk(store, &mut sending)?;
@@ -191,7 +191,7 @@ struct Item {
 }
 
 /// What is done with letters that go back.
-trait Hands {
+trait Delivery {
     /// False: stop here.
     fn may_go_on(&mut self) -> Result<bool, ResendError>;
     fn send(&mut self, part: &mut [Item]) -> Result<(), ResendError>;
@@ -203,7 +203,7 @@ trait Hands {
 
 struct Looking;
 
-impl Hands for Looking {
+impl Delivery for Looking {
     fn may_go_on(&mut self) -> Result<bool, ResendError> {
         Ok(true)
     }
@@ -214,7 +214,7 @@ impl Hands for Looking {
 
 struct Sending<'a>(Sender<'a>);
 
-impl Hands for Sending<'_> {
+impl Delivery for Sending<'_> {
     fn may_go_on(&mut self) -> Result<bool, ResendError> {
         self.0.may_go_on()
     }
@@ -258,12 +258,12 @@ impl<'a> Look<'a> {
         Ok(Self { request, topics, sent_before, unanswered, ledger, groups, report })
     }
 
-    fn walk(&mut self, store: &dyn Store, hands: &mut impl Hands) -> Result<(), ResendError> {
+    fn walk(&mut self, store: &dyn Store, delivery: &mut impl Delivery) -> Result<(), ResendError> {
         let mut part: Vec<Item> = Vec::new();
         let mut bytes = 0;
         'all: for path in letters::files(store, &self.request.filter)? {
             for batch in letters::read(store, &path)? {
-                if !hands.may_go_on()? {
+                if !delivery.may_go_on()? {
                     self.report.is_stopped = true;
                     break 'all;
                 }
@@ -278,21 +278,21 @@ impl<'a> Look<'a> {
                     let Some(item) = self.item(letter) else { continue };
                     bytes += item.record.bytes();
                     part.push(item);
-                    if part.len() >= hands.part_records_max() || bytes >= PART_BYTES_MAX {
-                        self.send(&mut part, hands)?;
+                    if part.len() >= delivery.part_records_max() || bytes >= PART_BYTES_MAX {
+                        self.send(&mut part, delivery)?;
                         bytes = 0;
                     }
                 }
             }
         }
-        self.send(&mut part, hands)
+        self.send(&mut part, delivery)
     }
 
-    fn send(&mut self, part: &mut Vec<Item>, hands: &mut impl Hands) -> Result<(), ResendError> {
+    fn send(&mut self, part: &mut Vec<Item>, delivery: &mut impl Delivery) -> Result<(), ResendError> {
         if part.is_empty() {
             return Ok(());
         }
-        hands.send(part)?;
+        delivery.send(part)?;
         for Item { listed, .. } in part.drain(..) {
             self.report.sent += 1;
             let group = (listed.error_code.clone(), listed.topic.clone(), listed.tenant_id.clone());
@@ -338,7 +338,7 @@ impl<'a> Look<'a> {
             return Err((Refusal::NoWireRecord, format!("it came from topic {}", letter.src_topic)));
         }
         let Some(partitions) = self.topics.get(&letter.src_topic) else {
-            return Err((Refusal::TopicGone, format!("there is no topic {}", letter.src_topic)));
+            return Err((Refusal::TopicMissing, format!("there is no topic {}", letter.src_topic)));
         };
         if letter.is_cut {
             let detail = format!("only the first {} bytes were kept", letter.value.len());

@@ -18,14 +18,14 @@ use super::lock::Lock;
 use super::missing::{Operator, again};
 use super::sender::{PART_BYTES_MAX, Sender};
 use crate::parts::Parts;
-use crate::replay::{Asked, ranges};
+use crate::replay::{ReplayRequest, ranges};
 use crate::verify::read;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Which records.
-    pub asked: Asked,
+    pub replay: ReplayRequest,
     /// Go on with this replay; without it with one that was asked the same and has not ended, else a new one.
     pub id: Option<String>,
     /// Records per second, at most.
@@ -35,7 +35,8 @@ pub struct Request {
 /// What a replay was begun with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Begun {
-    asked: Asked,
+    #[serde(rename = "asked")]
+    request: ReplayRequest,
     #[serde(rename = "stretches")]
     partitions: Vec<Count>,
     expected: u64,
@@ -93,8 +94,8 @@ pub fn plan(
         until: range.end,
         matching: 0,
     };
-    let mut partitions: Vec<Count> = ranges(broker, &request.asked)?.into_iter().map(count).collect();
-    let choice = Choice::of(&partitions, &request.asked.filter, broker, producers, Ledger::read_all(store)?)?;
+    let mut partitions: Vec<Count> = ranges(broker, &request.replay)?.into_iter().map(count).collect();
+    let choice = Choice::of(&partitions, &request.replay.filter, broker, producers, Ledger::read_all(store)?)?;
     for count in &mut partitions {
         let at = count.place();
         let own = source(broker, &at)?;
@@ -124,11 +125,11 @@ pub fn execute(
     let _all = journal::sent_before(store, clock, lock.mark())?;
     let new_id = uuid::Uuid::new_v4().simple().to_string();
     let unended = journal::unended_replays::<Begun>(store)?;
-    let same = unended.into_iter().find(|(_, begun)| begun.asked == request.asked).map(|(id, _)| id);
+    let same = unended.into_iter().find(|(_, begun)| begun.request == request.replay).map(|(id, _)| id);
     let id = request.id.clone().or(same).unwrap_or_else(|| new_id[..12].to_owned());
-    let begun = Begun { asked: request.asked.clone(), partitions: plan.partitions.clone(), expected: plan.matching };
+    let begun = Begun { request: request.replay.clone(), partitions: plan.partitions.clone(), expected: plan.matching };
     let (journal, begun) = Journal::replay(store, clock, &id, by, begun)?;
-    if begun.asked != request.asked {
+    if begun.request != request.replay {
         let problem = "it was begun with another choice of records".to_owned();
         return Err(ResendError::Audit { path: journal.folder().to_owned(), problem });
     }
@@ -140,7 +141,7 @@ pub fn execute(
         audit: Some(journal.folder().to_owned()),
         ..Report::default()
     };
-    let choice = Choice::of(&begun.partitions, &begun.asked.filter, broker, producers, Ledger::read_all(store)?)?;
+    let choice = Choice::of(&begun.partitions, &begun.request.filter, broker, producers, Ledger::read_all(store)?)?;
     let mut sender = Sender::new(journal, lock, request.rate, shutdown);
     for partition in &begun.partitions {
         if !send(broker, partition, &choice, &mut sender, &mut report)? {

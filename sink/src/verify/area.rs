@@ -58,7 +58,7 @@ impl Rule {
     #[must_use]
     pub fn area(self) -> Area {
         match self {
-            Self::ChainBroken | Self::CheckpointDiffers | Self::LinkAddsUp => Area::CommitChains,
+            Self::ChainBroken | Self::CheckpointDiffers | Self::CommitAddsUp => Area::CommitChains,
             Self::FileMissing | Self::FileChanged | Self::FileContent | Self::FileForeign | Self::SourceTwice => {
                 Area::DataFiles
             }

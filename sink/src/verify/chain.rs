@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::chain::{ChainHead, link_start};
+use contracts::chain::{ChainHead, commit_start};
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::source::{OffsetSet, SrcSet};
@@ -27,7 +27,7 @@ pub(super) fn verify(
         if folder.checkpoints.contains(&step.head.end) {
             heads.insert(step.head.end, step.head.clone());
         }
-        chain.link(&step)
+        chain.check_commit(&step)
     })?;
     chain.checkpoints(folder, &heads, &walked)?;
     chain.rest(folder, &walked)?;
@@ -39,7 +39,7 @@ pub(super) fn verify(
         topic: last.topic,
         topic_id: head.topic_id,
         partition: head.partition,
-        links: head.records,
+        commits: head.records,
         end: head.end,
         rows: head.rows,
         duplicates: head.duplicates,
@@ -56,24 +56,24 @@ struct Chain<'a> {
 }
 
 impl Chain<'_> {
-    fn link(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
-        let Step { path, link, .. } = step;
-        for contradiction in contradictions(link) {
-            self.report.problem(Rule::LinkAddsUp, *path, contradiction);
+    fn check_commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
+        let Step { path, commit, .. } = step;
+        for contradiction in contradictions(commit) {
+            self.report.problem(Rule::CommitAddsUp, *path, contradiction);
         }
-        for (partition, offsets) in &link.src {
+        for (partition, offsets) in &commit.src {
             let twice = self.held.src.get(partition).map_or(0, |held| held.overlap(offsets));
             if twice > 0 {
                 let detail = format!("{twice} source position(s) of {partition} are held by earlier rows already");
                 self.report.problem(Rule::SourceTwice, *path, detail);
             }
         }
-        add(&mut self.held.src, &link.src);
-        self.answer(link);
-        rollback::keep(link, self.held);
+        add(&mut self.held.src, &commit.src);
+        self.answer(commit);
+        rollback::keep(commit, self.held);
         let mut missing = Vec::new();
-        for file in &link.files {
-            if self.file(link, file, step.is_last)? {
+        for file in &commit.files {
+            if self.file(commit, file, step.is_last)? {
                 missing.push(file.clone());
             }
             (self.progress)();
@@ -81,28 +81,28 @@ impl Chain<'_> {
         match (missing.is_empty(), step.is_last) {
             (true, _) => {}
             // Its files become visible after it was committed: now, or by the next sink.
-            (false, true) => self.held.pending.push(Pending { link: (*link).clone(), files: missing }),
-            (false, false) => self.report.links_with_missing_files.push((*link).clone()),
+            (false, true) => self.held.pending.push(Pending { commit: (*commit).clone(), files: missing }),
+            (false, false) => self.report.commits_with_missing_files.push((*commit).clone()),
         }
         Ok(())
     }
 
-    fn answer(&mut self, link: &CommitRecord) {
-        add(&mut self.held.answered, &link.src);
-        for (run, firsts) in &link.runs {
+    fn answer(&mut self, commit: &CommitRecord) {
+        add(&mut self.held.answered, &commit.src);
+        for (run, firsts) in &commit.runs {
             add(self.held.runs.entry(run.clone()).or_default(), firsts);
         }
     }
 
-    /// True when the file is missing; of the last link that is reported later.
-    fn file(&mut self, link: &CommitRecord, file: &CommittedFile, is_last: bool) -> Result<bool, StoreError> {
+    /// True when the file is missing; of the last commit that is reported later.
+    fn file(&mut self, commit: &CommitRecord, file: &CommittedFile, is_last: bool) -> Result<bool, StoreError> {
         self.report.files += 1;
         if !self.held.files.insert(file.path.clone()) {
-            self.report.problem(Rule::LinkAddsUp, &file.path, "two commit records name this file");
+            self.report.problem(Rule::CommitAddsUp, &file.path, "two commit records name this file");
         }
         let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
         *(if is_finding { &mut self.report.findings_rows } else { &mut self.report.dead_letter_rows }) += file.rows;
-        let checked = file::check(self.store, link, file)?;
+        let checked = file::check(self.store, commit, file)?;
         if matches!(checked, Checked::Missing) && is_last {
             return Ok(true);
         }
@@ -135,7 +135,7 @@ impl Chain<'_> {
         Ok(())
     }
 
-    /// Links that could not be followed. What they say is not verified, but it is not foreign or lost either.
+    /// Commits that could not be followed. What they say is not verified, but it is not foreign or lost either.
     fn rest(&mut self, folder: &Folder, walked: &Walked) -> Result<(), StoreError> {
         let mut claimed_end = walked.head.end;
         match &walked.broken {
@@ -152,14 +152,14 @@ impl Chain<'_> {
         }
         for path in &walked.unread {
             let bytes = self.store.get(path)?;
-            let Some(link) = bytes.and_then(|bytes| serde_json::from_slice::<CommitRecord>(&bytes).ok()) else {
+            let Some(commit) = bytes.and_then(|bytes| serde_json::from_slice::<CommitRecord>(&bytes).ok()) else {
                 // It was there for whatever it held.
-                claimed_end = claimed_end.max(link_start(path).map_or(0, |start| start + 1));
+                claimed_end = claimed_end.max(commit_start(path).map_or(0, |start| start + 1));
                 continue;
             };
-            claimed_end = claimed_end.max(link.end);
-            self.answer(&link);
-            self.held.files.extend(link.files.into_iter().map(|file| file.path));
+            claimed_end = claimed_end.max(commit.end);
+            self.answer(&commit);
+            self.held.files.extend(commit.files.into_iter().map(|file| file.path));
         }
         if claimed_end > 0 || !walked.unread.is_empty() {
             self.held.claimed_ends.insert((folder.topic_id.clone(), folder.partition), claimed_end);
@@ -183,12 +183,12 @@ pub(super) fn judge(checked: Checked, file: &CommittedFile, report: &mut Report)
     false
 }
 
-/// What in a link does not go together.
-fn contradictions(link: &CommitRecord) -> Vec<String> {
-    let CommitRecord { rows, start, end, duplicates, .. } = link;
+/// What in a commit does not go together.
+fn contradictions(commit: &CommitRecord) -> Vec<String> {
+    let CommitRecord { rows, start, end, duplicates, .. } = commit;
     let mut all = Vec::new();
-    let in_files: u64 = link.files.iter().map(|file| file.rows).sum();
-    let sources = count(&link.src);
+    let in_files: u64 = commit.files.iter().map(|file| file.rows).sum();
+    let sources = count(&commit.src);
     if in_files != *rows || sources != *rows {
         all.push(format!("{rows} rows, {in_files} in its files, {sources} source positions"));
     }
@@ -197,12 +197,12 @@ fn contradictions(link: &CommitRecord) -> Vec<String> {
     if answered > end.saturating_sub(*start) {
         all.push(format!("{rows} rows and {duplicates} duplicates of [{start}, {end})"));
     }
-    let in_runs: u64 = link.runs.values().map(count).sum();
+    let in_runs: u64 = commit.runs.values().map(count).sum();
     if in_runs > *rows {
         all.push(format!("{rows} rows, {in_runs} of them belong to runs"));
     }
-    if link.dataset != topics::dataset_of(&link.topic) {
-        all.push(format!("records of topic {} do not make dataset {}", link.topic, link.dataset));
+    if commit.dataset != topics::dataset_of(&commit.topic) {
+        all.push(format!("records of topic {} do not make dataset {}", commit.topic, commit.dataset));
     }
     all
 }
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_that_contradicts_itself_is_found() {
+    fn a_commit_that_contradicts_itself_is_found() {
         let set = |offsets: std::ops::Range<u64>| {
             let mut all = OffsetSet::default();
             assert!(offsets.into_iter().all(|o| all.insert(o)));
@@ -248,7 +248,7 @@ mod tests {
             files: vec![file(1), file(2)],
             src: set(0..3),
             runs: BTreeMap::from([("a/b/c".into(), set(0..3))]),
-            heights: BTreeMap::new(),
+            source_watermarks: BTreeMap::new(),
             last_record: None,
             writer_id: "w".into(),
             nonce: "n".into(),
@@ -256,9 +256,9 @@ mod tests {
             committed_at: String::new(),
         };
         let check = |change: &dyn Fn(&mut CommitRecord), expected: &[&str]| {
-            let mut link = right.clone();
-            change(&mut link);
-            assert_eq!(contradictions(&link), expected);
+            let mut commit = right.clone();
+            change(&mut commit);
+            assert_eq!(contradictions(&commit), expected);
         };
         check(&|_| {}, &[]);
         check(&|l| l.end = 20, &[]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::chain::{ChainHead, link_start};
+use contracts::chain::{ChainHead, commit_start};
 use contracts::layout;
 use contracts::topics::{DEAD_LETTERS, VALID};
 use platform::broker::{Broker, BrokerError, GroupOffset, TopicPartition};
@@ -49,7 +49,7 @@ pub(super) fn of_folder(folder: &Folder, walked: &Walked, held: &mut Held) {
     };
     // Where others follow, the next one names the digest of the one that is broken.
     let is_last =
-        walked.unread == [broken.path.clone()] && (head.records == 0 || link_start(&broken.path) == head.position());
+        walked.unread == [broken.path.clone()] && (head.records == 0 || commit_start(&broken.path) == head.position());
     let OpenEnd { topic_id, partition, .. } = OpenEnd::empty(&chain);
     let damaged = OpenEnd { topic_id, partition, head, damaged: Some(broken.path.clone()), committed: None };
     held.broken.insert(chain, is_last.then_some(damaged));

@@ -26,9 +26,9 @@ pub(super) enum Checked {
     Bad(Rule, String),
 }
 
-pub(super) fn check(store: &dyn Store, link: &CommitRecord, file: &CommittedFile) -> Result<Checked, StoreError> {
+pub(super) fn check(store: &dyn Store, commit: &CommitRecord, file: &CommittedFile) -> Result<Checked, StoreError> {
     let Some(opened) = opened(store, &file.path)? else { return Ok(Checked::Missing) };
-    let found = opened.map_err(|e| unreadable(&e)).and_then(|source| examine(link, file, source));
+    let found = opened.map_err(|e| unreadable(&e)).and_then(|source| examine(commit, file, source));
     Ok(match found {
         Ok(()) => Checked::Good,
         Err((rule, detail)) => Checked::Bad(rule, detail),
@@ -51,12 +51,12 @@ fn unreadable(error: &impl std::error::Error) -> (Rule, String) {
 }
 
 fn examine(
-    link: &CommitRecord,
+    commit: &CommitRecord,
     file: &CommittedFile,
     source: impl ChunkReader + 'static,
 ) -> Result<(), (Rule, String)> {
     same_bytes(&source, file.bytes, &file.sha256).map_err(|detail| (Rule::FileChanged, detail))?;
-    content(link, file, source).map_err(|detail| (Rule::FileContent, detail))
+    content(commit, file, source).map_err(|detail| (Rule::FileContent, detail))
 }
 
 /// Whether it has the size and the SHA-256 that its writer recorded; if not, what is wrong.
@@ -83,7 +83,7 @@ pub(super) fn digest(mut all: impl Read) -> io::Result<String> {
     }
 }
 
-fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader + 'static) -> Result<(), String> {
+fn content(commit: &CommitRecord, file: &CommittedFile, source: impl ChunkReader + 'static) -> Result<(), String> {
     let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
     let builder = ParquetRecordBatchReaderBuilder::try_new(source).map_err(|e| e.to_string())?;
     let (known, version) = (if is_finding { avro::NEWEST } else { dead_letter::SCHEMA_VERSION }, file.schema_version);
@@ -100,7 +100,7 @@ fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader +
     if u64::try_from(rows) != Ok(file.rows) {
         return Err(format!("{rows} rows, committed were {}", file.rows));
     }
-    let wanted_path = path(link, file, if is_finding { layout::FINDINGS } else { layout::DEAD_LETTERS });
+    let wanted_path = path(commit, file, if is_finding { layout::FINDINGS } else { layout::DEAD_LETTERS });
     if file.path != wanted_path {
         return Err(format!("what it holds belongs into {wanted_path}"));
     }
@@ -116,8 +116,8 @@ fn content(link: &CommitRecord, file: &CommittedFile, source: impl ChunkReader +
     Ok(())
 }
 
-fn path(link: &CommitRecord, file: &CommittedFile, dataset: &str) -> String {
-    let CommitRecord { topic_id, partition, start, end, .. } = link;
+fn path(commit: &CommitRecord, file: &CommittedFile, dataset: &str) -> String {
+    let CommitRecord { topic_id, partition, start, end, .. } = commit;
     let CommittedFile { tenant_id, run_date, .. } = file;
     let name = layout::part_name(topic_id, *partition, *start, *end, tenant_id, run_date);
     format!("{}/{name}", layout::partition_dir(dataset, tenant_id, run_date))

@@ -12,7 +12,7 @@ use super::{Area, Report, chain};
 
 /// A last commit with files that were not there.
 pub(super) struct Pending {
-    pub link: CommitRecord,
+    pub commit: CommitRecord,
     pub files: Vec<CommittedFile>,
 }
 
@@ -23,11 +23,11 @@ pub(super) fn look_again(store: &dyn Store, all: &[Pending], report: &mut Report
     }
     // In this order: what leaves the list is where it belongs.
     let staged: BTreeSet<String> = store.staged()?.into_iter().map(|entry| entry.path).collect();
-    for Pending { link, files } in all {
+    for Pending { commit, files } in all {
         let (mut count, mut rows, mut is_missing) = (0, 0, false);
         for file in files {
             let is_staged = Staged::name_of(&file.staged).is_some_and(|name| staged.contains(name));
-            match file::check(store, link, file)? {
+            match file::check(store, commit, file)? {
                 Checked::Missing if is_staged => {
                     count += 1;
                     rows += file.rows;
@@ -36,12 +36,12 @@ pub(super) fn look_again(store: &dyn Store, all: &[Pending], report: &mut Report
             }
         }
         if is_missing {
-            report.links_with_missing_files.push(link.clone());
+            report.commits_with_missing_files.push(commit.clone());
         }
         if count > 0 {
             report.unpublished.files += count;
             report.unpublished.rows += rows;
-            let path = layout::chain_record(&link.topic_id, link.partition, link.start);
+            let path = layout::chain_record(&commit.topic_id, commit.partition, commit.start);
             let reason =
                 format!("committed, not published: no reader sees its {rows} row(s) until a sink publishes them");
             report.not_compared(Area::DataFiles, path, Some(count), reason);

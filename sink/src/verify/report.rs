@@ -24,10 +24,10 @@ pub enum Rule {
     RolledBack,
     /// A commit record is unreadable, changed or removed.
     ChainBroken,
-    /// A checkpoint does not say what the links before it add up to.
+    /// A checkpoint does not say what the commits before it add up to.
     CheckpointDiffers,
     /// A commit record contradicts itself: rows, files and source positions do not add up.
-    LinkAddsUp,
+    CommitAddsUp,
     /// A committed file is not there.
     FileMissing,
     /// A committed file has another size or digest.
@@ -130,7 +130,7 @@ pub struct ChainReport {
     /// Partition.
     pub partition: u32,
     /// Commit records.
-    pub links: u64,
+    pub commits: u64,
     /// One past the last committed offset.
     pub end: u64,
     /// Committed rows.
@@ -265,9 +265,9 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// What was compared, and what could not be, by area.
     pub areas: Vec<AreaReport>,
-    /// Links with a file that is gone.
+    /// Commits with a file that is gone.
     #[serde(skip)]
-    pub(crate) links_with_missing_files: Vec<CommitRecord>,
+    pub(crate) commits_with_missing_files: Vec<CommitRecord>,
     /// Checkpoints that differ, with what the commit records add up to; `None` when no commit ends there.
     #[serde(skip)]
     pub(crate) damaged_checkpoints: Vec<(String, Option<ChainHead>)>,
@@ -301,7 +301,7 @@ impl Default for Report {
             last_records: LastRecords::default(),
             problems: Vec::new(),
             areas: Area::ALL.into_iter().map(AreaReport::of).collect(),
-            links_with_missing_files: Vec::new(),
+            commits_with_missing_files: Vec::new(),
             damaged_checkpoints: Vec::new(),
             open_ends: Vec::new(),
             chain_heads: BTreeMap::new(),

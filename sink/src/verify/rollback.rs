@@ -17,14 +17,14 @@ use crate::timeline;
 const COMMITS_MAX: usize = 200;
 
 /// Remembers the last record of a commit. Most of a long chain's records have expired: of the oldest ones nothing is kept.
-pub(super) fn keep(link: &CommitRecord, held: &mut Held) {
-    let kept = held.last_records.entry((link.topic_id.clone(), link.partition)).or_default();
+pub(super) fn keep(commit: &CommitRecord, held: &mut Held) {
+    let kept = held.last_records.entry((commit.topic_id.clone(), commit.partition)).or_default();
     // One without records of its own has nothing to compare.
-    if link.last_record.is_some() || link.rows + link.duplicates > 0 {
+    if commit.last_record.is_some() || commit.rows + commit.duplicates > 0 {
         if kept.len() == 2 * COMMITS_MAX {
             kept.drain(..COMMITS_MAX);
         }
-        kept.push(link.last_record.clone());
+        kept.push(commit.last_record.clone());
     }
 }
 

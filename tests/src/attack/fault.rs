@@ -72,7 +72,7 @@ pub enum Deed {
     /// A validator is frozen with an open transaction for longer than a transaction may take.
     TransactionTimedOut,
     /// The coordinator is killed with an open transaction and started again.
-    CoordinatorGone,
+    CoordinatorKilled,
     /// The answer to the commit of a transaction is lost while an open transaction of another producer hides what was committed.
     ForeignTransaction,
     /// Services are added and taken away.
@@ -136,7 +136,7 @@ impl Deed {
         Self::BrokerKilled,
         Self::BrokerNetworkBad,
         Self::TransactionTimedOut,
-        Self::CoordinatorGone,
+        Self::CoordinatorKilled,
         Self::ForeignTransaction,
         Self::ScaledOut,
         Self::HotTenant,
@@ -205,7 +205,7 @@ impl fmt::Display for Fault {
                 Deed::GroupsDeleted => "groups of validators and sinks deleted",
                 Deed::BrokerNetworkBad => "network before the broker slow, without answers, silent, cut",
                 Deed::TransactionTimedOut => "a validator frozen with an open transaction until that has timed out",
-                Deed::CoordinatorGone => "`kill -9` of the coordinator of an open transaction",
+                Deed::CoordinatorKilled => "`kill -9` of the coordinator of an open transaction",
                 Deed::ForeignTransaction => "answers to commits lost behind an open transaction of another producer",
                 Deed::BrokerKilled => "`kill -9` of the broker, started again",
                 Deed::ScaledOut => "two and four sinks and validators, added and taken away",

@@ -14,7 +14,7 @@ use exporter::{Cut, DeadLetterFilter, DuckLimits, ExportOptions, ExporterConfig,
 use platform::broker::{Broker, Headers, OutRecord, RecordValue};
 use platform::clock::ManualClock;
 use serde_json::{Value, json};
-use sink::replay::{Asked, matching, ranges};
+use sink::replay::{ReplayRequest, matching, ranges};
 use sink::resend::wire;
 use sink::verify::Rule;
 use tests::pipeline::{Pipeline, run_manifest};
@@ -71,15 +71,17 @@ fn state(pipeline: &Pipeline, exported: &Path) -> Vec<String> {
     seen.push(format!("{:?}", exporter::list_dead_letters(&cut, &filter, &limits).unwrap()));
     seen.push(format!("{:?}", exporter::dead_letter_stats(&cut, &filter, &limits).unwrap()));
 
-    let asked =
-        Asked { filter: WireFilter { tenant_id: vec!["acme".into()], ..WireFilter::default() }, ..Asked::default() };
-    let request = wire::Request { asked: asked.clone(), id: None, rate: None };
+    let replay = ReplayRequest {
+        filter: WireFilter { tenant_id: vec!["acme".into()], ..WireFilter::default() },
+        ..ReplayRequest::default()
+    };
+    let request = wire::Request { replay: replay.clone(), id: None, rate: None };
     let plan = wire::plan(&request, &pipeline.broker, &*pipeline.store, &pipeline.policies).unwrap();
     seen.push(format!("{} would be sent again", plan.matching));
-    let judged = ranges(&pipeline.broker, &asked).unwrap();
+    let judged = ranges(&pipeline.broker, &replay).unwrap();
     let again = judged
         .iter()
-        .map(|(at, range)| matching(&pipeline.broker, at, range, &asked.filter, &pipeline.policies).unwrap());
+        .map(|(at, range)| matching(&pipeline.broker, at, range, &replay.filter, &pipeline.policies).unwrap());
     seen.push(format!("{} would be judged again", again.sum::<u64>()));
     seen.extend(export(pipeline, exported));
     seen

@@ -132,7 +132,7 @@ fn paths(pipeline: &Pipeline, folder: &str) -> Vec<PathBuf> {
     all.into_iter().map(|entry| pipeline.store.local_path(&entry.path).unwrap()).collect()
 }
 
-/// The chain of the fullest partition, oldest link first.
+/// The chain of the fullest partition, oldest commit first.
 fn chain(pipeline: &Pipeline) -> Vec<PathBuf> {
     let mut chains: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
     for path in paths(pipeline, layout::CHAIN) {
@@ -167,14 +167,14 @@ fn whatever_is_done_to_the_data_is_noticed() {
         let path = &paths(p, layout::FINDINGS)[0];
         std::fs::copy(path, path.with_file_name("part-0.parquet")).unwrap();
     });
-    // What a link's files hold cannot be told without it; what follows it is not verified.
-    check("a link removed from the middle", &[Rule::ChainBroken, Rule::FileForeign], |p| {
+    // What a commit's files hold cannot be told without it; what follows it is not verified.
+    check("a commit removed from the middle", &[Rule::ChainBroken, Rule::FileForeign], |p| {
         std::fs::remove_file(&chain(p)[1]).unwrap();
     });
-    check("the first link removed", &[Rule::ChainBroken, Rule::FileForeign], |p| {
+    check("the first commit removed", &[Rule::ChainBroken, Rule::FileForeign], |p| {
         std::fs::remove_file(&chain(p)[0]).unwrap();
     });
-    check("a link changed", &[Rule::ChainBroken], |p| {
+    check("a commit changed", &[Rule::ChainBroken], |p| {
         let path = &chain(p)[1];
         let text = std::fs::read_to_string(path).unwrap();
         std::fs::write(path, text.replacen("\"code_version\":\"", "\"code_version\":\"x", 1)).unwrap();

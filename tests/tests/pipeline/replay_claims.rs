@@ -9,7 +9,7 @@ use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use serde_json::Value;
 use sink::repair;
-use sink::replay::Asked;
+use sink::replay::ReplayRequest;
 use sink::resend::letters::Filter;
 use sink::resend::missing::Operator;
 use sink::resend::{redrive, wire};
@@ -57,7 +57,7 @@ impl Lossy {
     }
 
     fn plan(&self) -> wire::Report {
-        let request = wire::Request { asked: Asked::default(), id: None, rate: None };
+        let request = wire::Request { replay: ReplayRequest::default(), id: None, rate: None };
         wire::plan(&request, &self.pipeline.broker, &*self.pipeline.store, &OwnProducers).unwrap()
     }
 }
@@ -79,7 +79,7 @@ fn a_forged_claim_hides_no_lost_record_and_changes_no_plan() {
     }
     // Each of them is a record of its own.
     assert_eq!(lossy.plan().matching, 4);
-    let request = wire::Request { asked: Asked::default(), id: None, rate: None };
+    let request = wire::Request { replay: ReplayRequest::default(), id: None, rate: None };
     let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
     let (broker, store) = (&pipeline.broker, &*pipeline.store);
     wire::execute(&request, &lossy.plan(), broker, store, &OwnProducers, &operator).unwrap();

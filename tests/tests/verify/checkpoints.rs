@@ -5,7 +5,7 @@ use contracts::{layout, topics};
 use platform::broker::Headers;
 use sink::repair;
 
-use super::world::{Filled, good, links, read_link, topic_id};
+use super::world::{Filled, commits, good, read_commit, topic_id};
 
 /// Watermarks that are too high make the sink drop what is sent again: first the checkpoint, then the records.
 #[test]
@@ -16,15 +16,15 @@ fn nothing_is_sent_while_a_checkpoint_differs_and_repair_writes_it_again() {
     pipeline.pretend_to_have_judged();
     let mut head = ChainHead::empty(&topic_id(&pipeline, topics::VALID), 0);
     let mut at = String::new();
-    for path in links(&pipeline) {
-        let link = read_link(&path);
-        head = ChainHead { partition: link.partition, ..head };
-        at = layout::chain_record(&link.topic_id, link.partition, link.start);
+    for path in commits(&pipeline) {
+        let commit = read_commit(&path);
+        head = ChainHead { partition: commit.partition, ..head };
+        at = layout::chain_record(&commit.topic_id, commit.partition, commit.start);
         head.follow(&at, &std::fs::read(&path).unwrap()).unwrap();
     }
     assert!(!at.is_empty());
     let right = head.clone();
-    head.heights.values_mut().for_each(|height| *height += 4_096);
+    head.source_watermarks.values_mut().for_each(|watermark| *watermark += 4_096);
     let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
     pipeline.store.put(&path, &serde_json::to_vec(&head).unwrap()).unwrap();
     let plan = repair::plan(&pipeline.verify());
@@ -44,10 +44,10 @@ fn nothing_is_sent_while_a_checkpoint_differs_and_repair_writes_it_again() {
 fn a_sink_passes_over_a_checkpoint_that_differs() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    let path = links(&pipeline).pop().unwrap();
-    let last = read_link(&path);
+    let path = commits(&pipeline).pop().unwrap();
+    let last = read_commit(&path);
     let mut head = sink::chain::load(&*pipeline.store, &last.topic_id, last.partition).unwrap().0;
-    head.heights.values_mut().for_each(|height| *height += 4_096);
+    head.source_watermarks.values_mut().for_each(|watermark| *watermark += 4_096);
     let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
     pipeline.store.put(&path, &serde_json::to_vec(&head).unwrap()).unwrap();
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);

@@ -30,7 +30,7 @@ fn records(pipeline: &Pipeline) -> Vec<String> {
 
 fn records_of(store: &dyn Store, topic_id: &str) -> Vec<String> {
     let all = store.list(&format!("{}/{topic_id}", layout::CHAIN)).unwrap().into_iter().map(|entry| entry.path);
-    all.filter(|path| contracts::chain::link_start(path).is_some()).collect()
+    all.filter(|path| contracts::chain::commit_start(path).is_some()).collect()
 }
 
 fn bytes(pipeline: &Pipeline, path: &str) -> Bytes {
@@ -162,11 +162,11 @@ fn a_last_commit_that_the_group_does_not_know_of_is_rebuilt() {
     });
     let config = sink::Config {
         member: "sink".into(),
-        lane: topics::Lane::live(),
+        pipeline_topics: topics::PipelineTopics::live(),
         limits: sink::Limits::default(),
         session_timeout: Duration::from_secs(10),
         until: sink::Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         replaced_store: None,
     };
     let (store, counters) = (&*pipeline.store, Arc::default());
@@ -288,7 +288,7 @@ fn what_does_not_agree_is_refused_and_nothing_is_changed() {
             if record.start == 0 {
                 record.files.clear();
                 record.rows = 0;
-                record.heights = [("wire/0".parse().unwrap(), 7)].into();
+                record.source_watermarks = [("wire/0".parse().unwrap(), 7)].into();
                 p.store.put(&path, &flipped(&record.to_bytes().unwrap(), 2_000)).unwrap();
             }
         }

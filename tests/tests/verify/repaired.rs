@@ -13,7 +13,7 @@ use sink::resend::missing::Operator;
 use sink::verify::Rule;
 use tests::pipeline::Pipeline;
 
-use super::world::{Filled, drop_a_row, edit_last, good, links, lost, read_link, rules, topic_id};
+use super::world::{Filled, commits, drop_a_row, edit_last, good, lost, read_commit, rules, topic_id};
 
 #[test]
 fn what_was_lost_again_and_again_is_brought_back_once() {
@@ -51,8 +51,8 @@ fn nothing_is_sent_while_a_chain_is_broken() {
     let (_folder, pipeline) = filled.copied();
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
     pipeline.pretend_to_have_judged();
-    let links = links(&pipeline);
-    std::fs::write(&links[0], b"{}").unwrap();
+    let commits = commits(&pipeline);
+    std::fs::write(&commits[0], b"{}").unwrap();
     let report = pipeline.verify();
     assert_eq!(
         rules(&report),
@@ -67,10 +67,10 @@ fn nothing_is_sent_while_a_chain_is_broken() {
 fn a_file_that_cannot_be_made_again_does_not_stop_the_rest() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    let links = links(&pipeline);
-    let files: Vec<_> = links.iter().map(|path| read_link(path).files.remove(0).path).collect();
+    let commits = commits(&pipeline);
+    let files: Vec<_> = commits.iter().map(|path| read_commit(path).files.remove(0).path).collect();
     std::fs::remove_file(pipeline.store.local_path(&files[0]).unwrap()).unwrap();
-    edit_last(&pipeline, |link| drop_a_row(&pipeline, link));
+    edit_last(&pipeline, |commit| drop_a_row(&pipeline, commit));
     std::fs::remove_file(pipeline.store.local_path(&files[2]).unwrap()).unwrap();
     let plan = repair::plan(&pipeline.verify());
     assert_eq!(plan.rebuild, [files[0].clone(), files[2].clone()]);
@@ -90,17 +90,17 @@ fn deleted_unwritten(pipeline: &Pipeline) -> String {
     id
 }
 
-/// Where a sink that still holds records behind this link would commit them.
-fn next_of(link: &Path) -> String {
-    let link = read_link(link);
-    layout::chain_record(&link.topic_id, link.partition, link.end)
+/// Where a sink that still holds records behind this commit would commit them.
+fn next_of(commit: &Path) -> String {
+    let commit = read_commit(commit);
+    layout::chain_record(&commit.topic_id, commit.partition, commit.end)
 }
 
 #[test]
 fn chains_of_deleted_topics_are_closed_before_anything_is_sent_again() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    let next = next_of(links(&pipeline).last().unwrap());
+    let next = next_of(commits(&pipeline).last().unwrap());
     let _ = deleted_unwritten(&pipeline);
     assert_eq!(pipeline.repair(&repair::plan(&pipeline.verify())).sent, 1);
     assert!(pipeline.store.get(&next).unwrap().is_some(), "a late sink finds the name taken");
@@ -121,7 +121,7 @@ fn chains_of_deleted_topics_are_closed_before_anything_is_sent_again() {
 fn a_sink_that_commits_before_its_chain_is_closed_makes_the_plan_void() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    let next = next_of(links(&pipeline).last().unwrap());
+    let next = next_of(commits(&pipeline).last().unwrap());
     let _ = deleted_unwritten(&pipeline);
     let plan = repair::plan(&pipeline.verify());
     pipeline.store.put_if_absent(&next, b"{}").unwrap();
@@ -136,7 +136,7 @@ fn a_sink_that_commits_before_its_chain_is_closed_makes_the_plan_void() {
 fn what_was_committed_of_a_deleted_topic_and_not_published_is_published() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    let file = read_link(links(&pipeline).last().unwrap()).files.remove(0);
+    let file = read_commit(commits(&pipeline).last().unwrap()).files.remove(0);
     let published = pipeline.store.local_path(&file.path).unwrap();
     std::fs::rename(&published, pipeline.folder.join(Staged::name_of(&file.staged).unwrap())).unwrap();
     pipeline.broker.delete_topic(topics::VALID).unwrap();

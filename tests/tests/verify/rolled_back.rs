@@ -26,7 +26,7 @@ use sink::verify::{LastRecords, Rule};
 use tests::attack::parquet;
 use tests::pipeline::{Pipeline, topic_id};
 
-use super::world::{edit_last, fill, good, links, read_link, rules};
+use super::world::{commits, edit_last, fill, good, read_commit, rules};
 
 /// Files of a broker that no process has open.
 fn copy_broker(from: &Path, to: &Path) {
@@ -129,7 +129,7 @@ fn a_broker_that_has_grown_past_its_old_end_is_refused_and_left_behind_without_a
     let refused = recreate::plan(&pipeline.broker, &other, &operator(&shutdown));
     assert!(matches!(refused, Err(RecreateError::ForeignStore { .. })), "all would count as no row: {refused:?}");
     let wire = topic_id(&pipeline.broker, topics::WIRE);
-    let last = read_link(links(&pipeline).last().unwrap());
+    let last = read_commit(commits(&pipeline).last().unwrap());
     let next = layout::chain_record(&last.topic_id, last.partition, last.end);
     let done = recreate_on(&pipeline.broker, &pipeline, &shutdown).unwrap();
     assert_eq!(carried(&done), expected);
@@ -196,12 +196,12 @@ fn a_roll_back_that_a_later_commit_has_buried_is_reported() {
     assert_eq!(report.problems, []);
     // The chains of the valid topic and of dead letters, and the position in the wire partition.
     assert_eq!(report.last_records, LastRecords { compared: 3, expired: 0, unknown: 0 });
-    edit_last(&pipeline, |link| link.last_record.as_mut().unwrap().sha256 = "f".repeat(64));
+    edit_last(&pipeline, |commit| commit.last_record.as_mut().unwrap().sha256 = "f".repeat(64));
     assert_eq!(rules(&pipeline.verify()), [Rule::RolledBack]);
     assert!(matches!(pipeline.sink(), Err(SinkError::RolledBack { .. })));
 
-    let path = links(&pipeline).pop().unwrap();
-    let buried = read_link(&path);
+    let path = commits(&pipeline).pop().unwrap();
+    let buried = read_commit(&path);
     pipeline.publish([(Some("acme"), good("acme", 20), Headers::new())]);
     let _ = pipeline.validate();
     let at = TopicPartition { topic: topics::VALID.into(), partition: buried.partition };
@@ -231,7 +231,7 @@ fn commits_of_versions_that_kept_no_last_record_are_not_compared() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(folder.path());
     fill(&pipeline);
-    edit_last(&pipeline, |link| link.last_record = None);
+    edit_last(&pipeline, |commit| commit.last_record = None);
     let report = pipeline.verify();
     assert_eq!((rules(&report), report.last_records.unknown), (vec![], 1));
     pipeline.publish([(Some("acme"), good("acme", 20), Headers::new())]);

@@ -7,7 +7,7 @@ use contracts::topics::headers;
 use platform::broker::Headers;
 use tests::pipeline::{Pipeline, run_manifest};
 
-use super::world::{Filled, fill, good, links};
+use super::world::{Filled, commits, fill, good};
 
 #[test]
 fn services_that_are_running_are_no_problem() {
@@ -65,7 +65,7 @@ fn inspecting_tells_what_is_written_and_what_is_not() {
     assert_eq!(folders(&all), [letters, acme.clone(), globex]);
     assert_eq!(folders(&inspect(Some("acme"))), [acme]);
 
-    std::fs::remove_file(&links(&pipeline)[0]).unwrap();
+    std::fs::remove_file(&commits(&pipeline)[0]).unwrap();
     let broken = inspect(None);
     assert!(broken.chains.iter().any(|c| c.broken.is_some()), "{:#?}", broken.chains);
 }

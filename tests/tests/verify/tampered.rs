@@ -10,7 +10,7 @@ use sink::repair;
 use sink::verify::{Rule, Unpublished, verify};
 use tests::pipeline::{Pipeline, copy, run_manifest};
 
-use super::world::{Filled, drop_a_row, edit_last, fill, links, read_link, rules};
+use super::world::{Filled, commits, drop_a_row, edit_last, fill, read_commit, rules};
 
 #[test]
 fn what_digests_do_not_give_away_is_noticed() {
@@ -22,41 +22,41 @@ fn what_digests_do_not_give_away_is_noticed() {
         assert_eq!(rules(&report), expected, "{what}: {:#?}", report.problems);
     };
     check("nothing", &[], |_| {});
-    check("the last link removed", &[Rule::ChainBroken, Rule::FileForeign], |p| {
-        std::fs::remove_file(links(p).pop().unwrap()).unwrap();
+    check("the last commit removed", &[Rule::ChainBroken, Rule::FileForeign], |p| {
+        std::fs::remove_file(commits(p).pop().unwrap()).unwrap();
     });
-    check("the last link and its file removed", &[Rule::ChainBroken], |p| {
-        let last = links(p).pop().unwrap();
-        std::fs::remove_file(p.store.local_path(&read_link(&last).files[0].path).unwrap()).unwrap();
+    check("the last commit and its file removed", &[Rule::ChainBroken], |p| {
+        let last = commits(p).pop().unwrap();
+        std::fs::remove_file(p.store.local_path(&read_commit(&last).files[0].path).unwrap()).unwrap();
         std::fs::remove_file(last).unwrap();
     });
     check("a chain removed", &[Rule::ChainBroken, Rule::FileForeign, Rule::FileForeign, Rule::FileForeign], |p| {
-        std::fs::remove_dir_all(links(p)[0].parent().unwrap()).unwrap();
+        std::fs::remove_dir_all(commits(p)[0].parent().unwrap()).unwrap();
     });
     // The sink would find none in its place and write everything once more.
     check("a chain in another partition's folder", &[Rule::ChainBroken, Rule::ChainBroken], |p| {
-        let chain = links(p)[0].parent().unwrap().to_owned();
+        let chain = commits(p)[0].parent().unwrap().to_owned();
         std::fs::rename(&chain, chain.with_file_name("7")).unwrap();
     });
-    check("a link that is none", &[Rule::ChainBroken], |p| {
-        let first = &links(p)[0];
+    check("a commit that is none", &[Rule::ChainBroken], |p| {
+        let first = &commits(p)[0];
         std::fs::copy(first, first.with_file_name(format!("{:020}.json", 2))).unwrap();
     });
     check("an object beside the chains", &[Rule::ChainBroken], |p| {
         p.store.put(&format!("{}/x.json", layout::CHAIN), b"{}").unwrap();
     });
-    check("a row taken out of file and link", &[Rule::RecordLost], |p| edit_last(p, |link| drop_a_row(p, link)));
-    check("a row taken out of the file, the link half right", &[Rule::LinkAddsUp, Rule::RecordLost], |p| {
-        edit_last(p, |link| {
-            drop_a_row(p, link);
-            link.rows += 1;
+    check("a row taken out of file and commit", &[Rule::RecordLost], |p| edit_last(p, |commit| drop_a_row(p, commit)));
+    check("a row taken out of the file, the commit half right", &[Rule::CommitAddsUp, Rule::RecordLost], |p| {
+        edit_last(p, |commit| {
+            drop_a_row(p, commit);
+            commit.rows += 1;
         });
     });
     // The name of a file tells the range it was made from.
-    check("records skipped", &[Rule::TopicBehind, Rule::FileContent], |p| edit_last(p, |link| link.end += 1));
+    check("records skipped", &[Rule::TopicBehind, Rule::FileContent], |p| edit_last(p, |commit| commit.end += 1));
     check("a file moved to another tenant", &[Rule::FileContent], |p| {
-        edit_last(p, |link| {
-            let file = &mut link.files[0];
+        edit_last(p, |commit| {
+            let file = &mut commit.files[0];
             let from = p.store.local_path(&file.path).unwrap();
             file.path = file.path.replace("tenant_id=acme", "tenant_id=globex");
             let to = p.store.local_path(&file.path).unwrap();
@@ -65,10 +65,10 @@ fn what_digests_do_not_give_away_is_noticed() {
         });
     });
     check("a forged checkpoint", &[Rule::CheckpointDiffers], |p| {
-        let link = read_link(&links(p).pop().unwrap());
-        let mut head = ChainHead::empty(&link.topic_id, link.partition);
-        head.advance(&link, String::new());
-        let path = layout::chain_checkpoint(&link.topic_id, link.partition, link.end);
+        let commit = read_commit(&commits(p).pop().unwrap());
+        let mut head = ChainHead::empty(&commit.topic_id, commit.partition);
+        head.advance(&commit, String::new());
+        let path = layout::chain_checkpoint(&commit.topic_id, commit.partition, commit.end);
         p.store.put(&path, &serde_json::to_vec(&head).unwrap()).unwrap();
     });
     check("a manifest in another's place", &[Rule::ManifestUnreadable], |p| {
@@ -137,16 +137,16 @@ fn another_store_is_not_compared_and_nothing_is_sent() {
 #[test]
 fn only_the_last_commit_may_wait_to_be_published() {
     let filled = Filled::new();
-    let check = |link: usize, expected: &[Rule]| {
+    let check = |commit: usize, expected: &[Rule]| {
         let (_folder, pipeline) = filled.copied();
-        let file = read_link(&links(&pipeline)[link]).files.remove(0);
+        let file = read_commit(&commits(&pipeline)[commit]).files.remove(0);
         let staged = pipeline.folder.join(file.staged["name"].as_str().unwrap());
         std::fs::create_dir_all(staged.parent().unwrap()).unwrap();
         std::fs::rename(pipeline.store.local_path(&file.path).unwrap(), staged).unwrap();
         let report = pipeline.verify();
         assert_eq!(rules(&report), expected);
         let Unpublished { files, rows } = report.unpublished;
-        assert_eq!((files, rows, report.is_complete()), if link == 2 { (1, 5, false) } else { (0, 0, true) });
+        assert_eq!((files, rows, report.is_complete()), if commit == 2 { (1, 5, false) } else { (0, 0, true) });
     };
     check(2, &[]);
     check(1, &[Rule::FileMissing]);

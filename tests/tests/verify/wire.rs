@@ -28,7 +28,7 @@ fn what_the_broker_no_longer_holds_is_told_but_no_problem() {
     let report = pipeline.verify();
     assert_eq!(report.problems, []);
     assert_eq!(report.unproven.iter().map(|m| m.offsets.count()).sum::<u64>(), 1);
-    assert_eq!(repair::plan(&report).gone, report.unproven);
+    assert_eq!(repair::plan(&report).expired, report.unproven);
 }
 
 /// A broker of which not every offset is a record, as Kafka's transaction marks are none, and whose retention takes

@@ -57,29 +57,29 @@ pub fn topic_id(pipeline: &Pipeline, name: &str) -> String {
     pipeline.broker.topics().unwrap().into_iter().find(|t| &*t.name == name).unwrap().id.to_string()
 }
 
-/// The links of the valid topic, oldest first.
-pub fn links(pipeline: &Pipeline) -> Vec<PathBuf> {
+/// The commits of the valid topic, oldest first.
+pub fn commits(pipeline: &Pipeline) -> Vec<PathBuf> {
     let id = topic_id(pipeline, topics::VALID);
     let mut all = pipeline.store.list(&format!("{}/{id}", layout::CHAIN)).unwrap();
-    all.retain(|entry| contracts::chain::link_start(&entry.path).is_some());
+    all.retain(|entry| contracts::chain::commit_start(&entry.path).is_some());
     all.into_iter().map(|entry| pipeline.store.local_path(&entry.path).unwrap()).collect()
 }
 
-pub fn read_link(path: &Path) -> CommitRecord {
+pub fn read_commit(path: &Path) -> CommitRecord {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Changes the last link: no digest gives that away.
+/// Changes the last commit: no digest gives that away.
 pub fn edit_last(pipeline: &Pipeline, edit: impl FnOnce(&mut CommitRecord)) {
-    let path = links(pipeline).pop().unwrap();
-    let mut link = read_link(&path);
-    edit(&mut link);
-    std::fs::write(path, link.to_bytes().unwrap()).unwrap();
+    let path = commits(pipeline).pop().unwrap();
+    let mut commit = read_commit(&path);
+    edit(&mut commit);
+    std::fs::write(path, commit.to_bytes().unwrap()).unwrap();
 }
 
-/// Writes the link's only file again with one row less, and says so in the link.
-pub fn drop_a_row(pipeline: &Pipeline, link: &mut CommitRecord) {
-    let file = &mut link.files[0];
+/// Writes the commit's only file again with one row less, and says so in the commit.
+pub fn drop_a_row(pipeline: &Pipeline, commit: &mut CommitRecord) {
+    let file = &mut commit.files[0];
     let path = pipeline.store.local_path(&file.path).unwrap();
     let opened = std::fs::File::open(&path).unwrap();
     let mut reader = ParquetRecordBatchReaderBuilder::try_new(opened).unwrap().build().unwrap();
@@ -91,8 +91,8 @@ pub fn drop_a_row(pipeline: &Pipeline, link: &mut CommitRecord) {
     std::fs::write(&path, &bytes).unwrap();
     (file.rows, file.bytes) = (file.rows - 1, bytes.len() as u64);
     file.sha256 = hex::encode(Sha256::digest(&bytes));
-    link.rows -= 1;
-    for set in link.src.values_mut().chain(link.runs.values_mut().flat_map(|run| run.values_mut())) {
+    commit.rows -= 1;
+    for set in commit.src.values_mut().chain(commit.runs.values_mut().flat_map(|run| run.values_mut())) {
         let max = set.max().unwrap();
         let mut less = OffsetSet::default();
         assert!(set.ranges().flatten().filter(|o| *o < max).all(|o| less.insert(o)));

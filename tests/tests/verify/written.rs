@@ -7,7 +7,7 @@ use contracts::seal::{self, Seal};
 use serde_json::Value;
 use tests::schemas;
 
-use super::world::{Filled, links, read_link};
+use super::world::{Filled, commits, read_commit};
 
 /// Members of a document that its schema does not name, with their place.
 fn unknown(schema: &Value, node: &Value, document: &Value, at: &str, found: &mut BTreeSet<String>) {
@@ -38,14 +38,14 @@ fn assert_described(bytes: &[u8]) {
 fn commit_records_are_what_their_schema_says() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
-    let paths = links(&pipeline);
+    let paths = commits(&pipeline);
     assert_eq!(paths.len(), 3);
     for path in &paths {
         assert_described(&std::fs::read(path).unwrap());
     }
     // What a replay leaves in the place of a chain.
-    let mut base = read_link(&paths[0]);
-    base.heights = [("wire/0".parse().unwrap(), 7)].into();
+    let mut base = read_commit(&paths[0]);
+    base.source_watermarks = [("wire/0".parse().unwrap(), 7)].into();
     assert_described(&base.to_bytes().unwrap());
     let letters = pipeline.store.list(layout::CHAIN).unwrap();
     assert!(letters.len() > paths.len(), "those of dead letters, too");

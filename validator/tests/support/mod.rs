@@ -108,7 +108,7 @@ pub fn own() -> ProducerPolicies {
 pub fn config(member: &str) -> Config {
     Config {
         member: member.to_owned(),
-        lane: contracts::topics::Lane::live(),
+        pipeline_topics: contracts::topics::PipelineTopics::live(),
         selection: None,
         policies: own(),
         valid_partitions: PARTITIONS,
@@ -118,7 +118,7 @@ pub fn config(member: &str) -> Config {
         step_bytes_max: 1 << 20,
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
-        skips_gone: false,
+        skips_expired: false,
         skips_judged: false,
     }
 }

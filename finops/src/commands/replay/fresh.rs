@@ -5,18 +5,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use contracts::claims::Producers;
-use contracts::topics::Lane;
+use contracts::topics::PipelineTopics;
 use contracts::wire_filter::WireFilter;
 use platform::broker::{Broker, TopicPartition};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::{Value, json};
-use sink::replay::{claim, look, make_lane, matching, ranges, take_lane};
+use sink::replay::{claim, claim_pipeline_topics, create_pipeline_topics, look, matching, ranges};
 use sink::resend::lock::Lock;
 use uuid::Uuid;
 use validator::ValidatorError;
 
-use super::records::{asked, check};
+use super::records::{check, request};
 use crate::cli::{Output, ReplayRunArgs};
 use crate::failure::{Failure, Result};
 use crate::output::{Rows, note, print_text, print_value, quoted};
@@ -25,38 +25,38 @@ use crate::progress::{Counted, watched};
 use crate::settings::Settings;
 
 pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let asked = asked(args)?;
+    let request = request(args)?;
     let mut validator = ports::validator_config(settings, validator::Until::Drained)?;
     let Ports { broker, store } = Ports::existing(settings)?;
-    check(&asked, &*broker)?;
-    let ranges = ranges(&*broker, &asked)?;
+    check(&request, &*broker)?;
+    let ranges = ranges(&*broker, &request)?;
     if args.dry_run {
         // One that is not there yet will be made.
         if let Ok(fresh) = ports::existing_root(root, settings) {
-            look(&*fresh, &*store, args.id.as_deref(), &asked)?;
+            look(&*fresh, &*store, args.id.as_deref(), &request)?;
         }
-        return plan(&*broker, &ranges, &asked.filter, &validator.policies, output);
+        return plan(&*broker, &ranges, &request.filter, &validator.policies, output);
     }
     let fresh = ports::root(root, settings)?;
-    let id = match (look(&*fresh, &*store, args.id.as_deref(), &asked)?, &args.id) {
+    let id = match (look(&*fresh, &*store, args.id.as_deref(), &request)?, &args.id) {
         (Some(begun), _) => begun.id,
         (None, Some(id)) => id.clone(),
         (None, None) => Uuid::new_v4().simple().to_string()[..12].to_owned(),
     };
-    let lane = Lane::replay(&id);
+    let pipeline_topics = PipelineTopics::replay(&id);
     let shutdown = ports::stop_on_signals()?;
-    let mut lock = Lock::take(&*broker, &format!("{}.lock", lane.validators), &shutdown)?;
-    take_lane(&mut lock, &*fresh)?;
-    let claim = claim(&*fresh, &*store, &SystemClock, &id, &asked, &args.by)?;
+    let mut lock = Lock::take(&*broker, &format!("{}.lock", pipeline_topics.validators), &shutdown)?;
+    claim_pipeline_topics(&mut lock, &*fresh)?;
+    let claim = claim(&*fresh, &*store, &SystemClock, &id, &request, &args.by)?;
     note!("replay {} into {}", claim.id, fresh.location());
-    make_lane(&*broker, &lane)?;
+    create_pipeline_topics(&*broker, &pipeline_topics)?;
 
     let (judged, written) = (Arc::new(validator::Counters::default()), Arc::new(sink::Counters::default()));
     let offsets: u64 = ranges.values().map(|range| range.end - range.start).sum();
-    validator.lane = lane.clone();
-    validator.selection = Some(validator::Selection { ranges, filter: asked.filter });
+    validator.pipeline_topics = pipeline_topics.clone();
+    validator.selection = Some(validator::Selection { ranges, filter: request.filter });
     let mut sink = ports::sink_config(settings, sink::Until::Drained);
-    sink.lane = lane;
+    sink.pipeline_topics = pipeline_topics;
     watched(
         "judging",
         Counted::Things("records"),
@@ -106,7 +106,7 @@ fn print_done(done: &Value, output: Output) -> Result<()> {
 /// What retention takes from a replay is not lost: the current root has it.
 fn judging_failed(error: ValidatorError) -> Failure {
     match error {
-        ValidatorError::RecordsGone { topic, partition, from, low } => Failure::new(
+        ValidatorError::RecordsExpired { topic, partition, from, low } => Failure::new(
             ExitCode::TryAgain,
             format!(
                 "records {from} to {low} (exclusive) of {topic}/{partition} left the broker before they were replayed: \
@@ -148,10 +148,10 @@ mod tests {
 
     #[test]
     fn what_retention_took_from_a_replay_needs_no_change_of_the_live_group() {
-        let gone = ValidatorError::RecordsGone { topic: "wire".into(), partition: 1, from: 3, low: 7 };
+        let gone = ValidatorError::RecordsExpired { topic: "wire".into(), partition: 1, from: 3, low: 7 };
         let failure = judging_failed(gone);
         assert_eq!(failure.code(), ExitCode::TryAgain);
         assert!(failure.message().starts_with("records 3 to 7 (exclusive) of wire/1"), "{}", failure.message());
-        assert!(!failure.message().contains("--skip-gone"), "{}", failure.message());
+        assert!(!failure.message().contains("--skip-expired"), "{}", failure.message());
     }
 }

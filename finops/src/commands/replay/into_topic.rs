@@ -6,7 +6,7 @@ use serde_json::json;
 use sink::resend::missing::Operator;
 use sink::resend::wire::{Report, Request, execute, plan};
 
-use super::records::{asked, check};
+use super::records::{check, request};
 use crate::cli::{Output, ReplayRunArgs};
 use crate::failure::Result;
 use crate::output::{Rows, note, print_text, print_value};
@@ -14,9 +14,9 @@ use crate::ports::{self, Ports};
 use crate::settings::Settings;
 
 pub fn run(args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let request = Request { asked: asked(args)?, id: args.id.clone(), rate: args.rate };
+    let request = Request { replay: request(args)?, id: args.id.clone(), rate: args.rate };
     let Ports { broker, store } = Ports::existing(settings)?;
-    check(&request.asked, &*broker)?;
+    check(&request.replay, &*broker)?;
     let producers = ports::producer_policies(settings)?;
     let mut report = plan(&request, &*broker, &*store, &producers)?;
     if !args.dry_run {

@@ -5,37 +5,37 @@ use std::collections::BTreeSet;
 use contracts::topics;
 use contracts::wire_filter::WireFilter;
 use platform::broker::{Broker, TopicInfo};
-use sink::replay::{Asked, Stretch};
+use sink::replay::{OffsetRange, ReplayRequest};
 
 use crate::cli::ReplayRunArgs;
 use crate::failure::{Failure, Result};
 
 /// What the arguments ask for.
-pub fn asked(args: &ReplayRunArgs) -> Result<Asked> {
+pub fn request(args: &ReplayRunArgs) -> Result<ReplayRequest> {
     if let Some(id) = args.id.as_deref().filter(|id| !is_id(id)) {
         return Err(Failure::usage(format!("{id:?} is no id: 1 to 32 small letters, digits and -")));
     }
     let args = &args.records;
-    let stretches: Vec<Stretch> = args.offsets.iter().map(|text| stretch(text)).collect::<Result<_>>()?;
-    let places: BTreeSet<_> = stretches.iter().map(|stretch| (&stretch.topic, stretch.partition)).collect();
-    if places.len() < stretches.len() {
-        return Err(Failure::usage("--offsets names a partition twice: give one stretch for each"));
+    let offset_ranges: Vec<OffsetRange> = args.offsets.iter().map(|text| offset_range(text)).collect::<Result<_>>()?;
+    let places: BTreeSet<_> = offset_ranges.iter().map(|range| (&range.topic, range.partition)).collect();
+    if places.len() < offset_ranges.len() {
+        return Err(Failure::usage("--offsets names a partition twice: give one range of offsets for each"));
     }
-    Ok(Asked {
+    Ok(ReplayRequest {
         since_ms: args.since,
         until_ms: args.until,
-        stretches,
+        offset_ranges,
         filter: WireFilter { tenant_id: args.tenant.clone(), check_id: args.check.clone(), run_id: args.run.clone() },
     })
 }
 
 /// Refuses offsets of a partition that is not there: it would be a replay of nothing.
-pub fn check(asked: &Asked, broker: &dyn Broker) -> Result<()> {
-    if asked.stretches.is_empty() {
+pub fn check(request: &ReplayRequest, broker: &dyn Broker) -> Result<()> {
+    if request.offset_ranges.is_empty() {
         return Ok(());
     }
     let all = broker.topics()?;
-    for Stretch { topic, partition, .. } in &asked.stretches {
+    for OffsetRange { topic, partition, .. } in &request.offset_ranges {
         let is_there = |info: &TopicInfo| *info.name == **topic && *partition < info.partitions;
         if !topics::is_wire(topic) || !all.iter().any(is_there) {
             return Err(Failure::usage(format!(
@@ -46,7 +46,7 @@ pub fn check(asked: &Asked, broker: &dyn Broker) -> Result<()> {
     Ok(())
 }
 
-fn stretch(text: &str) -> Result<Stretch> {
+fn offset_range(text: &str) -> Result<OffsetRange> {
     let read = || {
         let (place, offsets) = text.rsplit_once(':')?;
         let (topic, partition) = place.rsplit_once('/')?;
@@ -56,7 +56,7 @@ fn stretch(text: &str) -> Result<Stretch> {
         if until.is_some_and(|until| until <= from) {
             return None;
         }
-        Some(Stretch { topic: topic.to_owned(), partition: partition.parse().ok()?, from, until })
+        Some(OffsetRange { topic: topic.to_owned(), partition: partition.parse().ok()?, from, until })
     };
     read().ok_or_else(|| {
         Failure::usage(format!("{text:?}: expected <topic>/<partition>:<from>..<until>, from below until"))

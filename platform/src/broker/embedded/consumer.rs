@@ -18,7 +18,7 @@ const BEAT_MAX: Duration = Duration::from_secs(1);
 /// Longest pause between looks for new records.
 const NAP_MAX: Duration = Duration::from_millis(20);
 
-struct Owned {
+struct AssignedPartition {
     part: Part,
     position: u64,
     paused: bool,
@@ -29,13 +29,13 @@ pub(super) struct Member {
     config: ConsumerConfig,
     /// New for every join: a member that expired comes back as another one.
     id: String,
-    owned: BTreeMap<i64, Owned>,
+    assigned: BTreeMap<i64, AssignedPartition>,
     /// Told to the caller as revoked, or never told of; given up at the next poll.
     revoked: Vec<i64>,
     last_beat: Option<Instant>,
     data_version: i64,
     /// Where the next read starts looking, so that no partition starves.
-    turn: usize,
+    next_index: usize,
 }
 
 impl Member {
@@ -44,11 +44,11 @@ impl Member {
             log,
             config,
             id: String::new(),
-            owned: BTreeMap::new(),
+            assigned: BTreeMap::new(),
             revoked: Vec::new(),
             last_beat: None,
             data_version: 0,
-            turn: 0,
+            next_index: 0,
         };
         member.enter()?;
         Ok(member)
@@ -94,7 +94,7 @@ impl Member {
         }
         let there = self.sql("keeping alive in", beaten)?;
         for part in revoked {
-            self.owned.remove(&part);
+            self.assigned.remove(&part);
         }
         self.last_beat = Some(Instant::now());
         self.data_version = -1;
@@ -108,26 +108,26 @@ impl Member {
         if version == self.data_version {
             return Ok(None);
         }
-        let now = self.sql("watching", groups::owned(&self.log.connection, &self.config.group, &self.id))?;
-        let lost: Vec<i64> = self.owned.keys().filter(|part| !now.contains_key(part)).copied().collect();
+        let now = self.sql("watching", groups::assigned(&self.log.connection, &self.config.group, &self.id))?;
+        let lost: Vec<i64> = self.assigned.keys().filter(|part| !now.contains_key(part)).copied().collect();
         if !lost.is_empty() {
             return Ok(Some(Polled::Lost(self.forget(&lost))));
         }
         let revoking = |part: &&i64| now.get(*part) == Some(&true) && !self.revoked.contains(part);
-        let revoked: Vec<i64> = self.owned.keys().filter(revoking).copied().collect();
+        let revoked: Vec<i64> = self.assigned.keys().filter(revoking).copied().collect();
         if !revoked.is_empty() {
-            let at = revoked.iter().filter_map(|part| Some(self.owned.get(part)?.part.at.clone())).collect();
+            let at = revoked.iter().filter_map(|part| Some(self.assigned.get(part)?.part.at.clone())).collect();
             self.revoked.extend(revoked);
             return Ok(Some(Polled::Revoked(at)));
         }
         // Given and taken again before we looked: nobody else gets them before we give them up.
-        let unseen = |part: &&i64| !self.owned.contains_key(part) && !self.revoked.contains(part);
+        let unseen = |part: &&i64| !self.assigned.contains_key(part) && !self.revoked.contains(part);
         let unseen: Vec<i64> =
             now.iter().filter(|(_, revoking)| **revoking).map(|(part, _)| part).filter(unseen).copied().collect();
         self.revoked.extend(unseen);
         let new: Vec<i64> = now
             .iter()
-            .filter(|(part, revoking)| !**revoking && !self.owned.contains_key(part))
+            .filter(|(part, revoking)| !**revoking && !self.assigned.contains_key(part))
             .map(|(p, _)| *p)
             .collect();
         let assigned = self.take(&new)?;
@@ -137,7 +137,7 @@ impl Member {
 
     fn forget(&mut self, parts: &[i64]) -> Vec<TopicPartition> {
         self.revoked.retain(|part| !parts.contains(part));
-        parts.iter().filter_map(|part| Some(self.owned.remove(part)?.part.at)).collect()
+        parts.iter().filter_map(|part| Some(self.assigned.remove(part)?.part.at)).collect()
     }
 
     fn take(&mut self, parts: &[i64]) -> Result<Vec<Assignment>> {
@@ -148,39 +148,39 @@ impl Member {
             let start = if self.config.start == Start::Earliest { part.low } else { part.next };
             let (position, metadata) = offset.map_or((start, None), |(next, metadata)| (next, Some(metadata)));
             assigned.push(Assignment { at: part.at.clone(), topic_id: part.topic_id.clone(), position, metadata });
-            self.owned.insert(part.id, Owned { part, position, paused: false });
+            self.assigned.insert(part.id, AssignedPartition { part, position, paused: false });
         }
         Ok(assigned)
     }
 
     /// Records of the next partition that has any.
     fn fetch(&mut self) -> Result<Vec<Message>> {
-        let ids: Vec<i64> = self.owned.keys().copied().collect();
+        let ids: Vec<i64> = self.assigned.keys().copied().collect();
         for i in 0..ids.len() {
-            let at = (self.turn + i) % ids.len();
-            let Some(owned) = self.owned.get_mut(&ids[at]) else { continue };
-            if owned.paused || self.revoked.contains(&ids[at]) {
+            let at = (self.next_index + i) % ids.len();
+            let Some(assigned) = self.assigned.get_mut(&ids[at]) else { continue };
+            if assigned.paused || self.revoked.contains(&ids[at]) {
                 continue;
             }
             let connection = &self.log.connection;
-            let part = log::part(connection, &owned.part.at, &self.log.path)?;
-            if part.id != owned.part.id {
+            let part = log::part(connection, &assigned.part.at, &self.log.path)?;
+            if part.id != assigned.part.id {
                 continue; // The topic was made again; the next look at the group takes this partition away.
             }
             let (records_max, bytes_max) = (self.config.poll_records_max, self.config.poll_bytes_max);
-            let messages = log::read(connection, &part, owned.position, records_max, bytes_max, &self.log.path)?;
+            let messages = log::read(connection, &part, assigned.position, records_max, bytes_max, &self.log.path)?;
             if let Some(last) = messages.last() {
-                owned.position = last.offset + 1;
-                self.turn = at + 1;
+                assigned.position = last.offset + 1;
+                self.next_index = at + 1;
                 return Ok(messages);
             }
         }
         Ok(Vec::new())
     }
 
-    fn mine(&mut self, at: &TopicPartition, doing: &str) -> Result<&mut Owned> {
+    fn mine(&mut self, at: &TopicPartition, doing: &str) -> Result<&mut AssignedPartition> {
         let fenced = || BrokerError::Fenced { doing: format!("{doing} {}/{}", at.topic, at.partition) };
-        self.owned.values_mut().find(|owned| owned.part.at == *at).ok_or_else(fenced)
+        self.assigned.values_mut().find(|assigned| assigned.part.at == *at).ok_or_else(fenced)
     }
 
     fn set_paused(&mut self, at: &[TopicPartition], paused: bool) -> Result<()> {
@@ -200,7 +200,7 @@ impl Consumer for Member {
         loop {
             let due = self.last_beat.is_none_or(|last| last.elapsed() >= beat_every);
             if (due || !self.revoked.is_empty()) && !self.beat()? {
-                let all: Vec<i64> = self.owned.keys().copied().collect();
+                let all: Vec<i64> = self.assigned.keys().copied().collect();
                 let lost = self.forget(&all);
                 self.enter()?;
                 if !lost.is_empty() {
@@ -249,7 +249,7 @@ impl Consumer for Member {
             tx.commit()
         })();
         self.sql("leaving", left)?;
-        self.owned.clear();
+        self.assigned.clear();
         self.revoked.clear();
         Ok(())
     }
@@ -258,10 +258,10 @@ impl Consumer for Member {
 impl Processor for Member {
     fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>> {
         let (group, id, path) = (self.config.group.clone(), self.id.clone(), self.log.path.clone());
-        let owned = &self.owned;
+        let assigned = &self.assigned;
         self.log.append_with(records, |tx| {
             for offset in offsets {
-                let part = owned.iter().find(|(_, owned)| owned.part.at == offset.at).map(|(part, _)| *part);
+                let part = assigned.iter().find(|(_, assigned)| assigned.part.at == offset.at).map(|(part, _)| *part);
                 let stored = part.map_or(Ok(false), |part| groups::store(tx, &group, &id, part, offset));
                 if !stored.map_err(|e| errors::of(&e, &format!("committing for group {group}"), &path))? {
                     let doing = format!("committing {}/{} for group {group}", offset.at.topic, offset.at.partition);

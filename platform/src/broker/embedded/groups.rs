@@ -52,7 +52,7 @@ pub(super) fn release(tx: &Transaction<'_>, group: &str, member: &str, parts: &[
 }
 
 /// Partitions of a member, and whether each is being revoked.
-pub(super) fn owned(connection: &Connection, group: &str, member: &str) -> rusqlite::Result<BTreeMap<i64, bool>> {
+pub(super) fn assigned(connection: &Connection, group: &str, member: &str) -> rusqlite::Result<BTreeMap<i64, bool>> {
     connection
         .prepare_cached("SELECT part, revoking FROM owners WHERE grp = ?1 AND member = ?2")?
         .query_map([group, member], |row| Ok((row.get(0)?, row.get(1)?)))?

@@ -28,8 +28,8 @@ const BATCH_BYTES_MAX: usize = 256 << 20;
 /// A change of the assignment, as the group's coordinator decided it.
 #[derive(Debug)]
 pub(super) enum Rebalance {
-    Given(Vec<TopicPartition>),
-    Taken(Vec<TopicPartition>),
+    Assigned(Vec<TopicPartition>),
+    Revoked(Vec<TopicPartition>),
     Lost(Vec<TopicPartition>),
 }
 
@@ -133,9 +133,9 @@ impl ConsumerContext for Client {
         };
         let partitions = list.elements().into_iter().map(at).collect();
         let change = match is_given {
-            true => Rebalance::Given(partitions),
+            true => Rebalance::Assigned(partitions),
             false if consumer.assignment_lost() => Rebalance::Lost(partitions),
-            false => Rebalance::Taken(partitions),
+            false => Rebalance::Revoked(partitions),
         };
         lock(&self.rebalances).push_back(change);
     }

@@ -37,7 +37,7 @@ enum Answer {
 }
 
 /// A partition that is ours.
-struct Owned {
+struct AssignedPartition {
     /// Next offset.
     next: u64,
     topic_id: Arc<str>,
@@ -52,7 +52,7 @@ pub(super) struct Member {
     answer: Option<Answer>,
     /// A change that could not be handled yet.
     postponed: Option<Rebalance>,
-    owned: HashMap<TopicPartition, Owned>,
+    assigned: HashMap<TopicPartition, AssignedPartition>,
     paused: HashSet<TopicPartition>,
     failed: Option<BrokerError>,
     /// The client does nothing any more.
@@ -60,7 +60,7 @@ pub(super) struct Member {
     /// Came, and is not handed out before it is known of which topic it is.
     held: Vec<Message>,
     /// Ours by the group's word, of topics that are not those that we were given: deleted, perhaps made again.
-    gone: BTreeSet<TopicPartition>,
+    missing: BTreeSet<TopicPartition>,
     looked: Instant,
 }
 
@@ -103,12 +103,12 @@ impl Member {
             subscribed: Instant::now(),
             answer: None,
             postponed: None,
-            owned: HashMap::new(),
+            assigned: HashMap::new(),
             paused: HashSet::new(),
             failed: None,
             is_dead: false,
             held: Vec::new(),
-            gone: BTreeSet::new(),
+            missing: BTreeSet::new(),
             looked: Instant::now(),
         };
         member.subscribe()?;
@@ -140,7 +140,7 @@ impl Member {
         // A cluster that takes no member at all is not asked without a pause.
         std::thread::sleep(REJOIN_AFTER.saturating_sub(self.subscribed.elapsed()));
         let fresh = Self::join(self.broker.clone(), self.config.clone())?;
-        let lost = self.owned.keys().cloned().collect();
+        let lost = self.assigned.keys().cloned().collect();
         *self = fresh;
         Ok(Polled::Lost(lost))
     }
@@ -148,7 +148,7 @@ impl Member {
     /// Proof for a transaction that this member may move these offsets. Fails when it is no member, or they are not its.
     pub fn membership(&self, offsets: &[GroupOffset]) -> Result<ConsumerGroupMetadata> {
         let fenced = || BrokerError::Fenced { doing: format!("moving offsets of group {}", self.config.group) };
-        if self.client.assignment_lost() || offsets.iter().any(|offset| !self.owned.contains_key(&offset.at)) {
+        if self.client.assignment_lost() || offsets.iter().any(|offset| !self.assigned.contains_key(&offset.at)) {
             return Err(fenced());
         }
         // Metadata of a client that has been thrown out is that of no member, which the coordinator would let pass: it
@@ -163,8 +163,10 @@ impl Member {
 
     /// Offsets as they are committed: a topic that is made again has the name of the old one, so they bear its id.
     pub fn offsets_list(&self, offsets: &[GroupOffset]) -> TopicPartitionList {
-        let marked = |offset: &GroupOffset| match self.owned.get(&offset.at) {
-            Some(owned) => GroupOffset { metadata: mark::of(&owned.topic_id, &offset.metadata), ..offset.clone() },
+        let marked = |offset: &GroupOffset| match self.assigned.get(&offset.at) {
+            Some(assigned) => {
+                GroupOffset { metadata: mark::of(&assigned.topic_id, &offset.metadata), ..offset.clone() }
+            }
             None => offset.clone(),
         };
         offsets_list(&offsets.iter().map(marked).collect::<Vec<_>>())
@@ -189,7 +191,7 @@ impl Member {
     fn begin(&self, partitions: &[TopicPartition]) -> Result<()> {
         let mut positions = TopicPartitionList::new();
         for at in partitions {
-            let next = self.owned.get(at).map(|owned| owned.next).unwrap_or_default();
+            let next = self.assigned.get(at).map(|assigned| assigned.next).unwrap_or_default();
             let offset = Offset::Offset(signed(next));
             let _ = positions.add_partition_offset(&at.topic, signed_partition(at.partition), offset);
         }
@@ -203,9 +205,9 @@ impl Member {
 
     fn give_up(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
-            self.owned.remove(at);
+            self.assigned.remove(at);
             self.paused.remove(at);
-            self.gone.remove(at);
+            self.missing.remove(at);
         }
         self.held.retain(|message| !partitions.contains(&message.at));
         // The coordinator waits for this answer. One that names a partition that was never begun would be refused.
@@ -219,38 +221,38 @@ impl Member {
     /// The event of a change; `None` when it changes nothing.
     fn change(&mut self, rebalance: Rebalance) -> Result<Option<Polled>> {
         match rebalance {
-            Rebalance::Given(partitions) if partitions.is_empty() => {
+            Rebalance::Assigned(partitions) if partitions.is_empty() => {
                 self.answer = Some(Answer::Begin(partitions));
                 self.answer()?;
                 Ok(None)
             }
-            Rebalance::Taken(partitions) if partitions.is_empty() => {
+            Rebalance::Revoked(partitions) if partitions.is_empty() => {
                 self.give_up(&partitions);
                 Ok(None)
             }
             // What we have begun anew by ourselves, the group may give us, too.
-            Rebalance::Given(partitions) if partitions.iter().any(|at| self.owned.contains_key(at)) => {
-                let fresh = partitions.into_iter().filter(|at| !self.owned.contains_key(at)).collect();
-                self.change(Rebalance::Given(fresh))
+            Rebalance::Assigned(partitions) if partitions.iter().any(|at| self.assigned.contains_key(at)) => {
+                let fresh = partitions.into_iter().filter(|at| !self.assigned.contains_key(at)).collect();
+                self.change(Rebalance::Assigned(fresh))
             }
-            Rebalance::Given(partitions) => {
-                let given = match self.positions(&partitions) {
-                    Ok(given) => given,
+            Rebalance::Assigned(partitions) => {
+                let found = match self.positions(&partitions) {
+                    Ok(found) => found,
                     Err(error) => {
-                        self.postponed = Some(Rebalance::Given(partitions));
+                        self.postponed = Some(Rebalance::Assigned(partitions));
                         return Err(error);
                     }
                 };
-                let (there, gone) = partitions.into_iter().partition(|at| given.iter().any(|found| found.at == *at));
-                self.gone.extend(gone as Vec<_>);
-                for Assignment { at, topic_id, position, .. } in &given {
-                    self.gone.remove(at);
-                    self.owned.insert(at.clone(), Owned { next: *position, topic_id: topic_id.clone() });
+                let (there, missing) = partitions.into_iter().partition(|at| found.iter().any(|found| found.at == *at));
+                self.missing.extend(missing as Vec<_>);
+                for Assignment { at, topic_id, position, .. } in &found {
+                    self.missing.remove(at);
+                    self.assigned.insert(at.clone(), AssignedPartition { next: *position, topic_id: topic_id.clone() });
                 }
                 self.answer = Some(Answer::Begin(there));
-                Ok((!given.is_empty()).then_some(Polled::Assigned(given)))
+                Ok((!found.is_empty()).then_some(Polled::Assigned(found)))
             }
-            Rebalance::Taken(partitions) => {
+            Rebalance::Revoked(partitions) => {
                 self.answer = Some(Answer::GiveUp(partitions.clone()));
                 Ok(Some(Polled::Revoked(partitions)))
             }
@@ -309,8 +311,10 @@ impl Member {
                 Some(Ok(message)) => {
                     let message = reader::of_native(&message, out.last());
                     let is_wanted = !self.paused.contains(&message.at);
-                    match self.owned.get_mut(&message.at) {
-                        Some(owned) if is_wanted && message.offset >= owned.next => owned.next = message.offset + 1,
+                    match self.assigned.get_mut(&message.at) {
+                        Some(assigned) if is_wanted && message.offset >= assigned.next => {
+                            assigned.next = message.offset + 1
+                        }
                         _ => continue,
                     }
                     bytes += message.bytes();
@@ -330,20 +334,22 @@ impl Member {
     /// Gives up partitions of topics that were deleted, or made again under their names. The group knows names only: we
     /// begin them anew by ourselves.
     fn part_from_deleted(&mut self) -> Result<Option<Polled>> {
-        let topics: BTreeSet<&str> = self.owned.keys().chain(&self.gone).map(|at| &*at.topic).collect();
+        let topics: BTreeSet<&str> = self.assigned.keys().chain(&self.missing).map(|at| &*at.topic).collect();
         let ids = self.broker.inner.admin.topic_ids(&topics.into_iter().collect::<Vec<_>>())?;
         self.looked = Instant::now();
-        let has_changed =
-            |(at, owned): &(&TopicPartition, &Owned)| ids.get(&*at.topic).is_none_or(|id| **id != *owned.topic_id);
-        let changed: Vec<TopicPartition> = self.owned.iter().filter(has_changed).map(|(at, _)| at.clone()).collect();
+        let has_changed = |(at, assigned): &(&TopicPartition, &AssignedPartition)| {
+            ids.get(&*at.topic).is_none_or(|id| **id != *assigned.topic_id)
+        };
+        let changed: Vec<TopicPartition> = self.assigned.iter().filter(has_changed).map(|(at, _)| at.clone()).collect();
         if !changed.is_empty() {
             warn!(partitions = changed.len(), "topics were deleted, or made again");
             self.give_up(&changed);
-            self.gone.extend(changed.iter().cloned());
+            self.missing.extend(changed.iter().cloned());
             return Ok(Some(Polled::Lost(changed)));
         }
-        let back: Vec<TopicPartition> = self.gone.iter().filter(|at| ids.contains_key(&*at.topic)).cloned().collect();
-        if back.is_empty() { Ok(None) } else { self.change(Rebalance::Given(back)) }
+        let back: Vec<TopicPartition> =
+            self.missing.iter().filter(|at| ids.contains_key(&*at.topic)).cloned().collect();
+        if back.is_empty() { Ok(None) } else { self.change(Rebalance::Assigned(back)) }
     }
 
     /// From here on every change is answered at once, which closing the client waits for.
@@ -356,12 +362,12 @@ impl Member {
             self.postponed.take().into_iter().chain(std::iter::from_fn(|| self.client.context().next_rebalance()));
         for change in all.collect::<Vec<_>>() {
             match change {
-                Rebalance::Given(_) => {
+                Rebalance::Assigned(_) => {
                     if let Err(error) = self.client.incremental_assign(&TopicPartitionList::new()) {
                         debug!(%error, "leaving");
                     }
                 }
-                Rebalance::Taken(partitions) | Rebalance::Lost(partitions) => self.give_up(&partitions),
+                Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => self.give_up(&partitions),
             }
         }
     }
@@ -384,7 +390,7 @@ impl Consumer for Member {
             return self.rejoin();
         }
         // What came before its topic is seen to be still the same is of that topic.
-        let is_due = self.looked.elapsed() > LOOK_EVERY && !(self.owned.is_empty() && self.gone.is_empty());
+        let is_due = self.looked.elapsed() > LOOK_EVERY && !(self.assigned.is_empty() && self.missing.is_empty());
         if (self.failed.is_some() || !self.held.is_empty() || is_due && !has_change)
             && let Some(event) = self.part_from_deleted()?
         {
@@ -408,8 +414,8 @@ impl Consumer for Member {
 
     fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<()> {
         let doing = || format!("moving to offset {offset} of {}/{}", at.topic, at.partition);
-        let owned = self.owned.get_mut(at).ok_or_else(|| BrokerError::Fenced { doing: doing() })?;
-        owned.next = offset;
+        let assigned = self.assigned.get_mut(at).ok_or_else(|| BrokerError::Fenced { doing: doing() })?;
+        assigned.next = offset;
         self.held.retain(|message| message.at != *at);
         if let Some(Answer::Begin(begun)) = &self.answer
             && begun.contains(at)
@@ -428,7 +434,7 @@ impl Consumer for Member {
     }
 
     fn pause(&mut self, at: &[TopicPartition]) -> Result<()> {
-        self.paused.extend(at.iter().filter(|at| self.owned.contains_key(*at)).cloned());
+        self.paused.extend(at.iter().filter(|at| self.assigned.contains_key(*at)).cloned());
         match &self.answer {
             Some(Answer::Begin(_)) => Ok(()),
             _ => self.client.pause(&list(at)).map_err(|e| errors::of(&e, || self.doing("pausing partitions"))),
@@ -445,7 +451,7 @@ impl Consumer for Member {
         self.client.resume(&list(at)).map_err(|e| errors::of(&e, || self.doing("resuming partitions")))?;
         // What came while they were paused was dropped.
         for at in at {
-            if let Some(next) = self.owned.get(at).map(|owned| owned.next) {
+            if let Some(next) = self.assigned.get(at).map(|assigned| assigned.next) {
                 self.seek(at, next)?;
             }
         }
@@ -473,7 +479,7 @@ impl Consumer for Member {
         while Instant::now() < deadline && self.client.assignment().is_ok_and(|held| held.count() > 0) {
             let _ = self.client.poll(Duration::from_millis(50));
         }
-        self.owned.clear();
+        self.assigned.clear();
         Ok(())
     }
 }

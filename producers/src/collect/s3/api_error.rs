@@ -12,7 +12,7 @@ pub(super) enum Meaning {
     /// Too many calls, also after retries.
     Throttled,
     /// The resource is gone.
-    Gone,
+    NotFound,
     /// Anything else.
     Other,
 }
@@ -41,7 +41,7 @@ pub(super) fn meaning(code: Option<&str>) -> Meaning {
         Some(code) if REFUSED.contains(&code) => Meaning::Refused,
         Some("SlowDown" | "RequestLimitExceeded") => Meaning::Throttled,
         Some(code) if code.starts_with("Throttling") || code.starts_with("TooManyRequests") => Meaning::Throttled,
-        Some("NoSuchBucket") => Meaning::Gone,
+        Some("NoSuchBucket") => Meaning::NotFound,
         _ => Meaning::Other,
     }
 }
@@ -73,7 +73,7 @@ mod tests {
             (Some("ExpiredToken"), Meaning::Refused),
             (Some("SlowDown"), Meaning::Throttled),
             (Some("ThrottlingException"), Meaning::Throttled),
-            (Some("NoSuchBucket"), Meaning::Gone),
+            (Some("NoSuchBucket"), Meaning::NotFound),
             (Some("InternalError"), Meaning::Other),
             (None, Meaning::Other),
         ];

@@ -151,7 +151,7 @@ async fn lifecycle(client: Client, name: String) -> Answer<Option<Lifecycle>> {
         Err(error) => {
             let meaning = meaning(error.code());
             let value = match meaning {
-                Meaning::Gone => None,
+                Meaning::NotFound => None,
                 Meaning::Denied => Some(Lifecycle::Denied),
                 _ => Some(Lifecycle::Unknown(describe(&error))),
             };

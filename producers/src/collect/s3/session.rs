@@ -117,7 +117,7 @@ where
         Meaning::Refused => Unavailable::new(UnavailableKind::Refused, reason),
         Meaning::Denied => Unavailable { denied_operations: vec![operation.to_owned()], ..failed(reason) },
         Meaning::Throttled => Unavailable { throttled_operations: vec![operation.to_owned()], ..failed(reason) },
-        Meaning::Gone | Meaning::Other => failed(reason),
+        Meaning::NotFound | Meaning::Other => failed(reason),
     }
 }
 

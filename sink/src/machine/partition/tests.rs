@@ -14,7 +14,7 @@ fn asking() -> (Machine<()>, TopicPartition) {
     let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
     let mut machine = Machine::new(identity, Limits::default());
     let at = TopicPartition { topic: "valid".into(), partition: 0 };
-    machine.assigned(Given { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
+    machine.assigned(AssignedPartition { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
     let head = ChainHead::empty("id", 0);
     let loaded = Loaded { head, last: None, checkpointed: 0, low: 0, high: 1, found: None };
     machine.done(&at, Outcome::ChainLoaded(Box::new(loaded))).unwrap();
@@ -27,7 +27,7 @@ fn asking() -> (Machine<()>, TopicPartition) {
     machine.tick(Now::default());
     let target = Target { tenant: "acme".into(), dataset: layout::FINDINGS, run_date: "2026-01-20".into() };
     let row = Row { target, src: "w/0/1".parse().unwrap(), run: None, bytes: 1, payload: () };
-    assert_eq!(machine.record(&at, 0, row), Taken::Kept);
+    assert_eq!(machine.record(&at, 0, row), RecordOutcome::Kept);
     machine.flush();
     assert!(matches!(machine.next_action(), Some((_, Action::Stage(_)))));
     machine.done(&at, Outcome::Staged(Vec::new())).unwrap();
@@ -51,7 +51,7 @@ fn committing() -> (Machine<()>, TopicPartition) {
     (machine, at)
 }
 
-fn own_link(machine: &mut Machine<()>) -> Box<CommitRecord> {
+fn own_commit(machine: &mut Machine<()>) -> Box<CommitRecord> {
     let Some((_, Action::Commit { bytes, .. })) = machine.next_action() else { panic!("no commit") };
     serde_json::from_slice(bytes).unwrap()
 }
@@ -59,20 +59,20 @@ fn own_link(machine: &mut Machine<()>) -> Box<CommitRecord> {
 #[test]
 fn what_the_store_says_to_have_created_is_read_back_before_anything_is_built_upon_it() {
     let (mut machine, at) = committing();
-    let own = own_link(&mut machine);
+    let own = own_commit(&mut machine);
     machine.done(&at, Outcome::Committed(CommitOutcome::Created)).unwrap();
-    assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
-    machine.done(&at, Outcome::LinkRead(Some(own))).unwrap();
+    assert!(matches!(machine.next_action(), Some((_, Action::ReadCommit(_)))));
+    machine.done(&at, Outcome::CommitRead(Some(own))).unwrap();
     assert!(matches!(machine.next_action(), Some((_, Action::LeaveHint(1)))));
 
     let check = |found: Option<Box<CommitRecord>>, expected: &str| {
         let (mut machine, at) = committing();
         machine.done(&at, Outcome::Committed(CommitOutcome::Created)).unwrap();
-        let stopped = machine.done(&at, Outcome::LinkRead(found)).unwrap_err().to_string();
+        let stopped = machine.done(&at, Outcome::CommitRead(found)).unwrap_err().to_string();
         assert!(stopped.contains(expected), "{stopped}");
     };
     check(None, "it is not there");
-    let mut other = own_link(&mut committing().0);
+    let mut other = own_commit(&mut committing().0);
     (other.nonce, other.writer_id) = ("n".into(), "another".into());
     check(Some(other), "it holds the commit of another");
 }
@@ -80,17 +80,17 @@ fn what_the_store_says_to_have_created_is_read_back_before_anything_is_built_upo
 #[test]
 fn a_name_that_is_taken_is_not_written_whatever_the_store_would_say() {
     let (mut machine, at) = staged();
-    machine.done(&at, Outcome::Looked(Looked::Taken)).unwrap();
-    assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
-    let mut other = own_link(&mut committing().0);
+    machine.done(&at, Outcome::Looked(Looked::NameTaken)).unwrap();
+    assert!(matches!(machine.next_action(), Some((_, Action::ReadCommit(_)))));
+    let mut other = own_commit(&mut committing().0);
     other.nonce = "n".into();
-    machine.done(&at, Outcome::LinkRead(Some(other))).unwrap();
+    machine.done(&at, Outcome::CommitRead(Some(other))).unwrap();
     assert!(matches!(machine.next_action(), Some((_, Action::Discard(_)))));
 }
 
 #[test]
-fn a_link_that_is_not_what_it_was_is_not_built_upon() {
-    for (looked, expected) in [(Looked::LastGone, "not there any more"), (Looked::LastChanged, "other bytes")] {
+fn a_commit_that_is_not_what_it_was_is_not_built_upon() {
+    for (looked, expected) in [(Looked::LastMissing, "not there any more"), (Looked::LastChanged, "other bytes")] {
         let (mut machine, at) = staged();
         let stopped = machine.done(&at, Outcome::Looked(looked)).unwrap_err().to_string();
         assert!(stopped.contains(expected), "{stopped}");
@@ -109,10 +109,10 @@ fn lost() -> StoreError {
 fn a_commit_that_failed_is_looked_for_first() {
     for error in [denied(), lost()] {
         let (mut machine, at) = committing();
-        let link = own_link(&mut machine);
+        let commit = own_commit(&mut machine);
         machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(error))).unwrap();
-        assert!(matches!(machine.next_action(), Some((_, Action::ReadLink(_)))));
-        machine.done(&at, Outcome::LinkRead(Some(link))).unwrap();
+        assert!(matches!(machine.next_action(), Some((_, Action::ReadCommit(_)))));
+        machine.done(&at, Outcome::CommitRead(Some(commit))).unwrap();
         assert!(matches!(machine.next_action(), Some((_, Action::LeaveHint(1)))), "it was made");
     }
 }
@@ -121,12 +121,12 @@ fn a_commit_that_failed_is_looked_for_first() {
 fn a_commit_that_was_not_made_is_tried_again_unless_it_was_refused_for_good() {
     let (mut machine, at) = committing();
     machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(lost()))).unwrap();
-    machine.done(&at, Outcome::LinkRead(None)).unwrap();
+    machine.done(&at, Outcome::CommitRead(None)).unwrap();
     assert!(matches!(machine.next_action(), Some((_, Action::Look { .. }))));
     machine.done(&at, Outcome::Looked(Looked::Ready)).unwrap();
     assert!(matches!(machine.next_action(), Some((_, Action::Commit { .. }))));
     machine.done(&at, Outcome::Committed(CommitOutcome::Unknown(denied()))).unwrap();
-    let refused = machine.done(&at, Outcome::LinkRead(None));
+    let refused = machine.done(&at, Outcome::CommitRead(None));
     assert!(matches!(refused, Err(SinkError::Store(StoreError::Denied { .. }))), "{refused:?}");
 }
 
@@ -150,7 +150,7 @@ fn a_claim_that_cannot_be_left_is_left_after_the_next_poll() {
     let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
     let mut machine = Machine::<()>::new(identity, Limits::default());
     let at = TopicPartition { topic: "valid".into(), partition: 0 };
-    machine.assigned(Given { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
+    machine.assigned(AssignedPartition { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
     let loaded = Loaded { head: ChainHead::empty("id", 0), last: None, checkpointed: 0, low: 0, high: 1, found: None };
     machine.done(&at, Outcome::ChainLoaded(Box::new(loaded))).unwrap();
     machine.done(&at, Outcome::HintsRead(Vec::new())).unwrap();

@@ -64,7 +64,7 @@ impl World {
         assert_eq!(rows, written.len(), "seed {seed}: a row is there twice");
         assert_eq!(written, self.expected, "seed {seed}: not every record is there");
         let read_max = self.counts.read_max;
-        assert!(read_max <= CHECKPOINT_COMMITS, "seed {seed}: a checkpoint is missing: {read_max} links were read");
+        assert!(read_max <= CHECKPOINT_COMMITS, "seed {seed}: a checkpoint is missing: {read_max} commits were read");
         for n in 0..PARTITIONS {
             let (head, _) = store.chain(&partition(n));
             assert_eq!(

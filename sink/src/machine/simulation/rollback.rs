@@ -19,7 +19,7 @@ impl World {
         while self.log[at].len() < grown {
             self.produce_new(at);
         }
-        let before = self.stores[0].links.clone();
+        let before = self.stores[0].commits.clone();
         self.give(at.clone(), 0);
         (0..200).for_each(|_| self.step(0));
         match (kept < end, self.refused.take()) {
@@ -28,7 +28,7 @@ impl World {
             (true, Some(SinkError::TopicBehind { .. })) if grown < end => {}
             (_, other) => panic!("{end} were written, {kept} of {grown} records are those of before: {other:?}"),
         }
-        assert_eq!(self.stores[0].links, before, "nothing is built on it");
+        assert_eq!(self.stores[0].commits, before, "nothing is built on it");
         true
     }
 }

@@ -1,4 +1,4 @@
-//! What the simulated sinks write to: links, checkpoints, staged and published files, and what readers have seen. It may begin to
+//! What the simulated sinks write to: commits, checkpoints, staged and published files, and what readers have seen. It may begin to
 //! lie.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,9 +17,9 @@ use super::{Logged, TOPIC_ID};
 /// How a store answers that does not keep what it promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lie {
-    /// It creates what is there already: the link of another sink is overwritten.
+    /// It creates what is there already: the commit of another sink is overwritten.
     Overwrites,
-    /// It says that it created a link, and did not.
+    /// It says that it created a commit, and did not.
     Forgets,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct StagedFile {
 
 #[derive(Default)]
 pub(super) struct Store {
-    pub links: BTreeMap<String, Vec<u8>>,
+    pub commits: BTreeMap<String, Vec<u8>>,
     pub checkpoints: BTreeMap<String, ChainHead>,
     pub staged: BTreeMap<String, StagedFile>,
     pub published: BTreeMap<String, Vec<Src>>,
@@ -44,7 +44,7 @@ impl Store {
     pub fn chain(&self, at: &TopicPartition) -> (ChainHead, Option<Box<CommitRecord>>) {
         let mut head = ChainHead::empty(TOPIC_ID, at.partition);
         let mut last = None;
-        for (path, bytes) in &self.links {
+        for (path, bytes) in &self.commits {
             if path.starts_with(&format!("{}/", layout::chain_dir(TOPIC_ID, at.partition))) {
                 last = Some(Box::new(head.follow(path, bytes).expect("the chain is never broken")));
             }
@@ -52,14 +52,14 @@ impl Store {
         (head, last)
     }
 
-    /// Where the last link ends.
+    /// Where the last commit ends.
     pub fn end(&self, at: &TopicPartition) -> u64 {
         let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
-        let last = self.links.iter().rfind(|(path, _)| path.starts_with(&folder));
-        last.map_or(0, |(_, bytes)| serde_json::from_slice::<CommitRecord>(bytes).expect("a link").end)
+        let last = self.commits.iter().rfind(|(path, _)| path.starts_with(&folder));
+        last.map_or(0, |(_, bytes)| serde_json::from_slice::<CommitRecord>(bytes).expect("a commit").end)
     }
 
-    /// Links that the newest checkpoint adds up.
+    /// Commits that the newest checkpoint adds up.
     pub fn checkpointed(&self, at: &TopicPartition) -> u64 {
         let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
         let newest = self.checkpoints.iter().rfind(|(path, _)| path.starts_with(&folder));
@@ -100,39 +100,40 @@ impl Store {
     }
 
     pub fn look(&self, last: Option<&str>, last_sha256: &str, next: &str) -> Looked {
-        match last.map(|path| self.links.get(path)) {
-            Some(None) => Looked::LastGone,
+        match last.map(|path| self.commits.get(path)) {
+            Some(None) => Looked::LastMissing,
             Some(Some(bytes)) if hex::encode(Sha256::digest(bytes)) != last_sha256 => Looked::LastChanged,
-            _ if self.links.contains_key(next) => Looked::Taken,
+            _ if self.commits.contains_key(next) => Looked::NameTaken,
             _ => Looked::Ready,
         }
     }
 
     pub fn create(&mut self, path: &str, bytes: &[u8], lie: Option<Lie>) -> CommitOutcome {
-        let exists = self.links.contains_key(path);
+        let exists = self.commits.contains_key(path);
         match lie {
             None if exists => return CommitOutcome::Exists,
             Some(Lie::Forgets) if !exists => return CommitOutcome::Created,
             Some(Lie::Forgets) => return CommitOutcome::Exists,
             None | Some(Lie::Overwrites) => {}
         }
-        self.links.insert(path.to_owned(), bytes.to_vec());
+        self.commits.insert(path.to_owned(), bytes.to_vec());
         CommitOutcome::Created
     }
 }
 
-pub(super) fn rebuild(store: &mut Store, log: &[Logged], link: &CommitRecord) {
+pub(super) fn rebuild(store: &mut Store, log: &[Logged], commit: &CommitRecord) {
     let mut rows: BTreeMap<Target, OpenFile<Src>> = BTreeMap::new();
     let mut seen = HashSet::new();
-    for Logged { src, target } in &log[link.start as usize..link.end as usize] {
-        let was_kept = link.src.get(&src.partition).is_some_and(|offsets| offsets.contains(src.offset));
+    for Logged { src, target } in &log[commit.start as usize..commit.end as usize] {
+        let was_kept = commit.src.get(&src.partition).is_some_and(|offsets| offsets.contains(src.offset));
         if was_kept && seen.insert(src.clone()) {
             rows.entry(target.clone()).or_default().rows.push(src.clone());
         }
     }
     for (target, open) in rows {
-        let name = layout::part_name(TOPIC_ID, link.partition, link.start, link.end, &target.tenant, &target.run_date);
-        let committed = link.files.iter().find(|file| file.path == name).expect("the file was committed");
+        let name =
+            layout::part_name(TOPIC_ID, commit.partition, commit.start, commit.end, &target.tenant, &target.run_date);
+        let committed = commit.files.iter().find(|file| file.path == name).expect("the file was committed");
         let made = store.stage(name, &target, open.rows);
         assert_eq!((made.rows, &made.sha256), (committed.rows, &committed.sha256), "made again, it is the same");
         store.publish(&made);

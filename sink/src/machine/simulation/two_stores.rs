@@ -31,13 +31,13 @@ impl World {
         let mut world = Self::new(seed, 2);
         (0..MEMBERS).for_each(|who| world.give(partition(who as u32), who));
         world.live(steps);
-        let written: Vec<usize> = (0..2).filter(|store| !world.stores[*store].links.is_empty()).collect();
+        let written: Vec<usize> = (0..2).filter(|store| !world.stores[*store].commits.is_empty()).collect();
         assert!(written.len() < 2, "seed {seed}: both stores hold a part of the rows");
         let stays = written.first().copied().unwrap_or_default();
         world.replace(1 - stays);
         world.come_to_rest();
         world.judge(seed, stays);
-        assert!(world.stores[1 - stays].links.is_empty(), "seed {seed}: the store that was replaced is written to");
+        assert!(world.stores[1 - stays].commits.is_empty(), "seed {seed}: the store that was replaced is written to");
         (world.counts, !written.is_empty())
     }
 
@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Does all that is due.
-    fn settle(&mut self, who: usize) {
+    fn drive_actions(&mut self, who: usize) {
         while !self.members[who].events.is_empty() || self.members[who].machine.next_action().is_some() {
             self.step(who);
         }
@@ -86,8 +86,8 @@ fn of_two_stores_in_one_group_only_one_gets_commits() {
 fn of_two_stores_that_claim_at_once_one_stops_and_takes_its_claim_back() {
     let mut world = World::new(0, 2);
     world.claim_at_once();
-    world.settle(0);
-    world.settle(1);
+    world.drive_actions(0);
+    world.drive_actions(1);
     assert_eq!((world.counts.refused, world.counts.claims_met), (1, 1));
     assert_eq!((world.members[0].reading.len(), world.members[1].reading.len()), (0, 1), "the other one reads");
     let claims: Vec<_> = world.hints.values().map(|hint| hint.store_id.clone()).collect();
@@ -108,7 +108,7 @@ fn two_stores_that_see_the_claims_of_each_other_both_stop_and_either_can_start_a
         assert_eq!((world.counts.refused, world.counts.claims_met), (2, 2));
         assert!(world.hints.values().all(|hint| hint.store_id.is_none()), "both have taken their claims back");
         (0..2).for_each(|n| world.give(partition(n), alone));
-        world.settle(alone);
+        world.drive_actions(alone);
         assert_eq!((world.counts.refused, world.members[alone].reading.len()), (2, 2), "it reads both partitions");
     }
 }

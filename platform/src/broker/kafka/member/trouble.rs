@@ -5,7 +5,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tracing::{debug, warn};
 
 use super::super::{Result, errors, list};
-use super::{Member, Owned};
+use super::{AssignedPartition, Member};
 use crate::broker::{Broker, BrokerError, TopicPartition};
 
 impl Member {
@@ -35,7 +35,7 @@ impl Member {
         if let Err(error) = self.read_on() {
             return Some(error);
         }
-        self.owned.iter().find_map(|(at, Owned { next, .. })| match self.broker.read(at, *next, 1, 1) {
+        self.assigned.iter().find_map(|(at, AssignedPartition { next, .. })| match self.broker.read(at, *next, 1, 1) {
             Err(unreadable @ BrokerError::Unreadable { .. }) => Some(unreadable),
             Ok(_) => None,
             Err(passing) => {
@@ -47,7 +47,7 @@ impl Member {
 
     /// librdkafka does not say which partition it is.
     fn out_of_range(&self) -> Option<BrokerError> {
-        self.owned.iter().find_map(|(at, Owned { next, .. })| {
+        self.assigned.iter().find_map(|(at, AssignedPartition { next, .. })| {
             let marks = self.broker.inner.admin.watermarks(at).ok()?;
             let is_outside = *next < marks.low || *next > marks.high;
             is_outside.then(|| BrokerError::OffsetOutOfRange {
@@ -62,8 +62,8 @@ impl Member {
 
     /// A partition that was out of range is not read any more by itself, even when it was so for a moment only.
     fn read_on(&self) -> Result<()> {
-        let owned: Vec<TopicPartition> = self.owned.keys().cloned().collect();
-        self.client.incremental_unassign(&list(&owned)).map_err(|e| errors::of(&e, || self.doing("reading on")))?;
-        self.begin(&owned)
+        let assigned: Vec<TopicPartition> = self.assigned.keys().cloned().collect();
+        self.client.incremental_unassign(&list(&assigned)).map_err(|e| errors::of(&e, || self.doing("reading on")))?;
+        self.begin(&assigned)
     }
 }
