@@ -3,7 +3,7 @@
 //!
 //! `FINOPS_FAILPOINT=<name>` kills the process by SIGKILL the first time it passes that point;
 //! `<name>:<n>` the n-th time. SIGKILL, because nothing may run afterwards: no destructor, no flush.
-//! `<name>:<n>:stop` freezes it there by SIGSTOP, until somebody sends SIGCONT. Several are separated by commas.
+//! `<name>:<n>:stop` freezes it there by SIGSTOP, until SIGCONT arrives. Several are separated by commas.
 //!
 //! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`; those of commands that an
 //! operator gives begin with `operator`.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-/// The sign of life of one service or dependency; clones are the same. The default reports to nobody.
+/// The sign of life of one service or dependency; clones are the same. The default reports to no one.
 #[derive(Debug, Clone, Default)]
 pub struct Pulse(Option<Arc<Part>>);
 
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dependency_that_is_away_kills_nobody() {
+    fn a_dependency_that_is_away_kills_no_process() {
         let health = Health::default();
         let broker = health.dependency("broker", Duration::from_millis(1));
         let sink = health.service("sink", LONG);

@@ -1,5 +1,5 @@
 //! A small HTTP server on its own thread, for what an operator's tools ask a service: health and metrics. It knows paths
-//! and texts; what they say is for whoever starts it. Answers are made in place, so they must be quick.
+//! and texts; the caller decides what they say. Answers are made in place, so they must be quick.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, oneshot};
 const CONNECTIONS_MAX: usize = 32;
 /// A client that has not sent its request by then is cut off.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that lives longer is closed: nobody holds one of the few places for ever.
+/// A connection that lives longer is closed: no client holds one of the few places for ever.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An answer.

@@ -1,4 +1,4 @@
-//! What somebody probably meant: the known names closest to one that is unknown.
+//! What the user probably meant: the known names closest to one that is unknown.
 
 /// Letters of the input that are compared; more never help a person and would cost time on junk input.
 const COMPARED_CHARS_MAX: usize = 200;

@@ -4,7 +4,7 @@ use crate::health::Pulse;
 use crate::metrics::Metrics;
 use crate::trace::Tracer;
 
-/// Where one service reports; the default reports to nobody.
+/// Where one service reports; the default reports to no one.
 #[derive(Debug, Clone, Default)]
 pub struct Observer {
     /// Its numbers.

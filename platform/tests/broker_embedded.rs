@@ -190,7 +190,7 @@ fn made_by_an_earlier_version(folder: &Path) {
 }
 
 #[test]
-fn a_file_of_an_earlier_version_is_converted_when_nobody_else_has_it() {
+fn a_file_of_an_earlier_version_is_converted_when_no_other_process_has_it() {
     let folder = tempfile::tempdir().unwrap();
     made_by_an_earlier_version(folder.path());
     let other = rusqlite::Connection::open(folder.path().join("broker.sqlite")).unwrap();
@@ -298,7 +298,7 @@ fn a_reader_changes_nothing_and_sees_what_is_written_meanwhile() {
         );
         assert_eq!(listing(folder.path()), held);
         drop(writer);
-        assert_eq!(values(&reader), (1..=value).collect::<Vec<_>>(), "after it has gone");
+        assert_eq!(values(&reader), (1..=value).collect::<Vec<_>>(), "after it was removed");
     }
     assert!(reader.producer().is_err() && reader.ensure_topic(&spec(None, None, false)).is_ok());
 }
@@ -366,7 +366,7 @@ fn a_file_that_is_no_log_is_refused() {
     assert!(matches!(error, BrokerError::Fatal { .. }), "{error}");
 }
 
-/// Whoever makes the file creates it first, and its tables a moment later.
+/// The process that makes the file creates it first, and its tables a moment later.
 #[test]
 fn a_file_that_is_being_made_can_be_read_later() {
     let folder = tempfile::tempdir().unwrap();

@@ -118,7 +118,7 @@ fn a_standard_variable_counts_where_ours_is_not_set() {
 }
 
 #[test]
-fn groups_and_settings_are_told_apart() {
+fn groups_and_settings_are_distinguished() {
     insta::assert_snapshot!(problems("sink = 5\n[run.tenant]\nname = 'x'\n[[run.checkers]]\nname = 'x'\n"), @r#"
     3 problems in the configuration:
       finops.toml:1: sink: is a group of settings, not a setting

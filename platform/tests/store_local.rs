@@ -220,7 +220,7 @@ fn an_error_names_what_was_being_done_to_what() {
 }
 
 #[test]
-fn full_disk_and_full_quota_are_told_apart_from_other_errors() {
+fn full_disk_and_full_quota_are_distinguished_from_other_errors() {
     let check = |errno: i32, no_space: bool| {
         let error = StoreError::io("writing", "a", std::io::Error::from_raw_os_error(errno));
         assert_eq!(matches!(error, StoreError::NoSpace { .. }), no_space, "{error}");

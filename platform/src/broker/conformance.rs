@@ -31,11 +31,11 @@ pub const CHECKS: &[Check] = &[
     ("a_step_is_all_or_nothing", a_step_is_all_or_nothing),
     ("a_step_may_be_large", a_step_may_be_large),
     ("two_members_share_and_take_over", two_members_share_and_take_over),
-    ("what_is_given_and_taken_unseen_moves_on", what_is_given_and_taken_unseen_moves_on),
+    ("what_is_assigned_and_revoked_unseen_moves_on", what_is_assigned_and_revoked_unseen_moves_on),
     ("a_stale_member_is_fenced", a_stale_member_is_fenced),
     ("paused_partitions_are_not_delivered", paused_partitions_are_not_delivered),
     ("everything_survives_a_restart", everything_survives_a_restart),
-    ("a_topic_made_again_has_another_id", a_topic_made_again_has_another_id),
+    ("a_recreated_topic_has_another_id", a_recreated_topic_has_another_id),
     ("a_family_takes_in_new_topics", a_family_takes_in_new_topics),
     ("a_topic_is_kept_as_it_was_made", a_topic_is_kept_as_it_was_made),
     ("a_topic_that_is_there_is_left_as_it_is", a_topic_that_is_there_is_left_as_it_is),
@@ -317,8 +317,8 @@ fn share(mut members: [&mut dyn Consumer; 2], mut have: [usize; 2]) {
     }
 }
 
-/// A member that does not look for a while is given partitions, which then are another's.
-fn what_is_given_and_taken_unseen_moves_on(open: Open<'_>) {
+/// A member that does not poll for a while gets partitions assigned, which another member then has.
+fn what_is_assigned_and_revoked_unseen_moves_on(open: Open<'_>) {
     let broker = open();
     topic(&*broker, "t", 4);
     let mut one = broker.consumer(config("one", names("t"))).unwrap();
@@ -382,7 +382,7 @@ fn everything_survives_a_restart(open: Open<'_>) {
     assert_eq!(values(&records(&mut *member)), ["b"]);
 }
 
-fn a_topic_made_again_has_another_id(open: Open<'_>) {
+fn a_recreated_topic_has_another_id(open: Open<'_>) {
     let broker = open();
     topic(&*broker, "t", 1);
     append(&*broker, &[record("t", 0, "a")]);

@@ -82,7 +82,7 @@ pub struct Replication {
     pub copies: usize,
     /// How many have to have a record before it counts as written.
     pub in_sync_min: usize,
-    /// A copy that lacks records may take over; then these are gone.
+    /// A copy that lacks records may take over; then these are lost.
     pub unclean_leader_election: bool,
 }
 
@@ -176,7 +176,7 @@ pub struct GroupOffset {
     pub metadata: String,
 }
 
-/// A partition given to this member.
+/// A partition assigned to this member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// Partition.
@@ -194,10 +194,10 @@ pub struct Assignment {
 pub enum Polled {
     /// These partitions are now this member's. Nothing of them was delivered before this event.
     Assigned(Vec<Assignment>),
-    /// These partitions are being taken away in good order: what the member commits *before its next
-    /// poll* still counts; after that poll another member may own them.
+    /// These partitions are being revoked: what the member commits *before its next
+    /// poll* still counts; after that poll another member may have them.
     Revoked(Vec<TopicPartition>),
-    /// These partitions are gone already (expired or fenced): drop their state, commit nothing.
+    /// These partitions are lost already (expired or fenced): drop their state, commit nothing.
     Lost(Vec<TopicPartition>),
     /// Records, rising offsets per partition.
     Records(Vec<Message>),
@@ -267,7 +267,7 @@ pub struct Watermarks {
 /// What went wrong, by what the caller should do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// Another member owns the partitions now; nothing was written. Poll again to learn the new assignment.
+    /// The partitions are assigned to another member now; nothing was written. Poll again to learn the new assignment.
     #[error("{doing}: this member was fenced by a newer one")]
     Fenced {
         /// What was being done.
@@ -334,7 +334,7 @@ pub enum BrokerError {
         limit: usize,
     },
     /// It is not known, and cannot be found out now, whether it was written: what is committed has to be read again.
-    #[error("{doing}: it cannot be told whether it was written: {reason}")]
+    #[error("{doing}: it is unknown whether it was written: {reason}")]
     Uncertain {
         /// What was being done.
         doing: String,
@@ -430,8 +430,8 @@ pub trait Broker: Send + Sync {
     /// Offsets of a group. Lag is `watermarks().high - offset`.
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>>;
     /// Waits until all that has been sent to these partitions by now are records, or never will be: who was killed may have left
-    /// a transaction open, behind which nobody sees anything until the broker ends it. Comes back earlier when told to stop, or
-    /// when somebody keeps one open for longer than ours may take.
+    /// a transaction open, behind which no reader sees anything until the broker ends it. Comes back earlier when a stop is requested, or
+    /// when another producer keeps one open for longer than ours may take.
     fn wait_for_open_transactions(&self, _partitions: &[TopicPartition], _shutdown: &Shutdown) -> Result<()> {
         Ok(())
     }

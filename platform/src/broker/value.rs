@@ -5,7 +5,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 
 /// Bytes, or null: in a compacted topic the mark that a key is removed, called a tombstone. Reads as bytes, of which a null has
-/// none; whoever keeps or passes on a record keeps the difference by passing on the value itself.
+/// none; code that keeps or passes on a record keeps the difference by passing on the value itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RecordValue(Option<Bytes>);
 

@@ -165,7 +165,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// What somebody gave wrongly is not reported as missing too.
+    /// What was set wrongly is not reported as missing too.
     fn required(&mut self) {
         for declared in self.declarations.iter().filter(|d| !d.optional) {
             let given_wrongly = self.problems.iter().any(|p| p.key.as_deref() == Some(declared.key));

@@ -102,7 +102,7 @@ fn below<'a>(key: &'a str, group: &str) -> Option<&'a str> {
     key.strip_prefix(group)?.strip_prefix('.')
 }
 
-/// The reason given for a name that nobody declared.
+/// The reason given for a name that is not declared.
 pub(super) fn unknown(what: &str, near: &[&str]) -> String {
     match near {
         [] => format!("unknown {what}"),

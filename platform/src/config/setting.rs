@@ -50,7 +50,7 @@ impl<T> Setting<T> {
         Self { declaration, value: PhantomData }
     }
 
-    /// The value when nobody gives one, written as in the environment.
+    /// The value when none is set, written as in the environment.
     #[must_use]
     pub const fn default(mut self, text: &'static str) -> Self {
         self.declaration.default = Some(text);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 const DURATIONS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// Decimal and binary units are told apart, as the standards do: 1 MB is 10^6 bytes, 1 MiB is 2^20.
+/// Decimal and binary units differ, as the standards do: 1 MB is 10^6 bytes, 1 MiB is 2^20.
 const BYTES: [(&str, u64); 9] = [
     ("B", 1),
     ("kB", 1_000),

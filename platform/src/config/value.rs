@@ -78,7 +78,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for whoever must present it.
+    /// The text, for code that must present it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -9,7 +9,7 @@ use super::Shutdown;
 use crate::exit::ExitCode;
 
 /// From now on the first SIGINT or SIGTERM requests `shutdown`; the second ends the process at once with
-/// [`ExitCode::Interrupted`], for somebody who will not wait.
+/// [`ExitCode::Interrupted`], for a user who will not wait.
 ///
 /// # Errors
 /// When the handlers or their thread cannot be set up.

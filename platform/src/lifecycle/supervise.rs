@@ -92,7 +92,7 @@ fn start<T: Send + 'static>(service: Service<T>, shutdown: &Shutdown, report: Se
             Ok(Err(error)) => Outcome::Failed(error),
             Err(panic) => Outcome::Panicked(message(panic.as_ref())),
         };
-        // The supervisor listens until every sender is gone.
+        // The supervisor listens until every sender is dropped.
         let _ = thread_report.send(Ended { name: thread_name, outcome, after: started.elapsed() });
     };
     if let Err(error) = thread::Builder::new().name(name.clone()).spawn(body) {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_reported_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("writing batch")]
         struct Outer(#[source] std::io::Error);

@@ -4,7 +4,7 @@
 //! it since. A copy that does not match is fetched again.
 //!
 //! At the size limit the copies that were not used for the longest go, but none that a [`Lease`] of a living process
-//! names: somebody may be reading it. So the folder outgrows its limit when that much is in use, and no longer.
+//! names: another process may be reading it. So the folder outgrows its limit when that much is in use, and no longer.
 //!
 //! The folder may be removed at any time. Who was handed out a copy reads on; a copy that is not there is fetched again.
 
@@ -29,7 +29,7 @@ pub use lease::Lease;
 const LOCK: &str = "lock";
 /// Copies being made.
 const PARTIAL: &str = "partial-";
-/// Lists of what is in use, each locked by its process, so that one of a dead process can be told.
+/// Lists of what is in use, each locked by its process, so that one of a dead process can be recognized.
 const LEASE: &str = "lease-";
 
 /// Times that an object is fetched when its bytes are not the expected ones: one answer may have been damaged on its way.
@@ -248,7 +248,7 @@ impl FileCache {
         File::options().create(true).truncate(false).write(true).open(self.folder.join(LOCK))
     }
 
-    /// Copies, whole or being made. Other files are somebody else's: a folder for copies may be any.
+    /// Copies, whole or being made. Other files belong to others: a folder for copies may be any.
     fn copies(&self) -> io::Result<Vec<Copy>> {
         let mut copies = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
@@ -293,8 +293,8 @@ fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A file without a name that holds what the store holds now, for whoever must not be content with a copy of earlier.
-/// Gone when it is closed. `None` when there is no such object.
+/// A file without a name that holds what the store holds now, for readers that must not be content with a copy of earlier.
+/// Removed when it is closed. `None` when there is no such object.
 ///
 /// # Errors
 /// The store cannot be read, or the folder for temporary files not be written.

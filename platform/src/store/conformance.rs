@@ -58,7 +58,7 @@ pub const CASES: &[Case] = &[
     Case { name: "an unfinished object leaves nothing", check: unfinished_leaves_nothing },
     Case { name: "discarding is fine twice", check: discard_twice },
     Case { name: "a listing is sorted, deep, and only of its folder", check: listing },
-    Case { name: "sweeping removes the old that nobody keeps", check: sweeping },
+    Case { name: "sweeping removes old staged files without a keeper", check: sweeping },
     Case { name: "a path that is not plain is refused everywhere", check: bad_paths },
     Case { name: "the id and location do not change", check: identity },
 ];
@@ -101,7 +101,7 @@ fn put_if_absent_race(store: &dyn Store) {
                         if store.put_if_absent(path, &[racer; 5_000]).unwrap() == PutOutcome::Created {
                             created.fetch_add(1, Ordering::SeqCst);
                         }
-                        content(store, path).expect("it exists once anybody was answered")
+                        content(store, path).expect("it exists once a caller was answered")
                     })
                 })
                 .collect();

@@ -168,11 +168,11 @@ impl LocalStore {
                 Err(e) => return Err(e),
             };
             failpoint::hit("store.local.put.placed");
-            // Also when somebody else was first: what this caller builds on must be durable.
+            // Also when another process was first: what this caller builds on must be durable.
             sync_folder(target.parent().unwrap_or(&self.root))?;
             Ok(outcome)
         });
-        // Gone already when it was renamed; what cannot be removed now is swept later.
+        // Absent already when it was renamed; what cannot be removed now is swept later.
         let _ = fs::remove_file(&temporary);
         written.map_err(|e| self.failed("writing", path, e))
     }
@@ -181,7 +181,7 @@ impl LocalStore {
         self.write_then(path, bytes, |from, to| fs::hard_link(from, to))
     }
 
-    /// What is at the target of a publish whose staged object is gone or could not be linked.
+    /// What is at the target of a publish whose staged object is missing or could not be linked.
     fn compare(&self, staged: &Staged, target: &Path) -> Result<Published> {
         let found = digest::of_file(target).map_err(|e| self.failed("reading", &staged.target, e))?;
         match found {

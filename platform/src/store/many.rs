@@ -20,7 +20,7 @@ pub fn is_remote(store: &dyn Store, path: &str) -> bool {
     store.local_path(path).is_none()
 }
 
-/// The bytes of small objects, in order; `None` for those that are gone.
+/// The bytes of small objects, in order; `None` for missing ones.
 ///
 /// # Errors
 /// The store cannot read one of them.

@@ -25,7 +25,7 @@ pub mod s3;
 pub enum PutOutcome {
     /// The object is ours.
     Created,
-    /// Somebody was first; nothing was changed.
+    /// Another writer was first; nothing was changed.
     Exists,
 }
 
@@ -117,7 +117,7 @@ pub enum StoreError {
         /// To what.
         path: String,
     },
-    /// The object has other content than it must have. Never retriable: somebody changed data.
+    /// The object has other content than it must have. Never retriable: data was changed.
     #[error("{path} exists with other content: expected {expected}, found {found}")]
     Conflict {
         /// The path.
@@ -228,7 +228,7 @@ pub trait Store: Send + Sync {
     fn stage(&self, target: &str) -> Result<Box<dyn StagedWrite>>;
     /// Makes a staged object visible; idempotent, never replaces other content.
     fn publish(&self, staged: &Staged) -> Result<Published>;
-    /// Drops a staged object; fine if it is gone.
+    /// Drops a staged object; fine if it is missing.
     fn discard(&self, staged: &Staged) -> Result<()>;
     /// The object's bytes; `None` when absent.
     fn get(&self, path: &str) -> Result<Option<Bytes>>;
@@ -236,7 +236,7 @@ pub trait Store: Send + Sync {
     fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>>;
     /// Objects below a folder, sorted by path; an absent folder is empty. Temporary names are not listed.
     fn list(&self, folder: &str) -> Result<Vec<Entry>>;
-    /// Removes the object; fine if it is gone.
+    /// Removes the object; fine if it is missing.
     fn delete(&self, path: &str) -> Result<()>;
     /// Staged objects, sorted by name ([`Staged::name_of`]), with their age: what [`sweep`](Self::sweep) would look at.
     fn staged(&self) -> Result<Vec<Entry>>;

@@ -46,7 +46,7 @@ pub struct Span(Option<SdkSpan>);
 pub struct Links(Vec<Link>);
 
 impl Tracer {
-    /// False when nobody hears of what it makes.
+    /// False when no collector receives what it makes.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.0.is_some()
@@ -81,7 +81,7 @@ impl Tracer {
     }
 
     /// The distinct contexts among the `traceparent` headers of a batch. One that is malformed says nothing. The headers
-    /// are looked at only when there is somebody to tell.
+    /// are looked at only when a collector receives them.
     #[must_use]
     pub fn links<'m>(&self, headers: impl IntoIterator<Item = &'m [u8]>) -> Links {
         if !self.is_on() {
@@ -110,7 +110,7 @@ impl Tracer {
 }
 
 impl Span {
-    /// Says something about the work; `value` is made only when somebody hears it.
+    /// Says something about the work; `value` is made only when a collector receives it.
     pub fn set<V: Into<Value>>(&mut self, key: &'static str, value: impl FnOnce() -> V) {
         if let Some(span) = self.0.as_mut().filter(|span| span.is_recording()) {
             span.set_attribute(KeyValue::new(key, value()));
@@ -203,9 +203,9 @@ mod tests {
     fn without_a_tracer_nothing_is_made_or_looked_at() {
         let tracer = Tracer::default();
         let mut span = tracer.send("topic");
-        span.set("key", || -> String { panic!("nobody asked") });
+        span.set("key", || -> String { panic!("must not be evaluated") });
         assert_eq!(span.traceparent(), None);
-        let unread = std::iter::from_fn(|| -> Option<&'static [u8]> { panic!("nobody asked") });
+        let unread = std::iter::from_fn(|| -> Option<&'static [u8]> { panic!("must not be evaluated") });
         assert!(tracer.links(unread).0.is_empty());
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Member {
     /// New for every join: a member that expired comes back as another one.
     id: String,
     assigned: BTreeMap<i64, AssignedPartition>,
-    /// Told to the caller as revoked, or never told of; given up at the next poll.
+    /// Reported to the caller as revoked, or never reported; given up at the next poll.
     revoked: Vec<i64>,
     last_beat: Option<Instant>,
     data_version: i64,
@@ -101,7 +101,7 @@ impl Member {
         Ok(there)
     }
 
-    /// Compares what the tables say with what the caller was told.
+    /// Compares what the tables say with what was reported to the caller.
     fn changes(&mut self) -> Result<Option<Polled>> {
         let version = self.log.connection.pragma_query_value(None, "data_version", |row| row.get(0));
         let version: i64 = self.sql("watching", version)?;
@@ -120,7 +120,7 @@ impl Member {
             self.revoked.extend(revoked);
             return Ok(Some(Polled::Revoked(at)));
         }
-        // Given and taken again before we looked: nobody else gets them before we give them up.
+        // Assigned and revoked before we looked: no other member gets them before we give them up.
         let unseen = |part: &&i64| !self.assigned.contains_key(part) && !self.revoked.contains(part);
         let unseen: Vec<i64> =
             now.iter().filter(|(_, revoking)| **revoking).map(|(part, _)| part).filter(unseen).copied().collect();
@@ -165,7 +165,7 @@ impl Member {
             let connection = &self.log.connection;
             let part = log::part(connection, &assigned.part.at, &self.log.path)?;
             if part.id != assigned.part.id {
-                continue; // The topic was made again; the next look at the group takes this partition away.
+                continue; // The topic was recreated; the next look at the group revokes this partition.
             }
             let (records_max, bytes_max) = (self.config.poll_records_max, self.config.poll_bytes_max);
             let messages = log::read(connection, &part, assigned.position, records_max, bytes_max, &self.log.path)?;

@@ -1,4 +1,4 @@
-//! Consumer groups in tables: who is a member, who owns which partition, how far the group has read.
+//! Consumer groups in tables: who is a member, which partition is assigned to which member, how far the group has read.
 //! Every function runs inside the caller's transaction, so that a member which lost a partition can write
 //! nothing for it.
 
@@ -62,7 +62,7 @@ pub(super) fn assigned(connection: &Connection, group: &str, member: &str) -> ru
 /// A partition's row and the group's offset with its metadata, where it has one.
 pub(super) type Position = (Part, Option<(u64, String)>);
 
-/// Where a group stands in a partition; `None` when the partition is gone.
+/// Where a group stands in a partition; `None` when the partition was deleted.
 pub(super) fn position(connection: &Connection, group: &str, part: i64) -> rusqlite::Result<Option<Position>> {
     let part = connection
         .prepare_cached("SELECT id, topic, partition, topic_id, low, next FROM parts WHERE id = ?1")?
@@ -90,7 +90,7 @@ pub(super) fn offsets(connection: &Connection, group: &str) -> rusqlite::Result<
         .collect()
 }
 
-/// Stores an offset if the member still owns the partition; false when it does not. `part` is the partition that was assigned to it:
+/// Stores an offset if the partition is still assigned to the member; false when it does not. `part` is the partition that was assigned to it:
 /// one of the same name may be that of a recreated topic.
 pub(super) fn store(
     tx: &Transaction<'_>,
@@ -123,7 +123,7 @@ struct Member {
     subscription: BTreeSet<i64>,
 }
 
-/// Removes members that are gone and shares the partitions out again. Sticky: a partition moves only when
+/// Removes members that have ended and shares the partitions out again. Sticky: a partition moves only when
 /// its owner has at least two more than another member that could have it.
 pub(super) fn rebalance(tx: &Transaction<'_>, group: &str, now_ms: i64) -> rusqlite::Result<()> {
     let members = living(tx, group, now_ms)?;

@@ -11,7 +11,7 @@ pub(super) fn this() -> String {
     format!("{}/{id}/{}", namespace().unwrap_or_default(), start_of(id).unwrap_or_default())
 }
 
-/// False only when the process is surely gone; where it cannot be told, the session time-out decides.
+/// False only when the process has surely ended; where that is unknown, the session time-out decides.
 pub(super) fn is_alive(process: &str) -> bool {
     // Another form is that of another version.
     let [theirs, id, start] = process.split('/').collect::<Vec<_>>()[..] else { return true };
@@ -34,7 +34,7 @@ fn namespace() -> Option<String> {
 }
 
 /// Start time in clock ticks since boot: field 22 of `/proc/<id>/stat`, counted behind the command name. A
-/// zombie is as gone as one that was reaped.
+/// zombie has ended like one that was reaped.
 fn start_of(id: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn of_processes_of_another_container_or_version_nothing_is_told() {
+    fn of_processes_of_another_container_or_version_nothing_is_known() {
         for process in ["boot:b pid:[1]/4294967/1", "/4294967/1", "4294967/1", "4294967", ""] {
             assert!(is_alive(process), "{process}");
         }

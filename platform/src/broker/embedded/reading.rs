@@ -1,4 +1,4 @@
-//! The broker file for whoever only looks: nothing in its folder is created or changed, so the right to read is enough.
+//! The broker file for commands that only look: nothing in its folder is created or changed, so the right to read is enough.
 //!
 //! SQLite reads a file with a write-ahead log through an index beside it (`-shm`), which even a reader creates where it can.
 //! Which way is right depends on what lies beside the file now:
@@ -135,7 +135,7 @@ struct State {
 }
 
 impl State {
-    /// Looks; waits until a change of the files could be told from this state.
+    /// Looks; waits until a change of the files could be distinguished from this state.
     fn of(path: &Path) -> io::Result<Self> {
         loop {
             let wal = found(&beside(path, "-wal"))?;
@@ -228,7 +228,7 @@ const UNSAFE_IN_URI: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.a
 /// Name of the copy.
 const COPY: &str = "broker.sqlite";
 
-/// A folder with a copy of file and write-ahead log, gone when dropped.
+/// A folder with a copy of file and write-ahead log, removed when dropped.
 struct Copy(PathBuf);
 
 impl Copy {

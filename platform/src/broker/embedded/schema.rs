@@ -152,7 +152,7 @@ pub(super) fn ensure_topic(connection: &mut Connection, spec: &TopicSpec) -> rus
         return Ok(info);
     }
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Somebody may have been faster.
+    // Another process may have been faster.
     if let Some(info) = tx.query_row(find, [&spec.name], topic).optional()? {
         return Ok(info);
     }

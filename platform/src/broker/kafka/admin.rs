@@ -25,8 +25,8 @@ use crate::retry::Backoff;
 
 /// How often a client that connects is asked how it goes.
 const ASK_EVERY: Duration = Duration::from_millis(500);
-/// A broker that nobody reaches within this time is not just starting.
-const NOBODY_THERE: Duration = Duration::from_secs(5);
+/// A broker that no client reaches within this time is not just starting.
+const UNREACHABLE: Duration = Duration::from_secs(5);
 
 /// Ours may take a minute, then the coordinator ends them; it looks every ten seconds. Those of others may take longer.
 const OPEN_TRANSACTION_MAX: Duration = Duration::from_secs(90);
@@ -106,7 +106,7 @@ impl Admin {
         let done = self.runtime.block_on(self.client.create_topics([&topic], &options()));
         for outcome in done.map_err(|e| errors::of(&e, doing))? {
             match outcome {
-                // Somebody was faster.
+                // Another client was faster.
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((_, code)) => return Err(errors::of_code(code, doing(), code.to_string())),
             }
@@ -119,7 +119,7 @@ impl Admin {
         match asked.map_err(|e| errors::of(&e, &doing))?.pop() {
             Some(Ok(config)) => Ok(config),
             Some(Err(code)) => Err(errors::of_code(code, doing(), code.to_string())),
-            None => Err(BrokerError::Fatal { doing: doing(), reason: "the cluster told nothing".to_owned() }),
+            None => Err(BrokerError::Fatal { doing: doing(), reason: "the cluster reported nothing".to_owned() }),
         }
     }
 
@@ -222,7 +222,7 @@ impl Admin {
         shutdown: &Shutdown,
     ) -> Result<()> {
         let sent = ends(&client::onlooker_ahead(settings)?, partitions)?;
-        let (started, mut told) = (Instant::now(), false);
+        let (started, mut warned) = (Instant::now(), false);
         while !shutdown.is_requested() {
             let seen = self.ends(partitions)?;
             let open = partitions.iter().filter(|at| seen.get(at) < sent.get(at)).collect::<Vec<_>>();
@@ -231,9 +231,9 @@ impl Admin {
                 warn!(topic = %first.topic, partition = first.partition, "going on without what a transaction that stays open hides");
                 break;
             }
-            if !told && started.elapsed() > Duration::from_secs(1) {
-                told = true;
-                warn!(topic = %first.topic, partition = first.partition, "waiting for a transaction that somebody left open");
+            if !warned && started.elapsed() > Duration::from_secs(1) {
+                warned = true;
+                warn!(topic = %first.topic, partition = first.partition, "waiting for a transaction that another producer left open");
             }
             let _stop = shutdown.wait_timeout(Duration::from_millis(20));
         }
@@ -263,7 +263,7 @@ impl Admin {
 }
 
 /// Asks again while the partition has another leader than the client knows of, as it has for a moment after it moved or its
-/// topic was made again: the client looks for it then.
+/// topic was recreated: the client looks for it then.
 fn of_leader<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
     use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition};
     let (started, mut backoff) = (Instant::now(), Backoff::new(Duration::from_millis(50), Duration::from_secs(1)));
@@ -313,7 +313,7 @@ fn of_partition(error: &rdkafka::error::KafkaError, at: &TopicPartition, doing: 
     }
 }
 
-/// Asks until a broker answers. Who is refused is told at once; where nobody is, somebody may just be starting.
+/// Asks until a broker answers. A refusal is reported at once; without an answer the broker may still be starting.
 fn wait_for_answer(looker: &BaseConsumer<Client>, doing: &dyn Fn() -> String) -> Result<()> {
     let started = Instant::now();
     loop {
@@ -325,7 +325,7 @@ fn wait_for_answer(looker: &BaseConsumer<Client>, doing: &dyn Fn() -> String) ->
         if looker.context().is_refused() {
             return Err(BrokerError::Denied { doing: doing(), reason });
         }
-        let patience = if trouble.is_empty() { REQUEST_TIMEOUT } else { NOBODY_THERE };
+        let patience = if trouble.is_empty() { REQUEST_TIMEOUT } else { UNREACHABLE };
         if started.elapsed() >= patience {
             return Err(BrokerError::Retriable { doing: doing(), reason });
         }

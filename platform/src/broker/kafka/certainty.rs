@@ -124,7 +124,7 @@ mod tests {
         check(|now| Ok((now >= Duration::from_millis(1_750)).then_some(true)), "committed: true", 1_750);
         check(|now| Ok((now >= Duration::from_millis(1_750)).then_some(false)), "committed: false", 1_750);
         check(|_| Err(down()), "uncertain: asking: no broker", 5_000);
-        // A cluster that is back says that it is hidden, when nobody waits for that any more.
+        // A cluster that is back says that it is hidden, when no caller waits for that any more.
         check(|now| if now < Duration::from_secs(3) { Err(down()) } else { Ok(None) }, "uncertain: after 2 s", 3_000);
         check(
             |_| Err(BrokerError::Fenced { doing: "asking".to_owned() }),

@@ -100,7 +100,7 @@ impl ClientContext for Client {
 
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
-            // The end of a partition is no trouble; it is told by a poll, too. That all brokers are down says less than
+            // The end of a partition is no trouble; a poll reports it, too. That all brokers are down says less than
             // what was said of each.
             Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown) => return,
             Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) => {

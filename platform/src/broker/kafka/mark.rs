@@ -1,5 +1,5 @@
 //! The mark that offsets of a group bear: the id of the topic they belong to. Kafka keeps them by name, and a step that was
-//! under way when a topic was made again would leave the old topic's offset to the new one.
+//! under way when a topic was recreated would leave the old topic's offset to the new one.
 
 /// Between the id and what the member says.
 const BEHIND_ID: char = '|';

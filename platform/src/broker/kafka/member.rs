@@ -1,4 +1,4 @@
-//! A member of a group. What the coordinator decides is told to the owner first and answered in the next poll, so that
+//! A member of a group. What the coordinator decides is reported to the owner first and answered in the next poll, so that
 //! the owner moves positions before anything is delivered and commits what it has before anything is given up.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -24,7 +24,7 @@ use crate::broker::{
 
 /// Least time between two attempts to join.
 const REJOIN_AFTER: Duration = Duration::from_secs(1);
-/// How often a member without records looks whether its topics are still those that it was given.
+/// How often a member without records looks whether its topics are still those of its assignment.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often a member that reads a family of topics looks for new ones.
@@ -59,7 +59,7 @@ pub(super) struct Member {
     is_dead: bool,
     /// Came, and is not handed out before it is known of which topic it is.
     held: Vec<Message>,
-    /// Ours by the group's word, of topics that are not those that we were given: deleted, perhaps made again.
+    /// Ours by the group's word, of topics other than those assigned to us: deleted, perhaps recreated.
     missing: BTreeSet<TopicPartition>,
     looked: Instant,
 }
@@ -134,9 +134,9 @@ impl Member {
     }
 
     /// librdkafka gives up a client for good on answers that it does not expect, such as the coordinator's to a member that
-    /// it takes for another. Then we are no member any more, and become one anew.
+    /// it takes for another. Then we are no member any more, and join again.
     fn rejoin(&mut self) -> Result<Polled> {
-        warn!(group = self.config.group, member = self.config.member, "joining the group anew");
+        warn!(group = self.config.group, member = self.config.member, "joining the group again");
         // A cluster that takes no member at all is not asked without a pause.
         std::thread::sleep(REJOIN_AFTER.saturating_sub(self.subscribed.elapsed()));
         let fresh = Self::join(self.broker.clone(), self.config.clone())?;
@@ -161,7 +161,7 @@ impl Member {
         }
     }
 
-    /// Offsets as they are committed: a topic that is made again has the name of the old one, so they bear its id.
+    /// Offsets as they are committed: a recreated topic has the name of the old one, so they bear its id.
     pub fn offsets_list(&self, offsets: &[GroupOffset]) -> TopicPartitionList {
         let marked = |offset: &GroupOffset| match self.assigned.get(&offset.at) {
             Some(assigned) => {
@@ -230,7 +230,7 @@ impl Member {
                 self.give_up(&partitions);
                 Ok(None)
             }
-            // What we have begun anew by ourselves, the group may give us, too.
+            // What we have restarted by ourselves, the group may assign to us, too.
             Rebalance::Assigned(partitions) if partitions.iter().any(|at| self.assigned.contains_key(at)) => {
                 let fresh = partitions.into_iter().filter(|at| !self.assigned.contains_key(at)).collect();
                 self.change(Rebalance::Assigned(fresh))
@@ -331,8 +331,8 @@ impl Member {
         out
     }
 
-    /// Gives up partitions of topics that were deleted, or made again under their names. The group knows names only: we
-    /// begin them anew by ourselves.
+    /// Gives up partitions of topics that were deleted or recreated. The group knows names only: we
+    /// restart them by ourselves.
     fn part_from_deleted(&mut self) -> Result<Option<Polled>> {
         let topics: BTreeSet<&str> = self.assigned.keys().chain(&self.missing).map(|at| &*at.topic).collect();
         let ids = self.broker.inner.admin.topic_ids(&topics.into_iter().collect::<Vec<_>>())?;
@@ -342,7 +342,7 @@ impl Member {
         };
         let changed: Vec<TopicPartition> = self.assigned.iter().filter(has_changed).map(|(at, _)| at.clone()).collect();
         if !changed.is_empty() {
-            warn!(partitions = changed.len(), "topics were deleted, or made again");
+            warn!(partitions = changed.len(), "topics were deleted or recreated");
             self.give_up(&changed);
             self.missing.extend(changed.iter().cloned());
             return Ok(Some(Polled::Lost(changed)));
@@ -394,7 +394,7 @@ impl Consumer for Member {
         if (self.failed.is_some() || !self.held.is_empty() || is_due && !has_change)
             && let Some(event) = self.part_from_deleted()?
         {
-            // A position outside of a topic that is gone says nothing.
+            // A position outside of a deleted topic says nothing.
             self.failed = None;
             return Ok(event);
         }
@@ -425,8 +425,8 @@ impl Consumer for Member {
         let target = Offset::Offset(signed(offset));
         let sought = self.client.seek(&at.topic, signed_partition(at.partition), target, REQUEST_TIMEOUT);
         let Err(error) = sought else { return Ok(()) };
-        // A partition whose position was out of range is not read any more: it has to be begun anew.
-        debug!(%error, topic = %at.topic, partition = at.partition, "beginning anew");
+        // A partition whose position was out of range is not read any more: it has to be restarted.
+        debug!(%error, topic = %at.topic, partition = at.partition, "restarting the partition");
         self.client
             .incremental_unassign(&list([at]))
             .map_err(|e| errors::of(&e, doing))
@@ -487,7 +487,7 @@ impl Consumer for Member {
 impl Drop for Member {
     fn drop(&mut self) {
         self.give_back();
-        // The end of a client may block, so nobody waits for it.
+        // The end of a client may block, so no thread waits for it.
         let client = self.client.clone();
         std::thread::spawn(move || {
             while Arc::strong_count(&client) > 1 {

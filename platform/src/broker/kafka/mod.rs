@@ -90,7 +90,7 @@ impl Inner {
 }
 
 impl KafkaBroker {
-    /// Connects, and asks the cluster for its topics: a wrong address or refused credentials are told here.
+    /// Connects, and asks the cluster for its topics: a wrong address or refused credentials are reported here.
     ///
     /// # Errors
     /// No broker answers, or it refuses.

@@ -38,7 +38,7 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: whoever made this value said so; it is done once, here.
+        // SAFETY: the caller that made this value said so; it is done once, here.
         unsafe { (self.1)(self.0.as_ptr()) }
     }
 }

@@ -35,9 +35,9 @@ impl Processor for KafkaProcessor {
             _ => Some((self.member.offsets_list(offsets), self.member.membership(offsets)?)),
         };
         self.transactor.run(records, moves, &doing).map_err(|error| match error {
-            // The group's offsets will tell. As a member anew, it begins there.
+            // The group's offsets will tell. As a new member, it begins there.
             BrokerError::Uncertain { .. } => {
-                warn!(%error, "beginning anew from what is committed");
+                warn!(%error, "restarting from the committed offsets");
                 self.member.give_up_client();
                 BrokerError::Fenced { doing }
             }

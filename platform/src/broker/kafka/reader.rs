@@ -126,7 +126,7 @@ impl Reader {
                         match self.out_of_range(at, next)? {
                             // It was said of a partition that was read before.
                             BrokerError::Retriable { reason, .. } => self.patience(started, at, &reason)?,
-                            gone => return Err(gone),
+                            error => return Err(error),
                         }
                         self.go_to(at, next)?;
                     }
@@ -142,7 +142,7 @@ impl Reader {
         Ok(out)
     }
 
-    /// One that stands nowhere fetches nothing while nobody asks.
+    /// One that stands nowhere fetches nothing while no caller asks.
     fn rest(&mut self) {
         if self.at.is_none()
             && let Err(error) = self.client.unassign()
@@ -199,7 +199,7 @@ fn unreadable_batch(at: &TopicPartition, offset: u64, error: &KafkaError) -> Bro
 
 /// Two looks at a partition that do not agree.
 pub(super) fn changing(at: &TopicPartition) -> BrokerError {
-    BrokerError::Retriable { doing: doing(at), reason: "it changes, or is being made again".to_owned() }
+    BrokerError::Retriable { doing: doing(at), reason: "it changes, or is being recreated".to_owned() }
 }
 
 fn doing(at: &TopicPartition) -> String {

@@ -43,7 +43,7 @@ const CLIENT_SECRET: Setting<Option<Secret>> =
 const SCOPE: Setting<Option<String>> =
     Setting::text("broker.kafka.oauth_scope").help("scope to ask for [default: the provider's]").optional();
 const EXTENSIONS: Setting<Option<String>> = Setting::text("broker.kafka.oauth_extensions")
-    .help("what else the brokers are told: `key=value`, with commas between")
+    .help("what else is sent to the brokers: `key=value`, with commas between")
     .optional();
 const PROVIDER_CA: Setting<Option<PathBuf>> = Setting::path("broker.kafka.oauth_ca_file")
     .help("PEM file of the authorities that sign the identity provider's certificate [default: the system's]")
@@ -73,7 +73,7 @@ pub const SETTINGS: &[Declaration] = &[
     PROVIDER_CA.declared(),
 ];
 
-/// A cluster and the way in.
+/// A cluster, and how to connect to it.
 #[derive(Debug, Clone)]
 pub struct KafkaSettings {
     /// Brokers, `host:port`; others are learnt from them.
@@ -189,7 +189,7 @@ where
     Ok(value)
 }
 
-/// What would be ignored: somebody believes that it protects the connection.
+/// What would be ignored: its author believes that it protects the connection.
 fn unused(config: &Config, protocol: &str) -> Result<Vec<Problem>, Problem> {
     let mut problems = Vec::new();
     let mut look = |is_given: bool, problem: &dyn Fn(String) -> Problem, wants: &str| {

@@ -11,7 +11,7 @@ use super::errors::lock;
 use super::{Result, unknown};
 use crate::broker::{BrokerError, TopicInfo, TopicPartition};
 
-/// How long an answer is taken for true. A topic that is made again under its name is noticed then.
+/// How long an answer is taken for true. A recreated topic is noticed then.
 const FRESH: Duration = Duration::from_secs(10);
 /// How long the cluster may take to tell every broker of a change.
 const SETTLE: Duration = Duration::from_secs(30);

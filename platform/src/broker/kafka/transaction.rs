@@ -1,5 +1,5 @@
 //! Records and offsets in one transaction. Whatever goes wrong, the caller learns whether it was committed, or that this cannot
-//! be told now.
+//! be determined now.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -217,14 +217,14 @@ impl Transactor {
     }
 
     /// Never used again: a late request of its own could move the offsets of a later transaction, or end it. The next producer's
-    /// are of another epoch. Its end may block, so nobody waits.
+    /// are of another epoch. Its end may block, so no thread waits.
     fn give_up(&mut self, producer: Arc<Native>) {
         let held = self.producer.take();
         std::thread::spawn(move || drop((held, producer)));
     }
 
-    /// The coordinator confirms a commit before the partitions know of it. Whoever asks for their ends next must find these
-    /// records. An open transaction of somebody else, who may be dead, hides them, too: that is waited for once.
+    /// The coordinator confirms a commit before the partitions know of it. A caller that asks for their ends next must find these
+    /// records. An open transaction of another producer, which may be dead, hides them, too: that is waited for once.
     fn wait_until_visible(&mut self, records: &[OutRecord], appended: &[Appended]) {
         let mut last: BTreeMap<(u32, &str), u64> = BTreeMap::new();
         for (record, at) in records.iter().zip(appended) {

@@ -1,4 +1,4 @@
-//! A file being staged: counted and digested while it is written, durable when finished, gone when not.
+//! A file being staged: counted and digested while it is written, durable when finished, removed when not.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -19,7 +19,7 @@ pub(super) struct StagedFile {
     name: String,
     file: PathBuf,
     writer: BufWriter<Digesting>,
-    /// After a failed write nobody knows how much was written: such a file is never finished.
+    /// After a failed write it is unknown how much was written: such a file is never finished.
     failed: Option<io::ErrorKind>,
     finished: bool,
 }
@@ -86,7 +86,7 @@ impl StagedWrite for StagedFile {
 impl Drop for StagedFile {
     fn drop(&mut self) {
         if !self.finished {
-            // Nobody is left to tell; what cannot be removed now is swept later.
+            // No caller is left to report to; what cannot be removed now is swept later.
             let _ = fs::remove_file(&self.file);
         }
     }

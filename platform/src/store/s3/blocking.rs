@@ -34,7 +34,7 @@ impl Blocking {
     pub(super) fn run<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         let (answer, answered) = mpsc::sync_channel(1);
         let task = self.handle.spawn(async move {
-            // Nobody is left to hear it when the caller is gone.
+            // No caller is left to receive it.
             let _ = answer.send(future.await);
         });
         answered.recv().unwrap_or_else(|_| {

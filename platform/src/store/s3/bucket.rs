@@ -17,7 +17,7 @@ use super::failure::Failure;
 use crate::retry::Backoff;
 use crate::store::{Entry, Result, StoreError, path};
 
-/// Metadata of an object: which write made it. Tells one's own earlier request from somebody else's.
+/// Metadata of an object: which write made it. Distinguishes one's own earlier request from another writer's.
 const WRITE_ID: &str = "finops-write";
 /// Attempts when the body of an answer breaks off: the client repeats requests, not bodies.
 const BODY_ATTEMPTS_MAX: u32 = 4;
@@ -295,8 +295,8 @@ impl Bucket {
                 let tag = done.e_tag.ok_or_else(|| self.incomplete(path, "the service gave a part no tag"))?;
                 Ok(Part { tag, crc32: done.checksum_crc32 })
             }
-            // Swept under our hands: staging again mends it.
-            Err(failure) if failure.code == "NoSuchUpload" => Err(self.incomplete(path, "the upload is gone")),
+            // Swept meanwhile: staging again mends it.
+            Err(failure) if failure.code == "NoSuchUpload" => Err(self.incomplete(path, "the upload no longer exists")),
             Err(failure) => Err(failure.into_error("staging", self.show(path))),
         }
     }
@@ -318,7 +318,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Fine when it is gone.
+    /// Fine when it is missing.
     pub(super) async fn abort_upload(&self, path: &str, upload: &str) -> Result<()> {
         let request = self.client.abort_multipart_upload().bucket(&*self.name).key(self.key(path)).upload_id(upload);
         match request.send().await.map_err(Failure::from) {

@@ -21,7 +21,7 @@ use aws_sdk_s3::config::{Builder, ResponseChecksumValidation};
 use super::S3Settings;
 use super::failure::{SIGNED_TOO_LONG_AGO, is_web_page};
 
-/// What S3-compatible services call their region unless told otherwise.
+/// What S3-compatible services call their region by default.
 const REGION_DEFAULT: &str = "us-east-1";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// One try of the metadata service: a machine in no cloud must not wait for it.

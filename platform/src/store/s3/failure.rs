@@ -114,7 +114,7 @@ fn meaning(status: u16, code: &str) -> Meaning {
         "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" | "InvalidAccessKeyId" => Meaning::Denied,
         _ => match status {
             401 | 403 => Meaning::Denied,
-            // A failure with status 200 is told in the body, when the work took long, or could not be read.
+            // A failure with status 200 is reported in the body, when the work took long, or could not be read.
             ..300 | 408 | 429 | 500.. => Meaning::Later,
             _ => Meaning::Refused,
         },

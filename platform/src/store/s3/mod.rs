@@ -1,10 +1,10 @@
 //! A bucket, or a prefix of one, as a store. Objects are created by `PutObject` with `If-None-Match: *`: that is the
 //! compare-and-swap, and `If-Match: <tag>` replaces what is replaced conditionally; a service that does not know both is
-//! refused when the store is opened. Staged objects are multipart uploads to their final key: nobody sees them until they
+//! refused when the store is opened. Staged objects are multipart uploads to their final key: no reader sees them until they
 //! are completed.
 //!
-//! Every write carries an id of its own in the object's metadata, so that a request whose answer was lost can be told
-//! from somebody else's. The prefix must be the store's alone: old uploads below it are swept.
+//! Every write carries an id of its own in the object's metadata, so that a request whose answer was lost can be distinguished
+//! from another writer's. The prefix must be the store's alone: old uploads below it are swept.
 
 mod blocking;
 mod bucket;
@@ -267,7 +267,7 @@ impl Store for S3Store {
         self.remote.blocking.run(async move { bucket.delete(&path).await })
     }
 
-    /// Sizes are not told: the service does not add up the parts.
+    /// Sizes are not reported: the service does not add up the parts.
     fn staged(&self) -> Result<Vec<Entry>> {
         let bucket = self.remote.bucket.clone();
         let uploads = self.remote.blocking.run(async move { bucket.uploads().await })?;

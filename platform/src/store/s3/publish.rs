@@ -60,8 +60,8 @@ pub(super) async fn publish(
             failpoint::hit("store.s3.publish.done");
             return Ok(Published::Done);
         };
-        let is_gone = failure.code == "NoSuchUpload" || failure.code == "InvalidPart";
-        if failure.is_taken() || is_gone {
+        let is_missing = failure.code == "NoSuchUpload" || failure.code == "InvalidPart";
+        if failure.is_taken() || is_missing {
             return match bucket.head_settled(path).await? {
                 Some(found) => compare(bucket, staged, token, &found).await,
                 None => Ok(Published::Missing),
@@ -77,7 +77,7 @@ pub(super) async fn publish(
     }
 }
 
-/// What is at the target of a publish is this upload completed, or the same bytes, or somebody else's.
+/// What is at the target of a publish is this upload completed, or the same bytes, or another writer's.
 async fn compare(bucket: &Bucket, staged: &Staged, token: &Token, found: &Head) -> Result<Published> {
     let is_same_size = found.bytes == staged.bytes;
     if is_same_size && found.write_id.as_ref() == Some(&token.write_id) {

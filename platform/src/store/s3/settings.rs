@@ -34,7 +34,7 @@ const CACHE_DIR: Setting<Option<PathBuf>> = Setting::path("store.cache.dir")
     .optional();
 const CACHE_BYTES: Setting<u64> = Setting::bytes("store.cache.bytes_max", 1 << 20..=1 << 50)
     .default("20GiB")
-    .help("size at which copies that nobody is reading are removed");
+    .help("size at which copies that no process is reading are removed");
 
 /// Settings of the S3 store.
 pub const SETTINGS: &[Declaration] = &[
@@ -54,7 +54,7 @@ pub const SETTINGS: &[Declaration] = &[
 const PREFIX_BYTES_MAX: usize = 256;
 
 /// The conditions of writes are proved again at this age of the last proof, before the next conditional write: a service that was
-/// exchanged or configured anew is noticed soon, for two small requests that are refused.
+/// exchanged or reconfigured is noticed soon, for two small requests that are refused.
 pub const PROVE_EVERY: Duration = Duration::from_secs(300);
 
 /// How to reach one S3 store.
@@ -80,7 +80,7 @@ pub struct S3Settings {
     pub cache_dir: PathBuf,
     /// Size of that folder.
     pub cache_bytes_max: u64,
-    /// Age at which the proof that the service keeps the conditions of writes is made again.
+    /// Age at which the proof that the service keeps the conditions of writes is repeated.
     pub prove_every: Duration,
 }
 

@@ -16,7 +16,7 @@ impl Member {
                 self.out_of_range().or_else(|| self.read_on().err())
             }
             _ if errors::is_unreadable_batch(error) => self.unreadable(error),
-            // The loss of the partitions is told by itself.
+            // The loss of the partitions is reported separately.
             Some(RDKafkaErrorCode::PollExceeded) => None,
             _ => match errors::of(error, || self.doing("polling")) {
                 fatal @ BrokerError::Fatal { .. } => Some(fatal),
