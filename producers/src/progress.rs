@@ -21,7 +21,7 @@ pub trait Progress: Send + Sync {
     fn end(&self);
 }
 
-/// Nobody listens.
+/// No listener.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -16,7 +16,7 @@ pub struct Services {
 /// What became of a collector.
 #[derive(Debug, Default)]
 pub enum Collected<T> {
-    /// Nobody asked for it.
+    /// The user did not ask for it.
     #[default]
     NotAsked,
     /// It is there.

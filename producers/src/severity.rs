@@ -12,7 +12,7 @@ const fn severity(level: Level, score: u16) -> Severity {
 
 /// Severity of findings that only inform.
 pub const INFO: Severity = severity(Level::Info, 100);
-/// Severity of findings that say something could not be told.
+/// Severity of findings that say something is unknown.
 pub const UNKNOWN: Severity = severity(Level::Info, 110);
 
 /// From this amount per month on, the level; highest first. Below the last one: `low`, 200.
@@ -24,7 +24,7 @@ const LEVELS: [(i64, Severity); 4] = [
 ];
 const LOWEST: Severity = severity(Level::Low, 200);
 
-/// Share of a cost that counts as at stake while nobody knows what could be saved.
+/// Share of a cost that counts as at stake while the possible savings are unknown.
 const STAKE_OF_COST: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
 
 /// Severity of a finding with this status and this money.

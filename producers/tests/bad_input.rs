@@ -113,7 +113,7 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
 }
 
 #[test]
-fn the_aws_forms_are_told_apart_and_refused() {
+fn the_aws_forms_are_distinguished_and_refused() {
     let said = |file: &str| {
         let world = World::new();
         world.run(&plan("run-1", vec![golden(file)])).unwrap_err().to_string()

@@ -217,7 +217,7 @@ fn words_for_absent_values_are_no_resources_and_no_commitments() {
 }
 
 #[test]
-fn versions_are_told_by_their_columns_and_every_name_of_the_provider_is_read() {
+fn versions_are_recognized_by_their_columns_and_every_name_of_the_provider_is_read() {
     let cases = [
         ("aws_1_2_cost_and_usage", "1.2"),
         ("azure_1_2_cost_and_usage", "1.2"),

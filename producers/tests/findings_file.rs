@@ -21,7 +21,7 @@ fn lines_are_published_byte_by_byte_and_not_judged() {
 }
 
 #[test]
-fn a_line_no_record_can_hold_is_told_and_the_others_go_out() {
+fn a_line_no_record_can_hold_is_reported_and_the_others_go_out() {
     let world = World::new();
     let mut plan = plan("run-1", Vec::new());
     plan.findings_files =
@@ -34,7 +34,7 @@ fn a_line_no_record_can_hold_is_told_and_the_others_go_out() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_told_before_any_work() {
+fn a_missing_file_is_reported_before_any_work() {
     let world = World::new();
     let mut plan = plan("run-1", vec![support::sample()]);
     plan.findings_files = vec!["no/such.ndjson".into()];

@@ -41,8 +41,8 @@ fn facts_of(batch: &RecordBatch) -> Vec<String> {
     let schema = batch.schema();
     let columns: Vec<_> = schema.fields().iter().zip(batch.columns()).collect();
     let fact = |row| {
-        let told = columns.iter().filter(|(field, _)| !matches!(field.name().as_str(), "tenant_id" | "source_ref"));
-        let members: Map<_, _> = told.map(|(field, column)| (field.name().clone(), cell(column, row))).collect();
+        let known = columns.iter().filter(|(field, _)| !matches!(field.name().as_str(), "tenant_id" | "source_ref"));
+        let members: Map<_, _> = known.map(|(field, column)| (field.name().clone(), cell(column, row))).collect();
         Value::Object(members).to_string()
     };
     (0..batch.num_rows()).map(fact).collect()

@@ -183,9 +183,9 @@ fn what_a_correction_took_back_is_not_saved_once_more() {
 fn a_resource_that_ended_is_silent_where_the_bill_can_tell() {
     for (going_on, is_named) in [(9, true), (10, false)] {
         let others = (0..going_on).map(|n| row("VpcEndpoint-Hours", &format!("vpce-{n}")));
-        let rows: Vec<_> = volume("vol-gone", 0, 360, 24).into_iter().chain(others).collect();
+        let rows: Vec<_> = volume("vol-deleted", 0, 360, 24).into_iter().chain(others).collect();
         let findings = findings(&rows);
-        let seen: Vec<_> = findings.iter().filter(|f| f.text("/scope/resource_id") == "vol-gone").collect();
+        let seen: Vec<_> = findings.iter().filter(|f| f.text("/scope/resource_id") == "vol-deleted").collect();
         assert_eq!(seen.len(), usize::from(is_named), "{going_on}");
         if let [finding] = seen.as_slice() {
             let notes = finding.text("/estimated/notes");

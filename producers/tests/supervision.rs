@@ -69,7 +69,7 @@ fn in_one_only(region: &str) -> Result<Checked, CheckerError> {
 }
 
 #[test]
-fn a_panic_a_failure_and_a_hang_stop_nobody_else() {
+fn a_panic_a_failure_and_a_hang_stop_no_other_task() {
     let world = World::new();
     let alone = world.run(&plan("run-1", vec![sample()])).unwrap().manifest.published;
     let mut plan = plan("run-2", vec![sample()]);
@@ -149,6 +149,6 @@ fn without_credentials_the_s3_checker_is_skipped_with_the_reason() {
     let scope = report.manifest.scopes.iter().find(|scope| scope.checker == spec).unwrap();
     assert_eq!((scope.status, &*scope.reason), (RunStatus::Skipped, "no AWS credentials are configured"));
     assert_eq!((&*scope.region, scope.findings), ("global", 0));
-    // Nobody asked for it by name: the run is complete all the same.
+    // The user did not ask for it by name: the run is complete all the same.
     assert_eq!(report.manifest.status, RunStatus::Complete);
 }

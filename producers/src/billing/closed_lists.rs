@@ -109,7 +109,7 @@ pub enum Pricing {
     Committed,
     /// Spot and other rates that move.
     Dynamic,
-    /// Not told, FOCUS's `Other`, or a value outside the list.
+    /// Not stated, FOCUS's `Other`, or a value outside the list.
     Unknown,
 }
 

@@ -8,7 +8,7 @@ use super::hours::HourSet;
 use super::line::{LineKey, UsageLine};
 
 /// Hours of usage from which a month says enough to be spoken of: a week. On the first days of a month nothing can be
-/// told from it yet, and what was found in the month before is not gone.
+/// derived from it yet, and what was found in the month before still stands.
 const MONTH_HOURS_MIN: u32 = 168;
 /// Hours that a service may reach the bill later than others.
 const LATE_HOURS_MAX: u32 = 48;
@@ -68,8 +68,8 @@ pub(super) fn current_months(lines: &[UsageLine]) -> BTreeMap<Payer, CurrentMont
         }
     }
     let current = |months: &BTreeMap<Arc<str>, HourSet>| {
-        let told = months.iter().rev().find(|(_, hours)| hours.count() >= MONTH_HOURS_MIN);
-        let (period, hours) = told.or(months.last_key_value())?;
+        let covered = months.iter().rev().find(|(_, hours)| hours.count() >= MONTH_HOURS_MIN);
+        let (period, hours) = covered.or(months.last_key_value())?;
         Some(CurrentMonth {
             period: Arc::clone(period),
             hours: *hours,

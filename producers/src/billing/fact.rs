@@ -80,5 +80,5 @@ pub struct RowDetail {
     /// Public price of one unit.
     pub unit_price: Option<Decimal>,
     /// False when the export does not tell corrections from other charges.
-    pub is_class_told: bool,
+    pub is_class_stated: bool,
 }

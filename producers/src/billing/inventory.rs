@@ -82,8 +82,8 @@ fn month_start(period: &str) -> Option<NaiveDate> {
 /// month's first midnight somewhere on earth; else that of UTC.
 fn period_start_ms(fact: &CostFact) -> Option<i64> {
     let utc_ms = month_start(&fact.billing_period)?.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
-    let told = fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= period::OFFSET_MAX_MS);
-    Some(told.unwrap_or(utc_ms))
+    let stated = fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= period::OFFSET_MAX_MS);
+    Some(stated.unwrap_or(utc_ms))
 }
 
 /// Adds rows up.
@@ -124,7 +124,7 @@ impl InventoryBuilder {
             unit_price: None,
             hours: HourSet::default(),
             rows: 0,
-            is_class_told: true,
+            is_class_stated: true,
             description,
         });
         sums.billed += fact.cost_unblended;
@@ -132,7 +132,7 @@ impl InventoryBuilder {
         sums.quantity = sums.quantity.zip(detail.quantity).map(|(sum, more)| sum + more);
         sums.unit_price = detail.unit_price.or(sums.unit_price);
         sums.rows += 1;
-        sums.is_class_told &= detail.is_class_told;
+        sums.is_class_stated &= detail.is_class_stated;
         if let (Some(start_ms), Some(end)) = (period_start_ms(fact), fact.usage_end_ms) {
             sums.hours.add(start_ms, fact.usage_start_ms, end);
         }
@@ -249,7 +249,7 @@ mod tests {
             pricing: Pricing::Standard,
             quantity: Some(Decimal::ONE),
             unit_price: None,
-            is_class_told: true,
+            is_class_stated: true,
         };
         (fact, detail)
     }

@@ -15,19 +15,19 @@ use super::tags::RowTags;
 pub struct LineKey {
     /// Cloud.
     pub cloud: Arc<str>,
-    /// Paying account, empty when not told.
+    /// Paying account, empty when not stated.
     pub billing_account: Arc<str>,
     /// Billing month, `YYYY-MM`.
     pub period: Arc<str>,
     /// Account.
     pub account: Arc<str>,
-    /// Region, empty when not told.
+    /// Region, empty when not stated.
     pub region: Arc<str>,
-    /// Service as the export names it, empty when not told.
+    /// Service as the export names it, empty when not stated.
     pub service: Arc<str>,
-    /// Resource, empty when not told.
+    /// Resource, empty when not stated.
     pub resource: Arc<str>,
-    /// Resource type as the export names it, empty when not told.
+    /// Resource type as the export names it, empty when not stated.
     pub resource_type: Arc<str>,
     /// What is metered.
     pub meter: Meter,
@@ -65,7 +65,7 @@ pub struct LineSums {
     /// Rows.
     pub rows: u64,
     /// False when a row comes from an export that does not tell corrections from other charges.
-    pub is_class_told: bool,
+    pub is_class_stated: bool,
     /// Description of the first row.
     pub description: Arc<str>,
 }

@@ -13,7 +13,7 @@ const OFFSET_STEP_MS: i64 = HOUR_MS / 4;
 ///
 /// A period that starts shortly before a month of UTC, and also ends before one, is the month that begins then in a zone
 /// east of UTC. Any other period is of the month it starts in: that is right for zones west of UTC, for periods that are
-/// no calendar months, and when the end is not told, since a start alone tells no zone.
+/// no calendar months, and when the end is not stated, since a start alone shows no zone.
 #[must_use]
 pub fn month(start_ms: i64, end_ms: Option<i64>) -> Option<String> {
     let start = DateTime::from_timestamp_millis(start_ms)?;

@@ -79,7 +79,7 @@ mod tests {
     fn marks_go_and_values_stay() {
         let tags = parse(
             r#"{"user:app":"x","user_team":"y","resourceTags/user:a'b":"","aws:createdBy":"z",
-            "costCategory/c":"1","on":true,"n":5,"gone":null}"#,
+            "costCategory/c":"1","on":true,"n":5,"absent":null}"#,
         )
         .unwrap();
         let expected = [("app", "x"), ("aws:createdBy", "z"), ("n", "5"), ("on", "true"), ("team", "y")];

@@ -168,7 +168,7 @@ fn unpacked(mut raw: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Se
     Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
 }
 
-/// Reads as much as it takes to tell, into `head`. What still cannot be told from a record of the largest size is read in lines.
+/// Reads as much as it takes to tell, into `head`. What still cannot be distinguished from a record of the largest size is read in lines.
 fn find_form(reader: &mut impl Read, head: &mut Vec<u8>, bytes_max: usize) -> io::Result<Result<Form, WrongForm>> {
     let mut wanted = HEAD_BYTES.min(bytes_max.max(1));
     loop {

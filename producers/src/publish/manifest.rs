@@ -1,4 +1,4 @@
-//! Publishes the run manifest: to the store first, so that whoever reads the topic finds the file there.
+//! Publishes the run manifest: to the store first, so that a reader of the topic finds the file there.
 
 use std::sync::Arc;
 

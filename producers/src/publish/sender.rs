@@ -192,7 +192,7 @@ impl<'a> Sender<'a> {
     }
 }
 
-/// Appends, trying again what may work later, until a stop is requested. A full disk is told at once: room does not come by
+/// Appends, trying again what may work later, until a stop is requested. A full disk is reported at once: room does not come by
 /// waiting.
 pub(super) fn append(
     producer: &mut dyn Producer,

@@ -48,7 +48,7 @@ pub struct RunPlan {
     pub context: RunContext,
     /// Checkers to run, as [`crate::registry::Registry::select`] gave them.
     pub checkers: Vec<Registration>,
-    /// True when somebody named the checkers: then one that is skipped makes the run partial.
+    /// True when the user named the checkers: then one that is skipped makes the run partial.
     pub checkers_named: bool,
     /// Billing files, read as one delivery.
     pub billing_files: Vec<PathBuf>,
@@ -101,7 +101,7 @@ pub struct RunReport {
     pub stages: Vec<(&'static str, Duration)>,
 }
 
-/// A run ended without a manifest. What it published before is not counted as a finished run by anybody.
+/// A run ended without a manifest. What it published before is not counted as a finished run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A billing file.

@@ -162,7 +162,7 @@ fn gaps_text(checked: &Checked) -> String {
     gaps.join("; ")
 }
 
-/// Status of the run. What was skipped counts only when someone asked for it by name.
+/// Status of the run. What was skipped counts only when the user asked for it by name.
 #[must_use]
 pub fn run_status(scopes: &[ScopeOutcome], checkers_named: bool, imported: bool) -> RunStatus {
     let checked = |s: &ScopeOutcome| matches!(s.status, RunStatus::Complete | RunStatus::Partial);

@@ -41,7 +41,7 @@ pub fn supervise<T: Send + 'static>(
     let handle = thread
         .spawn(move || {
             let outcome = catch_unwind(AssertUnwindSafe(work));
-            // Nobody listens any more once the deadline has passed.
+            // No receiver is left once the deadline has passed.
             drop(sender.send(outcome));
         })
         .map_err(|e| TaskError::Start(e.to_string()))?;

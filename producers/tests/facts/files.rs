@@ -100,7 +100,7 @@ fn files_of_crashed_loads_are_swept_when_they_are_old() {
 }
 
 #[test]
-fn loading_again_mends_a_month_whose_file_is_gone_or_cut() {
+fn loading_again_mends_a_month_whose_file_is_missing_or_cut() {
     for cut in [false, true] {
         let desk = Desk::new();
         desk.load(&of("1", 10)).unwrap();

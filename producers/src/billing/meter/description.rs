@@ -1,4 +1,4 @@
-//! Meters told from the wording of AWS charge descriptions, for exports without usage types (plain FOCUS).
+//! Meters derived from the wording of AWS charge descriptions, for exports without usage types (plain FOCUS).
 
 use super::{Meter, VolumeKind, balancer_kind};
 

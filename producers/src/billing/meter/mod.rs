@@ -1,4 +1,4 @@
-//! What a billing row meters, told from its usage type where the export has one, else from its description. Checkers
+//! What a billing row meters, derived from its usage type where the export has one, else from its description. Checkers
 //! ask for a meter, never for a provider's wording. A row that no recogniser knows is [`Meter::Other`]: silence,
 //! not a guess.
 

@@ -1,4 +1,4 @@
-//! Meters told from AWS usage types such as `USW2-BoxUsage:m5.large`.
+//! Meters derived from AWS usage types such as `USW2-BoxUsage:m5.large`.
 
 use super::{Meter, VolumeKind, Wording, balancer_kind};
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn load_balancers_are_told_apart_by_operation() {
+    fn load_balancers_are_distinguished_by_operation() {
         let kind =
             |operation| meter(Wording { usage_type: Some("USW2-LoadBalancerUsage"), operation, ..Wording::default() });
         assert_eq!(kind(Some("LoadBalancing:Application")), Some(Meter::BalancerHours(BalancerKind::Capacity)));

@@ -14,7 +14,7 @@ const MISSING: Severity = Severity { level: Level::Medium, score: Some(500) };
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "S3 buckets without a lifecycle rule that moves or expires objects",
-    why: "objects nobody reads any more keep costing the price of the most expensive class",
+    why: "objects that are no longer read keep costing the price of the most expensive class",
     money: "no figures: the API that lists rules does not tell sizes",
     month: MonthRule::NoMoney,
     verdict: "fail when no enabled rule moves or expires objects; info when the rules may not be read",

@@ -105,15 +105,15 @@ impl CommitmentGap {
         let message = match figures.savings() {
             Some(_) => format!(
                 "{family} on demand {}; {} of {} ran steadily and cost {} of what was charged: a commitment {}",
-                figures.cost_told(),
+                figures.cost_text(),
                 steady.len(),
                 counted(instances.len(), "instance", "instances"),
                 money(steady_cost, group.currency()),
-                figures.savings_told(),
+                figures.savings_text(),
             ),
             None => format!(
                 "{family} on demand {}, and no commitment covered it; the bill does not show {} running steadily",
-                figures.cost_told(),
+                figures.cost_text(),
                 match instances.len() {
                     0 | 1 => "it".to_owned(),
                     count => format!("any of its {count} instances"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_steady_is_told_without_savings() {
+    fn nothing_steady_is_reported_without_savings() {
         let short_bill = check_default(CHECKER_ID, [on_demand("i-1", 167, "100")]);
         let not_steady = check_default(CHECKER_ID, [on_demand("i-1", 200, "100"), row("x").hours(720)]);
         for (findings, cost) in [(short_bill, "431.137725"), (not_steady, "360")] {

@@ -68,7 +68,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     let message = format!(
         "database {} runs {engine} past its standard support, which on top of the instance {}",
         scope.resource_id,
-        figures.cost_told(),
+        figures.cost_text(),
     );
     let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
         .issue("engine", engine)

@@ -81,7 +81,7 @@ impl EffectiveCostMismatch {
         Some(finding.text(
             "Effective cost is not billed cost",
             message,
-            "Use billed (unblended) cost for this bill, and ask whoever makes the export why effective cost differs.",
+            "Use billed (unblended) cost for this bill, and ask the owner of the export why effective cost differs.",
         ))
     }
 }

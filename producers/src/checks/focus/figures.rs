@@ -171,16 +171,16 @@ impl Figures {
     }
 
     /// For a message: `cost 0.005 USD in 1 charged hour, 3.6 USD a month`.
-    pub(super) fn cost_told(&self) -> String {
-        self.told("cost", self.charged.cost, self.estimated.monthly_cost)
+    pub(super) fn cost_text(&self) -> String {
+        self.text("cost", self.charged.cost, self.estimated.monthly_cost)
     }
 
     /// For a message: `saves 0.001111 USD in 1 charged hour, 0.8 USD a month`.
-    pub(super) fn savings_told(&self) -> String {
-        self.told("saves", self.charged.savings, self.estimated.monthly_savings)
+    pub(super) fn savings_text(&self) -> String {
+        self.text("saves", self.charged.savings, self.estimated.monthly_savings)
     }
 
-    fn told(&self, verb: &str, charged: Option<Decimal>, monthly: Option<Decimal>) -> String {
+    fn text(&self, verb: &str, charged: Option<Decimal>, monthly: Option<Decimal>) -> String {
         let (Some(charged), Some(monthly)) = (charged, monthly) else { return String::new() };
         let (charged, monthly) = (money(charged, &self.currency), money(monthly, &self.currency));
         match &self.basis {

@@ -107,7 +107,7 @@ impl Gp2ToGp3 {
             "volume {} of {size} GiB is charged as gp2 at {} per GiB-month; gp3 of the same speed {}",
             scope.resource_id,
             money(price, group.currency()),
-            figures.savings_told(),
+            figures.savings_text(),
         );
         let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .issue("source", "gp2")

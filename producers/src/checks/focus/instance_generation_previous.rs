@@ -120,13 +120,13 @@ impl InstanceGenerationPrevious {
         let scope = resource_scope(line, "instance", Some(("ec2", "instance")));
         let figures = monthly_of_resource(bill, group, savings, if savings.is_some() { 75 } else { 0 })?;
         let saves = match figures.savings() {
-            Some(_) => format!(", which {}", figures.savings_told()),
+            Some(_) => format!(", which {}", figures.savings_text()),
             None => String::new(),
         };
         let message = format!(
             "instance {} of type {instance_type} on demand {}; its successor is {successor}{saves}",
             scope.resource_id,
-            figures.cost_told(),
+            figures.cost_text(),
         );
         let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .issue("instance_type", instance_type)
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn old_families_are_told_from_new_ones() {
+    fn old_families_are_distinguished_from_new_ones() {
         let cases =
             [("m4.large", true), ("t2.micro", true), ("g3.4xlarge", true), ("m5.large", false), ("c7g.xlarge", false)];
         for (instance_type, is_old) in cases {

@@ -77,7 +77,7 @@ impl LoadBalancerIdle {
             "load balancer {} did {} units of work per hour in {hours} charged hours and {}",
             scope.resource_id,
             figure(units_hour, 4),
-            figures.cost_told(),
+            figures.cost_text(),
         );
         let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .dimension("units_hour", figure(units_hour, 6))

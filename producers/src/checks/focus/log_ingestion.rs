@@ -60,11 +60,11 @@ impl LogIngestion {
         let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
         let scope = resource_scope(group.first(), "log_group", None);
         let figures = as_charged(group, Some(cost), None, 95);
-        let message = format!("log group {} took in {gib} GB, which {}", scope.resource_id, figures.cost_told());
+        let message = format!("log group {} took in {gib} GB, which {}", scope.resource_id, figures.cost_text());
         let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_ingested", gib).text(
             "Log group takes in data",
             message,
-            "Log less (levels, sampling), leave out what nobody reads, or use the infrequent-access class.",
+            "Log less (levels, sampling), leave out what is never read, or use the infrequent-access class.",
         );
         finding.tags = group.tags();
         Some(finding)

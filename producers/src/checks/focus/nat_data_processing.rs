@@ -63,7 +63,7 @@ impl NatDataProcessing {
         let figures = as_charged(group, Some(cost), None, 90);
         let scope = resource_scope(line, "nat-gateway", Some(("ec2", "natgateway")));
         let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
-        let message = format!("NAT gateway {} processed {gib} GB, which {}", scope.resource_id, figures.cost_told());
+        let message = format!("NAT gateway {} processed {gib} GB, which {}", scope.resource_id, figures.cost_text());
         let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_processed", gib).text(
             "NAT gateway charged for data",
             message,

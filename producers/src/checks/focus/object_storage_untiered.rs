@@ -80,7 +80,7 @@ impl ObjectStorageUntiered {
         let message = format!(
             "{what} stores {} GiB, all of it in the class for frequent access, which {}",
             figure(gib, 1),
-            figures.cost_told(),
+            figures.cost_text(),
         );
         let mut finding =
             finding(CHECK_ID, group, scope, Status::Fail, &figures).dimension("gib_stored", figure(gib, 3)).text(

@@ -21,8 +21,8 @@ impl<'a> ListPrices<'a> {
         for line in bill.current().filter(|line| !line.key.region.is_empty()) {
             let system = operating_system(line);
             // An instance price without its operating system is no price to compare with.
-            let is_told = system.is_some() || !matches!(line.key.meter, Meter::InstanceHours(_));
-            if let Some(price) = line.sums.unit_price.filter(|price| is_told && *price > Decimal::ZERO) {
+            let is_reported = system.is_some() || !matches!(line.key.meter, Meter::InstanceHours(_));
+            if let Some(price) = line.sums.unit_price.filter(|price| is_reported && *price > Decimal::ZERO) {
                 prices.entry(key(&line.key.meter, line, system)).or_insert(price);
             }
         }

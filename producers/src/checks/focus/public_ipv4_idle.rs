@@ -49,11 +49,11 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     }
     let figures = monthly_of_resource(bill, group, Some(cost), 95)?;
     let scope = resource_scope(group.first(), "elastic-ip", Some(("ec2", "elastic-ip")));
-    let message = format!("public IPv4 address {} was idle and {}", scope.resource_id, figures.cost_told());
+    let message = format!("public IPv4 address {} was idle and {}", scope.resource_id, figures.cost_text());
     let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures).text(
         "Idle public IPv4 address",
         message,
-        "Release the address, or use it, if nobody outside relies on it.",
+        "Release the address, or use it, if no outside client relies on it.",
     );
     finding.tags = group.tags();
     Some(finding)

@@ -52,7 +52,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         Some(count) => counted(count, "public IPv4 address", "public IPv4 addresses"),
         None => "public IPv4 addresses".to_owned(),
     };
-    let message = format!("{addresses} in use in {} {}", place(line), figures.cost_told());
+    let message = format!("{addresses} in use in {} {}", place(line), figures.cost_text());
     let scope = named_scope(line, "public-ipv4", "in-use");
     let finding = finding(CHECK_ID, group, scope, Status::Info, &figures)
         .dimension("addresses", group.resources_text())

@@ -22,7 +22,7 @@ const GROWTH_ID: &str = "billing.snapshot.storage.growth";
 const DOCS: CheckerDocs = CheckerDocs {
     what: "accounts and regions where snapshots are a large share of block storage cost, or cost clearly more than the \
            month before",
-    why: "snapshots pile up when nothing expires them, long after the volumes are gone",
+    why: "snapshots pile up when nothing expires them, long after the volumes were deleted",
     money: "cost = snapshot charges. Savings are unknown: a bill does not tell which snapshots are still needed. Growth \
             compares snapshot charges per hour that the paying account's bill covers, so that a month in progress \
             compares with a whole one",
@@ -84,7 +84,7 @@ impl SnapshotStorage {
         let message = format!(
             "snapshots in {} {}; they are {} % of the {} charged for block storage there",
             group.first().key.region,
-            figures.cost_told(),
+            figures.cost_text(),
             percent(share),
             money(all, group.currency()),
         );
@@ -95,7 +95,7 @@ impl SnapshotStorage {
                 .text(
                     "Snapshots are a large share of block storage cost",
                     message,
-                    "Expire snapshots by a lifecycle policy, delete those of volumes that are gone, archive the rest.",
+                    "Expire snapshots by a lifecycle policy, delete those of deleted volumes, archive the rest.",
                 ),
         )
     }
@@ -120,7 +120,7 @@ impl SnapshotStorage {
         let message = format!(
             "snapshots in {} {}, per hour {} % more than in the month before",
             line.key.region,
-            figures.cost_told(),
+            figures.cost_text(),
             percent(growth),
         );
         Some(base(GROWTH_ID, &snapshots, &figures).dimension("growth_pct", percent(growth)).text(

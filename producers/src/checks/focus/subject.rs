@@ -24,7 +24,7 @@ const UNKNOWN: &str = "unknown";
 /// Sums over many resources below this, in billing currency, are not worth a person's time.
 const WORTH_TELLING: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
-/// True when the sum over an account, region or service is at least a cent: below that, nobody wants to hear of it.
+/// True when the sum over an account, region or service is at least a cent: below that, a finding is not worth reading.
 pub(super) fn is_worth_telling(sum: Decimal) -> bool {
     sum >= WORTH_TELLING
 }

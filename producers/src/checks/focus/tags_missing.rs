@@ -20,7 +20,7 @@ const CHECK_ID: &str = "billing.tags.missing";
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "spend of an account on resources of a service that lack required tags",
-    why: "cost without an owner is cost nobody reduces",
+    why: "cost without an owner is rarely reduced",
     money: "cost = usage charges of resources that lack a required tag (or any tag of one's own, while none is \
             required). Nothing is saved by tagging",
     month: MonthRule::AsCharged,

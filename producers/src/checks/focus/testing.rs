@@ -60,7 +60,7 @@ pub(super) fn row(description: &str) -> Row {
         pricing: Pricing::Standard,
         quantity: Some(Decimal::ONE),
         unit_price: None,
-        is_class_told: true,
+        is_class_stated: true,
     };
     Row { fact, detail }
 }
@@ -76,7 +76,7 @@ impl Row {
         self
     }
 
-    /// Empty: not told.
+    /// Empty: not stated.
     pub(super) fn region(mut self, region: &str) -> Self {
         self.fact.region = Some(region.to_owned()).filter(|region| !region.is_empty());
         self
@@ -139,8 +139,8 @@ impl Row {
     }
 
     /// From an export that does not tell corrections from other charges.
-    pub(super) fn class_untold(mut self) -> Self {
-        self.detail.is_class_told = false;
+    pub(super) fn class_unstated(mut self) -> Self {
+        self.detail.is_class_stated = false;
         self
     }
 

@@ -17,7 +17,7 @@ const CHECK_ID: &str = "billing.transfer.cross.region";
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "data transfer to other regions, by account, sending region and service",
-    why: "data that is copied or read across regions is charged per GB, often for a copy that nobody asked for",
+    why: "data that is copied or read across regions is charged per GB, often for a copy that is not needed",
     money: "cost = transfer charges. Savings are unknown: a bill does not tell which traffic could stay",
     month: MonthRule::AsCharged,
     verdict: "fail from cost_min on; info from a cent on",

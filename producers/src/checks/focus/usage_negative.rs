@@ -44,7 +44,7 @@ struct UsageNegative;
 
 impl BillingCheck for UsageNegative {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let negative = bill.current().filter(|l| l.is_usage() && l.key.is_negative && l.sums.is_class_told);
+        let negative = bill.current().filter(|l| l.is_usage() && l.key.is_negative && l.sums.is_class_stated);
         by_service(negative).iter().filter_map(judge).collect()
     }
 }
@@ -95,6 +95,6 @@ mod tests {
 
     #[test]
     fn an_export_that_marks_no_corrections_says_nothing() {
-        assert_eq!(check_default(CHECKER_ID, [row("a").cost("-9").class_untold()]), []);
+        assert_eq!(check_default(CHECKER_ID, [row("a").cost("-9").class_unstated()]), []);
     }
 }

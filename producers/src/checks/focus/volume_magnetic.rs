@@ -14,7 +14,7 @@ const CHECK_ID: &str = "billing.volume.magnetic";
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "EBS volumes of the magnetic kind",
-    why: "it is slow, charges for each I/O, and often holds data that nobody reads: a snapshot or an HDD kind costs less",
+    why: "it is slow, charges for each I/O, and often holds data that is never read: a snapshot or an HDD kind costs less",
     money: "cost = storage charges. Savings are unknown: gp3 costs more per GiB but nothing per I/O, and a bill rarely shows \
             both for one volume",
     month: MonthRule::ByTime,
@@ -49,7 +49,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     }
     let figures = monthly_of_resource(bill, group, None, 90)?;
     let scope = resource_scope(group.first(), "ebs_volume", Some(("ec2", "volume")));
-    let message = format!("volume {} is magnetic storage and {}", scope.resource_id, figures.cost_told());
+    let message = format!("volume {} is magnetic storage and {}", scope.resource_id, figures.cost_text());
     let mut finding = finding(CHECK_ID, group, scope, Status::Info, &figures).text(
         "Magnetic volume of a previous generation",
         message,

@@ -1,4 +1,4 @@
-//! Which export a file is, and of which FOCUS version, told from its columns.
+//! Which export a file is, and of which FOCUS version, recognized by its columns.
 
 /// Exports that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub const PROVIDER: &[&str] = &["serviceprovidername", "providername", "hostprov
 /// Companies that sell or publish: they say which cloud it is only when they are a cloud provider.
 pub const SELLER: &[&str] = &["invoiceissuername", "publishername", "invoiceissuer", "publisher"];
 
-/// Columns whose absence is reported, since less can be told without them.
+/// Columns whose absence is reported, since less is known without them.
 const EXPECTED: [(&str, &[&str], &str); 11] = [
     ("EffectiveCost", EFFECTIVE_COST, "BilledCost is taken for it, so upfront payments are not spread over their term"),
     ("BillingPeriodStart", &["billingperiodstart"], "the month of the charge is taken for the billing month"),
@@ -83,15 +83,15 @@ const EXPECTED: [(&str, &[&str], &str); 11] = [
     ),
     ("ChargePeriodEnd", &["chargeperiodend"], "hours of usage are unknown"),
     ("BillingAccountId", &["billingaccountid"], "the paying account is unknown"),
-    ("ChargeClass", &["chargeclass"], "corrections cannot be told from charges"),
+    ("ChargeClass", &["chargeclass"], "corrections cannot be distinguished from charges"),
     ("ServiceName", &["servicename", "x_servicecode"], "services are unknown"),
     ("ResourceId", &["resourceid"], "no finding can name a resource"),
-    ("PricingCategory", &["pricingcategory"], "on-demand usage cannot be told from usage under a commitment"),
+    ("PricingCategory", &["pricingcategory"], "on-demand usage cannot be distinguished from usage under a commitment"),
     ("Tags", &["tags"], "tags are unknown"),
     (
         "ServiceProviderName or ProviderName",
         PROVIDER,
-        "the cloud is told only by the invoice issuer, if at all; checks for one cloud need it",
+        "the cloud is named only by the invoice issuer, if at all; checks for one cloud need it",
     ),
 ];
 
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn other_exports_are_told_apart() {
+    fn other_exports_are_distinguished() {
         let cur = "lineItem/UsageStartDate,lineItem/LineItemType,lineItem/UnblendedCost";
         let cases = [
             (cur, "an AWS cost and usage report (legacy)"),

@@ -148,7 +148,7 @@ impl FocusReader {
             pricing: self.pricing(row),
             quantity: self.number(row, c.pricing_quantity, "PricingQuantity"),
             unit_price: self.number(row, c.list_unit_price, "ListUnitPrice"),
-            is_class_told: self.has_class && !matches!(class, Some(ListCell::Unlisted(_))),
+            is_class_stated: self.has_class && !matches!(class, Some(ListCell::Unlisted(_))),
         };
         self.observe_unused_lists(row);
         Ok((fact, detail))
@@ -430,8 +430,11 @@ mod tests {
         assert!(fact.commitment_status.unwrap().is(CommitmentStatus::Unused));
         let (fact, detail) = read(["Surcharge", "", "Spot", ""]);
         assert_eq!((fact.charge_category.as_str(), detail.pricing), ("Surcharge", Pricing::Unknown));
-        assert!(detail.is_class_told && !read(["Usage", "Corrected", "", ""]).1.is_class_told);
-        assert!(!self::read(GOOD).unwrap().1.is_class_told, "without the column a correction looks like any other row");
+        assert!(detail.is_class_stated && !read(["Usage", "Corrected", "", ""]).1.is_class_stated);
+        assert!(
+            !self::read(GOOD).unwrap().1.is_class_stated,
+            "without the column a correction looks like any other row"
+        );
         let unlisted = &reader.observed.unlisted_values;
         assert_eq!((unlisted["ChargeCategory"]["Surcharge"], unlisted["PricingCategory"]["Spot"]), (1, 1));
         assert_eq!(unlisted["ChargeClass"]["Corrected"], 1);

@@ -10,7 +10,7 @@ use crate::billing::cells;
 pub enum Row<'a> {
     /// From CSV.
     Csv(&'a StringRecord),
-    /// From Parquet: the batch's columns as text, and the index in it. Columns nobody needs are not there.
+    /// From Parquet: the batch's columns as text, and the index in it. Columns that no code needs are not there.
     Batch(&'a [Option<StringArray>], usize),
 }
 

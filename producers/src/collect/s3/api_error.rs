@@ -11,7 +11,7 @@ pub(super) enum Meaning {
     Refused,
     /// Too many calls, also after retries.
     Throttled,
-    /// The resource is gone.
+    /// The resource does not exist.
     NotFound,
     /// Anything else.
     Other,

@@ -124,7 +124,7 @@ fn note(operations: &mut Vec<String>, operation: Option<&'static str>) {
     }
 }
 
-/// The bucket's region, empty when it cannot be told.
+/// The bucket's region, empty when it is unknown.
 async fn region(client: Client, name: String) -> Answer<String> {
     match client.get_bucket_location().bucket(name).send().await {
         Ok(answer) => Answer::of(match answer.location_constraint().map_or("", |region| region.as_str()) {
@@ -137,7 +137,7 @@ async fn region(client: Client, name: String) -> Answer<String> {
     }
 }
 
-/// The bucket's lifecycle rules; `None` when the bucket is gone.
+/// The bucket's lifecycle rules; `None` when the bucket was deleted.
 async fn lifecycle(client: Client, name: String) -> Answer<Option<Lifecycle>> {
     match client.get_bucket_lifecycle_configuration().bucket(name).send().await {
         Ok(answer) => {

@@ -34,7 +34,7 @@ pub struct S3Inventory {
 pub struct Bucket {
     /// Name.
     pub name: String,
-    /// Region; empty when it could not be told.
+    /// Region; empty when it is unknown.
     pub region: String,
     /// Lifecycle rules.
     pub lifecycle: Lifecycle,
@@ -54,6 +54,6 @@ pub enum Lifecycle {
     Missing,
     /// The API refused to tell.
     Denied,
-    /// It could not be told, for this reason.
+    /// It is unknown, for this reason.
     Unknown(String),
 }
