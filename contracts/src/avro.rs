@@ -17,7 +17,7 @@ pub const SCHEMAS: [&str; 2] =
 /// The newest version. There is no registry to ask: the id in a frame is the version.
 pub const NEWEST: u16 = SCHEMAS.len() as u16;
 
-/// Frame and body of a record, in the lowest version that has room for it: while nobody sends what a version has added, programs
+/// Frame and body of a record, in the lowest version that has room for it: while no producer sends what a version has added, programs
 /// that do not know it read everything.
 #[must_use]
 pub fn encode(record: &StorageRecord<'_>) -> Vec<u8> {

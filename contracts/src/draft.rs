@@ -88,7 +88,7 @@ pub enum Status {
     Fail,
     /// Worth knowing.
     Info,
-    /// It could not be told.
+    /// It could not be determined.
     Unknown,
 }
 

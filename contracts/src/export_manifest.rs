@@ -32,7 +32,7 @@ pub struct ExportedFile {
     pub name: String,
     /// Entries of a list, 1 for an object.
     pub rows: u64,
-    /// Entries there would be without a limit; 0 in manifests of before it was told.
+    /// Entries there would be without a limit; 0 in manifests of versions that did not count them.
     #[serde(default)]
     pub total: u64,
     /// Size.

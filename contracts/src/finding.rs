@@ -580,7 +580,7 @@ impl Reader {
         })
     }
 
-    /// An object that names nobody says as much as none.
+    /// An object without a name counts as absent.
     fn allocation<'a>(&mut self, raw: Raw<'a>) -> Option<Allocation<'a>> {
         let a: wire::Allocation<'a> = self.object(raw, format_args!("allocation"))?;
         let allocation = Allocation {

@@ -116,7 +116,7 @@ impl<'a> ValidFinding<'a> {
     }
 }
 
-/// Why a message was refused, and what could still be told about it.
+/// Why a message was refused, and what is still known about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rejection {
     /// All broken rules, by field and code (R48, R49); never empty.

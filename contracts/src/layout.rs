@@ -31,7 +31,7 @@ pub const REPLAY: &str = "_replay.json";
 pub const CHAIN: &str = "_sink/v1";
 /// Staged files, never matched by a glob for data.
 pub const STAGING: &str = "_sink/staging";
-/// Tenant segment of dead letters whose tenant cannot be told. Not a legal tenant (R66), so it never collides.
+/// Tenant segment of dead letters whose tenant is unknown. Not a legal tenant (R66), so it never collides.
 pub const UNKNOWN_TENANT: &str = "_unknown";
 
 /// Longest encoded name of a workspace or run: with `.json` behind it, it is a file name that every file system takes.

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Position of one wire record. Topic *ids* are used, not names: a topic that was deleted and made
-/// again has another id, so old positions cannot be mistaken for new ones.
+/// Position of one wire record. It names the topic by its *id*: a recreated topic has another id, so old positions
+/// cannot be mistaken for new ones.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Src {
     /// Topic id and partition.

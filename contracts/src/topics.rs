@@ -54,7 +54,7 @@ pub struct PipelineTopics {
 const REPLAY: &str = "finops.replay.";
 
 impl PipelineTopics {
-    /// The lane of all services.
+    /// The topics and groups of the live pipeline.
     #[must_use]
     pub fn live() -> Self {
         Self {
@@ -65,7 +65,7 @@ impl PipelineTopics {
         }
     }
 
-    /// The lane of one replay.
+    /// The topics and groups of one replay.
     #[must_use]
     pub fn replay(id: &str) -> Self {
         Self {
@@ -101,7 +101,7 @@ pub mod groups {
     pub const VALIDATOR: &str = "finops.validator";
     /// Sinks: their group's position is a hint, the commit chain the truth.
     pub const SINK: &str = "finops.sink";
-    /// The lock of whoever sends records again.
+    /// The lock of commands that send records again.
     pub const REDRIVE: &str = "finops.redrive";
 }
 

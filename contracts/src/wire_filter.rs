@@ -39,7 +39,7 @@ impl WireFilter {
         (self.tenant_id.is_empty() || may_be_its_own(claims, &tenant))
             && is_one_of(&self.tenant_id, &tenant, of_producer(headers::TENANT_ID))
             && is_one_of(&self.check_id, &Scalar::of(message.check_id), None)
-            // The run that is told beside the record is the one it is counted for.
+            // The run that is named beside the record is the one it is counted for.
             && match of_producer(headers::RUN_ID) {
                 Some(run) => is_one_of(&self.run_id, &Scalar::Null, Some(run)),
                 None => is_one_of(&self.run_id, &Scalar::of(message.run_id), None),

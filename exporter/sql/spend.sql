@@ -1,6 +1,6 @@
 -- What bills cost per currency and billing period, and how many hours of the period they charge usage for: of all of them, or of
 -- those that have usage at all. A currency whose costs are too large to be added exactly has no row.
-WITH told AS (
+WITH billed AS (
     SELECT *, strptime(billing_period, '%Y-%m') AS month_start
     FROM fact
     WHERE billing_period IN ({periods})
@@ -12,7 +12,7 @@ shifted AS (
             WHEN abs(date_diff('hour', month_start, billing_period_start)) <= 14 THEN billing_period_start - month_start
             ELSE INTERVAL 0 HOUR
         END AS shift
-    FROM told
+    FROM billed
 ),
 chosen AS (
     SELECT

@@ -80,7 +80,7 @@ impl Database {
     }
 
     fn open(limits: &DuckLimits) -> Result<Self> {
-        // DuckDB makes the last folder of a path only. One that cannot be made is missed by the job that has to spill, and named then.
+        // DuckDB makes the last folder of a path only. A query that has to spill fails when it is missing, and names it.
         if let Err(error) = std::fs::create_dir_all(&limits.spill_dir) {
             tracing::debug!(folder = %limits.spill_dir.display(), %error, "no folder to spill to");
         }

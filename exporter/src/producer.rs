@@ -1,4 +1,4 @@
-//! Who reported a finding. A producer is known by its engine name; runs that name none are told apart by their checkers:
+//! Who reported a finding. A producer is known by its engine name; runs that name none are distinguished by their checkers:
 //! two of them that share a checker are of one producer, so a later run of it replaces the earlier one also when one of
 //! its checkers found nothing any more.
 

@@ -1,4 +1,4 @@
-//! The exporter as a service: once for everything, or again and again for the tenants that have news.
+//! The exporter as a service: once for everything, or again and again for the changed tenants.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +25,7 @@ use crate::export::{
 use crate::gold::{GoldBase, GoldReport, build_gold_on};
 use crate::tenant::TenantScope;
 
-/// How often a running exporter looks for news: often enough for a person who waits, rare enough to list folders.
+/// How often a running exporter looks for changes: often enough for a person who waits, rare enough to list folders.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Builds of a tenant while other exporters keep publishing it. Each refusal is another one's success, with a cut as new.
@@ -50,7 +50,7 @@ pub struct ExporterConfig {
     pub default_currency: String,
     /// What DuckDB may use.
     pub limits: DuckLimits,
-    /// How often [`run`] looks for news.
+    /// How often [`run`] looks for changes.
     pub poll_interval: Duration,
 }
 
@@ -297,7 +297,7 @@ pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) ->
             }
             Err(error @ ExportError::Store(StoreError::Exchanged { .. })) => return Err(error),
             Err(error) => {
-                tracing::error!(%error, "looking for news failed");
+                tracing::error!(%error, "looking for changed tenants failed");
                 observer.pulse.waits();
             }
         }
@@ -359,7 +359,7 @@ impl Built {
 fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> bool {
     let (metrics, began) = (&observer.metrics, Instant::now());
     let mut span = observer.tracer.span("export");
-    let built = build_news(config, observer, done, shutdown);
+    let built = build_changed(config, observer, done, shutdown);
     metrics.observe(&table::EXPORT_SECONDS, &[], began.elapsed().as_secs_f64());
     match built {
         Ok(failed_now) => {
@@ -381,7 +381,7 @@ fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown:
 }
 
 /// Builds the tenants of which the store holds something new, or that are due; returns the number of failures.
-fn build_news(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
+fn build_changed(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
     let cut = take_cut(config, &mut done.known)?;
     let tenants = tenants(config, &cut)?;
     done.tenants.retain(|scope, _| tenants.binary_search(scope).is_ok());

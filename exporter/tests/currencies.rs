@@ -67,7 +67,7 @@ fn lists_are_ordered_within_a_currency() {
 }
 
 #[test]
-fn a_limit_keeps_the_first_of_every_currency_and_is_told() {
+fn a_limit_keeps_the_first_of_every_currency_and_is_reported() {
     let world = world();
     let manifest = export(&world, &ExportOptions { limit: 5, ..ExportOptions::default() });
     assert_eq!(entries(&world, "findings.json"), ["EUR e7", "EUR e-unknown", "GBP passed", "JPY j150", "USD u9"]);

@@ -21,7 +21,7 @@ use platform::store::{Store, StoreError};
 use support::{FACT, FINDING, Finding, NOW_MS, World};
 
 #[test]
-fn a_pass_serves_every_tenant_and_one_failure_stops_nobody() {
+fn a_pass_serves_every_tenant_and_one_failure_stops_no_other() {
     let mut world = World::new();
     world.commit("acme", &[FINDING]);
     world.commit_rows_of("broken", "acme", &[FINDING]);
@@ -196,7 +196,7 @@ fn it_exports_again_when_something_was_committed() {
 }
 
 #[test]
-fn only_tenants_with_news_are_exported_again() {
+fn only_changed_tenants_are_exported_again() {
     let mut world = World::new();
     let config = world.config();
     let (acme, globex) = (world.export_dir().join("acme"), world.export_dir().join("globex"));
@@ -218,7 +218,7 @@ fn only_tenants_with_news_are_exported_again() {
 }
 
 #[test]
-fn a_snooze_ends_without_news() {
+fn a_snooze_ends_without_a_new_commit() {
     let mut world = World::new();
     let clock = Arc::new(ManualClock::at(NOW_MS));
     let config = ExporterConfig { clock: clock.clone(), ..world.config() };
@@ -243,7 +243,7 @@ fn a_snooze_ends_without_news() {
 }
 
 #[test]
-fn retired_tables_go_without_news() {
+fn retired_tables_go_without_a_new_commit() {
     let mut world = World::new();
     let clock = Arc::new(ManualClock::at(NOW_MS));
     let config = ExporterConfig { clock: clock.clone(), ..world.config() };
@@ -260,7 +260,7 @@ fn retired_tables_go_without_news() {
 }
 
 #[test]
-fn what_fails_is_told_as_long_as_it_does() {
+fn what_fails_is_reported_as_long_as_it_does() {
     let mut world = World::new();
     let config = world.config();
     let observer = Observer { metrics: Metrics::registered(), ..Observer::default() };
@@ -314,7 +314,7 @@ fn an_older_cut_never_takes_the_place_of_a_newer_one() {
 }
 
 #[test]
-fn an_exported_file_that_is_not_there_is_made_again() {
+fn a_missing_exported_file_is_rebuilt() {
     let mut world = World::new();
     world.commit("acme", &[FINDING]);
     let config = world.config();

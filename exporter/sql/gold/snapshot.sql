@@ -6,7 +6,7 @@
 -- state: what the record carries, `open` when it carries nothing; a snooze that ends before the period does (or before
 -- now, while the period is still running) is over. Only failed checks have a state.
 --
--- actionable: what somebody could still save money on.
+-- actionable: findings whose savings are still possible.
 CREATE TEMP TABLE snapshot AS
 WITH of_workspace AS (
     SELECT anchor.period, anchor.period_end, anchor.run_ts AS anchor_ts, run_row.*, family.service

@@ -194,7 +194,7 @@ fn problem_of(file: &DataFile, sizes: &Sizes) -> Option<String> {
         Some(bytes) => Some(format!("it has {bytes} bytes, its commit record says {}", file.bytes)),
         None => Some(
             "it is absent, but its commit record names it; `finops verify` names all files that are missing, \
-             `finops repair` makes them again from the topic"
+             `finops repair` rebuilds them from the topic"
                 .to_owned(),
         ),
     }
@@ -273,7 +273,7 @@ mod tests {
 
         /// Commits one record with a file of each tenant, and publishes them.
         fn publish_for(&mut self, tenants: &[&str]) -> Vec<String> {
-            let paths = self.commit_for(tenants, &serde_json::json!({"name": "_sink/staging/gone"}));
+            let paths = self.commit_for(tenants, &serde_json::json!({"name": "_sink/staging/removed"}));
             paths.iter().for_each(|path| self.store.put(path, b"rows").unwrap());
             paths
         }

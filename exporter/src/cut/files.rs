@@ -1,4 +1,4 @@
-//! A list of files somebody named, as patterns.
+//! A list of files, named as patterns.
 
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};

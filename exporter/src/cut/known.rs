@@ -35,7 +35,7 @@ impl<T> Default for Objects<T> {
 }
 
 impl<T> Objects<T> {
-    /// What the listed objects say, by path; an object that has gone says nothing. Reads only those that are new or may have changed.
+    /// What the listed objects say, by path; a removed object says nothing. Reads only those that are new or may have changed.
     pub(super) fn read(
         &mut self,
         store: &dyn Store,
@@ -44,16 +44,16 @@ impl<T> Objects<T> {
         parse: impl Fn(&str, &[u8]) -> Result<T>,
     ) -> Result<impl Iterator<Item = &T>> {
         let mut before = std::mem::take(&mut self.0);
-        let mut news = Vec::new();
+        let mut changed = Vec::new();
         for entry in listed {
             match before.remove(&entry.path) {
                 Some(known) if known.0 == entry && entry.modified_ms < now_ms.saturating_sub(UNSETTLED_MS) => {
                     self.0.insert(entry.path, known);
                 }
-                _ => news.push(entry),
+                _ => changed.push(entry),
             }
         }
-        for some in news.chunks(OBJECTS_AT_ONCE) {
+        for some in changed.chunks(OBJECTS_AT_ONCE) {
             let paths: Vec<&str> = some.iter().map(|entry| entry.path.as_str()).collect();
             for (entry, bytes) in some.iter().zip(get_all(store, &paths)?) {
                 if let Some(bytes) = bytes {

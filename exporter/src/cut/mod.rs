@@ -1,8 +1,8 @@
 //! A cut: one consistent, immutable state of the datasets. All outputs of one build come from one cut, so they agree with
-//! each other and can be made again; a digest names what a cut holds of a tenant.
+//! each other and can be rebuilt; a digest names what a cut holds of a tenant.
 //!
 //! Two kinds: what the sinks have committed (chains, run manifests, billing deliveries), or a list of files
-//! somebody names. The cut knows positions and files; it never looks inside a data file.
+//! the caller names. The cut knows positions and files; it never looks inside a data file.
 
 mod billing;
 mod chain;
@@ -79,7 +79,7 @@ impl Cut {
         Self::committed_by(i64::MAX, store, &mut Known::default())
     }
 
-    /// The same at `now_ms`, for whoever asks again and again: what earlier cuts of the store have read is not read again.
+    /// The same at `now_ms`, for callers that ask again and again: what earlier cuts of the store have read is not read again.
     pub(crate) fn committed_by(now_ms: i64, store: Arc<dyn Store>, known: &mut Known) -> Result<Self> {
         let chains = chain::read(&*store, &mut known.chains)?;
         let mut unreadable = chains.unreadable;

@@ -34,7 +34,7 @@ pub struct RunFact {
     pub delivered: u64,
     /// True when it may be read as a whole.
     pub is_complete: bool,
-    /// True when it only passed on somebody else's findings: they name runs of their own, and this one has no rows.
+    /// True when it only passed on findings of other producers: they name runs of their own, and this one has no rows.
     pub is_import: bool,
 }
 

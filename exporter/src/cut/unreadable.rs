@@ -1,4 +1,4 @@
-//! Objects of one tenant that cannot be read: they stop that tenant's exports, and nobody else's.
+//! Objects of one tenant that cannot be read: they stop the exports of that tenant only.
 
 use contracts::layout;
 use serde::Serialize;

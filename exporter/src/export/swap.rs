@@ -30,7 +30,7 @@ const LOCK_WAIT_MAX: Duration = Duration::from_secs(30);
 /// In the folder of all tenants where the file system does not lock folders.
 const LOCK: &str = ".lock";
 
-/// Which files a folder holds, told by its manifest: a manifest names the state of the store that its files were made of, so
+/// Which files a folder holds, as its manifest says: a manifest names the state of the store that its files were made of, so
 /// it does not come back. None without a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FolderVersion(Option<String>);

@@ -1,5 +1,5 @@
 //! `dlq list`, `dlq show` and `dlq stats`: records the contract refused. An operator's view: the tenant is a filter here,
-//! because a record too broken to tell its tenant belongs to nobody.
+//! because a record too broken to tell its tenant belongs to no tenant.
 
 use contracts::layout::UNKNOWN_TENANT;
 use contracts::topics::WIRE;
