@@ -15,7 +15,7 @@ use tracing::warn;
 use crate::error::SinkError;
 use crate::machine::Looked;
 
-/// Reads of a commit before it counts as damaged: a single one may have gone wrong on its way.
+/// Reads of a commit before it counts as damaged: a single read may have failed on its way.
 const READS_MAX: u32 = 3;
 
 /// A partition's chain.
@@ -194,7 +194,7 @@ pub(crate) fn staged_names_in_use(store: &dyn Store) -> Result<HashSet<String>, 
 }
 
 fn found(path: &str, bytes: Option<Bytes>) -> Result<Bytes, BrokenChain> {
-    bytes.ok_or_else(|| broken(path, "listed, but gone when it was read".into()))
+    bytes.ok_or_else(|| broken(path, "listed, but missing when it was read".into()))
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -288,7 +288,7 @@ mod tests {
             store.put(&layout::chain_checkpoint("id", 0, heads[2].end), &bytes(&heads[2])).unwrap();
             let read = read(&store, "id", 0).unwrap();
             assert_eq!((&read.head, first_source_watermark(&read.head)), (&heads[4], None), "{what}");
-            assert_eq!(read.checkpointed, checkpointed, "{what}: it is to be written anew");
+            assert_eq!(read.checkpointed, checkpointed, "{what}: it is to be written again");
         };
         // Source watermarks that are too high drop records as duplicates.
         let raised = |head: &ChainHead| {

@@ -43,7 +43,7 @@ counters! {
     findings_rows,
     /// Rows of dead letters in committed files.
     dead_letter_rows,
-    /// Records dropped because their source position is held already.
+    /// Records dropped because their source offset is not above the source watermark.
     duplicates,
     /// Committed files.
     files,

@@ -51,8 +51,8 @@ pub enum SinkError {
     },
     /// The broker has removed records that the sink had not written.
     #[error(
-        "sink: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
-         written. To go on behind them run `finops sink run --drain --skip-expired` once; then `finops repair` sends those again \
+        "sink: records {from} to {low} (exclusive) of {topic}/{partition} expired on the broker before they were \
+         written. To skip them run `finops sink run --drain --skip-expired` once; then `finops repair` sends those again \
          that the wire topics still hold, and `finops verify` names the others, which only their producers can send again"
     )]
     RecordsExpired {
@@ -60,7 +60,7 @@ pub enum SinkError {
         topic: String,
         /// Partition.
         partition: u32,
-        /// First one that is gone.
+        /// First one that expired.
         from: u64,
         /// Oldest one still there.
         low: u64,
@@ -118,8 +118,8 @@ pub enum SinkError {
         /// The newest version that is known here.
         known: u16,
     },
-    /// A committed file is neither published nor staged, and cannot be made again.
-    #[error("sink: {path} is committed but gone, and cannot be made again from the topic: {problem}")]
+    /// A committed file is neither published nor staged, and cannot be rebuilt.
+    #[error("sink: {path} is committed but missing, and cannot be rebuilt from the topic: {problem}")]
     CannotRebuild {
         /// File.
         path: String,

@@ -27,7 +27,7 @@ pub struct ChainView {
     pub topic: String,
     /// Partition.
     pub partition: u32,
-    /// Topic id; a topic that was made anew has another chain.
+    /// Topic id; a recreated topic has another chain.
     pub topic_id: String,
     /// Commit records.
     pub commits: u64,
@@ -35,7 +35,7 @@ pub struct ChainView {
     pub start: u64,
     /// One past the last committed offset.
     pub end: u64,
-    /// One past the last offset of the topic; `None` without a broker, or when the topic is gone.
+    /// One past the last offset of the topic; `None` without a broker, or when the topic was deleted.
     pub topic_end: Option<u64>,
     /// Offsets that are not written yet.
     pub lag: Option<u64>,

@@ -13,7 +13,7 @@ use crate::machine::{OpenFile, Staging, Target};
 use crate::parts::{Parts, READ_BYTES, READ_RECORDS};
 use crate::row::{self, Record};
 
-/// Times in a row that staged files may be gone before they are published.
+/// Times in a row that staged files may be missing before they are published.
 const REBUILDS_MAX: u32 = 5;
 
 /// Rebuilds the files of a commit from the topic and publishes them, if they are byte for byte what was committed.
@@ -37,7 +37,7 @@ pub(crate) fn rebuild(
             return Ok(());
         }
     }
-    Err(cannot_rebuild(commit, format!("files staged again were gone again {REBUILDS_MAX} times")))
+    Err(cannot_rebuild(commit, format!("files staged again were missing again {REBUILDS_MAX} times")))
 }
 
 fn cannot_rebuild(commit: &CommitRecord, problem: String) -> SinkError {
@@ -45,7 +45,7 @@ fn cannot_rebuild(commit: &CommitRecord, problem: String) -> SinkError {
     SinkError::CannotRebuild { path, problem }
 }
 
-/// Makes the files of a commit once more. False when one is gone before it is published.
+/// Rebuilds the files of a commit. False when one is missing before it is published.
 fn publish_again(store: &dyn Store, batch: &Staging<'_, Record>, commit: &CommitRecord) -> Result<bool, SinkError> {
     let made = files::stage(store, batch)?;
     let same = made.len() == commit.files.len()

@@ -11,7 +11,7 @@ use platform::broker::Message;
 
 use crate::machine::{Payload, Row, Target};
 
-/// `error_code` of a record of the valid topic that is no storage record: somebody else wrote there.
+/// `error_code` of a record of the valid topic that is no storage record: another producer wrote there.
 pub(crate) const NOT_A_STORAGE_RECORD: &str = "not_a_storage_record";
 
 /// A record with what is wrong with it, if it cannot be what its topic promises.
@@ -48,7 +48,7 @@ pub(crate) fn of_message(message: Message, topic_id: &str) -> Row<Record> {
     found.unwrap_or_else(|problem| quarantined(&message, topic_id, problem))
 }
 
-/// A record that is not what its topic promises becomes a dead letter of itself: kept, counted, in nobody's way.
+/// A record that is not what its topic promises becomes a dead letter of itself: kept, counted, and stopping no partition.
 pub(crate) fn quarantined(message: &Arc<Message>, topic_id: &str, problem: String) -> Row<Record> {
     let own = SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition };
     Row {

@@ -44,7 +44,7 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// When told to.
+    /// When a stop is requested.
     Shutdown,
     /// When everything that was on the topics at the start is written, by this or another sink.
     Drained,
@@ -63,7 +63,7 @@ pub struct Config {
     pub session_timeout: Duration,
     /// When to stop.
     pub until: Until,
-    /// Go on behind records that the broker has removed before they were written, instead of stopping at them.
+    /// Skip records that expired on the broker before they were written, instead of stopping at them.
     pub skips_expired: bool,
     /// Id of a store that no sink writes to any more and that this store takes the place of: hints of its sinks do not count.
     pub replaced_store: Option<String>,
@@ -237,7 +237,7 @@ impl Sink<'_> {
                 self.counters.retried("poll");
                 let _stop = self.shutdown.wait_timeout(POLL_TIMEOUT);
             }
-            // Deleted, and perhaps about to be made again.
+            // Deleted, and perhaps about to be recreated.
             Err(error @ BrokerError::UnknownTopic(_)) => {
                 warn!(%error, "waiting for it; a sink that starts makes it");
                 let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
@@ -277,7 +277,7 @@ impl Sink<'_> {
             RecordOutcome::Kept => {}
             RecordOutcome::Ignored => debug!(topic = %at.topic, partition = at.partition, offset, "read before"),
             RecordOutcome::Duplicate => {
-                warn!(topic = %at.topic, partition = at.partition, offset, %src, "this source record is held already: dropped");
+                warn!(topic = %at.topic, partition = at.partition, offset, %src, "this source record is a duplicate: dropped");
             }
         }
     }
@@ -463,7 +463,7 @@ impl ActionExecutor<'_> {
         let published = self.publisher.publish(self.store, file, next)?;
         self.counters.took(&table::PUBLISH_SECONDS, began);
         if published == Published::Missing {
-            warn!(path = file.path, "a committed file is gone before it was published: making it again");
+            warn!(path = file.path, "a committed file is missing before it was published: rebuilding it");
         }
         failpoint::hit("sink.publish.done");
         Ok(published)

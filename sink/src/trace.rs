@@ -69,7 +69,7 @@ impl Batches {
         }
     }
 
-    /// The partition's batch is written, or gone.
+    /// The partition's batch is written, or dropped.
     pub fn end(&mut self, at: &TopicPartition) {
         self.open.remove(at);
     }

@@ -53,7 +53,7 @@ pub enum VerifyError {
     /// The broker refused.
     #[error("verify: {0}")]
     Broker(#[from] BrokerError),
-    /// A committed file could not be made again.
+    /// A committed file could not be rebuilt.
     #[error("repair: {0}")]
     Rebuild(#[from] SinkError),
     /// Missing records could not be sent again.
@@ -253,7 +253,7 @@ fn has_this_store(store: &dyn Store, hints: &[GroupOffset], report: &mut Report)
     false
 }
 
-/// A group is told its position after the commit: a chain that ends before it was cut.
+/// A group gets its position after the commit: a chain that ends before it was cut.
 fn group_positions(
     broker: &dyn Broker,
     hints: &[GroupOffset],
@@ -266,7 +266,7 @@ fn group_positions(
             let end = held.claimed_ends.get(&chain).copied().unwrap_or_default();
             if end < hint.offset {
                 let detail =
-                    format!("it ends at {end}, but records up to {} were committed: commits are gone", hint.offset);
+                    format!("it ends at {end}, but records up to {} were committed: commits are missing", hint.offset);
                 report.problem(Rule::ChainBroken, layout::chain_dir(&chain.0, chain.1), detail);
             }
         }

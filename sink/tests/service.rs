@@ -275,8 +275,8 @@ fn a_tombstone_is_stored_as_null_and_an_empty_value_as_empty() {
     let world = World::new();
     let null = OutRecord { value: platform::broker::RecordValue::NULL, ..dead(1, b"", &[]) };
     // A bridge that has no nulls keeps the header.
-    let told = dead(3, b"", &[(dead_letter::header::VALUE_NULL, b"true")]);
-    world.append(&[null, dead(2, b"", &[]), told]);
+    let known = dead(3, b"", &[(dead_letter::header::VALUE_NULL, b"true")]);
+    world.append(&[null, dead(2, b"", &[]), known]);
     world.drain().unwrap();
     let rows = world.rows(layout::DEAD_LETTERS).remove(0);
     let value = rows.column_by_name("value").unwrap();
@@ -351,7 +351,7 @@ fn a_removed_commit_record_is_noticed() {
 }
 
 #[test]
-fn a_committed_file_that_is_gone_is_made_again_or_missed_loudly() {
+fn a_missing_committed_file_is_rebuilt_or_reported() {
     let world = World::new();
     world.append(&[valid("acme", "2026-01-20", 1), valid("globex", "2026-01-20", 2), valid("acme", "2026-01-20", 1)]);
     world.append(&[dead(5, b"x", &[])]);
@@ -372,7 +372,7 @@ fn a_committed_file_that_is_gone_is_made_again_or_missed_loudly() {
 }
 
 #[test]
-fn staging_that_nobody_committed_is_swept_after_a_day() {
+fn staging_without_a_commit_is_swept_after_a_day() {
     let world = World::new();
     world.append(&[valid("acme", "2026-01-20", 1)]);
     world.drain().unwrap();
@@ -407,7 +407,7 @@ fn with_little_room() -> World {
 }
 
 #[test]
-fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
+fn expired_records_are_named_and_skipped_when_configured() {
     let world = with_little_room();
     world.append(&[valid("acme", "2026-01-20", 0)]);
     world.drain().unwrap();
@@ -415,7 +415,7 @@ fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
     assert!(world.broker.clean().unwrap() > 1);
     let low = world.broker.watermarks(&TopicPartition { topic: topics::VALID.into(), partition: 0 }).unwrap().low;
     let error = world.drain().unwrap_err().to_string();
-    assert!(error.contains(&format!("records 1 to {low} (exclusive) of finops.findings.valid/0 are gone")), "{error}");
+    assert!(error.contains(&format!("records 1 to {low} (exclusive) of finops.findings.valid/0 expired")), "{error}");
     assert!(error.contains("`finops sink run --drain --skip-expired` once"), "{error}");
     let skipping = Config { skips_expired: true, ..config(Limits::default()) };
     sink::run(&skipping, &world.broker, &world.store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
@@ -427,7 +427,7 @@ fn records_that_are_gone_are_named_and_passed_over_when_told_to() {
 }
 
 #[test]
-fn without_a_chain_records_that_are_gone_are_missed_too() {
+fn without_a_chain_expired_records_are_missed_too() {
     let world = with_little_room();
     world.append(&(0..10).map(|n| valid("acme", "2026-01-20", n)).collect::<Vec<_>>());
     assert!(world.broker.clean().unwrap() > 1);

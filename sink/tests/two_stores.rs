@@ -162,16 +162,16 @@ fn leave_claims(broker: &dyn Broker, store_id: &str) {
 }
 
 #[test]
-fn the_claims_of_a_store_that_is_gone_are_replaced_by_the_command_that_the_refusal_names() {
+fn the_claims_of_a_lost_store_are_replaced_by_the_command_that_the_refusal_names() {
     for records in [0, 1] {
         let world = World::new();
-        leave_claims(&world.broker, "gone");
+        leave_claims(&world.broker, "lost");
         let shutdown = Shutdown::new();
         let refused = world.run(0, &config(Until::Shutdown), &shutdown).unwrap_err().to_string();
-        assert!(refused.contains("`finops sink run --drain --replace-store gone`"), "{refused}");
-        assert_eq!(world.claims(), (BTreeSet::from(["gone".to_owned()]), 4), "the refused sink has claimed nothing");
+        assert!(refused.contains("`finops sink run --drain --replace-store lost`"), "{refused}");
+        assert_eq!(world.claims(), (BTreeSet::from(["lost".to_owned()]), 4), "the refused sink has claimed nothing");
         (0..records).for_each(|_| world.append(0));
-        world.drain(0, Some("gone".into())).unwrap();
+        world.drain(0, Some("lost".into())).unwrap();
         assert_eq!(world.claims().1, records);
         assert_eq!(world.commits(0), records);
         world.drain(0, None).unwrap();

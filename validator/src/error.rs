@@ -15,16 +15,16 @@ pub enum ValidatorError {
     Register(#[from] RegisterError),
     /// The broker has removed records that no validator had judged.
     #[error(
-        "validator: records {from} to {low} (exclusive) of {topic}/{partition} are gone from the broker before they were \
-         judged: they are lost, unless their producers send them again. To go on behind them run `finops validator run \
-         --drain --skip-expired` once; `finops verify` names what is gone"
+        "validator: records {from} to {low} (exclusive) of {topic}/{partition} expired on the broker before they were \
+         judged: they are lost, unless their producers send them again. To skip them run `finops validator run \
+         --drain --skip-expired` once; `finops verify` names what is lost"
     )]
     RecordsExpired {
         /// Topic.
         topic: String,
         /// Partition.
         partition: u32,
-        /// First one that is gone.
+        /// First one that expired.
         from: u64,
         /// Oldest one still there.
         low: u64,
@@ -67,7 +67,7 @@ pub enum ValidatorError {
     /// The group has no offset for a partition whose first records the broker has removed: were they judged?
     #[error(
         "validator: where to begin in {topic}/{partition} is not known (its group has no offset there), and records 0 to \
-         {low} (exclusive) are gone from the broker: they may never have been judged. To begin at {low} run `finops \
+         {low} (exclusive) expired on the broker: they may never have been judged. To begin at {low} run `finops \
          validator run --drain --skip-expired` once; `finops verify` names what has no row"
     )]
     NoPosition {

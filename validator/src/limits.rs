@@ -29,9 +29,9 @@ impl Limits {
         self.valid >= VALID_BYTES_MIN
     }
 
-    /// Lowers the limit of dead letters, one of which was refused by a topic that says to take `told` bytes.
-    pub(crate) fn lower_dead(&mut self, refused_bytes: usize, told: usize) -> bool {
-        self.dead = if told < self.dead { told } else { refused_bytes.min(self.dead / 2) };
+    /// Lowers the limit of dead letters, one of which was refused by a topic that reports a limit of `reported` bytes.
+    pub(crate) fn lower_dead(&mut self, refused_bytes: usize, reported: usize) -> bool {
+        self.dead = if reported < self.dead { reported } else { refused_bytes.min(self.dead / 2) };
         self.dead >= DEAD_BYTES_MIN
     }
 }

@@ -67,7 +67,7 @@ pub struct ProducerPolicies {
 }
 
 impl ProducerPolicies {
-    /// The policy without a file: our own topic may send drafts and records of any tenant, nobody else anything.
+    /// The policy without a file: our own topic may send drafts and records of any tenant, no other topic anything.
     #[must_use]
     pub fn own_only(salt_mode: SaltMode) -> Self {
         let own = Binding { tenants: None, check_prefixes: Vec::new(), records: true, salt_mode };
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_topic_nobody_is_bound_to_speaks_for_no_tenant() {
+    fn a_topic_without_a_binding_speaks_for_no_tenant() {
         let policies = ProducerPolicies::own_only(SaltMode::Stable);
         assert_eq!(policies.for_topic("finops.findings.wire.stranger", None, 0).tenants, Some(&[][..]));
         assert_eq!(policies.for_topic(topics::WIRE, None, 0).tenants, None);

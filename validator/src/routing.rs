@@ -148,8 +148,8 @@ pub fn decide(known: Option<&Entry>, now: &Routing, standing: Standing) -> Decis
             let refusal = Refusal { resume_at: known.since, entry, is_all_judged: true, differences };
             return Decision::Refuse(Box::new(refusal));
         }
-        let is_news = position < reach && known.reach < reach;
-        return if is_news { Decision::Keep(Box::new(entry)) } else { Decision::Judge };
+        let is_changed = position < reach && known.reach < reach;
+        return if is_changed { Decision::Keep(Box::new(entry)) } else { Decision::Judge };
     }
     let since = position.max(reach);
     let entry = Entry { routing: now.clone(), since, reach: since, before: Some(known.routing.clone()) };

@@ -1,5 +1,5 @@
 //! The loop: poll, transform, one atomic step, again. Infrastructure errors never make a dead letter: the
-//! step is tried again in place with backoff until it succeeds or the service is told to stop.
+//! step is tried again in place with backoff until it succeeds or a stop is requested.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -37,7 +37,7 @@ const SHARE_RECORDS_MIN: usize = 256;
 /// When to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// When told to.
+    /// When a stop is requested.
     Shutdown,
     /// When everything that was on the wire topics at the start has been judged, by this or another validator.
     Drained,
@@ -68,7 +68,7 @@ pub struct Config {
     pub session_timeout: Duration,
     /// When to stop.
     pub until: Until,
-    /// Go on behind records that the broker has removed before they were judged, instead of stopping at them.
+    /// Skip records that expired on the broker before they were judged, instead of stopping at them.
     pub skips_expired: bool,
     /// Resume after records that may have been judged under other settings, instead of refusing.
     pub skips_judged: bool,
@@ -232,14 +232,14 @@ impl Member<'_> {
                 return Ok(());
             };
             match allowed {
-                // The next poll says that it is gone.
+                // The next poll reports that it was deleted.
                 Allowed::Nowhere => self.pause(&at)?,
                 Allowed::From(resume_at) => {
                     warn!(topic = %at.topic, partition = at.partition, from = position, to = resume_at, "passing over records that may have been judged under other settings");
                     self.go_on_at(at, resume_at)?;
                 }
                 Allowed::FromPosition if metadata.is_none() && self.selection.is_none() => {
-                    self.begin_anew(&at, position)?;
+                    self.restart_at(&at, position)?;
                 }
                 Allowed::FromPosition if position != assignment.position => self.seek(&at, position)?,
                 Allowed::FromPosition => {}
@@ -280,7 +280,7 @@ impl Member<'_> {
     }
 
     /// Begins where the group has no offset: at the oldest record, unless one before it may have been missed.
-    fn begin_anew(&mut self, at: &TopicPartition, low: u64) -> Result<(), ValidatorError> {
+    fn restart_at(&mut self, at: &TopicPartition, low: u64) -> Result<(), ValidatorError> {
         if low == 0 {
             return Ok(());
         }
@@ -363,7 +363,7 @@ impl Member<'_> {
         for message in messages {
             let Some(topic_id) = self.topic_ids.get(&message.at) else {
                 // Not ours any more: its new owner will read it.
-                debug!(topic = %message.at.topic, partition = message.at.partition, "record of a partition that was taken away");
+                debug!(topic = %message.at.topic, partition = message.at.partition, "record of a revoked partition");
                 continue;
             };
             match selected(self.selection, &self.transform, message) {
@@ -463,7 +463,7 @@ impl Member<'_> {
         }
     }
 
-    /// True when the step was committed; false when it was given up because the partitions are gone or we stop.
+    /// True when the step was committed; false when it was given up because the partitions were revoked or we stop.
     fn commit(&mut self, out: &[OutRecord], offsets: &[GroupOffset]) -> Result<bool, BrokerError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
@@ -474,7 +474,10 @@ impl Member<'_> {
                     return Ok(true);
                 }
                 Err(BrokerError::Fenced { doing }) => {
-                    warn!(doing, "fenced, dropping the step; whoever owns its partitions repeats it");
+                    warn!(
+                        doing,
+                        "fenced, dropping the step; the process that its partitions are assigned to repeats it"
+                    );
                     return Ok(false);
                 }
                 Err(error) if error.is_retriable() || matches!(error, BrokerError::UnknownTopic(_)) => {

@@ -149,8 +149,8 @@ fn another_version_of_the_program_judges_on_and_not_again() {
     fill(&world, 2);
     let error = run(&spread(1), &world.broker, &Shutdown::new()).unwrap_err().to_string();
     assert!(error.contains("of topic finops.routing does not say under which settings finops.validator/"), "{error}");
-    let gone = OutRecord { value: platform::broker::RecordValue::NULL, ..older };
-    producer.append(&[gone]).unwrap();
+    let tombstone = OutRecord { value: platform::broker::RecordValue::NULL, ..older };
+    producer.append(&[tombstone]).unwrap();
     assert_eq!(judge(&world, &spread(1)), Ok(2));
 }
 

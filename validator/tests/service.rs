@@ -76,7 +76,7 @@ fn a_producer_topic_made_later_is_read_too() {
     let _ = world.drain(own());
     world.topic("finops.findings.wire.late");
     world.send("finops.findings.wire.late", draft_with("title", json!("t")), &[]);
-    assert_eq!(world.drain(own()).dead, 1, "nobody may speak on it yet");
+    assert_eq!(world.drain(own()).dead, 1, "no tenant is bound to it yet");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_step_that_was_refused_to_one_who_keeps_its_partitions_is_repeated() {
 }
 
 #[test]
-fn a_group_without_an_offset_does_not_begin_behind_records_that_are_gone() {
+fn a_group_without_an_offset_does_not_begin_after_expired_records() {
     let world = World::new();
     world.broker.delete_topic(topics::WIRE).unwrap();
     let (name, retention_bytes) = (topics::WIRE.to_owned(), Some(3_000));

@@ -86,8 +86,8 @@ fn a_dead_letter_is_the_record_as_received_with_the_reasons_in_its_headers() {
         header(&out, "__connect.errors.exception.message"),
         "enum at status: must be one of pass, fail, info, unknown"
     );
-    let told = out.headers.iter().any(|(_, value)| String::from_utf8_lossy(value).contains("secret"));
-    assert!(!told, "no header holds a payload value");
+    let reported = out.headers.iter().any(|(_, value)| String::from_utf8_lossy(value).contains("secret"));
+    assert!(!reported, "no header holds a payload value");
 }
 
 #[test]
@@ -413,18 +413,18 @@ fn a_run_far_ahead_of_the_clock_is_refused() {
 }
 
 #[test]
-fn a_tombstone_is_told_from_an_empty_value() {
+fn a_tombstone_is_distinguished_from_an_empty_value() {
     let world = World::new();
     world.send(topics::WIRE, RecordValue::NULL, &[]);
     world.send(topics::WIRE, Vec::new(), &[]);
     let done = world.drain(own());
     assert_eq!((done.valid, done.dead), (0, 2));
     let dead = world.records(topics::DEAD_LETTERS);
-    let told = |n: usize| {
+    let reported = |n: usize| {
         let letter = letter(&dead[n]);
         (dead[n].value.is_null(), letter.value_is_null, letter.code, letter.detail)
     };
     let tombstone = "no value (a tombstone): a finding is one JSON object";
-    assert_eq!(told(0), (true, true, "bad_json".to_owned(), tombstone.to_owned()));
-    assert_eq!(told(1), (false, false, "bad_json".to_owned(), "empty message".to_owned()));
+    assert_eq!(reported(0), (true, true, "bad_json".to_owned(), tombstone.to_owned()));
+    assert_eq!(reported(1), (false, false, "bad_json".to_owned(), "empty message".to_owned()));
 }

@@ -63,7 +63,7 @@ impl Decoder {
         }
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for record in records {
-            // What a failed record left behind in a decoder is nobody's row.
+            // What a failed record left behind in a decoder belongs to no row.
             self.inner.clear();
             match self.rows(&[record], version, target) {
                 Ok(_) => good.push(record),

@@ -1,4 +1,4 @@
-//! A batch's rows to Parquet files, staged. The same rows always make the same bytes, so that a file can be made again
+//! A batch's rows to Parquet files, staged. The same rows always make the same bytes, so that a file can be rebuilt
 //! and compared.
 
 mod dead_letters;
@@ -203,7 +203,7 @@ fn properties(schema_version: u16) -> Result<WriterProperties, ParquetError> {
         .build())
 }
 
-/// A full disk must be told from a bug: Parquet hands on what its writer said.
+/// A full disk must be distinguished from a bug: Parquet passes on what its writer said.
 fn refused(path: &str, error: ParquetError) -> SinkError {
     let io = match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {

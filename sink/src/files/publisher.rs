@@ -12,7 +12,7 @@ use super::staged_of;
 /// Files published at a time: enough to hide the way to the store, few enough not to fill it.
 const FILES_MAX: usize = 16;
 
-/// Publishes files, and remembers those that nobody asked for yet.
+/// Publishes files, and remembers those that the machine has not asked for yet.
 #[derive(Default)]
 pub(crate) struct Publisher {
     ahead: HashMap<String, Published>,

@@ -72,7 +72,7 @@ impl<R: Clone> Batch<R> {
         self.next == self.start
     }
 
-    /// Takes a record; `heights` are the highest source offsets so far, of the chain and of this batch.
+    /// Takes a record; `source_watermarks` are the highest source offsets so far, of the chain and of this batch.
     pub fn take(
         &mut self,
         offset: u64,
@@ -126,9 +126,9 @@ impl<R: Clone> Batch<R> {
 /// Rule 7: source offsets only rise. True, and remembered, when this one does.
 fn rises(source_watermarks: &mut BTreeMap<SrcPartition, u64>, src: &Src) -> bool {
     match source_watermarks.get_mut(&src.partition) {
-        Some(height) if src.offset <= *height => false,
-        Some(height) => {
-            *height = src.offset;
+        Some(watermark) if src.offset <= *watermark => false,
+        Some(watermark) => {
+            *watermark = src.offset;
             true
         }
         None => {

@@ -110,7 +110,7 @@ pub struct Hint {
     pub store_id: Option<String>,
 }
 
-/// A partition that was given to this sink.
+/// A partition that was assigned to this sink.
 #[derive(Debug, Clone)]
 pub struct AssignedPartition {
     /// Partition.
@@ -138,7 +138,7 @@ pub enum Action<'m, R> {
         /// Those that are to be published after it; they may be published with it.
         next: &'m [CommittedFile],
     },
-    /// Make the commit's files again from the log, compare them and publish them.
+    /// Rebuild the commit's files from the log, compare them and publish them.
     Rebuild(&'m CommitRecord),
     /// Read on from this offset.
     Seek(u64),
@@ -199,7 +199,7 @@ pub enum Outcome {
     ChainLoaded(Box<Loaded>),
     /// Of a publish.
     Published(Published),
-    /// The files were made again and are published.
+    /// The files were rebuilt and are published.
     Rebuilt,
     /// The files are staged.
     Staged(Vec<CommittedFile>),
@@ -265,7 +265,7 @@ pub enum CommitOutcome {
 pub enum RecordOutcome {
     /// It is in the open batch.
     Kept,
-    /// Its source position is held already (rule 7): dropped and counted.
+    /// Its source offset is not above the source watermark (rule 7): dropped and counted.
     Duplicate,
     /// Not of a partition that is being consumed, or before its position: it is another sink's, or read already. Or its batch is full:
     /// it is read again after the batch is written.
@@ -284,7 +284,7 @@ pub struct Machine<R> {
 }
 
 impl<R: Payload> Machine<R> {
-    /// A sink that owns nothing yet.
+    /// A sink without assigned partitions.
     #[must_use]
     pub fn new(identity: Identity, limits: Limits) -> Self {
         Self { identity, limits, skips_expired: false, now: Now::default(), attempts: 0, partitions: BTreeMap::new() }
@@ -315,7 +315,7 @@ impl<R: Payload> Machine<R> {
         Ok(())
     }
 
-    /// A partition is being taken away in good order: what it has read is written before it goes.
+    /// A partition is being revoked: the sink writes what it has read before it gives the partition up.
     pub fn revoked(&mut self, at: &TopicPartition) {
         if let Some(partition) = self.partitions.get_mut(at) {
             partition.leave();
@@ -323,7 +323,7 @@ impl<R: Payload> Machine<R> {
         self.partitions.retain(|_, p| !p.is_released());
     }
 
-    /// A partition is gone: its batch is dropped, its new owner reads it again.
+    /// A partition was revoked or lost: its batch is dropped, its new owner reads it again.
     pub fn lost(&mut self, at: &TopicPartition) {
         self.partitions.remove(at);
     }
@@ -365,7 +365,7 @@ impl<R: Payload> Machine<R> {
         self.partitions.len()
     }
 
-    /// The next action and its partition; the same one until [`done`](Self::done) is told its outcome. `None`: read on.
+    /// The next action and its partition; the same one until [`done`](Self::done) receives its outcome. `None`: read on.
     pub fn next_action(&mut self) -> Option<(TopicPartition, Action<'_, R>)> {
         if self.buffered_bytes() > self.limits.memory_bytes_max
             && let Some(largest) = self.partitions.values_mut().max_by_key(|p| p.batch_bytes())

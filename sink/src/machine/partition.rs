@@ -44,7 +44,7 @@ enum Phase {
     Commit(Box<Attempt>),
     /// The store says that the commit is there and ours: is it?
     ReadBack(Box<Attempt>),
-    /// Somebody has that name, or the commit failed: is the commit there, and whose is it?
+    /// Another commit has that name, or the commit failed: is the commit there, and whose is it?
     Resolve(Box<Attempt>, Option<StoreError>),
     Discard(Vec<CommittedFile>),
     Released,
@@ -136,7 +136,7 @@ impl<R: Payload> Partition<R> {
         self.has_claimed && self.head.records == 0 && !self.has_begun
     }
 
-    /// The broker was polled: a member that is still given the partition may try again.
+    /// The broker was polled: a member that the partition is still assigned to may try again.
     pub fn claim_again(&mut self) {
         if matches!(self.phase, Phase::Unclaimed) {
             self.phase = Phase::Ask(Purpose::Claim);
@@ -287,7 +287,7 @@ impl<R: Payload> Partition<R> {
         {
             return Err(SinkError::ChainLost { topic, partition, hint: hint.offset, end: head.end });
         }
-        // Without a chain nothing was ever written: what is gone from the beginning was missed, too.
+        // Without a chain nothing was ever written: what expired at the beginning was missed, too.
         let position = head.position().unwrap_or(0);
         if position < low && !self.options.skips_expired {
             return Err(SinkError::RecordsExpired { topic, partition, from: position, low });
@@ -295,7 +295,7 @@ impl<R: Payload> Partition<R> {
         is_of_topic(&self.assigned.at, &head, low..high, found.as_ref())?;
         self.source_watermarks = head.source_watermarks.clone();
         self.checkpointed = checkpointed;
-        // What is gone is passed over by a commit of its own, without rows: the chain stays whole, and says so.
+        // What has expired is skipped by a commit of its own, without rows: the chain stays whole, and says so.
         self.batch = Batch::passing(position, low);
         self.flush |= !self.batch.is_empty();
         self.head = head;

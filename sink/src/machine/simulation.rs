@@ -377,7 +377,7 @@ impl World {
             return self.crash(who);
         }
         match machine.done(&at, outcome) {
-            // A store that lies to two sinks within the moment between look and commit cannot be told from one that does not.
+            // A store that lies to two sinks within the moment between look and commit cannot be distinguished from one that does not.
             Ok(()) if has_looked && self.lie.is_some() => self.act(who),
             Ok(()) => {}
             Err(error) => self.stopped(who, error),

@@ -15,7 +15,7 @@ use super::{RecreateError, Recreated, STAGING};
 const STEP_RECORDS: usize = 500;
 const STEP_BYTES: usize = 4 << 20;
 const SESSION: Duration = Duration::from_secs(15);
-/// A broker that gives no partitions for so long has another member: one of this command that was killed is gone by then.
+/// A broker that gives no partitions for so long has another member: one of this command that was killed has been removed by then.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 fn staging(topic: &str) -> String {

@@ -214,7 +214,7 @@ fn stage(broker: &dyn Broker, store: &dyn Store, operator: &Operator<'_>) -> Res
     // Nothing is changed while it is unknown what is a row.
     let _ = choose(broker, store, operator, |_, _| Ok(()))?;
     // A sink that was frozen must not write what is carried over. If this command ends before the record below is written, each
-    // closed chain is one offset ahead of a topic without news, and sinks refuse it until the command runs to its end.
+    // closed chain is one offset ahead of a topic without new records, and sinks refuse it until the command runs to its end.
     close::close_all(broker, store, operator.clock)?;
     let mut staging = copies::Staging::begin(broker)?;
     let begun = choose(broker, store, operator, |topic, message| staging.add(topic, message))?;

@@ -98,7 +98,7 @@ fn is_closed(last: &CommitRecord) -> bool {
     last.writer_id == CLOSER && last.files.is_empty() && last.end == last.start + 1
 }
 
-/// No sink takes over a chain whose topic is gone. `verify` names a file that is missing.
+/// No sink takes over a chain whose topic was deleted. `verify` names a file that is missing.
 fn publish(store: &dyn Store, commit: &CommitRecord) -> Result<(), SinkError> {
     for file in &commit.files {
         if store.publish(&staged_of(file))? == Published::Missing {

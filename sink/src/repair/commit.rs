@@ -140,13 +140,13 @@ impl<'a> Lost<'a> {
         let mut batch = Batch::<()>::at(self.start);
         let mut source_watermarks = self.end.head.source_watermarks.clone();
         let mut first: Option<(Target, BTreeSet<&str>)> = None;
-        let mut told = None;
+        let mut known = None;
         self.each(u64::MAX, |message| {
             let offset = message.offset;
             let Row { target, src, .. } = row::of_message(message, &self.end.topic_id);
             let row = Row { target: target.clone(), src, run: None, bytes: 0, payload: () };
-            let taken = batch.take(offset, row, &mut source_watermarks, Duration::ZERO);
-            if taken == RecordOutcome::Kept && first.is_none() {
+            let outcome = batch.take(offset, row, &mut source_watermarks, Duration::ZERO);
+            if outcome == RecordOutcome::Kept && first.is_none() {
                 let folder = layout::partition_dir(target.dataset, &target.tenant, &target.run_date) + "/";
                 let names = self.files.iter().filter_map(|path| path.strip_prefix(&folder)).collect();
                 first = Some((target, names));
@@ -157,20 +157,20 @@ impl<'a> Lost<'a> {
                 let OpenEnd { topic_id, partition, .. } = self.end;
                 let name = layout::part_name(topic_id, *partition, self.start, batch.next, tenant, run_date);
                 if names.contains(name.as_str()) {
-                    told = Some((batch.next, Witness::File));
+                    known = Some((batch.next, Witness::File));
                     return ControlFlow::Break(());
                 }
             }
-            if let Some(witness) = self.told_by_others(&batch) {
-                told = Some((batch.next, witness));
+            if let Some(witness) = self.reported_by_others(&batch) {
+                known = Some((batch.next, witness));
             }
             ControlFlow::Continue(())
         })?;
-        Ok(told)
+        Ok(known)
     }
 
     /// What else tells that the record ended with this batch.
-    fn told_by_others(&self, batch: &Batch<()>) -> Option<Witness> {
+    fn reported_by_others(&self, batch: &Batch<()>) -> Option<Witness> {
         if self.checkpoint.as_ref().is_some_and(|head| head.end == batch.next) {
             return Some(Witness::Checkpoint);
         }

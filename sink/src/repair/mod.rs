@@ -1,5 +1,5 @@
 //! Brings back what `verify` finds missing, as far as the broker still holds it: lost wire records are sent again under a
-//! new source position that names the first one, committed files that are gone are rebuilt from the topic, byte for
+//! new source position that names the first one, missing committed files are rebuilt from the topic, byte for
 //! byte. Running it twice does nothing twice: what was sent again is on its way, so it is not missing any more.
 
 pub(crate) mod close;
@@ -62,7 +62,7 @@ pub struct Plan {
 pub struct Repaired {
     /// Wire records that were sent again.
     pub sent: u64,
-    /// Wire records that were not: sent again by another process since the plan was made, or gone from the broker.
+    /// Wire records that were not: sent again by another process since the plan was made, or expired on the broker.
     pub not_sent: u64,
     /// Files that were rebuilt.
     pub files: u64,

@@ -1,4 +1,4 @@
-//! Being the only member of the live groups: then nobody is judging or writing, without asking the broker who is there.
+//! Being the only member of the live groups: then no service is judging or writing, without asking the broker who is there.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::resend::membership::Membership;
 
 const SESSION: Duration = Duration::from_secs(15);
 
-/// Membership of the live groups that holds all their partitions: nobody else is judging or writing.
+/// Membership of the live groups that holds all their partitions: no service is judging or writing.
 pub(crate) struct Alone {
     validator: Membership<dyn Consumer>,
     sink: Membership<dyn Consumer>,
@@ -36,7 +36,7 @@ impl Alone {
         })
     }
 
-    /// Just before what must not happen beside services: nobody else judges or writes for a session from here on.
+    /// Just before what must not happen beside services: no service judges or writes for a session from here on.
     ///
     /// # Errors
     /// A service has started, or the broker refuses.

@@ -19,7 +19,7 @@ use crate::chain;
 const WRITER: &str = "replay/";
 
 /// Writes one for each live partition that has a chain, and returns where all live partitions end. An earlier try may have left others: the live
-/// services have gone on since, and nobody reads these before the swap.
+/// services have continued since, and no reader opens these before the swap.
 pub(super) fn write(
     broker: &dyn Broker,
     current: &dyn Store,

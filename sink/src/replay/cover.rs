@@ -72,9 +72,10 @@ fn all_written(broker: &dyn Broker, store: &dyn Store, group: &str, names: &[&st
         if from < marks.high && !broker.read(&at, from, 1, 1)?.is_empty() {
             return Err(ReplayError::NotYet(format!("records of {topic}/{partition} from {from} on are not written")));
         }
-        let is_told = positions.iter().any(|position| position.at == at && position.offset == head.end);
-        if head.records > 0 && !is_told {
-            let why = format!("the last commit of {topic}/{partition} at {} was not told to group {group}", head.end);
+        let is_reported = positions.iter().any(|position| position.at == at && position.offset == head.end);
+        if head.records > 0 && !is_reported {
+            let why =
+                format!("the last commit of {topic}/{partition} at {} was not reported to group {group}", head.end);
             return Err(ReplayError::NotYet(why));
         }
         for file in last.iter().flat_map(|commit| &commit.files) {

@@ -17,7 +17,7 @@ use super::alone::Alone;
 use super::{ReplayError, Swapping, base, cover, delete_pipeline_topics, refused};
 use crate::hints::HintMetadata;
 
-/// What the replay does not make, but readers of a root need. Derived data are made again.
+/// What the replay does not make, but readers of a root need. Derived data are rebuilt.
 const KEPT: [&str; 5] =
     [layout::RUNS, layout::COST_FACTS, layout::AUDIT_REDRIVE, layout::AUDIT_REPLAY, layout::AUDIT_REPAIR];
 
@@ -34,7 +34,7 @@ pub struct HandedOver {
     pub not_covered: u64,
 }
 
-/// Hands over, or goes on with it. Waits `wait_max` for services to be gone: longer than their session.
+/// Hands over, or goes on with it. Waits `wait_max` for services to end: longer than their session.
 ///
 /// # Errors
 /// Something must be done first (it says what), or broker or store refuse.

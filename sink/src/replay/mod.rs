@@ -1,6 +1,6 @@
 //! Wire records judged once more into a fresh root, and that root in the place of the current one ([`swap`], [`hand_over`]). Here is
 //! which records are meant and whose the fresh root is; who judges and writes them is wired up by the caller, in a
-//! lane of the replay's own, so that a record keeps its first position as its source. Knows no rules of the contract.
+//! pipeline topics of the replay's own, so that a record keeps its first position as its source. Knows no rules of the contract.
 
 pub(crate) mod alone;
 mod base;
@@ -64,7 +64,7 @@ pub enum ReplayError {
     NotYet(String),
 }
 
-/// A stretch of a wire partition.
+/// A range of offsets of a wire partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OffsetRange {
     /// Topic.
@@ -84,7 +84,7 @@ pub struct ReplayRequest {
     pub since_ms: Option<i64>,
     /// Received before, milliseconds since the epoch.
     pub until_ms: Option<i64>,
-    /// Only these stretches.
+    /// Only these ranges of offsets.
     #[serde(rename = "stretches")]
     pub offset_ranges: Vec<OffsetRange>,
     /// Only these records.
@@ -145,7 +145,7 @@ fn judged(broker: &dyn Broker, group: &str) -> Result<BTreeMap<TopicPartition, u
     Ok(offsets.filter(|o| topics::is_wire(&o.at.topic)).map(|o| (o.at, o.offset)).collect())
 }
 
-/// Makes the topics of a replay's lane, shaped like the live ones: a tenant keeps its partition.
+/// Creates the pipeline topics of a replay, shaped like the live ones: a tenant keeps its partition.
 ///
 /// # Errors
 /// There are no live topics, or the broker refuses.
@@ -167,7 +167,7 @@ pub fn create_pipeline_topics(broker: &dyn Broker, pipeline_topics: &PipelineTop
     Ok(())
 }
 
-/// Its records are in files now. What cannot be removed is in nobody's way.
+/// Its records are in files now. What cannot be removed does no harm.
 fn delete_pipeline_topics(broker: &dyn Broker, pipeline_topics: &PipelineTopics) {
     for topic in [&pipeline_topics.valid, &pipeline_topics.dead_letters] {
         match broker.delete_topic(topic) {
@@ -325,7 +325,7 @@ pub fn look(
     Ok(None)
 }
 
-/// Takes the lane for this root. A lane stays that of one root: its group stands where that replay has come to, so for
+/// Claims the pipeline topics for this root. They stay those of one root: its group stands where that replay has come to, so for
 /// another root it would judge nothing.
 ///
 /// # Errors
@@ -370,7 +370,7 @@ pub fn claim(
         PutOutcome::Created => Ok(claim),
         PutOutcome::Exists => match Claim::of(fresh)? {
             Some(claim) => its_own(claim, fresh, Some(id), request),
-            None => Err(refused(fresh, "somebody else is taking it")),
+            None => Err(refused(fresh, "another process is claiming it")),
         },
     }
 }

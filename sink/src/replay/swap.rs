@@ -1,6 +1,6 @@
 //! The fresh root takes the place of the current one. The folder of commit chains is the pointer: it is taken out first
 //! and put in last. While it is away a sink refuses to write (its group has a position, the store no chain) and the
-//! exporter has nothing to read, so a swap that was killed in the middle does no harm until it is gone on with.
+//! exporter has nothing to read, so a swap that was killed in the middle does no harm until it is resumed.
 //!
 //! Being alone in the groups proves that no running process writes. A frozen one is fenced off before anything moves.
 
@@ -34,7 +34,7 @@ pub struct Swapped {
     pub not_covered: u64,
 }
 
-/// Swaps, or goes on with a swap that was begun. Waits `wait_max` for services to be gone: longer than their session.
+/// Swaps, or goes on with a swap that was begun. Waits `wait_max` for services to end: longer than their session.
 ///
 /// # Errors
 /// Something must be done first (it says what), the roots are no folders of one file system, or broker or store refuse.

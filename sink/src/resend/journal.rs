@@ -189,7 +189,7 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// Positions of everything that was sent again before. Whoever asks holds the lock, so whatever has not ended was
+/// Positions of everything that was sent again before. The caller holds the lock, so whatever has not ended was
 /// interrupted: it is found out how far it came, and ended. `mark` is what the last step under the lock has left.
 ///
 /// # Errors
@@ -209,7 +209,7 @@ pub fn sent_before(store: &dyn Store, clock: &dyn Clock, mark: &str) -> Result<S
             Ok(())
         })?;
         let sources = journal.sources.clone();
-        // A replay can be gone on with.
+        // A replay can be resumed.
         if !folder.starts_with(layout::AUDIT_REPLAY) {
             journal.end(End::Interrupted, ())?;
         }
@@ -233,7 +233,7 @@ pub(super) fn unended_replays<T: DeserializeOwned>(store: &dyn Store) -> Result<
     Ok(all)
 }
 
-/// As [`sent_before`] for somebody without the lock: nothing is written, and what is in parts without an answer comes second.
+/// As [`sent_before`] for callers without the lock: nothing is written, and what is in parts without an answer comes second.
 ///
 /// # Errors
 /// An audit record is unreadable, or the store refuses.

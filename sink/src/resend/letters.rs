@@ -21,9 +21,9 @@ const LETTERS_AT_ONCE: usize = 64;
 /// A dead letter: where it came from, why it was refused, and the record as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// Tenant, when the record told one.
+    /// Tenant, when the record names one.
     pub tenant_id: Option<String>,
-    /// Run, when the record told one.
+    /// Run, when the record names one.
     pub run_id: Option<String>,
     /// Position it was refused at.
     pub src: Src,

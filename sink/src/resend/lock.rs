@@ -1,4 +1,4 @@
-//! One operator at a time: whoever has the only partition of the lock topic, in a group of the lock's name. The broker
+//! One operator at a time: the process that has the only partition of the lock topic, in a group of the lock's name. The broker
 //! takes it away from a process that is dead or silent, and refuses its writes from then on; the mark is stored in the
 //! same atomic step as the records it speaks of.
 
@@ -32,7 +32,7 @@ impl Lock {
     /// Waits for the lock of this name. When it is lost later, `on_loss` is asked to stop.
     ///
     /// # Errors
-    /// Somebody else holds it, or the broker refuses.
+    /// Another process holds it, or the broker refuses.
     pub fn take(broker: &dyn Broker, name: &str, on_loss: &Shutdown) -> Result<Self, ResendError> {
         broker.ensure_topic(&TopicSpec {
             name: topics::LOCKS.to_owned(),

@@ -11,7 +11,7 @@ use platform::lifecycle::Shutdown;
 /// Polls in a session: some may come late.
 const POLLS: u32 = 10;
 
-/// Held until dropped, if nobody takes it away.
+/// Held until dropped, if no other member takes it away.
 pub(crate) struct Membership<M: Consumer + ?Sized> {
     state: Arc<Mutex<State<M>>>,
     over: Shutdown,
@@ -33,7 +33,7 @@ impl<M: Consumer + ?Sized + 'static> Membership<M> {
             while !is_over.wait_timeout(session / POLLS) {
                 let why = match lock(&of_thread).look() {
                     Ok(true) => continue,
-                    Ok(false) => "what this command holds in the broker was taken away".to_owned(),
+                    Ok(false) => "what this command holds in the broker was revoked".to_owned(),
                     Err(error) if error.is_retriable() => continue,
                     Err(error) => error.to_string(),
                 };
@@ -45,7 +45,7 @@ impl<M: Consumer + ?Sized + 'static> Membership<M> {
         Self { state, over, thread: Some(thread) }
     }
 
-    /// Looks now whether it is held. If it is, nobody else has the partitions within the session that begins here.
+    /// Looks now whether it is held. If it is, no other member has the partitions within the session that begins here.
     ///
     /// # Errors
     /// The broker refuses: it is lost, unless that is retriable.
@@ -60,7 +60,7 @@ impl<M: Consumer + ?Sized + 'static> Membership<M> {
 }
 
 impl<M: Consumer + ?Sized> State<M> {
-    /// Whoever polls after a partition was revoked gives it up. So nobody does: it stays taken until the session is over,
+    /// A member that polls after a partition was revoked gives it up. So this one does not: it stays assigned until the session is over,
     /// for what its holder has just begun.
     fn look(&mut self) -> Result<bool, BrokerError> {
         if self.is_lost {
@@ -75,7 +75,7 @@ impl<M: Consumer + ?Sized> State<M> {
     }
 }
 
-/// The thread is gone before the member leaves its group.
+/// The thread has ended before the member leaves its group.
 impl<M: Consumer + ?Sized> Drop for Membership<M> {
     fn drop(&mut self) {
         self.over.request("given up");
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(assigned(&mut *first, SESSION / 2), 2);
         let kept = Membership::keep(first, SESSION, &stop);
         let mut second = log.join();
-        assert!(stop.wait_timeout(SESSION), "whoever works under it is told");
+        assert!(stop.wait_timeout(SESSION), "the caller that holds it is stopped");
         assert!(!kept.is_held().unwrap());
         let hint = |partition| GroupOffset {
             at: TopicPartition { topic: "t".into(), partition },

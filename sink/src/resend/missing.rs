@@ -1,4 +1,4 @@
-//! Wire records that `verify` found missing, sent again: what a repair does beside making files again.
+//! Wire records that `verify` found missing, sent again: what a repair does besides rebuilding files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,7 @@ pub struct Operator<'a> {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Sent {
     pub sent: u64,
-    /// Sent again by another process since the plan was made, gone from the broker, or left because it was asked to stop.
+    /// Sent again by another process since the plan was made, expired on the broker, or left because it was asked to stop.
     pub not_sent: u64,
 }
 

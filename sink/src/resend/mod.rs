@@ -1,5 +1,5 @@
 //! Records that an operator sends through the pipeline once more: dead letters whose cause is mended ([`redrive`]),
-//! wire records that are to be judged again ([`wire`]), and those that are missing ([`missing`]). What was sent is told in an audit
+//! wire records that are to be judged again ([`wire`]), and those that are missing ([`missing`]). What was sent is listed in an audit
 //! record ([`journal`]), which is also how a second try knows what the first one did, and how all readers know which records
 //! were sent again (`ledger`). Knows records and positions; what a finding is it does not know.
 
@@ -46,7 +46,7 @@ pub enum ResendError {
         /// Why.
         problem: String,
     },
-    /// Somebody else is doing the same.
+    /// Another process is doing the same.
     #[error("another process holds {lock}: wait until it has ended, or until its session has expired")]
     Held {
         /// What is held.

@@ -59,7 +59,7 @@ pub enum Refusal {
     HeadersCut,
     /// It came from no wire topic.
     NoWireRecord,
-    /// The topic it came from is gone.
+    /// The topic it came from was deleted.
     TopicMissing,
     /// The patch does not apply.
     PatchFailed,
@@ -123,7 +123,7 @@ pub struct Report {
     pub refusals: Vec<Refused>,
     /// The cap was reached: there may be more.
     pub is_capped: bool,
-    /// It was told to stop: there may be more.
+    /// A stop was requested: there may be more.
     pub is_stopped: bool,
     /// The audit record; absent in a plan.
     pub audit: Option<String>,
@@ -154,7 +154,7 @@ struct AuditedRequest<'a> {
 /// Sends. Killed and begun again, it sends what is left: no letter twice.
 ///
 /// # Errors
-/// Somebody else is sending, store or broker refuse, or what they hold cannot be read.
+/// Another process is sending, store or broker refuse, or what they hold cannot be read.
 pub fn execute(
     request: &Request,
     plan: &Report,
@@ -184,7 +184,7 @@ pub fn execute(
     Ok(report)
 }
 
-/// A letter that goes back, as it is told and as it is sent.
+/// A letter that goes back, as it is reported and as it is sent.
 struct Item {
     listed: Listed,
     record: OutRecord,

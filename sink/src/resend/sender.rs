@@ -1,4 +1,4 @@
-//! Sends parts: each in one atomic step under the lock, told in the journal before and after, not faster than allowed.
+//! Sends parts: each in one atomic step under the lock, recorded in the journal before and after, not faster than allowed.
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ impl<'a> Sender<'a> {
         self.rate.map_or(PART_RECORDS_MAX, |rate| PART_RECORDS_MAX.min(rate as usize)).max(1)
     }
 
-    /// What is sent already has had its time. Told to stop, it does not wait.
+    /// What is sent already has had its time. After a requested stop it does not wait.
     fn wait_for_the_rate(&self) {
         if let Some(rate) = self.rate {
             let due = Duration::from_secs(self.sent) / rate.max(1);

@@ -26,7 +26,7 @@ use crate::verify::read;
 pub struct Request {
     /// Which records.
     pub replay: ReplayRequest,
-    /// Go on with this replay; without it with one that was asked the same and has not ended, else a new one.
+    /// Go on with this replay; without it with one of the same request that has not ended, else a new one.
     pub id: Option<String>,
     /// Records per second, at most.
     pub rate: Option<u32>,
@@ -71,7 +71,7 @@ pub struct Report {
     pub sent: u64,
     /// Records that an earlier try had sent.
     pub sent_before: u64,
-    /// It was told to stop: there is more.
+    /// A stop was requested: there is more.
     pub is_stopped: bool,
     /// The audit record; absent in a plan.
     pub audit: Option<String>,
@@ -110,7 +110,7 @@ pub fn plan(
 /// Sends. Killed and begun again, it sends what is left: no record twice.
 ///
 /// # Errors
-/// Somebody else is sending, the replay is another or has ended, store or broker refuse.
+/// Another process is sending, the replay is another or has ended, store or broker refuse.
 pub fn execute(
     request: &Request,
     plan: &Report,
@@ -121,7 +121,7 @@ pub fn execute(
 ) -> Result<Report, ResendError> {
     let Operator { by, clock, shutdown } = *operator;
     let lock = Lock::take(broker, groups::REDRIVE, shutdown)?;
-    // What somebody left unanswered is answered now: afterwards the mark is another one.
+    // What another process left unanswered is answered now: afterwards the mark is another one.
     let _all = journal::sent_before(store, clock, lock.mark())?;
     let new_id = uuid::Uuid::new_v4().simple().to_string();
     let unended = journal::unended_replays::<Begun>(store)?;
@@ -153,7 +153,7 @@ pub fn execute(
     Ok(report)
 }
 
-/// False when it was told to stop.
+/// False when a stop was requested.
 fn send(
     broker: &dyn Broker,
     partition: &Count,

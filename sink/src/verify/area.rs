@@ -80,7 +80,7 @@ impl Rule {
 pub struct NotCompared {
     /// Path, topic partition, folder or topic.
     pub object: String,
-    /// How many of what the area counts; `None` where that cannot be told.
+    /// How many of what the area counts; `None` where that is unknown.
     pub count: Option<u64>,
     /// Why.
     pub reason: String,

@@ -176,7 +176,7 @@ pub(super) fn judge(checked: Checked, file: &CommittedFile, report: &mut Report)
         Checked::Good => {}
         Checked::Bad(rule, detail) => report.problem(rule, &file.path, detail),
         Checked::Missing => {
-            report.problem(Rule::FileMissing, &file.path, format!("{} rows are gone", file.rows));
+            report.problem(Rule::FileMissing, &file.path, format!("{} rows are missing", file.rows));
             return true;
         }
     }

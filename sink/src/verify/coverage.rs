@@ -73,13 +73,13 @@ pub(super) fn check(
         if lost.count() > 0 {
             missing.push(Missing { topic: topic.clone(), partition: id.clone(), offsets: lost, claimed });
         }
-        // What was sent again is compared where it went: an offset behind, that a row answers for or that is gone itself.
+        // What was sent again is compared where it went: an offset behind, that a row answers for or that expired itself.
         let mut answered = answered;
         ledger.sent_firsts().get(&id).into_iter().for_each(|firsts| answered.union(firsts));
-        let mut gone = OffsetSet::default();
-        gaps(0..marks.low, &answered).into_iter().for_each(|gap| gone.union(&OffsetSet::from(gap)));
-        if gone.count() > 0 {
-            unproven.push(Missing { topic, partition: id, offsets: gone, claimed: 0 });
+        let mut expired = OffsetSet::default();
+        gaps(0..marks.low, &answered).into_iter().for_each(|gap| expired.union(&OffsetSet::from(gap)));
+        if expired.count() > 0 {
+            unproven.push(Missing { topic, partition: id, offsets: expired, claimed: 0 });
         }
     }
     Ok(Found { compared, in_flight, missing, unproven, behind, wire_ends, runs: look.runs })

@@ -1,4 +1,4 @@
-//! Chains of which the last commit record is damaged, or may be missing: what `repair` can make again.
+//! Chains of which the last commit record is damaged, or may be missing: what `repair` can rebuild.
 
 use std::collections::BTreeMap;
 
@@ -74,9 +74,9 @@ pub(super) fn all(
         hints.iter().filter(|hint| store_of(hint).is_some()).map(|hint| (&hint.at, hint.offset)).collect();
     let has_foreign = report.problems.iter().any(|problem| problem.rule == Rule::FileForeign);
     let topics = broker.topics()?;
-    // Of a topic that is gone the record cannot be made again, which `repair` says.
-    let is_gone = |end: &&OpenEnd| !topics.iter().any(|topic| *topic.id == *end.topic_id);
-    let mut ends: Vec<OpenEnd> = held.broken.values().flatten().filter(is_gone).cloned().collect();
+    // Of a deleted topic the record cannot be rebuilt, which `repair` says.
+    let is_deleted = |end: &&OpenEnd| !topics.iter().any(|topic| *topic.id == *end.topic_id);
+    let mut ends: Vec<OpenEnd> = held.broken.values().flatten().filter(is_deleted).cloned().collect();
     for topic in topics.iter().filter(|topic| [VALID, DEAD_LETTERS].contains(&&*topic.name)) {
         for partition in 0..topic.partitions {
             let at = TopicPartition { topic: topic.name.clone(), partition };

@@ -92,7 +92,7 @@ fn one(folder: &Path, object: &str, bytes: &[u8], progress: &dyn Fn()) -> io::Re
         let found = match fs::File::open(&path) {
             Ok(file) => (file.metadata()?.len(), digest(file)?),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let detail = "it is not there; `finops exporter once` makes it again";
+                let detail = "it is not there; `finops exporter once` rebuilds it";
                 looked.problem(Rule::ExportMissing, path.display().to_string(), detail);
                 continue;
             }
@@ -100,7 +100,7 @@ fn one(folder: &Path, object: &str, bytes: &[u8], progress: &dyn Fn()) -> io::Re
         };
         if found.0 != *bytes || found.1 != *sha256 {
             let detail = format!(
-                "{} bytes with SHA-256 {}, exported were {bytes} with {sha256}; `finops exporter once` makes it again",
+                "{} bytes with SHA-256 {}, exported were {bytes} with {sha256}; `finops exporter once` rebuilds it",
                 found.0, found.1
             );
             looked.problem(Rule::ExportChanged, path.display().to_string(), detail);

@@ -74,7 +74,7 @@ fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> 
                         let reason = "its manifest records no digest; the next build of the tenant does".to_owned();
                         looked.not_compared.push((file.clone(), Some(1), reason));
                     }
-                    None => looked.problem(Rule::GoldMissing, file, MAKE_AGAIN),
+                    None => looked.problem(Rule::GoldMissing, file, REBUILD),
                 }
                 continue;
             };
@@ -86,7 +86,7 @@ fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> 
                 }
                 None => {
                     rows = None;
-                    looked.problem(Rule::GoldMissing, file, MAKE_AGAIN);
+                    looked.problem(Rule::GoldMissing, file, REBUILD);
                 }
             }
             looked.compared += 1;
@@ -99,7 +99,7 @@ fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> 
     Ok(looked)
 }
 
-const MAKE_AGAIN: &str = "it is not there; `finops exporter once` makes it again";
+const REBUILD: &str = "it is not there; `finops exporter once` rebuilds it";
 
 /// Reports what was found, against the chains as they are now.
 pub(super) fn report(found: Found, held: &super::Held, report: &mut super::Report) {

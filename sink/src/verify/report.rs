@@ -75,7 +75,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// While this is broken it cannot be told what is missing: sending again could double what is there, or meet a sink
+    /// While this is broken it is unknown what is missing: sending again could double what is there, or meet a sink
     /// that takes what is sent for duplicates.
     #[must_use]
     pub fn hides_what_is_missing(self) -> bool {
@@ -265,7 +265,7 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// What was compared, and what could not be, by area.
     pub areas: Vec<AreaReport>,
-    /// Commits with a file that is gone.
+    /// Commits with a missing file.
     #[serde(skip)]
     pub(crate) commits_with_missing_files: Vec<CommitRecord>,
     /// Checkpoints that differ, with what the commit records add up to; `None` when no commit ends there.

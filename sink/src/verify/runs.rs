@@ -85,7 +85,7 @@ pub(super) fn manifests(store: &dyn Store, report: &mut Report) -> Result<Manife
     Ok(manifests)
 }
 
-/// `arrived` and `on_the_way` hold first positions by `tenant/workspace/run_id`, or `//run_id` where a record told no more;
+/// `arrived` and `on_the_way` hold first positions by `tenant/workspace/run_id`, or `//run_id` where a record names no more;
 /// what is on its way may be unknown.
 pub(super) fn check(
     manifests: &Manifests,
@@ -111,7 +111,7 @@ pub(super) fn check(
             report.problem(Rule::RunIncomplete, path, detail);
         }
         if on_the_way.is_none() {
-            let reason = "not all of its records have arrived; whether the others are on their way cannot be told \
+            let reason = "not all of its records have arrived; whether the others are on their way is unknown \
                           without the broker";
             report.not_compared(Area::RunManifests, path, Some(1), reason);
         }

@@ -135,7 +135,7 @@ pub(super) fn rebuild(store: &mut Store, log: &[Logged], commit: &CommitRecord) 
             layout::part_name(TOPIC_ID, commit.partition, commit.start, commit.end, &target.tenant, &target.run_date);
         let committed = commit.files.iter().find(|file| file.path == name).expect("the file was committed");
         let made = store.stage(name, &target, open.rows);
-        assert_eq!((made.rows, &made.sha256), (committed.rows, &committed.sha256), "made again, it is the same");
+        assert_eq!((made.rows, &made.sha256), (committed.rows, &committed.sha256), "rebuilt, it is the same");
         store.publish(&made);
     }
 }

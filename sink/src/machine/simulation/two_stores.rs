@@ -1,5 +1,5 @@
 //! Sinks of two stores in one group: two machines with one cluster and each with a data folder of its own. Whatever happens, only
-//! one of the stores ever gets a commit; the sinks of the other one stop. When those of a store are gone for good, the other store
+//! one of the stores ever gets a commit; the sinks of the other one stop. When those of a store have ended for good, the other store
 //! can take its place.
 
 use std::collections::BTreeMap;
@@ -41,10 +41,10 @@ impl World {
         (world.counts, !written.is_empty())
     }
 
-    fn replace(&mut self, gone: usize) {
-        self.replaced = Some(gone);
+    fn replace(&mut self, lost: usize) {
+        self.replaced = Some(lost);
         for who in 0..MEMBERS {
-            self.members[who] = self.member(1 - gone);
+            self.members[who] = self.member(1 - lost);
         }
         self.owner.values_mut().for_each(|owner| *owner = None);
     }
