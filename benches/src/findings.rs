@@ -1,6 +1,6 @@
 //! Findings as a scan of many tenants makes them: about 2 KB, different tenants, resources and amounts.
 
-/// Tenants the findings are spread over unless told otherwise.
+/// Tenants the findings are spread over by default.
 pub const TENANTS: usize = 200;
 
 /// A time after that of every finding.

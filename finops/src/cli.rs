@@ -28,7 +28,7 @@ pub struct Global {
     /// Configuration file [default: $FINOPS_CONFIG, else ./finops.toml if it is there]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Folder of the embedded broker and, unless told otherwise, of all data [default: data]
+    /// Folder of the embedded broker and, by default, of all data [default: data]
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Folder of the valid findings; its parent is the store of all datasets [default: <data>/finops_findings]
@@ -201,7 +201,7 @@ pub enum ValidatorVerb {
         /// Stop when everything on the wire topics has been judged
         #[arg(long)]
         drain: bool,
-        /// Go on behind records that left the broker before they were judged, instead of stopping there
+        /// Skip records that expired on the broker before they were judged, instead of stopping there
         #[arg(long)]
         skip_expired: bool,
         /// Resume after records that may have been judged under other settings, instead of stopping there
@@ -402,7 +402,7 @@ pub struct WireArgs {
     #[arg(long, value_name = "TIME", value_parser = crate::instant::parse)]
     pub until: Option<i64>,
     /// Only these offsets: <topic>/<partition>:<from>..<until>, the last one exclusive or left out; repeatable, once for a partition
-    #[arg(long, value_name = "STRETCH")]
+    #[arg(long, value_name = "RANGE")]
     pub offsets: Vec<String>,
     /// Only of this tenant; repeatable
     #[arg(long)]

@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_broker_refused_tells_the_code_whoever_met_it() {
+    fn what_a_broker_refused_tells_the_code_in_every_service() {
         let denied = || BrokerError::Denied { doing: "asking".to_owned(), reason: "not authorized".to_owned() };
         let failures: [Failure; 4] = [
             denied().into(),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_store_refused_tells_the_code_whoever_met_it() {
+    fn what_a_store_refused_tells_the_code_in_every_service() {
         let (doing, path, reason) = ("writing", "s3://data/a".to_owned(), "AccessDenied".to_owned());
         let denied = || StoreError::Denied { doing, path: path.clone(), reason: reason.clone() };
         let refused = || StoreError::Refused { doing, path: path.clone(), reason: "NoSuchBucket".to_owned() };

@@ -193,7 +193,7 @@ fn bucket(place: &str, settings: &Settings) -> Result<Option<S3Settings>> {
     Ok(is_bucket.then(|| S3Settings::at(place, &settings.config, &settings.data.join("cache"))).transpose()?)
 }
 
-/// A stop by signal: the first ends in good order, the second at once. A person who pressed Ctrl-C is answered; whoever sent
+/// A stop by signal: the first ends in good order, the second at once. A person who pressed Ctrl-C is answered; a process that sent
 /// another signal reads the log.
 pub fn stop_on_signals() -> Result<Shutdown> {
     let shutdown = Shutdown::new();

@@ -95,7 +95,7 @@ const HTTP_LISTEN: Setting<Option<String>> = Setting::text("http.listen")
 const HTTP_STALLED: Setting<Duration> =
     Setting::duration("http.stalled_after", Duration::from_secs(1)..=Duration::from_secs(86_400))
         .default("10m")
-        .help("a service whose loop has not turned for so long is reported as not alive");
+        .help("a service whose loop has not run for so long is reported as not alive");
 
 const SETTINGS: &[Declaration] = &[
     DATA.declared(),
@@ -130,7 +130,7 @@ const SETTINGS: &[Declaration] = &[
 /// What traces call the embedded broker.
 const EMBEDDED: &str = "finops_embedded";
 
-/// Whoever runs a command once reads its result, whoever runs a service reads its log. The clients of AWS and Kafka report
+/// A user of a command reads its result, an operator of a service reads its log. The clients of AWS and Kafka report
 /// as a warning what they then return as an error, too.
 const QUIET: &[Declaration] = &[
     telemetry::LOG_FILTER.default("warn,aws_config=error,platform::broker::kafka=error").declared(),
@@ -173,7 +173,7 @@ pub struct Settings {
     pub traces: Traces,
 }
 
-/// Reads all sources; `is_service` decides how much is logged unless somebody says. A command that `only_looks` creates nothing in
+/// Reads all sources; `is_service` decides how much is logged unless the settings say. A command that `only_looks` creates nothing in
 /// the folders of the data.
 pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Settings, ConfigProblems> {
     let telemetry = if is_service { telemetry::SETTINGS } else { QUIET };

@@ -110,7 +110,7 @@ fn exposure(address: SocketAddr) -> Option<String> {
     }
     let who = if address.ip().is_unspecified() { "every network of this machine" } else { "this address" };
     Some(format!(
-        "http.listen is {address}: whoever reaches {who} can read health, topic names, consumer lag, counts and error codes \
+        "http.listen is {address}: every host that reaches {who} can read health, topic names, consumer lag, counts and error codes \
          without a password; it shows no finding and takes no command. Set http.listen to 127.0.0.1:{}, or let a firewall \
          or network policy admit only the monitoring system",
         address.port()

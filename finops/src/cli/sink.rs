@@ -9,7 +9,7 @@ pub enum SinkVerb {
         /// Stop when everything on the topics has been committed
         #[arg(long)]
         drain: bool,
-        /// Go on behind records that left the broker before they were written, instead of stopping there
+        /// Skip records that expired on the broker before they were written, instead of stopping there
         #[arg(long)]
         skip_expired: bool,
         /// Take the place of this store, which no sink writes to any more: its id is in the message that refuses this one

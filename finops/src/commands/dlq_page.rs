@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_no_value_are_told_apart() {
+    fn bytes_and_no_value_are_distinguished() {
         let of = |value| page(&letter(value), "", Some(80));
         assert!(of(Some(b"\xff\xfe")).contains("hex:fffe"));
         assert!(of(Some(b"")).contains("Value: 0 bytes"));

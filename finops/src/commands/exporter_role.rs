@@ -46,7 +46,7 @@ fn explain(error: ExportError, settings: &Settings) -> Failure {
     }
 }
 
-/// Codes of failed tenants, the one that counts most first: what somebody has to change before anything helps, then what
+/// Codes of failed tenants, the one that counts most first: what an operator has to change before anything helps, then what
 /// repeating may cure, then what is wrong for good.
 const WORST_FIRST: [ExitCode; 5] =
     [ExitCode::CredentialsRefused, ExitCode::Configuration, ExitCode::TryAgain, ExitCode::Bug, ExitCode::BadInput];

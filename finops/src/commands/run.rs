@@ -36,7 +36,7 @@ const SCHEMA_VERSION: u16 = 1;
 
 pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let plan = plan(args, settings)?;
-    // What is missing is told before anything is made.
+    // What is missing is reported before anything is made.
     let inputs = inputs(&plan)?;
     if args.dry_run {
         return dry_run(&plan, &inputs, output);
@@ -176,7 +176,7 @@ fn inputs(plan: &RunPlan) -> Result<Vec<(&Path, u64)>> {
 
 /// Size of a findings file; one that is no such file is refused here.
 fn findings_bytes(path: &Path) -> Result<u64> {
-    // A pipe is opened once only: closing it would end whoever writes to it. It is looked at when the run reads it.
+    // A pipe is opened once only: closing it would end the process that writes to it. It is looked at when the run reads it.
     let is_pipe = || std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
     if is_standard_input(path) || is_pipe() {
         return Ok(0);
@@ -199,7 +199,7 @@ fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer, shutdown
     Ok(producers::run::run(plan, &producers::run::Ports { broker, store, progress, tracer, shutdown })?)
 }
 
-/// What a person is told whose run was stopped after it had published everything.
+/// What is reported for a run that was stopped after it had published everything.
 fn stopped_behind_publishing(published: u64, judged: &validator::Snapshot, written: &sink::Snapshot) -> String {
     format!(
         "stopped before everything was written. Published: {published} record(s) and the run manifest; judged since: {} \

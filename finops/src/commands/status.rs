@@ -28,7 +28,7 @@ const GROUPS: [&str; 2] = [topics::groups::VALIDATOR, topics::groups::SINK];
 const RECENT_DEAD_LETTERS: u64 = 1_000;
 /// Runs that are shown, newest first.
 const RECENT_RUNS: usize = 10;
-/// How often a watched status is made anew.
+/// How often a watched status is refreshed.
 const REFRESH: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]

@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::tap::Tap;
 use crate::tap::decode::{Decoder, summary, tenant};
 
-/// How long to wait for news at the end of a topic.
+/// How long to wait for new records at the end of a topic.
 const WAIT: Duration = Duration::from_millis(200);
 
 pub fn run(args: &TapArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
@@ -29,7 +29,7 @@ pub fn run(args: &TapArgs, settings: &Settings, output: Output) -> Result<ExitCo
     let mut left = args.limit.unwrap_or(u64::MAX);
     while left > 0 && !shutdown.is_requested() {
         let messages = match tap.read() {
-            // Who asks for all that is there must not take less for it; who waits for news goes on waiting.
+            // Who asks for all that is there must not take less for it; who waits for new records goes on waiting.
             Err(error) if error.is_retriable() && !args.no_follow => {
                 tracing::warn!(%error, "trying again");
                 Vec::new()

@@ -71,8 +71,8 @@ fn print_table(report: &Report) -> Result<()> {
             "committed, not published: {files} file(s) with {rows} row(s), which no reader sees; a sink that starts publishes them\n"
         ))?;
     }
-    for gone in &report.unproven {
-        print_text(&format!("no longer on the broker, and no row: {gone}\n"))?;
+    for expired in &report.unproven {
+        print_text(&format!("no longer on the broker, and no row: {expired}\n"))?;
     }
     let LastRecords { expired, unknown, .. } = report.last_records;
     if expired + unknown > 0 {

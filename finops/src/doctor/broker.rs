@@ -213,7 +213,7 @@ fn of_step(broker: &dyn Broker, session_timeout: Duration, timeout: Duration) ->
     }
 }
 
-/// What a validator does, in a group that nobody else is in.
+/// What a validator does, in a group without other members.
 fn step(broker: &dyn Broker, session_timeout: Duration, timeout: Duration) -> Result<(), BrokerError> {
     let group = format!("{PROBE}.{}", Uuid::new_v4().simple());
     let mut member = broker.processor(ConsumerConfig {

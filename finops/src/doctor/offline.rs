@@ -1,4 +1,4 @@
-//! What can be said without asking anybody.
+//! What can be said without asking broker or store.
 
 use std::net::ToSocketAddrs;
 use std::path::Path;
@@ -58,7 +58,7 @@ fn listen(settings: &Settings) -> Option<Check> {
     Some(match is_open {
         Ok(true) => Check::warn(
             NAME,
-            format!("{address}: whoever reaches this machine reads health and metrics"),
+            format!("{address}: every host that reaches this machine reads health and metrics"),
             "let only the scraper through, by network policy or firewall",
         ),
         Ok(false) => Check::ok(NAME, address),

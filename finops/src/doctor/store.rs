@@ -111,7 +111,7 @@ fn of_objects(store: &dyn Store, path: &str) -> Result<Vec<Check>, StoreError> {
         );
     }
     checks.push(if (first, second) == (PutOutcome::Created, PutOutcome::Exists) && is_kept {
-        Check::ok("put-if-absent", "the second of two writers was told that the first was there")
+        Check::ok("put-if-absent", "the second of two writers was refused because the first was there")
     } else {
         Check::fail(
             "put-if-absent",
@@ -134,7 +134,7 @@ fn keeps_what_was_replaced(store: &dyn Store, path: &str) -> Result<bool, StoreE
     Ok(again == ReplaceOutcome::Conflict && store.get(path)?.is_some_and(|bytes| &*bytes == b"[1]"))
 }
 
-/// What a sink does with a file: it publishes one, gives one up, and looks for those of others that nobody will publish.
+/// What a sink does with a file: it publishes one, gives one up, and looks for those of others that no sink will publish.
 fn of_staging(store: &dyn Store, target: &str) -> Result<Vec<Check>, StoreError> {
     store.publish(&stage(store, target)?)?;
     store.discard(&stage(store, target)?)?;

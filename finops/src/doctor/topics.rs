@@ -36,11 +36,11 @@ pub fn settings(broker: &dyn Broker, all: &[TopicInfo], retention: Option<Durati
     if deviating.is_empty() {
         return vec![Check::ok(SETTINGS, "nothing is removed, refused or lost sooner than it should")];
     }
-    let told = |(Deviation { state, what, advice }, names): (Deviation, Vec<&str>)| {
+    let report = |(Deviation { state, what, advice }, names): (Deviation, Vec<&str>)| {
         let found = format!("{}: {what}", names.join(", "));
         Check { state, ..Check::warn(SETTINGS, found, advice) }
     };
-    deviating.into_iter().map(told).collect()
+    deviating.into_iter().map(report).collect()
 }
 
 /// How a topic is not kept as it should be. What loses records fails; what may lose some, or refuse some, is a warning.
@@ -124,7 +124,7 @@ fn deviations(name: &str, settings: &TopicSettings, retention: Option<Duration>)
         replication.copies < 2,
         State::Warn,
         "one copy",
-        "make it three, on a cluster of brokers: what a lost disk had is gone",
+        "make it three, on a cluster of brokers: what a lost disk had is lost",
     );
     check(
         replication.copies > 2 && replication.in_sync_min < 2,
@@ -167,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn each_deviation_is_told() {
-        let told = |name: &str, settings: &TopicSettings, expected: &[(State, &str)]| {
+    fn each_deviation_is_reported() {
+        let report = |name: &str, settings: &TopicSettings, expected: &[(State, &str)]| {
             let found = deviations(name, settings, Some(Duration::from_secs(86_400)));
             let found: Vec<_> = found.iter().map(|deviation| (deviation.state, deviation.what.as_str())).collect();
             assert_eq!(found, expected);
@@ -176,12 +176,12 @@ mod tests {
         let check = |name: &str, change: fn(&mut TopicSettings), expected: &[(State, &str)]| {
             let mut settings = good();
             change(&mut settings);
-            told(name, &settings, expected);
+            report(name, &settings, expected);
         };
         let copied = |change: fn(&mut Replication), expected: &str| {
             let mut settings = good();
             settings.replication.iter_mut().for_each(change);
-            told("t", &settings, &[(State::Warn, expected)]);
+            report("t", &settings, &[(State::Warn, expected)]);
         };
         check("t", |_| {}, &[]);
         check("t", |s| s.compacted = true, &[(State::Fail, "compacted")]);

@@ -50,8 +50,8 @@ impl Decoder {
             all.insert("refused".to_owned(), refused);
         }
         let named = |(name, value): (&str, &[u8])| (name.to_owned(), text(value));
-        let told = |name: &str| name.starts_with(header::PREFIX) || name.starts_with(header::CONNECT_PREFIX);
-        let others = message.headers.iter().filter(|(name, _)| !told(name)).map(named);
+        let is_known = |name: &str| name.starts_with(header::PREFIX) || name.starts_with(header::CONNECT_PREFIX);
+        let others = message.headers.iter().filter(|(name, _)| !is_known(name)).map(named);
         all.insert("headers".to_owned(), Value::Object(others.collect()));
         all.insert("value".to_owned(), self.value(message));
         if message.value.is_null() {

@@ -63,7 +63,7 @@ impl<'a> Tap<'a> {
     }
 
     /// What is there and was not read yet, at most one read per partition; empty at the end of all of them. A partition that
-    /// failed is read again by the next call: its error is only told when the others brought nothing.
+    /// failed is read again by the next call: its error is reported only when the others brought nothing.
     pub fn read(&mut self) -> broker::Result<Vec<Message>> {
         let (mut messages, mut failed, mut has_moved) = (Vec::new(), None, false);
         for (at, next) in &mut self.next {

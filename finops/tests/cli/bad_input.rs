@@ -65,7 +65,7 @@ fn billing_files_that_cannot_be_read() {
 }
 
 #[test]
-fn what_is_missing_is_told_before_anything_is_made() {
+fn what_is_missing_is_reported_before_anything_is_made() {
     let place = Place::new();
     place.write("fine.ndjson", good("acme", "vol-1"));
     check(
@@ -187,8 +187,8 @@ fn misspelt_members_are_in_the_summary() {
     let finding = String::from_utf8(good("acme", "vol-1")).unwrap().replace("monthly_savings", "monthly_saving");
     place.write("theirs.ndjson", format!("{finding}\n{finding}\n"));
     let summary = place.finops("run --tenant acme --findings theirs.ndjson --output json").json(0);
-    let told = "estimated.monthly_saving is no member of the contract and is ignored; nearest is estimated.monthly_savings (2 record(s))";
-    assert_eq!(summary["members_misspelt"], serde_json::json!([told]));
+    let expected = "estimated.monthly_saving is no member of the contract and is ignored; nearest is estimated.monthly_savings (2 record(s))";
+    assert_eq!(summary["members_misspelt"], serde_json::json!([expected]));
 }
 
 #[test]

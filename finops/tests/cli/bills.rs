@@ -50,7 +50,7 @@ fn of<const N: usize>(costs: [(&str, i64); N]) -> BTreeMap<String, i64> {
 }
 
 #[test]
-fn what_a_bill_replaces_is_told_and_what_is_unclear_is_refused() {
+fn what_a_bill_replaces_is_reported_and_what_is_unclear_is_refused() {
     let place = Place::new();
     place.write("aws.csv", bill("AWS", "999988887777", 1..4, 10));
     place.write("azure.csv", bill("Microsoft", "/billingAccounts/1", 1..4, 5));

@@ -169,7 +169,7 @@ fn the_chart_makes_what_the_roles_need() {
     }
 }
 
-/// Helm reads numbers as floats, and writes large ones as 1.6777216e+07 unless told otherwise.
+/// Helm reads numbers as floats, and writes large ones as 1.6777216e+07 by default.
 #[test]
 fn values_reach_the_settings_as_they_are_written() {
     let Some(helm) = helm() else { return };

@@ -89,7 +89,7 @@ fn people_read_lines_and_programs_json() {
 }
 
 #[test]
-fn what_is_stored_is_told_in_full() {
+fn what_is_stored_is_shown_in_full() {
     let place = Place::new();
     place.write("one.ndjson", good("acme", "vol-1"));
     let mut answer = place.finops("contract test one.ndjson --output ndjson").lines(0).remove(0);

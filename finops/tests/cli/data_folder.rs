@@ -161,18 +161,18 @@ fn lag(place: &Place) -> (Value, u64) {
 }
 
 /// A user of this machine that owns nothing.
-const NOBODY: u32 = 65_534;
+const UNPRIVILEGED: u32 = 65_534;
 
 #[test]
 fn a_user_who_may_only_read_can_look() {
     let place = place();
-    // Nobody else's folders are on the way to the program then.
+    // Only its own folders are on the way to the program then.
     let program = place.path().join("finops");
     if std::fs::hard_link(FINOPS, &program).is_err() {
         std::fs::copy(FINOPS, &program).unwrap();
     }
-    let as_nobody = |arguments: &str| -> Ended {
-        let ids = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".to_owned()];
+    let without_privileges = |arguments: &str| -> Ended {
+        let ids = [format!("--reuid={UNPRIVILEGED}"), format!("--regid={UNPRIVILEGED}"), "--clear-groups".to_owned()];
         let mut command = place.command("/usr/bin/setpriv");
         command.args(ids).arg(&program).args(arguments.split_whitespace());
         command
@@ -180,7 +180,7 @@ fn a_user_who_may_only_read_can_look() {
             .map_or_else(|error| Ended { code: None, stdout: Vec::new(), stderr: error.to_string() }, Ended::from)
     };
     std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let tried = as_nobody("--version");
+    let tried = without_privileges("--version");
     if tried.code != Some(0) {
         tests::skip::because(format!("running a program as another user needs root and setpriv: {}", tried.stderr));
         return;
@@ -188,21 +188,21 @@ fn a_user_who_may_only_read_can_look() {
     run(&place);
     let looks = looks(&place);
     let data = place.path().join("data");
-    let only_nobody_reads = || {
+    let only_unprivileged_reads = || {
         for path in below(&data) {
             let mode = if path.is_dir() { 0o500 } else { 0o400 };
-            std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+            std::os::unix::fs::chown(&path, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
     };
-    only_nobody_reads();
+    only_unprivileged_reads();
     let check = |when: &str| {
         for (arguments, code, said) in &looks {
-            let ended = as_nobody(arguments);
+            let ended = without_privileges(arguments);
             assert_eq!(ended.code, Some(*code), "{when}: finops {arguments}: {ended}");
             assert!(ended.text().contains(said), "{when}: finops {arguments}: {ended}");
         }
-        let doctor = as_nobody("doctor");
+        let doctor = without_privileges("doctor");
         assert_eq!(doctor.code, Some(0), "{when}: {doctor}");
         let said = doctor.text();
         for line in
@@ -212,7 +212,7 @@ fn a_user_who_may_only_read_can_look() {
         }
     };
     check("at rest");
-    let written = as_nobody("run --tenant acme --findings a.ndjson");
+    let written = without_privileges("run --tenant acme --findings a.ndjson");
     assert_ne!(written.code, Some(0), "it may not write, so the test is none: {written}");
     // Left by a process that was killed: with a write-ahead log.
     let killed = place
@@ -222,7 +222,7 @@ fn a_user_who_may_only_read_can_look() {
         .output()
         .unwrap();
     assert_eq!(killed.status.code(), None);
-    only_nobody_reads();
+    only_unprivileged_reads();
     check("after a kill");
 }
 
@@ -313,7 +313,7 @@ fn retention_that_is_set_later_is_applied_and_a_run_removes_what_is_expired() {
     // Two records each.
     assert_eq!((run(), run()), ((6, Value::Null), (8, Value::Null)));
     place.write("finops.toml", "broker.retention = '1m'\n");
-    assert_eq!(run(), (6, 60_000.into()), "the four old ones are gone, and no other");
+    assert_eq!(run(), (6, 60_000.into()), "only the four old ones were removed");
     assert_eq!(
         topic(&place, "finops.runs")["retention"],
         Value::Null,

@@ -26,7 +26,7 @@ fn texts(value: &Value) -> Vec<&str> {
 pub fn known_variables(place: &Place) -> BTreeSet<String> {
     let settings = place.finops("config show --output json").json(0);
     let shown = settings.as_array().unwrap().iter().map(|setting| setting["variable"].as_str().unwrap().to_owned());
-    // Those of the cluster and the bucket, whether or not this program was told of one.
+    // Those of the cluster and the bucket, whether or not this program has one.
     let remote = platform::broker::kafka::SETTINGS.iter().chain(platform::store::s3::SETTINGS);
     shown.chain(remote.map(|setting| setting.variable())).collect()
 }
@@ -86,7 +86,7 @@ fn what_services_name_exists() {
 }
 
 #[test]
-fn the_image_is_small_pinned_and_runs_as_nobody_special() {
+fn the_image_is_small_pinned_and_runs_unprivileged() {
     let (dockerfile, place) = (std::fs::read_to_string(repo("deploy/Dockerfile")).unwrap(), Place::new());
     let lines: Vec<_> = dockerfile.lines().map(str::trim).collect();
     let bases: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("FROM ")).collect();

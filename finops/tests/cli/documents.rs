@@ -20,7 +20,7 @@ fn follow(page: &str, blocks_min: usize) -> Place {
 fn the_commands_of_the_page_on_the_data_folder_work() {
     let place = follow("docs/data-folder.md", 5);
     let exported = place.path().join("data/export/acme/summary.json");
-    assert!(exported.is_file(), "what was deleted was made again");
+    assert!(exported.is_file(), "what was deleted was rebuilt");
     let topics = place.finops("topics list --output ndjson").lines(0);
     let wire = topics.iter().find(|topic| topic["topic"] == "finops.findings.wire").unwrap();
     assert_eq!((&wire["partitions"], &wire["retention"]), (&8.into(), &serde_json::Value::Null), "{wire}");

@@ -60,8 +60,8 @@ fn a_spend_of_bills_that_the_run_did_not_read_has_no_share() {
     assert_eq!(headline["bills_not_read"], 0, "{headline}");
     assert!(headline["savings_pct_of_spend"].is_string(), "{headline}");
     let second = place.finops("run --tenant acme --focus b.csv --source b");
-    let told = "\nSpend as billed: 30.00 EUR for 2026-09, with 1 bill(s) that this run did not read\n";
-    assert!(second.text().contains(told) && !second.text().contains("% of the spend"), "{second}");
+    let expected = "\nSpend as billed: 30.00 EUR for 2026-09, with 1 bill(s) that this run did not read\n";
+    assert!(second.text().contains(expected) && !second.text().contains("% of the spend"), "{second}");
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn tap_shows_each_topic_as_what_it_holds_and_joins_no_group() {
     assert!(dead[0]["refused"]["violations"].as_array().is_some_and(|all| !all.is_empty()), "{dead:?}");
     assert_eq!(tap("finops.findings.wire", "").len(), 2);
     assert_eq!(tap("finops.findings.wire", "--limit 1").len(), 1);
-    assert_eq!(tap("finops.findings.wire", "--tenant nobody").len(), 0);
+    assert_eq!(tap("finops.findings.wire", "--tenant unknown").len(), 0);
     let latest = place.finops("tap finops.findings.wire --no-follow");
     assert_eq!((latest.code, latest.text().as_str()), (Some(0), ""), "{latest}");
     let line = place.finops("tap finops.findings.dlq --from 1970-01-01T00:00:00Z --limit 1").text();
@@ -99,7 +99,7 @@ fn status_watches_on_when_something_is_away_for_a_while() {
     watching.args(["status", "--watch", "--output", "ndjson"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = watching.spawn().unwrap();
     let mut seen = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let _watched = Watched(child, String::new());
     assert!(seen.next().unwrap().unwrap().contains("groups"));
     let chain = place.path().join("data/_sink");
@@ -107,7 +107,7 @@ fn status_watches_on_when_something_is_away_for_a_while() {
     std::fs::rename(&chain, &away).unwrap();
     // A store follows no link.
     std::os::unix::fs::symlink(&away, &chain).unwrap();
-    let line = told.next().unwrap().unwrap();
+    let line = lines.next().unwrap().unwrap();
     assert!(line.contains("symbolic link") && line.ends_with("; trying again"), "{line}");
     std::fs::remove_file(&chain).unwrap();
     std::fs::rename(&away, &chain).unwrap();
@@ -206,17 +206,17 @@ fn doctor_in_a_new_folder_asks_whom_it_can() {
     assert_eq!(found(&ended, 0, "store"), ["warn no data in data"], "{ended}");
     assert_eq!(place.names(), [""; 0]);
 
-    // Nobody is there: said with the reason, before the time-out, and the store is looked at all the same.
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // No broker is there: reported with the reason, before the time-out, and the store is looked at all the same.
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let began = Instant::now();
-    let ended = place.finops(&format!("doctor --brokers {nobody} --timeout 20 --output json"));
+    let ended = place.finops(&format!("doctor --brokers {unused} --timeout 20 --output json"));
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     let broker = found(&ended, 75, "broker");
-    let expected = format!("fail connecting to Kafka at {nobody}: ");
+    let expected = format!("fail connecting to Kafka at {unused}: ");
     assert!(broker.len() == 1 && broker[0].starts_with(&expected) && broker[0].contains("refused"), "{ended}");
     assert_eq!(found(&ended, 75, "store"), ["warn no data in data"], "{ended}");
 
-    // Somebody is there and says nothing: each is given its time, no more.
+    // A broker is there and does not answer: each is given its time, no more.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let mut doctor = place.command(FINOPS);
@@ -234,10 +234,10 @@ fn doctor_in_a_new_folder_asks_whom_it_can() {
 #[test]
 fn doctor_looks_at_the_broker_while_the_store_is_dead() {
     let place = worked();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut doctor = place.command(FINOPS);
     doctor.args(["doctor", "--output", "json", "--store", "s3://bucket/data"]);
-    doctor.env("FINOPS_STORE_S3_ENDPOINT", format!("http://{nobody}"));
+    doctor.env("FINOPS_STORE_S3_ENDPOINT", format!("http://{unused}"));
     doctor.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     let ended = doctor.output().unwrap().into();
     let store = found(&ended, 75, "store");
@@ -322,7 +322,7 @@ impl Watched {
             line.clear();
             assert!(stderr.read_line(&mut line).unwrap() > 0, "it ended without saying where it listens");
         }
-        // Nobody reads on: the pipe must not fill up and stop it.
+        // No process reads on: the pipe must not fill up and stop it.
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
         let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
         Self(child, address)
@@ -405,7 +405,7 @@ fn a_service_shows_health_and_what_it_has_done() {
 }
 
 #[test]
-fn an_address_that_is_taken_is_told() {
+fn an_address_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let place = Place::new();
@@ -428,7 +428,7 @@ fn a_service_that_other_machines_can_ask_says_so() {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(said.contains("finops is up"), "{said}");
-        let warning = "whoever reaches every network of this machine can read health";
+        let warning = "every host that reaches every network of this machine can read health";
         assert_eq!(said.contains(warning), is_warned, "{address}: {said}");
     }
 }

@@ -28,7 +28,7 @@ fn talkative() -> (Place, Vec<&'static str>) {
 fn a_reader_that_goes_away_ends_a_command_quietly() {
     let (place, commands) = talkative();
     for command in commands {
-        // The reader is gone before the first byte is written.
+        // The reader has ended before the first byte is written.
         let ended = place.sh(&format!("{{ sleep 0.3; $FINOPS {command}; echo \"exit $?\" >&2; }} | true"));
         let said: Vec<_> = ended.stderr.lines().filter(|line| !line.contains(" findings; ")).collect();
         assert_eq!(said, ["exit 0"], "finops {command}");
@@ -36,7 +36,7 @@ fn a_reader_that_goes_away_ends_a_command_quietly() {
 }
 
 #[test]
-fn output_that_cannot_be_written_is_told() {
+fn output_that_cannot_be_written_is_reported() {
     let (place, commands) = talkative();
     for command in commands {
         let ended = place.sh(&format!("$FINOPS {command} > /dev/full"));

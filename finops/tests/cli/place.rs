@@ -1,4 +1,4 @@
-//! A folder to run `finops` in, alone with its files: no settings, credentials or home of whoever runs the tests.
+//! A folder to run `finops` in, alone with its files: no settings, credentials or home of the user that runs the tests.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

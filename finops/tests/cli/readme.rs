@@ -38,7 +38,7 @@ fn arguments(command: &str) -> Option<&str> {
         "finops up --data data" => None,
         _ => {
             let rest = command.strip_prefix("finops ").or_else(|| command.strip_prefix("cargo run --bin finops -- "));
-            Some(rest.unwrap_or_else(|| panic!("README has a command that nobody tests: {command}")))
+            Some(rest.unwrap_or_else(|| panic!("README has a command that no test runs: {command}")))
         }
     }
 }

@@ -127,7 +127,10 @@ fn killed_in_the_middle_and_begun_again_each_goes_once() {
         let plan = place.finops("dlq redrive --code enum --patch patch.json --dry-run --output json").json(0);
         let planned = plan["sent"].as_u64().unwrap();
         let unanswered = plan["refused"]["unanswered"].as_u64().unwrap_or_default();
-        assert!((planned..=planned + unanswered).contains(&(100 - sent)), "{point}: what is not known is told: {plan}");
+        assert!(
+            (planned..=planned + unanswered).contains(&(100 - sent)),
+            "{point}: what is not known is reported: {plan}"
+        );
         let done = place.finops("dlq redrive --code enum --patch patch.json --output json").json(0);
         let refused = if sent > 0 { json!({ "sent_before": sent }) } else { json!({}) };
         assert_eq!((&done["sent"], &done["refused"]), (&json!(100 - sent), &refused), "{point}");
@@ -168,7 +171,7 @@ fn all_verbs_take_the_same_filter() {
         (format!("--src {src}"), 1),
         ("--since 2001-01-01".to_owned(), 4),
         ("--since 2001-01-01 --until 2001-01-02T00:00:00Z".to_owned(), 0),
-        ("--run nobody".to_owned(), 0),
+        ("--run unknown".to_owned(), 0),
     ] {
         let list = place.finops(&format!("dlq list {filter} --output json")).json(0);
         let stats = place.finops(&format!("dlq stats {filter} --output json")).json(0);

@@ -184,7 +184,7 @@ fn killed_at_any_step_the_same_command_goes_on() {
 }
 
 #[test]
-fn it_gets_in_nobodys_way() {
+fn it_blocks_no_other_process() {
     let place = place();
     let plan = place.finops("replay run --to fresh --tenant acme --dry-run --output json").json(0);
     let matching: u64 = plan.as_array().unwrap().iter().map(|range| range["matching"].as_u64().unwrap()).sum();
@@ -240,7 +240,7 @@ fn into_the_topic_it_makes_new_rows_and_the_exports_stay() {
         "15 findings, and 2 by their header: {plan}"
     );
     killed(&place, "replay run --into-topic --tenant acme --rate 5", "operator.redrive.sent:2");
-    // Somebody else comes between, and what was left unanswered stays known.
+    // Another process comes between, and what was left unanswered stays known.
     let letters = place.finops("dlq redrive --code bad_json --output json").json(0)["sent"].as_u64().unwrap();
     code(&place, "validator run --drain", 0);
     let done = place.finops("replay run --into-topic --tenant acme --output json").json(0);
@@ -336,7 +336,7 @@ fn offsets_that_can_mean_nothing_are_refused() {
         format!("{wire}/0:3..3"),
         format!("{wire}/0:3..1"),
         format!("{wire}/99:0.."),
-        format!("{wire}.nobody/0:0.."),
+        format!("{wire}.unknown/0:0.."),
         "finops.findings.valid/0:0..".to_owned(),
         format!("{wire}/0:0..1 --offsets {wire}/0:2..3"),
     ] {
@@ -358,14 +358,14 @@ fn an_id_is_that_of_one_root_for_good() {
     for _ in 0..2 {
         let ended = code(&place, "replay run --to other --id nightly", 65);
         assert!(ended.stderr.contains("give another id"), "{ended}");
-        assert!(!place.path().join("other/_replay.json").exists(), "the root is still nobody's");
+        assert!(!place.path().join("other/_replay.json").exists(), "the root is still unclaimed");
     }
     let done = place.finops("replay run --to other --id nightly-2 --output json").json(0);
     assert_eq!(done["judged"], json!({"valid": 30, "dead": 2}));
 }
 
 #[test]
-fn a_fresh_root_that_is_not_whole_is_told() {
+fn a_fresh_root_that_is_not_whole_is_reported() {
     let place = place();
     code(&place, "replay run --to fresh", 0);
     let ended = place.sh("f=$(find fresh/finops_findings -name '*.parquet' | head -n 1) && echo more >> $f");

@@ -1,5 +1,5 @@
 //! Traces of `finops run`: one run, three topics, and the spans that tie them together. And what happens when there is
-//! nobody to send them to.
+//! no collector to send them to.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -77,9 +77,9 @@ fn a_run_is_one_trace_across_topics() {
     let requests = collector.requests();
     assert!(requests.iter().all(|request| request.head.starts_with("POST /v1/traces HTTP/1.1\r\n")));
     assert!(requests.iter().all(|request| request.head.contains("authorization: Bearer hunter2\r\n")));
-    let told = format!("{:?}", requests.iter().map(|request| &request.traces).collect::<Vec<_>>());
-    for (text, is_told) in [("finops-test", true), ("vol-1", false), ("acme", false), ("hunter2", false)] {
-        assert_eq!(told.contains(text), is_told, "{text} in {told}");
+    let sent = format!("{:?}", requests.iter().map(|request| &request.traces).collect::<Vec<_>>());
+    for (text, is_reported) in [("finops-test", true), ("vol-1", false), ("acme", false), ("hunter2", false)] {
+        assert_eq!(sent.contains(text), is_reported, "{text} in {sent}");
     }
 }
 
@@ -98,10 +98,10 @@ fn outcome(ended: &Ended) -> Value {
 }
 
 #[test]
-fn a_collector_that_is_away_changes_nothing_and_is_told_once() {
+fn a_collector_that_is_away_changes_nothing_and_is_reported_once() {
     let place = Place::new();
     let expected = outcome(&run(&place, &[]));
-    // Nobody listens there, and nobody ever answers here.
+    // No process listens there, and none ever answers here.
     let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     for address in [refusing, silent.local_addr().unwrap()] {

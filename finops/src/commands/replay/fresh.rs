@@ -1,4 +1,4 @@
-//! `finops replay run --to`: validator and sink once more, in a lane of the replay's own, into a fresh root.
+//! `finops replay run --to`: validator and sink once more, in pipeline topics of the replay's own, into a fresh root.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -110,7 +110,7 @@ fn judging_failed(error: ValidatorError) -> Failure {
             ExitCode::TryAgain,
             format!(
                 "records {from} to {low} (exclusive) of {topic}/{partition} left the broker before they were replayed: \
-                 only the current root has them. The same command goes on behind them"
+                 only the current root has them. The same command resumes after them"
             ),
         ),
         other => other.into(),
@@ -148,8 +148,8 @@ mod tests {
 
     #[test]
     fn what_retention_took_from_a_replay_needs_no_change_of_the_live_group() {
-        let gone = ValidatorError::RecordsExpired { topic: "wire".into(), partition: 1, from: 3, low: 7 };
-        let failure = judging_failed(gone);
+        let expired = ValidatorError::RecordsExpired { topic: "wire".into(), partition: 1, from: 3, low: 7 };
+        let failure = judging_failed(expired);
         assert_eq!(failure.code(), ExitCode::TryAgain);
         assert!(failure.message().starts_with("records 3 to 7 (exclusive) of wire/1"), "{}", failure.message());
         assert!(!failure.message().contains("--skip-expired"), "{}", failure.message());
