@@ -20,7 +20,7 @@ use tests::attack::site::{Kind, Site};
 
 at_each_site!(validator, sink, sink_in_its_store, exporter, exporter_in_its_store, rare_points_of_the_sink);
 
-/// Points that are passed only when something else has gone wrong before; they have attacks of their own.
+/// Points that are passed only when something else has failed before; they have attacks of their own.
 const RARE: &[&str] = &[
     "sink.checkpoint.begin",
     "sink.checkpoint.done",
@@ -47,7 +47,7 @@ fn every_point_is_attacked_at_every_site_that_has_it() {
             .chain(crate::loads::points())
             .collect();
         for name in failpoint::NAMES.iter().filter(|name| !kind.lacks(name)) {
-            assert!(attacked.contains(name), "nobody attacks {name} at {}", kind.name());
+            assert!(attacked.contains(name), "no attack covers {name} at {}", kind.name());
         }
     }
 }
@@ -162,7 +162,7 @@ fn rare_points_of_the_sink(kind: Kind) {
     ["sink.sweep.begin", "sink.sweep.done"].into_iter().for_each(|point| killed_while_sweeping(kind, point));
 }
 
-/// A sink dies with files committed and not published, and its staged files vanish: the next one makes them again.
+/// A sink dies with files committed and not published, and its staged files vanish: the next one rebuilds them.
 fn killed_while_rebuilding(kind: Kind, point: &str) {
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
@@ -186,7 +186,7 @@ fn killed_at_a_checkpoint(kind: Kind, point: &str) {
 }
 
 /// A sink is frozen with its files staged; another one commits these records; the first wakes up, is refused, and dies with files
-/// that nobody wants.
+/// that no caller wants.
 fn killed_after_a_lost_race(kind: Kind, point: &str) {
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
@@ -217,7 +217,7 @@ fn wait_until_written(site: &Site, ends: &[(TopicPartition, u64)]) {
         if ends.iter().all(|end| is_written(&reached, end)) {
             return;
         }
-        assert!(Instant::now() < deadline, "nobody has taken over: {reached:?}, wanted {ends:?}");
+        assert!(Instant::now() < deadline, "no process has taken over: {reached:?}, wanted {ends:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

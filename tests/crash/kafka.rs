@@ -24,7 +24,7 @@ pub const ATTACKS: &[Attack] = &[
     ("the_broker_is_killed", the_broker_is_killed),
     ("the_network_before_the_broker_is_bad", the_network_before_the_broker_is_bad),
     ("a_transaction_times_out", a_transaction_times_out),
-    ("the_coordinator_is_gone", the_coordinator_is_gone),
+    ("the_coordinator_is_killed", the_coordinator_is_killed),
     ("a_foreign_transaction_hides_a_commit", a_foreign_transaction_hides_a_commit),
 ];
 
@@ -146,7 +146,7 @@ fn a_transaction_times_out(kind: Kind, _: &mut Cluster) {
     }
 }
 
-fn the_coordinator_is_gone(kind: Kind, cluster: &mut Cluster) {
+fn the_coordinator_is_killed(kind: Kind, cluster: &mut Cluster) {
     for _ in 0..if is_long() { 3 } else { 1 } {
         let site = Site::open(kind);
         let count = Battle::begin(&site).fight(|battle| {
@@ -154,7 +154,7 @@ fn the_coordinator_is_gone(kind: Kind, cluster: &mut Cluster) {
             let frozen = frozen_in_a_transaction(&site);
             cluster.kill();
             frozen.signal("CONT");
-            // It asks to commit, and nobody is there.
+            // It asks to commit, and no coordinator is there.
             std::thread::sleep(Duration::from_secs(1));
             cluster.restart();
             let mut services = vec![frozen, sink];

@@ -1,6 +1,6 @@
 //! `kill -9` at random moments, again and again.
 //!
-//! On Kafka a partition is nobody's until the session of its dead owner is over. If everybody were killed before that, nobody
+//! On Kafka a partition stays unassigned until the session of its dead owner is over. If all processes were killed before that, none
 //! would have anything to lose: so every few kills the attacks wait until there is work again.
 
 use std::os::unix::process::ExitStatusExt;
@@ -90,7 +90,7 @@ fn run_is_killed(kind: Kind) {
     let reader = Reader::start(&site, false);
     let mut killed = 0;
     if !kind.is_embedded() {
-        // What a transaction that nobody ends hides is waited for.
+        // What a hanging transaction hides is waited for.
         killed += killed_with_open_transactions(&site, &run);
         let _ = program::done(&site, &run);
     }

@@ -63,7 +63,7 @@ fn files_of_a_tenant_are_removed(kind: Kind) {
     exports::judge_alone(&site);
     assert_eq!(program::verify(&site)["problems"], serde_json::json!([]));
     let count = oracle::judge_all(&site, Some(&load));
-    let result = "its exports stay as they were and its commands fail; others have their news";
+    let result = "its exports stay as they were and its commands fail; others are exported";
     note(Fault::Deed(Deed::TenantRemoved), &site, 0, None, &count, result);
 }
 

@@ -1,4 +1,4 @@
-//! Members of a group come and go, or seem to be gone and come back.
+//! Members of a group come and go, or seem to end and come back.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fn a_member_is_frozen_and_wakes_up(kind: Kind) {
     for role in [Role::Validator, Role::Sink] {
         let (mut rounds, mut taken_over) = (0, false);
         while rounds < if is_long() { 4 } else { 1 } || !taken_over {
-            assert!(rounds < FREEZES_MAX, "nobody has ever taken over from a {role:?}");
+            assert!(rounds < FREEZES_MAX, "no process has ever taken over from a {role:?}");
             rounds += 1;
             let site = Site::open(kind);
             let count = Battle::begin(&site).fight(|battle| {
@@ -67,10 +67,10 @@ fn a_member_is_frozen_and_wakes_up(kind: Kind) {
                 std::thread::sleep(Duration::from_millis(rng.random_range(0..300)));
                 frozen.signal("STOP");
                 std::thread::sleep(kind.session_timeout() + Duration::from_secs(1));
-                // Frozen in the middle of a write it keeps the file of an embedded broker locked: nobody can take over,
+                // Frozen in the middle of a write it keeps the file of an embedded broker locked: no process can take over,
                 // and the others have to wait until it is woken, or killed.
                 let goes_on = battle.works(300, Duration::from_secs(10));
-                assert!(goes_on || kind.is_embedded(), "nobody has taken over");
+                assert!(goes_on || kind.is_embedded(), "no process has taken over");
                 taken_over |= goes_on;
                 frozen.signal("CONT");
                 services.push(frozen);

@@ -1,4 +1,4 @@
-//! Somebody changes what services rely on: topics are deleted and made again, offsets are set, retention is too short.
+//! An operator changes what services rely on: topics are recreated, offsets are set, retention is too short.
 //! Each service goes on rightly, or stops and says what is lost and what to do; doing that is part of the attack.
 
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use tests::attack::site::{Kind, Site};
 use tests::kafka::admin;
 
 at_each_site!(
-    the_valid_topic_is_made_again,
-    the_wire_topic_is_made_again,
+    the_valid_topic_is_recreated,
+    the_wire_topic_is_recreated,
     sink_offsets_are_set_back,
     sink_offsets_are_set_ahead,
     validator_offsets_are_set_back,
@@ -47,7 +47,7 @@ fn run(site: &Site, commands: &[&[&str]]) {
 }
 
 /// What the sink had not written goes with the topic; `repair` finds it on the wire topic and sends it again.
-fn the_valid_topic_is_made_again(kind: Kind) {
+fn the_valid_topic_is_recreated(kind: Kind) {
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator, Role::Sink]);
@@ -69,7 +69,7 @@ fn the_valid_topic_is_made_again(kind: Kind) {
         services
     });
     note(
-        Fault::Deed(Deed::ValidTopicMadeAgain),
+        Fault::Deed(Deed::ValidTopicRecreated),
         &site,
         0,
         None,
@@ -79,7 +79,7 @@ fn the_valid_topic_is_made_again(kind: Kind) {
 }
 
 /// Offsets begin again at 0: rows of the old topic must not be mistaken for those of the new one.
-fn the_wire_topic_is_made_again(kind: Kind) {
+fn the_wire_topic_is_recreated(kind: Kind) {
     let site = Site::open(kind);
     let battle = Battle::begin(&site);
     let mut services = battle.start(&[Role::Validator, Role::Sink]);
@@ -92,7 +92,7 @@ fn the_wire_topic_is_made_again(kind: Kind) {
     }
     assert!(battle.load.publish(200));
     let count = battle.finish(services);
-    note(Fault::Deed(Deed::WireTopicMadeAgain), &site, 0, None, &count, "goes on");
+    note(Fault::Deed(Deed::WireTopicRecreated), &site, 0, None, &count, "goes on");
 }
 
 fn ends(site: &Site, topic: &str) -> Vec<u64> {
@@ -272,7 +272,7 @@ fn validator_offsets_are_set_ahead(kind: Kind) {
     );
 }
 
-/// Makes a topic again, with room for little. On Kafka there is always room for a segment, of at least a megabyte.
+/// Recreates a topic, with room for little. On Kafka there is always room for a segment, of at least a megabyte.
 fn make_small(site: &Site, name: &str) {
     if !site.kind.is_embedded() {
         return;
@@ -315,7 +315,7 @@ fn retention_passes_the_sink(kind: Kind) {
     remove_old(&site, topics::VALID);
     let (code, said) = program::refused(&site, SINK);
     assert_eq!(code, 74, "{said}");
-    assert!(said.contains("are gone from the broker before they were written"), "{said}");
+    assert!(said.contains("expired on the broker before they were written"), "{said}");
     assert!(said.contains("`finops sink run --drain --skip-expired` once; then `finops repair`"), "{said}");
     run(&site, &[&["sink", "run", "--drain", "--skip-expired"], &["repair"], VALIDATE, SINK]);
     let _ = reader.end();
@@ -330,7 +330,7 @@ fn retention_passes_the_sink(kind: Kind) {
     );
 }
 
-/// What nobody had judged is really lost. It must be named, to the last record, and everything else be there.
+/// What no validator had judged is really lost. It must be named, to the last record, and everything else be there.
 fn retention_passes_the_validator(kind: Kind) {
     let site = Site::open(kind);
     make_small(&site, topics::WIRE);
@@ -343,7 +343,7 @@ fn retention_passes_the_validator(kind: Kind) {
     remove_old(&site, topics::WIRE);
     let (code, said) = program::refused(&site, VALIDATE);
     assert_eq!(code, 74, "{said}");
-    assert!(said.contains("are gone from the broker before they were judged"), "{said}");
+    assert!(said.contains("expired on the broker before they were judged"), "{said}");
     assert!(said.contains("`finops validator run --drain --skip-expired` once"), "{said}");
     let skip = ["--drain", "--skip-expired"];
     for point in ["validator.skip.begin", "validator.skip.committed"] {
@@ -358,27 +358,27 @@ fn retention_passes_the_validator(kind: Kind) {
         site.broker.watermarks(&at).unwrap().low
     };
     let lows: Vec<_> = (0..PARTITIONS).map(low).collect();
-    let is_gone = |src: &Src| src.offset < lows[src.partition.partition as usize] && !judged.contains_key(src);
-    let gone: Vec<Src> = load.acknowledged().into_keys().filter(is_gone).collect();
+    let has_expired = |src: &Src| src.offset < lows[src.partition.partition as usize] && !judged.contains_key(src);
+    let expired: Vec<Src> = load.acknowledged().into_keys().filter(has_expired).collect();
     let named = program::verify(&site)["unproven"].clone();
     for partition in 0..PARTITIONS {
         let id = SrcPartition { topic_id: topic.id.to_string(), partition };
         let entry = named.as_array().unwrap().iter().find(|entry| entry["partition"] == id.to_string());
         let ranges = entry.map(|entry| entry["offsets"].as_array().unwrap().clone()).unwrap_or_default();
         let count: u64 = ranges.iter().map(|range| range[1].as_u64().unwrap() - range[0].as_u64().unwrap()).sum();
-        let gone: Vec<u64> = gone.iter().filter(|src| src.partition == id).map(|src| src.offset).collect();
+        let expired: Vec<u64> = expired.iter().filter(|src| src.partition == id).map(|src| src.offset).collect();
         let is_named = |offset: &u64| {
             ranges.iter().any(|range| (range[0].as_u64().unwrap()..range[1].as_u64().unwrap()).contains(offset))
         };
-        assert!(gone.iter().all(is_named), "{id}: {gone:?} are gone, {named}");
+        assert!(expired.iter().all(is_named), "{id}: {expired:?} expired, {named}");
         // Not every offset of Kafka is a record.
-        assert!(count == gone.len() as u64 || !kind.is_embedded(), "{id}: {named}");
+        assert!(count == expired.len() as u64 || !kind.is_embedded(), "{id}: {named}");
     }
     let mut produced = oracle::produced(&site, Some(&load));
-    produced.values_mut().for_each(|srcs| srcs.retain(|src| !is_gone(src)));
+    produced.values_mut().for_each(|srcs| srcs.retain(|src| !has_expired(src)));
     let _ = reader.end();
     let rest = oracle::judge_rows(&site, &produced, 0);
-    let lost = gone.len() as u64;
+    let lost = expired.len() as u64;
     let count = Count { produced: rest.produced + lost, lost, ..rest };
     note(
         Fault::Deed(Deed::RetentionPassedValidator),
@@ -386,6 +386,6 @@ fn retention_passes_the_validator(kind: Kind) {
         0,
         None,
         &count,
-        "stops; after `--skip-expired`, `verify` names each record that is gone: only producers can send them again",
+        "stops; after `--skip-expired`, `verify` names each expired record: only producers can send them again",
     );
 }

@@ -57,7 +57,7 @@ fn more_processes_share_the_work(kind: Kind) {
     battle.wait_for_rows(published, &mut services);
     shares.extend(services.into_iter().map(work));
     assert_eq!(shares.len(), 8);
-    assert!(shares.iter().all(|(_, records)| *records > 0), "somebody had nothing to do: {shares:?}");
+    assert!(shares.iter().all(|(_, records)| *records > 0), "a process had nothing to do: {shares:?}");
     for role in [Role::Validator, Role::Sink] {
         let total: u64 = shares.iter().filter(|(of, _)| *of == role).map(|(_, records)| records).sum();
         assert_eq!(total, published, "{shares:?}");
@@ -77,7 +77,7 @@ fn a_hot_tenant_is_spread(kind: Kind) {
     }
     battle.wait_for_rows(5_000, &mut services);
     let shares: Vec<_> = services.into_iter().map(work).collect();
-    assert!(shares.iter().all(|(_, records)| *records > 0), "somebody had nothing to do: {shares:?}");
+    assert!(shares.iter().all(|(_, records)| *records > 0), "a process had nothing to do: {shares:?}");
     let count = battle.finish(Vec::new());
     let high = |partition| {
         let at = TopicPartition { topic: topics::VALID.into(), partition };

@@ -1,4 +1,4 @@
-//! A sink is frozen while operators do what supposes that it is gone: a replayed root takes the place of the current one, or what
+//! A sink is frozen while operators do what assumes that it has ended: a replayed root takes the place of the current one, or what
 //! its topic has lost is sent again. What it does when it wakes up must change nothing.
 
 use contracts::topics;
@@ -94,7 +94,7 @@ fn a_sink_wakes_up_after_a_repair(kind: Kind) {
         program::drain(&site);
         frozen.signal("CONT");
         // A member of Kafka hears of it at its next poll, before it commits.
-        let log = if kind.is_embedded() { "its topic was deleted" } else { "topics were deleted, or made again" };
+        let log = if kind.is_embedded() { "its topic was deleted" } else { "topics were deleted or recreated" };
         frozen.wait_for_log(log);
         let _ = frozen.stop();
         assert_eq!(program::verify(&site)["problems"], serde_json::json!([]), "{point}");

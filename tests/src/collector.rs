@@ -43,7 +43,7 @@ impl Collector {
         Self { address, requests }
     }
 
-    /// What the program is to be told.
+    /// What is answered to the program.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)

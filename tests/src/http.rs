@@ -35,7 +35,7 @@ pub fn serve(mut answer: impl FnMut(Request) -> (u16, String) + Send + 'static) 
             let head = format!(
                 "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
             );
-            // Who asked may have gone.
+            // The client may have closed the connection.
             let _ = stream.write_all((head + &body).as_bytes());
         }
     });

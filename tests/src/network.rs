@@ -19,7 +19,7 @@ pub enum Weather {
     AnswersLost,
     /// Requests of Kafka that end a transaction arrive; from then on the answers of their connection do not.
     CommitsUnanswered,
-    /// Nothing arrives, and nobody is told.
+    /// Nothing arrives, and neither side is notified.
     Silent,
     /// Connections are broken, and none can be made.
     Cut,
@@ -48,7 +48,7 @@ const API_KEY: std::ops::Range<usize> = 4..6;
 const END_TXN: [u8; 2] = 26_u16.to_be_bytes();
 
 impl Network {
-    /// A network before a port of this machine, where nobody has to listen yet.
+    /// A network before a port of this machine, where no process has to listen yet.
     ///
     /// # Panics
     /// When there is no free port.

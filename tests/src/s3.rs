@@ -39,7 +39,7 @@ impl S3Server {
         let python = environment().join("bin/python");
         let mut child = Command::new(python)
             .args(["-c", SERVER])
-            // Moto asks nobody, but its client library would look for a configuration.
+            // Moto asks for no credentials, but its client library would look for a configuration.
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! What a row looks like, told from each of the languages the contract is written in: Arrow, Avro and JSON Schema.
+//! What a row looks like in each of the languages the contract is written in: Arrow, Avro and JSON Schema.
 //! Two of them agree when their shapes are equal: the same fields in the same order with the same types.
 
 use arrow::datatypes::{DataType, Field, TimeUnit};

@@ -89,7 +89,7 @@ fn every_example_gets_exactly_its_codes() {
     for (path, example) in expected() {
         let kind = if example.kind == "draft" { Kind::Draft } else { Kind::Record };
         let bytes = bytes(&path);
-        for (how, kind) in [("told", kind), ("guessed", Kind::Auto)] {
+        for (how, kind) in [("given", kind), ("guessed", Kind::Auto)] {
             assert_eq!(verdict(&bytes, kind, &example.policy), example.codes, "{path}, kind {how}");
         }
         assert_eq!(path.starts_with("valid/"), example.codes.is_empty(), "{path} lies in the wrong folder");

@@ -111,10 +111,10 @@ fn keeps_every_promise_of_the_seam() {
     }
     cluster.empty();
     ids_of_topics_can_be_in_paths(&cluster);
-    ends_are_told_while_records_come(&cluster);
+    ends_are_reported_while_records_come(&cluster);
     cluster.empty();
     a_zombie_of_the_same_name_is_fenced(&cluster);
-    a_refused_connection_is_told_clearly_and_soon();
+    a_refused_connection_is_reported_clearly_and_soon();
 }
 
 fn ids_of_topics_can_be_in_paths(cluster: &Cluster) {
@@ -128,7 +128,7 @@ fn ids_of_topics_can_be_in_paths(cluster: &Cluster) {
     assert!(ids.iter().any(|id| id.contains(['-', '_'])), "{ids:?}");
 }
 
-fn ends_are_told_while_records_come(cluster: &Cluster) {
+fn ends_are_reported_while_records_come(cluster: &Cluster) {
     let broker = cluster.connect();
     topic(&broker, "in");
     let is_over = AtomicBool::new(false);
@@ -140,12 +140,12 @@ fn ends_are_told_while_records_come(cluster: &Cluster) {
             }
         });
         let started = Instant::now();
-        let mut told = Vec::new();
+        let mut ends = Vec::new();
         while started.elapsed() < Duration::from_secs(3) {
-            told.push(broker.watermarks(&at("in")).map(|marks| marks.high));
+            ends.push(broker.watermarks(&at("in")).map(|marks| marks.high));
         }
         is_over.store(true, Ordering::SeqCst);
-        let highs: Vec<u64> = told.into_iter().map(Result::unwrap).collect();
+        let highs: Vec<u64> = ends.into_iter().map(Result::unwrap).collect();
         assert!(started.elapsed() < Duration::from_secs(8), "{:?}: {highs:?}", started.elapsed());
         assert!(highs.is_sorted() && highs.first() < highs.last(), "{highs:?}");
     });
@@ -164,16 +164,16 @@ fn a_zombie_of_the_same_name_is_fenced(cluster: &Cluster) {
     assert_eq!(values(&broker, "out"), ["first", "newer"]);
 }
 
-fn a_refused_connection_is_told_clearly_and_soon() {
+fn a_refused_connection_is_reported_clearly_and_soon() {
     let fails = |settings: KafkaSettings| {
         let started = Instant::now();
         let error = KafkaBroker::connect(settings).unwrap_err().to_string();
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}: {error}", started.elapsed());
         error
     };
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let error = fails(KafkaSettings::plaintext(&[&nobody]));
-    assert!(error.contains(&nobody) && error.contains("refused"), "{error}");
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let error = fails(KafkaSettings::plaintext(&[&unused]));
+    assert!(error.contains(&unused) && error.contains("refused"), "{error}");
 }
 
 #[test]

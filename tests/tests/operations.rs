@@ -161,7 +161,7 @@ fn dashboard_and_alerts_ask_for_metrics_that_exist() {
     for (query, shown) in &queries {
         assert_eq!(check_shown(query, shown), [""; 0], "{query}, shown as {shown}");
     }
-    // What nobody looks at need not be counted.
+    // What no panel shows need not be counted.
     for metric in table::ALL {
         assert!(queries.iter().any(|(query, _)| query.contains(metric.name)), "nothing shows {}", metric.name);
     }

@@ -174,7 +174,7 @@ fn what_topics_hold_of_each_version_becomes_the_same_rows() {
     }
 }
 
-/// Programs of an earlier version read what today's write, as long as nobody sends what they do not know.
+/// Programs of an earlier version read what today's write, as long as no producer sends what they do not know.
 #[test]
 fn what_was_sent_to_each_version_is_written_as_that_version_did() {
     for version in versions() {
@@ -266,7 +266,7 @@ fn a_record_of_a_newer_version_stops_the_sink_and_nothing_is_lost() {
             timestamp_ms: None,
         }
     };
-    // No number that a version can have: somebody else's frame, kept as a dead letter.
+    // No number that a version can have: another producer's frame, kept as a dead letter.
     pipeline.broker.producer().unwrap().append(&[framed(70_000, 0)]).unwrap();
     let written = pipeline.sink().unwrap();
     assert_eq!((written.findings_rows, written.dead_letter_rows), (1, 1));

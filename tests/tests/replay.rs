@@ -99,7 +99,7 @@ fn handed_over(
     hand_over::hand_over(&pipeline.broker, &*pipeline.store, fresh, clock, false, WAIT_MAX, "bob")
 }
 
-/// A sink comes when somebody asks what time it is: in the middle of a swap.
+/// A sink comes when the clock is read: in the middle of a swap.
 struct Crowded<'a> {
     broker: &'a dyn Broker,
     sink: Mutex<Option<Box<dyn Consumer>>>,
@@ -147,7 +147,7 @@ fn what_was_replayed_is_known_as_a_duplicate() {
     swapped(&pipeline, &store).unwrap();
     assert!(
         pipeline.broker.topics().unwrap().iter().all(|topic| !topic.name.contains("replay")),
-        "its topics are gone"
+        "its topics were deleted"
     );
 
     // As when a broken transaction delivers a record once more.
@@ -240,7 +240,7 @@ fn a_service_that_starts_in_the_middle_is_seen_before_anything_is_done() {
     assert!(refused.contains("has started meanwhile"), "{refused}");
     pipeline.drain();
 
-    // Delivered anew after a try had copied it.
+    // Delivered again after a try had copied it.
     pipeline.store.put(&facts, b"second").unwrap();
     handed_over(&pipeline, &store, &SystemClock).unwrap();
     assert_eq!(store.get(&facts).unwrap().as_deref(), Some(&b"second"[..]));

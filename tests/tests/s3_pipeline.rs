@@ -245,7 +245,7 @@ fn a_sink_that_may_not_commit_stops() {
     assert_eq!(pipeline.verify().problems, []);
 }
 
-/// What it had staged is made again by the sink that starts next.
+/// What it had staged is rebuilt by the sink that starts next.
 #[test]
 fn a_commit_that_was_answered_and_not_stored_stops_the_sink_and_nothing_is_published() {
     let folder = tempfile::tempdir().unwrap();

@@ -29,10 +29,10 @@ pub enum Deed {
     RebalanceStorm,
     /// A member is frozen until another has taken over.
     MemberFrozen,
-    /// The valid topic is deleted and made again under a running sink.
-    ValidTopicMadeAgain,
-    /// The wire topic is deleted and made again under a running validator.
-    WireTopicMadeAgain,
+    /// The valid topic is recreated under a running sink.
+    ValidTopicRecreated,
+    /// The wire topic is recreated under a running validator.
+    WireTopicRecreated,
     /// The offsets of the sinks are set back.
     SinkOffsetsSetBack,
     /// The offsets of the sinks are set beyond what is written.
@@ -115,8 +115,8 @@ impl Deed {
         Self::RunKilled,
         Self::RebalanceStorm,
         Self::MemberFrozen,
-        Self::ValidTopicMadeAgain,
-        Self::WireTopicMadeAgain,
+        Self::ValidTopicRecreated,
+        Self::WireTopicRecreated,
         Self::SinkOffsetsSetBack,
         Self::SinkOffsetsSetAhead,
         Self::ValidatorOffsetsSetBack,
@@ -184,8 +184,8 @@ impl fmt::Display for Fault {
                 Deed::RunKilled => "`kill -9` of `finops run` at random",
                 Deed::RebalanceStorm => "members come and go every few hundred milliseconds",
                 Deed::MemberFrozen => "a member frozen beyond its session, woken after another took over",
-                Deed::ValidTopicMadeAgain => "valid topic deleted and made again under a running sink",
-                Deed::WireTopicMadeAgain => "wire topic deleted and made again under a running validator",
+                Deed::ValidTopicRecreated => "valid topic recreated under a running sink",
+                Deed::WireTopicRecreated => "wire topic recreated under a running validator",
                 Deed::SinkOffsetsSetBack => "offsets of the sinks set back",
                 Deed::SinkOffsetsSetAhead => "offsets of the sinks set beyond what is written",
                 Deed::SettingsChangedAndSetBack => "settings changed, and offsets of the validators set back",
@@ -208,7 +208,7 @@ impl fmt::Display for Fault {
                 Deed::CoordinatorKilled => "`kill -9` of the coordinator of an open transaction",
                 Deed::ForeignTransaction => "answers to commits lost behind an open transaction of another producer",
                 Deed::BrokerKilled => "`kill -9` of the broker, started again",
-                Deed::ScaledOut => "two and four sinks and validators, added and taken away",
+                Deed::ScaledOut => "two and four sinks and validators, added and removed",
                 Deed::HotTenant => "one hot tenant spread over all partitions",
                 Deed::ManyTenants => "many small tenants",
                 Deed::ConcurrentLoads => "two, four and eight runs load bills of one month at once, some killed",

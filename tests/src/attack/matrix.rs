@@ -83,7 +83,7 @@ pub fn document(outcomes: &[Outcome]) -> String {
     let _ = writeln!(
         text,
         "In this run {} processes were killed, {} of them at random moments, {} records produced, {} lost, {} duplicated;\n\
-         the broker's retention removed {} more before anybody had judged them.\n",
+         the broker's retention removed {} more before a validator had judged them.\n",
         total(|o| o.kills),
         total(|o| if o.fault.is_random_kill() { o.kills } else { 0 }),
         total(|o| o.produced),

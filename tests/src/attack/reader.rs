@@ -1,4 +1,4 @@
-//! Somebody who globs for data and reads what is there, again and again, while services are attacked. Knows the layout
+//! A reader that globs for data and reads what is there, again and again, while services are attacked. Knows the layout
 //! of the datasets and nothing of commit records.
 
 use std::collections::{BTreeMap, HashMap};
@@ -57,11 +57,11 @@ impl Glob {
     /// Content of a file.
     ///
     /// # Errors
-    /// It is gone.
+    /// It is missing.
     pub fn read(&self, path: &str) -> Result<Bytes, String> {
         match self {
             Self::Folder(root) => std::fs::read(root.join(path)).map(Bytes::from).map_err(|e| format!("{path}: {e}")),
-            Self::Bucket(store) => store.get(path).unwrap().ok_or_else(|| format!("{path} is gone")),
+            Self::Bucket(store) => store.get(path).unwrap().ok_or_else(|| format!("{path} is missing")),
         }
     }
 }
@@ -94,8 +94,8 @@ impl Seen {
     /// Looks once at everything: files not seen before, and some that were.
     pub fn look(&mut self, glob: &Glob, unique: bool) {
         let listed = glob.files();
-        for gone in self.files.keys().filter(|path| !listed.contains(path)) {
-            self.outrages.push(format!("{gone} was there and is gone"));
+        for missing in self.files.keys().filter(|path| !listed.contains(path)) {
+            self.outrages.push(format!("{missing} was there and is missing"));
         }
         for path in &listed {
             if !self.files.contains_key(path) {

@@ -78,7 +78,7 @@ impl Kind {
     }
 }
 
-/// A broker and a store of one attack's own; gone with it.
+/// A broker and a store of one attack's own; removed with it.
 pub struct Site {
     /// Which.
     pub kind: Kind,
@@ -120,7 +120,7 @@ const HASTE: &[(&str, &str)] = &[
     ("FINOPS_SINK_AGE_MAX", "100ms"),
     ("FINOPS_EXPORTER_POLL_INTERVAL", "200ms"),
     ("FINOPS_VALIDATOR_STEP_RECORDS_MAX", "50"),
-    // No credentials, and nobody to ask for them: `finops run` is to be short.
+    // No credentials, and no server to ask for them: `finops run` is to be short.
     ("AWS_EC2_METADATA_DISABLED", "true"),
 ];
 
@@ -241,7 +241,7 @@ impl Site {
         self.folder.path()
     }
 
-    /// Where exporters put their JSON unless told otherwise.
+    /// Where exporters put their JSON by default.
     #[must_use]
     pub fn export_folder(&self) -> PathBuf {
         self.folder().join("data/export")

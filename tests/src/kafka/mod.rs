@@ -307,12 +307,12 @@ fn or_skip<T>(started: Result<T, String>) -> Option<T> {
     }
 }
 
-/// A port that nobody listens on.
+/// A port without a listener.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// What every broker of a test is told: one node, short delays, topics made by name only.
+/// The settings of every broker of a test: one node, short delays, topics made by name only.
 const SETTINGS: &[(&str, &str)] = &[
     ("process.roles", "broker,controller"),
     ("node.id", "1"),

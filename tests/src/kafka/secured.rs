@@ -1,4 +1,4 @@
-//! A Kafka that lets nobody in who cannot show who they are: one listener for certificates, one for passwords and tokens
+//! A Kafka that refuses clients without credentials: one listener for certificates, one for passwords and tokens
 //! over TLS, one for passwords in clear.
 
 use std::fs;
@@ -67,7 +67,7 @@ impl Secured {
         self.certificates.path("authority.pem")
     }
 
-    /// Somebody who signed nothing here.
+    /// An authority that signed nothing here.
     #[must_use]
     pub fn stranger(&self) -> PathBuf {
         self.certificates.path("stranger.pem")

@@ -16,7 +16,7 @@ use model::Rules;
 const STATES_MIN: usize = 1_000_000;
 
 #[test]
-fn every_record_is_a_row_once_whoever_is_frozen_or_killed() {
+fn every_record_is_a_row_once_whichever_process_is_frozen_or_killed() {
     match explore(Rules::default()) {
         Explored::Whole(states) => {
             assert!(states >= STATES_MIN, "only {states} states: the model has become too small")

@@ -81,7 +81,7 @@ impl World {
             Phase::MakeRecord(commit) => Phase::LookBeforeCommit(commit, self.staging),
             Phase::LookBeforeCommit(..) | Phase::LookBeforePublish(_) if is_out => Phase::Dead,
             Phase::LookBeforeCommit(commit, made_in) => Phase::LinkRecord(commit, made_in),
-            // The file it begins from is gone: it is written again.
+            // The file it begins from is missing: it is written again.
             Phase::LinkRecord(commit, made_in) if made_in != self.staging => Phase::MakeRecord(commit),
             Phase::LinkRecord(commit, _) => {
                 let only_if_absent = self.rules.only_if_absent;
@@ -129,7 +129,7 @@ impl World {
         let Some(data) = self.tree(self.data) else { return Phase::LookBeforePublish(commit) };
         if !data.has(commit.start, commit.end) {
             if commit.staged_in != staging {
-                // Gone: rebuilt from the topic's records, and staged where files are staged now.
+                // Missing: rebuilt from the topic's records, and staged where files are staged now.
                 return Phase::LookBeforePublish(Commit { staged_in: staging, ..commit });
             }
             data.publish(commit.start, commit.end);
@@ -138,7 +138,7 @@ impl World {
         if is_committed { self.consume(commit.end) } else { Phase::MakeRecord(commit) }
     }
 
-    /// A sink that has read everything waits, and may be taken for gone.
+    /// A sink that has read everything waits, and may be taken for dead.
     fn consume(&self, end: u8) -> Phase {
         if end < RECORDS { Phase::Stage } else { Phase::Dead }
     }

@@ -21,7 +21,7 @@ use tests::pipeline::{Pipeline, run_manifest};
 use tests::repo;
 use validator::ProducerPolicies;
 
-/// Bound to tenant evil, and to nobody.
+/// Bound to tenant evil, and to no other.
 const EVIL: &str = "finops.findings.wire.evil";
 const STRANGER: &str = "finops.findings.wire.stranger";
 const NOW_MS: i64 = 1_800_000_000_000;

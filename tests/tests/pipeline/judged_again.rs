@@ -186,7 +186,7 @@ fn another_policy_and_a_group_that_is_set_back() {
     pipeline.drain();
     assert_eq!(rows(&pipeline), (20, 0));
 
-    pipeline.policies = policy("somebody", "a");
+    pipeline.policies = policy("other", "a");
     set_back(&pipeline);
     let said = refused(&pipeline).to_string();
     assert!(said.contains("the policy of its producer (validator.producers) has changed"), "{said}");
@@ -196,7 +196,7 @@ fn another_policy_and_a_group_that_is_set_back() {
     pipeline.policies = policy(&tenant, "b");
     pipeline.drain();
     assert_eq!(rows(&pipeline), (20, 0));
-    pipeline.policies = policy("somebody", "a");
+    pipeline.policies = policy("other", "a");
     let _ = send(&pipeline);
     pipeline.drain();
     assert_eq!(rows(&pipeline), (20, 20), "each by the policy of its time");

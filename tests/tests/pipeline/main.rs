@@ -167,7 +167,7 @@ fn whatever_is_done_to_the_data_is_noticed() {
         let path = &paths(p, layout::FINDINGS)[0];
         std::fs::copy(path, path.with_file_name("part-0.parquet")).unwrap();
     });
-    // What a commit's files hold cannot be told without it; what follows it is not verified.
+    // What a commit's files hold is unknown without it; what follows it is not verified.
     check("a commit removed from the middle", &[Rule::ChainBroken, Rule::FileForeign], |p| {
         std::fs::remove_file(&chain(p)[1]).unwrap();
     });

@@ -134,7 +134,7 @@ fn a_service_without_conditional_replace_is_refused() {
     assert_eq!(S3Store::open(world.settings.clone()).unwrap().id(), world.store.id(), "the proof changed nothing");
 }
 
-/// One that was exchanged or configured anew under a running process.
+/// One that was exchanged or reconfigured under a running process.
 #[test]
 fn a_service_that_stops_keeping_conditions_is_noticed_before_the_next_write() {
     let world = world();
@@ -538,7 +538,7 @@ fn credentials_come_from_the_standard_chain() {
     let Some(gateway) = Gateway::shared() else { return };
     let folder = tempfile::tempdir().unwrap();
     let settings = gateway.bucket(folder.path());
-    // A bucket of somebody else is reached by the chain in all other tests, if it is.
+    // A bucket of another account is reached by the chain in all other tests, if it is.
     let Some((key, secret)) = settings.credentials.clone() else { return };
     let secret = secret.expose();
     let profile = folder.path().join("credentials");
@@ -558,7 +558,7 @@ fn credentials_come_from_the_standard_chain() {
         let (is_well, said) = doctor(&given);
         assert!(is_well && said.contains(&settings.bucket), "{given:?}: {said}");
     }
-    for given in [variables("wrong"), [("AWS_SHARED_CREDENTIALS_FILE", file), ("AWS_PROFILE", "nobody")]] {
+    for given in [variables("wrong"), [("AWS_SHARED_CREDENTIALS_FILE", file), ("AWS_PROFILE", "unknown")]] {
         assert!(!doctor(&given).0, "{given:?}");
     }
 }

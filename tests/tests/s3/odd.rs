@@ -35,7 +35,7 @@ fn a_part_of_a_listing_never_passes_for_all_of_it() {
 }
 
 #[test]
-fn a_request_that_was_signed_too_long_ago_is_signed_anew() {
+fn a_request_that_was_signed_too_long_ago_is_signed_again() {
     let world = world();
     world.store.put("data/1", b"bytes").unwrap();
     world.proxy.plan("GET", "/data/1", 1, Fault::Answer(403, s3_error("RequestTimeTooSkewed")));
@@ -70,7 +70,7 @@ fn a_look_that_is_seconds_behind_does_not_hide_what_is_there() {
     let world = world();
     let staged = stage(&world.store, "data/1", b"bytes");
     assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
-    // The next sink looks and sees nothing, is told that the upload is done, and sees nothing again.
+    // The next sink looks and sees nothing, hears that the upload is done, and sees nothing again.
     world.proxy.plan("HEAD", "/data/1", 4, Fault::Answer(404, String::new()));
     world.proxy.plan("POST", "/data/1?uploadId=", 1, Fault::Answer(404, s3_error("NoSuchUpload")));
     assert_eq!(world.store.publish(&staged).unwrap(), Published::Already);

@@ -1,4 +1,4 @@
-//! A last commit record that is gone or damaged: `verify` names it, the sink stops at it, `repair` makes it again from topic and
+//! A last commit record that is missing or damaged: `verify` names it, the sink stops at it, `repair` rebuilds it from topic and
 //! files, or says why it does not.
 
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ fn a_last_commit_is_rebuilt_in_a_bucket() {
 }
 
 #[test]
-fn a_file_of_the_last_commit_that_is_gone_as_well_is_rebuilt() {
+fn a_missing_file_of_the_last_commit_is_rebuilt_too() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
     let (before, last) = (seen(&pipeline), records(&pipeline).pop().unwrap());
@@ -147,7 +147,7 @@ fn a_last_commit_that_is_read_wrongly_once_is_not_built_upon() {
     assert!(refused.contains("two reads of it differ"), "{refused}");
 }
 
-/// The sink was killed before it told the group; only the name of the file tells of the record.
+/// The sink was killed before it committed the offset; only the name of the file tells of the record.
 #[test]
 fn a_last_commit_that_the_group_does_not_know_of_is_rebuilt() {
     let filled = Filled::new();
@@ -274,7 +274,7 @@ fn what_does_not_agree_is_refused_and_nothing_is_changed() {
         p.store.put(path, &flipped(&bytes(p, path), 99)).unwrap();
         p.store.delete(&last).unwrap();
     });
-    check("the topic is gone", "no topic of this id", |p| {
+    check("the topic was deleted", "no topic of this id", |p| {
         let last = records(p).pop().unwrap();
         p.store.put(&last, &flipped(&bytes(p, &last), 999)).unwrap();
         p.broker.delete_topic(topics::VALID).unwrap();

@@ -64,7 +64,7 @@ fn nothing_is_sent_while_a_chain_is_broken() {
 }
 
 #[test]
-fn a_file_that_cannot_be_made_again_does_not_stop_the_rest() {
+fn a_file_that_cannot_be_rebuilt_does_not_stop_the_rest() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
     let commits = commits(&pipeline);

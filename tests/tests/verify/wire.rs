@@ -12,7 +12,7 @@ use tests::pipeline::Pipeline;
 use super::world::{Filled, good, rules};
 
 #[test]
-fn what_the_broker_no_longer_holds_is_told_but_no_problem() {
+fn what_the_broker_no_longer_holds_is_reported_but_no_problem() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(folder.path());
     pipeline.broker.delete_topic(topics::WIRE).unwrap();
