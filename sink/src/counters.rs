@@ -77,8 +77,8 @@ impl Counters {
         self.observer.metrics.add(&table::RECORDS_IN, &[STAGE], records as u64);
     }
 
-    /// The loop turned; this is what it holds.
-    pub(crate) fn turned(&self, buffered_bytes: u64, partitions: usize) {
+    /// The loop ran once; this is what the sink holds.
+    pub(crate) fn loop_iterated(&self, buffered_bytes: u64, partitions: usize) {
         self.observer.metrics.set(&table::BUFFER_BYTES, &[STAGE], number(buffered_bytes));
         self.observer.metrics.set(&table::ASSIGNED, &[STAGE], number(partitions as u64));
         self.observer.pulse.works();

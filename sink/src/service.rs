@@ -218,7 +218,7 @@ impl Sink<'_> {
     fn poll_once(&mut self, until: Until) -> Result<(), SinkError> {
         let polled = self.consumer.poll(POLL_TIMEOUT);
         if polled.is_ok() {
-            self.counters.turned(self.machine.buffered_bytes(), self.machine.partitions());
+            self.counters.loop_iterated(self.machine.buffered_bytes(), self.machine.partitions());
         }
         match polled {
             Ok(Polled::Assigned(assigned)) => {

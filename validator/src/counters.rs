@@ -67,7 +67,7 @@ impl Counters {
         self.observer.pulse.waits();
     }
 
-    pub(crate) fn turned(&self) {
+    pub(crate) fn loop_iterated(&self) {
         self.observer.pulse.works();
     }
 

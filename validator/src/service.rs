@@ -187,7 +187,7 @@ impl Member<'_> {
                 self.counters.owns(self.topic_ids.len());
             }
             Ok(Polled::Records(messages)) => self.step(&messages)?,
-            Ok(Polled::Idle) => self.counters.turned(),
+            Ok(Polled::Idle) => self.counters.loop_iterated(),
             Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
                 warn!(%error, "poll failed, trying again");
                 self.counters.retried("poll");
@@ -392,7 +392,7 @@ impl Member<'_> {
             span.set_records(all);
             span.set("finops.dead_letters", || i64::try_from(dead).unwrap_or(i64::MAX));
             self.counters.committed(all - dead, &dead_by_code, began.elapsed());
-            self.counters.turned();
+            self.counters.loop_iterated();
             for at in over {
                 self.pause(&at)?;
             }
