@@ -238,7 +238,7 @@ mod tests {
         head.follow(&layout::chain_record("id", 1, record.start), &bytes).map_err(|e| e.problem)
     }
 
-    /// Whoever begins with a checkpoint drops what it says is held already.
+    /// A sink drops what its checkpoint says is written already.
     #[test]
     fn a_checkpoint_is_used_only_under_its_own_name_and_by_a_program_that_knows_its_version() {
         let mut head = ChainHead::empty("id", 1);

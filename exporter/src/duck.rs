@@ -57,7 +57,7 @@ pub(crate) struct Duck {
     /// Of the files that it reads: dropped after the connection.
     pub(crate) lease: Lease,
     scratch: Scratch,
-    /// Dropped last: what the job has made is gone by then.
+    /// Dropped last, when what the job has made was removed with its connection.
     borrowed: Borrowed,
 }
 

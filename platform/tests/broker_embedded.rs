@@ -336,7 +336,7 @@ fn a_record_over_the_limit_is_refused_whole() {
     assert_eq!(broker.watermarks(&at()).unwrap().high, 0);
 }
 
-/// Who waits in vain is told which process has the file, and not only that it is locked.
+/// A process that waits in vain learns which process has the file, and not only that it is locked.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_process_that_keeps_others_from_writing_is_named() {

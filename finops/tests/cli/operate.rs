@@ -182,8 +182,8 @@ fn doctor_says_what_to_do() {
 fn doctor_names_the_tenants_whose_data_files_are_missing() {
     let place = worked();
     assert_eq!(found(&place.finops("doctor --output json"), 0, "data files"), ["ok 2 are committed and there"]);
-    let gone = place.sh("rm -r data/finops_findings/tenant_id=acme");
-    assert_eq!(gone.code, Some(0), "{gone}");
+    let removed = place.sh("rm -r data/finops_findings/tenant_id=acme");
+    assert_eq!(removed.code, Some(0), "{removed}");
     let ended = place.finops("doctor --output json");
     let files = found(&ended, 75, "data files");
     let expected = "fail 1 cannot be read, of acme; the first: reading finops_findings/tenant_id=acme/";
