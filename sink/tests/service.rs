@@ -204,7 +204,8 @@ fn rows_lie_by_tenant_and_date_with_the_contracts_types() {
     finops_findings/tenant_id=globex/run_date=2026-01-21: 1
     ");
     for batch in world.rows(layout::FINDINGS) {
-        assert_eq!(batch.schema().fields(), arrow_schema::findings().fields());
+        // No record has a member of a later version.
+        assert_eq!(batch.schema().fields(), arrow_schema::findings_of(1).fields());
         let days = batch.column_by_name("run_ts").unwrap().as_primitive::<TimestampMillisecondType>();
         assert_eq!(days.values().iter().map(|ms| ms / 86_400_000).collect::<std::collections::HashSet<_>>().len(), 1);
     }

@@ -21,7 +21,7 @@ use tests::pipeline::Pipeline;
 use tests::read_hook::ReadHook;
 use tests::s3::S3Server;
 
-use super::world::{Filled, fill, good, read_link, rules, topic_id};
+use super::world::{Filled, fill, good, read_commit, rules, topic_id};
 
 /// Paths of the commit records of the valid topic, oldest first.
 fn records(pipeline: &Pipeline) -> Vec<String> {
@@ -125,7 +125,7 @@ fn a_last_commit_that_is_read_wrongly_once_is_not_built_upon() {
     let (_folder, pipeline) = filled.copied();
     let (id, path) = (topic_id(&pipeline, topics::VALID), records(&pipeline).pop().unwrap());
     let file = pipeline.store.local_path(&path).unwrap();
-    let partition = read_link(&file).partition;
+    let partition = read_commit(&file).partition;
     let right = sink::chain::load(&*pipeline.store, &id, partition).unwrap().0;
     let load = |stored: &str| {
         let wrong = stored.replace("\"duplicates\":0", "\"duplicates\":7");
