@@ -25,6 +25,7 @@ pub mod layout;
 pub mod members;
 pub mod number;
 pub mod position;
+pub mod resource_type;
 mod rules;
 pub mod run_manifest;
 pub mod seal;

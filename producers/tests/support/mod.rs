@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
+use contracts::resource_type::ResourceType;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, TopicPartition, TopicSpec};
@@ -142,6 +143,8 @@ impl Published {
 pub fn accept(values: &[bytes::Bytes]) -> Vec<Published> {
     let accept = |value: &bytes::Bytes| {
         let json: Value = serde_json::from_slice(value).unwrap();
+        let resource_type = json["scope"]["resource_type"].as_str().unwrap_or_default();
+        assert!(ResourceType::ALL.iter().any(|listed| listed.as_str() == resource_type), "{resource_type:?}: {json:#}");
         let valid =
             judge(value, &Policy::default(), RUN_TS_MS).unwrap_or_else(|no| panic!("{:?}: {json:#}", no.violations));
         Published { fingerprint: valid.fingerprint().to_owned(), finding_id: valid.finding_id().to_owned(), json }

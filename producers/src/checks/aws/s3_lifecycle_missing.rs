@@ -7,6 +7,7 @@ use crate::collect::s3::{Bucket, Lifecycle, S3Inventory};
 use crate::finding::{Finding, Level, Scope, Severity, Status};
 use crate::services::Services;
 use crate::severity;
+use contracts::resource_type::ResourceType;
 
 const CHECK_ID: &str = "aws.s3.governance.lifecycle.missing";
 /// Fixed: without the bucket's size no amount is at stake that could pick a level.
@@ -111,7 +112,7 @@ impl S3LifecycleMissingChecker {
             account_id,
             region: bucket.region.clone(),
             service: "AmazonS3".into(),
-            resource_type: "s3_bucket".into(),
+            resource_type: ResourceType::S3Bucket.into(),
             resource_id: bucket.name.clone(),
             resource_arn: format!("arn:{}:s3:::{}", inventory.partition, bucket.name),
             ..Scope::default()

@@ -1,5 +1,6 @@
 //! On-demand compute that runs steadily enough for a commitment.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::ended::Ended;
@@ -120,13 +121,14 @@ impl CommitmentGap {
                 },
             ),
         };
-        let finding = finding(CHECK_ID, group, named_scope(line, "instance-family", family), status, &figures)
-            .dimension("instance_family", family)
-            .dimension("instances", group.resources_text())
-            .dimension("instances_steady", steady.len())
-            .dimension("instance_types", instance_types(group))
-            .dimension("bill_hours", bill_hours)
-            .dimension("assumed_discount", figure(self.discount, 4));
+        let finding =
+            finding(CHECK_ID, group, named_scope(line, ResourceType::InstanceFamily, family), status, &figures)
+                .dimension("instance_family", family)
+                .dimension("instances", group.resources_text())
+                .dimension("instances_steady", steady.len())
+                .dimension("instance_types", instance_types(group))
+                .dimension("bill_hours", bill_hours)
+                .dimension("assumed_discount", figure(self.discount, 4));
         Some(finding.text(
             format!("On-demand {family} compute without commitment"),
             message,

@@ -7,6 +7,7 @@ use super::{BillingCheck, OverBill, over_bill};
 use crate::billing::inventory::BillingInventory;
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 const CHECKER_ID: &str = "focus.commitment.unused";
@@ -49,7 +50,7 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
     if !is_visible(unused) {
         return None;
     }
-    let mut scope = resource_scope(line, "commitment", None);
+    let mut scope = resource_scope(line, ResourceType::Commitment, None);
     scope.resource_id = short_id(&line.key.commitment);
     scope.resource_arn =
         if line.key.commitment.starts_with("arn:") { line.key.commitment.to_string() } else { String::new() };

@@ -1,5 +1,6 @@
 //! Credits that hide what things cost.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::as_charged;
@@ -69,7 +70,7 @@ impl CreditMasking {
             percent(share),
         );
         let figures = as_charged(group, Some(credited.min(usage)), None, 90);
-        let scope = account_scope(line, "cost_service", line.service());
+        let scope = account_scope(line, ResourceType::CostService, line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Info, &figures)
             .dimension("share_pct", percent(share))
             .dimension("usage_cost", round(usage));

@@ -9,6 +9,7 @@ use crate::billing::line::UsageLine;
 use crate::billing::meter::Meter;
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
+use contracts::resource_type::ResourceType;
 
 const CHECKER_ID: &str = "focus.database.support.extended";
 const CHECK_ID: &str = "billing.database.support.extended";
@@ -64,7 +65,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         return None;
     }
     let figures = monthly_of_resource(bill, group, Some(cost), 95)?;
-    let scope = resource_scope(line, "db_instance", None);
+    let scope = resource_scope(line, ResourceType::DbInstance, None);
     let message = format!(
         "database {} runs {engine} past its standard support, which on top of the instance {}",
         scope.resource_id,

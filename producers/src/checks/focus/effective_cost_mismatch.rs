@@ -1,5 +1,6 @@
 //! Effective costs that cannot be right.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::no_money;
@@ -71,7 +72,7 @@ impl EffectiveCostMismatch {
             percent(share),
             money(billed, group.currency()),
         );
-        let mut scope = account_scope(group.first(), "account", payer);
+        let mut scope = account_scope(group.first(), ResourceType::Account, payer);
         scope.account_id = payer.to_string();
         scope.service = "billing".to_owned();
         let finding = finding(CHECK_ID, group, scope, Status::Fail, &no_money(group))

@@ -1,5 +1,6 @@
 //! gp2 volumes that would cost less as gp3.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::monthly_of_resource;
@@ -101,7 +102,7 @@ impl Gp2ToGp3 {
         if figures.savings()? <= self.savings_min {
             return None;
         }
-        let scope = resource_scope(line, "ebs_volume", Some(("ec2", "volume")));
+        let scope = resource_scope(line, ResourceType::EbsVolume, Some(("ec2", "volume")));
         let size = figure(size_gib, 1);
         let text = format!(
             "volume {} of {size} GiB is charged as gp2 at {} per GiB-month; gp3 of the same speed {}",

@@ -1,5 +1,6 @@
 //! Instances of a previous generation.
 
+use contracts::resource_type::ResourceType;
 use std::collections::BTreeSet;
 
 use super::figures::monthly_of_resource;
@@ -117,7 +118,7 @@ impl InstanceGenerationPrevious {
         let new_cost = price.zip(group.quantity()).and_then(|(price, hours)| price.checked_mul(hours));
         let savings = new_cost.map(|new_cost| cost - new_cost).filter(|savings| is_visible(*savings));
         let successor = same_size.unwrap_or_else(|| format!("the {} family", family.successor));
-        let scope = resource_scope(line, "instance", Some(("ec2", "instance")));
+        let scope = resource_scope(line, ResourceType::Instance, Some(("ec2", "instance")));
         let figures = monthly_of_resource(bill, group, savings, if savings.is_some() { 75 } else { 0 })?;
         let saves = match figures.savings() {
             Some(_) => format!(", which {}", figures.savings_text()),

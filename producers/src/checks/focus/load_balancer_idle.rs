@@ -1,5 +1,6 @@
 //! Load balancers with hours but next to no work.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::monthly_of_resource;
@@ -72,7 +73,7 @@ impl LoadBalancerIdle {
             return None;
         }
         let figures = monthly_of_resource(bill, group, Some(cost), 70)?;
-        let scope = resource_scope(group.first(), "load-balancer", None);
+        let scope = resource_scope(group.first(), ResourceType::LoadBalancer, None);
         let message = format!(
             "load balancer {} did {} units of work per hour in {hours} charged hours and {}",
             scope.resource_id,

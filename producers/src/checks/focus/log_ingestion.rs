@@ -1,5 +1,6 @@
 //! Log groups that take in much data.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::as_charged;
@@ -58,7 +59,7 @@ impl LogIngestion {
         let gib = group.quantity();
         let status = if gib.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
         let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
-        let scope = resource_scope(group.first(), "log_group", None);
+        let scope = resource_scope(group.first(), ResourceType::LogGroup, None);
         let figures = as_charged(group, Some(cost), None, 95);
         let message = format!("log group {} took in {gib} GB, which {}", scope.resource_id, figures.cost_text());
         let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_ingested", gib).text(

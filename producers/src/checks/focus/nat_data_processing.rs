@@ -1,5 +1,6 @@
 //! Data that pays for passing through a NAT gateway.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::as_charged;
@@ -61,7 +62,7 @@ impl NatDataProcessing {
         let is_much = gib.is_some_and(|gib| gib >= self.gib_min);
         let status = if is_much { Status::Fail } else { Status::Info };
         let figures = as_charged(group, Some(cost), None, 90);
-        let scope = resource_scope(line, "nat-gateway", Some(("ec2", "natgateway")));
+        let scope = resource_scope(line, ResourceType::NatGateway, Some(("ec2", "natgateway")));
         let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
         let message = format!("NAT gateway {} processed {gib} GB, which {}", scope.resource_id, figures.cost_text());
         let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_processed", gib).text(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::{monthly_of_many, monthly_of_resource};
@@ -71,10 +72,10 @@ impl ObjectStorageUntiered {
         }
         let line = group.first();
         let (what, scope, figures) = if line.key.resource.is_empty() {
-            let scope = named_scope(line, "bucket-portfolio", "all-buckets");
+            let scope = named_scope(line, ResourceType::BucketPortfolio, "all-buckets");
             (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, |_| None, 80)?)
         } else {
-            let scope = resource_scope(line, "s3_bucket", None);
+            let scope = resource_scope(line, ResourceType::S3Bucket, None);
             (format!("bucket {}", scope.resource_id), scope, monthly_of_resource(bill, group, None, 80)?)
         };
         let message = format!(

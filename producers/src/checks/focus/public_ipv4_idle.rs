@@ -8,6 +8,7 @@ use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
+use contracts::resource_type::ResourceType;
 
 const CHECKER_ID: &str = "focus.ipv4.idle";
 const CHECK_ID: &str = "billing.ipv4.idle";
@@ -48,7 +49,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         return None;
     }
     let figures = monthly_of_resource(bill, group, Some(cost), 95)?;
-    let scope = resource_scope(group.first(), "elastic-ip", Some(("ec2", "elastic-ip")));
+    let scope = resource_scope(group.first(), ResourceType::ElasticIp, Some(("ec2", "elastic-ip")));
     let message = format!("public IPv4 address {} was idle and {}", scope.resource_id, figures.cost_text());
     let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures).text(
         "Idle public IPv4 address",

@@ -8,6 +8,7 @@ use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::Meter;
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
+use contracts::resource_type::ResourceType;
 
 const CHECKER_ID: &str = "focus.ipv4.in.use";
 const CHECK_ID: &str = "billing.ipv4.in.use";
@@ -53,7 +54,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         None => "public IPv4 addresses".to_owned(),
     };
     let message = format!("{addresses} in use in {} {}", place(line), figures.cost_text());
-    let scope = named_scope(line, "public-ipv4", "in-use");
+    let scope = named_scope(line, ResourceType::PublicIpv4, "in-use");
     let finding = finding(CHECK_ID, group, scope, Status::Info, &figures)
         .dimension("addresses", group.resources_text())
         .dimension("top_resources", group.top_resources(3));

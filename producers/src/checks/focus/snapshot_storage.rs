@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::{Figures, monthly_of_many};
@@ -153,7 +154,7 @@ fn figures_of(bill: &BillingInventory, snapshots: &Group<'_>) -> Option<Figures>
 }
 
 fn base(check_id: &'static str, snapshots: &Group<'_>, figures: &Figures) -> Finding {
-    let scope = named_scope(snapshots.first(), "snapshot-portfolio", "ebs-snapshots");
+    let scope = named_scope(snapshots.first(), ResourceType::SnapshotPortfolio, "ebs-snapshots");
     finding(check_id, snapshots, scope, Status::Fail, figures)
         .dimension("snapshots", snapshots.resources_text())
         .dimension("gib_months", snapshots.quantity().map_or_else(|| "unknown".to_owned(), |q| figure(q, 3)))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::as_charged;
@@ -72,7 +73,7 @@ impl SpendWithoutResource {
             line.key.account,
             percent(share),
         );
-        let scope = account_scope(line, "cost_service", line.service());
+        let scope = account_scope(line, ResourceType::CostService, line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Info, &as_charged(group, Some(cost), None, 95))
             .dimension("share_pct", percent(share))
             .dimension("rows_nameless", nameless.map(|l| l.sums.rows).sum::<u64>());

@@ -1,5 +1,6 @@
 //! What all findings about a bill have in common: scope, names of resources, money as billed and as text.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::figures::Figures;
@@ -31,7 +32,7 @@ pub(super) fn is_worth_telling(sum: Decimal) -> bool {
 
 /// Scope of a group about one resource. `arn` gives the service and path kind of an ARN to build where the bill only has
 /// the bare id.
-pub(super) fn resource_scope(line: &UsageLine, resource_type: &str, arn: Option<(&str, &str)>) -> Scope {
+pub(super) fn resource_scope(line: &UsageLine, resource_type: ResourceType, arn: Option<(&str, &str)>) -> Scope {
     let resource = &*line.key.resource;
     let mut scope = named_scope(line, resource_type, &short_id(resource));
     if resource.starts_with("arn:") {
@@ -44,7 +45,7 @@ pub(super) fn resource_scope(line: &UsageLine, resource_type: &str, arn: Option<
 }
 
 /// Scope of a group about something that is not one resource.
-pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &str) -> Scope {
+pub(super) fn named_scope(line: &UsageLine, resource_type: ResourceType, resource_id: &str) -> Scope {
     let key = &line.key;
     Scope {
         cloud: key.cloud.to_string(),
@@ -56,14 +57,14 @@ pub(super) fn named_scope(line: &UsageLine, resource_type: &str, resource_id: &s
             "" => UNKNOWN.to_owned(),
             service => service.to_owned(),
         },
-        resource_type: resource_type.to_owned(),
+        resource_type: resource_type.into(),
         resource_id: resource_id.to_owned(),
         ..Scope::default()
     }
 }
 
 /// The same scope in no region: for what an account spends wherever it spends it.
-pub(super) fn account_scope(line: &UsageLine, resource_type: &str, resource_id: &str) -> Scope {
+pub(super) fn account_scope(line: &UsageLine, resource_type: ResourceType, resource_id: &str) -> Scope {
     Scope { region: NO_REGION.to_owned(), ..named_scope(line, resource_type, resource_id) }
 }
 

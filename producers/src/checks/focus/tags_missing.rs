@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::as_charged;
@@ -100,7 +101,7 @@ impl TagsMissing {
         );
         let unknown = group.lines().filter(|line| line.key.tags.known().is_none());
         let cost_unknown: Decimal = unknown.map(|line| line.sums.billed).sum();
-        let scope = account_scope(line, "cost_service", line.service());
+        let scope = account_scope(line, ResourceType::CostService, line.service());
         let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &as_charged(group, Some(cost), None, 95))
             .dimension("missing_keys", keys)
             .dimension("share_pct", percent(share))

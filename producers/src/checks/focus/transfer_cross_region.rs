@@ -1,5 +1,6 @@
 //! Data that moves to another region.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::as_charged;
@@ -63,7 +64,7 @@ impl TransferCrossRegion {
             place(line),
             money(cost, group.currency()),
         );
-        let scope = named_scope(line, "data-transfer", "cross-region");
+        let scope = named_scope(line, ResourceType::DataTransfer, "cross-region");
         let finding = finding(CHECK_ID, group, scope, status, &as_charged(group, Some(cost), None, 95))
             .dimension("gib", group.quantity().map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6)))
             .dimension("resources", group.resources_text())

@@ -1,5 +1,6 @@
 //! Usage that was charged below zero.
 
+use contracts::resource_type::ResourceType;
 use rust_decimal::Decimal;
 
 use super::figures::no_money;
@@ -62,7 +63,7 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
         line.key.account,
         money(amount, group.currency()),
     );
-    let scope = account_scope(line, "cost_service", line.service());
+    let scope = account_scope(line, ResourceType::CostService, line.service());
     let finding = finding(CHECK_ID, group, scope, Status::Info, &no_money(group))
         .dimension("amount_negative", figure(amount, 6))
         .dimension("resources", group.resources_text())

@@ -8,6 +8,7 @@ use crate::billing::inventory::BillingInventory;
 use crate::billing::meter::{Meter, VolumeKind};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::{Finding, Status};
+use contracts::resource_type::ResourceType;
 
 const CHECKER_ID: &str = "focus.volume.magnetic";
 const CHECK_ID: &str = "billing.volume.magnetic";
@@ -48,7 +49,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         return None;
     }
     let figures = monthly_of_resource(bill, group, None, 90)?;
-    let scope = resource_scope(group.first(), "ebs_volume", Some(("ec2", "volume")));
+    let scope = resource_scope(group.first(), ResourceType::EbsVolume, Some(("ec2", "volume")));
     let message = format!("volume {} is magnetic storage and {}", scope.resource_id, figures.cost_text());
     let mut finding = finding(CHECK_ID, group, scope, Status::Info, &figures).text(
         "Magnetic volume of a previous generation",

@@ -1,0 +1,80 @@
+//! The resource types of our own checkers: a closed list with one spelling, `snake_case`. A resource type is part of the
+//! fingerprint, so a spelling is frozen once findings have been published with it. Other producers may send any text.
+
+/// Declares the types with their spelling.
+macro_rules! resource_types {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What kind of resource a finding is about.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ResourceType {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl ResourceType {
+            /// All there are, by spelling.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// As `scope.resource_type` has it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
+        }
+    };
+}
+
+resource_types!(
+    /// A cloud account, subscription or project.
+    Account = "account",
+    /// All buckets of an account and region together.
+    BucketPortfolio = "bucket_portfolio",
+    /// A reservation or a savings plan.
+    Commitment = "commitment",
+    /// What a provider's bill calls a service.
+    CostService = "cost_service",
+    /// Data transfer of an account and region.
+    DataTransfer = "data_transfer",
+    /// A database instance.
+    DbInstance = "db_instance",
+    /// A block storage volume.
+    EbsVolume = "ebs_volume",
+    /// A public IPv4 address that an account holds.
+    ElasticIp = "elastic_ip",
+    /// A virtual machine.
+    Instance = "instance",
+    /// All virtual machines of one family, account and region.
+    InstanceFamily = "instance_family",
+    /// A load balancer.
+    LoadBalancer = "load_balancer",
+    /// A group of log streams.
+    LogGroup = "log_group",
+    /// A gateway for outgoing connections.
+    NatGateway = "nat_gateway",
+    /// Public IPv4 addresses of an account and region.
+    PublicIpv4 = "public_ipv4",
+    /// An object storage bucket.
+    S3Bucket = "s3_bucket",
+    /// All snapshots of an account and region.
+    SnapshotPortfolio = "snapshot_portfolio",
+);
+
+impl From<ResourceType> for String {
+    fn from(resource_type: ResourceType) -> Self {
+        resource_type.as_str().to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_type_has_a_spelling_of_its_own_in_snake_case() {
+        let all: Vec<&str> = ResourceType::ALL.iter().map(|resource_type| resource_type.as_str()).collect();
+        assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
+        let is_snake = |text: &&str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        assert!(all.iter().all(is_snake), "{all:?}");
+    }
+}
