@@ -69,13 +69,6 @@ pub fn partition_dir(dataset: &str, tenant: &str, run_date: &str) -> String {
     format!("{dataset}/tenant_id={}/run_date={}", encode_segment(tenant), encode_segment(run_date))
 }
 
-/// The dataset that a data file's path lies in.
-#[must_use]
-pub fn dataset_of(path: &str) -> Option<&'static str> {
-    let first = path.split('/').next();
-    [FINDINGS, DEAD_LETTERS].into_iter().find(|dataset| Some(*dataset) == first)
-}
-
 /// Name of a data file, derived from the input range so that a retry makes the same name (DESIGN 5.3).
 #[must_use]
 pub fn part_name(topic_id: &str, partition: u32, start: u64, end: u64, tenant: &str, run_date: &str) -> String {

@@ -12,6 +12,7 @@ pub mod claims;
 pub mod commit_record;
 pub mod cost_manifest;
 pub mod currency;
+pub mod datasets;
 pub mod dead_letter;
 pub mod draft;
 pub mod export_manifest;

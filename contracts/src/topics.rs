@@ -1,6 +1,5 @@
 //! Topic names and the header names that travel with records. The topology is in `schemas/asyncapi.yaml`.
 
-use crate::layout;
 use crate::source::SrcPartition;
 
 /// Wire findings of our own checkers; external producers get `finops.findings.wire.<producer>`.
@@ -81,12 +80,6 @@ impl PipelineTopics {
 #[must_use]
 pub fn is_valid(topic: &str) -> bool {
     topic == VALID || (topic.starts_with(REPLAY) && topic.ends_with(".valid"))
-}
-
-/// The dataset that a topic's records belong to.
-#[must_use]
-pub fn dataset_of(topic: &str) -> &'static str {
-    if is_valid(topic) { layout::FINDINGS } else { layout::DEAD_LETTERS }
 }
 
 /// True for the wire topic and every producer topic below it.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use contracts::datasets;
 use contracts::identity::SaltMode;
 use contracts::topics::{self, PipelineTopics};
 use exporter::{ExportOptions, ExporterConfig};
@@ -131,7 +132,7 @@ pub fn broker_file(data: &Path) -> PathBuf {
 
 /// Gives the topics of the pipeline that exist the retention that is set. Only of the embedded broker: a cluster has administrators.
 fn apply_retention(broker: &dyn Broker, retention_ms: u64) -> broker::Result<()> {
-    let is_ours = |name: &str| topics::is_wire(name) || [topics::VALID, topics::DEAD_LETTERS].contains(&name);
+    let is_ours = |name: &str| topics::is_wire(name) || datasets::has_topic(name);
     let change = TopicChange { retention_ms: Some(Limit::AtMost(retention_ms)), ..TopicChange::default() };
     for topic in broker.topics()?.iter().filter(|topic| is_ours(&topic.name)) {
         let before = broker.topic_settings(&topic.name)?;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::datasets;
 use contracts::topics;
 use platform::broker::lag::lag;
 use platform::broker::{self, Broker, TopicInfo};
@@ -194,7 +195,7 @@ impl HealthProbe {
 pub fn topics_of(group: &str, all: &[TopicInfo]) -> Vec<TopicInfo> {
     let is_read = |topic: &&TopicInfo| match group {
         topics::groups::VALIDATOR => topics::is_wire(&topic.name),
-        _ => [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name),
+        _ => datasets::has_topic(&topic.name),
     };
     all.iter().filter(is_read).cloned().collect()
 }

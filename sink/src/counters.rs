@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use contracts::commit_record::CommitRecord;
+use contracts::datasets;
 use contracts::layout;
 use platform::metrics::{Histogram, number, table};
 use platform::observe::Observer;
@@ -111,7 +112,7 @@ impl Counters {
         metrics.add(&table::RECORDS_OUT, &[STAGE], commit.rows);
         metrics.observe(&table::BATCH_RECORDS, &[STAGE], number(commit.rows));
         for file in &commit.files {
-            let dataset = layout::dataset_of(&file.path).unwrap_or("other");
+            let dataset = datasets::of_path(&file.path).map_or("other", |dataset| dataset.name);
             metrics.add(&table::FILES, &[dataset], 1);
             metrics.observe(&table::FILE_BYTES, &[dataset], number(file.bytes));
             metrics.observe(&table::FILE_ROWS, &[dataset], number(file.rows));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::topics;
+use contracts::datasets;
 use platform::broker::{Broker, BrokerError, TopicPartition};
 use platform::store::{Store, StoreError};
 use serde::Serialize;
@@ -158,7 +158,7 @@ fn no_chain(topic: String, topic_id: String, partition: u32) -> ChainView {
 
 fn lag(broker: &dyn Broker, chains: &mut Vec<ChainView>) -> Result<(), BrokerError> {
     let positions = broker.group_offsets(GROUP)?;
-    for topic in broker.topics()?.iter().filter(|t| [topics::VALID, topics::DEAD_LETTERS].contains(&&*t.name)) {
+    for topic in broker.topics()?.iter().filter(|t| datasets::has_topic(&t.name)) {
         for partition in 0..topic.partitions {
             let at = TopicPartition { topic: topic.name.clone(), partition };
             let marks = broker.watermarks(&at)?;

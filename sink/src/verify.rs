@@ -24,7 +24,7 @@ use contracts::chain::ChainHead;
 use contracts::claims::{OwnProducers, Producers};
 use contracts::last_record::LastRecord;
 use contracts::source::SrcSet;
-use contracts::{layout, topics};
+use contracts::{datasets, layout};
 use platform::broker::{Broker, BrokerError, GroupOffset};
 use platform::store::{Store, StoreError};
 
@@ -228,8 +228,8 @@ pub(crate) fn add(all: &mut SrcSet, some: &SrcSet) {
 
 fn dataset_files(store: &dyn Store) -> Result<BTreeSet<String>, StoreError> {
     let mut files = BTreeSet::new();
-    for dataset in [layout::FINDINGS, layout::DEAD_LETTERS] {
-        files.extend(store.list(dataset)?.into_iter().map(|entry| entry.path));
+    for dataset in datasets::ALL {
+        files.extend(store.list(dataset.name)?.into_iter().map(|entry| entry.path));
     }
     Ok(files)
 }
@@ -260,7 +260,7 @@ fn group_positions(
     held: &Held,
     report: &mut Report,
 ) -> Result<(), BrokerError> {
-    for topic in broker.topics()?.iter().filter(|t| [topics::VALID, topics::DEAD_LETTERS].contains(&&*t.name)) {
+    for topic in broker.topics()?.iter().filter(|t| datasets::has_topic(&t.name)) {
         for hint in hints.iter().filter(|hint| hint.at.topic == topic.name && store_of(hint).is_some()) {
             let chain = (topic.id.to_string(), hint.at.partition);
             let end = held.claimed_ends.get(&chain).copied().unwrap_or_default();

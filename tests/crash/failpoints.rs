@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
 
+use contracts::datasets;
 use contracts::layout;
-use contracts::topics::{self, groups};
+use contracts::topics::groups;
 use platform::broker::{GroupOffset, TopicPartition, lag};
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
@@ -194,7 +195,7 @@ fn killed_after_a_lost_race(kind: Kind, point: &str) {
         let armed = format!("sink.stage.done:1:stop,{point}");
         let mut loser = Service::start_with(&site, Role::Sink, &[], &[(failpoint::VARIABLE, &armed)]);
         loser.wait_until_frozen();
-        let is_ours = |topic: &str| [topics::VALID, topics::DEAD_LETTERS].contains(&topic);
+        let is_ours = |topic: &str| datasets::has_topic(topic);
         let its_records_end = lag::ends(&*site.broker, is_ours, &Shutdown::new()).unwrap();
         services.push(Service::start(&site, Role::Sink));
         wait_until_written(&site, &its_records_end);

@@ -14,7 +14,7 @@ use contracts::commit_record::CommitRecord;
 use contracts::judge::{Policy, judge};
 use contracts::storage::cast_for_storage;
 use contracts::topics::{self, headers};
-use contracts::{arrow_schema, avro, layout};
+use contracts::{arrow_schema, avro, datasets, layout};
 use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population, TenantScope};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::{Broker, Headers, OutRecord};
@@ -88,7 +88,7 @@ fn rows(path: &Path) -> Vec<RecordBatch> {
 fn findings(store: &dyn Store) -> BTreeMap<(String, String), Vec<RecordBatch>> {
     let mut found = BTreeMap::<_, Vec<RecordBatch>>::new();
     for file in commits(store).into_iter().flat_map(|commit| commit.files) {
-        if layout::dataset_of(&file.path) == Some(layout::FINDINGS) {
+        if datasets::of_path(&file.path) == Some(&datasets::FINDINGS) {
             let batches = rows(&store.local_path(&file.path).unwrap());
             found.entry((file.tenant_id, file.run_date)).or_default().extend(batches);
         }

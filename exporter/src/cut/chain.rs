@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::chain::{BrokenChain, ChainHead, commit_start};
 use contracts::commit_record::CommitRecord;
+use contracts::datasets;
 use contracts::layout;
 use contracts::source::{ChainPosition, SrcSet};
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
@@ -73,8 +74,8 @@ pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
 
 fn published_sizes(store: &dyn Store) -> Result<Sizes> {
     let mut sizes = Sizes::new();
-    for dataset in [layout::FINDINGS, layout::DEAD_LETTERS] {
-        sizes.extend(store.list(dataset)?.into_iter().map(|Entry { path, bytes, .. }| (path, bytes)));
+    for dataset in datasets::ALL {
+        sizes.extend(store.list(dataset.name)?.into_iter().map(|Entry { path, bytes, .. }| (path, bytes)));
     }
     Ok(sizes)
 }
@@ -156,7 +157,7 @@ impl Chain {
 }
 
 fn is_of_findings(path: &str) -> bool {
-    layout::dataset_of(path) == Some(layout::FINDINGS)
+    datasets::of_path(path) == Some(&datasets::FINDINGS)
 }
 
 fn add(all: &mut BTreeMap<String, SrcSet>, runs: &BTreeMap<String, SrcSet>) {

@@ -5,6 +5,7 @@ mod recreate;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use contracts::datasets;
 use contracts::topics;
 use platform::broker::{Broker, Limit, TopicChange, TopicInfo, TopicPartition, TopicSettings};
 use platform::config::units;
@@ -181,7 +182,7 @@ fn print(change: &TopicChange, topic: &TopicInfo, before: &TopicSettings, output
 
 /// What else has to be done, on stderr.
 fn advise(change: &TopicChange, topic: &TopicInfo, settings: &Settings) {
-    let is_ours = topics::is_wire(&topic.name) || [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name);
+    let is_ours = topics::is_wire(&topic.name) || datasets::has_topic(&topic.name);
     let set = settings.retention.map(|age| Limit::AtMost(ports::millis(age)));
     let overrides = |set: &Limit| change.retention_ms.is_some_and(|wanted| wanted != *set);
     if let Some(set) = set.filter(|set| is_ours && settings.kafka.is_none() && overrides(set)) {

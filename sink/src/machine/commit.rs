@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
-use contracts::{time, topics};
+use contracts::{datasets, time};
 
 use super::batch::Batch;
 use super::{AssignedPartition, Identity, Payload};
@@ -27,7 +27,7 @@ pub(crate) fn record_of<R: Payload>(
     CommitRecord {
         format_version: FORMAT_VERSION,
         code_version: identity.code_version.clone(),
-        dataset: topics::dataset_of(&at.topic).to_owned(),
+        dataset: datasets::of_topic(&at.topic).name.to_owned(),
         topic: at.topic.to_string(),
         topic_id: topic_id.to_string(),
         partition: at.partition,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use contracts::chain::BrokenChain;
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::{self, groups, headers};
-use contracts::{layout, time};
+use contracts::{datasets, layout, time};
 use platform::broker::{Broker, BrokerError, Message, TopicChange, TopicInfo, TopicPartition, TopicSpec};
 use platform::store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -302,9 +302,7 @@ fn choose(
 ) -> Result<Recreation, RecreateError> {
     let held = Written::read(store)?;
     let all = broker.topics()?;
-    let of_pipeline = |topic: &&TopicInfo| {
-        topics::is_wire(&topic.name) || [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)
-    };
+    let of_pipeline = |topic: &&TopicInfo| topics::is_wire(&topic.name) || datasets::has_topic(&topic.name);
     let ledger = Ledger::read_all(store)?;
     let mut wire = Wire::look(broker, &all, &held, &ledger)?;
     wire.known.read_rows(store, &held)?;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use arrow::array::{Array, AsArray, RecordBatch};
 use contracts::judge::{Policy, judge};
 use contracts::source::{Src, SrcSet};
-use contracts::{frame, layout};
+use contracts::{datasets, frame};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::Message;
@@ -81,7 +81,7 @@ impl Known {
     fn file(&mut self, store: &dyn Store, path: &str) -> Result<(), String> {
         let opened = verify::opened(store, path).map_err(|e| e.to_string())?;
         let source = opened.ok_or("it is not there")?.map_err(|e| e.to_string())?;
-        let is_finding = layout::dataset_of(path) == Some(layout::FINDINGS);
+        let is_finding = datasets::of_path(path) == Some(&datasets::FINDINGS);
         let columns: &[&str] = match is_finding {
             true => &["tenant_id", "workspace_id", "run_id", "fingerprint"],
             false => &["src", "replay_of", "value", "value_sha256"],

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
-use contracts::{layout, time, topics};
+use contracts::{datasets, layout, time};
 use platform::broker::{Broker, TopicPartition};
 use platform::clock::Clock;
 use platform::store::{Published, PutOutcome, Store};
@@ -35,7 +35,7 @@ pub(super) fn close(
     clock: &dyn Clock,
 ) -> Result<(), SinkError> {
     let topics = broker.topics()?;
-    for topic in topics.iter().filter(|topic| [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)) {
+    for topic in topics.iter().filter(|topic| datasets::has_topic(&topic.name)) {
         for partition in 0..topic.partitions {
             let low = broker.watermarks(&TopicPartition { topic: topic.name.clone(), partition })?.low;
             let head = match heads.get(&(topic.id.to_string(), partition)) {
@@ -68,7 +68,7 @@ pub(super) fn close(
 pub(crate) fn close_all(broker: &dyn Broker, store: &dyn Store, clock: &dyn Clock) -> Result<(), SinkError> {
     let mut chains: BTreeMap<(String, u32), Option<Arc<str>>> =
         walk::folders(store)?.0.into_iter().map(|folder| ((folder.topic_id, folder.partition), None)).collect();
-    for topic in broker.topics()?.iter().filter(|topic| [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name)) {
+    for topic in broker.topics()?.iter().filter(|topic| datasets::has_topic(&topic.name)) {
         chains.extend((0..topic.partitions).map(|n| ((topic.id.to_string(), n), Some(topic.name.clone()))));
     }
     for ((topic_id, partition), name) in chains {
@@ -113,7 +113,7 @@ fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> Comm
     CommitRecord {
         format_version: FORMAT_VERSION,
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        dataset: topics::dataset_of(topic).to_owned(),
+        dataset: datasets::of_topic(topic).name.to_owned(),
         topic: topic.to_owned(),
         topic_id: head.topic_id.clone(),
         partition: head.partition,

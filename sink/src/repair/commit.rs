@@ -14,6 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use contracts::chain::{ChainHead, checkpoint_end, commit_start};
 use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::datasets;
 use contracts::layout;
 use contracts::seal::{self, Seal};
 use contracts::source::SrcPartition;
@@ -337,7 +338,7 @@ fn is_damaged(bytes: &[u8]) -> bool {
 fn names_in(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     text.split('"')
-        .filter(|part| layout::dataset_of(part).is_some() && part.ends_with(".parquet"))
+        .filter(|part| datasets::of_path(part).is_some() && part.ends_with(".parquet"))
         .map(str::to_owned)
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use contracts::datasets;
 use contracts::topics::{self, groups};
 use platform::broker::{Broker, Consumer, ConsumerConfig, GroupOffset, Polled, Start, TopicPartition, Topics};
 use platform::lifecycle::Shutdown;
@@ -27,12 +28,11 @@ impl Alone {
         let of = |wanted: &dyn Fn(&str) -> bool| -> usize {
             all.iter().filter(|topic| wanted(&topic.name)).map(|topic| topic.partitions as usize).sum()
         };
-        let is_judged = |name: &str| [topics::VALID, topics::DEAD_LETTERS].contains(&name);
-        let judged = vec![topics::VALID.to_owned(), topics::DEAD_LETTERS.to_owned()];
+        let judged = datasets::topics().map(str::to_owned).to_vec();
         let wire = Topics::Family(topics::WIRE.to_owned());
         Ok(Self {
             validator: join(broker, groups::VALIDATOR, wire, of(&topics::is_wire), wait_max)?,
-            sink: join(broker, groups::SINK, Topics::Names(judged), of(&is_judged), wait_max)?,
+            sink: join(broker, groups::SINK, Topics::Names(judged), of(&datasets::has_topic), wait_max)?,
         })
     }
 

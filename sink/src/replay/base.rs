@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use contracts::chain::commit_start;
 use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
 use contracts::source::SrcSet;
-use contracts::{layout, time, topics};
+use contracts::{datasets, layout, time};
 use platform::broker::{Broker, TopicPartition};
 use platform::clock::Clock;
 use platform::store::Store;
@@ -33,7 +33,7 @@ pub(super) fn write(
         let known = source_watermarks.entry(partition).or_default();
         *known = watermark.max(*known);
     }
-    for (at, topic_id) in partitions(&broker.topics()?, &[topics::VALID, topics::DEAD_LETTERS]) {
+    for (at, topic_id) in partitions(&broker.topics()?, &datasets::topics()) {
         for old in fresh.list(&layout::chain_dir(&topic_id, at.partition))? {
             if commit_start(&old.path).is_some() {
                 refuse_live(fresh, &old.path)?;
@@ -48,7 +48,7 @@ pub(super) fn write(
         let base = CommitRecord {
             format_version: FORMAT_VERSION,
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
-            dataset: topics::dataset_of(&at.topic).to_owned(),
+            dataset: datasets::of_topic(&at.topic).name.to_owned(),
             topic: at.topic.to_string(),
             topic_id: topic_id.clone(),
             partition: at.partition,

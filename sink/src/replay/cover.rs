@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use contracts::chain::ChainHead;
 use contracts::commit_record::CommitRecord;
+use contracts::datasets;
 use contracts::source::{OffsetSet, SrcPartition, SrcSet};
-use contracts::topics::{self, PipelineTopics, groups};
+use contracts::topics::{PipelineTopics, groups};
 use platform::broker::{Broker, TopicInfo, TopicPartition};
 use platform::store::Store;
 
@@ -23,7 +24,7 @@ pub(super) fn check(
     pipeline_topics: &PipelineTopics,
     allow_partial: bool,
 ) -> Result<u64, ReplayError> {
-    all_written(broker, current, groups::SINK, &[topics::VALID, topics::DEAD_LETTERS])
+    all_written(broker, current, groups::SINK, &datasets::topics())
         .map_err(|e| first(e, "run `finops sink run --drain`"))?;
     all_written(broker, fresh, &pipeline_topics.sinks, &[&pipeline_topics.valid, &pipeline_topics.dead_letters])
         .map_err(|e| first(e, "give the same `finops replay run` again"))?;

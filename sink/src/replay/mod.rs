@@ -16,7 +16,7 @@ use contracts::claims::{Claims, Producers};
 use contracts::source::SrcPartition;
 use contracts::topics::{self, PipelineTopics, groups};
 use contracts::wire_filter::WireFilter;
-use contracts::{layout, time};
+use contracts::{datasets, layout, time};
 use platform::broker::{Broker, BrokerError, Headers, OutRecord, RecordValue, TopicInfo, TopicPartition, TopicSpec};
 use platform::clock::Clock;
 use platform::store::{PutOutcome, ReplaceOutcome, Store, StoreError, Version};
@@ -314,7 +314,7 @@ pub fn look(
     if let Some(claim) = Claim::of(fresh)? {
         return its_own(claim, fresh, id, request).map(Some);
     }
-    for folder in [layout::CHAIN, layout::FINDINGS, layout::DEAD_LETTERS] {
+    for folder in [layout::CHAIN].into_iter().chain(datasets::ALL.map(|dataset| dataset.name)) {
         if !fresh.list(folder)?.is_empty() {
             return Err(refused(
                 fresh,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use contracts::topics::PipelineTopics;
-use contracts::{layout, time};
+use contracts::{datasets, layout, time};
 use platform::broker::Broker;
 use platform::clock::Clock;
 use platform::failpoint;
@@ -96,7 +96,8 @@ fn folders(current: &dyn Store, fresh: &dyn Store) -> Result<(PathBuf, PathBuf),
 /// Chains out first and in last. Each move is done at most once, whatever happened before.
 fn move_all(root: &Path, new: &Path) -> Result<(), ReplayError> {
     let before = new.join(BEFORE);
-    for name in [layout::CHAIN, layout::FINDINGS, layout::DEAD_LETTERS] {
+    let names = datasets::ALL.map(|dataset| dataset.name);
+    for name in [layout::CHAIN].into_iter().chain(names) {
         let (from, to) = (root.join(name), before.join(name));
         if to.exists() {
             continue;
@@ -108,7 +109,7 @@ fn move_all(root: &Path, new: &Path) -> Result<(), ReplayError> {
         }
         failpoint::hit("operator.swap.moved");
     }
-    for name in [layout::FINDINGS, layout::DEAD_LETTERS, layout::CHAIN] {
+    for name in names.into_iter().chain([layout::CHAIN]) {
         let (from, to) = (new.join(name), root.join(name));
         if from.exists() {
             remove_empty(&to).map_err(failed("removing", &to))?;

@@ -5,6 +5,7 @@ use std::fs::File;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{ArrowPrimitiveType, TimestampMillisecondType, UInt32Type, UInt64Type};
 use bytes::Bytes;
+use contracts::datasets;
 use contracts::layout;
 use contracts::source::Src;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -102,7 +103,7 @@ pub(super) fn files(store: &dyn Store, filter: &Filter) -> Result<Vec<String>, R
     for folder in walk::folders(store)?.0 {
         let walked = folder.walk::<ResendError>(store, |step| {
             let letters = step.commit.files.iter().filter(|file| {
-                layout::dataset_of(&file.path) == Some(layout::DEAD_LETTERS) && filter.takes_tenant(&file.tenant_id)
+                datasets::of_path(&file.path) == Some(&datasets::DEAD_LETTERS) && filter.takes_tenant(&file.tenant_id)
             });
             files.extend(letters.map(|file| file.path.clone()));
             Ok(())

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use contracts::chain::{ChainHead, commit_start};
 use contracts::commit_record::{CommitRecord, CommittedFile};
+use contracts::datasets;
 use contracts::layout;
 use contracts::source::{OffsetSet, SrcSet};
-use contracts::topics;
 use platform::store::{Store, StoreError};
 
 use super::file::{self, Checked};
@@ -100,7 +100,7 @@ impl Chain<'_> {
         if !self.held.files.insert(file.path.clone()) {
             self.report.problem(Rule::CommitAddsUp, &file.path, "two commit records name this file");
         }
-        let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
+        let is_finding = datasets::of_path(&file.path) == Some(&datasets::FINDINGS);
         *(if is_finding { &mut self.report.findings_rows } else { &mut self.report.dead_letter_rows }) += file.rows;
         let checked = file::check(self.store, commit, file)?;
         if matches!(checked, Checked::Missing) && is_last {
@@ -201,7 +201,7 @@ fn contradictions(commit: &CommitRecord) -> Vec<String> {
     if in_runs > *rows {
         all.push(format!("{rows} rows, {in_runs} of them belong to runs"));
     }
-    if commit.dataset != topics::dataset_of(&commit.topic) {
+    if commit.dataset != datasets::of_topic(&commit.topic).name {
         all.push(format!("records of topic {} do not make dataset {}", commit.topic, commit.dataset));
     }
     all
@@ -214,6 +214,7 @@ fn count(set: &SrcSet) -> u64 {
 #[cfg(test)]
 mod tests {
     use contracts::commit_record::FORMAT_VERSION;
+    use contracts::topics;
 
     use super::*;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use contracts::claims::{Claims, Producers, may_stand_for};
+use contracts::datasets;
 use contracts::source::{OffsetSet, Src, SrcPartition, SrcSet};
 use contracts::topics::{self, headers};
 use platform::broker::{Broker, BrokerError, Message, TopicInfo, TopicPartition};
@@ -40,7 +41,7 @@ pub(super) fn check(
     let mut look = Look { broker, producers, answered: held.answered.clone(), runs: BTreeMap::new() };
     let mut in_flight = InFlight::default();
     let mut behind = Vec::new();
-    for (at, id) in partitions(&all, |name| [topics::VALID, topics::DEAD_LETTERS].contains(&name)) {
+    for (at, id) in partitions(&all, datasets::has_topic) {
         let end = held.ends.get(&(id.topic_id.clone(), id.partition)).copied().unwrap_or_default();
         let high = broker.watermarks(&at)?.high;
         if end > high {

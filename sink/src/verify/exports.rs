@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use contracts::datasets;
 use contracts::export_manifest::{ExportedFile, ExportedFiles, FILE_NAME, FORMAT_VERSION, HIDDEN};
 use contracts::layout;
 
@@ -121,7 +122,7 @@ pub(super) fn report(found: Found, was_exported: bool, held: &Held, report: &mut
         }
         Found::Nothing(reason) => {
             // Bills alone make gold tables, but no exported files.
-            if was_exported && held.files.iter().any(|path| layout::dataset_of(path) == Some(layout::FINDINGS)) {
+            if was_exported && held.files.iter().any(|path| datasets::of_path(path) == Some(&datasets::FINDINGS)) {
                 report.not_compared(Area::Exports, "exports", None, reason);
             }
         }

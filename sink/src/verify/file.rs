@@ -7,7 +7,8 @@ use std::io::{self, ErrorKind, Read};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::TimestampMillisecondType;
 use contracts::commit_record::{CommitRecord, CommittedFile};
-use contracts::{arrow_schema, avro, dead_letter, layout, time};
+use contracts::datasets::Dataset;
+use contracts::{datasets, layout, time};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
@@ -84,15 +85,15 @@ pub(super) fn digest(mut all: impl Read) -> io::Result<String> {
 }
 
 fn content(commit: &CommitRecord, file: &CommittedFile, source: impl ChunkReader + 'static) -> Result<(), String> {
-    let is_finding = layout::dataset_of(&file.path) == Some(layout::FINDINGS);
+    let dataset = datasets::of_path(&file.path).ok_or("it lies in no dataset")?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(source).map_err(|e| e.to_string())?;
-    let (known, version) = (if is_finding { avro::NEWEST } else { dead_letter::SCHEMA_VERSION }, file.schema_version);
-    if !(1..=known).contains(&version) {
-        return Err(format!(
-            "it is of schema version {version}, this program knows versions 1 to {known}: let a newer finops verify it"
-        ));
-    }
-    let wanted = if is_finding { arrow_schema::findings_of(version) } else { dead_letter::arrow_schema() };
+    let version = file.schema_version;
+    let wanted = dataset.columns(version).ok_or_else(|| {
+        let newest = dataset.newest_version;
+        format!(
+            "it is of schema version {version}, this program knows versions 1 to {newest}: let a newer finops verify it"
+        )
+    })?;
     if builder.schema().fields() != wanted.fields() {
         return Err(format!("its columns are not those of schema version {version}"));
     }
@@ -100,17 +101,17 @@ fn content(commit: &CommitRecord, file: &CommittedFile, source: impl ChunkReader
     if u64::try_from(rows) != Ok(file.rows) {
         return Err(format!("{rows} rows, committed were {}", file.rows));
     }
-    let wanted_path = path(commit, file, if is_finding { layout::FINDINGS } else { layout::DEAD_LETTERS });
+    let wanted_path = path(commit, file, dataset.name);
     if file.path != wanted_path {
         return Err(format!("what it holds belongs into {wanted_path}"));
     }
-    let columns: &[&str] = if is_finding { &["tenant_id", "run_ts"] } else { &["tenant_id"] };
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    let columns = ["tenant_id"].into_iter().chain(dataset.dated_by);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
     for batch in builder.with_projection(mask).build().map_err(|e| e.to_string())? {
         let batch = batch.map_err(|e| e.to_string())?;
-        tenant(file, &batch, is_finding)?;
-        if is_finding {
-            day(file, &batch)?;
+        tenant(file, &batch, dataset)?;
+        if let Some(dated_by) = dataset.dated_by {
+            day(file, &batch, dated_by)?;
         }
     }
     Ok(())
@@ -127,8 +128,8 @@ fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow::array::Ar
     batch.column_by_name(name).ok_or_else(|| format!("there is no column {name}"))
 }
 
-fn tenant(file: &CommittedFile, batch: &RecordBatch, is_finding: bool) -> Result<(), String> {
-    let unknown = !is_finding && file.tenant_id == layout::UNKNOWN_TENANT;
+fn tenant(file: &CommittedFile, batch: &RecordBatch, dataset: &Dataset) -> Result<(), String> {
+    let unknown = dataset.has_unknown_tenants && file.tenant_id == layout::UNKNOWN_TENANT;
     let wanted = (!unknown).then_some(file.tenant_id.as_str());
     match column(batch, "tenant_id")?.as_string::<i32>().iter().find(|tenant| *tenant != wanted) {
         Some(other) => Err(format!("it holds a row of tenant {:?}", other.unwrap_or_default())),
@@ -136,8 +137,8 @@ fn tenant(file: &CommittedFile, batch: &RecordBatch, is_finding: bool) -> Result
     }
 }
 
-fn day(file: &CommittedFile, batch: &RecordBatch) -> Result<(), String> {
-    let times = column(batch, "run_ts")?.as_primitive::<TimestampMillisecondType>();
+fn day(file: &CommittedFile, batch: &RecordBatch, dated_by: &str) -> Result<(), String> {
+    let times = column(batch, dated_by)?.as_primitive::<TimestampMillisecondType>();
     match times.iter().find(|ms| ms.map(time::date_of).as_deref() != Some(&file.run_date)) {
         Some(other) => Err(format!("it holds a row of {}", other.map(time::date_of).unwrap_or_default())),
         None => Ok(()),

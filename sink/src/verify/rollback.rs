@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use contracts::commit_record::CommitRecord;
+use contracts::datasets;
 use contracts::last_record::LastRecord;
 use contracts::position::Position;
 use contracts::source::SrcPartition;
@@ -36,7 +37,7 @@ pub(super) fn check(broker: &dyn Broker, held: &Held, report: &mut Report) -> Re
             let at = TopicPartition { topic: topic.name.clone(), partition };
             let id = SrcPartition { topic_id: topic.id.to_string(), partition };
             let mut look = Look { broker, report, marks: broker.watermarks(&at)?, at, id };
-            if [topics::VALID, topics::DEAD_LETTERS].contains(&&*topic.name) {
+            if datasets::has_topic(&topic.name) {
                 look.commits(held)?;
             } else if let Some(judged) = judged.get(&look.at).filter(|_| topics::is_wire(&topic.name)) {
                 look.judged(judged)?;
