@@ -175,6 +175,23 @@ impl OffsetSet {
         self.0.truncate(kept + 1);
     }
 
+    /// The parts of a range that the set does not hold, rising.
+    #[must_use]
+    pub fn gaps(&self, range: std::ops::Range<u64>) -> Vec<std::ops::Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut next = range.start;
+        for part in self.ranges() {
+            if part.start > next && next < range.end {
+                gaps.push(next..part.start.min(range.end));
+            }
+            next = next.max(part.end);
+        }
+        if next < range.end {
+            gaps.push(next..range.end);
+        }
+        gaps
+    }
+
     /// How many offsets are in both sets.
     #[must_use]
     pub fn overlap(&self, other: &Self) -> u64 {
@@ -195,6 +212,16 @@ impl From<std::ops::Range<u64>> for OffsetSet {
 
 /// Offsets per source partition.
 pub type SrcSet = BTreeMap<SrcPartition, OffsetSet>;
+
+/// Adds all positions of `some`.
+pub fn union(all: &mut SrcSet, some: &SrcSet) {
+    for (partition, offsets) in some {
+        match all.get_mut(partition) {
+            Some(held) => held.union(offsets),
+            None => drop(all.insert(partition.clone(), offsets.clone())),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -224,6 +251,20 @@ mod tests {
                 prop_assert_eq!(&all, &set(&a.union(&b).copied().collect()));
             }
         }
+    }
+
+    #[test]
+    fn gaps_are_what_is_not_held() {
+        let check = |offsets: &[u64], range: std::ops::Range<u64>, expected: &str| {
+            let held = set(&offsets.iter().copied().collect());
+            assert_eq!(format!("{:?}", held.gaps(range)), expected, "{offsets:?}");
+        };
+        check(&[], 3..6, "[3..6]");
+        check(&[3, 4, 5], 3..6, "[]");
+        check(&[0, 4, 9], 3..6, "[3..4, 5..6]");
+        check(&[4], 3..6, "[3..4, 5..6]");
+        check(&[7], 3..6, "[3..6]");
+        check(&[], 3..3, "[]");
     }
 
     #[test]

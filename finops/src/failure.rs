@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use lake::LakeError;
 use platform::broker::BrokerError;
 use platform::config::ConfigProblems;
 use platform::exit::ExitCode;
@@ -75,7 +76,8 @@ fails_with! {
     BrokerError => ExitCode::Io;
     StoreError => ExitCode::Io;
     sink::SinkError => ExitCode::Io;
-    sink::inspect::InspectError => ExitCode::Io;
+    lake::verify::VerifyError => ExitCode::Io;
+    operations::inspect::InspectError => ExitCode::Io;
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
     contracts::identity::UnknownSaltMode => ExitCode::Usage;
@@ -98,9 +100,9 @@ impl From<validator::ValidatorError> for Failure {
     }
 }
 
-impl From<sink::resend::ResendError> for Failure {
-    fn from(error: sink::resend::ResendError) -> Self {
-        use sink::resend::ResendError;
+impl From<operations::resend::ResendError> for Failure {
+    fn from(error: operations::resend::ResendError) -> Self {
+        use operations::resend::ResendError;
         let code = match &error {
             ResendError::Held { .. } => ExitCode::TryAgain,
             ResendError::Chain(_) | ResendError::File { .. } | ResendError::Audit { .. } => ExitCode::BadInput,
@@ -110,24 +112,24 @@ impl From<sink::resend::ResendError> for Failure {
     }
 }
 
-impl From<sink::verify::VerifyError> for Failure {
-    fn from(error: sink::verify::VerifyError) -> Self {
-        use sink::verify::VerifyError;
+impl From<operations::repair::RepairError> for Failure {
+    fn from(error: operations::repair::RepairError) -> Self {
+        use operations::repair::RepairError;
         match error {
-            VerifyError::Send(error) => error.into(),
-            VerifyError::Rebuild(sink::SinkError::CommittedMeanwhile { .. }) => {
+            RepairError::Send(error) => error.into(),
+            RepairError::Rebuild(LakeError::CommittedMeanwhile { .. }) => {
                 Self::new(ExitCode::TryAgain, error.to_string())
             }
-            VerifyError::Store(_) | VerifyError::Broker(_) | VerifyError::Rebuild(_) => {
+            RepairError::Store(_) | RepairError::Broker(_) | RepairError::Rebuild(_) => {
                 Self::new(code_of(&error, ExitCode::Io), error.to_string())
             }
         }
     }
 }
 
-impl From<sink::replay::ReplayError> for Failure {
-    fn from(error: sink::replay::ReplayError) -> Self {
-        use sink::replay::ReplayError;
+impl From<operations::replay::ReplayError> for Failure {
+    fn from(error: operations::replay::ReplayError) -> Self {
+        use operations::replay::ReplayError;
         let code = match &error {
             ReplayError::NotYet(_) => ExitCode::TryAgain,
             ReplayError::Root { .. } | ReplayError::Chain(_) => ExitCode::BadInput,
@@ -137,9 +139,9 @@ impl From<sink::replay::ReplayError> for Failure {
     }
 }
 
-impl From<sink::recreate::RecreateError> for Failure {
-    fn from(error: sink::recreate::RecreateError) -> Self {
-        use sink::recreate::RecreateError;
+impl From<operations::recreate::RecreateError> for Failure {
+    fn from(error: operations::recreate::RecreateError) -> Self {
+        use operations::recreate::RecreateError;
         match error {
             RecreateError::Resend(error) => error.into(),
             RecreateError::Running(error) => error.into(),
@@ -147,7 +149,7 @@ impl From<sink::recreate::RecreateError> for Failure {
                 Self::new(ExitCode::TryAgain, error.to_string())
             }
             RecreateError::ForeignStore { .. } => Self::new(ExitCode::Configuration, error.to_string()),
-            RecreateError::Close(sink::SinkError::Chain(_))
+            RecreateError::Close(LakeError::Chain(_))
             | RecreateError::Chain(_)
             | RecreateError::File { .. }
             | RecreateError::Audit { .. } => Self::new(ExitCode::BadInput, error.to_string()),
@@ -228,7 +230,7 @@ mod tests {
             denied().into(),
             validator::ValidatorError::from(denied()).into(),
             sink::SinkError::from(denied()).into(),
-            sink::resend::ResendError::from(denied()).into(),
+            operations::resend::ResendError::from(denied()).into(),
         ];
         for failure in failures {
             assert_eq!(failure.code, ExitCode::CredentialsRefused, "{}", failure.message);
@@ -250,7 +252,8 @@ mod tests {
             let failures = [
                 Failure::from(store()),
                 sink::SinkError::from(store()).into(),
-                sink::verify::VerifyError::from(sink::SinkError::from(store())).into(),
+                lake::verify::VerifyError::from(store()).into(),
+                operations::repair::RepairError::from(LakeError::from(store())).into(),
                 exporter::ExportError::from(store()).into(),
                 producers::run::RunError::from(load).into(),
             ];

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use contracts::chain::ChainHead;
 use contracts::topics::PipelineTopics;
+use lake::chain;
+use lake::row::last_record_at;
 use platform::broker::{Broker, TopicPartition};
 use platform::store::Store;
 
 use crate::error::SinkError;
-use crate::{chain, timeline};
+use crate::machine;
 
 /// The group's offsets say so, and the chains agree: any tool may set offsets.
 pub(crate) fn is_drained(
@@ -34,9 +37,22 @@ pub(crate) fn is_drained(
                 if head.end < hint {
                     return Ok(false);
                 }
-                timeline::check(broker, &at, &topic.id, &head)?;
+                check(broker, &at, &topic.id, &head)?;
             }
         }
     }
     Ok(true)
+}
+
+/// Whether a chain and the topic of that id still belong together.
+///
+/// # Errors
+/// They do not, or the broker refuses.
+fn check(broker: &dyn Broker, at: &TopicPartition, topic_id: &str, head: &ChainHead) -> Result<(), SinkError> {
+    let mut marks = broker.watermarks(at)?;
+    let found = match &head.last_record {
+        Some(last) => last_record_at(broker, at, topic_id, last.offset, &mut marks)?,
+        None => None,
+    };
+    machine::is_of_topic(at, head, marks.low..marks.high, found.as_ref())
 }

@@ -1,6 +1,7 @@
 //! What a sink cannot go on from.
 
 use contracts::chain::BrokenChain;
+use lake::LakeError;
 use platform::broker::BrokerError;
 use platform::store::StoreError;
 
@@ -101,31 +102,6 @@ pub enum SinkError {
         /// What is there.
         found: String,
     },
-    /// A validator of a newer version has written what this sink cannot read.
-    #[error(
-        "sink: record {offset} of {topic}/{partition} is of schema version {version}, this program knows versions 1 to {known}: \
-         nothing is lost, and nothing of it is written. Start a sink of the version of your validators, or a newer one"
-    )]
-    NewerSchema {
-        /// Topic.
-        topic: String,
-        /// Partition.
-        partition: u32,
-        /// Offset of the record.
-        offset: u64,
-        /// Its version.
-        version: u32,
-        /// The newest version that is known here.
-        known: u16,
-    },
-    /// A committed file is neither published nor staged, and cannot be rebuilt.
-    #[error("sink: {path} is committed but missing, and cannot be rebuilt from the topic: {problem}")]
-    CannotRebuild {
-        /// File.
-        path: String,
-        /// Why.
-        problem: String,
-    },
     /// The last commit record is not what this sink has read or written.
     #[error(
         "sink: {path} was committed, and {problem}: nothing more is written. Look who else writes to the store and whether \
@@ -149,33 +125,24 @@ pub enum SinkError {
         /// What is there instead.
         problem: String,
     },
-    /// A sink has committed more since `repair` looked at what is missing.
-    #[error(
-        "repair: a sink has committed {path} meanwhile, so other records may be missing now: nothing was sent; repair again"
-    )]
-    CommittedMeanwhile {
-        /// The record.
-        path: String,
-    },
-    /// A commit record cannot be rebuilt.
-    #[error("repair: {path} cannot be rebuilt: {problem}")]
-    CannotRecommit {
-        /// The record, or the folder of its chain.
-        path: String,
-        /// Why.
-        problem: String,
-    },
-    /// Parquet or Arrow refused.
-    #[error("sink: encoding {path}: {problem}")]
-    Encode {
-        /// File.
-        path: String,
-        /// Why.
-        problem: String,
-    },
     /// Something cannot be written as JSON.
     #[error("sink: encoding a commit record: {0}")]
     Json(#[from] serde_json::Error),
+    /// Files or commits cannot be written.
+    #[error("sink: {0}")]
+    Lake(#[source] LakeError),
+}
+
+impl From<LakeError> for SinkError {
+    fn from(error: LakeError) -> Self {
+        match error {
+            LakeError::Broker(error) => error.into(),
+            LakeError::Store(error) => error.into(),
+            LakeError::Chain(broken) => broken.into(),
+            LakeError::Json(error) => error.into(),
+            other => Self::Lake(other),
+        }
+    }
 }
 
 impl SinkError {

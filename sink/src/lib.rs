@@ -2,30 +2,15 @@
 //! is the truth, the group offset a hint (DESIGN.md §5.3). Decisions are in [`machine`], which does no I/O; [`service`]
 //! carries them out. This crate judges nothing and knows no checker, no query and no export.
 
-pub mod chain;
 pub mod counters;
 mod drained;
 mod error;
-mod files;
-mod hints;
-pub mod inspect;
 pub mod limits;
 pub mod machine;
-mod parts;
-mod rebuild;
-pub mod recreate;
-pub mod repair;
-pub mod replay;
-pub mod resend;
-mod row;
 pub mod service;
-mod timeline;
 mod trace;
-pub mod verify;
-mod walk;
 
 pub use counters::{Counters, Snapshot};
 pub use error::SinkError;
-pub use hints::store_of;
 pub use limits::Limits;
-pub use service::{Config, GROUP, Until, run};
+pub use service::{Config, Until, run};

@@ -6,7 +6,12 @@ use std::time::{Duration, Instant};
 
 use contracts::commit_record::CommittedFile;
 use contracts::layout;
-use contracts::topics::{self, PipelineTopics};
+use contracts::topics::PipelineTopics;
+use lake::chain;
+use lake::files::{self, Publisher};
+use lake::hints::{HintMetadata, Hints};
+use lake::repair::rebuild;
+use lake::row::{self, Record, last_record_at};
 use platform::broker::{
     self, Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start,
     TopicPartition, TopicSpec, Topics,
@@ -23,18 +28,11 @@ use uuid::Uuid;
 use crate::counters::Counters;
 use crate::drained::is_drained;
 use crate::error::SinkError;
-use crate::files::Publisher;
-use crate::hints::{HintMetadata, Hints};
 use crate::limits::Limits;
 use crate::machine::{
     Action, AssignedPartition, CommitOutcome, Identity, Loaded, Machine, Now, Outcome, RecordOutcome,
 };
-use crate::row::{self, Record};
 use crate::trace::Batches;
-use crate::{chain, files, rebuild, timeline};
-
-/// Consumer group of all sinks.
-pub const GROUP: &str = topics::groups::SINK;
 
 /// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
 const SWEEP_AGE_MS: i64 = 86_400_000;
@@ -447,7 +445,7 @@ impl ActionExecutor<'_> {
             return Err(BrokerError::UnknownTopic(at.topic.to_string()).into());
         }
         let found = match &head.last_record {
-            Some(last) => timeline::found(self.broker, at, topic_id, last.offset, &mut marks)?,
+            Some(last) => last_record_at(self.broker, at, topic_id, last.offset, &mut marks)?,
             None => None,
         };
         if let Some(end) = head.position().filter(|end| *end < marks.low) {

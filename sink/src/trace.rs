@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use contracts::topics::headers;
+use lake::batch::Staging;
+use lake::row::Record;
 use platform::broker::TopicPartition;
 use platform::trace::{Span, Tracer};
 
-use crate::machine::{Action, Staging};
-use crate::row::Record;
+use crate::machine::Action;
 
 /// Spans of the batches that are being written.
 pub(crate) struct Batches {

@@ -16,6 +16,7 @@ use contracts::dead_letter::{CONTRACT_VERSION, DeadLetter};
 use contracts::judge::{Policy, judge};
 use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, dead_letter, layout, storage};
+use operations::resend::{letters, redrive};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::meddled::{self, Deed, Meddled};
@@ -25,7 +26,6 @@ use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
-use sink::resend::{letters, redrive};
 use sink::{Config, Counters, Limits, SinkError, Snapshot, Until};
 
 struct World {

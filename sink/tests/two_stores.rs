@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use contracts::layout;
 use contracts::topics::{self, PipelineTopics, groups};
+use lake::hints::store_of;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
     Broker, ConsumerConfig, GroupOffset, Headers, OutRecord, Polled, Start, TopicPartition, TopicSpec, Topics,
@@ -17,7 +18,7 @@ use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
-use sink::{Config, Limits, SinkError, Until, store_of};
+use sink::{Config, Limits, SinkError, Until};
 
 const PARTITIONS: u32 = 2;
 

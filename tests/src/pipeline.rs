@@ -9,6 +9,9 @@ use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::run_manifest::{self, RunManifest, RunStatus};
 use contracts::topics;
+use lake::verify::Subject;
+use operations::Operator;
+use operations::repair;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
     Broker, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start, TopicPartition, TopicSpec, Topics,
@@ -17,9 +20,6 @@ use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use platform::store::local::LocalStore;
-use sink::repair;
-use sink::resend::missing::Operator;
-use sink::verify::Subject;
 use validator::ProducerPolicies;
 
 /// A data folder with everything in it.
@@ -162,10 +162,10 @@ impl Pipeline {
     /// # Panics
     /// When it cannot look.
     #[must_use]
-    pub fn verify(&self) -> sink::verify::Report {
+    pub fn verify(&self) -> lake::verify::Report {
         let (store, broker) = (&*self.store, Some(&self.broker as &dyn Broker));
         let subject = Subject { store, broker, exports: None, producers: &self.policies };
-        sink::verify::verify_all(subject, &|| {}).unwrap()
+        lake::verify::verify_all(subject, &|| {}).unwrap()
     }
 
     /// What `finops repair` does.

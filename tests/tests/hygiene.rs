@@ -29,7 +29,9 @@ fn crates_know_only_whom_they_may() {
         ("platform", &[]),
         ("producers", &["contracts", "platform"]),
         ("validator", &["contracts", "platform"]),
-        ("sink", &["contracts", "platform"]),
+        ("lake", &["contracts", "platform"]),
+        ("sink", &["contracts", "platform", "lake"]),
+        ("operations", &["contracts", "platform", "lake"]),
         ("exporter", &["contracts", "platform"]),
         ("xtask", &[]),
     ]);
@@ -96,6 +98,8 @@ const TOP_LEVEL: &[&str] = &[
     "examples",
     "exporter",
     "finops",
+    "lake",
+    "operations",
     "platform",
     "producers",
     "rustfmt.toml",
@@ -319,8 +323,8 @@ const KEPT: &[(&str, &str, &str)] = &[
     ("contracts/src/commit_record.rs", "heights", "member of stored commit records"),
     ("schemas/examples/valid/escapes_and_repeated_member.json", "nobody", "id of a tenant that loses"),
     ("schemas/json/commit_record.schema.json", "heights", "member of stored commit records"),
-    ("sink/src/replay/mod.rs", "stretches", "member of stored claims"),
-    ("sink/src/resend/wire.rs", "stretches", "member of stored audit records"),
+    ("operations/src/selection.rs", "stretches", "member of stored claims"),
+    ("operations/src/resend/wire.rs", "stretches", "member of stored audit records"),
     ("tests/tests/contract_documents.rs", "heights", "names the member of stored commit records"),
 ];
 

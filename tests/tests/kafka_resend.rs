@@ -8,6 +8,15 @@ use std::time::{Duration, Instant};
 use contracts::claims::OwnProducers;
 use contracts::identity::SaltMode;
 use contracts::topics::{self, PipelineTopics};
+use lake::verify::Rule;
+use operations::Operator;
+use operations::recreate;
+use operations::replay::{claim, create_pipeline_topics, hand_over, swap};
+use operations::resend::letters::Filter;
+use operations::resend::lock::Lock;
+use operations::resend::patch::Patch;
+use operations::resend::{redrive, wire};
+use operations::selection::{ReplayRequest, ranges};
 use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
@@ -15,14 +24,6 @@ use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
 use sink::SinkError;
-use sink::recreate;
-use sink::replay::{ReplayRequest, claim, create_pipeline_topics, hand_over, ranges, swap};
-use sink::resend::letters::Filter;
-use sink::resend::lock::Lock;
-use sink::resend::missing::Operator;
-use sink::resend::patch::Patch;
-use sink::resend::{redrive, wire};
-use sink::verify::Rule;
 use tests::kafka::{Cluster, admin};
 use tests::{repo, skip};
 use validator::register::{self, RegisterError, refusals};
@@ -109,7 +110,7 @@ fn replay(broker: &dyn Broker, current: &dyn Store, fresh: &dyn Store, id: &str)
 }
 
 fn rows(broker: &dyn Broker, store: &dyn Store) -> (u64, u64) {
-    let report = sink::verify::verify(store, Some(broker), &|| {}).unwrap();
+    let report = lake::verify::verify(store, Some(broker), &|| {}).unwrap();
     assert_eq!(report.problems, []);
     (report.findings_rows, report.dead_letter_rows)
 }
@@ -247,7 +248,7 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
     let run = |n: usize| sink::run(&config, broker, &stores[n], &SystemClock, &Arc::default(), &stops[n]);
     let claims = || {
         let offsets = broker.group_offsets(topics::groups::SINK).unwrap();
-        offsets.iter().filter_map(|offset| sink::store_of(&offset.metadata)).collect::<Vec<_>>()
+        offsets.iter().filter_map(|offset| lake::hints::store_of(&offset.metadata)).collect::<Vec<_>>()
     };
     let comes = |is_so: &dyn Fn() -> bool| {
         let began = Instant::now();
@@ -301,7 +302,7 @@ fn a_partition_that_was_rolled_back_is_refused_and_left_behind_without_a_loss() 
     publish(&broker, 12..24);
     let refused = try_to_judge(&broker, PipelineTopics::live(), None).unwrap_err();
     assert!(matches!(refused, ValidatorError::RolledBack { .. }), "{refused}");
-    let report = sink::verify::verify(&store, Some(&broker), &|| {}).unwrap();
+    let report = lake::verify::verify(&store, Some(&broker), &|| {}).unwrap();
     assert!(report.problems.iter().any(|problem| problem.rule == Rule::RolledBack), "{:#?}", report.problems);
 
     let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };

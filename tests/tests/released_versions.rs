@@ -16,6 +16,8 @@ use contracts::storage::cast_for_storage;
 use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, datasets, layout};
 use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population, TenantScope};
+use lake::LakeError;
+use operations::repair;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::{Broker, Headers, OutRecord};
 use platform::clock::SystemClock;
@@ -24,7 +26,6 @@ use platform::store::local::LocalStore;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sink::SinkError;
-use sink::repair;
 use tests::pipeline::{Pipeline, copy};
 use tests::repo;
 
@@ -128,8 +129,8 @@ fn a_store_of_each_version_is_verified_and_exported() {
     for version in versions() {
         let (folder, store) = golden_store(version);
         let policies = validator::ProducerPolicies::own_only(contracts::identity::SaltMode::Stable);
-        let subject = sink::verify::Subject { store: &*store, broker: None, exports: None, producers: &policies };
-        let report = sink::verify::verify_all(subject, &|| {}).unwrap();
+        let subject = lake::verify::Subject { store: &*store, broker: None, exports: None, producers: &policies };
+        let report = lake::verify::verify_all(subject, &|| {}).unwrap();
         assert_eq!(report.problems, [], "version {version}");
         let config = ExporterConfig {
             store: store.clone(),
@@ -274,7 +275,10 @@ fn a_record_of_a_newer_version_stops_the_sink_and_nothing_is_lost() {
     let newer = avro::NEWEST + 1;
     pipeline.broker.producer().unwrap().append(&[framed(newer.into(), 1)]).unwrap();
     let error = pipeline.sink().unwrap_err();
-    assert!(matches!(error, SinkError::NewerSchema { version, .. } if version == u32::from(newer)), "{error}");
+    assert!(
+        matches!(error, SinkError::Lake(LakeError::NewerSchema { version, .. }) if version == u32::from(newer)),
+        "{error}"
+    );
     assert_eq!(
         commits(&*pipeline.store).iter().map(|commit| commit.rows).sum::<u64>(),
         2,

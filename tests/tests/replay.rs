@@ -10,6 +10,11 @@ use contracts::identity::SaltMode;
 use contracts::layout;
 use contracts::topics::{self, PipelineTopics, groups};
 use exporter::{Cut, DuckLimits};
+use operations::replay::{Claim, ReplayError, claim, create_pipeline_topics, hand_over, swap};
+use operations::resend::letters::Filter;
+use operations::resend::patch::Patch;
+use operations::resend::redrive;
+use operations::selection::{ReplayRequest, ranges};
 use platform::broker::{
     Broker, Consumer, ConsumerConfig, GroupOffset, Headers, Message, OutRecord, Polled, Start, TopicPartition, Topics,
 };
@@ -19,10 +24,6 @@ use platform::store::local::LocalStore;
 use platform::store::{Store, StoreError};
 use serde_json::{Value, json};
 use sink::SinkError;
-use sink::replay::{Claim, ReplayError, ReplayRequest, claim, create_pipeline_topics, hand_over, ranges, swap};
-use sink::resend::letters::Filter;
-use sink::resend::patch::Patch;
-use sink::resend::redrive;
 use tests::pipeline::Pipeline;
 use tests::read_hook::ReadHook;
 use tests::repo;

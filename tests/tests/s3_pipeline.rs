@@ -217,7 +217,7 @@ fn verify_sees_what_the_bucket_holds_now() {
     bytes[middle] ^= 1;
     pipeline.store.put(&path, &bytes).unwrap();
     let rules: Vec<_> = pipeline.verify().problems.into_iter().map(|problem| problem.rule).collect();
-    assert_eq!(rules, [sink::verify::Rule::FileChanged]);
+    assert_eq!(rules, [lake::verify::Rule::FileChanged]);
 }
 
 /// A pipeline in a bucket that is reached through a proxy, with one record that is judged and not written.

@@ -10,13 +10,13 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use contracts::claims::OwnProducers;
 use contracts::{gold_manifest, layout};
 use exporter::{DuckLimits, ExportOptions, ExporterConfig};
+use lake::verify::{Area, Report, Rule, Subject, verify_all};
 use parquet::arrow::ArrowWriter;
 use platform::broker::Headers;
 use platform::clock::SystemClock;
 use platform::store::Store;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sink::verify::{Area, Report, Rule, Subject, verify_all};
 use tests::pipeline::{Pipeline, copy};
 use tests::repo;
 
@@ -189,7 +189,7 @@ fn what_is_not_as_its_manifest_says_is_noticed() {
         assert_eq!(area.compared > 0, area.area != Area::RunManifests, "{area:?}");
     }
     remove(everything.facts("part-d.parquet"));
-    assert!(sink::repair::plan(&everything.verify()).blocked_by.is_empty(), "what is derived hides nothing");
+    assert!(operations::repair::plan(&everything.verify()).blocked_by.is_empty(), "what is derived hides nothing");
 }
 
 #[test]

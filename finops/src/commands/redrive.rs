@@ -4,13 +4,13 @@ use std::path::Path;
 
 use contracts::source::Src;
 use contracts::topics;
+use operations::resend::letters::Filter;
+use operations::resend::patch::Patch;
+use operations::resend::redrive::{Refusal, Report, Request, execute, plan};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::terminal::escaped;
 use serde_json::json;
-use sink::resend::letters::Filter;
-use sink::resend::patch::Patch;
-use sink::resend::redrive::{Refusal, Report, Request, execute, plan};
 
 use crate::cli::{DlqFilter, Output, RedriveArgs};
 use crate::failure::{Failure, Result};

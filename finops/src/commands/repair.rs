@@ -1,11 +1,11 @@
 //! `finops repair`: brings back what `verify` finds missing.
 
+use lake::verify::{Subject, verify_all};
+use operations::Operator;
+use operations::repair;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
-use sink::repair;
-use sink::resend::missing::Operator;
-use sink::verify::{Subject, verify_all};
 
 use crate::cli::{Output, RepairArgs};
 use crate::failure::Result;

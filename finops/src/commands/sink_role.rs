@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use contracts::topics;
+use operations::inspect::{Inspection, inspect};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
 use sink::Until;
-use sink::inspect::{Inspection, inspect};
 
 use crate::cli::{Output, SinkVerb};
 use crate::failure::Result;

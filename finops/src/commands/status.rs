@@ -7,6 +7,7 @@ use std::time::Duration;
 use contracts::dead_letter::header;
 use contracts::topics;
 use exporter::{Cut, RunFact};
+use operations::inspect::{ChainView, inspect};
 use platform::broker::lag::lag;
 use platform::broker::{Broker, FileSize, TopicInfo, TopicPartition};
 use platform::clock::{Clock, SystemClock};
@@ -14,7 +15,6 @@ use platform::config::units::show_size;
 use platform::exit::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sink::inspect::{ChainView, inspect};
 
 use crate::cli::{Output, StatusArgs};
 use crate::failure::Result;

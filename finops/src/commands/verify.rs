@@ -1,8 +1,8 @@
 //! `finops verify`: proves that nothing is lost, doubled or changed, and names what it could not compare.
 
+use lake::verify::{AreaReport, LastRecords, NotCompared, Report, Subject, verify_all};
 use platform::exit::ExitCode;
 use serde_json::json;
-use sink::verify::{AreaReport, LastRecords, NotCompared, Report, Subject, verify_all};
 
 use crate::cli::{Output, VerifyArgs};
 use crate::failure::Result;
@@ -83,7 +83,7 @@ fn print_table(report: &Report) -> Result<()> {
         ))?;
     }
     for run in &report.incomplete_runs {
-        let sink::verify::IncompleteRun { run, published, arrived, on_the_way } = run;
+        let lake::verify::IncompleteRun { run, published, arrived, on_the_way } = run;
         print_text(&format!(
             "run {run}: {arrived} of {published} records have arrived, {on_the_way} are on their way\n"
         ))?;

@@ -258,8 +258,10 @@ pub fn store_of_sinks(broker: &dyn Broker, store: Option<&dyn Store>, location: 
         Err(error) => return Check::fail(NAME, error.to_string(), "see above"),
     };
     let (id, location) = (store.map(Store::id), store.map_or_else(|| location.to_owned(), Store::location));
-    let other =
-        offsets.iter().filter_map(|offset| sink::store_of(&offset.metadata)).find(|other| id != Some(other.as_str()));
+    let other = offsets
+        .iter()
+        .filter_map(|offset| lake::hints::store_of(&offset.metadata))
+        .find(|other| id != Some(other.as_str()));
     let Some(other) = other else { return Check::ok(NAME, format!("the sinks' group writes to {location}")) };
     let this = id.map_or_else(|| format!("there is none in {location}"), |id| format!("this is {id} in {location}"));
     Check::fail(

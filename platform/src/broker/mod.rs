@@ -23,12 +23,14 @@ mod lookup;
 #[cfg(feature = "conformance")]
 pub mod meddled;
 mod partition;
+mod parts;
 mod value;
 
 pub use change::{FileSize, Limit, TopicChange, cleaning_interval};
 pub use headers::Headers;
 pub use lookup::{is_there, record_at};
 pub use partition::partition_for_key;
+pub use parts::{Parts, READ_BYTES, READ_RECORDS, read_held};
 pub use value::RecordValue;
 
 /// A topic as the broker knows it.

@@ -9,8 +9,6 @@
 //! partition names its store (the claim), and it reads the hints of *all* partitions before it claims, after it, and before each
 //! commit. Of two sinks that claim at the same moment, at least one reads the other's claim, and stops.
 
-mod batch;
-pub(crate) mod commit;
 mod partition;
 #[cfg(test)]
 mod simulation;
@@ -22,49 +20,16 @@ use std::time::Duration;
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::last_record::LastRecord;
-use contracts::source::Src;
+use lake::batch::{Payload, Row, Staging};
+use lake::chain::Looked;
+use lake::hints::Hint;
 use platform::broker::TopicPartition;
 use platform::store::{Published, StoreError};
-
-pub(crate) use batch::Batch;
-pub use batch::OpenFile;
 
 use crate::error::SinkError;
 use crate::limits::Limits;
 pub(crate) use partition::is_of_topic;
 use partition::{Partition, PartitionOptions};
-
-/// Where a row belongs: one open file per target and batch.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
-    /// Tenant, decoded. First, because targets are compared for each record and mostly differ in it.
-    pub tenant: String,
-    /// Dataset.
-    pub dataset: &'static str,
-    /// UTC date, `YYYY-MM-DD`.
-    pub run_date: String,
-}
-
-/// A record as the machine sees it.
-#[derive(Debug, Clone)]
-pub struct Row<R> {
-    /// Where its row belongs.
-    pub target: Target,
-    /// Source position.
-    pub src: Src,
-    /// Run it is counted for, with its first source position.
-    pub run: Option<(String, Src)>,
-    /// What it costs in memory, about.
-    pub bytes: u64,
-    /// The record itself.
-    pub payload: R,
-}
-
-/// What a record has to tell of itself.
-pub trait Payload: Clone {
-    /// What is remembered of it when it is the last one of a commit, read at this offset.
-    fn last_record(&self, offset: u64) -> LastRecord;
-}
 
 /// Who this sink is.
 #[derive(Debug, Clone)]
@@ -99,15 +64,6 @@ pub struct Now {
     pub elapsed: Duration,
     /// Milliseconds since the epoch.
     pub wall_ms: i64,
-}
-
-/// The group's position, left as a hint by the sink that wrote last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// Next offset.
-    pub offset: u64,
-    /// Store of the one that left it, when it says so.
-    pub store_id: Option<String>,
 }
 
 /// A partition that was assigned to this sink.
@@ -177,21 +133,6 @@ pub enum Action<'m, R> {
     Checkpoint(&'m ChainHead),
 }
 
-/// A batch to be staged.
-#[derive(Debug)]
-pub struct Staging<'m, R> {
-    /// Topic id.
-    pub topic_id: &'m str,
-    /// Partition.
-    pub partition: u32,
-    /// First offset.
-    pub start: u64,
-    /// One past the last offset.
-    pub end: u64,
-    /// Rows by target.
-    pub files: &'m BTreeMap<Target, OpenFile<R>>,
-}
-
 /// What became of an action.
 #[derive(Debug)]
 pub enum Outcome {
@@ -233,20 +174,6 @@ pub struct Loaded {
     /// What the topic holds at the offset of the last record that the chain names; `None` when there is no record, or nothing to
     /// look for.
     pub found: Option<LastRecord>,
-}
-
-/// What lies at the end of a chain. A store that keeps its promises makes this superfluous; one that stops keeping them is noticed
-/// before anything is built upon it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Looked {
-    /// The last commit is what it was, and the next name is free.
-    Ready,
-    /// The last commit is what it was, and there is another one after it.
-    NameTaken,
-    /// The last commit is not there.
-    LastMissing,
-    /// The last commit holds other bytes.
-    LastChanged,
 }
 
 /// What became of a commit.

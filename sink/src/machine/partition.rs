@@ -10,15 +10,14 @@ use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::last_record::LastRecord;
 use contracts::layout;
 use contracts::source::SrcPartition;
+use lake::batch::{Batch, Payload, Row, Staging};
+use lake::chain::Looked;
+use lake::commit::{self, Author};
 use platform::broker::TopicPartition;
 use platform::store::{Published, StoreError};
 use sha2::{Digest, Sha256};
 
-use super::batch::Batch;
-use super::commit::{self, Author};
-use super::{
-    Action, AssignedPartition, CommitOutcome, Identity, Loaded, Looked, Outcome, Payload, RecordOutcome, Row, Staging,
-};
+use super::{Action, AssignedPartition, CommitOutcome, Identity, Loaded, Outcome, RecordOutcome};
 use crate::error::SinkError;
 use crate::limits::Limits;
 
@@ -165,14 +164,17 @@ impl<R: Payload> Partition<R> {
             self.sought = false;
             return RecordOutcome::Ignored;
         }
-        self.batch.take(offset, row, &mut self.source_watermarks, elapsed)
+        match self.batch.take(offset, row, &mut self.source_watermarks, elapsed) {
+            true => RecordOutcome::Kept,
+            false => RecordOutcome::Duplicate,
+        }
     }
 
     pub fn begin_if_due(&mut self, limits: &Limits, elapsed: Duration) {
         if !matches!(self.phase, Phase::Consume) {
             return;
         }
-        if self.batch.is_due(limits, elapsed) || (self.flush && !self.batch.is_empty()) {
+        if limits.are_reached(&self.batch, elapsed) || (self.flush && !self.batch.is_empty()) {
             self.phase = Phase::Stage;
         } else {
             self.flush = false;
@@ -350,8 +352,9 @@ impl<R: Payload> Partition<R> {
         nonce: String,
         wall_ms: i64,
     ) -> Result<Attempt, SinkError> {
-        let author = Author { identity, nonce, wall_ms };
-        let commit = commit::record_of(&mut self.batch, files, &self.assigned, &self.head, author);
+        let Identity { writer_id, code_version, .. } = identity;
+        let author = Author { writer_id, code_version, nonce, wall_ms };
+        let commit = commit::record_of(&mut self.batch, files, &self.assigned.at, &self.head, author);
         let bytes = commit.to_bytes()?;
         Ok(Attempt { path: layout::chain_record(&commit.topic_id, commit.partition, commit.start), commit, bytes })
     }

@@ -16,14 +16,14 @@ use std::time::Duration;
 use contracts::last_record::LastRecord;
 use contracts::layout;
 use contracts::source::Src;
+use lake::batch::{Payload, Row, Target};
+use lake::hints::Hint;
 use platform::broker::TopicPartition;
 use platform::store::StoreError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{
-    Action, AssignedPartition, CommitOutcome, Hint, Identity, Loaded, Machine, Now, Outcome, Payload, Row, Target,
-};
+use super::{Action, AssignedPartition, CommitOutcome, Identity, Loaded, Machine, Now, Outcome};
 use crate::error::SinkError;
 use crate::limits::Limits;
 use store::{Lie, Store, rebuild};
@@ -44,9 +44,14 @@ struct Logged {
     target: Target,
 }
 
-impl Payload for Src {
+/// A record as sinks hold it.
+#[derive(Debug, Clone)]
+struct Held(Src);
+
+impl Payload for Held {
     fn last_record(&self, offset: u64) -> LastRecord {
-        LastRecord { offset, src: Some(self.clone()), sha256: format!("{offset} {self}") }
+        let Self(src) = self;
+        LastRecord { offset, src: Some(src.clone()), sha256: format!("{offset} {src}") }
     }
 }
 
@@ -58,7 +63,7 @@ enum Event {
 }
 
 struct Member {
-    machine: Machine<Src>,
+    machine: Machine<Held>,
     /// Which store it writes to.
     store: usize,
     /// Where it reads on, of the partitions it believes to own.
@@ -259,7 +264,7 @@ impl World {
         for offset in from as usize..upto {
             let Logged { src, target } = self.log[&at][offset].clone();
             let run = Some(("t/w/r".to_owned(), src.clone()));
-            let row = Row { target, src: src.clone(), run, bytes: 10, payload: src };
+            let row = Row { target, src: src.clone(), run, bytes: 10, payload: Held(src) };
             self.members[who].machine.record(&at, offset as u64, row);
         }
         self.members[who].reading.insert(at, upto as u64);
@@ -313,7 +318,7 @@ impl World {
                 counts.read_max = counts.read_max.max(head.records - checkpointed);
                 let last_offset = head.last_record.as_ref().map(|last| last.offset);
                 let held = last_offset.and_then(|offset| Some((offset, log[&at].get(offset as usize)?)));
-                let found = held.map(|(offset, held)| held.src.last_record(offset));
+                let found = held.map(|(offset, held)| Held(held.src.clone()).last_record(offset));
                 Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low: 0, high, found }))
             }
             Action::Publish { file, .. } => {
@@ -335,8 +340,10 @@ impl World {
                 let name = |t: &Target| {
                     layout::part_name(TOPIC_ID, batch.partition, batch.start, batch.end, &t.tenant, &t.run_date)
                 };
-                let files =
-                    batch.files.iter().map(|(target, open)| store.stage(name(target), target, open.rows.clone()));
+                let files = batch.files.iter().map(|(target, open)| {
+                    let rows = open.rows.iter().map(|Held(src)| src.clone()).collect();
+                    store.stage(name(target), target, rows)
+                });
                 Outcome::Staged(files.collect())
             }
             Action::Look { last, last_sha256, next } => {

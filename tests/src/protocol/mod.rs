@@ -3,7 +3,7 @@
 //! again; nothing but the folder itself keeps a frozen sink out.
 //!
 //! One step of the model is one call that a file system does at once: a link, a rename, a look. What the model is of:
-//! `sink/src/machine`, `sink/src/replay/swap.rs`, `platform/src/store/local/fence.rs`. Change it with them.
+//! `sink/src/machine`, `operations/src/replay/swap.rs`, `platform/src/store/local/fence.rs`. Change it with them.
 
 mod explore;
 mod model;

@@ -3,9 +3,9 @@
 
 use contracts::identity::SaltMode;
 use contracts::topics;
+use operations::repair;
 use platform::broker::{Broker, GroupOffset, Headers, TopicChange, TopicPartition};
 use serde_json::Value;
-use sink::repair;
 use tests::pipeline::Pipeline;
 use tests::repo;
 use validator::register::{RegisterError, refusals};

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use contracts::layout;
 use exporter::{Cut, DeadLetterFilter, DuckLimits, Population, TenantScope};
+use lake::verify::Rule;
+use operations::repair;
 use platform::broker::Headers;
 use serde_json::{Value, json};
-use sink::repair;
-use sink::verify::Rule;
 use tests::pipeline::{Pipeline, copy};
 use tests::repo;
 

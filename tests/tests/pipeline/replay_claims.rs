@@ -4,16 +4,16 @@
 use contracts::claims::OwnProducers;
 use contracts::topics::{self, headers};
 use contracts::{dead_letter, layout};
+use lake::verify::{Report, Rule};
+use operations::Operator;
+use operations::repair;
+use operations::resend::letters::Filter;
+use operations::resend::{redrive, wire};
+use operations::selection::ReplayRequest;
 use platform::broker::{Headers, Message};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use serde_json::Value;
-use sink::repair;
-use sink::replay::ReplayRequest;
-use sink::resend::letters::Filter;
-use sink::resend::missing::Operator;
-use sink::resend::{redrive, wire};
-use sink::verify::{Report, Rule};
 use tests::pipeline::Pipeline;
 
 use super::good;

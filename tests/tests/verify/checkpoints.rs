@@ -2,8 +2,8 @@
 
 use contracts::chain::ChainHead;
 use contracts::{layout, topics};
+use operations::repair;
 use platform::broker::Headers;
-use sink::repair;
 
 use super::world::{Filled, commits, good, read_commit, topic_id};
 
@@ -46,7 +46,7 @@ fn a_sink_passes_over_a_checkpoint_that_differs() {
     let (_folder, pipeline) = filled.copied();
     let path = commits(&pipeline).pop().unwrap();
     let last = read_commit(&path);
-    let mut head = sink::chain::load(&*pipeline.store, &last.topic_id, last.partition).unwrap().0;
+    let mut head = lake::chain::load(&*pipeline.store, &last.topic_id, last.partition).unwrap().0;
     head.source_watermarks.values_mut().for_each(|watermark| *watermark += 4_096);
     let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
     pipeline.store.put(&path, &serde_json::to_vec(&head).unwrap()).unwrap();

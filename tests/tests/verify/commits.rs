@@ -10,13 +10,13 @@ use bytes::Bytes;
 use contracts::layout;
 use contracts::seal::{self, Seal};
 use contracts::topics::{self, headers};
+use lake::verify::Rule;
+use operations::repair;
 use platform::broker::meddled::{Deed, Meddled};
 use platform::broker::{Broker, BrokerError, Headers, Message, OutRecord, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
-use sink::repair;
-use sink::verify::Rule;
 use tests::pipeline::Pipeline;
 use tests::read_hook::ReadHook;
 use tests::s3::S3Server;
@@ -126,7 +126,7 @@ fn a_last_commit_that_is_read_wrongly_once_is_not_built_upon() {
     let (id, path) = (topic_id(&pipeline, topics::VALID), records(&pipeline).pop().unwrap());
     let file = pipeline.store.local_path(&path).unwrap();
     let partition = read_commit(&file).partition;
-    let right = sink::chain::load(&*pipeline.store, &id, partition).unwrap().0;
+    let right = lake::chain::load(&*pipeline.store, &id, partition).unwrap().0;
     let load = |stored: &str| {
         let wrong = stored.replace("\"duplicates\":0", "\"duplicates\":7");
         assert_ne!(wrong, stored);
@@ -138,7 +138,7 @@ fn a_last_commit_that_is_read_wrongly_once_is_not_built_upon() {
             }
         };
         let store = ReadHook { store: &*pipeline.store, before: &before };
-        sink::chain::load(&store, &id, partition).map(|(head, _)| head)
+        lake::chain::load(&store, &id, partition).map(|(head, _)| head)
     };
     let sealed = String::from_utf8(bytes(&pipeline, &path).to_vec()).unwrap();
     assert_eq!(load(&sealed).unwrap(), right);
@@ -185,7 +185,7 @@ fn a_checkpoint_behind_the_last_commit_is_written_again_with_it() {
     let (_folder, pipeline) = filled.copied();
     let (before, last) = (seen(&pipeline), records(&pipeline).pop().unwrap());
     let record: contracts::commit_record::CommitRecord = serde_json::from_slice(&bytes(&pipeline, &last)).unwrap();
-    let head = sink::chain::load(&*pipeline.store, &record.topic_id, record.partition).unwrap().0;
+    let head = lake::chain::load(&*pipeline.store, &record.topic_id, record.partition).unwrap().0;
     let checkpoint = layout::chain_checkpoint(&record.topic_id, record.partition, record.end);
     pipeline.store.put(&checkpoint, &head.to_checkpoint().unwrap()).unwrap();
     pipeline.store.delete(&last).unwrap();

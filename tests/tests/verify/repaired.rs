@@ -4,13 +4,13 @@ use std::path::Path;
 
 use contracts::layout;
 use contracts::topics::{self, headers};
+use lake::verify::Rule;
+use operations::Operator;
+use operations::repair;
 use platform::broker::{Broker, Headers};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::store::Staged;
-use sink::repair;
-use sink::resend::missing::Operator;
-use sink::verify::Rule;
 use tests::pipeline::Pipeline;
 
 use super::world::{Filled, commits, drop_a_row, edit_last, good, lost, read_commit, rules, topic_id};

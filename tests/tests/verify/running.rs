@@ -51,12 +51,12 @@ fn inspecting_tells_what_is_written_and_what_is_not() {
     pipeline.drain();
     pipeline.publish([(Some("acme"), good("acme", 90), Headers::new())]);
     let _ = pipeline.validate();
-    let inspect = |tenant| sink::inspect::inspect(&*pipeline.store, Some(&pipeline.broker), tenant).unwrap();
+    let inspect = |tenant| operations::inspect::inspect(&*pipeline.store, Some(&pipeline.broker), tenant).unwrap();
     let all = inspect(None);
-    let sum = |of: fn(&sink::inspect::ChainView) -> u64| all.chains.iter().map(of).sum::<u64>();
+    let sum = |of: fn(&operations::inspect::ChainView) -> u64| all.chains.iter().map(of).sum::<u64>();
     assert_eq!((sum(|c| c.rows), sum(|c| c.lag.unwrap())), (19, 1));
     assert!(all.chains.iter().all(|c| c.broken.is_none() && c.group_position == Some(c.end)), "{:#?}", all.chains);
-    let folders = |found: &sink::inspect::Inspection| -> Vec<_> {
+    let folders = |found: &operations::inspect::Inspection| -> Vec<_> {
         found.folders.iter().map(|f| (f.dataset.clone(), f.tenant_id.clone(), f.files, f.rows)).collect()
     };
     let letters = (layout::DEAD_LETTERS.to_owned(), layout::UNKNOWN_TENANT.to_owned(), 3, 3);

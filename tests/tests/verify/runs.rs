@@ -2,11 +2,11 @@
 
 use contracts::layout;
 use contracts::topics::{self, headers};
+use lake::verify::{Rule, verify};
+use operations::repair;
 use platform::broker::{Broker, Headers, TopicPartition};
 use platform::lifecycle::Shutdown;
 use producers::publish::publish_manifest;
-use sink::repair;
-use sink::verify::{Rule, verify};
 use tests::pipeline::{Pipeline, run_manifest};
 
 use super::world::{good, rules, topic_id};

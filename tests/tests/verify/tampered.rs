@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use contracts::chain::ChainHead;
 use contracts::{layout, topics};
+use lake::verify::{Rule, Unpublished, verify};
+use operations::repair;
 use platform::broker::{Broker, Message, OutRecord, TopicPartition};
 use platform::store::local::LocalStore;
-use sink::repair;
-use sink::verify::{Rule, Unpublished, verify};
 use tests::pipeline::{Pipeline, copy, run_manifest};
 
 use super::world::{Filled, commits, drop_a_row, edit_last, fill, read_commit, rules};

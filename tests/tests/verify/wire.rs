@@ -1,12 +1,12 @@
 //! What can be said of wire records where the broker does not hold all of them, or not every offset is a record.
 
 use contracts::topics;
+use lake::verify::{Area, Rule, verify};
+use operations::repair;
 use platform::broker::{
     Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Message, Processor, Producer, TopicInfo,
     TopicPartition, TopicSettings, TopicSpec, Watermarks,
 };
-use sink::repair;
-use sink::verify::{Area, Rule, verify};
 use tests::pipeline::Pipeline;
 
 use super::world::{Filled, good, rules};

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use contracts::commit_record::CommitRecord;
 use contracts::source::OffsetSet;
 use contracts::{layout, topics};
+use lake::verify::{Report, Rule};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::{Broker, Headers};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sink::verify::{Report, Rule};
 use tests::pipeline::{Pipeline, copy};
 use tests::repo;
 

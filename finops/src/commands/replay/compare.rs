@@ -1,11 +1,11 @@
 //! `finops replay compare`.
 
 use exporter::{Comparison, Cut, TenantScope, compare};
+use lake::verify::{Problem, verify};
 use platform::exit::ExitCode;
 use platform::store::Store;
 use platform::terminal::escaped;
 use serde_json::json;
-use sink::verify::{Problem, verify};
 
 use crate::cli::Output;
 use crate::failure::{Failure, Result};

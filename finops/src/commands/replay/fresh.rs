@@ -7,12 +7,13 @@ use std::sync::Arc;
 use contracts::claims::Producers;
 use contracts::topics::PipelineTopics;
 use contracts::wire_filter::WireFilter;
+use operations::replay::{claim, claim_pipeline_topics, create_pipeline_topics, look};
+use operations::resend::lock::Lock;
+use operations::selection::{matching, ranges};
 use platform::broker::{Broker, TopicPartition};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::{Value, json};
-use sink::replay::{claim, claim_pipeline_topics, create_pipeline_topics, look, matching, ranges};
-use sink::resend::lock::Lock;
 use uuid::Uuid;
 use validator::ValidatorError;
 

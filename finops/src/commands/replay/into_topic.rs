@@ -1,10 +1,10 @@
 //! `finops replay run --into-topic`: wire records once more through their own topic.
 
+use operations::Operator;
+use operations::resend::wire::{Report, Request, execute, plan};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
-use sink::resend::missing::Operator;
-use sink::resend::wire::{Report, Request, execute, plan};
 
 use super::records::{check, request};
 use crate::cli::{Output, ReplayRunArgs};

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use contracts::topics;
 use contracts::wire_filter::WireFilter;
+use operations::selection::{OffsetRange, ReplayRequest};
 use platform::broker::{Broker, TopicInfo};
-use sink::replay::{OffsetRange, ReplayRequest};
 
 use crate::cli::ReplayRunArgs;
 use crate::failure::{Failure, Result};

@@ -16,7 +16,7 @@ pub fn swap(args: &SwapArgs, settings: &Settings, output: Output) -> Result<Exit
     let Ports { broker, store } = Ports::existing(settings)?;
     let fresh = ports::existing_root(&args.with, settings)?;
     let (partial, wait_max) = (args.allow_partial, wait_max(settings));
-    let done = sink::replay::swap::swap(&*broker, &*store, &*fresh, &SystemClock, partial, wait_max, &args.by)?;
+    let done = operations::replay::swap::swap(&*broker, &*store, &*fresh, &SystemClock, partial, wait_max, &args.by)?;
     let text = format!(
         "replay {} is in place in {}; the former data are in {}\n\
          services may be started again; they go on where the replay ended\n",
@@ -31,8 +31,15 @@ pub fn hand_over(args: &SwapArgs, settings: &Settings, output: Output) -> Result
     let Ports { broker, store } = Ports::existing(settings)?;
     let fresh = ports::existing_root(&args.with, settings)?;
     let (partial, wait_max) = (args.allow_partial, wait_max(settings));
-    let done =
-        sink::replay::hand_over::hand_over(&*broker, &*store, &*fresh, &SystemClock, partial, wait_max, &args.by)?;
+    let done = operations::replay::hand_over::hand_over(
+        &*broker,
+        &*store,
+        &*fresh,
+        &SystemClock,
+        partial,
+        wait_max,
+        &args.by,
+    )?;
     let text = format!(
         "the root is {} from now on: give it to the services as their store, then start them\n\
          {} stays as it is; {} run manifests, cost facts and audit records were copied\n",

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
+use operations::Operator;
+use operations::recreate;
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
-use sink::recreate;
-use sink::resend::missing::Operator;
 
 use crate::cli::Output;
 use crate::failure::Result;

@@ -1,16 +1,22 @@
 //! One partition, action by action: what it does when an answer is lost, when the store lies, and when another store is in the group.
 
-use super::super::{Hint, Machine, Now, Target};
+use lake::batch::Target;
+use lake::hints::Hint;
+
+use super::super::{Machine, Now};
 use super::*;
 
-impl Payload for () {
+#[derive(Debug, Clone)]
+struct Nothing;
+
+impl Payload for Nothing {
     fn last_record(&self, offset: u64) -> LastRecord {
         LastRecord { offset, src: None, sha256: String::new() }
     }
 }
 
 /// A sink that has staged one record and asks whether another store is in the group.
-fn asking() -> (Machine<()>, TopicPartition) {
+fn asking() -> (Machine<Nothing>, TopicPartition) {
     let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
     let mut machine = Machine::new(identity, Limits::default());
     let at = TopicPartition { topic: "valid".into(), partition: 0 };
@@ -26,7 +32,7 @@ fn asking() -> (Machine<()>, TopicPartition) {
     machine.done(&at, Outcome::Done).unwrap();
     machine.tick(Now::default());
     let target = Target { tenant: "acme".into(), dataset: layout::FINDINGS, run_date: "2026-01-20".into() };
-    let row = Row { target, src: "w/0/1".parse().unwrap(), run: None, bytes: 1, payload: () };
+    let row = Row { target, src: "w/0/1".parse().unwrap(), run: None, bytes: 1, payload: Nothing };
     assert_eq!(machine.record(&at, 0, row), RecordOutcome::Kept);
     machine.flush();
     assert!(matches!(machine.next_action(), Some((_, Action::Stage(_)))));
@@ -36,14 +42,14 @@ fn asking() -> (Machine<()>, TopicPartition) {
 }
 
 /// No other store is in the group.
-fn staged() -> (Machine<()>, TopicPartition) {
+fn staged() -> (Machine<Nothing>, TopicPartition) {
     let (mut machine, at) = asking();
     machine.done(&at, Outcome::HintsRead(Vec::new())).unwrap();
     (machine, at)
 }
 
 /// One that has looked before.
-fn committing() -> (Machine<()>, TopicPartition) {
+fn committing() -> (Machine<Nothing>, TopicPartition) {
     let (mut machine, at) = staged();
     let Some((_, Action::Look { last: None, next, .. })) = machine.next_action() else { panic!("no look") };
     assert_eq!(next, layout::chain_record("id", 0, 0));
@@ -51,7 +57,7 @@ fn committing() -> (Machine<()>, TopicPartition) {
     (machine, at)
 }
 
-fn own_commit(machine: &mut Machine<()>) -> Box<CommitRecord> {
+fn own_commit(machine: &mut Machine<Nothing>) -> Box<CommitRecord> {
     let Some((_, Action::Commit { bytes, .. })) = machine.next_action() else { panic!("no commit") };
     serde_json::from_slice(bytes).unwrap()
 }
@@ -148,7 +154,7 @@ fn a_hint_of_another_store_stops_a_commit() {
 #[test]
 fn a_claim_that_cannot_be_left_is_left_after_the_next_poll() {
     let identity = Identity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
-    let mut machine = Machine::<()>::new(identity, Limits::default());
+    let mut machine = Machine::<Nothing>::new(identity, Limits::default());
     let at = TopicPartition { topic: "valid".into(), partition: 0 };
     machine.assigned(AssignedPartition { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
     let loaded = Loaded { head: ChainHead::empty("id", 0), last: None, checkpointed: 0, low: 0, high: 1, found: None };

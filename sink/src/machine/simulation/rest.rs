@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use contracts::source::Src;
+use lake::hints::Hint;
 
-use super::super::Hint;
 use super::SinkError;
 use super::{CHECKPOINT_COMMITS, Event, MEMBERS, PARTITIONS, World, partition};
 

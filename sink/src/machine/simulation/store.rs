@@ -7,11 +7,13 @@ use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::source::Src;
+use lake::batch::{OpenFile, Target};
+use lake::chain::Looked;
 use platform::broker::TopicPartition;
 use platform::store::Published;
 use sha2::{Digest, Sha256};
 
-use super::super::{CommitOutcome, Looked, OpenFile, Target};
+use super::super::CommitOutcome;
 use super::{Logged, TOPIC_ID};
 
 /// How a store answers that does not keep what it promises.

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use lake::hints::Hint;
 use platform::broker::TopicPartition;
 
-use super::super::{Hint, Outcome};
+use super::super::Outcome;
 use super::{Counts, MEMBERS, SEEDS, World, partition};
 
 pub(super) fn store_id(store: usize) -> String {

@@ -1,0 +1,53 @@
+//! The commit record of a batch whose files are staged.
+
+use std::collections::BTreeMap;
+
+use contracts::chain::ChainHead;
+use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
+use contracts::{datasets, time};
+use platform::broker::TopicPartition;
+
+use crate::batch::{Batch, Payload};
+
+/// Who commits, which attempt it is, and when.
+pub struct Author<'a> {
+    /// Process that commits.
+    pub writer_id: &'a str,
+    /// Version of its program.
+    pub code_version: &'a str,
+    /// Of this attempt only.
+    pub nonce: String,
+    /// Milliseconds since the epoch.
+    pub wall_ms: i64,
+}
+
+/// Takes the source positions of the batch; its rows stay until the record is committed.
+pub fn record_of<R: Payload>(
+    batch: &mut Batch<R>,
+    files: Vec<CommittedFile>,
+    at: &TopicPartition,
+    head: &ChainHead,
+    Author { writer_id, code_version, nonce, wall_ms }: Author<'_>,
+) -> CommitRecord {
+    CommitRecord {
+        format_version: FORMAT_VERSION,
+        code_version: code_version.to_owned(),
+        dataset: datasets::of_topic(&at.topic).name.to_owned(),
+        topic: at.topic.to_string(),
+        topic_id: head.topic_id.clone(),
+        partition: at.partition,
+        start: batch.start,
+        end: batch.next,
+        rows: files.iter().map(|file| file.rows).sum(),
+        duplicates: batch.duplicates,
+        files,
+        src: std::mem::take(&mut batch.src),
+        runs: std::mem::take(&mut batch.runs),
+        source_watermarks: BTreeMap::new(),
+        last_record: batch.last.as_ref().map(|(offset, payload)| payload.last_record(*offset)),
+        writer_id: writer_id.to_owned(),
+        nonce,
+        previous_sha256: head.last_sha256.clone(),
+        committed_at: time::format_timestamp(wall_ms),
+    }
+}

@@ -1,0 +1,16 @@
+//! What lies in a store and how it is read and proved: the commit chains, the data files of a commit, what `verify` compares, and what
+//! of it can be rebuilt from the topics. Knows no query engine, and no service.
+
+pub mod batch;
+pub mod chain;
+pub mod commit;
+mod error;
+pub mod files;
+pub mod hints;
+pub mod ledger;
+pub mod repair;
+pub mod row;
+pub mod verify;
+pub mod walk;
+
+pub use error::LakeError;

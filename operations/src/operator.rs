@@ -1,0 +1,15 @@
+//! Who does it.
+
+use platform::clock::Clock;
+use platform::lifecycle::Shutdown;
+
+/// Who sends, and what can stop it.
+#[derive(Clone, Copy)]
+pub struct Operator<'a> {
+    /// Name, for the audit record.
+    pub by: &'a str,
+    /// Time of the audit record.
+    pub clock: &'a dyn Clock,
+    /// Asked to stop.
+    pub shutdown: &'a Shutdown,
+}
