@@ -13,6 +13,7 @@ use platform::broker::kafka::{KafkaBroker, KafkaSettings};
 use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::local::LocalStore;
 use validator::ProducerPolicies;
 
@@ -47,11 +48,22 @@ pub fn run(folder: &Path, total: usize, brokers: Option<&str>, each_alone: bool)
     println!("{}; {total} findings of {bytes} bytes", cpu::model());
     let (validator, sink) = configs();
     let write_all = || {
-        let all = sink::Config { until: sink::Until::Drained, ..sink.clone() };
-        sink::run(&all, broker, &store, &SystemClock, &Arc::default(), &Shutdown::new()).map_err(|e| text(&e))
+        let all = sink::Config { until: Until::Drained, ..sink.clone() };
+        sink::run(
+            &all,
+            sink::Deps { broker, store: &store, clock: &SystemClock, counters: &Arc::default() },
+            &Shutdown::new(),
+        )
+        .map_err(|e| text(&e))
     };
-    let validate_all =
-        || validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).map_err(|e| text(&e));
+    let validate_all = || {
+        validator::run(
+            &validator,
+            validator::Deps { broker, clock: &SystemClock, counters: &Arc::default() },
+            &Shutdown::new(),
+        )
+        .map_err(|e| text(&e))
+    };
     if each_alone {
         stage("publish", total, || publish(broker, total))?;
         stage("validate", total, validate_all)?;
@@ -62,7 +74,12 @@ pub fn run(folder: &Path, total: usize, brokers: Option<&str>, each_alone: bool)
         let stop_sink = Shutdown::new();
         std::thread::scope(|scope| {
             let writing = scope.spawn(|| {
-                sink::run(&sink, broker, &store, &SystemClock, &Arc::default(), &stop_sink).map_err(|e| text(&e))
+                sink::run(
+                    &sink,
+                    sink::Deps { broker, store: &store, clock: &SystemClock, counters: &Arc::default() },
+                    &stop_sink,
+                )
+                .map_err(|e| text(&e))
             });
             let judged = validate_all();
             stop_sink.request("everything is judged");
@@ -122,7 +139,7 @@ fn configs() -> (validator::Config, sink::Config) {
         step_records_max: BATCH,
         step_bytes_max: 16 << 20,
         session_timeout,
-        until: validator::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         skips_judged: false,
     };
@@ -131,7 +148,7 @@ fn configs() -> (validator::Config, sink::Config) {
         pipeline_topics: contracts::topics::PipelineTopics::live(),
         limits: sink::Limits::default(),
         session_timeout,
-        until: sink::Until::Shutdown,
+        until: Until::Shutdown,
         skips_expired: false,
         replaced_store: None,
     };

@@ -11,8 +11,9 @@ use contracts::topics;
 use platform::broker::{Broker, ConsumerConfig, Headers, Message, Polled, Start, TopicPartition, Topics};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::local::LocalStore;
-use sink::{Config, Counters, Limits, Until};
+use sink::{Config, Counters, Limits};
 use validator::ProducerPolicies;
 use validator::transform::{Outcome, Transform};
 
@@ -44,7 +45,11 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
     let done = Shutdown::new();
     std::thread::scope(|scope| {
         scope.spawn(|| report_memory(&counters, total, &done));
-        let outcome = sink::run(&config, &feed, &store, &SystemClock, &counters, &Shutdown::new());
+        let outcome = sink::run(
+            &config,
+            sink::Deps { broker: &feed, store: &store, clock: &SystemClock, counters: &counters },
+            &Shutdown::new(),
+        );
         done.request("finished");
         outcome.map_err(|e| e.to_string())
     })?;

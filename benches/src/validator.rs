@@ -10,7 +10,7 @@ use ::validator::transform::{Outcome, Transform};
 use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
-use contracts::{avro, storage, topics};
+use contracts::topics;
 use platform::broker::{Headers, Message, TopicPartition};
 
 use crate::findings::{NOW_MS, finding};
@@ -36,12 +36,12 @@ pub fn run() -> Result<(), String> {
     })?;
     measure("judge, cast", &wire, Some(naive), |wire| {
         let finding = judge(wire, &policy, 0).map_err(|r| broken(&r))?;
-        storage::cast_for_storage(&finding).map(|row| drop(black_box(row))).map_err(|v| broken(&v))
+        finding.cast_for_storage().map(|row| drop(black_box(row))).map_err(|v| broken(&v))
     })?;
     measure("judge, cast, encode", &wire, Some(naive), |wire| {
         let finding = judge(wire, &policy, 0).map_err(|r| broken(&r))?;
-        let row = storage::cast_for_storage(&finding).map_err(|v| broken(&v))?;
-        black_box(avro::encode(&row));
+        let row = finding.cast_for_storage().map_err(|v| broken(&v))?;
+        black_box(row.encode());
         Ok(())
     })?;
     let transform = Transform::new(

@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
 use crate::frame;
 use crate::number::Micros;
-use crate::storage::{Entries, StorageRecord};
 
 /// Every released version of the Avro schema, the first is version 1, as published in `schemas/avro/`. A version only adds
 /// members, each at the end of its record and null unless given (R61).
@@ -17,16 +19,28 @@ pub const SCHEMAS: [&str; 2] =
 /// The newest version. There is no registry to ask: the id in a frame is the version.
 pub const NEWEST: u16 = SCHEMAS.len() as u16;
 
-/// Frame and body of a record, in the lowest version that has room for it: while no producer sends what a version has added, programs
-/// that do not know it read everything.
-#[must_use]
-pub fn encode(record: &StorageRecord<'_>) -> Vec<u8> {
+/// Frame and body of a record, in the lowest version that has room for it.
+pub(crate) fn encode(record: &impl Write) -> Vec<u8> {
     let version = record.version();
     let mut out = Vec::with_capacity(2048);
     out.push(frame::MAGIC);
     out.extend_from_slice(&u32::from(version).to_be_bytes());
     record.write(version, &mut out);
     out
+}
+
+/// Map entries sorted by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entries<'a, T>(pub(crate) Vec<(Cow<'a, str>, T)>);
+
+impl<T: Serialize> Serialize for Entries<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
 }
 
 /// Writes a value as the schema types it.

@@ -208,7 +208,7 @@ struct Build<'a> {
 fn build(line: &Build<'_>) -> Result<Value, Vec<Error>> {
     let policy = Policy { salt_mode: line.salt_mode.parse().unwrap(), kind: Kind::Draft, ..Policy::default() };
     match judge(line.draft.get().as_bytes(), &policy, 0) {
-        Ok(finding) => Ok(storage::cast_for_storage(&finding).unwrap().to_json()),
+        Ok(finding) => Ok(finding.cast_for_storage().unwrap().to_json()),
         Err(rejection) => Err(errors(rejection.violations)),
     }
 }

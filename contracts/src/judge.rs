@@ -2,11 +2,12 @@
 
 use crate::finding::{Finding, Form, Text, read};
 use crate::identity::{self, Identity, SaltMode};
+use crate::rules;
+use crate::storage::{self, StorageRecord};
 use crate::text::{self, Scalar};
 use crate::time;
 use crate::violation::{Code, Violation, normalize};
 use crate::wire::{self, Message};
-use crate::{rules, storage};
 
 /// What a message is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +64,14 @@ pub struct ValidFinding<'a> {
 }
 
 impl<'a> ValidFinding<'a> {
+    /// The row that is stored of it: widths and the one rounding of money are decided in [`storage`].
+    ///
+    /// # Errors
+    /// Amounts and numbers that do not fit their columns, all of them, under the record's paths.
+    pub fn cast_for_storage(&self) -> Result<StorageRecord<'_>, Vec<Violation>> {
+        storage::cast(&self.finding)
+    }
+
     /// Canonical tenant.
     #[must_use]
     pub fn tenant_id(&self) -> &str {
@@ -109,10 +118,6 @@ impl<'a> ValidFinding<'a> {
     #[must_use]
     pub fn finding_id(&self) -> &str {
         self.finding.finding_id.as_deref().unwrap_or_default()
-    }
-
-    pub(crate) const fn as_finding(&self) -> &Finding<'a> {
-        &self.finding
     }
 }
 

@@ -3,7 +3,7 @@
 //! clock, environment, async runtime or database.
 //!
 //! A finding's way: [`judge::judge`] (bytes → [`judge::ValidFinding`] or every broken rule) →
-//! [`storage::cast_for_storage`] → [`avro::Encoder`] → topic → Arrow by [`arrow_schema`] → Parquet by [`layout`].
+//! [`judge::ValidFinding::cast_for_storage`] → [`storage::StorageRecord::encode`] → topic → Arrow by [`arrow_schema`] → Parquet by [`layout`].
 
 pub mod arrow_schema;
 pub mod avro;

@@ -4,29 +4,13 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
 
-use crate::avro;
+use crate::avro::{self, Entries};
 use crate::finding::{self, Amount, Finding, Text};
-use crate::judge::ValidFinding;
 use crate::number::Micros;
 use crate::violation::{Code, Violation};
 
 type Str<'a> = Option<Cow<'a, str>>;
-/// Map entries sorted by key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entries<'a, T>(pub(crate) Vec<(Cow<'a, str>, T)>);
-
-impl<T: Serialize> Serialize for Entries<'_, T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (key, value) in &self.0 {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
-    }
-}
-
 /// A struct whose members are those of the Avro record, in its order; those behind `since` were added by that version of the
 /// schema. In JSON they are left out when they are null: documents without them stay what they were.
 macro_rules! row {
@@ -62,7 +46,7 @@ macro_rules! row {
 }
 
 row!(
-    /// One row of `finops_findings`. Only [`cast_for_storage`] makes one.
+    /// One row of `finops_findings`. Only [`ValidFinding::cast_for_storage`](crate::judge::ValidFinding::cast_for_storage) makes one.
     pub struct StorageRecord {
         tenant_id: Str<'a>,
         workspace_id: Str<'a>,
@@ -200,10 +184,6 @@ row!(
 ///
 /// # Errors
 /// Amounts and numbers that do not fit their columns, all of them, under the record's paths.
-pub fn cast_for_storage<'f>(finding: &'f ValidFinding<'_>) -> Result<StorageRecord<'f>, Vec<Violation>> {
-    cast(finding.as_finding())
-}
-
 pub(crate) fn cast<'f>(f: &'f Finding<'_>) -> Result<StorageRecord<'f>, Vec<Violation>> {
     let mut cast = Cast { violations: Vec::new() };
     let record = cast.record(f);
@@ -363,6 +343,13 @@ fn scope<'f>(s: &'f finding::Scope<'_>) -> Scope<'f> {
 }
 
 impl StorageRecord<'_> {
+    /// As the value of a record of the valid topic: frame and body, in the lowest version that has room for it. While no producer
+    /// sends what a version has added, programs that do not know it read everything.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        avro::encode(self)
+    }
+
     /// The row as JSON for people and `contract test`: money as text with six places, times `…Z` with
     /// milliseconds, dates as text, maps as objects, every field of schema version 1 present, later ones when they have a value.
     #[must_use]

@@ -5,9 +5,9 @@
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod cli;
-mod commands;
 mod doctor;
 mod failure;
+mod global;
 mod instant;
 mod output;
 mod ports;
@@ -40,7 +40,7 @@ fn main() -> std::process::ExitCode {
             return if is_asked_for { ExitCode::Done } else { ExitCode::Usage }.into();
         }
     };
-    match std::panic::catch_unwind(|| commands::dispatch(cli)) {
+    match std::panic::catch_unwind(|| cli::dispatch(cli)) {
         Ok(Ok(code)) => code.into(),
         Ok(Err(failure)) => failure.report().into(),
         // Reported where it happened.

@@ -9,6 +9,7 @@ use contracts::datasets;
 use contracts::identity::SaltMode;
 use contracts::topics::{self, PipelineTopics};
 use exporter::{ExportOptions, ExporterConfig};
+use platform::service::Until;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedReader, EmbeddedSettings};
 use platform::broker::kafka::{KafkaBroker, KafkaSettings};
 use platform::broker::{self, Broker, Limit, TopicChange, TopicSpec};
@@ -222,7 +223,7 @@ pub fn producer_policies(settings: &Settings) -> Result<ProducerPolicies> {
     Ok(policies.with_message_bytes_max(settings.message_bytes_max).with_run_ts_ahead_max(settings.run_ts_ahead_max))
 }
 
-pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<validator::Config> {
+pub fn validator_config(settings: &Settings, until: Until) -> Result<validator::Config> {
     let policies = producer_policies(settings)?;
     Ok(validator::Config {
         member: member("validator"),
@@ -241,7 +242,7 @@ pub fn validator_config(settings: &Settings, until: validator::Until) -> Result<
     })
 }
 
-pub fn sink_config(settings: &Settings, until: sink::Until) -> sink::Config {
+pub fn sink_config(settings: &Settings, until: Until) -> sink::Config {
     sink::Config {
         member: member("sink"),
         pipeline_topics: PipelineTopics::live(),

@@ -12,7 +12,7 @@ use platform::store::s3::{self, S3Settings};
 use platform::telemetry;
 use platform::trace::{self, Traces};
 
-use crate::cli::{Global, LogFormat};
+use crate::global::{Global, LogFormat};
 use crate::output::quoted;
 use crate::scratch;
 

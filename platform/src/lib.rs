@@ -15,6 +15,7 @@ pub mod observe;
 pub mod permissions;
 pub mod resources;
 pub mod retry;
+pub mod service;
 pub mod store;
 pub mod telemetry;
 pub mod terminal;

@@ -13,4 +13,4 @@ mod trace;
 pub use counters::{Counters, Snapshot};
 pub use error::SinkError;
 pub use limits::Limits;
-pub use service::{Config, Until, run};
+pub use service::{Config, Deps, run};

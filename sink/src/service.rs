@@ -21,6 +21,7 @@ use platform::failpoint;
 use platform::lifecycle::Shutdown;
 use platform::metrics::table;
 use platform::retry::Backoff;
+use platform::service::{self, Expired, Member, Until};
 use platform::store::{Published, PutOutcome, Store};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
@@ -37,16 +38,6 @@ use crate::trace::Batches;
 /// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
 const SWEEP_AGE_MS: i64 = 86_400_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(6 * 3_600);
-const POLL_TIMEOUT: Duration = Duration::from_millis(200);
-
-/// When to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// When a stop is requested.
-    Shutdown,
-    /// When everything that was on the topics at the start is written, by this or another sink.
-    Drained,
-}
 
 /// Settings.
 #[derive(Debug, Clone)]
@@ -67,18 +58,25 @@ pub struct Config {
     pub replaced_store: Option<String>,
 }
 
+/// What a sink works with.
+#[derive(Clone, Copy)]
+pub struct Deps<'a> {
+    /// Where it reads.
+    pub broker: &'a dyn Broker,
+    /// Where it writes.
+    pub store: &'a dyn Store,
+    /// When it commits.
+    pub clock: &'a dyn Clock,
+    /// What it has done.
+    pub counters: &'a Arc<Counters>,
+}
+
 /// Runs one sink until `config.until` or shutdown; what was read by then is written.
 ///
 /// # Errors
 /// Only what waiting cannot mend. Nothing is lost then: what is not committed is still in the topics.
-pub fn run(
-    config: &Config,
-    broker: &dyn Broker,
-    store: &dyn Store,
-    clock: &dyn Clock,
-    counters: &Arc<Counters>,
-    shutdown: &Shutdown,
-) -> Result<(), SinkError> {
+pub fn run(config: &Config, deps: Deps<'_>, shutdown: &Shutdown) -> Result<(), SinkError> {
+    let Deps { broker, store, clock, counters } = deps;
     let pipeline_topics = &config.pipeline_topics;
     let retried = || counters.retried("start");
     let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
@@ -95,6 +93,9 @@ pub fn run(
     }
     let mut sink = Sink {
         machine,
+        pipeline_topics,
+        until: config.until,
+        ends,
         writer_id,
         consumer,
         broker,
@@ -110,7 +111,7 @@ pub fn run(
         swept: None,
         batches: Batches::new(counters.tracer().clone(), &pipeline_topics.sinks),
     };
-    let served = sink.serve(config, &ends);
+    let served = sink.serve();
     if matches!(served, Ok(()) | Err(SinkError::ForeignStore { .. })) {
         sink.take_back_claims();
     }
@@ -163,6 +164,10 @@ fn begin(
 
 struct Sink<'a> {
     machine: Machine<Record>,
+    pipeline_topics: &'a PipelineTopics,
+    until: Until,
+    /// Offsets that have to be reached before a drain ends.
+    ends: Vec<(TopicPartition, u64)>,
     writer_id: String,
     consumer: Box<dyn Consumer>,
     broker: &'a dyn Broker,
@@ -176,14 +181,59 @@ struct Sink<'a> {
     batches: Batches,
 }
 
-impl Sink<'_> {
-    fn serve(&mut self, config: &Config, ends: &[(TopicPartition, u64)]) -> Result<(), SinkError> {
-        while !self.shutdown.is_requested() {
-            if config.until == Until::Drained && self.has_drained(&config.pipeline_topics, ends)? {
-                break;
+impl Member for Sink<'_> {
+    type Error = SinkError;
+
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, BrokerError> {
+        self.consumer.poll(timeout)
+    }
+
+    fn polled(&mut self, polled: Polled) -> Result<(), SinkError> {
+        self.counters.loop_iterated(self.machine.buffered_bytes(), self.machine.partitions());
+        match polled {
+            Polled::Assigned(assigned) => assigned.into_iter().try_for_each(|assignment| self.assigned(assignment))?,
+            Polled::Revoked(revoked) => revoked.iter().for_each(|at| self.machine.revoked(at)),
+            Polled::Lost(lost) => lost.iter().for_each(|at| self.lost(at)),
+            Polled::Records(messages) => {
+                self.counters.polled(messages.len());
+                messages.into_iter().for_each(|message| self.record(message));
             }
-            self.poll_once(config.until)?;
+            Polled::Idle if self.until == Until::Drained => self.machine.flush(),
+            Polled::Idle => {}
         }
+        Ok(())
+    }
+
+    /// What the sink holds is written first: the broker may not have it any more.
+    fn expired(&mut self, Expired { topic, partition, from, low }: Expired) -> Result<(), SinkError> {
+        self.machine.flush();
+        self.drive_actions()?;
+        Err(SinkError::RecordsExpired { topic, partition, from, low })
+    }
+
+    fn work(&mut self) -> Result<(), SinkError> {
+        self.drive_actions()?;
+        self.sweep_if_due();
+        Ok(())
+    }
+
+    fn has_drained(&self) -> Result<bool, SinkError> {
+        let drained = is_drained(self.broker, self.store, self.pipeline_topics, &self.ends)?;
+        Ok(drained && self.hints.are_replaced(self.broker)?)
+    }
+
+    fn may_pass(error: &SinkError) -> bool {
+        error.may_pass()
+    }
+
+    fn retried(&self) {
+        self.counters.retried("poll");
+    }
+}
+
+impl Sink<'_> {
+    fn serve(&mut self) -> Result<(), SinkError> {
+        service::serve(self, self.until, self.shutdown)?;
         self.machine.flush();
         self.drive_actions()
     }
@@ -198,59 +248,6 @@ impl Sink<'_> {
         if let Err(error) = self.consumer.commit(&claims.into_iter().map(unclaimed).collect::<Vec<_>>()) {
             warn!(%error, store = self.store.id(), "the group's positions still name this store, which nothing was written to");
         }
-    }
-
-    /// A broker or store that does not answer is asked again after the next poll.
-    fn has_drained(&self, pipeline_topics: &PipelineTopics, ends: &[(TopicPartition, u64)]) -> Result<bool, SinkError> {
-        let drained = is_drained(self.broker, self.store, pipeline_topics, ends);
-        match drained.and_then(|drained| Ok(drained && self.hints.are_replaced(self.broker)?)) {
-            Err(error) if error.may_pass() => {
-                warn!(%error, "cannot tell yet whether all is written");
-                self.counters.retried("poll");
-                Ok(false)
-            }
-            other => other,
-        }
-    }
-
-    fn poll_once(&mut self, until: Until) -> Result<(), SinkError> {
-        let polled = self.consumer.poll(POLL_TIMEOUT);
-        if polled.is_ok() {
-            self.counters.loop_iterated(self.machine.buffered_bytes(), self.machine.partitions());
-        }
-        match polled {
-            Ok(Polled::Assigned(assigned)) => {
-                assigned.into_iter().try_for_each(|assignment| self.assigned(assignment))?
-            }
-            Ok(Polled::Revoked(revoked)) => revoked.iter().for_each(|at| self.machine.revoked(at)),
-            Ok(Polled::Lost(lost)) => lost.iter().for_each(|at| self.lost(at)),
-            Ok(Polled::Records(messages)) => {
-                self.counters.polled(messages.len());
-                messages.into_iter().for_each(|message| self.record(message));
-            }
-            Ok(Polled::Idle) if until == Until::Drained => self.machine.flush(),
-            Ok(Polled::Idle) => {}
-            Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
-                warn!(%error, "poll failed, trying again");
-                self.counters.retried("poll");
-                let _stop = self.shutdown.wait_timeout(POLL_TIMEOUT);
-            }
-            // Deleted, and perhaps about to be recreated.
-            Err(error @ BrokerError::UnknownTopic(_)) => {
-                warn!(%error, "waiting for it; a sink that starts makes it");
-                let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
-            }
-            // Retention has overtaken this sink. What it holds is written first: the broker may not have it any more.
-            Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
-                self.machine.flush();
-                self.drive_actions()?;
-                return Err(SinkError::RecordsExpired { topic, partition, from: offset, low });
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.drive_actions()?;
-        self.sweep_if_due();
-        Ok(())
     }
 
     fn assigned(&mut self, assignment: Assignment) -> Result<(), SinkError> {

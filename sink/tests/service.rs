@@ -15,7 +15,7 @@ use contracts::commit_record::CommitRecord;
 use contracts::dead_letter::{CONTRACT_VERSION, DeadLetter};
 use contracts::judge::{Policy, judge};
 use contracts::topics::{self, headers};
-use contracts::{arrow_schema, avro, dead_letter, layout, storage};
+use contracts::{arrow_schema, dead_letter, layout};
 use operations::resend::{letters, redrive};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
@@ -23,10 +23,11 @@ use platform::broker::meddled::{self, Deed, Meddled};
 use platform::broker::{Broker, BrokerError, Headers, OutRecord, TopicPartition, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
-use sink::{Config, Counters, Limits, SinkError, Snapshot, Until};
+use sink::{Config, Counters, Limits, SinkError, Snapshot};
 
 struct World {
     folder: tempfile::TempDir,
@@ -90,7 +91,11 @@ fn config(limits: Limits) -> Config {
 
 fn drain(broker: &dyn Broker, store: &dyn Store, limits: Limits) -> Result<Snapshot, SinkError> {
     let counters = Arc::new(Counters::default());
-    sink::run(&config(limits), broker, store, &SystemClock, &counters, &Shutdown::new())?;
+    sink::run(
+        &config(limits),
+        sink::Deps { broker, store, clock: &SystemClock, counters: &counters },
+        &Shutdown::new(),
+    )?;
     Ok(counters.snapshot())
 }
 
@@ -102,8 +107,8 @@ fn valid(tenant: &str, day: &str, src: u64) -> OutRecord {
     wire["title"] = json!(format!("finding {src}"));
     let bytes = serde_json::to_vec(&wire).unwrap();
     let finding = judge(&bytes, &Policy::default(), 0).unwrap();
-    let record = storage::cast_for_storage(&finding).unwrap();
-    let value = avro::encode(&record);
+    let record = finding.cast_for_storage().unwrap();
+    let value = record.encode();
     OutRecord {
         topic: topics::VALID.into(),
         partition: Some(0),
@@ -419,7 +424,12 @@ fn expired_records_are_named_and_skipped_when_configured() {
     assert!(error.contains(&format!("records 1 to {low} (exclusive) of finops.findings.valid/0 expired")), "{error}");
     assert!(error.contains("`finops sink run --drain --skip-expired` once"), "{error}");
     let skipping = Config { skips_expired: true, ..config(Limits::default()) };
-    sink::run(&skipping, &world.broker, &world.store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    sink::run(
+        &skipping,
+        sink::Deps { broker: &world.broker, store: &world.store, clock: &SystemClock, counters: &Arc::default() },
+        &Shutdown::new(),
+    )
+    .unwrap();
     let left = 10 - usize::try_from(low).unwrap();
     assert_eq!(world.count(layout::FINDINGS), 1 + left);
     world.append(&[valid("acme", "2026-01-20", 10)]);
@@ -435,7 +445,12 @@ fn without_a_chain_expired_records_are_missed_too() {
     let error = world.drain().unwrap_err();
     let SinkError::RecordsExpired { from: 0, low, .. } = error else { panic!("{error}") };
     let skipping = Config { skips_expired: true, ..config(Limits::default()) };
-    sink::run(&skipping, &world.broker, &world.store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    sink::run(
+        &skipping,
+        sink::Deps { broker: &world.broker, store: &world.store, clock: &SystemClock, counters: &Arc::default() },
+        &Shutdown::new(),
+    )
+    .unwrap();
     assert_eq!(world.count(layout::FINDINGS), 10 - usize::try_from(low).unwrap());
     world.drain().unwrap();
 }
@@ -576,7 +591,13 @@ fn a_sink_that_cannot_store_offsets_writes_what_it_holds_and_stops() {
     });
     let config = Config { until: Until::Shutdown, ..config(Limits::default()) };
     std::thread::scope(|scope| {
-        let sink = scope.spawn(|| sink::run(&config, &broker, &world.store, &SystemClock, &counters, &shutdown));
+        let sink = scope.spawn(|| {
+            sink::run(
+                &config,
+                sink::Deps { broker: &broker, store: &world.store, clock: &SystemClock, counters: &counters },
+                &shutdown,
+            )
+        });
         while counters.snapshot().read < 3 && !sink.is_finished() {
             std::thread::yield_now();
         }

@@ -16,9 +16,10 @@ use platform::broker::{
 };
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::Store;
 use platform::store::local::LocalStore;
-use sink::{Config, Limits, SinkError, Until};
+use sink::{Config, Limits, SinkError};
 
 const PARTITIONS: u32 = 2;
 
@@ -51,7 +52,16 @@ impl World {
     }
 
     fn run(&self, store: usize, config: &Config, shutdown: &Shutdown) -> Result<(), SinkError> {
-        sink::run(config, &self.broker, &self.stores[store], &SystemClock, &Arc::default(), shutdown)
+        sink::run(
+            config,
+            sink::Deps {
+                broker: &self.broker,
+                store: &self.stores[store],
+                clock: &SystemClock,
+                counters: &Arc::default(),
+            },
+            shutdown,
+        )
     }
 
     fn drain(&self, store: usize, replaced_store: Option<String>) -> Result<(), SinkError> {

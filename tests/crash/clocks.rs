@@ -6,6 +6,7 @@ use std::time::Duration;
 use contracts::identity::SaltMode;
 use platform::clock::{Clock, SystemClock};
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::site::{Kind, Site};
@@ -52,7 +53,7 @@ fn clocks_jump(kind: Kind) {
         step_records_max: 50,
         step_bytes_max: 1 << 20,
         session_timeout: kind.session_timeout(),
-        until: validator::Until::Shutdown,
+        until: Until::Shutdown,
         skips_expired: false,
         skips_judged: false,
     };
@@ -61,7 +62,7 @@ fn clocks_jump(kind: Kind) {
         member: "sink".into(),
         limits: sink::Limits { age_max, ..sink::Limits::default() },
         session_timeout: kind.session_timeout(),
-        until: sink::Until::Shutdown,
+        until: Until::Shutdown,
         skips_expired: false,
         replaced_store: None,
     };
@@ -70,15 +71,36 @@ fn clocks_jump(kind: Kind) {
     std::thread::scope(|scope| {
         // Also when rows do not come: the scope waits for all.
         let _stops = StopOnDrop(&stop);
-        scope.spawn(|| validator::run(&validate, &*site.broker, &clock, &Default::default(), &stop).unwrap());
-        scope.spawn(|| sink::run(&sink, &*site.broker, &*site.store, &clock, &Default::default(), &stop).unwrap());
+        scope.spawn(|| {
+            validator::run(
+                &validate,
+                validator::Deps { broker: &*site.broker, clock: &clock, counters: &Default::default() },
+                &stop,
+            )
+            .unwrap()
+        });
+        scope.spawn(|| {
+            sink::run(
+                &sink,
+                sink::Deps { broker: &*site.broker, store: &*site.store, clock: &clock, counters: &Default::default() },
+                &stop,
+            )
+            .unwrap()
+        });
         for n in 1..=20 {
             // Sinks that start sweep staged files by their age: those of the other sink look old to them, or young.
             let short = Shutdown::new();
             let _stops = StopOnDrop(&short);
             scope.spawn({
                 let (short, sink, site, clock) = (short.clone(), &sink, &site, &clock);
-                move || sink::run(sink, &*site.broker, &*site.store, clock, &Default::default(), &short).unwrap()
+                move || {
+                    sink::run(
+                        sink,
+                        sink::Deps { broker: &*site.broker, store: &*site.store, clock, counters: &Default::default() },
+                        &short,
+                    )
+                    .unwrap()
+                }
             });
             assert!(battle.load.publish(40));
             // A batch is written when it is old enough by the clock that does not jump.

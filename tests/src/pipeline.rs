@@ -18,6 +18,7 @@ use platform::broker::{
 };
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use validator::ProducerPolicies;
@@ -105,7 +106,11 @@ impl Pipeline {
     /// The validator's.
     pub fn validate_by(&self, config: &validator::Config) -> Result<validator::Snapshot, validator::ValidatorError> {
         let counters = Arc::default();
-        validator::run(config, &self.broker, &SystemClock, &counters, &Shutdown::new())?;
+        validator::run(
+            config,
+            validator::Deps { broker: &self.broker, clock: &SystemClock, counters: &counters },
+            &Shutdown::new(),
+        )?;
         Ok(counters.snapshot())
     }
 
@@ -123,7 +128,7 @@ impl Pipeline {
             step_records_max: 100,
             step_bytes_max: 1 << 20,
             session_timeout: Duration::from_secs(10),
-            until: validator::Until::Drained,
+            until: Until::Drained,
             skips_expired: false,
             skips_judged: false,
         }
@@ -139,12 +144,16 @@ impl Pipeline {
             pipeline_topics: contracts::topics::PipelineTopics::live(),
             limits: sink::Limits::default(),
             session_timeout: Duration::from_secs(10),
-            until: sink::Until::Drained,
+            until: Until::Drained,
             skips_expired: false,
             replaced_store: None,
         };
         let counters = Arc::default();
-        sink::run(&config, &self.broker, &*self.store, &SystemClock, &counters, &Shutdown::new())?;
+        sink::run(
+            &config,
+            sink::Deps { broker: &self.broker, store: &*self.store, clock: &SystemClock, counters: &counters },
+            &Shutdown::new(),
+        )?;
         Ok(counters.snapshot())
     }
 

@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use contracts::judge::{Kind, Policy, judge};
-use contracts::storage::cast_for_storage;
 use serde_json::{Value, json};
 use tests::{repo, schemas};
 
@@ -157,7 +156,7 @@ fn check(document: &Value, kind: Kind, part: &str) {
     let policy = Policy { kind, ..Policy::default() };
     let contract = |document: &Value| {
         let bytes = serde_json::to_vec(document).unwrap();
-        judge(&bytes, &policy, 0).is_ok_and(|finding| cast_for_storage(&finding).is_ok())
+        judge(&bytes, &policy, 0).is_ok_and(|finding| finding.cast_for_storage().is_ok())
     };
     assert!(contract(document), "{part}: the unchanged document");
     let (mut all, mut valid, mut paths) = (0, 0, Vec::new());

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::judge::{Kind, Policy, judge};
-use contracts::storage::cast_for_storage;
 use contracts::time::timestamp;
 use contracts::violation::Code;
 use serde::Deserialize;
@@ -75,7 +74,7 @@ fn verdict(bytes: &[u8], kind: Kind, policy: &ExamplePolicy) -> Vec<Broken> {
         ..Policy::default()
     };
     let violations = match judge(bytes, &policy, 0) {
-        Ok(finding) => cast_for_storage(&finding).err().unwrap_or_default(),
+        Ok(finding) => finding.cast_for_storage().err().unwrap_or_default(),
         Err(rejection) => rejection.violations,
     };
     let mut broken: Vec<_> =
@@ -131,7 +130,7 @@ fn valid_examples_are_stored_as_the_stored_schema_says() {
     for (path, example) in expected().into_iter().filter(|(_, e)| e.codes.is_empty()) {
         let (bytes, policy) = (bytes(&path), Policy { records_allowed: example.policy.records, ..Policy::default() });
         let finding = judge(&bytes, &policy, 1_768_903_205_000).unwrap();
-        let stored = cast_for_storage(&finding).unwrap().to_json();
+        let stored = finding.cast_for_storage().unwrap().to_json();
         schemas::assert_valid(&schema, &stored, &path);
     }
 }

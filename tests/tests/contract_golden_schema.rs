@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use contracts::judge::{Kind, Policy, judge};
-use contracts::storage::cast_for_storage;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tests::{repo, schemas};
@@ -21,7 +20,7 @@ struct Vector<'a> {
 
 fn is_valid(bytes: &[u8], kind: Kind) -> bool {
     let policy = Policy { kind, ..Policy::default() };
-    judge(bytes, &policy, 0).is_ok_and(|finding| cast_for_storage(&finding).is_ok())
+    judge(bytes, &policy, 0).is_ok_and(|finding| finding.cast_for_storage().is_ok())
 }
 
 #[test]

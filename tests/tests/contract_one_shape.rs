@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use contracts::draft::{Estimated, FindingDraft, Link, Scope, Severity};
 use contracts::judge::{Kind, Policy, judge};
-use contracts::storage::cast_for_storage;
 use contracts::{arrow_schema, avro};
 use serde_json::{Value, json};
 use tests::shape::{Names, Shape};
@@ -26,7 +25,7 @@ fn row_names() -> Names {
     }
     let bytes = serde_json::to_vec(&record).unwrap();
     let finding = judge(&bytes, &Policy { kind: Kind::Record, ..Policy::default() }, 0).unwrap();
-    serde_json::from_str(&serde_json::to_string(&cast_for_storage(&finding).unwrap()).unwrap()).unwrap()
+    serde_json::from_str(&serde_json::to_string(&finding.cast_for_storage().unwrap()).unwrap()).unwrap()
 }
 
 #[test]
@@ -55,7 +54,7 @@ fn a_stored_finding_made_from_its_schema_can_be_sent_as_a_record() {
     let bytes = serde_json::to_vec(&row).unwrap();
     let policy = Policy { kind: Kind::Record, ..Policy::default() };
     let finding = judge(&bytes, &policy, 0).map_err(|r| format!("{:?}", r.violations)).unwrap();
-    assert_eq!(cast_for_storage(&finding).unwrap().to_json(), row);
+    assert_eq!(finding.cast_for_storage().unwrap().to_json(), row);
 }
 
 fn names(list: &[&str]) -> BTreeSet<String> {

@@ -19,6 +19,7 @@ use platform::broker::{
 };
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
@@ -367,12 +368,17 @@ fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
         step_records_max: 100,
         step_bytes_max: 8 << 20,
         session_timeout: Duration::from_secs(30),
-        until: validator::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         skips_judged: false,
     };
     let counters = Arc::new(validator::Counters::default());
-    validator::run(&config, &broker, &SystemClock, &counters, &Shutdown::new()).unwrap();
+    validator::run(
+        &config,
+        validator::Deps { broker: &broker, clock: &SystemClock, counters: &counters },
+        &Shutdown::new(),
+    )
+    .unwrap();
     assert_eq!(values(&broker, topics::VALID).len(), 1);
     let letters = broker.read(&at(topics::DEAD_LETTERS), 0, 100, 100 << 20).unwrap();
     let marks = [header::VALUE_BYTES, header::KEY_BYTES, header::HEADERS_BYTES];

@@ -20,6 +20,7 @@ use operations::selection::{ReplayRequest, ranges};
 use platform::broker::{Broker, Headers, OutRecord, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ fn sink(pipeline_topics: PipelineTopics) -> sink::Config {
         pipeline_topics,
         limits: sink::Limits::default(),
         session_timeout: SESSION,
-        until: sink::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         replaced_store: None,
     }
@@ -72,7 +73,7 @@ fn try_to_judge(
 
 fn judge_by(broker: &dyn Broker, config: &validator::Config) -> Result<validator::Snapshot, ValidatorError> {
     let counters = Arc::default();
-    validator::run(config, broker, &SystemClock, &counters, &Shutdown::new())?;
+    validator::run(config, validator::Deps { broker, clock: &SystemClock, counters: &counters }, &Shutdown::new())?;
     Ok(counters.snapshot())
 }
 
@@ -88,7 +89,7 @@ fn validator(pipeline_topics: PipelineTopics, selection: Option<Selection>) -> v
         step_records_max: 5,
         step_bytes_max: 1 << 20,
         session_timeout: SESSION,
-        until: validator::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         skips_judged: false,
     }
@@ -96,7 +97,12 @@ fn validator(pipeline_topics: PipelineTopics, selection: Option<Selection>) -> v
 
 fn drain(broker: &dyn Broker, store: &dyn Store, pipeline_topics: PipelineTopics, selection: Option<Selection>) {
     judge(broker, pipeline_topics.clone(), selection);
-    sink::run(&sink(pipeline_topics), broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    sink::run(
+        &sink(pipeline_topics),
+        sink::Deps { broker, store, clock: &SystemClock, counters: &Arc::default() },
+        &Shutdown::new(),
+    )
+    .unwrap();
 }
 
 /// Judges and writes once more, into `fresh`.
@@ -182,8 +188,11 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     hand_over::hand_over(broker, &current, &next, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
     publish((20..24).map(|n| finding(n, "fail")).collect());
     judge(broker, PipelineTopics::live(), None);
-    let refused =
-        sink::run(&sink(PipelineTopics::live()), broker, &current, &SystemClock, &Arc::default(), &Shutdown::new());
+    let refused = sink::run(
+        &sink(PipelineTopics::live()),
+        sink::Deps { broker, store: &current, clock: &SystemClock, counters: &Arc::default() },
+        &Shutdown::new(),
+    );
     assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
     drain(broker, &next, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &next), (44, 3));
@@ -244,8 +253,14 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let stores = folders.each_ref().map(|folder| LocalStore::open(folder.path()).unwrap());
     let stops = [Shutdown::new(), Shutdown::new()];
-    let config = sink::Config { until: sink::Until::Shutdown, ..sink(PipelineTopics::live()) };
-    let run = |n: usize| sink::run(&config, broker, &stores[n], &SystemClock, &Arc::default(), &stops[n]);
+    let config = sink::Config { until: Until::Shutdown, ..sink(PipelineTopics::live()) };
+    let run = |n: usize| {
+        sink::run(
+            &config,
+            sink::Deps { broker, store: &stores[n], clock: &SystemClock, counters: &Arc::default() },
+            &stops[n],
+        )
+    };
     let claims = || {
         let offsets = broker.group_offsets(topics::groups::SINK).unwrap();
         offsets.iter().filter_map(|offset| lake::hints::store_of(&offset.metadata)).collect::<Vec<_>>()
@@ -268,7 +283,12 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
     // Of partitions that came back to it, it does not know whether another sink of its store has written.
     assert!(claims().iter().all(|claim| *claim == stores[0].id()), "{:?}", claims());
     let alone = sink::Config { replaced_store: Some(stores[0].id().to_owned()), ..sink(PipelineTopics::live()) };
-    sink::run(&alone, broker, &stores[1], &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    sink::run(
+        &alone,
+        sink::Deps { broker, store: &stores[1], clock: &SystemClock, counters: &Arc::default() },
+        &Shutdown::new(),
+    )
+    .unwrap();
     assert_eq!(claims(), Vec::<String>::new(), "it has written nothing, either");
 }
 

@@ -12,7 +12,6 @@ use arrow::datatypes::TimestampMillisecondType;
 use bytes::Bytes;
 use contracts::commit_record::CommitRecord;
 use contracts::judge::{Policy, judge};
-use contracts::storage::cast_for_storage;
 use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, datasets, layout};
 use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population, TenantScope};
@@ -191,7 +190,7 @@ fn what_was_sent_to_each_version_is_written_as_that_version_did() {
                 wire.lines().flat_map(|line| times.iter().map(move |time| (line, *time))).any(|(line, time)| {
                     let policy = Policy::default();
                     let Ok(finding) = judge(line.as_bytes(), &policy, time) else { return false };
-                    cast_for_storage(&finding).is_ok_and(|row| avro::encode(&row) == record.value())
+                    finding.cast_for_storage().is_ok_and(|row| row.encode() == record.value())
                 });
             assert!(is_same, "version {version}: {:?}", record.headers);
         }

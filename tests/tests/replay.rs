@@ -20,6 +20,7 @@ use platform::broker::{
 };
 use platform::clock::{Clock, SystemClock};
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::local::LocalStore;
 use platform::store::{Store, StoreError};
 use serde_json::{Value, json};
@@ -71,21 +72,27 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
         step_records_max: 7,
         step_bytes_max: 1 << 20,
         session_timeout: Duration::from_secs(10),
-        until: validator::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         skips_judged: false,
     };
-    validator::run(&validator, broker, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    validator::run(
+        &validator,
+        validator::Deps { broker, clock: &SystemClock, counters: &Arc::default() },
+        &Shutdown::new(),
+    )
+    .unwrap();
     let sink = sink::Config {
         member: "replay".into(),
         pipeline_topics,
         limits: sink::Limits::default(),
         session_timeout: Duration::from_secs(10),
-        until: sink::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         replaced_store: None,
     };
-    sink::run(&sink, broker, store, &SystemClock, &Arc::default(), &Shutdown::new()).unwrap();
+    sink::run(&sink, sink::Deps { broker, store, clock: &SystemClock, counters: &Arc::default() }, &Shutdown::new())
+        .unwrap();
 }
 
 fn swapped(pipeline: &Pipeline, fresh: &dyn Store) -> Result<swap::Swapped, ReplayError> {

@@ -15,6 +15,7 @@ use platform::clock::SystemClock;
 use platform::config::ConfigBuilder;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
+use platform::service::Until;
 use platform::store::local::LocalStore;
 use platform::trace::{self, Tracer, Traces};
 use tests::collector::{Collector, Span, SpanKind, attribute, context, links};
@@ -66,13 +67,14 @@ fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::Snapshot {
         step_records_max: 100,
         step_bytes_max: 1 << 20,
         session_timeout: Duration::from_secs(10),
-        until: validator::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         skips_judged: false,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
     let counters = Arc::new(validator::Counters::observed(observer));
-    validator::run(&config, broker, &SystemClock, &counters, &Shutdown::new()).unwrap();
+    validator::run(&config, validator::Deps { broker, clock: &SystemClock, counters: &counters }, &Shutdown::new())
+        .unwrap();
     counters.snapshot()
 }
 
@@ -84,13 +86,18 @@ fn sink(broker: &dyn Broker, tracer: &Tracer) -> sink::Snapshot {
         pipeline_topics: PipelineTopics::live(),
         limits: sink::Limits::default(),
         session_timeout: Duration::from_secs(10),
-        until: sink::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         replaced_store: None,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
     let counters = Arc::new(sink::Counters::observed(observer));
-    sink::run(&config, broker, &store, &SystemClock, &counters, &Shutdown::new()).unwrap();
+    sink::run(
+        &config,
+        sink::Deps { broker, store: &store, clock: &SystemClock, counters: &counters },
+        &Shutdown::new(),
+    )
+    .unwrap();
     counters.snapshot()
 }
 

@@ -5,9 +5,10 @@ use platform::broker::{
     Broker, BrokerError, ConsumerConfig, Processor, Start, TopicInfo, TopicPartition, TopicSpec, Topics, lag,
 };
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 
+use crate::config::Config;
 use crate::limits;
-use crate::service::{Config, Until};
 
 /// What a validator has when it begins.
 pub(crate) struct Begun {

@@ -3,6 +3,7 @@
 //! crate only carries records to them. It knows nothing of Parquet, and never drops or repairs a record.
 
 mod begin;
+mod config;
 pub mod counters;
 mod cut;
 mod error;
@@ -16,8 +17,9 @@ mod selection;
 pub mod service;
 pub mod transform;
 
+pub use config::Config;
 pub use counters::{Counters, Snapshot};
 pub use error::ValidatorError;
 pub use policy::{PolicyError, ProducerPolicies};
 pub use selection::Selection;
-pub use service::{Config, Until, run};
+pub use service::{Deps, run};

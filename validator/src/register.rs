@@ -16,10 +16,10 @@ use platform::broker::{
 use platform::lifecycle::Shutdown;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Config;
 use crate::limits;
 use crate::policy::ProducerPolicies;
 use crate::routing::{self, Decision, Entry, JudgedOtherwise, Routing, Standing, Target};
-use crate::service::Config;
 
 /// Version of a record; a reader refuses a higher one.
 const FORMAT_VERSION: u32 = 1;

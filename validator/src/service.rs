@@ -15,76 +15,40 @@ use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
 use platform::retry::{self, Backoff};
+use platform::service::{Expired, Member, serve};
 use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
 use crate::begin::{Begun, begin};
+use crate::config::Config;
 use crate::counters::Counters;
 use crate::error::ValidatorError;
 use crate::limits::Limits;
-use crate::policy::ProducerPolicies;
 use crate::register::{self, Allowed, Assigned, Common, RegisterError, Registrar};
 use crate::rollback;
 use crate::selection::{Selected, Selection, selected};
 use crate::transform::{Outcome, Transform};
 
-/// Consumer group of all validators.
-pub const GROUP: &str = topics::groups::VALIDATOR;
-
 /// Fewer records than this (some 2 ms of work) are not worth another core.
 const SHARE_RECORDS_MIN: usize = 256;
 
-/// When to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
-    /// When a stop is requested.
-    Shutdown,
-    /// When everything that was on the wire topics at the start has been judged, by this or another validator.
-    Drained,
-}
-
-/// Settings.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Name of this member.
-    pub member: String,
-    /// What it writes, and as which group.
-    pub pipeline_topics: PipelineTopics,
-    /// Only these wire records; `None` for all there are and will be.
-    pub selection: Option<Selection>,
-    /// Who may send what.
-    pub policies: ProducerPolicies,
-    /// Partitions of the valid topic, when it has to be created.
-    pub valid_partitions: u32,
-    /// Partitions of the dead-letter topic, when it has to be created: as many as the wire topic has.
-    pub dead_partitions: u32,
-    /// Valid partitions one tenant may use.
-    pub tenant_spread: u32,
-    /// Records per step, at most.
-    pub step_records_max: usize,
-    /// Bytes per step, about.
-    pub step_bytes_max: usize,
-    /// A member silent for this long loses its partitions.
-    pub session_timeout: Duration,
-    /// When to stop.
-    pub until: Until,
-    /// Skip records that expired on the broker before they were judged, instead of stopping at them.
-    pub skips_expired: bool,
-    /// Resume after records that may have been judged under other settings, instead of refusing.
-    pub skips_judged: bool,
+/// What a validator works with.
+#[derive(Clone, Copy)]
+pub struct Deps<'a> {
+    /// Where it reads and writes.
+    pub broker: &'a dyn Broker,
+    /// When records are judged.
+    pub clock: &'a dyn Clock,
+    /// What it has done.
+    pub counters: &'a Arc<Counters>,
 }
 
 /// Runs one validator until `config.until` or shutdown.
 ///
 /// # Errors
 /// Only what waiting cannot mend; nothing is lost then, the offsets stand where the last step put them.
-pub fn run(
-    config: &Config,
-    broker: &dyn Broker,
-    clock: &dyn Clock,
-    counters: &Arc<Counters>,
-    shutdown: &Shutdown,
-) -> Result<(), ValidatorError> {
+pub fn run(config: &Config, deps: Deps<'_>, shutdown: &Shutdown) -> Result<(), ValidatorError> {
+    let Deps { broker, clock, counters } = deps;
     let retried = || counters.retried("start");
     let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
     let Some(Begun { valid, valid_bytes_max, dead, dead_bytes_max, targets, processor }) = begun else { return Ok(()) };
@@ -103,8 +67,9 @@ pub fn run(
     let common = Common::new(&config.policies, config.tenant_spread, &valid, valid_bytes_max, &dead);
     let is_replay = config.pipeline_topics != PipelineTopics::live();
     let registrar = Registrar::new(broker, group, common, is_replay, config.skips_judged);
-    let mut member = Member {
+    let mut member = Validator {
         group,
+        targets,
         registrar,
         broker,
         processor,
@@ -119,12 +84,7 @@ pub fn run(
         counters,
         shutdown,
     };
-    while !shutdown.is_requested() {
-        if config.until == Until::Drained && member.has_drained(&targets)? {
-            break;
-        }
-        member.poll_once()?;
-    }
+    serve(&mut member, config.until, shutdown)?;
     if let Err(error) = member.processor.leave() {
         warn!(%error, "could not leave the group: other members wait for the session time-out");
     }
@@ -152,8 +112,10 @@ fn judge_all(
     (records.collect(), dead_by_code)
 }
 
-struct Member<'a> {
+struct Validator<'a> {
     group: &'a str,
+    /// Offsets that have to be reached before a drain ends.
+    targets: Vec<(TopicPartition, u64)>,
     registrar: Registrar<'a>,
     broker: &'a dyn Broker,
     processor: Box<dyn Processor>,
@@ -171,14 +133,20 @@ struct Member<'a> {
     shutdown: &'a Shutdown,
 }
 
-impl Member<'_> {
-    fn poll_once(&mut self) -> Result<(), ValidatorError> {
-        match self.processor.poll(Duration::from_millis(200)) {
-            Ok(Polled::Assigned(assigned)) => {
+impl Member for Validator<'_> {
+    type Error = ValidatorError;
+
+    fn poll(&mut self, timeout: Duration) -> Result<Polled, BrokerError> {
+        self.processor.poll(timeout)
+    }
+
+    fn polled(&mut self, polled: Polled) -> Result<(), ValidatorError> {
+        match polled {
+            Polled::Assigned(assigned) => {
                 self.assigned(assigned)?;
                 self.counters.owns(self.topic_ids.len());
             }
-            Ok(Polled::Revoked(revoked) | Polled::Lost(revoked)) => {
+            Polled::Revoked(revoked) | Polled::Lost(revoked) => {
                 for at in revoked {
                     self.topic_ids.remove(&at);
                     self.registrar.lost(&at);
@@ -186,27 +154,50 @@ impl Member<'_> {
                 }
                 self.counters.owns(self.topic_ids.len());
             }
-            Ok(Polled::Records(messages)) => self.step(&messages)?,
-            Ok(Polled::Idle) => self.counters.loop_iterated(),
-            Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
-                warn!(%error, "poll failed, trying again");
-                self.counters.retried("poll");
-                let _stop = self.shutdown.wait_timeout(Duration::from_millis(200));
-            }
-            // Deleted, and perhaps about to be recreated.
-            Err(error @ BrokerError::UnknownTopic(_)) => self.wait_for_topic(&error),
-            Err(BrokerError::OffsetOutOfRange { topic, partition, offset, low, .. }) if offset < low => {
-                if !self.skips_expired {
-                    return Err(ValidatorError::RecordsExpired { topic, partition, from: offset, low });
-                }
-                warn!(topic, partition, from = offset, to = low, "passing over records that expired unjudged");
-                self.go_on_at(TopicPartition { topic: topic.into(), partition }, low)?;
-            }
-            Err(error) => return Err(error.into()),
+            Polled::Records(messages) => self.step(&messages)?,
+            Polled::Idle => self.counters.loop_iterated(),
         }
         Ok(())
     }
 
+    fn expired(&mut self, expired: Expired) -> Result<(), ValidatorError> {
+        let Expired { topic, partition, from, low } = expired;
+        if !self.skips_expired {
+            return Err(ValidatorError::RecordsExpired { topic, partition, from, low });
+        }
+        warn!(topic, partition, from, to = low, "passing over records that expired unjudged");
+        self.go_on_at(TopicPartition { topic: topic.into(), partition }, low)
+    }
+
+    /// True when the group has passed the offsets of the drain.
+    fn has_drained(&self) -> Result<bool, ValidatorError> {
+        if self.targets.is_empty() {
+            return Ok(true);
+        }
+        let offsets = self.broker.group_offsets(self.group)?;
+        let reached: HashMap<&TopicPartition, &GroupOffset> = offsets.iter().map(|o| (&o.at, o)).collect();
+        let is_reached =
+            |(at, end): &(TopicPartition, u64)| reached.get(at).is_some_and(|reached| reached.offset >= *end);
+        if !self.targets.iter().all(is_reached) {
+            return Ok(false);
+        }
+        // Where there is nothing to judge, no partition need have been assigned.
+        let retried = || self.counters.retried("poll");
+        let reached = self.targets.iter().filter_map(|(at, _)| reached.get(at).copied());
+        rollback::check_all(self.broker, reached, self.shutdown, retried)?;
+        Ok(true)
+    }
+
+    fn may_pass(error: &ValidatorError) -> bool {
+        matches!(error, ValidatorError::Broker(error) if error.may_pass())
+    }
+
+    fn retried(&self) {
+        self.counters.retried("poll");
+    }
+}
+
+impl Validator<'_> {
     fn assigned(&mut self, assigned: Vec<Assignment>) -> Result<(), ValidatorError> {
         let shutdown = self.shutdown;
         let known = self.until_known(|registrar| {
@@ -313,42 +304,11 @@ impl Member<'_> {
         Ok(())
     }
 
-    /// True when the group has passed these offsets. A broker that does not answer is asked again after the next poll.
-    fn has_drained(&self, targets: &[(TopicPartition, u64)]) -> Result<bool, ValidatorError> {
-        if targets.is_empty() {
-            return Ok(true);
-        }
-        let offsets = match self.broker.group_offsets(self.group) {
-            Err(error) if error.may_pass() => {
-                warn!(%error, "cannot tell yet whether all is judged");
-                self.counters.retried("poll");
-                return Ok(false);
-            }
-            other => other?,
-        };
-        let reached: HashMap<&TopicPartition, &GroupOffset> = offsets.iter().map(|o| (&o.at, o)).collect();
-        let is_reached =
-            |(at, end): &(TopicPartition, u64)| reached.get(at).is_some_and(|reached| reached.offset >= *end);
-        if !targets.iter().all(is_reached) {
-            return Ok(false);
-        }
-        // Where there is nothing to judge, no partition need have been assigned.
-        let retried = || self.counters.retried("poll");
-        let reached = targets.iter().filter_map(|(at, _)| reached.get(at).copied());
-        rollback::check_all(self.broker, reached, self.shutdown, retried)?;
-        Ok(true)
-    }
-
     fn pause(&mut self, at: &TopicPartition) -> Result<(), ValidatorError> {
         match self.processor.pause(std::slice::from_ref(at)) {
             Err(BrokerError::Fenced { .. }) => Ok(()),
             other => Ok(other?),
         }
-    }
-
-    fn wait_for_topic(&self, error: &BrokerError) {
-        warn!(%error, "waiting for it; a validator that starts makes it");
-        let _stop = self.shutdown.wait_timeout(Duration::from_secs(1));
     }
 
     fn step(&mut self, messages: &[Message]) -> Result<(), ValidatorError> {

@@ -11,7 +11,7 @@ use contracts::judge::{self, ValidFinding};
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::{PipelineTopics, headers};
 use contracts::violation::{Code, Violation};
-use contracts::{avro, frame, storage, time};
+use contracts::{frame, time};
 use platform::broker::{Headers, Message, OutRecord};
 use sha2::{Digest, Sha256};
 
@@ -84,9 +84,9 @@ impl Transform {
             Ok(finding) => finding,
             Err(violations) => return self.dead(message, src, &violations, now_ms),
         };
-        match storage::cast_for_storage(&finding) {
+        match finding.cast_for_storage() {
             Ok(record) => {
-                let valid = self.valid(message, &finding, &src, avro::encode(&record), now_ms);
+                let valid = self.valid(message, &finding, &src, record.encode(), now_ms);
                 match self.refused_by_size(&valid) {
                     None => Outcome::Valid(valid),
                     Some(violation) => self.dead(message, src, &[violation], now_ms),

@@ -7,14 +7,15 @@ mod support;
 use std::time::Duration;
 
 use contracts::topics;
+use contracts::topics::groups::VALIDATOR as GROUP;
 use platform::broker::meddled::{Deed, Meddled};
 use platform::broker::{Broker, BrokerError, ConsumerConfig, GroupOffset, OutRecord, Polled, Start, Topics};
 use platform::lifecycle::Shutdown;
 use serde_json::{Value, json};
-use support::{PARTITIONS, World, config, draft_with, run};
 use validator::register::RegisterError;
-use validator::service::GROUP;
 use validator::{Config, ValidatorError};
+
+use support::{PARTITIONS, World, config, draft_with, run};
 
 fn fill(world: &World, count: u64) {
     (0..count).for_each(|_| world.send(topics::WIRE, draft_with("title", json!("t")), &[]));

@@ -13,9 +13,11 @@ use contracts::topics;
 use platform::broker::meddled::{self, Deed, Meddled};
 use platform::broker::{Broker, BrokerError, TopicPartition, TopicSpec};
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use serde_json::json;
+use validator::{Config, ValidatorError};
+
 use support::{PARTITIONS, World, config, draft_with, header, own, run};
-use validator::{Config, Until, ValidatorError};
 
 /// Every third record is broken.
 fn fill(world: &World, per_partition: u64) {
@@ -43,7 +45,7 @@ fn assert_each_once(world: &World, per_partition: u64) {
 }
 
 fn group_offsets(world: &World) -> Vec<u64> {
-    let offsets = world.broker.group_offsets(validator::service::GROUP).unwrap();
+    let offsets = world.broker.group_offsets(contracts::topics::groups::VALIDATOR).unwrap();
     let of = |partition| TopicPartition { topic: topics::WIRE.into(), partition };
     (0..PARTITIONS).map(|p| offsets.iter().find(|o| o.at == of(p)).map_or(0, |o| o.offset)).collect()
 }

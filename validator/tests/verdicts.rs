@@ -7,12 +7,13 @@ mod support;
 use contracts::dead_letter::{CONTRACT_VERSION, CUT_VALUE_BYTES, DeadLetter};
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
-use contracts::{avro, storage, topics};
+use contracts::topics;
 use platform::broker::RecordValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::{NOW_MS, World, draft, draft_with, header, own};
 use validator::ProducerPolicies;
+
+use support::{NOW_MS, World, draft, draft_with, header, own};
 
 fn letter(message: &platform::broker::Message) -> DeadLetter {
     DeadLetter::from_headers(|name| message.header(name)).unwrap()
@@ -27,8 +28,8 @@ fn a_valid_record_is_the_avro_of_its_row_with_all_headers() {
     let out = world.one(own(), topics::VALID);
 
     let finding = judge(wire.as_bytes(), &Policy::default(), NOW_MS).unwrap();
-    let row = storage::cast_for_storage(&finding).unwrap();
-    assert_eq!(out.value, avro::encode(&row));
+    let row = finding.cast_for_storage().unwrap();
+    assert_eq!(out.value, row.encode());
     assert_eq!(out.key.as_deref(), Some(finding.tenant_id().as_bytes()));
     assert_eq!(out.timestamp_ms, 1_768_903_000_000, "the time of the wire record");
     assert_eq!(out.at.partition, platform::broker::partition_for_key(finding.tenant_id().as_bytes(), 2));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::decoders;
 use crate::finding::{Form, read};
 use crate::judge::{Kind, Policy, judge};
-use crate::{avro, storage, wire};
+use crate::{storage, wire};
 
 /// A draft that keeps every rule, with members to vary.
 fn draft() -> impl Strategy<Value = Value> {
@@ -126,7 +126,7 @@ fn judge_every_way(bytes: &[u8]) {
         let policy = Policy { kind, ..Policy::default() };
         match judge(bytes, &policy, 0) {
             // Judged valid means that it can be stored, or that the cast says why not.
-            Ok(finding) => drop(storage::cast_for_storage(&finding)),
+            Ok(finding) => drop(finding.cast_for_storage()),
             Err(rejection) => assert!(!rejection.violations.is_empty(), "refused without a reason"),
         }
     }
@@ -140,7 +140,7 @@ proptest! {
         let (one, other) = (judge(one.as_bytes(), &policy, 0).unwrap(), judge(other.as_bytes(), &policy, 0).unwrap());
         prop_assert_eq!(one.fingerprint(), other.fingerprint());
         prop_assert_eq!(one.finding_id(), other.finding_id());
-        let (one, other) = (storage::cast_for_storage(&one).unwrap(), storage::cast_for_storage(&other).unwrap());
+        let (one, other) = (one.cast_for_storage().unwrap(), other.cast_for_storage().unwrap());
         prop_assert_eq!(one, other);
     }
 
@@ -156,8 +156,8 @@ proptest! {
     fn what_is_cast_reads_back_as_it_was(draft in draft()) {
         let text = draft.to_string();
         let finding = judge(text.as_bytes(), &Policy::default(), 1_768_903_205_000).unwrap();
-        let row = storage::cast_for_storage(&finding).unwrap();
-        let frame = avro::encode(&row);
+        let row = finding.cast_for_storage().unwrap();
+        let frame = row.encode();
         prop_assert_eq!(decoders::arrow_row(&decoders::arrow(&[frame]), 0), row.to_json());
     }
 
@@ -165,11 +165,11 @@ proptest! {
     fn a_record_that_was_exported_and_sent_again_is_the_same_row(draft in draft()) {
         let text = draft.to_string();
         let finding = judge(text.as_bytes(), &Policy::default(), 1_768_903_205_000).unwrap();
-        let row = storage::cast_for_storage(&finding).unwrap().to_json();
+        let row = finding.cast_for_storage().unwrap().to_json();
         let record = row.to_string();
         let again = judge(record.as_bytes(), &Policy::default(), 0);
         let again = again.map_err(|r| format!("{:?}", r.violations)).unwrap();
-        prop_assert_eq!(storage::cast_for_storage(&again).unwrap().to_json(), row);
+        prop_assert_eq!(again.cast_for_storage().unwrap().to_json(), row);
     }
 
     #[test]

@@ -10,11 +10,11 @@ use platform::broker::{
 };
 use platform::config::units::show_size;
 use platform::exit::ExitCode;
+use platform::service::Until;
 use platform::store::Store;
 use uuid::Uuid;
 
-use super::environment::NOT_YET;
-use super::{Check, topics, within};
+use super::{Check, NOT_YET, topics, within};
 use crate::ports::{self, Purpose};
 use crate::scratch::{is_writable, is_writable_file};
 use crate::settings::Settings;
@@ -68,7 +68,7 @@ pub fn checks(broker: &Arc<dyn Broker>, settings: &Settings, timeout: Duration) 
     checks.extend(kept.unwrap_or_else(|late| vec![late]));
     checks.push(ask(broker, GROUPS, timeout, of_groups).unwrap_or_else(|late| late));
     // Of a policy file that cannot be used the checks of the configuration tell.
-    if let Ok(config) = ports::validator_config(settings, validator::Until::Shutdown) {
+    if let Ok(config) = ports::validator_config(settings, Until::Shutdown) {
         checks.extend(ask(broker, JUDGED, timeout, move |broker| of_judged(broker, &config)).unwrap_or_else(Some));
     }
     checks.extend(ask(broker, FILE, timeout, of_file).unwrap_or_else(Some));

@@ -6,9 +6,6 @@ use std::time::Duration;
 use super::{Check, broker, files, store, within};
 use crate::settings::Settings;
 
-/// What to do about a broker or store that no run has made yet.
-pub const NOT_YET: &str = "nothing to do: the first `finops run` or `finops up` makes it";
-
 pub fn checks(settings: &Settings, timeout: Duration) -> Vec<Check> {
     let (broker, store) = (broker::open(settings, timeout), store::open(settings, timeout));
     let mut checks = match &broker {

@@ -60,6 +60,9 @@ impl Check {
     }
 }
 
+/// What to do about a broker or store that no run has made yet.
+const NOT_YET: &str = "nothing to do: the first `finops run` or `finops up` makes it";
+
 /// Makes all checks; those of the environment unless `is_offline`.
 pub fn examine(settings: &Settings, is_offline: bool, timeout: Duration) -> Vec<Check> {
     let mut checks = offline::checks(settings);

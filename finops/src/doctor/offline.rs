@@ -3,6 +3,8 @@
 use std::net::ToSocketAddrs;
 use std::path::Path;
 
+use platform::service::Until;
+
 use super::{Check, permissions};
 use crate::ports;
 use crate::resources::{existing, folders, free_bytes};
@@ -29,7 +31,7 @@ pub fn checks(settings: &Settings) -> Vec<Check> {
 fn policy(settings: &Settings) -> Check {
     const NAME: &str = "producer policy";
     let file = settings.producers.as_ref().map(|path| path.display().to_string());
-    match (ports::validator_config(settings, validator::Until::Shutdown), file) {
+    match (ports::validator_config(settings, Until::Shutdown), file) {
         (Ok(_), Some(file)) => Check::ok(NAME, file),
         (Ok(_), None) => Check::ok(NAME, "none: only our own producers may send"),
         (Err(failure), _) => {

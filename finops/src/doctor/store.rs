@@ -9,8 +9,7 @@ use platform::store::s3::{S3Settings, S3Store};
 use platform::store::{PutOutcome, ReplaceOutcome, Staged, Store, StoreError};
 use uuid::Uuid;
 
-use super::environment::NOT_YET;
-use super::{Check, broker, within};
+use super::{Check, NOT_YET, broker, within};
 use crate::ports;
 use crate::scratch::is_writable;
 use crate::settings::Settings;

@@ -13,6 +13,7 @@ mod width;
 
 use std::io::{self, Write};
 
+use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table};
 use platform::terminal::{escaped, escaped_lines};
 use serde_json::{Map, Value};
@@ -26,7 +27,6 @@ pub use self::width::{set_width, width};
 
 use self::fit::{Fitted, fit};
 use self::page::wrapped;
-use crate::cli::Output;
 use crate::progress;
 
 /// Writes a line for people to stderr.
@@ -34,6 +34,15 @@ macro_rules! note {
     ($($argument:tt)*) => { $crate::output::to_stderr(&format!($($argument)*)) };
 }
 pub(crate) use note;
+
+/// Form of what is printed to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+    Ndjson,
+    Csv,
+}
 
 /// Rows with named columns. Cells are JSON values, so that programs get numbers and nulls as such.
 pub struct Rows {

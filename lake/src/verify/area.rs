@@ -4,8 +4,6 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::report::Rule;
-
 /// A part of what a store holds. A closed list: scripts may rely on the names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,28 +48,6 @@ impl fmt::Display for Area {
             Self::Gold => "gold files",
             Self::Exports => "exported files",
         })
-    }
-}
-
-impl Rule {
-    /// Where it can be broken.
-    #[must_use]
-    pub fn area(self) -> Area {
-        match self {
-            Self::ChainBroken | Self::CheckpointDiffers | Self::CommitAddsUp => Area::CommitChains,
-            Self::FileMissing | Self::FileChanged | Self::FileContent | Self::FileForeign | Self::SourceTwice => {
-                Area::DataFiles
-            }
-            Self::StoreForeign | Self::TopicBehind | Self::RolledBack | Self::RecordLost | Self::AuditUnreadable => {
-                Area::WireRecords
-            }
-            Self::RunIncomplete | Self::ManifestUnreadable | Self::ManifestMissing | Self::ManifestChanged => {
-                Area::RunManifests
-            }
-            Self::CostFactsMissing | Self::CostFactsChanged | Self::CostFactsManifest => Area::CostFacts,
-            Self::GoldMissing | Self::GoldChanged | Self::GoldManifest | Self::GoldAhead => Area::Gold,
-            Self::ExportMissing | Self::ExportChanged | Self::ExportManifest | Self::ExportAhead => Area::Exports,
-        }
     }
 }
 

@@ -106,7 +106,7 @@ impl Chain<'_> {
         if matches!(checked, Checked::Missing) && is_last {
             return Ok(true);
         }
-        Ok(judge(checked, file, self.report))
+        Ok(file::report(checked, file, self.report))
     }
 
     /// Checkpoints as far as the chain could be followed: behind that there is nothing to compare them with.
@@ -168,19 +168,6 @@ impl Chain<'_> {
         }
         Ok(())
     }
-}
-
-/// Reports what is wrong with a file; true when it is missing.
-pub(super) fn judge(checked: Checked, file: &CommittedFile, report: &mut Report) -> bool {
-    match checked {
-        Checked::Good => {}
-        Checked::Bad(rule, detail) => report.problem(rule, &file.path, detail),
-        Checked::Missing => {
-            report.problem(Rule::FileMissing, &file.path, format!("{} rows are missing", file.rows));
-            return true;
-        }
-    }
-    false
 }
 
 /// What in a commit does not go together.

@@ -15,7 +15,7 @@ use parquet::file::reader::ChunkReader;
 use platform::store::{Store, StoreError, cache};
 use sha2::{Digest, Sha256};
 
-use super::Rule;
+use super::{Report, Rule};
 
 /// What a committed file turned out to be.
 pub(super) enum Checked {
@@ -25,6 +25,19 @@ pub(super) enum Checked {
     Good,
     /// It is not.
     Bad(Rule, String),
+}
+
+/// Reports what is wrong with a file; true when it is missing.
+pub(super) fn report(checked: Checked, file: &CommittedFile, report: &mut Report) -> bool {
+    match checked {
+        Checked::Good => {}
+        Checked::Bad(rule, detail) => report.problem(rule, &file.path, detail),
+        Checked::Missing => {
+            report.problem(Rule::FileMissing, &file.path, format!("{} rows are missing", file.rows));
+            return true;
+        }
+    }
+    false
 }
 
 pub(super) fn check(store: &dyn Store, commit: &CommitRecord, file: &CommittedFile) -> Result<Checked, StoreError> {

@@ -8,7 +8,7 @@ use contracts::layout;
 use platform::store::{Staged, Store, StoreError};
 
 use super::file::{self, Checked};
-use super::{Area, Report, chain};
+use super::{Area, Report};
 
 /// A last commit with files that were not there.
 pub(super) struct Pending {
@@ -32,7 +32,7 @@ pub(super) fn look_again(store: &dyn Store, all: &[Pending], report: &mut Report
                     count += 1;
                     rows += file.rows;
                 }
-                checked => is_missing |= chain::judge(checked, file, report),
+                checked => is_missing |= file::report(checked, file, report),
             }
         }
         if is_missing {

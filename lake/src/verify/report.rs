@@ -75,6 +75,26 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Where it can be broken.
+    #[must_use]
+    pub fn area(self) -> Area {
+        match self {
+            Self::ChainBroken | Self::CheckpointDiffers | Self::CommitAddsUp => Area::CommitChains,
+            Self::FileMissing | Self::FileChanged | Self::FileContent | Self::FileForeign | Self::SourceTwice => {
+                Area::DataFiles
+            }
+            Self::StoreForeign | Self::TopicBehind | Self::RolledBack | Self::RecordLost | Self::AuditUnreadable => {
+                Area::WireRecords
+            }
+            Self::RunIncomplete | Self::ManifestUnreadable | Self::ManifestMissing | Self::ManifestChanged => {
+                Area::RunManifests
+            }
+            Self::CostFactsMissing | Self::CostFactsChanged | Self::CostFactsManifest => Area::CostFacts,
+            Self::GoldMissing | Self::GoldChanged | Self::GoldManifest | Self::GoldAhead => Area::Gold,
+            Self::ExportMissing | Self::ExportChanged | Self::ExportManifest | Self::ExportAhead => Area::Exports,
+        }
+    }
+
     /// While this is broken it is unknown what is missing: sending again could double what is there, or meet a sink
     /// that takes what is sent for duplicates.
     #[must_use]

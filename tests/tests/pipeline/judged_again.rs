@@ -143,7 +143,12 @@ fn a_setting_that_is_changed_while_records_are_judged_again() {
         Ok(())
     });
     let clock = platform::clock::SystemClock;
-    validator::run(&pipeline.validator(), &meddled, &clock, &std::sync::Arc::default(), &stop).unwrap();
+    validator::run(
+        &pipeline.validator(),
+        validator::Deps { broker: &meddled, clock: &clock, counters: &std::sync::Arc::default() },
+        &stop,
+    )
+    .unwrap();
     let standing = pipeline.broker.group_offsets(topics::groups::VALIDATOR).unwrap();
     assert!(standing.iter().any(|offset| (100..MANY).contains(&offset.offset)), "{standing:?}");
     pipeline.tenant_spread = 2;

@@ -16,6 +16,7 @@ use platform::broker::meddled::{Deed, Meddled};
 use platform::broker::{Broker, BrokerError, Headers, Message, OutRecord, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use platform::store::Store;
 use tests::pipeline::Pipeline;
 use tests::read_hook::ReadHook;
@@ -165,12 +166,19 @@ fn a_last_commit_that_the_group_does_not_know_of_is_rebuilt() {
         pipeline_topics: topics::PipelineTopics::live(),
         limits: sink::Limits::default(),
         session_timeout: Duration::from_secs(10),
-        until: sink::Until::Drained,
+        until: Until::Drained,
         skips_expired: false,
         replaced_store: None,
     };
     let (store, counters) = (&*pipeline.store, Arc::default());
-    assert!(sink::run(&config, &broker, store, &SystemClock, &counters, &Shutdown::new()).is_err());
+    assert!(
+        sink::run(
+            &config,
+            sink::Deps { broker: &broker, store, clock: &SystemClock, counters: &counters },
+            &Shutdown::new()
+        )
+        .is_err()
+    );
     let before = seen(&pipeline);
     assert_eq!((records(&pipeline).len(), pipeline.verify().findings_rows), (4, 16));
     pipeline.store.delete(&records(&pipeline)[3]).unwrap();

@@ -12,8 +12,9 @@ use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, Message, OutRecord, RecordValue, TopicInfo, TopicPartition, TopicSpec};
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
+use platform::service::Until;
 use serde_json::{Value, json};
-use validator::{Config, Counters, ProducerPolicies, Snapshot, Until, ValidatorError};
+use validator::{Config, Counters, ProducerPolicies, Snapshot, ValidatorError};
 
 pub const NOW_MS: i64 = 1_768_903_205_000;
 pub const PARTITIONS: u32 = 2;
@@ -97,7 +98,7 @@ impl World {
 
 pub fn run(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -> std::result::Result<Snapshot, ValidatorError> {
     let counters = Arc::new(Counters::default());
-    validator::run(config, broker, &ManualClock::at(NOW_MS), &counters, shutdown)?;
+    validator::run(config, validator::Deps { broker, clock: &ManualClock::at(NOW_MS), counters: &counters }, shutdown)?;
     Ok(counters.snapshot())
 }
 

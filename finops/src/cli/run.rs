@@ -1,0 +1,326 @@
+//! `finops run`: collect → check → publish → validate → sink → export, once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use exporter::{ExportError, ExportOptions, PassReport};
+use platform::clock::{Clock, SystemClock};
+use platform::exit::ExitCode;
+use platform::lifecycle::Shutdown;
+use platform::observe::Observer;
+use platform::service::Until;
+use platform::trace::Tracer;
+use producers::collect::billing::{self, LoadOptions, Overlap};
+use producers::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
+use producers::registry::Registry;
+use producers::rulepack::Rulepack;
+use producers::run::{RunError, RunPlan, RunReport};
+use producers::run_context::{RunContext, RunFacts, run_id};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::delivered::Delivered;
+use super::summary::Summary;
+use crate::failure::{Failure, Result};
+use crate::output::{Output, Rows};
+use crate::ports::{self, Ports};
+use crate::progress::{self, Bars, Counted, watched};
+use crate::settings::Settings;
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Tenant the findings belong to
+    #[arg(long)]
+    pub tenant: String,
+    /// Workspace of the tenant
+    #[arg(long, default_value = "default")]
+    pub workspace: String,
+    /// Billing files in FOCUS 0.5 to 1.4: CSV, CSV.gz or Parquet; repeatable
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub focus: Vec<PathBuf>,
+    /// Name of this export, where one billing account has several: each name adds up and is restated by itself
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub source: Option<String>,
+    /// The bill replaces the deliveries of the same account and month that it overlaps, each as a whole
+    #[arg(long, conflicts_with = "increment")]
+    pub restate: bool,
+    /// The bill adds to what it overlaps of the same account and month
+    #[arg(long)]
+    pub increment: bool,
+    /// Another producer's wire findings, one JSON object on each line, packed with gzip or not, published as they are; - is
+    /// standard input; repeatable
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub findings: Vec<PathBuf>,
+    /// Only these checkers, by SPEC or checker id; repeatable [default: all]
+    #[arg(long, num_args = 1.., value_name = "SPEC")]
+    pub checker: Vec<String>,
+    /// All but these checkers; repeatable
+    #[arg(long, num_args = 1.., value_name = "SPEC")]
+    pub exclude_checker: Vec<String>,
+    /// What a finding id is stable over
+    #[arg(long, default_value = "stable", value_name = "MODE", value_parser = ["stable", "per_run", "per_day"])]
+    pub finding_id_mode: String,
+    /// Thresholds of the checkers
+    #[arg(long, value_name = "FILE")]
+    pub rulepack: Option<PathBuf>,
+    /// Rows in findings.json [default: exporter.findings_max]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Say what would be checked, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl RunArgs {
+    /// How a bill is taken that overlaps what is live.
+    pub fn overlap(&self) -> Overlap {
+        match (self.restate, self.increment) {
+            (true, _) => Overlap::Restate,
+            (_, true) => Overlap::Increment,
+            _ => Overlap::Decide,
+        }
+    }
+}
+
+/// Version of the stored findings, as own checkers write it.
+const SCHEMA_VERSION: u16 = 1;
+
+pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
+    let plan = plan(args, settings)?;
+    // What is missing is reported before anything is made.
+    let inputs = inputs(&plan)?;
+    if args.dry_run {
+        return dry_run(&plan, &inputs, output);
+    }
+    let validator_config = ports::validator_config(settings, Until::Drained)?;
+    let ports = Ports::open(settings)?;
+    let shutdown = ports::stop_on_signals()?;
+    let mut span = settings.traces.tracer().span("finops run");
+    span.set("finops.run_id", || plan.context.run_id.clone());
+    let tracer = settings.traces.tracer().within(&span);
+    let mut job = Job { plan: &plan, settings, ports: &ports, shutdown: &shutdown, tracer, stages: Vec::new() };
+    job.run(args, &validator_config, output).inspect_err(|failure| span.fail(&failure.message()))
+}
+
+/// A run that has begun.
+struct Job<'a> {
+    plan: &'a RunPlan,
+    settings: &'a Settings,
+    ports: &'a Ports,
+    shutdown: &'a Shutdown,
+    tracer: Tracer,
+    /// Wall time by stage.
+    stages: Vec<(&'static str, Duration)>,
+}
+
+impl Job<'_> {
+    fn run(&mut self, args: &RunArgs, validator: &validator::Config, output: Output) -> Result<ExitCode> {
+        let (settings, ports) = (self.settings, self.ports);
+        let report = collect_check_publish(self.plan, ports, self.tracer.clone(), self.shutdown)?;
+        self.stages.clone_from(&report.stages);
+        let shutdown = self.shutdown;
+        let judged = self.stage("validate", |observer| validate(validator, ports, shutdown, observer))?;
+        let written = self.stage("sink", |observer| write(settings, ports, shutdown, observer))?;
+        if shutdown.is_requested() {
+            let why = stopped_behind_publishing(report.manifest.published, &judged, &written);
+            return Err(Failure::new(ExitCode::TryAgain, why));
+        }
+        let exported = self.stage("export", |_| export(args, settings, ports, shutdown))?;
+        if let Some(left) = exported.as_ref().map(|pass| pass.left).filter(|left| *left > 0) {
+            let why = format!(
+                "stopped: all findings are written, the files of {left} tenant(s) are not exported; `finops exporter once` \
+                 exports them"
+            );
+            return Err(Failure::new(ExitCode::TryAgain, why));
+        }
+        let delivered = Delivered::of_run(ports, settings, &report)?;
+        let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &self.stages);
+        summary.print(output)?;
+        let own = Some(&*report.manifest.tenant_id);
+        let failed = exported.as_ref().map_or(ExitCode::Done, |pass| super::exporter::code(pass, own));
+        if let Some(why) = summary.refused_whole(&report) {
+            return Err(Failure::bad_input(why));
+        }
+        Ok(if failed == ExitCode::Done { summary.exit_code(&report) } else { failed })
+    }
+
+    /// A stage, its time and its part of the trace.
+    fn stage<T>(&mut self, name: &'static str, work: impl FnOnce(Observer) -> Result<T>) -> Result<T> {
+        let started = Instant::now();
+        let mut span = self.tracer.span(name);
+        let observer = Observer { tracer: self.tracer.within(&span), ..Observer::default() };
+        let done = work(observer).inspect_err(|failure| span.fail(&failure.message()));
+        self.stages.push((name, started.elapsed()));
+        done
+    }
+}
+
+fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
+    if args.focus.is_empty() && args.findings.is_empty() && args.checker.is_empty() {
+        let why = "nothing to do: give billing files (--focus), findings (--findings) or a checker (--checker)";
+        return Err(Failure::usage(why));
+    }
+    let registry = Registry::linked()?;
+    let has_something_to_check = !args.focus.is_empty() || !args.checker.is_empty();
+    let checkers = match has_something_to_check {
+        true => registry.select(&args.checker, &args.exclude_checker)?,
+        false => Vec::new(),
+    };
+    let rulepack = match &args.rulepack {
+        None => Rulepack::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| {
+                Failure::new(ExitCode::Configuration, format!("reading rulepack {}: {e}", path.display()))
+            })?;
+            Rulepack::parse(&text, &registry.thresholds())?
+        }
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let run_ts: DateTime<Utc> = DateTime::from_timestamp_millis(clock.now_ms()).unwrap_or_default();
+    let suffix = Uuid::new_v4().simple().to_string();
+    let context = RunContext::new(RunFacts {
+        tenant_id: args.tenant.clone(),
+        workspace_id: args.workspace.clone(),
+        run_id: run_id(run_ts, &suffix[..8]),
+        run_ts,
+        engine_name: "finops".to_owned(),
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        schema_version: SCHEMA_VERSION,
+        default_currency: settings.default_currency.clone(),
+        finding_id_mode: args.finding_id_mode.parse()?,
+        rulepack: Arc::new(rulepack),
+        clock,
+    })?;
+    Ok(RunPlan {
+        context,
+        checkers,
+        checkers_named: !args.checker.is_empty(),
+        billing_files: args.focus.clone(),
+        billing_options: LoadOptions {
+            source_name: args.source.clone(),
+            overlap: args.overlap(),
+            ..LoadOptions::default()
+        },
+        findings_files: args.findings.clone(),
+        regions: settings.regions.clone(),
+        deadline: settings.deadline,
+        notes: BTreeMap::new(),
+    })
+}
+
+/// Every file to be read, with its bytes.
+fn inputs(plan: &RunPlan) -> Result<Vec<(&Path, u64)>> {
+    let standard_input = plan.billing_files.iter().chain(&plan.findings_files).filter(|path| is_standard_input(path));
+    if standard_input.count() > 1 {
+        return Err(Failure::usage("standard input (-) can be read once only"));
+    }
+    let mut inputs: Vec<(&Path, u64)> = Vec::new();
+    for path in &plan.billing_files {
+        let file = billing::open(path).map_err(RunError::from)?;
+        inputs.push((path, file.metadata().map(|meta| meta.len()).unwrap_or_default()));
+    }
+    for path in &plan.findings_files {
+        inputs.push((path, findings_bytes(path)?));
+    }
+    Ok(inputs)
+}
+
+/// Size of a findings file; one that is no such file is refused here.
+fn findings_bytes(path: &Path) -> Result<u64> {
+    // A pipe is opened once only: closing it would end the process that writes to it. It is looked at when the run reads it.
+    let is_pipe = || std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir());
+    if is_standard_input(path) || is_pipe() {
+        return Ok(0);
+    }
+    FindingsInput::open(path, RECORD_BYTES_MAX)?;
+    Ok(std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default())
+}
+
+fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<ExitCode> {
+    let mut rows = Rows::new(&["would", "what", "bytes"]);
+    inputs.iter().for_each(|(path, bytes)| rows.push(vec![json!("read"), json!(path), json!(bytes)]));
+    plan.checkers.iter().for_each(|checker| rows.push(vec![json!("check"), json!(checker.spec), json!(null)]));
+    rows.print(output)?;
+    Ok(ExitCode::Done)
+}
+
+fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer, shutdown: &Shutdown) -> Result<RunReport> {
+    let (broker, store, progress) = (&*ports.broker, &*ports.store, Arc::new(Bars::default()));
+    let shutdown = shutdown.clone();
+    Ok(producers::run::run(plan, &producers::run::Ports { broker, store, progress, tracer, shutdown })?)
+}
+
+/// What is reported for a run that was stopped after it had published everything.
+fn stopped_behind_publishing(published: u64, judged: &validator::Snapshot, written: &sink::Snapshot) -> String {
+    format!(
+        "stopped before everything was written. Published: {published} record(s) and the run manifest; judged since: {} \
+         valid, {} dead; written: {} row(s) in {} file(s); not exported. The next `finops run`, or `finops up`, takes on \
+         the rest",
+        judged.valid,
+        judged.dead,
+        written.findings_rows + written.dead_letter_rows,
+        written.files
+    )
+}
+
+fn validate(
+    config: &validator::Config,
+    ports: &Ports,
+    shutdown: &Shutdown,
+    observer: Observer,
+) -> Result<validator::Snapshot> {
+    let counters = Arc::new(validator::Counters::observed(observer));
+    watched(
+        "validating",
+        Counted::Things("records"),
+        None,
+        || counters.snapshot().read,
+        || {
+            validator::run(
+                config,
+                validator::Deps { broker: &*ports.broker, clock: &SystemClock, counters: &counters },
+                shutdown,
+            )
+        },
+    )?;
+    Ok(counters.snapshot())
+}
+
+fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Observer) -> Result<sink::Snapshot> {
+    let counters = Arc::new(sink::Counters::observed(observer));
+    let config = ports::sink_config(settings, Until::Drained);
+    watched(
+        "writing",
+        Counted::Things("records"),
+        None,
+        || counters.snapshot().read,
+        || {
+            sink::run(
+                &config,
+                sink::Deps { broker: &*ports.broker, store: &*ports.store, clock: &SystemClock, counters: &counters },
+                shutdown,
+            )
+        },
+    )?;
+    // Not before: what an interrupted run has left is judged and written first, however old it is.
+    ports::clean(&*ports.broker);
+    Ok(counters.snapshot())
+}
+
+/// `None` when there is nothing to export.
+fn export(args: &RunArgs, settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<Option<PassReport>> {
+    let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
+    let config = ports::exporter_config(settings, ports.store.clone(), options);
+    let bar = progress::bar("exporting", Counted::Things("tenants"), None);
+    let outcome = exporter::refresh(&config, shutdown);
+    bar.finish_and_clear();
+    match outcome {
+        Err(ExportError::NoInputFiles { .. }) => Ok(None),
+        other => Ok(Some(other?)),
+    }
+}
