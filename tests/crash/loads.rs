@@ -93,9 +93,9 @@ fn a_load_is_killed_at_each_point(kind: Kind) {
         version += 1;
         version
     };
-    // So that there is something to replace, and something to remove after that.
-    for _ in 0..2 {
-        fight(&site, &[load("prod", 0, next(), Kill::Never)], &mut possible);
+    // So that there is something to replace, something to remove after that, and something of another source that stays.
+    for (workspace, source) in [("prod", 0), ("prod", 0), ("other", 1)] {
+        fight(&site, &[load(workspace, source, next(), Kill::Never)], &mut possible);
     }
     let mut killed_at = Vec::new();
     for point in points() {
