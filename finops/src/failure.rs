@@ -81,11 +81,11 @@ fails_with! {
     ConfigProblems => ExitCode::Configuration;
     validator::PolicyError => ExitCode::Configuration;
     contracts::identity::UnknownSaltMode => ExitCode::Usage;
-    producers::publish::InputError => ExitCode::BadInput;
-    producers::registry::RegistryError => ExitCode::Configuration;
-    producers::registry::SelectionError => ExitCode::Usage;
-    producers::rulepack::RulepackError => ExitCode::Configuration;
-    producers::run_context::RunContextError => ExitCode::Usage;
+    runner::publish::InputError => ExitCode::BadInput;
+    checkers::registry::RegistryError => ExitCode::Configuration;
+    runner::selection::SelectionError => ExitCode::Usage;
+    checkers::rulepack::RulepackError => ExitCode::Configuration;
+    checkers::run_context::RunContextError => ExitCode::Usage;
 }
 
 impl From<validator::ValidatorError> for Failure {
@@ -196,10 +196,10 @@ pub fn export_code(error: &exporter::ExportError) -> ExitCode {
     }
 }
 
-impl From<producers::run::RunError> for Failure {
-    fn from(error: producers::run::RunError) -> Self {
-        use producers::publish::PublishError;
-        use producers::run::RunError;
+impl From<runner::run::RunError> for Failure {
+    fn from(error: runner::run::RunError) -> Self {
+        use runner::publish::PublishError;
+        use runner::run::RunError;
         let code = match &error {
             RunError::Stopped(_) => ExitCode::TryAgain,
             RunError::Load(load) if load.is_bad_input() => ExitCode::BadInput,
@@ -248,14 +248,14 @@ mod tests {
             (&refused, ExitCode::Configuration),
             (&failed, ExitCode::Io),
         ] {
-            let load = producers::collect::billing::LoadError::Store { period: "2026-01".into(), source: store() };
+            let load = collectors::billing::LoadError::Store { period: "2026-01".into(), source: store() };
             let failures = [
                 Failure::from(store()),
                 sink::SinkError::from(store()).into(),
                 lake::verify::VerifyError::from(store()).into(),
                 operations::repair::RepairError::from(LakeError::from(store())).into(),
                 exporter::ExportError::from(store()).into(),
-                producers::run::RunError::from(load).into(),
+                runner::run::RunError::from(load).into(),
             ];
             for failure in failures {
                 assert_eq!(failure.code, code, "{}", failure.message);

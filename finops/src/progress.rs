@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use producers::progress::{Progress, Unit};
+use platform::progress::{Progress, Unit};
 
 /// All progress lines: what else is written to stderr goes above them.
 static LINES: LazyLock<MultiProgress> = LazyLock::new(|| {
@@ -17,31 +17,13 @@ static LINES: LazyLock<MultiProgress> = LazyLock::new(|| {
     })
 });
 
-/// What a progress line counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    Bytes,
-    /// Things of this name, in the plural.
-    Things(&'static str),
-}
-
-impl From<Unit> for Counted {
-    fn from(unit: Unit) -> Self {
-        match unit {
-            Unit::Bytes => Self::Bytes,
-            Unit::Checkers => Self::Things("checkers"),
-            Unit::Requests => Self::Things("requests"),
-        }
-    }
-}
-
 /// Draws the stages of a run, one after another.
 #[derive(Default)]
 pub struct Bars(Mutex<Option<ProgressBar>>);
 
 impl Progress for Bars {
     fn begin(&self, stage: &str, unit: Unit, total: Option<u64>) {
-        self.replace(Some(bar(stage, unit.into(), total)));
+        self.replace(Some(bar(stage, unit, total)));
     }
 
     fn advance(&self, units: u64) {
@@ -70,12 +52,12 @@ pub fn suspended<T>(write: impl FnOnce() -> T) -> T {
 }
 
 /// A line for a stage; hidden unless stderr is a terminal.
-pub fn bar(stage: &str, counted: Counted, total: Option<u64>) -> ProgressBar {
+pub fn bar(stage: &str, unit: Unit, total: Option<u64>) -> ProgressBar {
     let bar = LINES.add(ProgressBar::new(total.unwrap_or_default())).with_message(stage.to_owned());
     if total.is_none() {
         bar.unset_length();
     }
-    if let Ok(style) = ProgressStyle::with_template(&form(counted, total.is_some())) {
+    if let Ok(style) = ProgressStyle::with_template(&form(unit, total.is_some())) {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(250));
@@ -83,27 +65,27 @@ pub fn bar(stage: &str, counted: Counted, total: Option<u64>) -> ProgressBar {
 }
 
 /// What a line shows; with a total it knows how much is left.
-fn form(counted: Counted, has_total: bool) -> String {
-    let (done, all, rate) = match counted {
-        Counted::Bytes => ("{binary_bytes}".to_owned(), "{binary_total_bytes}", "{binary_bytes_per_sec}".to_owned()),
-        Counted::Things(name) => (format!("{{human_pos}} {name}"), "{human_len}", format!("{{per_sec}} {name}")),
+fn form(unit: Unit, has_total: bool) -> String {
+    let (done, all, rate) = match unit {
+        Unit::Bytes => ("{binary_bytes}".to_owned(), "{binary_total_bytes}", "{binary_bytes_per_sec}".to_owned()),
+        Unit::Things(name) => (format!("{{human_pos}} {name}"), "{human_len}", format!("{{per_sec}} {name}")),
     };
-    match (has_total, counted) {
+    match (has_total, unit) {
         (false, _) => format!("{{msg:24}} {{spinner}} {done}, {rate}"),
-        (true, Counted::Bytes) => format!("{{msg:24}} {{bar:24}} {done} of {all}, {rate}, {{eta}} left"),
-        (true, Counted::Things(name)) => format!("{{msg:24}} {{bar:24}} {{human_pos}} of {all} {name}, {{eta}} left"),
+        (true, Unit::Bytes) => format!("{{msg:24}} {{bar:24}} {done} of {all}, {rate}, {{eta}} left"),
+        (true, Unit::Things(name)) => format!("{{msg:24}} {{bar:24}} {{human_pos}} of {all} {name}, {{eta}} left"),
     }
 }
 
 /// Shows how far a service is while `work` runs in this thread; `position` is asked four times a second.
 pub fn watched<T>(
     stage: &str,
-    counted: Counted,
+    unit: Unit,
     total: Option<u64>,
     position: impl Fn() -> u64 + Sync,
     work: impl FnOnce() -> T,
 ) -> T {
-    let bar = bar(stage, counted, total);
+    let bar = bar(stage, unit, total);
     let done = platform::lifecycle::Shutdown::new();
     std::thread::scope(|scope| {
         if !bar.is_hidden() {
@@ -166,18 +148,18 @@ mod tests {
 
     #[test]
     fn every_form_has_units() {
-        let drawn = |counted, total| {
+        let drawn = |unit, total| {
             let term = Written::default();
             let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
             let bar = ProgressBar::with_draw_target(total, target).with_message("reading");
-            bar.set_style(ProgressStyle::with_template(&form(counted, total.is_some())).unwrap());
+            bar.set_style(ProgressStyle::with_template(&form(unit, total.is_some())).unwrap());
             bar.set_position(1 << 20);
             bar.tick();
             String::clone(&term.0.lock().unwrap())
         };
-        assert!(drawn(Counted::Bytes, Some(4 << 20)).contains("1.00 MiB of 4.00 MiB"), "bytes of a file");
-        assert!(drawn(Counted::Bytes, None).contains("1.00 MiB"), "bytes of a pipe");
-        assert!(drawn(Counted::Things("records"), Some(2 << 20)).contains("1,048,576 of 2,097,152 records"));
-        assert!(drawn(Counted::Things("records"), None).contains("1,048,576 records"));
+        assert!(drawn(Unit::Bytes, Some(4 << 20)).contains("1.00 MiB of 4.00 MiB"), "bytes of a file");
+        assert!(drawn(Unit::Bytes, None).contains("1.00 MiB"), "bytes of a pipe");
+        assert!(drawn(Unit::Things("records"), Some(2 << 20)).contains("1,048,576 of 2,097,152 records"));
+        assert!(drawn(Unit::Things("records"), None).contains("1,048,576 records"));
     }
 }

@@ -30,7 +30,6 @@ fn crates_know_only_whom_they_may() {
     let may: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("contracts", &[][..]),
         ("platform", &[]),
-        ("producers", &["contracts", "platform"]),
         ("validator", &["contracts", "platform"]),
         ("lake", &["contracts", "platform"]),
         ("sink", &["contracts", "platform", "lake"]),
@@ -42,6 +41,34 @@ fn crates_know_only_whom_they_may() {
         let known: Vec<_> = all[name].iter().filter(|d| workspace.contains(d.as_str())).collect();
         assert!(known.iter().all(|d| allowed.contains(&d.as_str())), "{name} knows {known:?}, may know {allowed:?}");
     }
+    let exactly: [(&str, &[&str]); 4] = [
+        ("inventories", &["contracts"]),
+        ("checkers", &["contracts", "inventories"]),
+        ("collectors", &["contracts", "inventories", "platform"]),
+        ("runner", &["checkers", "collectors", "contracts", "inventories", "platform"]),
+    ];
+    for (name, expected) in exactly {
+        let known: Vec<_> = all[name].iter().map(String::as_str).filter(|d| workspace.contains(d)).collect();
+        assert_eq!(known, expected, "{name}");
+    }
+}
+
+/// Packages that do no I/O: all that the pure crates of the producers may use beside crates of the workspace.
+const PURE_PACKAGES: &[&str] =
+    &["chrono", "hex", "inventory", "rust_decimal", "serde_json", "sha2", "thiserror", "toml"];
+
+#[test]
+fn inventories_and_checkers_can_do_no_io() {
+    let all = dependencies();
+    for name in ["inventories", "checkers"] {
+        let of_others = all[name].iter().filter(|d| !all.contains_key(d.as_str()));
+        let impure: Vec<_> = of_others.filter(|d| !PURE_PACKAGES.contains(&d.as_str())).collect();
+        assert!(impure.is_empty(), "{name} is pure and must not know {impure:?}");
+    }
+    // What the standard library offers is refused by clippy.
+    let refused = |name: &str| repo::read(&format!("producers/{name}/clippy.toml"));
+    assert!(refused("checkers").contains("disallowed-methods"));
+    assert_eq!(refused("checkers"), refused("inventories"));
 }
 
 #[test]
@@ -52,7 +79,7 @@ fn what_is_slow_or_does_io_stays_where_it_belongs() {
     };
     let named = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(users(|d| d.contains("duckdb")), named(&["exporter"]));
-    assert!(users(|d| d == "aws-config" || d.starts_with("aws-sdk-")).is_subset(&named(&["producers", "platform"])));
+    assert!(users(|d| d == "aws-config" || d.starts_with("aws-sdk-")).is_subset(&named(&["collectors", "platform"])));
     // Tests are administrators of Kafka, too.
     assert!(users(|d| d == "rdkafka" || d == "rusqlite").is_subset(&named(&["platform", "tests"])));
     let pure = &dependencies()["contracts"];
@@ -124,13 +151,7 @@ fn the_top_level_holds_what_it_must() {
 }
 
 /// Where decisions are made, and what callers must pass in.
-const PURE: &[&str] = &[
-    "contracts/src",
-    "producers/src/billing",
-    "producers/src/checks/focus",
-    "sink/src/machine",
-    "validator/src/transform.rs",
-];
+const PURE: &[&str] = &["contracts/src", "sink/src/machine", "validator/src/transform.rs"];
 const IMPURE: &[&str] =
     &["std::fs", "std::env", "std::io", "std::net", "std::process", "std::thread", "SystemTime", "Instant", "::now("];
 
@@ -242,8 +263,8 @@ const FLOATS: &[(&str, &str)] = &[
     ("platform/src/names.rs", "likeness of words"),
     ("platform/src/store/observed.rs", "seconds, in a metric"),
     ("platform/src/trace/sampler.rs", "share of traces that are kept"),
-    ("producers/src/billing/tags_text.rs", "asks whether a word is a number, and takes no value from it"),
-    ("producers/src/run/supervise.rs", "seconds in a message"),
+    ("producers/inventories/src/billing/tags_text.rs", "asks whether a word is a number, and takes no value from it"),
+    ("producers/runner/src/run/supervise.rs", "seconds in a message"),
     ("sink/src/counters.rs", "seconds, in a metric"),
     ("validator/src/counters.rs", "seconds, in a metric"),
 ];

@@ -7,7 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use checkers::registry::Registry;
+use checkers::run_context::{RunContext, RunFacts};
 use chrono::DateTime;
+use collectors::billing::LoadOptions;
 use contracts::identity::SaltMode;
 use contracts::layout;
 use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population, TenantScope};
@@ -15,15 +18,13 @@ use platform::broker::Headers;
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
+use platform::progress::Silent;
 use platform::store::local::LocalStore;
 use platform::store::s3::{S3Settings, S3Store};
 use platform::store::{Store, StoreError};
 use platform::trace::Tracer;
-use producers::collect::billing::LoadOptions;
-use producers::progress::Silent;
-use producers::registry::Registry;
-use producers::run::{DEADLINE_DEFAULT, Ports, RunPlan};
-use producers::run_context::{RunContext, RunFacts};
+use runner::run::{DEADLINE_DEFAULT, Ports, RunPlan};
+use runner::selection::select;
 use serde_json::{Value, json};
 use tests::pipeline::{Pipeline, copy};
 use tests::proxy::{Fault, Proxy, s3_error};
@@ -45,12 +46,11 @@ fn plan() -> RunPlan {
         default_currency: "USD".into(),
         finding_id_mode: SaltMode::Stable,
         rulepack: Arc::default(),
-        clock: Arc::new(ManualClock::at(NOW_MS)),
     });
     let without_aws = ["aws.s3.governance.lifecycle_missing".to_owned()];
     RunPlan {
         context: context.unwrap(),
-        checkers: Registry::linked().unwrap().select(&[], &without_aws).unwrap(),
+        checkers: select(&Registry::linked().unwrap(), &[], &without_aws).unwrap(),
         checkers_named: false,
         billing_files: vec![repo::root().join("examples/data/focus-1.0-sample.csv")],
         billing_options: LoadOptions::default(),
@@ -65,11 +65,12 @@ fn produce(pipeline: &Pipeline) {
     let ports = Ports {
         broker: &pipeline.broker,
         store: &*pipeline.store,
+        clock: &ManualClock::at(NOW_MS),
         progress: Arc::new(Silent),
         tracer: Tracer::default(),
         shutdown: Shutdown::new(),
     };
-    producers::run::run(&plan(), &ports).unwrap();
+    runner::run::run(&plan(), &ports).unwrap();
 }
 
 fn good(tenant: &str, n: usize) -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! `finops checkers list|explain`.
 
+use checkers::registry::{Registration, Registry};
+use checkers::rulepack::{DefaultValue, table_text};
 use clap::Subcommand;
 use platform::exit::ExitCode;
-use producers::registry::{Registration, Registry};
-use producers::rulepack::{DefaultValue, table_text};
+use runner::selection::closest;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
@@ -26,8 +27,8 @@ pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
         CheckersVerb::List => list(&registry, output)?,
         CheckersVerb::Explain { spec } => {
             let Some(checker) = registry.find(spec) else {
-                let closest = registry.closest(spec).join(", ");
-                return Err(Failure::usage(format!("unknown checker {spec:?}; closest: {closest}")));
+                let known = closest(&registry, spec).join(", ");
+                return Err(Failure::usage(format!("unknown checker {spec:?}; closest: {known}")));
             };
             match output {
                 Output::Table => print_text(&page(checker, width()))?,

@@ -11,15 +11,16 @@ use contracts::topics;
 use contracts::violation::{Code, Violation};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
+use platform::progress::Unit;
 use platform::terminal::escaped;
-use producers::publish::FindingsInput;
+use runner::publish::FindingsInput;
 use serde::Serialize;
 use validator::ProducerPolicies;
 
 use crate::failure::{Failure, Result};
 use crate::output::{Output, json_line, note, write_json_line};
 use crate::ports;
-use crate::progress::{self, Counted};
+use crate::progress;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -147,7 +148,7 @@ fn policy<'p>(args: &ContractTestArgs, settings: &Settings, policies: &'p Produc
 fn test(path: &Path, policy: &Policy<'_>, output: Output, out: &mut impl Write, counts: &mut Counts) -> Result<()> {
     let mut input = FindingsInput::open(path, policy.message_bytes_max)?;
     let file = input.name().to_owned();
-    let bar = progress::bar("testing", Counted::Bytes, std::fs::metadata(path).ok().map(|meta| meta.len()));
+    let bar = progress::bar("testing", Unit::Bytes, std::fs::metadata(path).ok().map(|meta| meta.len()));
     while let Some((number, line)) = input.next_record()? {
         bar.set_position(input.taken());
         let place = (file.as_str(), number);

@@ -6,7 +6,7 @@ use contracts::run_manifest::RunManifest;
 use exporter::{
     Cut, DeadLetterFilter, LeftOut, Spend, TenantScope, WorkspacePotential, dead_letter_stats, potential_savings, spend,
 };
-use producers::run::RunReport;
+use runner::run::RunReport;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 

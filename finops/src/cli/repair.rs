@@ -5,12 +5,13 @@ use lake::verify::{Subject, verify_all};
 use operations::{Operator, repair};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
+use platform::progress::Unit;
 use serde_json::json;
 
 use crate::failure::Result;
 use crate::output::{Output, note, print_value};
 use crate::ports::{self, Ports};
-use crate::progress::{self, Counted};
+use crate::progress;
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -25,7 +26,7 @@ pub struct RepairArgs {
 
 pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
-    let bar = progress::bar("verifying", Counted::Things("files"), None);
+    let bar = progress::bar("verifying", Unit::Things("files"), None);
     let producers = ports::producer_policies(settings)?;
     let subject = Subject { store: &*store, broker: Some(&*broker), exports: None, producers: &producers };
     let report = verify_all(subject, &|| bar.inc(1))?;

@@ -5,22 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use checkers::registry::Registry;
+use checkers::rulepack::Rulepack;
+use checkers::run_context::{RunContext, RunFacts, run_id};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use collectors::billing::{self, LoadOptions, Overlap};
 use exporter::{ExportError, ExportOptions, PassReport};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
+use platform::progress::Unit;
 use platform::service::Until;
 use platform::trace::Tracer;
-use producers::collect::billing::{self, LoadOptions, Overlap};
-use producers::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
-use producers::registry::Registry;
-use producers::rulepack::Rulepack;
-use producers::run::{RunError, RunPlan, RunReport};
-use producers::run_context::{RunContext, RunFacts, run_id};
+use runner::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
+use runner::run::{RunError, RunPlan, RunReport};
+use runner::selection::select;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -29,7 +31,7 @@ use super::summary::Summary;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows};
 use crate::ports::{self, Ports};
-use crate::progress::{self, Bars, Counted, watched};
+use crate::progress::{self, Bars, watched};
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -168,7 +170,7 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
     let registry = Registry::linked()?;
     let has_something_to_check = !args.focus.is_empty() || !args.checker.is_empty();
     let checkers = match has_something_to_check {
-        true => registry.select(&args.checker, &args.exclude_checker)?,
+        true => select(&registry, &args.checker, &args.exclude_checker)?,
         false => Vec::new(),
     };
     let rulepack = match &args.rulepack {
@@ -180,8 +182,7 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
             Rulepack::parse(&text, &registry.thresholds())?
         }
     };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let run_ts: DateTime<Utc> = DateTime::from_timestamp_millis(clock.now_ms()).unwrap_or_default();
+    let run_ts: DateTime<Utc> = DateTime::from_timestamp_millis(SystemClock.now_ms()).unwrap_or_default();
     let suffix = Uuid::new_v4().simple().to_string();
     let context = RunContext::new(RunFacts {
         tenant_id: args.tenant.clone(),
@@ -194,7 +195,6 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
         default_currency: settings.default_currency.clone(),
         finding_id_mode: args.finding_id_mode.parse()?,
         rulepack: Arc::new(rulepack),
-        clock,
     })?;
     Ok(RunPlan {
         context,
@@ -252,7 +252,8 @@ fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<Ex
 fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer, shutdown: &Shutdown) -> Result<RunReport> {
     let (broker, store, progress) = (&*ports.broker, &*ports.store, Arc::new(Bars::default()));
     let shutdown = shutdown.clone();
-    Ok(producers::run::run(plan, &producers::run::Ports { broker, store, progress, tracer, shutdown })?)
+    let clock = &SystemClock;
+    Ok(runner::run::run(plan, &runner::run::Ports { broker, store, clock, progress, tracer, shutdown })?)
 }
 
 /// What is reported for a run that was stopped after it had published everything.
@@ -277,7 +278,7 @@ fn validate(
     let counters = Arc::new(validator::Counters::observed(observer));
     watched(
         "validating",
-        Counted::Things("records"),
+        Unit::Things("records"),
         None,
         || counters.snapshot().read,
         || {
@@ -296,7 +297,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
     let config = ports::sink_config(settings, Until::Drained);
     watched(
         "writing",
-        Counted::Things("records"),
+        Unit::Things("records"),
         None,
         || counters.snapshot().read,
         || {
@@ -316,7 +317,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
 fn export(args: &RunArgs, settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<Option<PassReport>> {
     let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
     let config = ports::exporter_config(settings, ports.store.clone(), options);
-    let bar = progress::bar("exporting", Counted::Things("tenants"), None);
+    let bar = progress::bar("exporting", Unit::Things("tenants"), None);
     let outcome = exporter::refresh(&config, shutdown);
     bar.finish_and_clear();
     match outcome {

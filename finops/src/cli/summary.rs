@@ -5,12 +5,12 @@ use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use collectors::billing::{Effect, LiveMonth, LoadReport, Observed, SupersededDelivery};
 use contracts::run_manifest::{BillingDelivery, ReplacedDelivery, RunManifest, RunStatus};
 use exporter::{LeftOut, PassReport};
 use platform::exit::ExitCode;
 use platform::terminal::escaped;
-use producers::collect::billing::{Effect, LiveMonth, LoadReport, Observed, SupersededDelivery};
-use producers::run::RunReport;
+use runner::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
 

@@ -3,12 +3,13 @@
 use clap::Args;
 use lake::verify::{AreaReport, LastRecords, NotCompared, Report, Subject, verify_all};
 use platform::exit::ExitCode;
+use platform::progress::Unit;
 use serde_json::json;
 
 use crate::failure::Result;
 use crate::output::{Output, Rows, print_text, print_value};
 use crate::ports::{self, Ports};
-use crate::progress::{self, Counted};
+use crate::progress;
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -26,7 +27,7 @@ pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<Exi
         false => None,
     };
     let producers = ports::producer_policies(settings)?;
-    let bar = progress::bar("verifying", Counted::Things("files"), None);
+    let bar = progress::bar("verifying", Unit::Things("files"), None);
     let (broker, exports) = (broker.as_deref(), Some(&*settings.export));
     let subject = Subject { store: &*store, broker, exports, producers: &producers };
     let report = verify_all(subject, &|| bar.inc(1))?;

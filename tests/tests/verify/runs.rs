@@ -6,7 +6,7 @@ use lake::verify::{Rule, verify};
 use operations::repair;
 use platform::broker::{Broker, Headers, TopicPartition};
 use platform::lifecycle::Shutdown;
-use producers::publish::publish_manifest;
+use runner::publish::publish_manifest;
 use tests::pipeline::{Pipeline, run_manifest};
 
 use super::world::{good, rules, topic_id};

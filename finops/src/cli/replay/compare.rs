@@ -3,6 +3,7 @@
 use exporter::{Comparison, Cut, TenantScope, compare};
 use lake::verify::{Problem, verify};
 use platform::exit::ExitCode;
+use platform::progress::Unit;
 use platform::store::Store;
 use platform::terminal::escaped;
 use serde_json::json;
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows, print_text, print_value};
 use crate::ports::{self, Ports};
-use crate::progress::{self, Counted};
+use crate::progress;
 use crate::settings::Settings;
 
 /// Findings that a person is shown; programs get more.
@@ -32,7 +33,7 @@ pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, ou
 
 /// What is to take the place of the current root must be whole.
 fn verified(fresh: &dyn Store) -> Result<()> {
-    let bar = progress::bar("verifying", Counted::Things("files"), None);
+    let bar = progress::bar("verifying", Unit::Things("files"), None);
     let report = verify(fresh, None, &|| bar.inc(1))?;
     bar.finish_and_clear();
     match report.problems.first() {

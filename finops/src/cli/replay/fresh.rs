@@ -13,6 +13,7 @@ use operations::selection::{matching, ranges};
 use platform::broker::{Broker, TopicPartition};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
+use platform::progress::Unit;
 use platform::service::Until;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use super::records::{check, request};
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows, note, print_text, print_value, quoted};
 use crate::ports::{self, Ports};
-use crate::progress::{Counted, watched};
+use crate::progress::watched;
 use crate::settings::Settings;
 
 pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
@@ -61,7 +62,7 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     sink.pipeline_topics = pipeline_topics;
     watched(
         "judging",
-        Counted::Things("records"),
+        Unit::Things("records"),
         None,
         || judged.snapshot().read,
         || {
@@ -75,7 +76,7 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     .map_err(judging_failed)?;
     watched(
         "writing",
-        Counted::Things("records"),
+        Unit::Things("records"),
         None,
         || written.snapshot().read,
         || {

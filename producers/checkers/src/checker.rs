@@ -1,0 +1,191 @@
+//! What a checker is: a pure function from recorded inventories to findings, and its entry in the registry. Checkers
+//! do no I/O and know nothing of topics or storage.
+
+use inventories::bootstrap::Bootstrap;
+use inventories::services::{Services, Unavailable};
+
+use crate::finding::Finding;
+use crate::rulepack::{Threshold, UndeclaredThreshold};
+use crate::run_context::RunContext;
+
+/// One checker.
+pub trait Checker: Send {
+    /// Looks at what was collected for one region (`global` or `*` for checkers that are not regional).
+    ///
+    /// # Errors
+    /// What the checker needs was not collected, or it cannot go on.
+    fn run(&self, services: &Services, region: &str) -> Result<Checked, CheckerError>;
+}
+
+/// What a checker found, and how much of its scope it could see.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Checked {
+    /// Findings, in any order.
+    pub findings: Vec<Finding>,
+    /// Why part of the scope could not be checked; empty when all of it was.
+    pub gaps: Vec<String>,
+    /// Operations the provider refused.
+    pub denied_operations: Vec<String>,
+    /// Operations that ran into throttling.
+    pub throttled_operations: Vec<String>,
+    /// Provider API calls made for this checker.
+    pub api_calls: u64,
+}
+
+/// A checker did not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckerError {
+    /// Its input was not collected.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// It cannot go on.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A checker cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum FactoryError {
+    /// It asks for a threshold that it does not declare.
+    #[error(transparent)]
+    Threshold(#[from] UndeclaredThreshold),
+}
+
+/// How often a checker runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckerScope {
+    /// Once.
+    Global,
+    /// Once per region.
+    Regional,
+}
+
+/// Which collector a checker needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// Billing files.
+    Billing,
+    /// The AWS API.
+    Aws,
+}
+
+impl Source {
+    /// For people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Billing => "billing files",
+            Self::Aws => "AWS API",
+        }
+    }
+}
+
+/// A check that a checker may emit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckInfo {
+    /// Id, lower case.
+    pub check_id: &'static str,
+    /// Name for people.
+    pub name: &'static str,
+    /// Category, such as `cost`.
+    pub category: &'static str,
+    /// Sub-category.
+    pub sub_category: &'static str,
+}
+
+/// How the amounts of a checker become monthly figures, when only a part of a month was charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MonthRule {
+    /// By the share of the month that each resource was charged for.
+    ByTime,
+    /// Not at all: they are shown as charged.
+    AsCharged,
+    /// There are none.
+    NoMoney,
+}
+
+impl MonthRule {
+    /// For people.
+    #[must_use]
+    pub fn explained(self) -> &'static str {
+        match self {
+            Self::ByTime => {
+                "a month = charged × hours of the billing month / hours charged, for each resource. Hours are distinct hours, \
+                 not rows; a daily or monthly row counts all its hours. Storage, gateways and load balancers exist in each \
+                 hour charged. Instances, databases and addresses may pause: for them the hours from the first charge to the \
+                 last count. What is charged by use is added as charged. A resource charged all month is not scaled. The \
+                 finding keeps what was charged (dimensions charged_cost, charged_savings, charged_hours, share_hours, \
+                 month_hours) and the formula with its numbers (estimated.notes). Confidence is at most 30 for less than a \
+                 day, 60 for less than a week. A resource that is not charged any more a day before the bill ends (a week, \
+                 if it paused before) has ended and saves nothing; where fewer than 10 resources are charged through nine \
+                 tenths of the bill's hours, the bill may be an extract: then it is named all the same, with a confidence of \
+                 30 at most"
+            }
+            Self::AsCharged => {
+                "as charged in the billing month (dimensions charged_cost, charged_savings), not scaled: amounts of use, \
+                 credits and sums over many kinds of charges do not tell what is still to come"
+            }
+            Self::NoMoney => "no monthly figure",
+        }
+    }
+}
+
+/// What a checker says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckerDocs {
+    /// What it looks for.
+    pub what: &'static str,
+    /// Why that matters.
+    pub why: &'static str,
+    /// How cost and savings are worked out, with what makes them unknown.
+    pub money: &'static str,
+    /// How they become monthly figures.
+    pub month: MonthRule,
+    /// When a finding is `fail` or `info`.
+    pub verdict: &'static str,
+    /// Thresholds, with defaults.
+    pub thresholds: &'static [Threshold],
+    /// What it reads.
+    pub data: &'static str,
+    /// Where it stays silent or can be wrong.
+    pub limits: &'static str,
+}
+
+/// Builds a checker for one run.
+pub type Factory = fn(&RunContext, &Bootstrap) -> Result<Box<dyn Checker>, FactoryError>;
+
+/// A checker's entry in the registry, submitted where the checker is written.
+pub struct CheckerRegistration {
+    /// Stable name: `module:Type`. Opaque; nothing is loaded by it.
+    pub spec: &'static str,
+    /// Lineage of its findings, and the table of its thresholds.
+    pub checker_id: &'static str,
+    /// How often it runs.
+    pub scope: CheckerScope,
+    /// Which collector it needs.
+    pub source: Source,
+    /// Every check it may emit.
+    pub checks: &'static [CheckInfo],
+    /// Provider permissions its collector uses for it.
+    pub actions: &'static [&'static str],
+    /// Documentation.
+    pub docs: &'static CheckerDocs,
+    /// Builds it.
+    pub factory: Factory,
+}
+
+inventory::collect!(CheckerRegistration);
+
+impl CheckerRegistration {
+    /// The declared check of that id.
+    #[must_use]
+    pub fn check(&self, check_id: &str) -> Option<&'static CheckInfo> {
+        self.checks.iter().find(|check| check.check_id == check_id)
+    }
+}
+
+impl std::fmt::Debug for CheckerRegistration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.spec)
+    }
+}

@@ -1,0 +1,161 @@
+//! Load balancers with hours but next to no work.
+
+use contracts::draft::Status;
+use contracts::resource_type::ResourceType;
+use inventories::billing::inventory::BillingInventory;
+use inventories::billing::meter::Meter;
+use rust_decimal::Decimal;
+
+use super::figures::monthly_of_resource;
+use super::group::{Group, by_resource};
+use super::subject::{finding, resource_scope};
+use super::text::{figure, is_visible};
+use super::{BillingCheck, OverBill, over_bill};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
+use crate::finding::Finding;
+use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+
+const CHECKER_ID: &str = "focus.load.balancer.idle";
+const CHECK_ID: &str = "billing.load.balancer.idle";
+
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "load balancers charged by the hour that do next to no work",
+    why: "an idle load balancer costs its hours, and its public addresses on top",
+    money: "cost = savings = all charges of the load balancer's hours, and of its work as charged",
+    month: MonthRule::ByTime,
+    verdict: "fail when, over at least hours_min charged hours, work per hour stays at or below units_hour_max",
+    thresholds: &[
+        Threshold {
+            key: "hours_min",
+            default: DefaultValue::Number("168"),
+            meaning: "charged hours before a verdict; fewer cannot show that it is idle",
+        },
+        Threshold {
+            key: "units_hour_max",
+            default: DefaultValue::Number("0.005"),
+            meaning: "mean capacity units (classic: GB) per hour up to which it does next to nothing; one unit is about \
+                      1 GB or 25 new connections a second",
+        },
+    ],
+    data: "rows of load balancer hours and of capacity units or processed GB, with resource",
+    limits: "a bill that leaves out rows of work makes a busy load balancer look idle; a standby is idle on purpose",
+};
+
+inventory::submit! {
+    over_bill(
+        "checks.focus.load_balancer_idle:LoadBalancerIdleChecker",
+        CHECKER_ID,
+        &[CheckInfo { check_id: CHECK_ID, name: "Idle load balancer", category: "cost", sub_category: "network" }],
+        &DOCS,
+        |context, _| Ok(Box::new(OverBill(LoadBalancerIdle::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
+    )
+}
+
+struct LoadBalancerIdle {
+    hours_min: Decimal,
+    units_hour_max: Decimal,
+}
+
+impl LoadBalancerIdle {
+    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+        Ok(Self { hours_min: thresholds.number("hours_min")?, units_hour_max: thresholds.number("units_hour_max")? })
+    }
+
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        if !group.lines().any(|line| matches!(line.key.meter, Meter::BalancerHours(_))) {
+            return None;
+        }
+        // All work counts: a bill does not always tell the kind of a load balancer.
+        let is_work = |meter: &Meter| matches!(meter, Meter::BalancerCapacity | Meter::BalancerData);
+        let hours = Decimal::from(group.hours());
+        let units: Option<Decimal> = group.lines().filter(|l| is_work(&l.key.meter)).map(|l| l.sums.quantity).sum();
+        let units_hour = units?.checked_div(hours)?;
+        let cost = group.billed();
+        if hours < self.hours_min || units_hour > self.units_hour_max || !is_visible(cost) {
+            return None;
+        }
+        let figures = monthly_of_resource(bill, group, Some(cost), 70)?;
+        let scope = resource_scope(group.first(), ResourceType::LoadBalancer, None);
+        let message = format!(
+            "load balancer {} did {} units of work per hour in {hours} charged hours and {}",
+            scope.resource_id,
+            figure(units_hour, 4),
+            figures.cost_text(),
+        );
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
+            .dimension("units_hour", figure(units_hour, 6))
+            .text(
+                "Load balancer with next to no work",
+                message,
+                "Check its listeners and targets; delete it, or put its rules on a shared load balancer.",
+            );
+        finding.tags = group.tags();
+        Some(finding)
+    }
+}
+
+impl BillingCheck for LoadBalancerIdle {
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
+        let balancers = bill.current().filter(|l| {
+            l.is_usage()
+                && matches!(l.key.meter, Meter::BalancerHours(_) | Meter::BalancerCapacity | Meter::BalancerData)
+        });
+        by_resource(balancers).iter().filter_map(|group| self.judge(bill, group)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Row, amounts, check_default, money_of, row};
+    use super::*;
+
+    const ARN: &str = "arn:aws:elasticloadbalancing:us-west-2:111122223333:loadbalancer/app/web/50dc";
+
+    fn balancer(description: &str) -> Row {
+        row(description).resource(ARN).service("AWSELB")
+    }
+
+    fn hours(hours: i64) -> Row {
+        balancer("$0.0225 per Application LoadBalancer-hour (or partial hour)").hours(hours).cost("16.2")
+    }
+
+    fn units(units: &str) -> Row {
+        balancer("$0.008 per used Application load balancer capacity unit-hour (or partial hour)")
+            .hours(720)
+            .quantity(units)
+            .cost("0.01")
+    }
+
+    #[test]
+    fn work_per_hour_makes_the_verdict() {
+        let cases = [
+            (vec![hours(720), units("3.6")], Some("16.21")),
+            (vec![hours(720), units("3.7")], None),
+            (vec![hours(360), units("1.8").hours(360)], Some("32.41")),
+            (vec![hours(168)], Some("69.428571")),
+            (vec![hours(167)], None),
+            (vec![units("0.1")], None),
+        ];
+        for (rows, savings) in cases {
+            let findings = check_default(CHECKER_ID, rows);
+            let seen = findings.first().and_then(|f| amounts(f).0);
+            assert_eq!(seen.as_deref(), savings);
+        }
+    }
+
+    #[test]
+    fn a_classic_one_works_in_gigabytes() {
+        let classic = balancer("$0.025 per LoadBalancer-hour (or partial hour)").hours(720).cost("18");
+        let data = balancer("$0.008 per GB Data Processed by the LoadBalancer").hours(720).cost("1").quantity("125");
+        assert_eq!(check_default(CHECKER_ID, [classic.clone(), data]), []);
+        let findings = check_default(CHECKER_ID, [classic]);
+        assert_eq!(amounts(&findings[0]), money_of("18", "18"));
+        assert_eq!(findings[0].scope.resource_id, "web");
+    }
+
+    #[test]
+    fn work_of_any_kind_keeps_a_balancer_of_unknown_kind_busy() {
+        let unknown = balancer("$0.0225 per LoadBalancer-hour").hours(720).cost("16.2");
+        assert_eq!(check_default(CHECKER_ID, [unknown, units("72")]), []);
+    }
+}

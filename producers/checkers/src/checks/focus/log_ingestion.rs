@@ -1,0 +1,102 @@
+//! Log groups that take in much data.
+
+use contracts::draft::Status;
+use contracts::resource_type::ResourceType;
+use inventories::billing::inventory::BillingInventory;
+use inventories::billing::meter::Meter;
+use rust_decimal::Decimal;
+
+use super::figures::as_charged;
+use super::group::{Group, by_resource};
+use super::subject::{finding, resource_scope};
+use super::text::{figure, is_visible};
+use super::{BillingCheck, OverBill, over_bill};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
+use crate::finding::Finding;
+use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+
+const CHECKER_ID: &str = "focus.logs.ingestion";
+const CHECK_ID: &str = "billing.logs.ingestion";
+
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "log groups that are charged for taking in data",
+    why: "taking in a GB of logs costs as much as storing it for more than a year; most of it is never read",
+    money: "cost = ingestion charges. Savings are unknown: a bill does not tell what could be left out, or whether the \
+            infrequent-access class at half the price would do",
+    month: MonthRule::AsCharged,
+    verdict: "fail from gib_min on; info below",
+    thresholds: &[Threshold {
+        key: "gib_min",
+        default: DefaultValue::Number("100"),
+        meaning: "GB taken in during the month from which it is worth a look at what is logged",
+    }],
+    data: "rows of log ingestion with resource and quantity in GB",
+    limits: "does not know what the logs say",
+};
+
+inventory::submit! {
+    over_bill(
+        "checks.focus.log_ingestion:LogIngestionChecker",
+        CHECKER_ID,
+        &[CheckInfo { check_id: CHECK_ID, name: "Log ingestion", category: "cost", sub_category: "observability" }],
+        &DOCS,
+        |context, _| Ok(Box::new(OverBill(LogIngestion::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
+    )
+}
+
+struct LogIngestion {
+    gib_min: Decimal,
+}
+
+impl LogIngestion {
+    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+        Ok(Self { gib_min: thresholds.number("gib_min")? })
+    }
+
+    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
+        let cost = group.billed();
+        if !is_visible(cost) {
+            return None;
+        }
+        let gib = group.quantity();
+        let status = if gib.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
+        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
+        let scope = resource_scope(group.first(), ResourceType::LogGroup, None);
+        let figures = as_charged(group, Some(cost), None, 95);
+        let message = format!("log group {} took in {gib} GB, which {}", scope.resource_id, figures.cost_text());
+        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_ingested", gib).text(
+            "Log group takes in data",
+            message,
+            "Log less (levels, sampling), leave out what is never read, or use the infrequent-access class.",
+        );
+        finding.tags = group.tags();
+        Some(finding)
+    }
+}
+
+impl BillingCheck for LogIngestion {
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
+        let ingestion = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::LogIngestion);
+        by_resource(ingestion).iter().filter_map(|group| self.judge(group)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{amounts, check_default, money_of, row};
+    use super::*;
+
+    #[test]
+    fn the_amount_of_data_makes_the_verdict() {
+        let group = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/eks/prod/cluster";
+        for (gib, status) in [("99.999", Status::Info), ("100", Status::Fail)] {
+            let ingestion = row("$0.50 per GB custom log data ingested in Standard log class - US East (Ohio)");
+            let ingestion = ingestion.service("AmazonCloudWatch").resource(group).quantity(gib).cost("50");
+            let findings =
+                check_default(CHECKER_ID, [ingestion, row("$0.03 per GB-mo of log storage").resource(group)]);
+            let [finding] = findings.as_slice() else { panic!("one finding expected") };
+            assert_eq!((finding.status, amounts(finding)), (status, money_of("-", "50")));
+            assert_eq!(finding.scope.resource_id, "/aws/eks/prod/cluster");
+        }
+    }
+}

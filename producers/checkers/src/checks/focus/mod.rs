@@ -1,0 +1,81 @@
+//! Checkers over billing rows of one month, the newest with a week of usage. A finding keeps what the bill charged and says
+//! what that comes to in a whole month (`figures.rs`, the only place that scales). What the bill does not tell is unknown,
+//! and never read as a fact: an unknown tag is not missing, an unknown region is not the region of another row.
+
+use inventories::billing::inventory::BillingInventory;
+use inventories::bootstrap::Bootstrap;
+use inventories::services::Services;
+
+use crate::checker::{
+    CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, FactoryError, Source,
+};
+use crate::finding::Finding;
+use crate::run_context::RunContext;
+
+mod ended;
+mod figures;
+mod group;
+mod prices;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod text;
+
+pub mod commitment_gap;
+pub mod commitment_unused;
+pub mod credit_masking;
+pub mod database_support_extended;
+pub mod effective_cost_mismatch;
+pub mod gp2_to_gp3;
+pub mod instance_generation_previous;
+pub mod load_balancer_idle;
+pub mod log_ingestion;
+pub mod nat_data_processing;
+pub mod object_storage_untiered;
+pub mod public_ipv4_idle;
+pub mod public_ipv4_in_use;
+pub mod snapshot_storage;
+pub mod spend_without_resource;
+pub mod tags_missing;
+pub mod transfer_cross_region;
+pub mod transfer_cross_zone;
+pub mod usage_negative;
+pub mod volume_magnetic;
+
+/// A check over a bill.
+trait BillingCheck: Send {
+    /// All findings, in any order.
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding>;
+}
+
+/// Any check over a bill is a checker.
+struct OverBill<C>(C);
+
+impl<C: BillingCheck> Checker for OverBill<C> {
+    fn run(&self, services: &Services, _region: &str) -> Result<Checked, CheckerError> {
+        let bill = services.billing.get("billing files")?;
+        Ok(Checked { findings: self.0.check(bill), ..Checked::default() })
+    }
+}
+
+type Factory = fn(&RunContext, &Bootstrap) -> Result<Box<dyn Checker>, FactoryError>;
+
+/// The registry entry of a checker over a bill.
+const fn over_bill(
+    spec: &'static str,
+    checker_id: &'static str,
+    checks: &'static [CheckInfo],
+    docs: &'static CheckerDocs,
+    factory: Factory,
+) -> CheckerRegistration {
+    CheckerRegistration {
+        spec,
+        checker_id,
+        scope: CheckerScope::Global,
+        source: Source::Billing,
+        checks,
+        actions: &[],
+        docs,
+        factory,
+    }
+}

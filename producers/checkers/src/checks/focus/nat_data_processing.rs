@@ -1,0 +1,120 @@
+//! Data that pays for passing through a NAT gateway.
+
+use contracts::draft::Status;
+use contracts::resource_type::ResourceType;
+use inventories::billing::inventory::BillingInventory;
+use inventories::billing::meter::Meter;
+use rust_decimal::Decimal;
+
+use super::figures::as_charged;
+use super::group::{Group, by_resource};
+use super::subject::{finding, resource_scope};
+use super::text::{figure, is_visible, round};
+use super::{BillingCheck, OverBill, over_bill};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
+use crate::finding::Finding;
+use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+
+const CHECKER_ID: &str = "focus.nat.data.processing";
+const CHECK_ID: &str = "billing.nat.data.processing";
+
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "NAT gateways that are charged for processing data",
+    why: "each GB costs as much as an hour of the gateway; traffic to S3 and DynamoDB can go around it for free",
+    money: "cost = data processing charges. Savings are unknown: a bill does not tell which traffic could go around",
+    month: MonthRule::AsCharged,
+    verdict: "fail from gib_min on; info below",
+    thresholds: &[Threshold {
+        key: "gib_min",
+        default: DefaultValue::Number("100"),
+        meaning: "GB processed in the month from which it is worth a look at the routes",
+    }],
+    data: "rows of NAT data processing with resource and quantity in GB",
+    limits: "says nothing about where the traffic goes",
+};
+
+inventory::submit! {
+    over_bill(
+        "checks.focus.nat_data_processing:NatDataProcessingChecker",
+        CHECKER_ID,
+        &[CheckInfo { check_id: CHECK_ID, name: "NAT gateway data processing", category: "cost", sub_category: "network" }],
+        &DOCS,
+        |context, _| Ok(Box::new(OverBill(NatDataProcessing::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
+    )
+}
+
+struct NatDataProcessing {
+    gib_min: Decimal,
+}
+
+impl NatDataProcessing {
+    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+        Ok(Self { gib_min: thresholds.number("gib_min")? })
+    }
+
+    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
+        let line = group.first();
+        let sum = |meter| group.lines().filter(|l| l.key.meter == meter).map(|l| l.sums.billed).sum::<Decimal>();
+        let cost = sum(Meter::NatData);
+        if !is_visible(cost) {
+            return None;
+        }
+        let data = group.lines().filter(|l| l.key.meter == Meter::NatData).map(|l| l.sums.quantity);
+        let gib: Option<Decimal> = data.sum();
+        let is_much = gib.is_some_and(|gib| gib >= self.gib_min);
+        let status = if is_much { Status::Fail } else { Status::Info };
+        let figures = as_charged(group, Some(cost), None, 90);
+        let scope = resource_scope(line, ResourceType::NatGateway, Some(("ec2", "natgateway")));
+        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
+        let message = format!("NAT gateway {} processed {gib} GB, which {}", scope.resource_id, figures.cost_text());
+        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_processed", gib).text(
+            "NAT gateway charged for data",
+            message,
+            "Add gateway endpoints for S3 and DynamoDB, keep traffic between zones local, and pull images through an \
+                 endpoint.",
+        );
+        let cost_hours = sum(Meter::NatHours);
+        if is_visible(cost_hours) {
+            finding = finding.dimension("cost_hours", round(cost_hours));
+        }
+        finding.tags = group.tags();
+        Some(finding)
+    }
+}
+
+impl BillingCheck for NatDataProcessing {
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
+        let nat = bill.current().filter(|l| l.is_charge() && matches!(l.key.meter, Meter::NatData | Meter::NatHours));
+        by_resource(nat).iter().filter_map(|group| self.judge(group)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{amounts, check_default, money_of, row};
+    use super::*;
+
+    const NAT: &str = "arn:aws:ec2:us-west-2:111122223333:natgateway/nat-0a";
+
+    #[test]
+    fn the_amount_of_data_makes_the_verdict() {
+        for (gib, status) in [("99.9", Status::Info), ("100", Status::Fail)] {
+            let data = row("$0.045 per GB Data Processed by NAT Gateways").resource(NAT).quantity(gib).cost("4.5");
+            let hours = row("$0.045 per NAT Gateway Hour").resource(NAT).cost("32.4").hours(720);
+            let findings = check_default(CHECKER_ID, [data, hours]);
+            let [finding] = findings.as_slice() else { panic!("one finding expected") };
+            assert_eq!((finding.status, amounts(finding)), (status, money_of("-", "4.5")));
+            assert_eq!((&*finding.scope.resource_id, &*finding.scope.resource_arn), ("nat-0a", NAT));
+            assert_eq!(finding.dimensions["cost_hours"], "32.4");
+        }
+    }
+
+    #[test]
+    fn a_gateway_without_data_charges_is_no_finding() {
+        let rows = [
+            row("$0.045 per NAT Gateway Hour").resource(NAT),
+            row("$0.045 per GB Data Processed by NAT Gateways").resource(NAT).cost("0.0000000017"),
+        ];
+        assert_eq!(check_default(CHECKER_ID, rows), []);
+    }
+}

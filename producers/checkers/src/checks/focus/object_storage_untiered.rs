@@ -1,0 +1,154 @@
+//! Object storage that shows no sign of tiering.
+
+use std::collections::BTreeSet;
+
+use contracts::draft::Status;
+use contracts::resource_type::ResourceType;
+use inventories::billing::inventory::BillingInventory;
+use inventories::billing::line::UsageLine;
+use inventories::billing::meter::Meter;
+use rust_decimal::Decimal;
+
+use super::figures::{monthly_of_many, monthly_of_resource};
+use super::group::{Group, group_by};
+use super::subject::{finding, named_scope, resource_scope};
+use super::text::{figure, is_visible};
+use super::{BillingCheck, OverBill, over_bill};
+use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
+use crate::finding::Finding;
+use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+
+const CHECKER_ID: &str = "focus.object.storage.untiered";
+const CHECK_ID: &str = "billing.object.storage.untiered";
+
+const DOCS: CheckerDocs = CheckerDocs {
+    what: "buckets (where the bill does not name them: accounts and regions) whose storage is all in the class for \
+           frequent access",
+    why: "colder classes cost from half to a twentieth; lifecycle rules or Intelligent-Tiering move what is not read",
+    money: "cost = charges for the frequent-access class. Savings are unknown: a bill does not tell how much is read",
+    month: MonthRule::ByTime,
+    verdict: "fail when at least gib_min are stored and no colder class is charged",
+    thresholds: &[Threshold {
+        key: "gib_min",
+        default: DefaultValue::Number("10"),
+        meaning: "GiB stored, from which tiering is worth its requests",
+    }],
+    data: "rows of object storage with quantity in GB-months",
+    limits: "data that is all read often belongs where it is",
+};
+
+inventory::submit! {
+    over_bill(
+        "checks.focus.object_storage_untiered:ObjectStorageUntieredChecker",
+        CHECKER_ID,
+        &[CheckInfo {
+            check_id: CHECK_ID,
+            name: "Object storage without tiering",
+            category: "cost",
+            sub_category: "storage",
+        }],
+        &DOCS,
+        |context, _| {
+            let thresholds = context.rulepack.of(CHECKER_ID, DOCS.thresholds);
+            Ok(Box::new(OverBill(ObjectStorageUntiered::new(thresholds)?)))
+        },
+    )
+}
+
+struct ObjectStorageUntiered {
+    gib_min: Decimal,
+}
+
+impl ObjectStorageUntiered {
+    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+        Ok(Self { gib_min: thresholds.number("gib_min")? })
+    }
+
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        if group.lines().any(|l| l.key.meter == Meter::ObjectTiered) {
+            return None;
+        }
+        let gib = group.quantity()?.checked_div(group.months()?)?;
+        if gib < self.gib_min || !is_visible(group.billed()) {
+            return None;
+        }
+        let line = group.first();
+        let (what, scope, figures) = if line.key.resource.is_empty() {
+            let scope = named_scope(line, ResourceType::BucketPortfolio, "all-buckets");
+            (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, |_| None, 80)?)
+        } else {
+            let scope = resource_scope(line, ResourceType::S3Bucket, None);
+            (format!("bucket {}", scope.resource_id), scope, monthly_of_resource(bill, group, None, 80)?)
+        };
+        let message = format!(
+            "{what} stores {} GiB, all of it in the class for frequent access, which {}",
+            figure(gib, 1),
+            figures.cost_text(),
+        );
+        let mut finding =
+            finding(CHECK_ID, group, scope, Status::Fail, &figures).dimension("gib_stored", figure(gib, 3)).text(
+                "Object storage without tiering",
+                message,
+                "Look at access patterns, then add lifecycle rules or turn on Intelligent-Tiering.",
+            );
+        finding.tags = group.tags();
+        Some(finding)
+    }
+}
+
+impl BillingCheck for ObjectStorageUntiered {
+    fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
+        let is_storage = |l: &&UsageLine| matches!(l.key.meter, Meter::ObjectStandard | Meter::ObjectTiered);
+        let storage = || bill.current().filter(|l| l.is_charge()).filter(is_storage);
+        // Where the bill names no bucket, colder storage of a named one may be of the same.
+        let tiered: BTreeSet<_> = storage().filter(|l| l.key.meter == Meter::ObjectTiered).map(place_of).collect();
+        let is_tiered = |line: &UsageLine| line.key.resource.is_empty() && tiered.contains(&place_of(line));
+        let groups = group_by(storage(), |line| (&line.key.region, line.service(), &line.key.resource));
+        groups.iter().filter(|group| !is_tiered(group.first())).filter_map(|group| self.judge(bill, group)).collect()
+    }
+}
+
+/// Cloud, paying account, account and region.
+fn place_of(line: &UsageLine) -> [&str; 4] {
+    [&line.key.cloud, &line.key.billing_account, &line.key.account, &line.key.region]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Row, amounts, check_default, money_of, row};
+    use super::*;
+
+    fn standard(gib_months: &str) -> Row {
+        let description = "$0.023 per GB - first 50 TB / month of storage used";
+        row(description).service("AmazonS3").quantity(gib_months).cost("2.3").hours(720)
+    }
+
+    #[test]
+    fn size_and_class_make_the_verdict() {
+        let tiered = row("$0.0125 per GB-Month of storage used in Standard-Infrequent Access").service("AmazonS3");
+        let cases = [
+            (vec![standard("100")], Some("100")),
+            (vec![standard("9.9")], None),
+            (vec![standard("5").hours(360)], Some("10")),
+            (vec![standard("100"), tiered.clone()], None),
+            (vec![standard("100"), tiered.clone().region("eu-west-1")], Some("100")),
+            (vec![standard("100"), tiered.resource("archive")], None),
+        ];
+        for (rows, gib) in cases {
+            let findings = check_default(CHECKER_ID, rows);
+            let seen = findings.first().map(|f| &*f.dimensions["gib_stored"]);
+            assert_eq!(seen, gib);
+        }
+    }
+
+    #[test]
+    fn the_bucket_is_named_where_the_bill_does() {
+        let findings = check_default(CHECKER_ID, [standard("100").resource("logs"), standard("100")]);
+        let mut seen: Vec<_> = findings.iter().map(|f| &*f.scope.resource_id).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, ["all-buckets", "logs"]);
+        assert_eq!(amounts(&findings[0]), money_of("-", "2.3"));
+        let half_a_month = check_default(CHECKER_ID, [standard("100").resource("logs").hours(360)]);
+        assert_eq!(amounts(&half_a_month[0]), money_of("-", "4.6"));
+    }
+}

@@ -1,0 +1,210 @@
+//! Bills for tests: rows with sensible defaults, each test naming only what it is about.
+
+use std::sync::Arc;
+
+use inventories::billing::closed_lists::Pricing;
+use inventories::billing::fact::{CostFact, RowDetail};
+use inventories::billing::inventory::{BillingInventory, InventoryBuilder};
+use inventories::billing::tags::RowTags;
+use inventories::services::{Collected, Services};
+use rust_decimal::Decimal;
+
+use super::BillingCheck;
+use crate::checker::Checker;
+use crate::finding::Finding;
+
+const HOUR_MS: i64 = 3_600_000;
+/// 2024-09-01T00:00:00Z; the month has 720 hours.
+const SEPTEMBER_MS: i64 = 1_725_148_800_000;
+const AUGUST_MS: i64 = SEPTEMBER_MS - 31 * 24 * HOUR_MS;
+
+/// A row of a bill.
+#[derive(Clone)]
+pub(super) struct Row {
+    fact: CostFact,
+    detail: RowDetail,
+}
+
+/// On-demand usage of EC2 in us-east-1 that costs 1 USD for the first hour of September 2024.
+pub(super) fn row(description: &str) -> Row {
+    let fact = CostFact {
+        billing_period: "2024-09".into(),
+        billing_period_start_ms: Some(SEPTEMBER_MS),
+        billing_period_end_ms: None,
+        usage_start_ms: SEPTEMBER_MS,
+        usage_end_ms: Some(SEPTEMBER_MS + HOUR_MS),
+        payer_account_id: Some("999900001111".into()),
+        account_id: "111122223333".into(),
+        region: Some("us-east-1".into()),
+        service_code: Some("AmazonEC2".into()),
+        service: None,
+        resource_id: None,
+        charge_category: "Usage".into(),
+        is_correction: false,
+        usage_type: None,
+        operation: None,
+        commitment_id: None,
+        commitment_status: None,
+        currency: "USD".into(),
+        cost_unblended: Decimal::ONE,
+        cost_net: Decimal::ONE,
+        cost_amortized: Decimal::ONE,
+        cost_blended: Decimal::ONE,
+        model_fallback: false,
+        tags: RowTags::default(),
+        source_ref: "".into(),
+    };
+    let detail = RowDetail {
+        cloud: "aws".into(),
+        description: Some(description.to_owned()),
+        resource_type: None,
+        pricing: Pricing::Standard,
+        quantity: Some(Decimal::ONE),
+        unit_price: None,
+        is_class_stated: true,
+    };
+    Row { fact, detail }
+}
+
+impl Row {
+    pub(super) fn resource(mut self, resource: &str) -> Self {
+        self.fact.resource_id = Some(resource.into());
+        self
+    }
+
+    pub(super) fn account(mut self, account: &str) -> Self {
+        self.fact.account_id = account.into();
+        self
+    }
+
+    /// Empty: not stated.
+    pub(super) fn region(mut self, region: &str) -> Self {
+        self.fact.region = Some(region.to_owned()).filter(|region| !region.is_empty());
+        self
+    }
+
+    pub(super) fn service(mut self, service: &str) -> Self {
+        self.fact.service_code = Some(service.into());
+        self.fact.service = Some(contracts::service_family::family_of(service));
+        self
+    }
+
+    pub(super) fn cloud(mut self, cloud: &str) -> Self {
+        self.detail.cloud = cloud.into();
+        self
+    }
+
+    pub(super) fn cost(mut self, cost: &str) -> Self {
+        self.fact.cost_unblended = cost.parse().unwrap();
+        self.fact.cost_amortized = self.fact.cost_unblended;
+        self
+    }
+
+    pub(super) fn amortized(mut self, cost: &str) -> Self {
+        self.fact.cost_amortized = cost.parse().unwrap();
+        self
+    }
+
+    pub(super) fn quantity(mut self, quantity: &str) -> Self {
+        self.detail.quantity = Some(quantity.parse().unwrap());
+        self
+    }
+
+    pub(super) fn unit_price(mut self, price: &str) -> Self {
+        self.detail.unit_price = Some(price.parse().unwrap());
+        self
+    }
+
+    pub(super) fn category(mut self, category: &str) -> Self {
+        self.fact.charge_category = category.into();
+        self
+    }
+
+    pub(super) fn committed(mut self, id: &str, status: &str) -> Self {
+        self.fact.commitment_id = Some(id.into());
+        self.fact.commitment_status = Some(status.into());
+        self.detail.pricing = Pricing::Committed;
+        self
+    }
+
+    /// Charged for so many hours from its first one.
+    pub(super) fn hours(mut self, hours: i64) -> Self {
+        self.fact.usage_end_ms = Some(self.fact.usage_start_ms + hours * HOUR_MS);
+        self
+    }
+
+    /// Charged from that hour of the month on, for one hour.
+    pub(super) fn at_hour(mut self, hour: i64) -> Self {
+        self.fact.usage_start_ms = SEPTEMBER_MS + hour * HOUR_MS;
+        self.hours(1)
+    }
+
+    /// From an export that does not tell corrections from other charges.
+    pub(super) fn class_unstated(mut self) -> Self {
+        self.detail.is_class_stated = false;
+        self
+    }
+
+    /// With tags that could not be read.
+    pub(super) fn unknown_tags(mut self) -> Self {
+        self.fact.tags = RowTags::Unknown;
+        self
+    }
+
+    pub(super) fn tag(mut self, key: &str, value: &str) -> Self {
+        let mut tags = self.fact.tags.known().cloned().unwrap_or_default();
+        tags.insert(key.into(), value.into());
+        self.fact.tags = RowTags::Known(Arc::new(tags));
+        self
+    }
+
+    /// Moved to August, keeping its length.
+    pub(super) fn in_august(mut self) -> Self {
+        self.fact.billing_period = "2024-08".into();
+        for time in [Some(&mut self.fact.usage_start_ms), self.fact.usage_end_ms.as_mut()].into_iter().flatten() {
+            *time += AUGUST_MS - SEPTEMBER_MS;
+        }
+        self
+    }
+}
+
+/// The bill these rows make.
+pub(super) fn bill(rows: impl IntoIterator<Item = Row>) -> BillingInventory {
+    let mut builder = InventoryBuilder::default();
+    for Row { fact, detail } in rows {
+        builder.add(&fact, &detail);
+    }
+    builder.finish()
+}
+
+/// What a check says about a bill.
+pub(super) fn check(check: &dyn BillingCheck, rows: impl IntoIterator<Item = Row>) -> Vec<Finding> {
+    check.check(&bill(rows))
+}
+
+/// What a registered checker says about a bill, with default thresholds.
+pub(super) fn check_default(spec: &str, rows: impl IntoIterator<Item = Row>) -> Vec<Finding> {
+    let registry = crate::registry::Registry::linked().unwrap();
+    let registration = registry.find(spec).unwrap();
+    let checker: Box<dyn Checker> =
+        (registration.factory)(&crate::run_context::tests::context(), &inventories::bootstrap::Bootstrap::default())
+            .unwrap();
+    let services = Services { billing: Collected::Ready(bill(rows)), ..Services::default() };
+    let findings = checker.run(&services, "*").unwrap().findings;
+    for finding in &findings {
+        assert!(registration.check(finding.check_id).is_some(), "{} is not declared", finding.check_id);
+    }
+    findings
+}
+
+/// Savings and cost of a finding, as text.
+pub(super) fn amounts(finding: &Finding) -> (Option<String>, Option<String>) {
+    let text = |amount: Option<Decimal>| amount.map(|amount| amount.normalize().to_string());
+    (text(finding.estimated.monthly_savings), text(finding.estimated.monthly_cost))
+}
+
+/// `(Some(savings), Some(cost))`, `-` for none.
+pub(super) fn money_of(savings: &str, cost: &str) -> (Option<String>, Option<String>) {
+    let text = |amount: &str| (amount != "-").then(|| amount.to_owned());
+    (text(savings), text(cost))
+}

@@ -1,0 +1,74 @@
+//! How money becomes severity, the same for all checkers: an amount at stake per month, in billing currency, picks the
+//! level. At stake are the savings; where they are unknown, a tenth of the cost. Scores are 0..=1000 everywhere.
+//! Findings that only inform are `info`, 100.
+
+use rust_decimal::Decimal;
+
+use contracts::draft::{Estimated, Level, Severity, Status};
+
+const fn severity(level: Level, score: u16) -> Severity {
+    Severity { level, score: Some(score) }
+}
+
+/// Severity of findings that only inform.
+pub const INFO: Severity = severity(Level::Info, 100);
+/// Severity of findings that say something is unknown.
+pub const UNKNOWN: Severity = severity(Level::Info, 110);
+
+/// From this amount per month on, the level; highest first. Below the last one: `low`, 200.
+const LEVELS: [(i64, Severity); 4] = [
+    (10_000, severity(Level::Critical, 950)),
+    (1_000, severity(Level::High, 800)),
+    (100, severity(Level::Medium, 600)),
+    (1, severity(Level::Low, 400)),
+];
+const LOWEST: Severity = severity(Level::Low, 200);
+
+/// Share of a cost that counts as at stake while the possible savings are unknown.
+const STAKE_OF_COST: Decimal = Decimal::from_parts(1, 0, 0, false, 1);
+
+/// Severity of a finding with this status and this money.
+#[must_use]
+pub fn of(status: Status, estimate: &Estimated) -> Severity {
+    match status {
+        Status::Pass | Status::Info => INFO,
+        Status::Unknown => UNKNOWN,
+        Status::Fail => {
+            let stake = estimate.monthly_savings.or(estimate.monthly_cost.map(|cost| cost * STAKE_OF_COST));
+            let stake = stake.unwrap_or_default();
+            LEVELS.iter().find(|(from, _)| stake >= Decimal::from(*from)).map_or(LOWEST, |(_, severity)| *severity)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saving(amount: i64) -> Estimated {
+        Estimated { monthly_savings: Some(amount.into()), monthly_cost: Some(99_999.into()), ..Estimated::default() }
+    }
+
+    #[test]
+    fn money_picks_the_level() {
+        let cases = [
+            (0, Level::Low, 200),
+            (1, Level::Low, 400),
+            (99, Level::Low, 400),
+            (100, Level::Medium, 600),
+            (1_000, Level::High, 800),
+        ];
+        for (amount, level, score) in cases {
+            assert_eq!(of(Status::Fail, &saving(amount)), severity(level, score), "{amount}");
+        }
+        assert_eq!(of(Status::Fail, &saving(10_000)).level, Level::Critical);
+        assert_eq!(of(Status::Info, &saving(10_000)), INFO);
+    }
+
+    #[test]
+    fn a_tenth_of_the_cost_counts_while_savings_are_unknown() {
+        let cost = Estimated { monthly_cost: Some(1_000.into()), ..Estimated::default() };
+        assert_eq!(of(Status::Fail, &cost).level, Level::Medium);
+        assert_eq!(of(Status::Fail, &Estimated::default()), LOWEST);
+    }
+}

@@ -1,0 +1,106 @@
+//! What an AWS error means for a collector. One table for all operations.
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use inventories::services::{Unavailable, UnavailableKind};
+
+/// What an error means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The caller may not do this.
+    Denied,
+    /// The credentials themselves are not accepted.
+    Refused,
+    /// Too many calls, also after retries.
+    Throttled,
+    /// The resource does not exist.
+    NotFound,
+    /// Anything else.
+    Other,
+}
+
+const DENIED: [&str; 6] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "AllAccessDisabled",
+    "OptInRequired",
+];
+const REFUSED: [&str; 6] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+];
+
+/// Looks an error code up.
+pub(super) fn meaning(code: Option<&str>) -> Meaning {
+    match code {
+        Some(code) if DENIED.contains(&code) => Meaning::Denied,
+        Some(code) if REFUSED.contains(&code) => Meaning::Refused,
+        Some("SlowDown" | "RequestLimitExceeded") => Meaning::Throttled,
+        Some(code) if code.starts_with("Throttling") || code.starts_with("TooManyRequests") => Meaning::Throttled,
+        Some("NoSuchBucket") => Meaning::NotFound,
+        _ => Meaning::Other,
+    }
+}
+
+/// Text of an error for people, cut to what fits a reason.
+pub(super) fn describe<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug,
+    SdkError<E, R>: std::error::Error + ProvideErrorMetadata,
+{
+    const BYTES_MAX: usize = 500;
+    let text = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => DisplayErrorContext(error).to_string(),
+    };
+    text[..text.floor_char_boundary(BYTES_MAX)].to_owned()
+}
+
+/// The reason an operation that everything depends on gives.
+pub(super) fn unavailable<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Unavailable
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    SdkError<E, HttpResponse>: std::error::Error + ProvideErrorMetadata,
+{
+    let reason = format!("{operation}: {}", describe(error));
+    match meaning(error.code()) {
+        Meaning::Refused => Unavailable::new(UnavailableKind::Refused, reason),
+        Meaning::Denied => Unavailable { denied_operations: vec![operation.to_owned()], ..failed(reason) },
+        Meaning::Throttled => Unavailable { throttled_operations: vec![operation.to_owned()], ..failed(reason) },
+        Meaning::NotFound | Meaning::Other => failed(reason),
+    }
+}
+
+/// It went wrong, for this reason.
+pub(super) fn failed(reason: impl Into<String>) -> Unavailable {
+    Unavailable::new(UnavailableKind::Failed, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_a_meaning() {
+        let cases = [
+            (Some("AccessDenied"), Meaning::Denied),
+            (Some("ExpiredToken"), Meaning::Refused),
+            (Some("SlowDown"), Meaning::Throttled),
+            (Some("ThrottlingException"), Meaning::Throttled),
+            (Some("NoSuchBucket"), Meaning::NotFound),
+            (Some("InternalError"), Meaning::Other),
+            (None, Meaning::Other),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(meaning(code), expected, "{code:?}");
+        }
+    }
+}

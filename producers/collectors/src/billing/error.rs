@@ -1,0 +1,340 @@
+//! Why a billing file cannot be loaded. Each message names the file and, where there is one, the row: 1 is the first
+//! row after the header.
+
+use std::io;
+
+use platform::io_error::plain;
+use platform::lifecycle::Stopped;
+use platform::store::StoreError;
+
+use super::quote::escaped;
+use super::rejects::Rejects;
+
+/// A load failed; nothing of it was published.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be opened or read.
+    #[error("reading billing file {file}: {}", plain(.source))]
+    Io {
+        /// File.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file has no bytes, or none after unpacking.
+    #[error("billing file {file} is empty")]
+    Empty {
+        /// File.
+        file: String,
+    },
+    /// The file has a header and no rows.
+    #[error("billing file {file} has a header but no rows")]
+    NoRows {
+        /// File.
+        file: String,
+    },
+    /// The path leads to something that is no file.
+    #[error("billing file {file} is {what}: {advice}")]
+    NotAFile {
+        /// Path.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The first bytes are those of another kind of file.
+    #[error("billing file {file} is {what}; a bill is a FOCUS export as CSV, gzip of CSV, or Parquet: {advice}")]
+    NotABill {
+        /// File.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The fields are separated by something else than a comma.
+    #[error(
+        "billing file {file} has its fields separated by {separator}, wanted a comma: export it with commas, and with a point in \
+         decimal numbers"
+    )]
+    Separator {
+        /// File.
+        file: String,
+        /// Character.
+        separator: char,
+    },
+    /// The columns are those of no known export.
+    #[error(
+        "cur_format_unknown: billing file {file} is no FOCUS cost and usage export and no other export that is known; columns \
+         seen: {}; export FOCUS 1.0 or later",
+        columns_text(.columns)
+    )]
+    FormatUnknown {
+        /// File.
+        file: String,
+        /// Columns seen.
+        columns: Vec<String>,
+    },
+    /// A FOCUS export lacks columns without which figures would be wrong.
+    #[error(
+        "cur_format_unknown: billing file {file} looks like a FOCUS export (version {version}) but lacks {}, without which its \
+         figures would be wrong: export FOCUS 1.0 or later with all mandatory columns",
+        .missing.join(", ")
+    )]
+    FocusIncomplete {
+        /// File.
+        file: String,
+        /// Version its columns are of.
+        version: &'static str,
+        /// Columns.
+        missing: Vec<&'static str>,
+    },
+    /// The export is known but not read.
+    #[error(
+        "cur_format_unknown: billing file {file} is {what}: not yet supported, only FOCUS cost and usage is; {advice}"
+    )]
+    OtherExport {
+        /// File.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A column that figures need has a type that cannot be read.
+    #[error("billing file {file}, column {column}: it is {kind}, wanted {wanted}")]
+    ColumnType {
+        /// File.
+        file: String,
+        /// Column.
+        column: String,
+        /// Its type.
+        kind: String,
+        /// What it should hold.
+        wanted: &'static str,
+    },
+    /// The compressed data ends early or is damaged.
+    #[error("billing file {file} is a damaged gzip file: {reason} after row {row}")]
+    Gzip {
+        /// File.
+        file: String,
+        /// Last complete row.
+        row: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A line, or a quoted field that never ends, is longer than allowed.
+    #[error("billing file {file}, row {row}: line too long: more than {limit} bytes")]
+    LineTooLong {
+        /// File.
+        file: String,
+        /// Row.
+        row: u64,
+        /// Limit.
+        limit: u64,
+    },
+    /// A cell is not text.
+    #[error("billing file {file}, row {row}, column {column}: invalid UTF-8")]
+    Utf8 {
+        /// File.
+        file: String,
+        /// Row.
+        row: u64,
+        /// Column name, or its number.
+        column: String,
+    },
+    /// A row has more or fewer fields than the header.
+    #[error("billing file {file}, row {row}: {found} fields, but the header has {expected}")]
+    FieldCount {
+        /// File.
+        file: String,
+        /// Row.
+        row: u64,
+        /// Fields of the header.
+        expected: u64,
+        /// Fields of the row.
+        found: u64,
+    },
+    /// Parquet that cannot be read.
+    #[error("billing file {file} is not readable Parquet: {reason}; copy or export it again if it may be incomplete")]
+    Parquet {
+        /// File.
+        file: String,
+        /// Why.
+        reason: String,
+    },
+    /// Too many rows are unusable.
+    #[error("cur_quality: {}", .0.summary())]
+    Quality(Box<Rejects>),
+    /// More billing months at once than allowed.
+    #[error("the billing files hold more than {limit} billing months ({period} is one too many): load them in parts")]
+    TooManyPeriods {
+        /// Month.
+        period: String,
+        /// Limit.
+        limit: usize,
+    },
+    /// Two files of one load have the same rows in different forms.
+    #[error("billing files {other} and {file} hold the same {rows} rows in different forms: give one of them")]
+    SameRows {
+        /// File.
+        file: String,
+        /// The other one.
+        other: String,
+        /// Rows.
+        rows: u64,
+    },
+    /// More sources at once than allowed.
+    #[error("the billing files hold more than {limit} billing accounts in one month: load them in parts")]
+    TooManySources {
+        /// Limit.
+        limit: usize,
+    },
+    /// A delivery overlaps a live one of its source and neither adds to it nor replaces it for certain.
+    #[error("{0}")]
+    Overlap(Box<UnclearOverlap>),
+    /// The same content is live under another name of its source.
+    #[error(
+        "billing month {period}: the content of this bill is live already as {live}, and as {new} it would count twice. \
+         Give --increment when it is to count again. Nothing was changed"
+    )]
+    SameContent {
+        /// Month.
+        period: String,
+        /// Source of this load.
+        new: String,
+        /// Source that is live.
+        live: String,
+    },
+    /// Other loads of the month were faster every time.
+    #[error(
+        "billing month {period}: other loads of this month were faster {attempts} time(s) in a row; nothing of this load \
+         was changed there: repeat the command"
+    )]
+    Contended {
+        /// Month.
+        period: String,
+        /// Attempts made.
+        attempts: u32,
+    },
+    /// Some months are live and one is not.
+    #[error("{source}. Live already: {}; repeat the command to complete the load", .live.join(", "))]
+    InPart {
+        /// Months that are live.
+        live: Vec<String>,
+        /// Month that failed.
+        period: String,
+        /// Why.
+        source: Box<LoadError>,
+    },
+    /// A live file of cost facts has other content than its manifest says.
+    #[error(
+        "{path} is damaged: it has {found}, its manifest says {expected}. Restore it from a backup, or remove it and \
+         load the bills of its month again"
+    )]
+    Damaged {
+        /// Path in the store.
+        path: String,
+        /// Size and digest of the manifest.
+        expected: String,
+        /// Size and digest of the file.
+        found: String,
+    },
+    /// Cost facts cannot be encoded.
+    #[error("encoding cost facts of billing month {period}: {reason}")]
+    Encode {
+        /// Month.
+        period: String,
+        /// Why.
+        reason: String,
+    },
+    /// Cost facts cannot be stored.
+    #[error("storing cost facts of billing month {period}: {source}")]
+    Store {
+        /// Month.
+        period: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The run was asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The manifest of stored cost facts cannot be read.
+    #[error("reading {path}: {reason}")]
+    Manifest {
+        /// Path in the store.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A delivery, and the live one that it overlaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnclearOverlap {
+    /// Month.
+    pub period: String,
+    /// Source, for people.
+    pub source: String,
+    /// First instant and end of the new delivery's charge periods.
+    pub new: (String, String),
+    /// Those of the live one.
+    pub live: (String, String),
+    /// The live delivery.
+    pub live_delivery: String,
+    /// Its rows.
+    pub live_rows: u64,
+}
+
+impl std::fmt::Display for UnclearOverlap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { period, source, new, live, live_delivery, live_rows } = self;
+        write!(
+            f,
+            "billing month {period} of {source}: this bill charges for {} to {}, and the live delivery {live_delivery} \
+             ({live_rows} rows) for {} to {}; they overlap, and the new one does not cover the other. Give --restate when it \
+             replaces the whole deliveries that it overlaps, --increment when it adds to them, or --source NAME when it is \
+             another export of the account. Nothing was changed",
+            new.0, new.1, live.0, live.1
+        )
+    }
+}
+
+impl LoadError {
+    /// True when the input is to blame, false when disk or store are.
+    #[must_use]
+    pub fn is_bad_input(&self) -> bool {
+        match self {
+            Self::Store { .. }
+            | Self::Manifest { .. }
+            | Self::Encode { .. }
+            | Self::Contended { .. }
+            | Self::Damaged { .. }
+            | Self::Stopped(_) => false,
+            Self::InPart { source, .. } => source.is_bad_input(),
+            _ => true,
+        }
+    }
+
+    /// True when the same command may succeed at once.
+    #[must_use]
+    pub fn is_contention(&self) -> bool {
+        match self {
+            Self::Contended { .. } => true,
+            Self::InPart { source, .. } => source.is_contention(),
+            _ => false,
+        }
+    }
+}
+
+/// Columns shown in a message at most.
+const COLUMNS_SHOWN: usize = 60;
+
+fn columns_text(columns: &[String]) -> String {
+    let shown = columns.iter().take(COLUMNS_SHOWN).map(|name| escaped(name)).collect::<Vec<_>>().join(", ");
+    match columns.len().checked_sub(COLUMNS_SHOWN) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}

@@ -1,0 +1,100 @@
+//! Cost facts as Arrow columns, in the order of the contract's schema of `cur_facts`.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Decimal128Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
+    TimestampMillisecondArray,
+};
+use arrow::error::ArrowError;
+use contracts::arrow_schema::cost_facts;
+use rust_decimal::Decimal;
+
+use inventories::billing::cells::SCALE;
+use inventories::billing::closed_lists::ListCell;
+use inventories::billing::fact::CostFact;
+
+const PRECISION: u8 = 38;
+
+/// The facts as one batch.
+///
+/// # Errors
+/// An amount does not fit, or the columns do not match the schema.
+pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<RecordBatch, ArrowError> {
+    let constant = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value; facts.len()])) };
+    let columns: Vec<ArrayRef> = vec![
+        constant(tenant),
+        constant(source_format),
+        text(facts, |f| Some(&f.billing_period)),
+        time(facts, |f| f.billing_period_start_ms),
+        time(facts, |f| f.billing_period_end_ms),
+        time(facts, |f| Some(f.usage_start_ms)),
+        time(facts, |f| f.usage_end_ms),
+        text(facts, |f| f.payer_account_id.as_deref()),
+        text(facts, |f| Some(&f.account_id)),
+        text(facts, |f| f.region.as_deref()),
+        text(facts, |f| f.service_code.as_deref()),
+        text(facts, |f| f.service.as_deref()),
+        text(facts, |f| f.resource_id.as_deref()),
+        // Line types exist in AWS reports only.
+        text(facts, |_| None),
+        text(facts, |f| Some(f.charge_category.as_str())),
+        flag(facts, |f| f.is_correction),
+        text(facts, |f| f.usage_type.as_deref()),
+        text(facts, |f| f.operation.as_deref()),
+        text(facts, |f| f.commitment_id.as_deref()),
+        text(facts, |f| f.commitment_status.as_ref().map(ListCell::as_str)),
+        text(facts, |f| Some(&f.currency)),
+        cost(facts, |f| f.cost_unblended)?,
+        cost(facts, |f| f.cost_net)?,
+        cost(facts, |f| f.cost_amortized)?,
+        cost(facts, |f| f.cost_blended)?,
+        flag(facts, |f| f.model_fallback),
+        // FOCUS rows without a currency are refused, and FOCUS has no line types to be unknown.
+        flag(facts, |_| false),
+        flag(facts, |_| false),
+        tags(facts)?,
+        text(facts, |f| Some(&f.source_ref)),
+    ];
+    RecordBatch::try_new(cost_facts(), columns)
+}
+
+fn text<'a>(facts: &'a [CostFact], of: impl Fn(&'a CostFact) -> Option<&'a str>) -> ArrayRef {
+    Arc::new(facts.iter().map(of).collect::<StringArray>())
+}
+
+fn time(facts: &[CostFact], of: impl Fn(&CostFact) -> Option<i64>) -> ArrayRef {
+    Arc::new(facts.iter().map(of).collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+}
+
+fn flag(facts: &[CostFact], of: impl Fn(&CostFact) -> bool) -> ArrayRef {
+    Arc::new(facts.iter().map(|fact| Some(of(fact))).collect::<BooleanArray>())
+}
+
+fn cost(facts: &[CostFact], of: impl Fn(&CostFact) -> Decimal) -> Result<ArrayRef, ArrowError> {
+    let scaled = |fact| {
+        let mut amount: Decimal = of(fact);
+        amount.rescale(SCALE);
+        if amount.scale() == SCALE { Ok(amount.mantissa()) } else { Err(too_large(amount)) }
+    };
+    let mantissas = facts.iter().map(scaled).collect::<Result<Vec<_>, _>>()?;
+    Ok(Arc::new(Decimal128Array::from(mantissas).with_precision_and_scale(PRECISION, SCALE as i8)?))
+}
+
+fn too_large(amount: Decimal) -> ArrowError {
+    ArrowError::InvalidArgumentError(format!("amount {amount} does not fit decimal({PRECISION},{SCALE})"))
+}
+
+fn tags(facts: &[CostFact]) -> Result<ArrayRef, ArrowError> {
+    let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
+    let mut builder = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+    for fact in facts {
+        // Unknown tags are stored as none: the report of the load counts them.
+        for (key, value) in fact.tags.known().into_iter().flatten() {
+            builder.keys().append_value(key);
+            builder.values().append_value(value);
+        }
+        builder.append(true)?;
+    }
+    Ok(Arc::new(builder.finish()))
+}

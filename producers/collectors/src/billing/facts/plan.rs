@@ -1,0 +1,90 @@
+//! What the deliveries of a load do to a month.
+
+use std::collections::BTreeSet;
+
+use contracts::cost_manifest::{self, LiveDelivery};
+
+use super::month::{Live, Month};
+use super::report::{Effect, LiveMonth, LoadedDelivery};
+use super::rule::{Decision, Evidence, decide};
+use super::writer::OwnFacts;
+use crate::billing::error::{LoadError, UnclearOverlap};
+
+impl Live {
+    /// What the own deliveries do to the month.
+    pub fn plan(&self, month: &Month<'_>, own: &[LiveDelivery]) -> Result<Plan, LoadError> {
+        let unreadable = || LoadError::Manifest {
+            path: month.path(cost_manifest::FILE_NAME),
+            reason: "the charge periods of a delivery are not readable".to_owned(),
+        };
+        let evidence = |delivery| Evidence::of(delivery).ok_or_else(unreadable);
+        let present: Vec<_> = self.present.iter().map(evidence).collect::<Result<_, _>>()?;
+        let mut plan = Plan::default();
+        for (number, delivery) in own.iter().enumerate() {
+            let new = evidence(delivery)?;
+            let effect = match decide(&new, &present, month.options.overlap) {
+                Decision::Unchanged => Effect::Unchanged,
+                Decision::Joins { replaces } => {
+                    plan.joins.push(number);
+                    let effect = if replaces.is_empty() { Effect::Added } else { Effect::Replaced };
+                    plan.replaced.extend(replaces);
+                    effect
+                }
+                Decision::SameContent { live } => {
+                    return Err(LoadError::SameContent {
+                        period: month.period.clone(),
+                        new: delivery.source.to_string(),
+                        live: present[live].source.to_string(),
+                    });
+                }
+                Decision::Unclear { live } => {
+                    let other = &self.present[live];
+                    return Err(LoadError::Overlap(Box::new(UnclearOverlap {
+                        period: month.period.clone(),
+                        source: delivery.source.to_string(),
+                        new: new.hull(),
+                        live: present[live].hull(),
+                        live_delivery: other.delivery_id.clone(),
+                        live_rows: other.rows,
+                    })));
+                }
+            };
+            plan.effects.push(effect);
+        }
+        Ok(plan)
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Plan {
+    /// Own deliveries that join, by number.
+    pub joins: Vec<usize>,
+    /// Live ones that they replace, by number among those present.
+    pub replaced: BTreeSet<usize>,
+    /// What each own delivery does.
+    effects: Vec<Effect>,
+}
+
+impl Plan {
+    pub fn report(&self, month: &Month<'_>, live: &Live, own: &OwnFacts) -> LiveMonth {
+        let loaded = |(delivery, effect): (&LiveDelivery, &Effect)| LoadedDelivery {
+            source: delivery.source.clone(),
+            rows: delivery.rows,
+            effect: *effect,
+            totals: delivery.totals.clone(),
+        };
+        let is_own = |other: &LiveDelivery| {
+            own.deliveries.iter().any(|own| (&own.source, &own.delivery_id) == (&other.source, &other.delivery_id))
+        };
+        let is_kept = |(number, present): &(usize, &LiveDelivery)| !self.replaced.contains(number) && !is_own(present);
+        // Nothing is dropped from the manifest while nothing joins.
+        let lost = if self.joins.is_empty() { &[][..] } else { &live.lost[..] };
+        LiveMonth {
+            billing_period: month.period.clone(),
+            deliveries: own.deliveries.iter().zip(&self.effects).map(loaded).collect(),
+            beside: live.present.iter().enumerate().filter(is_kept).count(),
+            replaced: self.replaced.iter().filter_map(|number| live.present.get(*number)).map(Into::into).collect(),
+            lost: lost.iter().filter(|lost| !is_own(lost)).map(Into::into).collect(),
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! FOCUS 0.5 to 1.4: columns to cost facts. Newer versions renamed some columns and added others; each fact column names
+//! the columns it may come from, first match wins.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use contracts::service_family;
+use inventories::billing::closed_lists::{
+    ChargeCategory, ChargeClass, ChargeFrequency, CommitmentCategory, CommitmentStatus, ListCell, Listed, Pricing,
+};
+use inventories::billing::fact::{CostFact, RowDetail};
+use inventories::billing::tags::{self, RowTags};
+use inventories::billing::{cells, cloud, period};
+use rust_decimal::Decimal;
+
+use super::focus_columns::Columns;
+use super::observed::Observed;
+use super::rejects::{Reason, Refusal};
+use super::row::Row;
+
+/// Distinct tag texts remembered; a bill has few.
+const TAGS_MAX: usize = 100_000;
+/// Reads FOCUS rows.
+#[derive(Debug)]
+pub struct FocusReader {
+    columns: Columns,
+    source_ref: Arc<str>,
+    tags: HashMap<String, RowTags>,
+    /// True when the column of tags has a type that cannot be read.
+    are_tags_unreadable: bool,
+    /// True when the file has a readable column that marks corrections.
+    has_class: bool,
+    clouds: HashMap<String, Arc<str>>,
+    /// Months by billing period; the same one comes with every row.
+    month: Option<(i64, Option<i64>, String)>,
+    /// What was noticed in accepted rows.
+    pub observed: Observed,
+}
+
+impl FocusReader {
+    /// For a file with these columns; `source_ref` goes into every fact.
+    #[must_use]
+    pub fn new(columns: &[String], source_ref: Arc<str>) -> Self {
+        let columns = Columns::of(columns);
+        Self {
+            has_class: columns.class.is_some(),
+            columns,
+            source_ref,
+            tags: HashMap::new(),
+            are_tags_unreadable: false,
+            clouds: HashMap::new(),
+            month: None,
+            observed: Observed::default(),
+        }
+    }
+
+    /// Numbers of the columns that are read.
+    #[must_use]
+    pub fn needed(&self) -> Vec<usize> {
+        self.columns.all().collect()
+    }
+
+    /// True for the column of tags: it may hold maps, structs and lists.
+    #[must_use]
+    pub fn takes_nested(&self, column: usize) -> bool {
+        self.columns.tags == Some(column)
+    }
+
+    /// A column whose type `kind` cannot be read: its cells are unknown from here on.
+    ///
+    /// # Errors
+    /// What the column must hold, when figures would be wrong without it.
+    pub fn unreadable(&mut self, column: usize, name: &str, kind: &str) -> Result<(), &'static str> {
+        if let Some(wanted) = self.columns.wanted(column) {
+            return Err(wanted);
+        }
+        self.are_tags_unreadable |= self.columns.tags == Some(column);
+        self.has_class &= self.columns.class != Some(column);
+        self.observed.unreadable_columns.insert(name.to_owned(), kind.to_owned());
+        Ok(())
+    }
+
+    /// A row as fact and detail.
+    ///
+    /// # Errors
+    /// Why the row is refused: times first, then account, currency, costs.
+    pub fn read(&mut self, row: Row<'_>) -> Result<(CostFact, RowDetail), Refusal> {
+        let c = self.columns;
+        let text = |column| row.get(column).map(str::to_owned);
+        let usage_start_ms = time(row, c.charge_start, "ChargePeriodStart")?
+            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "ChargePeriodStart"))?;
+        let usage_end_ms = time(row, c.charge_end, "ChargePeriodEnd")?;
+        let billing_period_start_ms = time(row, c.billing_start, "BillingPeriodStart")?;
+        let billing_period_end_ms = time(row, c.billing_end, "BillingPeriodEnd")?;
+        let cloud = self.cloud(row);
+        let payer_account_id = account(row, c.billing_account, "BillingAccountId", &cloud)?;
+        let account_id = account(row, c.sub_account, "SubAccountId", &cloud)?
+            .or_else(|| payer_account_id.clone())
+            .ok_or_else(|| Refusal::blank(Reason::MissingAccount, "SubAccountId"))?;
+        let currency =
+            row.first(&c.currency).ok_or_else(|| Refusal::blank(Reason::MissingCurrency, "BillingCurrency"))?;
+        let currency = currency.to_uppercase();
+        if !contracts::currency::is_known(&currency) {
+            return Err(Refusal::of(Reason::UnknownCurrency, "BillingCurrency", &currency));
+        }
+        let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
+            .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
+        let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
+
+        let class = self.listed::<ChargeClass>(row.get(c.class));
+        let month_start_ms = billing_period_start_ms.unwrap_or(usage_start_ms);
+        let month_end_ms = billing_period_start_ms.and(billing_period_end_ms);
+        let service_code = row.first(&c.service);
+        let region = row.first(&c.region).map(str::to_lowercase);
+        let fact = CostFact {
+            billing_period: self
+                .month(month_start_ms, month_end_ms)
+                .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "BillingPeriodStart"))?,
+            billing_period_start_ms,
+            billing_period_end_ms,
+            usage_start_ms,
+            usage_end_ms,
+            payer_account_id,
+            account_id,
+            region: region.or_else(|| row.get(c.zone).and_then(cells::region_of_zone)),
+            service: service_code.map(service_family::family_of),
+            service_code: service_code.map(str::to_owned),
+            resource_id: text(c.resource),
+            charge_category: self.category(row),
+            is_correction: class.as_ref().is_some_and(|class| class.is(ChargeClass::Correction)),
+            usage_type: row.first(&c.usage_type).map(str::to_owned),
+            operation: text(c.operation),
+            commitment_id: text(c.commitment),
+            commitment_status: self.commitment_status(row),
+            currency,
+            cost_unblended: billed,
+            cost_net: billed,
+            cost_amortized: effective.unwrap_or(billed),
+            cost_blended: billed,
+            model_fallback: effective.is_none(),
+            tags: self.tags(row.get(c.tags)),
+            source_ref: Arc::clone(&self.source_ref),
+        };
+        let detail = RowDetail {
+            cloud,
+            description: text(c.description),
+            resource_type: text(c.resource_type),
+            pricing: self.pricing(row),
+            quantity: self.number(row, c.pricing_quantity, "PricingQuantity"),
+            unit_price: self.number(row, c.list_unit_price, "ListUnitPrice"),
+            is_class_stated: self.has_class && !matches!(class, Some(ListCell::Unlisted(_))),
+        };
+        self.observe_unused_lists(row);
+        Ok((fact, detail))
+    }
+
+    /// A cell of a closed list. A value outside the list is counted.
+    fn listed<T: Listed>(&mut self, cell: Option<&str>) -> Option<ListCell<T>> {
+        let cell = cell?;
+        Some(match T::LIST.find(cell) {
+            Some(value) => ListCell::Known(value),
+            None => {
+                self.observed.unlisted(T::LIST.column, cell);
+                ListCell::Unlisted(cell.into())
+            }
+        })
+    }
+
+    /// A blank category is taken for usage, as AWS does with its line types, and counted.
+    fn category(&mut self, row: Row<'_>) -> ListCell<ChargeCategory> {
+        self.listed(row.first(&self.columns.category)).unwrap_or_else(|| {
+            self.observed.unlisted(ChargeCategory::LIST.column, "");
+            ListCell::Known(ChargeCategory::Usage)
+        })
+    }
+
+    /// FOCUS 1.0-preview has the status in the subcategory of the charge, among values of other meaning.
+    fn commitment_status(&mut self, row: Row<'_>) -> Option<ListCell<CommitmentStatus>> {
+        let status = self.listed(row.get(self.columns.commitment_status));
+        let of_preview = || CommitmentStatus::LIST.find(row.get(self.columns.subcategory)?).map(ListCell::Known);
+        status.or_else(of_preview)
+    }
+
+    fn pricing(&mut self, row: Row<'_>) -> Pricing {
+        match self.listed::<Pricing>(row.first(&self.columns.pricing_category)) {
+            Some(ListCell::Known(pricing)) => pricing,
+            _ => Pricing::Unknown,
+        }
+    }
+
+    /// Lists that no fact needs yet, so that a bill which spells them in a new way is noticed.
+    fn observe_unused_lists(&mut self, row: Row<'_>) {
+        self.listed::<ChargeFrequency>(row.get(self.columns.frequency));
+        self.listed::<CommitmentCategory>(row.get(self.columns.commitment_category));
+    }
+
+    /// A number that is no amount: unreadable means unknown.
+    fn number(&mut self, row: Row<'_>, column: Option<usize>, name: &'static str) -> Option<Decimal> {
+        let number = cells::decimal(row.get(column)?);
+        if number.is_none() {
+            self.observed.unreadable_cell(name);
+        }
+        number
+    }
+
+    fn month(&mut self, start_ms: i64, end_ms: Option<i64>) -> Option<String> {
+        if let Some((start, end, month)) = &self.month
+            && (*start, *end) == (start_ms, end_ms)
+        {
+            return Some(month.clone());
+        }
+        let month = period::month(start_ms, end_ms)?;
+        self.month = Some((start_ms, end_ms, month.clone()));
+        Some(month)
+    }
+
+    /// The same tag text comes with every row of a resource: it is parsed once.
+    fn tags(&mut self, cell: Option<&str>) -> RowTags {
+        if self.are_tags_unreadable {
+            self.observed.unreadable_cell("Tags");
+            return RowTags::Unknown;
+        }
+        let Some(cell) = cell else {
+            // A bill without the column tells nothing; a blank cell tells that there are none.
+            return if self.columns.tags.is_some() { RowTags::default() } else { RowTags::Unknown };
+        };
+        if !self.tags.contains_key(cell) {
+            if self.tags.len() >= TAGS_MAX {
+                self.tags.clear();
+            }
+            let tags = tags::parse(cell).map_or(RowTags::Unknown, |tags| RowTags::Known(Arc::new(tags)));
+            self.tags.insert(cell.to_owned(), tags);
+        }
+        let tags = self.tags.get(cell).cloned().unwrap_or_default();
+        if tags == RowTags::Unknown {
+            self.observed.unreadable_cell("Tags");
+        }
+        tags
+    }
+
+    fn cloud(&mut self, row: Row<'_>) -> Arc<str> {
+        let provider = row
+            .first(&self.columns.provider)
+            .or_else(|| self.columns.seller.iter().filter_map(|column| row.get(*column)).find_map(cloud::known_cloud));
+        let provider = provider.unwrap_or_default();
+        if let Some(cloud) = self.clouds.get(provider) {
+            return Arc::clone(cloud);
+        }
+        let cloud: Arc<str> = cloud::cloud_of(provider).into();
+        self.clouds.insert(provider.to_owned(), Arc::clone(&cloud));
+        cloud
+    }
+}
+
+fn time(row: Row<'_>, column: Option<usize>, name: &'static str) -> Result<Option<i64>, Refusal> {
+    let Some(cell) = row.get(column) else { return Ok(None) };
+    cells::timestamp_ms(cell).map(Some).ok_or_else(|| Refusal::of(Reason::BadTimestamp, name, cell))
+}
+
+fn account(row: Row<'_>, column: Option<usize>, name: &'static str, cloud: &str) -> Result<Option<String>, Refusal> {
+    let Some(cell) = row.get(column) else { return Ok(None) };
+    cells::account(cell, cloud).map(Some).ok_or_else(|| Refusal::of(Reason::BadAccount, name, cell))
+}
+
+fn amount(row: Row<'_>, columns: &[Option<usize>], name: &'static str) -> Result<Option<Decimal>, Refusal> {
+    let Some(cell) = columns.iter().find_map(|column| row.amount(*column)) else { return Ok(None) };
+    cells::decimal(cell).map(Some).ok_or_else(|| Refusal::of(Reason::BadDecimal, name, cell))
+}
+
+#[cfg(test)]
+mod tests {
+    use csv::StringRecord;
+
+    use super::*;
+
+    const HEADER: [&str; 12] = [
+        "billedcost",
+        "EffectiveCost",
+        "BillingCurrency",
+        "SubAccountId",
+        "BillingAccountId",
+        "ChargePeriodStart",
+        "BillingPeriodStart",
+        "RegionId",
+        "AvailabilityZone",
+        "ServiceName",
+        "Tags",
+        "ProviderName",
+    ];
+    const GOOD: [&str; 12] = [
+        "1.5",
+        "NULL",
+        "usd",
+        "11353890204",
+        "1234567890123",
+        "2024-09-30 22:00:00",
+        "2024-10-01 00:00:00",
+        "NULL",
+        "us-east-1a",
+        "Amazon Elastic Compute Cloud",
+        r#"{"a":"b"}"#,
+        "AWS",
+    ];
+
+    fn read(cells: [&str; 12]) -> Result<(CostFact, RowDetail), Refusal> {
+        let mut reader = FocusReader::new(&HEADER.map(str::to_owned), "d/f".into());
+        reader.read(Row::Csv(&StringRecord::from(cells.to_vec())))
+    }
+
+    fn with(column: &str, cell: &'static str) -> [&'static str; 12] {
+        let mut cells = GOOD;
+        cells[HEADER.iter().position(|name| *name == column).unwrap()] = cell;
+        cells
+    }
+
+    #[test]
+    fn a_row_becomes_a_fact() {
+        let (fact, detail) = read(GOOD).unwrap();
+        assert_eq!(fact.billing_period, "2024-10");
+        assert_eq!((&*fact.account_id, fact.payer_account_id.as_deref()), ("011353890204", Some("1234567890123")));
+        assert_eq!((&*fact.currency, fact.region.as_deref()), ("USD", Some("us-east-1")));
+        assert_eq!(fact.service.as_deref(), Some("ec2"));
+        assert_eq!((fact.cost_amortized, fact.model_fallback), (Decimal::new(15, 1), true));
+        assert_eq!(fact.tags.known().unwrap().get("a").map(String::as_str), Some("b"));
+        assert_eq!(&*detail.cloud, "aws");
+    }
+
+    #[test]
+    fn the_first_failed_check_is_the_reason() {
+        let cases = [
+            ("ChargePeriodStart", "", Reason::BadTimestamp),
+            ("BillingPeriodStart", "soon", Reason::BadTimestamp),
+            ("BillingCurrency", "NULL", Reason::MissingCurrency),
+            ("BillingCurrency", "CNH", Reason::UnknownCurrency),
+            ("billedcost", "abc", Reason::BadDecimal),
+            ("billedcost", "", Reason::MissingCost),
+            ("EffectiveCost", "NaN", Reason::BadDecimal),
+            ("SubAccountId", "1.11122E+11", Reason::BadAccount),
+            ("BillingAccountId", "1234567890123.0", Reason::BadAccount),
+        ];
+        for (column, cell, reason) in cases {
+            let refusal = read(with(column, cell)).unwrap_err();
+            assert_eq!((refusal.reason, refusal.column.to_lowercase()), (reason, column.to_lowercase()), "{cell}");
+        }
+        let mut cells = with("SubAccountId", "");
+        cells[4] = " ";
+        assert_eq!(read(cells).unwrap_err().reason, Reason::MissingAccount);
+        cells[5] = "x";
+        assert_eq!(read(cells).unwrap_err().reason, Reason::BadTimestamp);
+    }
+
+    #[test]
+    fn a_refusal_tells_the_value() {
+        let refusal = read(with("ChargePeriodStart", "09/03/2026")).unwrap_err();
+        assert_eq!(refusal.value.as_deref(), Some("\"09/03/2026\""));
+        assert_eq!(read(with("billedcost", "")).unwrap_err().value, None);
+    }
+
+    #[test]
+    fn unreadable_tags_are_unknown_not_absent() {
+        let mut reader = FocusReader::new(&HEADER.map(str::to_owned), "d/f".into());
+        let mut read = |cell| {
+            let record = StringRecord::from(with("Tags", cell).to_vec());
+            reader.read(Row::Csv(&record)).unwrap().0.tags
+        };
+        assert_eq!([read("{oops"), read("{oops")], [RowTags::Unknown, RowTags::Unknown]);
+        for none in ["", "NULL", "None", "{}", "[]"] {
+            assert_eq!(read(none), RowTags::default(), "{none}");
+        }
+        assert_eq!(reader.observed.unreadable_cells["Tags"], 2);
+    }
+
+    #[test]
+    fn a_column_without_money_never_stops_a_load() {
+        let header = HEADER.map(str::to_owned);
+        let at = |name: &str| HEADER.iter().position(|column| *column == name).unwrap();
+        let mut reader = FocusReader::new(&header, "d/f".into());
+        assert_eq!(reader.unreadable(at("RegionId"), "RegionId", "a list"), Ok(()));
+        assert_eq!(reader.unreadable(at("Tags"), "Tags", "a list"), Ok(()));
+        assert_eq!(reader.unreadable(at("billedcost"), "billedcost", "a list"), Err("decimal numbers"));
+        assert_eq!(reader.unreadable(at("SubAccountId"), "SubAccountId", "a list"), Err("account ids as text"));
+        let record = StringRecord::from(with("Tags", "").to_vec());
+        assert_eq!(reader.read(Row::Csv(&record)).unwrap().0.tags, RowTags::Unknown);
+    }
+
+    /// What a row of these columns and cells says its cloud is.
+    fn cloud(cells: &[(&str, &str)]) -> String {
+        let bill = HEADER.iter().zip(GOOD).take(11);
+        let (columns, cells): (Vec<_>, Vec<_>) = bill.map(|(c, v)| (*c, v)).chain(cells.iter().copied()).unzip();
+        let columns: Vec<_> = columns.into_iter().map(str::to_owned).collect();
+        let record = StringRecord::from(cells);
+        FocusReader::new(&columns, "d/f".into()).read(Row::Csv(&record)).unwrap().1.cloud.to_string()
+    }
+
+    #[test]
+    fn the_provider_is_read_under_all_its_names() {
+        let cases: [(&[(&str, &str)], &str); 9] = [
+            (
+                &[("ServiceProviderName", "Databricks"), ("ProviderName", "AWS"), ("HostProviderName", "AWS")],
+                "databricks",
+            ),
+            (&[("ServiceProviderName", "Databricks"), ("HostProviderName", "AWS")], "databricks"),
+            (&[("ServiceProviderName", ""), ("ProviderName", "AWS")], "aws"),
+            (&[("HostProviderName", "Google Cloud")], "gcp"),
+            (&[("Provider", "Microsoft")], "azure"),
+            (&[("InvoiceIssuerName", "Amazon Web Services, Inc."), ("PublisherName", "Vendor")], "aws"),
+            (&[("InvoiceIssuerName", "Reseller GmbH"), ("PublisherName", "Microsoft Corporation")], "azure"),
+            (&[("InvoiceIssuerName", "Reseller GmbH")], "unknown"),
+            (&[], "unknown"),
+        ];
+        for (cells, expected) in cases {
+            assert_eq!(cloud(cells), expected, "{cells:?}");
+        }
+    }
+
+    #[test]
+    fn spelling_of_closed_lists_does_not_matter() {
+        let columns = ["ChargeCategory", "ChargeClass", "PricingCategory", "CommitmentDiscountStatus"];
+        let mut header = HEADER.to_vec();
+        header.extend(columns);
+        let header: Vec<_> = header.into_iter().map(str::to_owned).collect();
+        let mut reader = FocusReader::new(&header, "d/f".into());
+        let mut read = |cells: [&str; 4]| {
+            let record = StringRecord::from([GOOD.as_slice(), &cells].concat());
+            reader.read(Row::Csv(&record)).unwrap()
+        };
+        let (fact, detail) = read(["tax", "CORRECTION", "commitment based", "un_used"]);
+        assert_eq!((fact.charge_category.as_str(), fact.is_correction), ("Tax", true));
+        assert_eq!(detail.pricing, Pricing::Committed);
+        assert!(fact.commitment_status.unwrap().is(CommitmentStatus::Unused));
+        let (fact, detail) = read(["Surcharge", "", "Spot", ""]);
+        assert_eq!((fact.charge_category.as_str(), detail.pricing), ("Surcharge", Pricing::Unknown));
+        assert!(detail.is_class_stated && !read(["Usage", "Corrected", "", ""]).1.is_class_stated);
+        assert!(
+            !self::read(GOOD).unwrap().1.is_class_stated,
+            "without the column a correction looks like any other row"
+        );
+        let unlisted = &reader.observed.unlisted_values;
+        assert_eq!((unlisted["ChargeCategory"]["Surcharge"], unlisted["PricingCategory"]["Spot"]), (1, 1));
+        assert_eq!(unlisted["ChargeClass"]["Corrected"], 1);
+    }
+}

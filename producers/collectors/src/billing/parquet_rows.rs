@@ -1,0 +1,194 @@
+//! Rows of Parquet. Every needed column becomes text, so that both containers share one reading of cells; a double is
+//! read through its shortest text, and stays what the export wrote.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, StringArray};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::error::ArrowError;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use platform::progress::Progress;
+use serde_json::Value;
+
+use super::error::LoadError;
+use super::row::Row;
+use super::visitor::Visitor;
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 8192;
+
+/// Reads all rows.
+pub(super) fn read(
+    name: &str,
+    file: File,
+    progress: &dyn Progress,
+    visitor: &mut dyn Visitor,
+) -> Result<(), LoadError> {
+    let bad = |reason: String| LoadError::Parquet { file: name.to_owned(), reason };
+    let file_bytes = file.metadata().map(|meta| meta.len()).unwrap_or_default();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| bad(e.to_string()))?;
+    let columns: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let rows_total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+    let mut needed = visitor.header(&columns)?;
+    needed.sort_unstable();
+    needed.dedup();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), needed.iter().copied());
+    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| bad(e.to_string()))?;
+    let mut rows = 0;
+    for batch in reader {
+        let batch = batch.map_err(|e| bad(format!("{e} after row {rows}")))?;
+        let mut texts: Vec<Option<StringArray>> = vec![None; columns.len()];
+        for (index, column) in needed.iter().zip(batch.columns()) {
+            let text = if column.data_type().is_nested() && !visitor.takes_nested(*index) {
+                None
+            } else {
+                as_text(column).ok()
+            };
+            if text.is_none() {
+                visitor.unreadable(*index, &kind_of(column.data_type()))?;
+            }
+            texts[*index] = text;
+        }
+        for index in 0..batch.num_rows() {
+            rows += 1;
+            visitor.row(rows, Row::Batch(&texts, index))?;
+        }
+        let share = u128::from(file_bytes) * batch.num_rows() as u128 / u128::from(rows_total.max(1));
+        progress.advance(u64::try_from(share).unwrap_or_default());
+    }
+    if rows == 0 { Err(LoadError::NoRows { file: name.to_owned() }) } else { Ok(()) }
+}
+
+/// The type in a few words: that of a nested column can fill pages.
+fn kind_of(kind: &DataType) -> String {
+    match kind {
+        DataType::Struct(_) => "a struct".into(),
+        DataType::Map(_, _) => "a map".into(),
+        kind if kind.is_nested() => "a list".into(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "binary that is not UTF-8 text".into()
+        }
+        other => format!("of type {other}"),
+    }
+}
+
+fn as_text(column: &ArrayRef) -> Result<StringArray, ArrowError> {
+    let column = match column.data_type() {
+        kind if kind.is_nested() => return Ok(json_of(column)?.into_iter().map(json_text).collect()),
+        // Only the instant counts; a named zone would need a zone database to print.
+        DataType::Timestamp(_, _) => cast(column, &DataType::Timestamp(TimeUnit::Millisecond, None))?,
+        // As binary of any length, which casts to text.
+        DataType::FixedSizeBinary(_) => cast(column, &DataType::Binary)?,
+        _ => Arc::clone(column),
+    };
+    // Bytes that are no text must not become an absent value.
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    Ok(cast_with_options(&column, &DataType::Utf8, &strict)?.as_string::<i32>().clone())
+}
+
+fn json_text(value: Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        value => Some(value.to_string()),
+    }
+}
+
+/// The values of a column as JSON, as the CSV form of the same export has them: maps and structs are objects, lists are
+/// lists, everything else is text.
+fn json_of(column: &ArrayRef) -> Result<Vec<Value>, ArrowError> {
+    let mut values = match column.data_type() {
+        DataType::Map(_, _) => {
+            let maps = column.as_map();
+            let keys = as_text(maps.keys())?;
+            let mut members = json_of(maps.values())?;
+            let map = |at: usize| {
+                let offsets = maps.value_offsets();
+                let members = slots(offsets, at).map(|slot| (keys.value(slot).to_owned(), members[slot].take()));
+                Value::Object(members.collect())
+            };
+            (0..maps.len()).map(map).collect()
+        }
+        DataType::Struct(fields) => {
+            let mut members = column.as_struct().columns().iter().map(json_of).collect::<Result<Vec<_>, _>>()?;
+            let object = |at: usize| {
+                let members =
+                    fields.iter().zip(&mut members).map(|(field, values)| (field.name().clone(), values[at].take()));
+                Value::Object(members.collect())
+            };
+            (0..column.len()).map(object).collect()
+        }
+        DataType::List(_) => {
+            let lists = column.as_list::<i32>();
+            lists_of(lists.value_offsets(), json_of(lists.values())?)
+        }
+        DataType::LargeList(_) => {
+            let lists = column.as_list::<i64>();
+            lists_of(lists.value_offsets(), json_of(lists.values())?)
+        }
+        kind if kind.is_nested() => {
+            return Err(ArrowError::NotYetImplemented(format!("reading {kind}")));
+        }
+        _ => as_text(column)?.iter().map(|text| text.map_or(Value::Null, Value::from)).collect::<Vec<_>>(),
+    };
+    for (at, value) in values.iter_mut().enumerate() {
+        if column.is_null(at) {
+            *value = Value::Null;
+        }
+    }
+    Ok(values)
+}
+
+fn lists_of<O: OffsetSizeTrait>(offsets: &[O], mut items: Vec<Value>) -> Vec<Value> {
+    let lists = offsets.len().saturating_sub(1);
+    (0..lists).map(|at| Value::Array(slots(offsets, at).map(|slot| items[slot].take()).collect())).collect()
+}
+
+/// Where the items of a list or map lie in its child column.
+fn slots<O: OffsetSizeTrait>(offsets: &[O], at: usize) -> std::ops::Range<usize> {
+    offsets[at].as_usize()..offsets[at + 1].as_usize()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{BinaryArray, Int32Array, ListBuilder, MapBuilder, StringBuilder, StructArray};
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn texts(column: impl Array + 'static) -> Vec<Option<String>> {
+        let column: ArrayRef = Arc::new(column);
+        as_text(&column).unwrap().iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn nested_columns_become_json() {
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        maps.keys().append_value("team");
+        maps.values().append_value("a");
+        maps.append(true).unwrap();
+        maps.append(false).unwrap();
+        maps.append(true).unwrap();
+        let maps = maps.finish();
+        assert_eq!(texts(maps.clone()), [Some(r#"{"team":"a"}"#.into()), None, Some("{}".into())]);
+        assert_eq!(texts(maps.slice(1, 2)), [None, Some("{}".into())]);
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some("a"), None]);
+        lists.append_null();
+        assert_eq!(texts(lists.finish()), [Some(r#"["a",null]"#.into()), None]);
+        let field = |name: &str| Arc::new(Field::new(name, DataType::Int32, true));
+        let numbers = |values: [Option<i32>; 2]| Arc::new(Int32Array::from(values.to_vec())) as ArrayRef;
+        let structs =
+            StructArray::from(vec![(field("a"), numbers([Some(1), None])), (field("b"), numbers([None, Some(2)]))]);
+        assert_eq!(texts(structs), [Some(r#"{"a":"1","b":null}"#.into()), Some(r#"{"a":null,"b":"2"}"#.into())]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_not_an_absent_value() {
+        assert_eq!(texts(BinaryArray::from(vec![&b"a"[..]])), [Some("a".into())]);
+        let column: ArrayRef = Arc::new(BinaryArray::from(vec![&b"\xff"[..]]));
+        assert!(as_text(&column).is_err());
+    }
+}
