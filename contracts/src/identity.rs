@@ -28,6 +28,11 @@ pub enum SaltMode {
 pub struct UnknownSaltMode(pub String);
 
 impl SaltMode {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Stable, Self::PerRun, Self::PerDay];
+    /// Their names.
+    pub const NAMES: [&str; 3] = [Self::Stable.as_str(), Self::PerRun.as_str(), Self::PerDay.as_str()];
+
     /// Its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -42,12 +47,8 @@ impl SaltMode {
 impl FromStr for SaltMode {
     type Err = UnknownSaltMode;
     fn from_str(text: &str) -> Result<Self, UnknownSaltMode> {
-        match text {
-            "stable" => Ok(Self::Stable),
-            "per_run" => Ok(Self::PerRun),
-            "per_day" => Ok(Self::PerDay),
-            other => Err(UnknownSaltMode(other.to_owned())),
-        }
+        let named = Self::ALL.into_iter().find(|mode| mode.as_str() == text);
+        named.ok_or_else(|| UnknownSaltMode(text.to_owned()))
     }
 }
 

@@ -37,6 +37,7 @@ pub mod text;
 pub mod time;
 pub mod topics;
 pub mod violation;
+pub mod vocabulary;
 mod wire;
 pub mod wire_filter;
 

@@ -291,7 +291,7 @@ pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) ->
                     done.state = pass(config, observer, &mut done, shutdown).then_some(now);
                 }
                 if done.state.is_some() && !done.is_due(config.clock.now_ms()) {
-                    observer.metrics.set(&table::EXPORT_CHECKED, &[], seconds_now(config));
+                    observer.metrics.set(&table::EXPORT_CHECKED, [], seconds_now(config));
                 }
                 observer.pulse.works();
             }
@@ -360,19 +360,19 @@ fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown:
     let (metrics, began) = (&observer.metrics, Instant::now());
     let mut span = observer.tracer.span("export");
     let built = build_changed(config, observer, done, shutdown);
-    metrics.observe(&table::EXPORT_SECONDS, &[], began.elapsed().as_secs_f64());
+    metrics.observe(&table::EXPORT_SECONDS, [], began.elapsed().as_secs_f64());
     match built {
         Ok(failed_now) => {
-            metrics.add(&table::EXPORT_FAILURES, &[], failed_now);
-            metrics.set(&table::EXPORT_FAILING, &[], number(done.failures()));
+            metrics.add(&table::EXPORT_FAILURES, [], failed_now);
+            metrics.set(&table::EXPORT_FAILING, [], number(done.failures()));
             if done.failures() == 0 {
-                metrics.set(&table::EXPORT_LAST, &[], seconds_now(config));
+                metrics.set(&table::EXPORT_LAST, [], seconds_now(config));
             }
             true
         }
         Err(error) => {
-            metrics.add(&table::EXPORT_FAILURES, &[], 1);
-            metrics.set(&table::EXPORT_FAILING, &[], number(done.failures() + 1));
+            metrics.add(&table::EXPORT_FAILURES, [], 1);
+            metrics.set(&table::EXPORT_FAILING, [], number(done.failures() + 1));
             tracing::error!(%error, "exporting failed");
             span.fail(&error);
             error.code().is_some()

@@ -27,20 +27,20 @@ impl Resources {
     /// The broker does not say how large it is.
     pub fn sample(&mut self, broker: &dyn Broker) -> broker::Result<()> {
         if let Some(cpu) = cpu_time() {
-            self.metrics.add_time(&table::PROCESS_CPU, &[], cpu.saturating_sub(self.cpu_before));
+            self.metrics.add_time(&table::PROCESS_CPU, [], cpu.saturating_sub(self.cpu_before));
             self.cpu_before = cpu;
         }
         if let Some(bytes) = resident_bytes() {
-            self.metrics.set(&table::PROCESS_MEMORY, &[], number(bytes));
+            self.metrics.set(&table::PROCESS_MEMORY, [], number(bytes));
         }
         for (name, folder) in &self.folders {
             if let Ok(bytes) = free_bytes(folder) {
-                self.metrics.set(&table::DISK_FREE, &[name], number(bytes));
+                self.metrics.set(&table::DISK_FREE, [name], number(bytes));
             }
         }
         if let Some(size) = broker.file_size()? {
-            self.metrics.set(&table::BROKER_FILE, &[], number(size.file_bytes));
-            self.metrics.set(&table::BROKER_FREE, &[], number(size.free_bytes));
+            self.metrics.set(&table::BROKER_FILE, [], number(size.file_bytes));
+            self.metrics.set(&table::BROKER_FREE, [], number(size.free_bytes));
         }
         Ok(())
     }

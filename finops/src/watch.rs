@@ -6,6 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
 use contracts::datasets;
 use contracts::topics;
 use platform::broker::lag::lag;
@@ -13,7 +18,7 @@ use platform::broker::{self, Broker, TopicInfo};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
 use platform::health::{Health, PartState, Pulse};
-use platform::http::{Answer, Server};
+use platform::http::Server;
 use platform::lifecycle::Shutdown;
 use platform::metrics::{self, Metrics, number, table};
 use platform::observe::Observer;
@@ -59,14 +64,13 @@ impl Watch {
             return Ok(Self { tracer, metrics, pulses, _server: None, looking: None });
         };
         let (metrics, health) = (Metrics::registered(), Arc::new(Health::default()));
-        metrics.set(&table::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+        metrics.set(&table::BUILD_INFO, [env!("CARGO_PKG_VERSION")], 1.0);
         // All parts first: who asks before a service has begun must hear that it is not ready.
         let (broker_pulse, store_pulse) =
             (health.dependency("broker", AWAY_AFTER), health.dependency("store", AWAY_AFTER));
         let stalled_after = settings.http_stalled_after;
         let pulses = services.iter().map(|name| (*name, health.service(name, stalled_after))).collect();
-        let (for_route, states) = (metrics.clone(), health);
-        let server = Server::start(address, Arc::new(move |path: &str| route(path, &for_route, &states)))
+        let server = Server::start(address, router(metrics.clone(), health))
             .map_err(|e| Failure::new(ExitCode::Configuration, format!("http.listen: listening on {address}: {e}")))?;
         note!("health and metrics are at http://{}/live, /ready and /metrics", server.address());
         if let Some(warning) = exposure(server.address()) {
@@ -118,25 +122,25 @@ fn exposure(address: SocketAddr) -> Option<String> {
     ))
 }
 
-fn route(path: &str, metrics: &Metrics, health: &Health) -> Option<Answer> {
-    let states = health.states();
-    match path {
-        "/live" => Some(verdict(&states, |state| state.alive)),
-        "/ready" => Some(verdict(&states, |state| state.ready)),
-        "/metrics" => {
-            for state in &states {
-                metrics.set(&table::READY, &[state.name], f64::from(u8::from(state.ready)));
-            }
-            Some(Answer { status: 200, content_type: metrics::CONTENT_TYPE, body: metrics.render() })
+fn router(metrics: Metrics, health: Arc<Health>) -> Router {
+    let (alive, ready) = (health.clone(), health.clone());
+    let scrape = move || async move {
+        for state in health.states() {
+            metrics.set(&table::READY, [state.name], f64::from(u8::from(state.ready)));
         }
-        _ => None,
-    }
+        ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.render())
+    };
+    Router::new()
+        .route("/live", get(move || async move { verdict(&alive.states(), |state| state.alive) }))
+        .route("/ready", get(move || async move { verdict(&ready.states(), |state| state.ready) }))
+        .route("/metrics", get(scrape))
 }
 
-fn verdict(states: &[PartState], is_well: fn(&PartState) -> bool) -> Answer {
+fn verdict(states: &[PartState], is_well: fn(&PartState) -> bool) -> impl IntoResponse + use<> {
     let all = states.iter().all(is_well);
+    let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "status": if all { "ok" } else { "failing" }, "parts": states });
-    Answer { status: if all { 200 } else { 503 }, content_type: "application/json", body: format!("{body}\n") }
+    (status, [(CONTENT_TYPE, "application/json")], format!("{body}\n"))
 }
 
 /// Looks at broker and store.
@@ -158,7 +162,7 @@ impl HealthProbe {
                 Ok(()) => self.broker_pulse.works(),
                 Err(error) => {
                     tracing::warn!(%error, "lag could not be read");
-                    self.metrics.add(&table::SAMPLE_FAILURES, &[], 1);
+                    self.metrics.add(&table::SAMPLE_FAILURES, [], 1);
                     self.broker_pulse.waits();
                 }
             }
@@ -182,9 +186,9 @@ impl HealthProbe {
                 let partition = part.at.partition.to_string();
                 let labels = [*group, &*part.at.topic, &*partition];
                 let age_ms = part.oldest_ms.map_or(0, |oldest| now_ms.saturating_sub(oldest).max(0).unsigned_abs());
-                self.metrics.set(&table::LAG, &labels, number(part.lag));
-                self.metrics.set(&table::OLDEST, &labels, number(age_ms) / 1e3);
-                self.metrics.set(&table::TOPIC_END, &labels[1..], number(part.end));
+                self.metrics.set(&table::LAG, labels, number(part.lag));
+                self.metrics.set(&table::OLDEST, labels, number(age_ms) / 1e3);
+                self.metrics.set(&table::TOPIC_END, [labels[1], labels[2]], number(part.end));
             }
         }
         Ok(())

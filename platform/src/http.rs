@@ -1,20 +1,16 @@
-//! A small HTTP server on its own thread, for what an operator's tools ask a service: health and metrics. It knows paths
-//! and texts; the caller decides what they say. Answers are made in place, so they must be quick.
+//! An HTTP server on its own thread: connections, their limits and their end. What is answered is the caller's [`Router`]. Its handlers
+//! share one thread, so what takes long belongs on a blocking one.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use axum::Router;
+use axum::http::StatusCode;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, oneshot};
 
 /// Connections at a time; a scraper and a few probes need far fewer.
@@ -23,20 +19,6 @@ const CONNECTIONS_MAX: usize = 32;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that lives longer is closed: no client holds one of the few places for ever.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// An answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// Content type.
-    pub content_type: &'static str,
-    /// Body.
-    pub body: String,
-}
-
-/// Answers a path, `None` when there is nothing.
-pub type Route = dyn Fn(&str) -> Option<Answer> + Send + Sync;
 
 /// A server that answers until it is dropped.
 #[derive(Debug)]
@@ -47,11 +29,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on `address` (port 0: a free one) and answers GET requests by `route`.
+    /// Listens on `address` (port 0: a free one) and answers by `router`, with a short text where that has nothing.
     ///
     /// # Errors
     /// The address cannot be had.
-    pub fn start(address: &str, route: Arc<Route>) -> io::Result<Self> {
+    pub fn start(address: &str, router: Router) -> io::Result<Self> {
+        let router = router.fallback(|| async { (StatusCode::NOT_FOUND, "not found\n") }).method_not_allowed_fallback(
+            || async { (StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here\n") },
+        );
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -61,7 +46,7 @@ impl Server {
             let served = runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 tokio::select! {
-                    () = accept(&listener, &route) => {}
+                    () = accept(&listener, &router) => {}
                     _ = stopped => {}
                 }
                 Ok::<_, io::Error>(())
@@ -91,7 +76,7 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: &tokio::net::TcpListener, route: &Arc<Route>) {
+async fn accept(listener: &tokio::net::TcpListener, router: &Router) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
@@ -104,12 +89,8 @@ async fn accept(listener: &tokio::net::TcpListener, route: &Arc<Route>) {
                 continue;
             }
         };
-        let route = route.clone();
+        let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let answer = answer(&request, &*route);
-                async move { Ok::<_, Infallible>(answer) }
-            });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(REQUEST_TIMEOUT)
@@ -121,22 +102,13 @@ async fn accept(listener: &tokio::net::TcpListener, route: &Arc<Route>) {
     }
 }
 
-fn answer(request: &Request<Incoming>, route: &Route) -> Response<Full<Bytes>> {
-    let plain = |status, text: &str| Answer { status, content_type: "text/plain", body: text.to_owned() };
-    let Answer { status, content_type, body } = match *request.method() {
-        Method::GET | Method::HEAD => route(request.uri().path()).unwrap_or_else(|| plain(404, "not found\n")),
-        _ => plain(405, "only GET\n"),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(body)));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpStream;
+
+    use axum::http::header::CONTENT_TYPE;
+    use axum::routing::get;
 
     use super::*;
 
@@ -150,11 +122,9 @@ mod tests {
     }
 
     #[test]
-    fn answers_get_until_it_is_dropped() {
-        let route = |path: &str| {
-            (path == "/live").then(|| Answer { status: 503, content_type: "application/json", body: "{}".to_owned() })
-        };
-        let server = Server::start("127.0.0.1:0", Arc::new(route)).unwrap();
+    fn answers_until_it_is_dropped() {
+        let live = || async { (StatusCode::SERVICE_UNAVAILABLE, [(CONTENT_TYPE, "application/json")], "{}") };
+        let server = Server::start("127.0.0.1:0", Router::new().route("/live", get(live))).unwrap();
         let address = server.address();
         let live = ask(address, "GET /live?x=1");
         assert!(live.starts_with("HTTP/1.1 503 ") && live.ends_with("\r\n\r\n{}"), "{live}");

@@ -75,47 +75,47 @@ impl Counters {
 
     /// A poll brought this many records.
     pub(crate) fn polled(&self, records: usize) {
-        self.observer.metrics.add(&table::RECORDS_IN, &[STAGE], records as u64);
+        self.observer.metrics.add(&table::RECORDS_IN, [STAGE], records as u64);
     }
 
     /// The loop ran once; this is what the sink holds.
     pub(crate) fn loop_iterated(&self, buffered_bytes: u64, partitions: usize) {
-        self.observer.metrics.set(&table::BUFFER_BYTES, &[STAGE], number(buffered_bytes));
-        self.observer.metrics.set(&table::ASSIGNED, &[STAGE], number(partitions as u64));
+        self.observer.metrics.set(&table::BUFFER_BYTES, [STAGE], number(buffered_bytes));
+        self.observer.metrics.set(&table::ASSIGNED, [STAGE], number(partitions as u64));
         self.observer.pulse.works();
     }
 
     /// An action ended.
-    pub(crate) fn took(&self, what: &Histogram, since: Instant) {
-        self.observer.metrics.observe(what, &[], since.elapsed().as_secs_f64());
+    pub(crate) fn took(&self, what: &Histogram<0>, since: Instant) {
+        self.observer.metrics.observe(what, [], since.elapsed().as_secs_f64());
         self.observer.pulse.busy();
     }
 
     /// `work` is one of those that the metric knows.
     pub(crate) fn retried(&self, work: &'static str) {
         self.retries.fetch_add(1, Ordering::Relaxed);
-        self.observer.metrics.add(&table::RETRIES, &[STAGE, work], 1);
+        self.observer.metrics.add(&table::RETRIES, [STAGE, work], 1);
         self.observer.pulse.waits();
     }
 
     pub(crate) fn race_lost(&self) {
         self.races_lost.fetch_add(1, Ordering::Relaxed);
-        self.observer.metrics.add(&table::RACES_LOST, &[], 1);
+        self.observer.metrics.add(&table::RACES_LOST, [], 1);
     }
 
     pub(crate) fn committed(&self, commit: &CommitRecord) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.duplicates.fetch_add(commit.duplicates, Ordering::Relaxed);
         let metrics = &self.observer.metrics;
-        metrics.add(&table::COMMITS, &[&commit.dataset], 1);
-        metrics.add(&table::DUPLICATES, &[], commit.duplicates);
-        metrics.add(&table::RECORDS_OUT, &[STAGE], commit.rows);
-        metrics.observe(&table::BATCH_RECORDS, &[STAGE], number(commit.rows));
+        metrics.add(&table::COMMITS, [&commit.dataset], 1);
+        metrics.add(&table::DUPLICATES, [], commit.duplicates);
+        metrics.add(&table::RECORDS_OUT, [STAGE], commit.rows);
+        metrics.observe(&table::BATCH_RECORDS, [STAGE], number(commit.rows));
         for file in &commit.files {
             let dataset = datasets::of_path(&file.path).map_or("other", |dataset| dataset.name);
-            metrics.add(&table::FILES, &[dataset], 1);
-            metrics.observe(&table::FILE_BYTES, &[dataset], number(file.bytes));
-            metrics.observe(&table::FILE_ROWS, &[dataset], number(file.rows));
+            metrics.add(&table::FILES, [dataset], 1);
+            metrics.observe(&table::FILE_BYTES, [dataset], number(file.bytes));
+            metrics.observe(&table::FILE_ROWS, [dataset], number(file.rows));
             let is_finding = dataset == layout::FINDINGS;
             let rows = if is_finding { &self.findings_rows } else { &self.dead_letter_rows };
             rows.fetch_add(file.rows, Ordering::Relaxed);

@@ -38,6 +38,7 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "two configurations")]
 fn clocks_jump(kind: Kind) {
     let site = Site::open(kind);
     let age_max = Duration::from_millis(100);

@@ -7,6 +7,7 @@ use contracts::judge::{Kind, Policy, judge};
 use serde_json::{Value, json};
 use tests::{repo, schemas};
 
+#[expect(clippy::too_many_lines, reason = "a table of values")]
 fn awkward() -> Vec<Value> {
     let mut values = vec![
         json!(null),

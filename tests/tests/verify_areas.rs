@@ -193,6 +193,7 @@ fn what_is_not_as_its_manifest_says_is_noticed() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_could_not_be_compared_is_named() {
     let filled = Filled::new();
     let check = |what: &str, expected: &[Area], subject: fn(&World) -> Report, reason: &str| {

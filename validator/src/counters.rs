@@ -63,7 +63,7 @@ impl Counters {
     /// `work` is one of those that the metric knows.
     pub(crate) fn retried(&self, work: &'static str) {
         self.retries.fetch_add(1, Relaxed);
-        self.observer.metrics.add(&table::RETRIES, &[STAGE, work], 1);
+        self.observer.metrics.add(&table::RETRIES, [STAGE, work], 1);
         self.observer.pulse.waits();
     }
 
@@ -72,7 +72,7 @@ impl Counters {
     }
 
     pub(crate) fn owns(&self, partitions: usize) {
-        self.observer.metrics.set(&table::ASSIGNED, &[STAGE], number(partitions as u64));
+        self.observer.metrics.set(&table::ASSIGNED, [STAGE], number(partitions as u64));
     }
 
     pub(crate) fn committed(&self, valid: u64, dead_by_code: &BTreeMap<&'static str, u64>, took: Duration) {
@@ -81,14 +81,14 @@ impl Counters {
         self.dead.fetch_add(dead, Relaxed);
         self.read.fetch_add(valid + dead, Relaxed);
         let metrics = &self.observer.metrics;
-        metrics.add(&table::RECORDS_IN, &[STAGE], valid + dead);
-        metrics.add(&table::RECORDS_OUT, &[STAGE], valid);
-        metrics.observe(&table::BATCH_RECORDS, &[STAGE], number(valid + dead));
-        metrics.observe(&table::STEP_SECONDS, &[], took.as_secs_f64());
+        metrics.add(&table::RECORDS_IN, [STAGE], valid + dead);
+        metrics.add(&table::RECORDS_OUT, [STAGE], valid);
+        metrics.observe(&table::BATCH_RECORDS, [STAGE], number(valid + dead));
+        metrics.observe(&table::STEP_SECONDS, [], took.as_secs_f64());
         if dead > 0 {
             let mut by_code = self.dead_by_code.lock().unwrap_or_else(PoisonError::into_inner);
             for (code, n) in dead_by_code {
-                metrics.add(&table::DEAD_LETTERS, &[code], *n);
+                metrics.add(&table::DEAD_LETTERS, [code], *n);
                 *by_code.entry((*code).to_owned()).or_default() += n;
             }
         }

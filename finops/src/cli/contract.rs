@@ -41,7 +41,7 @@ pub struct ContractTestArgs {
     #[arg(long, default_value = "auto", value_parser = ["draft", "record", "auto"])]
     pub kind: String,
     /// What a finding id is stable over [default: stable, or as the producer policy says of the topic]
-    #[arg(long, value_name = "MODE", value_parser = ["stable", "per_run", "per_day"])]
+    #[arg(long, value_name = "MODE", value_parser = SaltMode::NAMES)]
     pub finding_id_mode: Option<String>,
 }
 

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use collectors::billing::{self, LoadOptions, Overlap};
+use contracts::identity::SaltMode;
 use exporter::{ExportError, ExportOptions, PassReport};
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
@@ -65,7 +66,7 @@ pub struct RunArgs {
     #[arg(long, num_args = 1.., value_name = "SPEC")]
     pub exclude_checker: Vec<String>,
     /// What a finding id is stable over
-    #[arg(long, default_value = "stable", value_name = "MODE", value_parser = ["stable", "per_run", "per_day"])]
+    #[arg(long, default_value = "stable", value_name = "MODE", value_parser = SaltMode::NAMES)]
     pub finding_id_mode: String,
     /// Thresholds of the checkers
     #[arg(long, value_name = "FILE")]

@@ -50,10 +50,15 @@ macro_rules! declarations {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty)?) $kind:expr;)+) => {
         $($(#[$doc])*
         #[derive(Debug)]
-        pub struct $name(Definition);
+        pub struct $name<const LABELS: usize>(Definition);
 
-        impl $name {
-            const fn new(name: &'static str, $($argument: $type,)? labels: &'static [&'static str], help: &'static str) -> Self {
+        impl<const LABELS: usize> $name<LABELS> {
+            const fn new(
+                name: &'static str,
+                $($argument: $type,)?
+                labels: &'static [&'static str; LABELS],
+                help: &'static str,
+            ) -> Self {
                 Self(Definition { name, kind: $kind, labels, help })
             }
         })+
@@ -134,28 +139,33 @@ impl Metrics {
     }
 
     /// Raises a counter; `labels` are the values, in the order of the declaration.
-    pub fn add(&self, counter: &Counter, labels: &[&str], n: u64) {
+    pub fn add<const LABELS: usize>(&self, counter: &Counter<LABELS>, labels: [&str; LABELS], n: u64) {
         if let Some(family) = self.0.as_ref().and_then(|all| all.counters.get(counter.0.name)) {
             family.get_or_create(&named(&counter.0, labels)).inc_by(n);
         }
     }
 
     /// Raises a counter of seconds.
-    pub fn add_time(&self, counter: &SecondsCounter, labels: &[&str], time: Duration) {
+    pub fn add_time<const LABELS: usize>(
+        &self,
+        counter: &SecondsCounter<LABELS>,
+        labels: [&str; LABELS],
+        time: Duration,
+    ) {
         if let Some(family) = self.0.as_ref().and_then(|all| all.seconds.get(counter.0.name)) {
             family.get_or_create(&named(&counter.0, labels)).inc_by(time.as_secs_f64());
         }
     }
 
     /// Sets a gauge.
-    pub fn set(&self, gauge: &Gauge, labels: &[&str], value: f64) {
+    pub fn set<const LABELS: usize>(&self, gauge: &Gauge<LABELS>, labels: [&str; LABELS], value: f64) {
         if let Some(family) = self.0.as_ref().and_then(|all| all.gauges.get(gauge.0.name)) {
             family.get_or_create(&named(&gauge.0, labels)).set(value);
         }
     }
 
     /// Counts an observation.
-    pub fn observe(&self, histogram: &Histogram, labels: &[&str], value: f64) {
+    pub fn observe<const LABELS: usize>(&self, histogram: &Histogram<LABELS>, labels: [&str; LABELS], value: f64) {
         if let Some(family) = self.0.as_ref().and_then(|all| all.histograms.get(histogram.0.name)) {
             family.get_or_create(&named(&histogram.0, labels)).observe(value);
         }
@@ -174,9 +184,8 @@ impl Metrics {
     }
 }
 
-fn named(definition: &Definition, values: &[&str]) -> Labels {
-    debug_assert_eq!(definition.labels.len(), values.len(), "labels of {}", definition.name);
-    definition.labels.iter().copied().zip(values.iter().map(|value| (*value).to_owned())).collect()
+fn named<const LABELS: usize>(definition: &Definition, values: [&str; LABELS]) -> Labels {
+    definition.labels.iter().copied().zip(values.map(str::to_owned)).collect()
 }
 
 /// A count as a metric's value: exact up to 2^53, and beyond that near enough to look at.
@@ -193,12 +202,12 @@ mod tests {
     #[test]
     fn what_was_counted_is_scraped() {
         let metrics = Metrics::registered();
-        metrics.add(&table::DEAD_LETTERS, &["schema_invalid"], 2);
-        metrics.add(&table::DEAD_LETTERS, &["schema_invalid"], 1);
-        metrics.set(&table::BUFFER_BYTES, &["sink"], 1024.0);
-        metrics.observe(&table::COMMIT_SECONDS, &[], 0.004);
-        metrics.add_time(&table::PROCESS_CPU, &[], Duration::from_millis(1_250));
-        metrics.add_time(&table::PROCESS_CPU, &[], Duration::from_millis(500));
+        metrics.add(&table::DEAD_LETTERS, ["schema_invalid"], 2);
+        metrics.add(&table::DEAD_LETTERS, ["schema_invalid"], 1);
+        metrics.set(&table::BUFFER_BYTES, ["sink"], 1024.0);
+        metrics.observe(&table::COMMIT_SECONDS, [], 0.004);
+        metrics.add_time(&table::PROCESS_CPU, [], Duration::from_millis(1_250));
+        metrics.add_time(&table::PROCESS_CPU, [], Duration::from_millis(500));
         let text = metrics.render();
         for line in [
             "# TYPE finops_dead_letters counter",
@@ -226,7 +235,7 @@ mod tests {
     #[test]
     fn without_a_registry_nothing_is_kept() {
         let metrics = Metrics::default();
-        metrics.add(&table::DEAD_LETTERS, &["schema_invalid"], 2);
+        metrics.add(&table::DEAD_LETTERS, ["schema_invalid"], 2);
         assert_eq!(metrics.render(), "");
     }
 }

@@ -32,8 +32,8 @@ fn counted<T>(metrics: &Metrics, operation: &str, call: impl FnOnce() -> Result<
     let started = Instant::now();
     let answer = call();
     let outcome = if answer.is_ok() { "done" } else { "failed" };
-    metrics.add(&table::STORE_REQUESTS, &[operation, outcome], 1);
-    metrics.observe(&table::STORE_SECONDS, &[operation], started.elapsed().as_secs_f64());
+    metrics.add(&table::STORE_REQUESTS, [operation, outcome], 1);
+    metrics.observe(&table::STORE_SECONDS, [operation], started.elapsed().as_secs_f64());
     answer
 }
 

@@ -23,7 +23,7 @@ use platform::store::StoreError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Action, AssignedPartition, CommitOutcome, Identity, Loaded, Machine, Now, Outcome};
+use super::{Action, AssignedPartition, CommitOutcome, Identity, Machine, Now, Outcome};
 use crate::error::SinkError;
 use crate::limits::Limits;
 use store::{Lie, Store, rebuild};
@@ -297,6 +297,7 @@ impl World {
     }
 
     /// Does the next action of a member, if nothing happens to it before, meanwhile or after.
+    #[expect(clippy::too_many_lines, reason = "an arm for each action")]
     fn act(&mut self, who: usize) {
         if self.chance(15) {
             return self.crash(who);
@@ -312,14 +313,9 @@ impl World {
         let Some((at, action)) = machine.next_action() else { return };
         let outcome = match action {
             Action::LoadChain { .. } => {
-                let (head, last) = store.chain(&at);
-                let high = log[&at].len() as u64;
-                let checkpointed = store.checkpointed(&at);
-                counts.read_max = counts.read_max.max(head.records - checkpointed);
-                let last_offset = head.last_record.as_ref().map(|last| last.offset);
-                let held = last_offset.and_then(|offset| Some((offset, log[&at].get(offset as usize)?)));
-                let found = held.map(|(offset, held)| Held(held.src.clone()).last_record(offset));
-                Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low: 0, high, found }))
+                let loaded = store.load(&at, &log[&at]);
+                counts.read_max = counts.read_max.max(loaded.head.records - loaded.checkpointed);
+                Outcome::ChainLoaded(Box::new(loaded))
             }
             Action::Publish { file, .. } => {
                 if vanishes && let Some(name) = file.staged["name"].as_str() {
@@ -336,16 +332,7 @@ impl World {
                 reading.insert(at.clone(), offset);
                 Outcome::Done
             }
-            Action::Stage(batch) => {
-                let name = |t: &Target| {
-                    layout::part_name(TOPIC_ID, batch.partition, batch.start, batch.end, &t.tenant, &t.run_date)
-                };
-                let files = batch.files.iter().map(|(target, open)| {
-                    let rows = open.rows.iter().map(|Held(src)| src.clone()).collect();
-                    store.stage(name(target), target, rows)
-                });
-                Outcome::Staged(files.collect())
-            }
+            Action::Stage(batch) => Outcome::Staged(store.stage_all(&batch)),
             Action::Look { last, last_sha256, next } => {
                 has_looked = true;
                 Outcome::Looked(store.look(last.as_deref(), last_sha256, next))

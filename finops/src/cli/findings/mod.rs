@@ -6,6 +6,7 @@ mod show;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use contracts::vocabulary;
 use exporter::{Cut, ExportError, FindingOrder, TenantScope};
 use platform::exit::ExitCode;
 
@@ -60,10 +61,10 @@ pub struct FindingsFilter {
     #[arg(long, value_name = "CHECK_ID")]
     pub check: Vec<String>,
     /// Only this status
-    #[arg(long, ignore_case = true, value_parser = ["pass", "fail", "info", "unknown"])]
+    #[arg(long, ignore_case = true, value_parser = vocabulary::STATUS)]
     pub status: Vec<String>,
     /// Only this severity
-    #[arg(long, ignore_case = true, value_parser = ["info", "low", "medium", "high", "critical"])]
+    #[arg(long, ignore_case = true, value_parser = vocabulary::SEVERITY)]
     pub severity: Vec<String>,
     /// Only of this service
     #[arg(long, value_name = "NAME")]

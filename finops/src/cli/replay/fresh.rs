@@ -60,33 +60,12 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     validator.selection = Some(validator::Selection { ranges, filter: request.filter });
     let mut sink = ports::sink_config(settings, Until::Drained);
     sink.pipeline_topics = pipeline_topics;
-    watched(
-        "judging",
-        Unit::Things("records"),
-        None,
-        || judged.snapshot().read,
-        || {
-            validator::run(
-                &validator,
-                validator::Deps { broker: &*broker, clock: &SystemClock, counters: &judged },
-                &shutdown,
-            )
-        },
-    )
-    .map_err(judging_failed)?;
-    watched(
-        "writing",
-        Unit::Things("records"),
-        None,
-        || written.snapshot().read,
-        || {
-            sink::run(
-                &sink,
-                sink::Deps { broker: &*broker, store: &*fresh, clock: &SystemClock, counters: &written },
-                &shutdown,
-            )
-        },
-    )?;
+    let deps = validator::Deps { broker: &*broker, clock: &SystemClock, counters: &judged };
+    let judge = || validator::run(&validator, deps, &shutdown);
+    watched("judging", Unit::Things("records"), None, || judged.snapshot().read, judge).map_err(judging_failed)?;
+    let deps = sink::Deps { broker: &*broker, store: &*fresh, clock: &SystemClock, counters: &written };
+    let write = || sink::run(&sink, deps, &shutdown);
+    watched("writing", Unit::Things("records"), None, || written.snapshot().read, write)?;
     lock.check()?;
     if shutdown.is_requested() {
         let why = "stopped before everything was replayed; the same command goes on from here";

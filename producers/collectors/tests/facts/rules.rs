@@ -36,6 +36,7 @@ fn days(range: std::ops::Range<u32>, resource: &str, cost: i64) -> Vec<Charge> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_delivery_does_what_the_rule_says() {
     let azure = |cost| vec![day(3, "vm-1", cost).of("Microsoft", "/billingAccounts/1")];
     let oci = |from: &str, to: &str| vec![hours(from, to, "instance", 1).of("Oracle", "ocid1.tenancy")];

@@ -7,14 +7,14 @@ use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::source::Src;
-use lake::batch::{OpenFile, Target};
+use lake::batch::{OpenFile, Payload, Staging, Target};
 use lake::chain::Looked;
 use platform::broker::TopicPartition;
 use platform::store::Published;
 use sha2::{Digest, Sha256};
 
-use super::super::CommitOutcome;
-use super::{Logged, TOPIC_ID};
+use super::super::{CommitOutcome, Loaded};
+use super::{Held, Logged, TOPIC_ID};
 
 /// How a store answers that does not keep what it promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +66,27 @@ impl Store {
         let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
         let newest = self.checkpoints.iter().rfind(|(path, _)| path.starts_with(&folder));
         newest.map_or(0, |(_, head)| head.records)
+    }
+
+    /// The chain of a partition, and what its topic holds.
+    pub fn load(&self, at: &TopicPartition, log: &[Logged]) -> Loaded {
+        let (head, last) = self.chain(at);
+        let (checkpointed, high) = (self.checkpointed(at), log.len() as u64);
+        let last_offset = head.last_record.as_ref().map(|last| last.offset);
+        let held = last_offset.and_then(|offset| Some((offset, log.get(offset as usize)?)));
+        let found = held.map(|(offset, held)| Held(held.src.clone()).last_record(offset));
+        Loaded { head, last, checkpointed, low: 0, high, found }
+    }
+
+    /// The files of a batch.
+    pub fn stage_all(&mut self, batch: &Staging<'_, Held>) -> Vec<CommittedFile> {
+        let Staging { partition, start, end, files, .. } = *batch;
+        let name = |t: &Target| layout::part_name(TOPIC_ID, partition, start, end, &t.tenant, &t.run_date);
+        let staged = files.iter().map(|(target, open)| {
+            let rows = open.rows.iter().map(|Held(src)| src.clone()).collect();
+            self.stage(name(target), target, rows)
+        });
+        staged.collect()
     }
 
     pub fn stage(&mut self, path: String, target: &Target, rows: Vec<Src>) -> CommittedFile {
