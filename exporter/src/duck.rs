@@ -9,11 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use duckdb::types::FromSql;
-use duckdb::{Config, Connection, Params, Row};
+use duckdb::{Config, Connection, Params, Row, params_from_iter};
 use platform::store::Lease;
 use uuid::Uuid;
 
 use crate::error::{ExportError, Result};
+use crate::tenant::ByTenant;
 
 /// What one DuckDB may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,9 @@ impl DuckLimits {
         (at_a_time, Self { memory_max_mb, threads: self.threads / at_a_time, spill_dir: self.spill_dir.clone() })
     }
 }
+
+/// Rows of one INSERT.
+const ROWS_PER_INSERT: usize = 500;
 
 /// Begins the name of the folder that one database spills to.
 const SPILL: &str = "finops-duckdb-";
@@ -145,11 +149,6 @@ impl Duck {
         self.answered(doing, self.connection.execute_batch(sql))
     }
 
-    /// Runs one statement with parameters.
-    pub(crate) fn run_with(&self, doing: &str, sql: &str, params: impl Params) -> Result<()> {
-        self.answered(doing, self.connection.execute(sql, params).map(drop))
-    }
-
     /// All rows of a query.
     pub(crate) fn rows<T>(
         &self,
@@ -160,6 +159,27 @@ impl Duck {
     ) -> Result<Vec<T>> {
         let all = || -> duckdb::Result<Vec<T>> { self.connection.prepare(sql)?.query_map(params, read)?.collect() };
         self.answered(doing, all())
+    }
+
+    /// All rows of a query over several tenants, by the tenant in the first column.
+    pub(crate) fn rows_by_tenant<T>(
+        &self,
+        doing: &str,
+        sql: &str,
+        mut read: impl FnMut(&Row<'_>) -> duckdb::Result<T>,
+    ) -> Result<ByTenant<T>> {
+        Ok(ByTenant::new(self.rows(doing, sql, [], |row| Ok((row.get(0)?, read(row)?)))?))
+    }
+
+    /// Inserts rows of text cells, which become what the columns of the table hold.
+    pub(crate) fn insert(&self, doing: &str, table: &str, rows: &[Vec<Option<&str>>]) -> Result<()> {
+        for some in rows.chunks(ROWS_PER_INSERT) {
+            let cells = vec!["?"; some[0].len()].join(", ");
+            let values = vec![format!("({cells})"); some.len()].join(", ");
+            let sql = format!("INSERT INTO {table} VALUES {values}");
+            self.answered(doing, self.connection.execute(&sql, params_from_iter(some.iter().flatten())).map(drop))?;
+        }
+        Ok(())
     }
 
     /// The one value of a query; `None` when there is no row.

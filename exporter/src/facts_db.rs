@@ -1,28 +1,27 @@
-//! A tenant's cost facts in a DuckDB: view `fact` (flat columns) and table `delivery`.
-
-use duckdb::params;
+//! Cost facts of the tenants of a session: `fact` (flat columns) and table `delivery`.
 
 use crate::columns::COST_FACTS;
 use crate::cut::{Cut, DataFile};
-use crate::duck::{Duck, literal};
+use crate::duck::Duck;
 use crate::error::Result;
-use crate::findings_db;
-use crate::tenant::TenantScope;
+use crate::findings_db::{self, Held};
+use crate::tenant::{TenantScope, tenant_list};
 
 /// Makes both.
-pub(crate) fn load(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
+pub(crate) fn load(duck: &Duck, cut: &Cut, scopes: &[TenantScope], held: Held) -> Result<()> {
     let doing = "opening cost facts";
-    duck.run(doing, "CREATE TEMP TABLE delivery (billing_period VARCHAR, delivery_id VARCHAR)")?;
-    for period in cut.billing_of(scope) {
-        for delivery in &period.deliveries {
-            let values = params![period.billing_period, delivery.delivery_id];
-            duck.run_with(doing, "INSERT INTO delivery VALUES (?, ?)", values)?;
-        }
+    duck.run(doing, "CREATE TEMP TABLE delivery (tenant_id VARCHAR, billing_period VARCHAR, delivery_id VARCHAR)")?;
+    let (mut deliveries, mut files) = (Vec::new(), Vec::<&DataFile>::new());
+    for period in scopes.iter().flat_map(|scope| cut.billing_of(scope)) {
+        let row =
+            |id| [&period.tenant_id, &period.billing_period, id].map(|cell: &String| Some(cell.as_str())).to_vec();
+        deliveries.extend(period.deliveries.iter().map(|delivery| row(&delivery.delivery_id)));
+        files.extend(&period.files);
     }
-    let files: Vec<&DataFile> = cut.billing_of(scope).iter().flat_map(|period| &period.files).collect();
+    duck.insert(doing, "delivery", &deliveries)?;
     let paths = cut.local(files.iter().copied(), &duck.lease)?;
-    findings_db::check_paths(duck, scope, &files, &paths)?;
+    findings_db::check_paths(duck, &files, &paths)?;
     let query = COST_FACTS.query(duck, &paths)?;
-    let tenant = literal(scope.as_str());
-    duck.run(doing, &format!("CREATE TEMP VIEW fact AS SELECT * FROM ({query}) WHERE tenant_id = {tenant}"))
+    let (relation, tenants) = (held.relation(), tenant_list(scopes));
+    duck.run(doing, &format!("CREATE TEMP {relation} fact AS SELECT * FROM ({query}) WHERE tenant_id IN ({tenants})"))
 }

@@ -2,6 +2,8 @@
 //! consistent [`Cut`]. Every question starts from a [`TenantScope`]. This crate never writes findings and knows
 //! nothing of topics beyond the positions a cut names.
 
+mod batch;
+mod build;
 mod columns;
 mod compare;
 mod cut;
@@ -34,9 +36,9 @@ pub use gold::{
 };
 pub use population::{LeftOut, Population, RunRef};
 pub use query::{
-    DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, FindingDetail, FindingFilter,
-    FindingList, FindingOrder, ID_PREFIX_MIN, Payload, Potential, Sighting, WorkspacePotential, dead_letter_stats,
-    list_dead_letters, list_findings, potential_savings, show_dead_letter, show_finding,
+    DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterScope, DeadLetterStat, FindingDetail,
+    FindingFilter, FindingList, FindingOrder, ID_PREFIX_MIN, Payload, Potential, Sighting, WorkspacePotential,
+    dead_letter_stats, list_dead_letters, list_findings, potential_savings, show_dead_letter, show_finding,
 };
 pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, PassReport, TenantReport, once, refresh, run};
 pub use spend::{Spend, spend};

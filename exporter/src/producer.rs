@@ -4,36 +4,36 @@
 
 use std::collections::BTreeMap;
 
-use duckdb::params_from_iter;
-
 use crate::duck::Duck;
 use crate::error::Result;
 
-/// A checker of a workspace.
-type Checker = (String, String);
+/// A workspace of a tenant.
+type Workspace = (String, String);
 
-/// Rows of one INSERT.
-const ROWS_PER_INSERT: usize = 500;
+/// A checker of a workspace.
+type Checker = (Workspace, String);
 
 /// Makes view `reported`: `findings` and their `producer`.
 pub(crate) fn load(duck: &Duck) -> Result<()> {
     let doing = "telling producers apart";
     let pairs = duck.rows(doing, include_str!("../sql/base/checker_pairs.sql"), [], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        Ok(((row.get(0)?, row.get(1)?), row.get(2)?, row.get(3)?))
     })?;
-    duck.run(doing, "CREATE TEMP TABLE joined_checker (workspace_id VARCHAR, checker VARCHAR, producer VARCHAR)")?;
-    let joined: Vec<(Checker, String)> = joined(pairs).into_iter().collect();
-    for some in joined.chunks(ROWS_PER_INSERT) {
-        let values = vec!["(?, ?, ?)"; some.len()].join(", ");
-        let cells = some.iter().flat_map(|((workspace, checker), producer)| [workspace, checker, producer]);
-        duck.run_with(doing, &format!("INSERT INTO joined_checker VALUES {values}"), params_from_iter(cells))?;
-    }
+    duck.run(
+        doing,
+        "CREATE TEMP TABLE joined_checker \
+         (tenant_id VARCHAR, workspace_id VARCHAR, checker VARCHAR, producer VARCHAR)",
+    )?;
+    let joined = joined(pairs);
+    let cells = joined.iter().map(|(((tenant, workspace), checker), producer)| [tenant, workspace, checker, producer]);
+    let rows: Vec<Vec<Option<&str>>> = cells.map(|row| row.map(|cell| Some(cell.as_str())).to_vec()).collect();
+    duck.insert(doing, "joined_checker", &rows)?;
     duck.run(doing, include_str!("../sql/base/reported.sql"))
 }
 
 /// For each checker that shares runs with others the first one by name of all that are joined to it, directly or by way of
 /// others. A pair is (workspace, one checker, another one).
-fn joined(pairs: Vec<(String, String, String)>) -> BTreeMap<Checker, String> {
+fn joined(pairs: Vec<(Workspace, String, String)>) -> BTreeMap<Checker, String> {
     let mut before: BTreeMap<Checker, String> = BTreeMap::new();
     for (workspace, one, other) in pairs {
         let (one, other) = (first_of(&mut before, &workspace, one), first_of(&mut before, &workspace, other));
@@ -51,11 +51,11 @@ fn joined(pairs: Vec<(String, String, String)>) -> BTreeMap<Checker, String> {
 }
 
 /// Follows a checker to the first one it is joined to, and shortens the way for the next time.
-fn first_of(before: &mut BTreeMap<Checker, String>, workspace: &str, checker: String) -> String {
+fn first_of(before: &mut BTreeMap<Checker, String>, workspace: &Workspace, checker: String) -> String {
     let mut way = Vec::new();
-    let mut at = (workspace.to_owned(), checker);
+    let mut at = (workspace.clone(), checker);
     while let Some(next) = before.get(&at) {
-        let next = (workspace.to_owned(), next.clone());
+        let next = (workspace.clone(), next.clone());
         way.push(std::mem::replace(&mut at, next));
     }
     for passed in way {
@@ -69,9 +69,13 @@ mod tests {
     use super::*;
 
     fn check(pairs: &[(&str, &str, &str)], expected: &[(&str, &str, &str)]) {
-        let pairs = pairs.iter().map(|(w, a, b)| ((*w).to_owned(), (*a).to_owned(), (*b).to_owned())).collect();
-        let found = joined(pairs);
-        let found: Vec<_> = found.iter().map(|((w, c), p)| (w.as_str(), c.as_str(), p.as_str())).collect();
+        let owned = |tenant: &str, w: &str| (tenant.to_owned(), w.to_owned());
+        let pairs = pairs.iter().map(|(w, a, b)| (owned("acme", w), (*a).to_owned(), (*b).to_owned()));
+        // The same names of another tenant, in the middle of them, join nothing.
+        let others = [(owned("globex", "w"), "a".to_owned(), "z".to_owned())];
+        let found = joined(others.into_iter().chain(pairs).collect());
+        let of_acme = found.iter().filter(|(((tenant, _), _), _)| tenant == "acme");
+        let found: Vec<_> = of_acme.map(|(((_, w), c), p)| (w.as_str(), c.as_str(), p.as_str())).collect();
         assert_eq!(found, expected);
     }
 

@@ -10,26 +10,22 @@ use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::metrics::{number, table};
 use platform::observe::Observer;
-use platform::store::many::{is_remote, several_at_a_time};
 use platform::store::{Store, StoreError};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::batch::batches;
+use crate::build::{Builder, Built, Task, with_bases};
 use crate::cut::{Cut, Known};
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
-use crate::export::{
-    ExportOptions, ExportReport, FolderVersion, export_tenant_on, folder_of, is_current, remove_leftovers,
-};
-use crate::gold::{GoldBase, GoldReport, build_gold_on};
+use crate::export::{ExportOptions, ExportReport, is_current};
+use crate::gold::GoldReport;
 use crate::tenant::TenantScope;
 
 /// How often a running exporter looks for changes: often enough for a person who waits, rare enough to list folders.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
-
-/// Builds of a tenant while other exporters keep publishing it. Each refusal is another one's success, with a cut as new.
-const BUILDS_MAX: usize = 5;
 
 /// Settings of the exporter.
 #[derive(Clone)]
@@ -56,7 +52,7 @@ pub struct ExporterConfig {
 
 impl ExporterConfig {
     /// What goes into the JSON files, next to tables of the same cut or not.
-    fn options(&self, gold: bool) -> ExportOptions {
+    pub(crate) fn options(&self, gold: bool) -> ExportOptions {
         ExportOptions { gold, default_currency: self.default_currency.clone(), ..self.options.clone() }
     }
 }
@@ -148,50 +144,14 @@ fn build_all(
     shutdown: &Shutdown,
 ) -> Result<PassReport> {
     let wanted = tenants.len();
-    let tenants = with_bases(config, tenants, shutdown)?;
-    if tenants.is_empty() {
+    let tasks = with_bases(config, tenants, shutdown)?;
+    if tasks.is_empty() {
         return Ok(PassReport { left: wanted, tenants: Vec::new() });
     }
     let cut = take_cut(config, known)?;
-    let built = several(config, tenants, |config, (scope, base)| {
-        (!shutdown.is_requested()).then(|| build_until_published(config, &cut, &scope, base).0)
-    })?;
-    Ok(PassReport { left: wanted - built.len(), tenants: built })
-}
-
-/// What a tenant's outputs are before a cut is taken. Whatever is published after that was made of another cut, which may
-/// be newer; so a build replaces its base and nothing else.
-struct Base {
-    /// Read where gold is built; an unreadable manifest is that build's error.
-    gold: Option<Result<GoldBase>>,
-    export: Result<FolderVersion>,
-}
-
-impl Base {
-    fn read(config: &ExporterConfig, scope: &TenantScope) -> Self {
-        Self {
-            gold: config.gold.then(|| GoldBase::read(&*config.store, scope)),
-            export: FolderVersion::of(&folder_of(&config.export_dir, scope)),
-        }
-    }
-}
-
-/// The tenants with what their builds replace; none that would be read after a stop was requested.
-fn with_bases(
-    config: &ExporterConfig,
-    tenants: Vec<TenantScope>,
-    shutdown: &Shutdown,
-) -> Result<Vec<(TenantScope, Base)>> {
-    remove_leftovers(&config.export_dir);
-    let read = |scope: &TenantScope| {
-        let base = (!shutdown.is_requested()).then(|| Base::read(config, scope));
-        Ok::<_, ExportError>(base)
-    };
-    let bases: Vec<Option<Base>> = match is_remote(&*config.store, contracts::layout::KPI_GOLD) {
-        true => several_at_a_time(&tenants, read)?,
-        false => tenants.iter().map(read).collect::<Result<_>>()?,
-    };
-    Ok(tenants.into_iter().zip(bases).filter_map(|(scope, base)| Some((scope, base?))).collect())
+    let built = build_tenants(config, &cut, tasks, None, shutdown)?;
+    let tenants: Vec<TenantReport> = built.into_iter().map(|built| built.report).collect();
+    Ok(PassReport { left: wanted - tenants.len(), tenants })
 }
 
 /// The tenant asked for, if the cut has it, or all of the cut, in order.
@@ -202,77 +162,25 @@ fn tenants(config: &ExporterConfig, cut: &Cut) -> Result<Vec<TenantScope>> {
     }
 }
 
-/// What `job` makes of the items, in their order: several at a time, each with its share of what DuckDB may use.
-fn several<I: Send, T: Send>(
+/// Builds the tenants and returns them in order: several batches at a time, each with its share of what DuckDB may use.
+fn build_tenants(
     config: &ExporterConfig,
-    items: Vec<I>,
-    job: impl Fn(&ExporterConfig, I) -> Option<T> + Sync,
-) -> Result<Vec<T>> {
-    let (at_a_time, limits) = config.limits.share(items.len());
+    cut: &Cut,
+    tasks: Vec<Task>,
+    observer: Option<&Observer>,
+    shutdown: &Shutdown,
+) -> Result<Vec<Built>> {
+    let batches = batches(cut, tasks, config.options.limit);
+    let (at_a_time, limits) = config.limits.share(batches.len());
     let config = ExporterConfig { limits, ..config.clone() };
     let threads = ThreadPoolBuilder::new().num_threads(at_a_time).build().map_err(io::Error::other);
     let threads = threads.map_err(ExportError::io("starting threads for", &config.export_dir))?;
-    Ok(threads.install(|| items.into_par_iter().with_max_len(1).filter_map(|item| job(&config, item)).collect()))
-}
-
-/// Builds, again with a new cut while other exporters publish the tenant; returns also the digest of what the cut held of it.
-fn build_until_published(
-    config: &ExporterConfig,
-    cut: &Cut,
-    scope: &TenantScope,
-    base: Base,
-) -> (TenantReport, String) {
-    let mut built = (build(config, cut, scope, base), cut.digest_of(scope));
-    for _ in 1..BUILDS_MAX {
-        if !built.0.errors.iter().any(|error| matches!(error, ExportError::Superseded { .. })) {
-            break;
-        }
-        tracing::info!(tenant = %scope, "another exporter has published this tenant meanwhile: building it again");
-        let base = Base::read(config, scope);
-        match Cut::committed(Arc::clone(&config.store)) {
-            Ok(cut) => built = (build(config, &cut, scope, base), cut.digest_of(scope)),
-            Err(error) => {
-                built.0.errors = vec![error];
-                break;
-            }
-        }
-    }
-    built
-}
-
-fn build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
-    let tenant_id = scope.to_string();
-    let mut report = TenantReport { tenant_id, export: None, gold: None, errors: Vec::new(), not_yet: None };
-    match base.gold.map(|base| base.and_then(|base| gold(config, cut, scope, &base))).transpose() {
-        Ok(gold) => report.gold = gold,
-        Err(error) => report.errors.push(error),
-    }
-    match base.export.and_then(|base| export(config, cut, scope, &base, report.gold.is_some())) {
-        Ok(export) => report.export = Some(export),
-        // Bills without findings, or a first run still under way: nothing to show yet.
-        Err(error @ (ExportError::TenantNotFound { .. } | ExportError::NoRows | ExportError::NoCompleteRun { .. })) => {
-            tracing::info!(tenant = %scope, %error, "not exported yet");
-            report.not_yet = Some(error);
-        }
-        Err(error) => report.errors.push(error),
-    }
-    report
-}
-
-/// The JSON files come last: their manifest says whether the tables are of the same cut.
-fn export(
-    config: &ExporterConfig,
-    cut: &Cut,
-    scope: &TenantScope,
-    base: &FolderVersion,
-    gold: bool,
-) -> Result<ExportReport> {
-    export_tenant_on(base, cut, scope, &config.export_dir, &config.options(gold), &config.limits)
-}
-
-fn gold(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: &GoldBase) -> Result<GoldReport> {
-    let now_ms = config.clock.now_ms();
-    build_gold_on(base, cut, scope, &*config.store, &config.default_currency, now_ms, &config.limits)
+    let builder = Builder { config: &config, cut, observer, shutdown };
+    let build = |batch| builder.build(batch);
+    let mut built: Vec<Built> =
+        threads.install(|| batches.into_par_iter().with_max_len(1).flat_map_iter(build).collect());
+    built.sort_by(|a, b| a.scope.cmp(&b.scope));
+    Ok(built)
 }
 
 /// Exports the tenants whose part of the committed state changes, until `shutdown`; all of them when it starts. Failures
@@ -314,11 +222,11 @@ struct Done {
     state: Option<String>,
     known: Known,
     /// The last build of each tenant of the cut.
-    tenants: BTreeMap<TenantScope, Built>,
+    tenants: BTreeMap<TenantScope, LastBuild>,
 }
 
 /// The last build of a tenant.
-struct Built {
+struct LastBuild {
     /// Digest of what the cut held of the tenant.
     of: String,
     /// Errors it met.
@@ -342,12 +250,12 @@ impl Done {
     }
 }
 
-impl Built {
-    fn new(of: String, report: &TenantReport, now_ms: i64) -> Self {
+impl LastBuild {
+    fn new(Built { report, of, began_ms, .. }: &Built) -> Self {
         let fails_for_now = report.errors.iter().any(|error| error.code().is_none());
         let again_at_ms = report.gold.as_ref().and_then(|gold| gold.again_at_ms);
-        let again_at_ms = if fails_for_now { Some(now_ms) } else { again_at_ms };
-        Self { of, failures: report.errors.len() as u64, again_at_ms }
+        let again_at_ms = if fails_for_now { Some(*began_ms) } else { again_at_ms };
+        Self { of: of.clone(), failures: report.errors.len() as u64, again_at_ms }
     }
 
     fn is_due(&self, now_ms: i64) -> bool {
@@ -396,18 +304,10 @@ fn build_changed(config: &ExporterConfig, observer: &Observer, done: &mut Done, 
         return Ok(0);
     }
     let cut = take_cut(config, &mut done.known)?;
-    let built = several(config, changed, |config, (scope, base)| {
-        if shutdown.is_requested() {
-            return None;
-        }
-        observer.pulse.busy();
-        let now_ms = config.clock.now_ms();
-        let (report, of) = build_until_published(config, &cut, &scope, base);
-        report.errors.iter().for_each(|error| tracing::error!(tenant = %scope, %error, "exporting failed"));
-        Some((scope, Built::new(of, &report, now_ms)))
-    })?;
-    let failures = built.iter().map(|(_, built)| built.failures).sum();
-    done.tenants.extend(built);
+    let built = build_tenants(config, &cut, changed, Some(observer), shutdown)?;
+    let built: Vec<_> = built.into_iter().map(|built| (LastBuild::new(&built), built.scope)).collect();
+    let failures = built.iter().map(|(last, _)| last.failures).sum();
+    done.tenants.extend(built.into_iter().map(|(last, scope)| (scope, last)));
     Ok(failures)
 }
 

@@ -1,5 +1,7 @@
 //! What the bills of some months cost, per currency.
 
+use std::slice::from_ref;
+
 use duckdb::params_from_iter;
 use serde::Serialize;
 
@@ -7,6 +9,7 @@ use crate::cut::Cut;
 use crate::duck::{Duck, DuckLimits};
 use crate::error::Result;
 use crate::facts_db;
+use crate::findings_db::Held;
 use crate::tenant::TenantScope;
 
 /// What a tenant was billed in one currency for one month, taxes and credits among it.
@@ -34,7 +37,7 @@ pub fn spend(cut: &Cut, scope: &TenantScope, billing_periods: &[String], limits:
     }
     cut.refuse_unreadable(scope)?;
     let duck = Duck::open(limits)?;
-    facts_db::load(&duck, cut, scope)?;
+    facts_db::load(&duck, cut, from_ref(scope), Held::InFiles)?;
     let sql = include_str!("../sql/spend.sql").replace("{periods}", &vec!["?"; billing_periods.len()].join(", "));
     duck.rows("adding up bills", &sql, params_from_iter(billing_periods), |row| {
         Ok(Spend {

@@ -5,8 +5,8 @@ mod support;
 
 use contracts::run_manifest::RunStatus;
 use exporter::{
-    DeadLetterFilter, DuckLimits, FindingFilter, FindingOrder, Population, TenantScope, dead_letter_stats,
-    list_dead_letters, list_findings, show_dead_letter, show_finding,
+    DeadLetterFilter, DeadLetterScope, DuckLimits, FindingFilter, FindingOrder, Population, TenantScope,
+    dead_letter_stats, list_dead_letters, list_findings, show_dead_letter, show_finding,
 };
 use support::{FINDING, Finding, World};
 
@@ -147,28 +147,35 @@ fn dead_letters_are_listed_counted_and_shown() {
         &letter("CAST(NULL AS VARCHAR)", "t/0/3", "bad_json", "'\\xFF\\x00'::BLOB"),
     );
     let (cut, limits) = (world.cut(), DuckLimits::default());
-    let list = |filter: DeadLetterFilter| {
-        let list = list_dead_letters(&cut, &filter, &limits).unwrap();
+    let list_of = |scope: &DeadLetterScope, filter: DeadLetterFilter| {
+        let list = list_dead_letters(&cut, scope, &filter, &limits).unwrap();
         list.items.iter().map(|l| l.src.clone().unwrap()).collect::<Vec<_>>()
     };
     let none = DeadLetterFilter::default;
+    let all = DeadLetterScope::Operator(Vec::new());
+    let list = |filter| list_of(&all, filter);
+    let list_of = |tenant: &str| list_of(&DeadLetterScope::Operator(vec![tenant.into()]), none());
     assert_eq!(list(none()), ["t/0/1", "t/0/2", "t/0/3"]);
-    assert_eq!(list(DeadLetterFilter { tenant_id: vec!["acme".into()], ..none() }), ["t/0/1", "t/0/2", "t/0/3"]);
-    assert_eq!(list(DeadLetterFilter { tenant_id: vec!["_unknown".into()], ..none() }), ["t/0/3"]);
+    assert_eq!(list_of("acme"), ["t/0/1", "t/0/2", "t/0/3"]);
+    assert_eq!(list_of("_unknown"), ["t/0/3"]);
     assert_eq!(list(DeadLetterFilter { error_code: vec!["bad_json".into()], ..none() }), ["t/0/3"]);
     assert_eq!(list(DeadLetterFilter { text: "BLANK t/0/2".into(), ..none() }), ["t/0/2"]);
     assert_eq!(list(DeadLetterFilter { limit: Some(1), ..none() }), ["t/0/1"]);
-    let stats = dead_letter_stats(&cut, &none(), &limits).unwrap();
-    let shown = (show_dead_letter(&cut, "t/0/1", &limits).unwrap(), show_dead_letter(&cut, "t/0/3", &limits).unwrap());
+    let stats = dead_letter_stats(&cut, &all, &none(), &limits).unwrap();
+    let show = |src| show_dead_letter(&cut, &all, src, &limits).unwrap();
+    let shown = (show("t/0/1"), show("t/0/3"));
     assert_eq!(shown.0.as_ref().unwrap().value.as_ref().unwrap().0, b"{\"a\":1}");
     insta::assert_snapshot!(serde_json::to_string_pretty(&(stats, shown)).unwrap());
-    assert!(show_dead_letter(&cut, "t/0/9", &limits).unwrap().is_none());
+    assert!(show("t/0/9").is_none());
 }
 
 #[test]
 fn without_dead_letters_the_list_is_empty() {
-    let list = list_dead_letters(&world().cut(), &DeadLetterFilter::default(), &DuckLimits::default()).unwrap();
-    assert_eq!((list.items.len(), list.total), (0, 0));
+    let cut = world().cut();
+    for whose in [DeadLetterScope::Operator(Vec::new()), DeadLetterScope::Tenant(scope())] {
+        let list = list_dead_letters(&cut, &whose, &DeadLetterFilter::default(), &DuckLimits::default()).unwrap();
+        assert_eq!((list.items.len(), list.total), (0, 0));
+    }
 }
 
 /// What the bytes of a record say of its tenant finds it, whatever is wrong with them, and is marked as what it is.
@@ -202,10 +209,10 @@ fn a_dead_letter_is_found_by_the_tenant_it_names() {
     world.commit_dead_letters("_unknown", 7, &rows.join(" UNION ALL "));
     world.commit_dead_letters("acme", 1, &letter("'acme'", 7, &blob("acme"), &blob(r#"{"tenant_id":"globex"}"#)));
     let (cut, limits) = (world.cut(), DuckLimits::default());
-    let list = |tenant: &str| {
-        let filter = DeadLetterFilter { tenant_id: vec![tenant.into()], ..DeadLetterFilter::default() };
-        list_dead_letters(&cut, &filter, &limits).unwrap().items
-    };
+    let list_of =
+        |scope: &DeadLetterScope| list_dead_letters(&cut, scope, &DeadLetterFilter::default(), &limits).unwrap().items;
+    let operator = |tenant: &str| DeadLetterScope::Operator(vec![tenant.into()]);
+    let list = |tenant: &str| list_of(&operator(tenant));
     let found: Vec<_> = list("globex").iter().map(|l| (l.src.clone().unwrap(), l.tenant_shown().unwrap())).collect();
     let alone = |src: &str| (src.to_owned(), "globex (unverified)".to_owned());
     let both = ("t/0/7".to_owned(), "acme; names globex (unverified)".to_owned());
@@ -215,8 +222,24 @@ fn a_dead_letter_is_found_by_the_tenant_it_names() {
     let nulls: Vec<_> = list("_unknown").iter().map(|l| (l.value_is_null, l.value_bytes)).collect();
     assert_eq!(nulls[2..4], [(true, None), (false, Some(0))], "a tombstone is no empty value");
     assert_eq!(list("_unknown").len(), 7, "a bound producer's bytes name no tenant");
-    let filter = DeadLetterFilter { tenant_id: vec!["globex".into()], ..DeadLetterFilter::default() };
-    let stats = dead_letter_stats(&cut, &filter, &limits).unwrap();
-    let stats: Vec<_> = stats.iter().map(|s| (s.count, s.tenant_shown().unwrap())).collect();
-    assert_eq!(stats, [(4, "globex (unverified)".to_owned()), (1, "acme; names globex (unverified)".to_owned())]);
+    let stats = |scope: &DeadLetterScope| {
+        let stats = dead_letter_stats(&cut, scope, &DeadLetterFilter::default(), &limits).unwrap();
+        stats.iter().map(|s| (s.count, s.tenant_shown().unwrap())).collect::<Vec<_>>()
+    };
+    let both = "acme; names globex (unverified)";
+    assert_eq!(stats(&operator("globex")), [(4, "globex (unverified)".to_owned()), (1, both.to_owned())]);
+
+    // A tenant has what is its own, and nothing that only names it.
+    let of = |tenant: &str| DeadLetterScope::Tenant(TenantScope::new(tenant).unwrap());
+    let own: Vec<_> =
+        list_of(&of("acme")).iter().map(|l| (l.src.clone().unwrap(), l.tenant_shown().unwrap())).collect();
+    assert_eq!(own, [("t/0/7".to_owned(), "acme".to_owned())]);
+    assert_eq!(stats(&of("acme")), [(1, "acme".to_owned())]);
+    assert!(list_of(&of("globex")).is_empty() && stats(&of("globex")).is_empty());
+    let shown = |scope, src| show_dead_letter(&cut, &scope, src, &limits).unwrap().is_some();
+    let found = [shown(of("acme"), "t/0/7"), shown(of("globex"), "t/0/7"), shown(of("acme"), "t/0/1")];
+    assert_eq!(found, [true, false, false]);
+    world.commit_dead_letters("acme", 1, &letter("'globex'", 9, no_key, &blob("{}")));
+    let error = list_dead_letters(&world.cut(), &of("acme"), &DeadLetterFilter::default(), &limits).unwrap_err();
+    assert_eq!(error.code(), Some("tenant_mismatch"));
 }

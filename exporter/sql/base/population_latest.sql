@@ -4,6 +4,6 @@ CREATE TEMP TABLE population AS
 SELECT *
 FROM newest_rows('latest_run')
 QUALIFY row_number() OVER (
-    PARTITION BY coalesce(workspace_id, ''), fingerprint
+    PARTITION BY tenant_id, coalesce(workspace_id, ''), fingerprint
     ORDER BY ingested_ts DESC NULLS LAST, finding_id DESC, run_ts DESC, run_id DESC, producer
 ) = 1;

@@ -10,4 +10,5 @@ SELECT
     END AS producer
 FROM findings
 LEFT JOIN joined_checker AS joined
-    ON joined.workspace_id = coalesce(findings.workspace_id, '') AND joined.checker = coalesce(findings.source_ref, '');
+    ON joined.tenant_id = findings.tenant_id AND joined.workspace_id = coalesce(findings.workspace_id, '')
+    AND joined.checker = coalesce(findings.source_ref, '');

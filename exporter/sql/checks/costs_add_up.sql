@@ -1,7 +1,7 @@
 -- costs_add_up: the costs by service, account and region each add up to the total without tax, to the last digit.
 WITH sums AS (
     SELECT
-        period, currency, dimensions['model'] AS model,
+        tenant_id, period, currency, dimensions['model'] AS model,
         sum(value) FILTER (kpi = 'cost.total' AND cardinality(dimensions) = 1) AS total,
         sum(value) FILTER (kpi = 'cost.by_service') AS by_service,
         sum(value) FILTER (kpi = 'cost.by_account') AS by_account,

@@ -2,18 +2,19 @@
 -- are left out are left out.
 WITH facts AS (
     SELECT
-        model.name AS model, fact.currency, date_trunc('month', fact.usage_start) AS month, sum(model.amount) AS value
+        fact.tenant_id, model.name AS model, fact.currency, date_trunc('month', fact.usage_start) AS month, sum(model.amount) AS value
     FROM fact
     ANTI JOIN (
-        SELECT strptime(period, '%Y-%m') AS month, currency FROM large_cost WHERE period_type = 'month'
+        SELECT tenant_id, strptime(period, '%Y-%m') AS month, currency FROM large_cost WHERE period_type = 'month'
     ) AS large
-        ON date_trunc('month', fact.usage_start) = large.month AND fact.currency IS NOT DISTINCT FROM large.currency
+        ON fact.tenant_id = large.tenant_id AND date_trunc('month', fact.usage_start) = large.month
+        AND fact.currency IS NOT DISTINCT FROM large.currency
     CROSS JOIN LATERAL (VALUES ('amortized', cost_amortized), ('unblended', cost_unblended)) AS model (name, amount)
     GROUP BY ALL
 ),
 totals AS (
     SELECT
-        dimensions['model'] AS model, currency, strptime(substr(period, 1, 7), '%Y-%m') AS month,
+        tenant_id, dimensions['model'] AS model, currency, strptime(substr(period, 1, 7), '%Y-%m') AS month,
         length(period) AS period_length, sum(value) AS value
     FROM kpi
     WHERE kpi = 'cost.total' AND cardinality(dimensions) = 2
@@ -24,7 +25,7 @@ SELECT concat(
     ', periods to ', coalesce(totals.value, 0)
 )
 FROM facts
-LEFT JOIN totals USING (model, currency, month)
+LEFT JOIN totals USING (tenant_id, model, currency, month)
 WHERE facts.value IS DISTINCT FROM totals.value
 ORDER BY ALL
 LIMIT 1

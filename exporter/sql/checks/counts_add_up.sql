@@ -2,7 +2,7 @@
 -- up to the failed checks of count_by_status.
 WITH sums AS (
     SELECT
-        workspace_id, period,
+        tenant_id, workspace_id, period,
         CAST(coalesce(sum(value) FILTER (kpi = 'findings.count'), 0) AS BIGINT) AS total,
         CAST(coalesce(sum(value) FILTER (kpi = 'findings.count_by_status'), 0) AS BIGINT) AS by_status,
         CAST(coalesce(sum(value) FILTER (kpi = 'findings.matrix'), 0) AS BIGINT) AS matrix,

@@ -1,7 +1,7 @@
 -- savings_add_up: the potential savings of every dimension add up to the total of their currency.
 WITH sums AS (
     SELECT
-        workspace_id, period, currency, map_keys(dimensions)[1] AS dimension, sum(value) AS value
+        tenant_id, workspace_id, period, currency, map_keys(dimensions)[1] AS dimension, sum(value) AS value
     FROM kpi
     WHERE kpi = 'savings.potential_monthly'
     GROUP BY ALL
@@ -12,8 +12,8 @@ SELECT concat(
 )
 FROM sums AS part
 LEFT JOIN sums AS total
-    ON total.dimension IS NULL AND total.workspace_id = part.workspace_id AND total.period = part.period
-    AND total.currency = part.currency
+    ON total.dimension IS NULL AND total.tenant_id = part.tenant_id AND total.workspace_id = part.workspace_id
+    AND total.period = part.period AND total.currency = part.currency
 WHERE part.dimension IS NOT NULL AND part.value IS DISTINCT FROM total.value
 ORDER BY ALL
 LIMIT 1

@@ -2,5 +2,7 @@
 SELECT {columns}
 FROM population
 WHERE {condition}
-ORDER BY run_ts DESC NULLS LAST, finding_id NULLS LAST, run_id NULLS LAST, ingested_ts DESC NULLS LAST, message NULLS LAST
-LIMIT {limit}
+ORDER BY
+    tenant_id, run_ts DESC NULLS LAST, finding_id NULLS LAST, run_id NULLS LAST, ingested_ts DESC NULLS LAST,
+    message NULLS LAST
+{limit}

@@ -8,7 +8,7 @@ FROM (
         SELECT
             *,
             row_number() OVER (
-                PARTITION BY currency
+                PARTITION BY tenant_id, currency
                 ORDER BY
                     est_monthly_savings DESC NULLS LAST, severity_score DESC NULLS LAST, fingerprint NULLS LAST,
                     run_ts DESC NULLS LAST, finding_id NULLS LAST, run_id NULLS LAST, ingested_ts DESC NULLS LAST,
@@ -18,6 +18,6 @@ FROM (
         WHERE {condition}
     )
     ORDER BY place, currency NULLS LAST
-    LIMIT {limit}
+    {limit}
 )
-ORDER BY currency NULLS LAST, place
+ORDER BY tenant_id, currency NULLS LAST, place

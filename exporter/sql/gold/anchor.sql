@@ -1,7 +1,7 @@
--- anchor: per workspace, producer and period the complete run with the greatest (run_ts, run_id) inside it. A period is a UTC
--- day (`2026-01-22`) or month (`2026-01`); a period without a run has no row, so no state is carried over.
+-- anchor: per tenant, workspace, producer and period the complete run with the greatest (run_ts, run_id) inside it. A period is
+-- a UTC day (`2026-01-22`) or month (`2026-01`); a period without a run has no row, so no state is carried over.
 CREATE TEMP TABLE anchor AS
-SELECT workspace_id, run_id, producer, run_ts, period, period_type, period_end
+SELECT tenant_id, workspace_id, run_id, producer, run_ts, period, period_type, period_end
 FROM (
     SELECT
         *, 'day' AS period_type, strftime(run_ts, '%Y-%m-%d') AS period,
@@ -14,6 +14,8 @@ FROM (
     FROM complete_run
 )
 WHERE run_ts IS NOT NULL
-QUALIFY row_number() OVER (PARTITION BY workspace_id, producer, period ORDER BY run_ts DESC, run_id DESC) = 1;
+QUALIFY row_number() OVER (
+    PARTITION BY tenant_id, workspace_id, producer, period ORDER BY run_ts DESC, run_id DESC
+) = 1;
 
-CREATE TEMP VIEW anchor_run AS SELECT DISTINCT workspace_id, run_id, producer FROM anchor;
+CREATE TEMP VIEW anchor_run AS SELECT DISTINCT tenant_id, workspace_id, run_id, producer FROM anchor;

@@ -3,7 +3,7 @@
 -- the money of their sources.
 CREATE TEMP TABLE run_row AS
 SELECT
-    coalesce(workspace_id, '') AS workspace_id,
+    tenant_id, coalesce(workspace_id, '') AS workspace_id,
     run_id, producer, run_ts, ingested_ts, finding_id, fingerprint, status, severity_level, severity_score, check_id,
     nullif(category, '') AS category,
     nullif(service, '') AS raw_service,

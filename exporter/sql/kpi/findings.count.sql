@@ -1,5 +1,5 @@
 -- findings.count: rows of the snapshot, 0 when the run found nothing.
-SELECT workspace_id, period, MAP {} AS dimensions, count(fingerprint) AS value, NULL AS currency
+SELECT tenant_id, workspace_id, period, MAP {} AS dimensions, count(fingerprint) AS value, NULL AS currency
 FROM snapshot_scope
-LEFT JOIN snapshot USING (workspace_id, period)
-GROUP BY workspace_id, period
+LEFT JOIN snapshot USING (tenant_id, workspace_id, period)
+GROUP BY tenant_id, workspace_id, period

@@ -1,6 +1,6 @@
 -- findings.count_by_category: failed checks of the snapshot per category.
 SELECT
-    workspace_id, period, MAP {'category': coalesce(category, 'unknown')} AS dimensions, count(*) AS value,
+    tenant_id, workspace_id, period, MAP {'category': coalesce(category, 'unknown')} AS dimensions, count(*) AS value,
     NULL AS currency
 FROM snapshot
 WHERE status = 'fail'

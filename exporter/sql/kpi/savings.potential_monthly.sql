@@ -1,7 +1,7 @@
 -- savings.potential_monthly: estimated monthly savings of what is actionable in the snapshot, in total and per category,
 -- service family, account, region, severity level and check. Only estimates above 0: 0 means no estimate.
 SELECT
-    workspace_id, period,
+    tenant_id, workspace_id, period,
     CASE WHEN dimension.name IS NULL THEN MAP {} ELSE MAP {dimension.name: dimension.value} END AS dimensions,
     sum(savings) AS value, currency
 FROM snapshot
@@ -16,4 +16,4 @@ CROSS JOIN LATERAL (
     ('check_id', check_id)
 ) AS dimension (name, value)
 WHERE actionable AND savings > 0
-GROUP BY workspace_id, period, currency, dimension.name, dimension.value
+GROUP BY tenant_id, workspace_id, period, currency, dimension.name, dimension.value

@@ -1,18 +1,18 @@
 -- top_savings: the 50 largest estimated monthly savings that are actionable in the snapshot, ranked 001 to 050 within
 -- their currency (amounts of two currencies have no order); equal amounts by severity score, then fingerprint.
 WITH ranked AS (
-    SELECT workspace_id, period, currency, unnest(top) AS best, generate_subscripts(top, 1) AS rank
+    SELECT tenant_id, workspace_id, period, currency, unnest(top) AS best, generate_subscripts(top, 1) AS rank
     FROM (
         SELECT
-            workspace_id, period, currency,
+            tenant_id, workspace_id, period, currency,
             min({'savings': -savings, 'score': -coalesce(severity_score, -1), 'fingerprint': fingerprint}, 50) AS top
         FROM snapshot
         WHERE actionable AND savings > 0
-        GROUP BY workspace_id, period, currency
+        GROUP BY tenant_id, workspace_id, period, currency
     )
 )
 SELECT
-    workspace_id, period,
+    tenant_id, workspace_id, period,
     MAP {
         'account_id': coalesce(account_id, 'unknown'),
         'check_id': check_id,
@@ -26,5 +26,5 @@ SELECT
         'title': coalesce(title, 'unknown')
     } AS dimensions,
     savings AS value, currency
-FROM (SELECT workspace_id, period, currency, best.fingerprint AS fingerprint, rank FROM ranked)
-JOIN snapshot USING (workspace_id, period, currency, fingerprint)
+FROM (SELECT tenant_id, workspace_id, period, currency, best.fingerprint AS fingerprint, rank FROM ranked)
+JOIN snapshot USING (tenant_id, workspace_id, period, currency, fingerprint)

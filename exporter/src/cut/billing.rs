@@ -75,6 +75,7 @@ fn period(path: &str, manifest: &[u8]) -> Result<BillingPeriod> {
         sha256: part.sha256.clone(),
         path_tenant: Some(tenant_id.clone()),
         bytes: part.bytes,
+        rows: part.rows,
         local: None,
     };
     let delivery = |live: &LiveDelivery| BillingSource {

@@ -133,8 +133,8 @@ impl Chain {
             {
                 self.ends.insert(tenant.clone(), commit.end);
             }
-            let (sha256, bytes) = (file.sha256, file.bytes);
-            self.files.push(DataFile { path: file.path, sha256, path_tenant, bytes, local: None });
+            let (sha256, bytes, rows) = (file.sha256, file.bytes, file.rows);
+            self.files.push(DataFile { path: file.path, sha256, path_tenant, bytes, rows, local: None });
         }
     }
 

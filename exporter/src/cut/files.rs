@@ -54,7 +54,7 @@ fn data_file(path: String) -> Result<DataFile> {
     // The folder a file lies in differs between machines; the cut must not.
     let name = path.rsplit('/').next().unwrap_or(&path);
     let (path, path_tenant) = (format!("{name} {bytes}"), tenant_of_path(&path));
-    Ok(DataFile { path, sha256: String::new(), path_tenant, bytes, local: Some(local) })
+    Ok(DataFile { path, sha256: String::new(), path_tenant, bytes, rows: 0, local: Some(local) })
 }
 
 #[cfg(test)]

@@ -64,6 +64,9 @@ pub struct DataFile {
     /// Size.
     #[serde(skip)]
     pub bytes: u64,
+    /// Rows, as the store says; 0 for a list of files.
+    #[serde(skip)]
+    pub rows: u64,
     /// Where it is, for a list of files; a file of the store is found when it is opened.
     #[serde(skip)]
     pub local: Option<PathBuf>,
@@ -182,8 +185,13 @@ impl Cut {
 
     /// Files that may hold rows of the tenant: those whose path names it, or names none.
     pub(crate) fn findings_of<'c>(&'c self, scope: &'c TenantScope) -> impl Iterator<Item = &'c DataFile> {
+        self.findings_of_any(std::slice::from_ref(scope))
+    }
+
+    /// Files that may hold rows of one of the tenants, each file once.
+    pub(crate) fn findings_of_any<'c>(&'c self, scopes: &'c [TenantScope]) -> impl Iterator<Item = &'c DataFile> {
         let of = |tenant| of_tenant(&self.findings, tenant, |file| file.path_tenant.as_deref());
-        of(None).iter().chain(of(Some(scope.as_str())))
+        of(None).iter().chain(scopes.iter().flat_map(move |scope| of(Some(scope.as_str()))))
     }
 
     /// Runs of the tenant.

@@ -9,7 +9,7 @@ use super::{DatasetLabel, ExportOptions};
 use crate::duck::Duck;
 use crate::error::Result;
 use crate::population::{LeftOut, Population, sql_time};
-use crate::tenant::TenantScope;
+use crate::tenant::{ByTenant, TenantScope};
 
 /// Name of the file of findings.
 pub(super) const FINDINGS: &str = "findings.json";
@@ -228,28 +228,100 @@ pub(super) struct Documents {
     pub left_out: LeftOut,
 }
 
-/// Makes the documents from `population`.
-pub(super) fn build(duck: &Duck, scope: &TenantScope, options: &ExportOptions) -> Result<Documents> {
-    let listed = findings(duck, options, "true")?;
-    let (top_savings, savings_total) = top_savings(duck, options.population)?;
-    let coverage = coverage(duck, scope, options.dataset)?;
-    let (rows, total) = (listed.len() as u64, coverage.findings_total);
-    let left_out = options.population.left_out(duck, None)?;
-    let summary = Summary { total, truncated: rows < total, left_out, ..summary(duck, scope)? };
-    let mut files = vec![
-        list(FINDINGS, &listed, total, NO_FINDINGS),
-        object("summary.json", &summary),
-        list("top_savings.json", &top_savings, savings_total, NO_SAVINGS),
-        Document { reason: coverage.reason.clone(), ..object("coverage.json", &coverage) },
-    ];
-    if options.correlated {
-        let count = format!("SELECT count(*) FROM population WHERE {IS_CORRELATED}");
-        let correlated_total = duck.value("counting correlated findings", &count)?.unwrap_or_default();
-        let correlated: Vec<CorrelatedFinding> =
-            findings(duck, options, IS_CORRELATED)?.into_iter().map(CorrelatedFinding::from).collect();
-        files.push(list(CORRELATED, &correlated, correlated_total, NOT_CORRELATED));
+/// What the documents of tenants are made from.
+pub(super) struct Answers {
+    listed: ByTenant<ExportedFinding>,
+    top_savings: ByTenant<(TopSaving, u64)>,
+    coverage: ByTenant<(u64, u64)>,
+    left_out: ByTenant<LeftOut>,
+    matrix: ByTenant<MatrixCell>,
+    potential_savings: ByTenant<PotentialSavings>,
+    correlated: Option<Correlated>,
+}
+
+/// Findings that correlation made, and how many there are without a limit.
+struct Correlated {
+    listed: ByTenant<ExportedFinding>,
+    totals: ByTenant<u64>,
+}
+
+impl Answers {
+    /// Asks for all tenants of `population`. A limit of rows is one of the statement, so a tenant with more rows than
+    /// [`ExportOptions::limit`] has to be alone in it.
+    pub fn read(duck: &Duck, tenants: usize, options: &ExportOptions) -> Result<Self> {
+        let listed = findings(duck, tenants, options, "true")?;
+        let top_savings = top_savings(duck, options.population)?;
+        let coverage = include_str!("../../sql/export/coverage.sql");
+        let coverage = duck.rows_by_tenant("measuring coverage", coverage, |row| Ok((row.get(1)?, row.get(2)?)))?;
+        let left_out = options.population.left_out(duck, None)?;
+        let matrix = include_str!("../../sql/export/summary.sql");
+        let matrix = duck.rows_by_tenant("counting findings", matrix, |row| {
+            Ok(MatrixCell { status: row.get(1)?, severity_level: row.get(2)?, count: row.get(3)? })
+        })?;
+        let potential = include_str!("../../sql/export/potential.sql");
+        let potential_savings = duck.rows_by_tenant("adding up savings", potential, |row| {
+            Ok(PotentialSavings { currency: row.get(1)?, findings: row.get(2)?, savings_monthly: row.get(3)? })
+        })?;
+        let correlated = options.correlated.then(|| correlated(duck, tenants, options)).transpose()?;
+        Ok(Self { listed, top_savings, coverage, left_out, matrix, potential_savings, correlated })
     }
-    Ok(Documents { files, rows_read: total, left_out })
+
+    /// Makes the documents of one tenant.
+    pub fn documents_of(&mut self, scope: &TenantScope, options: &ExportOptions) -> Documents {
+        let listed = self.listed.take(scope);
+        let top_savings = self.top_savings.take(scope);
+        let savings_total = top_savings.first().map_or(0, |(_, total)| *total);
+        let top_savings: Vec<TopSaving> = top_savings.into_iter().map(|(saving, _)| saving).collect();
+        let coverage = self.coverage_of(scope, options.dataset);
+        let (rows, total) = (listed.len() as u64, coverage.findings_total);
+        let left_out = self.left_out.take(scope).pop().unwrap_or_default();
+        let summary = Summary { total, truncated: rows < total, left_out, ..self.summary_of(scope) };
+        let mut files = vec![
+            list(FINDINGS, &listed, total, NO_FINDINGS),
+            object("summary.json", &summary),
+            list("top_savings.json", &top_savings, savings_total, NO_SAVINGS),
+            Document { reason: coverage.reason.clone(), ..object("coverage.json", &coverage) },
+        ];
+        if let Some(correlated) = &mut self.correlated {
+            let total = correlated.totals.take(scope).pop().unwrap_or_default();
+            let listed: Vec<CorrelatedFinding> =
+                correlated.listed.take(scope).into_iter().map(CorrelatedFinding::from).collect();
+            files.push(list(CORRELATED, &listed, total, NOT_CORRELATED));
+        }
+        Documents { files, rows_read: total, left_out }
+    }
+
+    fn summary_of(&mut self, scope: &TenantScope) -> Summary {
+        let matrix = self.matrix.take(scope);
+        let (mut by_status, mut by_severity) = (BTreeMap::new(), BTreeMap::new());
+        let key = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
+        for cell in &matrix {
+            *by_status.entry(key(&cell.status)).or_default() += cell.count;
+            *by_severity.entry(key(&cell.severity_level)).or_default() += cell.count;
+        }
+        let potential_savings = self.potential_savings.take(scope);
+        let (total, truncated, left_out) = Default::default();
+        let tenant_id = scope.to_string();
+        Summary { tenant_id, by_status, by_severity, matrix, total, truncated, left_out, potential_savings }
+    }
+
+    fn coverage_of(&mut self, scope: &TenantScope, dataset: DatasetLabel) -> Coverage {
+        let (total, with_cost) = self.coverage.take(scope).pop().unwrap_or_default();
+        Coverage {
+            tenant_id: scope.to_string(),
+            dataset,
+            findings_total: total,
+            findings_with_actual_cost: with_cost,
+            actual_cost_coverage_pct: percent(with_cost, total),
+            reason: (with_cost == 0).then(|| NOT_ATTRIBUTED.to_owned()),
+        }
+    }
+}
+
+fn correlated(duck: &Duck, tenants: usize, options: &ExportOptions) -> Result<Correlated> {
+    let count = format!("SELECT tenant_id, count(*) FROM population WHERE {IS_CORRELATED} GROUP BY tenant_id");
+    let totals = duck.rows_by_tenant("counting correlated findings", &count, |row| row.get(1))?;
+    Ok(Correlated { listed: findings(duck, tenants, options, IS_CORRELATED)?, totals })
 }
 
 /// UTF-8, indent 2, one line feed at the end (R77).
@@ -325,72 +397,43 @@ pub(crate) fn json_cell<T: serde::de::DeserializeOwned>(index: usize, text: &str
 }
 
 /// The rows of a list: those of all runs in the order of contract §12, those of the latest runs by savings.
-fn findings(duck: &Duck, options: &ExportOptions, condition: &str) -> Result<Vec<ExportedFinding>> {
+fn findings(
+    duck: &Duck,
+    tenants: usize,
+    options: &ExportOptions,
+    condition: &str,
+) -> Result<ByTenant<ExportedFinding>> {
     let sql = match options.population {
         Population::All => include_str!("../../sql/export/findings.sql"),
         Population::LatestRun => include_str!("../../sql/export/findings_by_savings.sql"),
     };
-    let limit = options.limit.min(i64::MAX.unsigned_abs()).to_string();
+    let limit = match tenants {
+        1 => format!("LIMIT {}", options.limit.min(i64::MAX.unsigned_abs())),
+        _ => String::new(),
+    };
     let sql = sql.replace("{columns}", &finding_columns()).replace("{condition}", condition).replace("{limit}", &limit);
-    duck.rows("reading findings", &sql, [], ExportedFinding::from_row)
+    duck.rows_by_tenant("reading findings", &sql, ExportedFinding::from_row)
 }
 
-fn summary(duck: &Duck, scope: &TenantScope) -> Result<Summary> {
-    let sql = include_str!("../../sql/export/summary.sql");
-    let matrix = duck.rows("counting findings", sql, [], |row| {
-        Ok(MatrixCell { status: row.get(0)?, severity_level: row.get(1)?, count: row.get(2)? })
-    })?;
-    let (mut by_status, mut by_severity) = (BTreeMap::new(), BTreeMap::new());
-    let key = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
-    for cell in &matrix {
-        *by_status.entry(key(&cell.status)).or_default() += cell.count;
-        *by_severity.entry(key(&cell.severity_level)).or_default() += cell.count;
-    }
-    let sql = include_str!("../../sql/export/potential.sql");
-    let potential_savings = duck.rows("adding up savings", sql, [], |row| {
-        Ok(PotentialSavings { currency: row.get(0)?, findings: row.get(1)?, savings_monthly: row.get(2)? })
-    })?;
-    let (total, truncated, left_out) = Default::default();
-    let tenant_id = scope.to_string();
-    Ok(Summary { tenant_id, by_status, by_severity, matrix, total, truncated, left_out, potential_savings })
-}
-
-/// The largest savings, and how many there are in all.
-fn top_savings(duck: &Duck, population: Population) -> Result<(Vec<TopSaving>, u64)> {
+/// The largest savings, each with how many its tenant has in all.
+fn top_savings(duck: &Duck, population: Population) -> Result<ByTenant<(TopSaving, u64)>> {
     let by_currency = (population == Population::LatestRun).to_string();
     let sql = include_str!("../../sql/export/top_savings.sql").replace("{by_currency}", &by_currency);
-    let mut total = 0;
-    let read = |row: &Row<'_>| {
-        total = row.get(11)?;
-        Ok(TopSaving {
-            finding_id: row.get(0)?,
-            check_id: row.get(1)?,
-            check_name: row.get(2)?,
-            severity_level: row.get(3)?,
-            service: row.get(4)?,
-            resource_type: row.get(5)?,
-            resource_id: row.get(6)?,
-            title: row.get(7)?,
-            est_monthly_savings: row.get(8)?,
-            est_confidence: row.get(9)?,
-            currency: row.get(10)?,
-        })
-    };
-    let top = duck.rows("reading top savings", &sql, [], read)?;
-    Ok((top, total))
-}
-
-fn coverage(duck: &Duck, scope: &TenantScope, dataset: DatasetLabel) -> Result<Coverage> {
-    let sql = include_str!("../../sql/export/coverage.sql");
-    let counts = duck.rows("measuring coverage", sql, [], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
-    let (total, with_cost) = counts.first().copied().unwrap_or_default();
-    Ok(Coverage {
-        tenant_id: scope.to_string(),
-        dataset,
-        findings_total: total,
-        findings_with_actual_cost: with_cost,
-        actual_cost_coverage_pct: percent(with_cost, total),
-        reason: (with_cost == 0).then(|| NOT_ATTRIBUTED.to_owned()),
+    duck.rows_by_tenant("reading top savings", &sql, |row| {
+        let saving = TopSaving {
+            finding_id: row.get(1)?,
+            check_id: row.get(2)?,
+            check_name: row.get(3)?,
+            severity_level: row.get(4)?,
+            service: row.get(5)?,
+            resource_type: row.get(6)?,
+            resource_id: row.get(7)?,
+            title: row.get(8)?,
+            est_monthly_savings: row.get(9)?,
+            est_confidence: row.get(10)?,
+            currency: row.get(11)?,
+        };
+        Ok((saving, row.get(12)?))
     })
 }
 

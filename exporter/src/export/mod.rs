@@ -6,6 +6,7 @@ mod manifest;
 mod swap;
 
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 use serde::Serialize;
 
@@ -15,11 +16,12 @@ pub(crate) use documents::{finding_columns, json, json_cell};
 pub use manifest::ExportManifest;
 pub(crate) use swap::{FolderVersion, remove_leftovers};
 
+use self::documents::{Answers, Documents};
 use crate::cut::Cut;
-use crate::duck::DuckLimits;
-use crate::error::Result;
-use crate::findings_db;
-use crate::population::Population;
+use crate::duck::{Duck, DuckLimits};
+use crate::error::{ExportError, Result};
+use crate::findings_db::{self, Held};
+use crate::population::{Population, RunRef};
 use crate::tenant::TenantScope;
 
 /// Rows in `findings.json` and `correlated_findings.json` unless configured otherwise. It holds the findings of most
@@ -101,10 +103,10 @@ pub(crate) fn is_current(cut: &Cut, scope: &TenantScope, export_dir: &Path, opti
     manifest.is_some_and(|manifest| manifest.is_of(cut, scope, options) && manifest.files.iter().all(is_there))
 }
 
-/// As [`export_tenant_on`], in the place of what is there now: for a caller that knows that no other exporter is at work.
+/// Writes the files of one tenant, in the place of what is there now: for a caller that knows that no other exporter is at work.
 ///
 /// # Errors
-/// As [`export_tenant_on`].
+/// The codes of R74, and whatever reading or writing met; the files from before are untouched then.
 pub fn export_tenant(
     cut: &Cut,
     scope: &TenantScope,
@@ -112,26 +114,87 @@ pub fn export_tenant(
     options: &ExportOptions,
     limits: &DuckLimits,
 ) -> Result<ExportReport> {
-    export_tenant_on(&FolderVersion::of(&folder_of(export_dir, scope))?, cut, scope, export_dir, options, limits)
+    let base = FolderVersion::of(&folder_of(export_dir, scope))?;
+    let made = make_export_alone(cut, scope, options, limits, None)?;
+    publish_export(&base, made, cut, scope, export_dir, options)
 }
 
-/// Writes the files of one tenant, in the place of `base`, which was read before the cut was taken.
+/// Makes the files of one tenant, whatever its size, from its database when that is open already.
 ///
 /// # Errors
-/// The codes of R74, [`ExportError::Superseded`](crate::ExportError::Superseded), and whatever reading or writing met; the files
-/// from before are untouched then.
-pub(crate) fn export_tenant_on(
+/// The codes of R74, and whatever reading met.
+pub(crate) fn make_export_alone(
+    cut: &Cut,
+    scope: &TenantScope,
+    options: &ExportOptions,
+    limits: &DuckLimits,
+    opened: Option<Duck>,
+) -> Result<MadeExport> {
+    let (scopes, currency) = (from_ref(scope), Some(options.default_currency.as_str()));
+    let open = || findings_db::open(cut, scopes, currency, Held::InFiles, limits);
+    let duck = opened.map_or_else(open, Ok)?;
+    let made = make_exports(&duck, cut, scopes, options)?.pop();
+    // One for each scope.
+    made.unwrap_or_else(|| Err(ExportError::TenantNotFound { tenant: scope.to_string() }))
+}
+
+/// The files of one tenant but their manifest, and the runs that they are made of.
+pub(crate) struct MadeExport {
+    runs: Vec<RunRef>,
+    documents: Documents,
+}
+
+/// Makes the files of the tenants of a database from [`findings_db::open`]: of each, or why it has none, in their order. Of several
+/// tenants none may have more rows than [`ExportOptions::limit`].
+///
+/// # Errors
+/// Whatever reading met.
+pub(crate) fn make_exports(
+    duck: &Duck,
+    cut: &Cut,
+    scopes: &[TenantScope],
+    options: &ExportOptions,
+) -> Result<Vec<Result<MadeExport>>> {
+    let of_rows = "SELECT DISTINCT tenant_id FROM findings";
+    let with_rows = duck.rows_by_tenant("looking for tenants", of_rows, |_| Ok(()))?;
+    let known = |scope| match with_rows.has(scope) {
+        true => Ok(()),
+        false => findings_db::refuse_unknown_tenant(duck, cut, scope),
+    };
+    let known: Vec<Result<()>> = scopes.iter().map(known).collect();
+    if known.iter().all(Result::is_err) {
+        return Ok(known.into_iter().filter_map(Result::err).map(Err).collect());
+    }
+    let mut runs = options.population.load(duck)?;
+    let runs: Vec<Result<Vec<RunRef>>> = scopes
+        .iter()
+        .zip(known)
+        .map(|(scope, known)| known.and_then(|()| options.population.runs_of(&mut runs, scope)))
+        .collect();
+    if runs.iter().all(Result::is_err) {
+        return Ok(runs.into_iter().filter_map(Result::err).map(Err).collect());
+    }
+    let mut answers = Answers::read(duck, scopes.len(), options)?;
+    let made = scopes.iter().zip(runs).map(|(scope, runs)| {
+        let runs = runs?;
+        Ok(MadeExport { runs, documents: answers.documents_of(scope, options) })
+    });
+    Ok(made.collect())
+}
+
+/// Writes what was made, in the place of `base`, which was read before the cut was taken.
+///
+/// # Errors
+/// [`ExportError::Superseded`](crate::ExportError::Superseded), and whatever writing met; the files from before are untouched then.
+pub(crate) fn publish_export(
     base: &FolderVersion,
+    made: MadeExport,
     cut: &Cut,
     scope: &TenantScope,
     export_dir: &Path,
     options: &ExportOptions,
-    limits: &DuckLimits,
 ) -> Result<ExportReport> {
-    let duck = findings_db::open(cut, scope, Some(&options.default_currency), limits)?;
-    findings_db::refuse_unknown_tenant(&duck, cut, scope)?;
-    let runs = options.population.load(&duck, scope)?;
-    let documents = documents::build(&duck, scope, options)?;
+    let MadeExport { runs, documents } = made;
     let rows_read = documents.rows_read;
     let manifest = manifest::build(cut, scope, options, runs, &documents);
     let mut files: Vec<(String, Vec<u8>)> = documents.files.into_iter().map(|f| (f.name.to_owned(), f.bytes)).collect();

@@ -1,22 +1,21 @@
-//! From a tenant's findings and cost facts to KPI rows, checked against each other. All of it happens in DuckDB over
+//! From the findings and cost facts of tenants to KPI rows, checked against each other. All of it happens in DuckDB over
 //! exact decimals; nothing is published here.
 
 use std::collections::BTreeMap;
 
-use contracts::gold_manifest::LeftOutKpis;
-use duckdb::params;
-
 use super::kpi::{CHECKS, KPIS, Kpi, KpiPopulation};
 use super::row::{KpiRow, dim_key, micro, sort_unique, source_ref};
 use crate::cut::Cut;
-use crate::duck::{Duck, DuckLimits, literal};
+use crate::duck::{Duck, literal};
 use crate::error::{ExportError, Result};
 use crate::export::json_cell;
-use crate::tenant::TenantScope;
-use crate::{facts_db, findings_db};
+use crate::facts_db;
+use crate::findings_db::Held;
+use crate::tenant::{ByTenant, TenantScope};
+use contracts::gold_manifest::LeftOutKpis;
 
 /// What one build has computed.
-pub(super) struct Computed {
+pub(crate) struct Computed {
     /// Sorted rows of every period that has a run or a cost fact.
     pub periods: BTreeMap<String, Vec<KpiRow>>,
     /// When the next snooze ends, and with it the state of a finding changes.
@@ -25,34 +24,42 @@ pub(super) struct Computed {
     pub left_out: Vec<LeftOutKpis>,
 }
 
-pub(super) fn compute(
+/// Computes the tenants of a database from [`crate::findings_db::open`]; one for each scope, in their order.
+pub(crate) fn compute(
+    duck: &Duck,
     cut: &Cut,
-    scope: &TenantScope,
-    default_currency: &str,
+    scopes: &[TenantScope],
+    held: Held,
     now_ms: i64,
-    limits: &DuckLimits,
-) -> Result<Computed> {
-    let duck = findings_db::open(cut, scope, Some(default_currency), limits)?;
-    load_snapshot(&duck, now_ms)?;
-    load_costs(&duck, cut, scope)?;
-    run_kpis(&duck)?;
-    run_checks(&duck)?;
-    let mut periods: BTreeMap<String, Vec<KpiRow>> = BTreeMap::new();
-    for kpi in KPIS {
-        for row in read_rows(&duck, kpi)? {
+) -> Result<Vec<Computed>> {
+    load_snapshot(duck, now_ms)?;
+    facts_db::load(duck, cut, scopes, held)?;
+    duck.run("adding up cost facts", include_str!("../../sql/gold/cost.sql"))?;
+    run_kpis(duck)?;
+    run_checks(duck)?;
+    let mut rows_of_kpis = KPIS.iter().map(|kpi| read_rows(duck, kpi)).collect::<Result<Vec<_>>>()?;
+    let (mut snooze_ends, mut left_out) = (snooze_ends(duck, now_ms)?, left_out(duck)?);
+    // Their memory is for what else is made of the tenants.
+    duck.run("dropping snapshots", "DROP TABLE snapshot; DROP TABLE run_row; DROP TABLE cost; DROP TABLE kpi")?;
+    let computed = scopes.iter().map(|scope| {
+        let mut periods: BTreeMap<String, Vec<KpiRow>> = BTreeMap::new();
+        for row in rows_of_kpis.iter_mut().flat_map(|rows| rows.take(scope)) {
             periods.entry(row.period.clone()).or_default().push(row);
         }
-    }
-    periods.values_mut().try_for_each(|rows| sort_unique(rows))?;
-    Ok(Computed { periods, snooze_end_ms: snooze_end_ms(&duck, now_ms)?, left_out: left_out(&duck)? })
+        periods.values_mut().try_for_each(|rows| sort_unique(rows))?;
+        let snooze_end_ms = snooze_ends.take(scope).pop().flatten();
+        Ok(Computed { periods, snooze_end_ms, left_out: left_out.take(scope) })
+    });
+    computed.collect()
 }
 
 /// Periods and currencies of which there are no costs.
-fn left_out(duck: &Duck) -> Result<Vec<LeftOutKpis>> {
+fn left_out(duck: &Duck) -> Result<ByTenant<LeftOutKpis>> {
     let of_facts = KPIS.iter().filter(|kpi| kpi.population == KpiPopulation::Facts);
     let kpis: Vec<String> = of_facts.map(|kpi| kpi.name.to_owned()).collect();
-    duck.rows("listing what is left out", "SELECT period, currency FROM large_cost ORDER BY ALL", [], |row| {
-        Ok(LeftOutKpis { kpis: kpis.clone(), period: row.get(0)?, currency: row.get(1)? })
+    let sql = "SELECT tenant_id, period, currency FROM large_cost ORDER BY ALL";
+    duck.rows_by_tenant("listing what is left out", sql, |row| {
+        Ok(LeftOutKpis { kpis: kpis.clone(), period: row.get(1)?, currency: row.get(2)? })
     })
 }
 
@@ -65,12 +72,12 @@ fn load_snapshot(duck: &Duck, now_ms: i64) -> Result<()> {
     duck.run(doing, &include_str!("../../sql/gold/snapshot.sql").replace("{now}", &now))
 }
 
-fn snooze_end_ms(duck: &Duck, now_ms: i64) -> Result<Option<i64>> {
+fn snooze_ends(duck: &Duck, now_ms: i64) -> Result<ByTenant<Option<i64>>> {
     let sql = format!(
-        "SELECT epoch_ms(min(snooze_until_ts)) FROM run_row \
-         WHERE lifecycle_status = 'snoozed' AND snooze_until_ts > make_timestamp({now_ms} * 1000)"
+        "SELECT tenant_id, epoch_ms(min(snooze_until_ts)) FROM run_row \
+         WHERE lifecycle_status = 'snoozed' AND snooze_until_ts > make_timestamp({now_ms} * 1000) GROUP BY tenant_id"
     );
-    Ok(duck.value::<Option<i64>>("looking for the end of snoozes", &sql)?.flatten())
+    duck.rows_by_tenant("looking for the end of snoozes", &sql, |row| row.get(1))
 }
 
 /// Checkers spell services in many ways; KPIs use the family, as cost facts do.
@@ -78,27 +85,25 @@ fn load_families(duck: &Duck) -> Result<()> {
     let doing = "naming service families";
     duck.run(doing, "CREATE TEMP TABLE family (raw_service VARCHAR, service VARCHAR)")?;
     let sql = "SELECT DISTINCT raw_service FROM run_row WHERE raw_service IS NOT NULL";
-    for service in duck.rows(doing, sql, [], |row| row.get::<_, String>(0))? {
-        let family = Some(contracts::service_family::family_of(&service)).filter(|family| !family.is_empty());
-        duck.run_with(doing, "INSERT INTO family VALUES (?, ?)", params![service, family])?;
+    let services = duck.rows(doing, sql, [], |row| row.get::<_, String>(0))?;
+    let families: Vec<_> = services.iter().map(|service| contracts::service_family::family_of(service)).collect();
+    let mut rows: Vec<Vec<Option<&str>>> = Vec::new();
+    for (service, family) in services.iter().zip(&families) {
+        let family: &str = family;
+        rows.push(vec![Some(service), Some(family).filter(|family| !family.is_empty())]);
     }
-    Ok(())
-}
-
-fn load_costs(duck: &Duck, cut: &Cut, scope: &TenantScope) -> Result<()> {
-    facts_db::load(duck, cut, scope)?;
-    duck.run("adding up cost facts", include_str!("../../sql/gold/cost.sql"))
+    duck.insert(doing, "family", &rows)
 }
 
 fn run_kpis(duck: &Duck) -> Result<()> {
     duck.run(
         "preparing KPIs",
-        "CREATE TEMP TABLE kpi (kpi VARCHAR, workspace_id VARCHAR, period VARCHAR, dimensions MAP(VARCHAR, VARCHAR), \
-         value DECIMAL(38,12), currency VARCHAR)",
+        "CREATE TEMP TABLE kpi (kpi VARCHAR, tenant_id VARCHAR, workspace_id VARCHAR, period VARCHAR, \
+         dimensions MAP(VARCHAR, VARCHAR), value DECIMAL(38,12), currency VARCHAR)",
     )?;
     for kpi in KPIS {
         let sql = format!(
-            "INSERT INTO kpi SELECT {}, workspace_id, period, dimensions, value, currency FROM (\n{}\n)",
+            "INSERT INTO kpi SELECT {}, tenant_id, workspace_id, period, dimensions, value, currency FROM (\n{}\n)",
             literal(kpi.name),
             kpi.sql
         );
@@ -116,36 +121,37 @@ fn run_checks(duck: &Duck) -> Result<()> {
     Ok(())
 }
 
-fn read_rows(duck: &Duck, kpi: &Kpi) -> Result<Vec<KpiRow>> {
+fn read_rows(duck: &Duck, kpi: &Kpi) -> Result<ByTenant<KpiRow>> {
     let scope = match kpi.population {
         KpiPopulation::Snapshot => "snapshot_scope",
         KpiPopulation::Facts => "cost_scope",
     };
     let sql = format!(
-        "SELECT workspace_id, period, period_type, CAST(to_json(dimensions) AS VARCHAR), \
+        "SELECT tenant_id, workspace_id, period, period_type, CAST(to_json(dimensions) AS VARCHAR), \
          CAST(value AS VARCHAR), currency, CAST(to_json(sources) AS VARCHAR) \
-         FROM kpi JOIN {scope} USING (workspace_id, period) WHERE kpi = {}",
+         FROM kpi JOIN {scope} USING (tenant_id, workspace_id, period) WHERE kpi = {}",
         literal(kpi.name)
     );
-    let read = |row: &duckdb::Row<'_>| -> duckdb::Result<(KpiRow, String)> {
-        let dimensions: BTreeMap<String, String> = json_cell(3, &row.get::<_, String>(3)?)?;
-        let sources: Vec<String> = json_cell(6, &row.get::<_, String>(6)?)?;
+    let read = |row: &duckdb::Row<'_>| -> duckdb::Result<(String, KpiRow, String)> {
+        let dimensions: BTreeMap<String, String> = json_cell(4, &row.get::<_, String>(4)?)?;
+        let sources: Vec<String> = json_cell(7, &row.get::<_, String>(7)?)?;
         let row_without_value = KpiRow {
-            workspace_id: row.get(0)?,
+            workspace_id: row.get(1)?,
             kpi_name: kpi.name.to_owned(),
             dim_key: dim_key(&dimensions),
-            currency: row.get(5)?,
+            currency: row.get(6)?,
             dimensions,
             value_micro: 0,
-            period: row.get(1)?,
-            period_type: row.get(2)?,
+            period: row.get(2)?,
+            period_type: row.get(3)?,
             unit: kpi.unit.as_str(),
             source_ref: source_ref(&sources),
         };
-        Ok((row_without_value, row.get(4)?))
+        Ok((row.get(0)?, row_without_value, row.get(5)?))
     };
     let rows = duck.rows(&format!("reading {}", kpi.name), &sql, [], read)?;
-    rows.into_iter().map(|(row, value)| with_value(row, &value)).collect()
+    let rows = rows.into_iter().map(|(tenant, row, value)| Ok((tenant, with_value(row, &value)?)));
+    Ok(ByTenant::new(rows.collect::<Result<Vec<_>>>()?))
 }
 
 fn with_value(row: KpiRow, value: &str) -> Result<KpiRow> {

@@ -8,6 +8,7 @@ mod publish;
 mod row;
 mod table;
 
+pub(crate) use compute::{Computed, compute as compute_gold};
 pub use contracts::gold_manifest::{GoldManifest, LeftOutKpis, PeriodTable};
 pub use kpi::{KPIS, Kpi, KpiPopulation, Unit};
 pub(crate) use manifest::GoldBase;
@@ -15,18 +16,23 @@ pub use manifest::gold_manifest;
 pub use publish::GoldReport;
 pub use row::{KpiRow, dim_key};
 
+use std::slice::from_ref;
+
 use platform::store::Store;
 
-use self::compute::Computed;
 use crate::cut::Cut;
-use crate::duck::DuckLimits;
+use crate::duck::{Duck, DuckLimits};
 use crate::error::{ExportError, Result};
+use crate::findings_db::{self, Held};
 use crate::tenant::TenantScope;
 
-/// As [`build_gold_on`], in the place of what is there now: for a caller that knows that no other exporter is at work.
+/// Rebuilds the gold tables of one tenant, in the place of what is there now: for a caller that knows that no other exporter is at
+/// work. They have every day and month that has a complete run or a cost fact. `now_ms` is the build time; it decides whether a
+/// snooze of a running period is over, and nothing else.
 ///
 /// # Errors
-/// As [`build_gold_on`].
+/// `no_input_files`, `tenant_not_found` when the cut has nothing, or nothing of the tenant; a failed check; a store that refuses. The
+/// tables from before stay then.
 pub fn build_gold(
     cut: &Cut,
     scope: &TenantScope,
@@ -35,31 +41,47 @@ pub fn build_gold(
     now_ms: i64,
     limits: &DuckLimits,
 ) -> Result<GoldReport> {
-    build_gold_on(&GoldBase::read(store, scope)?, cut, scope, store, default_currency, now_ms, limits)
+    let base = GoldBase::read(store, scope)?;
+    let (computed, _) = compute_gold_alone(cut, scope, default_currency, now_ms, limits)?;
+    publish_gold(&base, computed, cut, scope, store, now_ms)
 }
 
-/// Rebuilds the gold tables of one tenant: every day and month that has a complete run or a cost fact. They take the place
-/// of `base`, which was read before the cut was taken.
-/// `now_ms` is the build time; it decides whether a snooze of a running period is over, and nothing else.
+/// Computes the gold tables of one tenant, whatever its size; returns also the database, for what else is to be made of the tenant.
 ///
 /// # Errors
-/// [`ExportError::Superseded`] when another exporter has replaced the base;
-/// `no_input_files`, `tenant_not_found` when the cut has nothing, or nothing of the tenant; a failed check; a store that refuses. The tables from
-/// before stay then.
-pub(crate) fn build_gold_on(
-    base: &GoldBase,
+/// `no_input_files`, `tenant_not_found` when the cut has nothing, or nothing of the tenant; a failed check.
+pub(crate) fn compute_gold_alone(
     cut: &Cut,
     scope: &TenantScope,
-    store: &dyn Store,
     default_currency: &str,
     now_ms: i64,
     limits: &DuckLimits,
-) -> Result<GoldReport> {
+) -> Result<(Computed, Duck)> {
     cut.refuse_empty()?;
+    let unknown = || ExportError::TenantNotFound { tenant: scope.to_string() };
     if !cut.has(scope) {
-        return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
+        return Err(unknown());
     }
-    let Computed { periods, snooze_end_ms, left_out } = compute::compute(cut, scope, default_currency, now_ms, limits)?;
+    let (held, scopes) = (Held::InFiles, from_ref(scope));
+    let duck = findings_db::open(cut, scopes, Some(default_currency), held, limits)?;
+    // One for each scope.
+    let computed = compute_gold(&duck, cut, scopes, held, now_ms)?.pop().ok_or_else(unknown)?;
+    Ok((computed, duck))
+}
+
+/// Publishes what [`compute_gold`] has made of the cut, in the place of `base`, which was read before the cut was taken.
+///
+/// # Errors
+/// [`ExportError::Superseded`] when another exporter has replaced the base; a store that refuses. The tables from before stay then.
+pub(crate) fn publish_gold(
+    base: &GoldBase,
+    computed: Computed,
+    cut: &Cut,
+    scope: &TenantScope,
+    store: &dyn Store,
+    now_ms: i64,
+) -> Result<GoldReport> {
+    let Computed { periods, snooze_end_ms, left_out } = computed;
     for LeftOutKpis { kpis, period, currency } in &left_out {
         let currency = currency.as_deref().unwrap_or("an unknown currency");
         tracing::warn!(

@@ -1,5 +1,5 @@
-//! `dlq list`, `dlq show` and `dlq stats`: records the contract refused. An operator's view: the tenant is a filter here,
-//! because a record too broken to tell its tenant belongs to no tenant.
+//! `dlq list`, `dlq show` and `dlq stats`: records the contract refused. Who asks says for whom: a tenant has what is its own; an
+//! operator has all of it, because a record too broken to tell its tenant belongs to no tenant.
 
 use contracts::layout::UNKNOWN_TENANT;
 use contracts::topics::WIRE;
@@ -10,16 +10,26 @@ use serde::{Serialize, Serializer};
 use super::extreme_times;
 use super::filter::Conditions;
 use crate::columns::DEAD_LETTERS;
-use crate::cut::Cut;
-use crate::duck::{Duck, DuckLimits};
+use crate::cut::{Cut, DataFile};
+use crate::duck::{Duck, DuckLimits, literal};
 use crate::error::Result;
+use crate::findings_db::check_paths;
 use crate::population::sql_time;
+use crate::tenant::TenantScope;
+
+/// Whose dead letters are asked for.
+#[derive(Debug, Clone)]
+pub enum DeadLetterScope {
+    /// Those of one tenant: of its folder, with its id. What other bytes of a record say of tenants counts for nothing here.
+    Tenant(TenantScope),
+    /// An operator's view: all of them, or those of the tenants named; `_unknown` for records that name none. Those that only the
+    /// record's own bytes name are found, too.
+    Operator(Vec<String>),
+}
 
 /// Which dead letters. Empty lists and texts ask for nothing.
 #[derive(Debug, Clone, Default)]
 pub struct DeadLetterFilter {
-    /// Tenants; `_unknown` for records that name none. Those that only the record's own bytes name are found, too.
-    pub tenant_id: Vec<String>,
     /// Runs.
     pub run_id: Vec<String>,
     /// Codes of the first violation.
@@ -158,9 +168,14 @@ impl DeadLetterStat {
 ///
 /// # Errors
 /// Whatever reading met; a cut without dead letters gives an empty list.
-pub fn list_dead_letters(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimits) -> Result<DeadLetterList> {
-    let duck = open(cut, limits)?;
-    let conditions = conditions(filter);
+pub fn list_dead_letters(
+    cut: &Cut,
+    scope: &DeadLetterScope,
+    filter: &DeadLetterFilter,
+    limits: &DuckLimits,
+) -> Result<DeadLetterList> {
+    let duck = open(cut, scope, limits)?;
+    let conditions = conditions(scope, filter);
     let clause = conditions.clause();
     let doing = "listing dead letters";
     let count = format!("SELECT count(*) FROM dead_letters WHERE {clause}");
@@ -178,8 +193,13 @@ pub fn list_dead_letters(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
 ///
 /// # Errors
 /// Whatever reading met.
-pub fn show_dead_letter(cut: &Cut, src: &str, limits: &DuckLimits) -> Result<Option<DeadLetterDetail>> {
-    let duck = open(cut, limits)?;
+pub fn show_dead_letter(
+    cut: &Cut,
+    scope: &DeadLetterScope,
+    src: &str,
+    limits: &DuckLimits,
+) -> Result<Option<DeadLetterDetail>> {
+    let duck = open(cut, scope, limits)?;
     let sql = format!(
         "SELECT {}, errors, contract_version, validator_version, headers, key, value, value_sha256 \
          FROM dead_letters WHERE src = ? ORDER BY first_seen_ts LIMIT 1",
@@ -192,9 +212,14 @@ pub fn show_dead_letter(cut: &Cut, src: &str, limits: &DuckLimits) -> Result<Opt
 ///
 /// # Errors
 /// Whatever reading met.
-pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimits) -> Result<Vec<DeadLetterStat>> {
-    let duck = open(cut, limits)?;
-    let conditions = conditions(filter);
+pub fn dead_letter_stats(
+    cut: &Cut,
+    scope: &DeadLetterScope,
+    filter: &DeadLetterFilter,
+    limits: &DuckLimits,
+) -> Result<Vec<DeadLetterStat>> {
+    let duck = open(cut, scope, limits)?;
+    let conditions = conditions(scope, filter);
     let limit = filter.limit.map_or_else(String::new, |n| format!("LIMIT {n}"));
     let sql = format!(
         "SELECT tenant_id, {UNVERIFIED} AS named, error_code, error_field, src_topic, count(*), {}, {} FROM dead_letters \
@@ -217,13 +242,31 @@ pub fn dead_letter_stats(cut: &Cut, filter: &DeadLetterFilter, limits: &DuckLimi
     })
 }
 
-fn open(cut: &Cut, limits: &DuckLimits) -> Result<Duck> {
+fn open(cut: &Cut, scope: &DeadLetterScope, limits: &DuckLimits) -> Result<Duck> {
     let duck = Duck::open(limits)?;
-    let files = extreme_times::readable(cut.local(&cut.dead_letters, &duck.lease)?, duck.scratch())?;
-    let query = DEAD_LETTERS.query(&duck, &files)?;
-    let view = format!("CREATE TEMP VIEW dead_letters AS SELECT *, {} AS tenant_named FROM ({query})", tenant_named());
+    let files: Vec<&DataFile> = cut.dead_letters.iter().filter(|file| scope.may_have(file)).collect();
+    let paths = extreme_times::readable(cut.local(files.iter().copied(), &duck.lease)?, duck.scratch())?;
+    let (named, condition) = match scope {
+        DeadLetterScope::Tenant(tenant) => {
+            check_paths(&duck, &files, &paths)?;
+            ("tenant_id".to_owned(), format!("tenant_id = {}", literal(tenant.as_str())))
+        }
+        DeadLetterScope::Operator(_) => (tenant_named(), "true".to_owned()),
+    };
+    let query = DEAD_LETTERS.query(&duck, &paths)?;
+    let view =
+        format!("CREATE TEMP VIEW dead_letters AS SELECT *, {named} AS tenant_named FROM ({query}) WHERE {condition}");
     duck.run("opening dead letters", &view)?;
     Ok(duck)
+}
+
+impl DeadLetterScope {
+    fn may_have(&self, file: &DataFile) -> bool {
+        match self {
+            Self::Tenant(tenant) => file.path_tenant.as_deref() == Some(tenant.as_str()),
+            Self::Operator(_) => true,
+        }
+    }
 }
 
 /// The tenant that value or key name, whatever else is wrong with them. Only in the topic whose producers may speak for any tenant:
@@ -244,10 +287,12 @@ fn tenant_named() -> String {
 /// What is named beside the tenant that the row is of.
 const UNVERIFIED: &str = "CASE WHEN tenant_named IS DISTINCT FROM tenant_id THEN tenant_named END";
 
-fn conditions(filter: &DeadLetterFilter) -> Conditions {
+fn conditions(scope: &DeadLetterScope, filter: &DeadLetterFilter) -> Conditions {
     let mut conditions = Conditions::default();
-    let tenant = format!("coalesce(tenant_id, '{UNKNOWN_TENANT}')");
-    conditions.any_of(&[&tenant, "coalesce(tenant_named, '')"], &filter.tenant_id);
+    if let DeadLetterScope::Operator(tenants) = scope {
+        let tenant = format!("coalesce(tenant_id, '{UNKNOWN_TENANT}')");
+        conditions.any_of(&[&tenant, "coalesce(tenant_named, '')"], tenants);
+    }
     conditions.one_of("run_id", &filter.run_id);
     conditions.one_of("error_code", &filter.error_code);
     conditions.one_of("error_field", &filter.error_field);

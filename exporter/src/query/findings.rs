@@ -1,6 +1,7 @@
 //! `findings list` and `findings show`.
 
 use std::path::PathBuf;
+use std::slice::from_ref;
 
 use duckdb::{params, params_from_iter};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::cut::Cut;
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::Result;
 use crate::export::{ExportedFinding, finding_columns, json_cell};
-use crate::findings_db;
+use crate::findings_db::{self, Held};
 use crate::population::{LeftOut, Population, RunRef, sql_time};
 use crate::tenant::TenantScope;
 
@@ -137,7 +138,7 @@ pub fn potential_savings(
     limits: &DuckLimits,
 ) -> Result<WorkspacePotential> {
     let duck = open(cut, scope, Some(default_currency), limits)?;
-    Population::LatestRun.load(&duck, scope)?;
+    Population::LatestRun.load_one(&duck, scope)?;
     let sql = "SELECT severity_level, service, check_id, currency, count(*), \
                CAST(sum(est_monthly_savings) FILTER \
                (is_potential(status, est_monthly_savings, source_ref, lifecycle_status)) AS VARCHAR) \
@@ -152,7 +153,7 @@ pub fn potential_savings(
             est_monthly_savings: row.get(5)?,
         })
     })?;
-    let left_out = Population::LatestRun.left_out(&duck, Some(workspace_id))?;
+    let left_out = Population::LatestRun.left_out_of(&duck, scope, Some(workspace_id))?;
     Ok(WorkspacePotential { parts, left_out })
 }
 
@@ -167,7 +168,7 @@ pub fn list_findings(
     limits: &DuckLimits,
 ) -> Result<FindingList> {
     let duck = open(cut, scope, filter.default_currency.as_deref(), limits)?;
-    let runs = filter.population.load(&duck, scope)?;
+    let runs = filter.population.load_one(&duck, scope)?;
     let conditions = conditions(filter);
     let clause = conditions.clause();
     let doing = "listing findings";
@@ -180,7 +181,7 @@ pub fn list_findings(
         filter.order.sql(filter.is_reversed)
     );
     let items = duck.rows(doing, &list, params_from_iter(&conditions.params), ExportedFinding::from_row)?;
-    let left_out = filter.population.left_out(&duck, None)?;
+    let left_out = filter.population.left_out_of(&duck, scope, None)?;
     Ok(FindingList { items, total: total.first().copied().unwrap_or_default(), runs, left_out })
 }
 
@@ -206,7 +207,7 @@ pub fn show_finding(cut: &Cut, scope: &TenantScope, id: &str, limits: &DuckLimit
 }
 
 fn open(cut: &Cut, scope: &TenantScope, default_currency: Option<&str>, limits: &DuckLimits) -> Result<Duck> {
-    let duck = findings_db::open(cut, scope, default_currency, limits)?;
+    let duck = findings_db::open(cut, from_ref(scope), default_currency, Held::InFiles, limits)?;
     findings_db::refuse_unknown_tenant(&duck, cut, scope)?;
     Ok(duck)
 }

@@ -10,8 +10,8 @@ mod order;
 mod record;
 
 pub use dead_letters::{
-    DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterStat, Payload, dead_letter_stats,
-    list_dead_letters, show_dead_letter,
+    DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterScope, DeadLetterStat, Payload,
+    dead_letter_stats, list_dead_letters, show_dead_letter,
 };
 pub use findings::{
     FindingDetail, FindingFilter, FindingList, Potential, Sighting, WorkspacePotential, list_findings,

@@ -268,7 +268,12 @@ impl World {
 
     /// Delivers the bill of a period, replacing an earlier one.
     pub fn deliver(&self, tenant: &str, period: &str, delivery_id: &str, facts: &[Fact]) {
-        let rows: Vec<String> = facts.iter().map(|f| fact(tenant, period, f)).collect();
+        self.deliver_rows_of(tenant, tenant, period, delivery_id, facts);
+    }
+
+    /// As [`deliver`](Self::deliver), with another tenant in the rows than in the path.
+    pub fn deliver_rows_of(&self, tenant: &str, row_tenant: &str, period: &str, delivery_id: &str, facts: &[Fact]) {
+        let rows: Vec<String> = facts.iter().map(|f| fact(row_tenant, period, f)).collect();
         let folder = layout::cost_facts_dir(tenant, period);
         let part = format!("part-{delivery_id}.parquet");
         let (bytes, sha256) = self.parquet(&format!("{folder}/{part}"), &rows.join(" UNION ALL BY NAME "));

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use contracts::run_manifest::RunManifest;
 use exporter::{
-    Cut, DeadLetterFilter, LeftOut, Spend, TenantScope, WorkspacePotential, dead_letter_stats, potential_savings, spend,
+    Cut, DeadLetterFilter, DeadLetterScope, LeftOut, Spend, TenantScope, WorkspacePotential, dead_letter_stats,
+    potential_savings, spend,
 };
 use runner::run::RunReport;
 use rust_decimal::Decimal;
@@ -87,12 +88,14 @@ impl Delivered {
             (delivered.records, delivered.is_complete) = (run.delivered, run.is_complete);
         }
         let of_run = DeadLetterFilter { run_id: vec![manifest.run_id.clone()], ..DeadLetterFilter::default() };
-        for stat in dead_letter_stats(&cut, &of_run, &settings.duck)? {
+        // Records of the run that tell no tenant are among them.
+        let all = DeadLetterScope::Operator(Vec::new());
+        for stat in dead_letter_stats(&cut, &all, &of_run, &settings.duck)? {
             *delivered.dead_by_code.entry(stat.error_code.unwrap_or_default()).or_default() += stat.count;
         }
         if !delivered.dead_by_code.is_empty() {
             let first = DeadLetterFilter { limit: Some(1), ..of_run };
-            let found = exporter::list_dead_letters(&cut, &first, &settings.duck)?;
+            let found = exporter::list_dead_letters(&cut, &all, &first, &settings.duck)?;
             delivered.example = found.items.into_iter().next().and_then(|letter| letter.src);
         }
         delivered.add_savings(&cut, settings, manifest)?;

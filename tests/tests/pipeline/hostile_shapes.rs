@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use contracts::topics::{self, headers};
 use contracts::{dead_letter, layout};
-use exporter::{Cut, DeadLetterFilter, DuckLimits};
+use exporter::{Cut, DeadLetterFilter, DeadLetterScope, DuckLimits};
 use platform::broker::{Broker, Headers, OutRecord, RecordValue};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -106,7 +106,8 @@ fn every_record_becomes_a_row_that_can_be_read() {
         prop_assert_eq!(report.findings_rows + report.dead_letter_rows, sent.get());
         let cut = Cut::committed(pipeline.store.clone()).unwrap();
         let filter = DeadLetterFilter { since_ms: Some(0), ..DeadLetterFilter::default() };
-        let list = exporter::list_dead_letters(&cut, &filter, &DuckLimits::default());
+        let all = DeadLetterScope::Operator(Vec::new());
+        let list = exporter::list_dead_letters(&cut, &all, &filter, &DuckLimits::default());
         prop_assert_eq!(list.map(|list| list.total).ok(), Some(report.dead_letter_rows));
         Ok(())
     };

@@ -10,7 +10,9 @@ use contracts::identity::SaltMode;
 use contracts::topics::{self, headers};
 use contracts::wire_filter::WireFilter;
 use contracts::{dead_letter, layout};
-use exporter::{Cut, DeadLetterFilter, DuckLimits, ExportOptions, ExporterConfig, Population, TenantScope};
+use exporter::{
+    Cut, DeadLetterFilter, DeadLetterScope, DuckLimits, ExportOptions, ExporterConfig, Population, TenantScope,
+};
 use lake::verify::Rule;
 use operations::resend::wire;
 use operations::selection::{ReplayRequest, matching, ranges};
@@ -67,9 +69,11 @@ fn state(pipeline: &Pipeline, exported: &Path) -> Vec<String> {
     let filter = exporter::FindingFilter { population: Population::All, ..Default::default() };
     let findings = exporter::list_findings(&cut, &scope, &filter, &limits).unwrap();
     seen.push(format!("{} findings: {}", findings.total, serde_json::to_string(&findings.items).unwrap()));
-    let filter = DeadLetterFilter { tenant_id: vec!["acme".into()], ..DeadLetterFilter::default() };
-    seen.push(format!("{:?}", exporter::list_dead_letters(&cut, &filter, &limits).unwrap()));
-    seen.push(format!("{:?}", exporter::dead_letter_stats(&cut, &filter, &limits).unwrap()));
+    let filter = DeadLetterFilter::default();
+    for whose in [DeadLetterScope::Tenant(scope), DeadLetterScope::Operator(vec!["acme".into()])] {
+        seen.push(format!("{:?}", exporter::list_dead_letters(&cut, &whose, &filter, &limits).unwrap()));
+        seen.push(format!("{:?}", exporter::dead_letter_stats(&cut, &whose, &filter, &limits).unwrap()));
+    }
 
     let replay = ReplayRequest {
         filter: WireFilter { tenant_id: vec!["acme".into()], ..WireFilter::default() },

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use contracts::layout;
-use exporter::{Cut, DeadLetterFilter, DuckLimits, Population, TenantScope};
+use exporter::{Cut, DeadLetterFilter, DeadLetterScope, DuckLimits, Population, TenantScope};
 use lake::verify::Rule;
 use operations::repair;
 use platform::broker::Headers;
@@ -73,10 +73,11 @@ fn good_ones_become_rows_and_broken_ones_dead_letters() {
 
     let cut = Cut::committed(pipeline.store.clone()).unwrap();
     let limits = DuckLimits::default();
-    let list = exporter::list_dead_letters(&cut, &DeadLetterFilter::default(), &limits).unwrap();
+    let all = DeadLetterScope::Operator(Vec::new());
+    let list = exporter::list_dead_letters(&cut, &all, &DeadLetterFilter::default(), &limits).unwrap();
     let mut found: Vec<(Vec<u8>, Codes)> = Vec::new();
     for row in list.items {
-        let letter = exporter::show_dead_letter(&cut, &row.src.unwrap(), &limits).unwrap().unwrap();
+        let letter = exporter::show_dead_letter(&cut, &all, &row.src.unwrap(), &limits).unwrap().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let codes = letter.errors.as_array().unwrap().iter().map(|c| (text(&c["field"]), text(&c["code"]))).collect();
         found.push((letter.value.unwrap().0, codes));

@@ -5,7 +5,7 @@ mod redrive;
 
 use clap::{Args, Subcommand};
 use contracts::topics;
-use exporter::{Cut, DeadLetterFilter, dead_letter_stats, list_dead_letters, show_dead_letter};
+use exporter::{Cut, DeadLetterFilter, DeadLetterScope, dead_letter_stats, list_dead_letters, show_dead_letter};
 use platform::exit::ExitCode;
 use serde_json::{Value, json};
 
@@ -76,8 +76,9 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
     let cut = Cut::committed(store)?;
     match verb {
         DlqVerb::List { filter, limit } => {
+            let scope = DeadLetterScope::Operator(filter.tenant.clone());
             let filter = DeadLetterFilter { limit: (*limit > 0).then_some(*limit), ..query(filter) };
-            let found = list_dead_letters(&cut, &filter, &settings.duck)?;
+            let found = list_dead_letters(&cut, &scope, &filter, &settings.duck)?;
             let mut rows = Rows::new(&[&["src"][..], tenant_columns(output), LIST].concat()).may_lack(&[
                 "run_id",
                 "bytes",
@@ -109,7 +110,8 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
             }
         }
         DlqVerb::Show { src } => {
-            let Some(letter) = show_dead_letter(&cut, src, &settings.duck)? else {
+            let Some(letter) = show_dead_letter(&cut, &DeadLetterScope::Operator(Vec::new()), src, &settings.duck)?
+            else {
                 let list = format!("`finops dlq list {}` lists what there is", settings.flags());
                 return Err(Failure::bad_input(format!("there is no dead letter of source {src}; {list}")));
             };
@@ -125,7 +127,8 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
         DlqVerb::Stats { filter } => {
             let (first, last) = (["count", "code", "field"], ["topic", "first_seen", "last_seen"]);
             let mut rows = Rows::new(&[&first[..], tenant_columns(output), &last[..]].concat());
-            for stat in dead_letter_stats(&cut, &query(filter), &settings.duck)? {
+            let scope = DeadLetterScope::Operator(filter.tenant.clone());
+            for stat in dead_letter_stats(&cut, &scope, &query(filter), &settings.duck)? {
                 let mut row = vec![json!(stat.count), json!(stat.error_code), json!(stat.error_field)];
                 row.extend(tenant_cells(output, &stat.tenant_id, &stat.tenant_unverified, stat.tenant_shown()));
                 row.extend([json!(stat.src_topic), json!(stat.first_seen_ts), json!(stat.last_seen_ts)]);
@@ -155,7 +158,6 @@ fn tenant_cells(
 
 fn query(filter: &DlqFilter) -> DeadLetterFilter {
     DeadLetterFilter {
-        tenant_id: filter.tenant.clone(),
         error_code: filter.code.clone(),
         src_topic: filter.producer.iter().map(|name| topics::wire_of(name)).collect(),
         run_id: filter.run.clone(),

@@ -1,0 +1,231 @@
+//! Builds of tenants: what they replace is read, then a cut is taken, then each tenant's tables and files are made of it and
+//! published on their own. Small tenants are made together (see [`crate::batch`]). What a tenant's data is at fault for fails that
+//! tenant only: a batch that fails is made again in halves, down to the tenant that is built alone and says what is wrong.
+
+use std::sync::Arc;
+
+use platform::lifecycle::Shutdown;
+use platform::observe::Observer;
+use platform::store::many::{is_remote, several_at_a_time};
+
+use crate::batch::Batch;
+use crate::cut::Cut;
+use crate::error::{ExportError, Result};
+use crate::export::{
+    ExportReport, FolderVersion, MadeExport, folder_of, make_export_alone, make_exports, publish_export,
+    remove_leftovers,
+};
+use crate::findings_db::{self, Held};
+use crate::gold::{Computed, GoldBase, GoldReport, compute_gold, compute_gold_alone, publish_gold};
+use crate::service::{ExporterConfig, TenantReport};
+use crate::tenant::TenantScope;
+
+/// Builds of a tenant while other exporters keep publishing it. Each refusal is another one's success, with a cut as new.
+const BUILDS_MAX: usize = 5;
+
+/// A tenant to build, and what its build replaces.
+pub(crate) struct Task {
+    pub scope: TenantScope,
+    base: Base,
+}
+
+/// What a tenant's outputs are before a cut is taken. Whatever is published after that was made of another cut, which may
+/// be newer; so a build replaces its base and nothing else.
+struct Base {
+    /// Read where gold is built; an unreadable manifest is that build's error.
+    gold: Option<Result<GoldBase>>,
+    export: Result<FolderVersion>,
+}
+
+impl Base {
+    fn read(config: &ExporterConfig, scope: &TenantScope) -> Self {
+        Self {
+            gold: config.gold.then(|| GoldBase::read(&*config.store, scope)),
+            export: FolderVersion::of(&folder_of(&config.export_dir, scope)),
+        }
+    }
+}
+
+/// The tenants with what their builds replace; none that would be read after a stop was requested.
+pub(crate) fn with_bases(config: &ExporterConfig, tenants: Vec<TenantScope>, shutdown: &Shutdown) -> Result<Vec<Task>> {
+    remove_leftovers(&config.export_dir);
+    let read = |scope: &TenantScope| {
+        let base = (!shutdown.is_requested()).then(|| Base::read(config, scope));
+        Ok::<_, ExportError>(base)
+    };
+    let bases: Vec<Option<Base>> = match is_remote(&*config.store, contracts::layout::KPI_GOLD) {
+        true => several_at_a_time(&tenants, read)?,
+        false => tenants.iter().map(read).collect::<Result<_>>()?,
+    };
+    Ok(tenants.into_iter().zip(bases).filter_map(|(scope, base)| Some(Task { scope, base: base? })).collect())
+}
+
+/// What became of a tenant.
+pub(crate) struct Built {
+    pub scope: TenantScope,
+    pub report: TenantReport,
+    /// Digest of what the cut held of the tenant.
+    pub of: String,
+    /// When its build began.
+    pub began_ms: i64,
+}
+
+/// Builds tenants of one cut.
+pub(crate) struct Builder<'a> {
+    pub config: &'a ExporterConfig,
+    pub cut: &'a Cut,
+    /// Of an exporter that keeps running: it shows progress, and errors are logged as they come. Without one they are reported.
+    pub observer: Option<&'a Observer>,
+    /// A tenant that is begun is done; the others are left as they are.
+    pub shutdown: &'a Shutdown,
+}
+
+/// What was made of a tenant and is to be published.
+struct Made {
+    gold: Option<Computed>,
+    export: Result<MadeExport>,
+}
+
+impl Builder<'_> {
+    /// Builds the tenants of a batch, in their order, until a stop is requested.
+    pub(crate) fn build(&self, batch: Batch) -> Vec<Built> {
+        match batch {
+            Batch::Alone(task) => self.build_alone(task).into_iter().collect(),
+            Batch::Together(tasks) => self.build_together(tasks),
+        }
+    }
+
+    fn build_together(&self, mut tasks: Vec<Task>) -> Vec<Built> {
+        if tasks.is_empty() || self.shutdown.is_requested() {
+            return Vec::new();
+        }
+        let now_ms = self.begin();
+        let scopes: Vec<TenantScope> = tasks.iter().map(|task| task.scope.clone()).collect();
+        match self.make(&scopes, now_ms) {
+            Ok(made) => {
+                let each = tasks.into_iter().zip(made);
+                each.map_while(|(task, made)| self.publish(task, made, now_ms)).collect()
+            }
+            Err(error) => {
+                tracing::debug!(tenants = tasks.len(), %error, "building tenants together failed: building fewer at a time");
+                let others = tasks.split_off(tasks.len() / 2);
+                match tasks.is_empty() {
+                    true => others.into_iter().filter_map(|task| self.build_alone(task)).collect(),
+                    false => [tasks, others].into_iter().flat_map(|tasks| self.build_together(tasks)).collect(),
+                }
+            }
+        }
+    }
+
+    /// Makes what is to be published of the tenants, of all of them or none.
+    fn make(&self, scopes: &[TenantScope], now_ms: i64) -> Result<Vec<Made>> {
+        let (config, cut, held) = (self.config, self.cut, Held::InMemory);
+        if let Some(scope) = scopes.iter().find(|scope| !cut.has(scope)) {
+            return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
+        }
+        let duck = findings_db::open(cut, scopes, Some(&config.default_currency), held, &config.limits)?;
+        let gold: Vec<Option<Computed>> = match config.gold {
+            true => compute_gold(&duck, cut, scopes, held, now_ms)?.into_iter().map(Some).collect(),
+            false => scopes.iter().map(|_| None).collect(),
+        };
+        let exports = make_exports(&duck, cut, scopes, &config.options(config.gold))?;
+        Ok(gold.into_iter().zip(exports).map(|(gold, export)| Made { gold, export }).collect())
+    }
+
+    fn publish(&self, Task { scope, base }: Task, made: Made, began_ms: i64) -> Option<Built> {
+        if self.shutdown.is_requested() {
+            return None;
+        }
+        let (config, cut) = (self.config, self.cut);
+        let gold = base.gold.zip(made.gold).map(|(base, computed)| {
+            base.and_then(|base| publish_gold(&base, computed, cut, &scope, &*config.store, began_ms))
+        });
+        let (base, made) = (base.export, made.export);
+        let report = report(&scope, gold, |gold| {
+            let (base, options) = (base?, config.options(gold));
+            publish_export(&base, made?, cut, &scope, &config.export_dir, &options)
+        });
+        Some(self.until_published(scope, report, began_ms))
+    }
+
+    fn build_alone(&self, Task { scope, base }: Task) -> Option<Built> {
+        if self.shutdown.is_requested() {
+            return None;
+        }
+        let began_ms = self.begin();
+        let report = build(self.config, self.cut, &scope, base);
+        Some(self.until_published(scope, report, began_ms))
+    }
+
+    fn begin(&self) -> i64 {
+        if let Some(observer) = self.observer {
+            observer.pulse.busy();
+        }
+        self.config.clock.now_ms()
+    }
+
+    /// Builds again, with a new cut, while other exporters publish the tenant.
+    fn until_published(&self, scope: TenantScope, mut report: TenantReport, began_ms: i64) -> Built {
+        let config = self.config;
+        let mut of = self.cut.digest_of(&scope);
+        for _ in 1..BUILDS_MAX {
+            if !report.errors.iter().any(|error| matches!(error, ExportError::Superseded { .. })) {
+                break;
+            }
+            tracing::info!(tenant = %scope, "another exporter has published this tenant meanwhile: building it again");
+            let base = Base::read(config, &scope);
+            match Cut::committed(Arc::clone(&config.store)) {
+                Ok(cut) => (report, of) = (build(config, &cut, &scope, base), cut.digest_of(&scope)),
+                Err(error) => {
+                    report.errors = vec![error];
+                    break;
+                }
+            }
+        }
+        if self.observer.is_some() {
+            report.errors.iter().for_each(|error| tracing::error!(tenant = %scope, %error, "exporting failed"));
+        }
+        Built { scope, report, of, began_ms }
+    }
+}
+
+/// Builds one tenant by itself, whatever its size.
+fn build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
+    let (currency, limits) = (&config.default_currency, &config.limits);
+    let mut opened = None;
+    let gold = base.gold.map(|base| {
+        let (base, now_ms) = (base?, config.clock.now_ms());
+        let (computed, duck) = compute_gold_alone(cut, scope, currency, now_ms, limits)?;
+        opened = Some(duck);
+        publish_gold(&base, computed, cut, scope, &*config.store, now_ms)
+    });
+    report(scope, gold, |gold| {
+        let (base, options) = (base.export?, config.options(gold));
+        let made = make_export_alone(cut, scope, &options, limits, opened)?;
+        publish_export(&base, made, cut, scope, &config.export_dir, &options)
+    })
+}
+
+/// The JSON files come last: their manifest says whether the tables are of the same cut.
+fn report(
+    scope: &TenantScope,
+    gold: Option<Result<GoldReport>>,
+    export: impl FnOnce(bool) -> Result<ExportReport>,
+) -> TenantReport {
+    let tenant_id = scope.to_string();
+    let mut report = TenantReport { tenant_id, export: None, gold: None, errors: Vec::new(), not_yet: None };
+    match gold.transpose() {
+        Ok(gold) => report.gold = gold,
+        Err(error) => report.errors.push(error),
+    }
+    match export(report.gold.is_some()) {
+        Ok(export) => report.export = Some(export),
+        // Bills without findings, or a first run still under way: nothing to show yet.
+        Err(error @ (ExportError::TenantNotFound { .. } | ExportError::NoRows | ExportError::NoCompleteRun { .. })) => {
+            tracing::info!(tenant = %scope, %error, "not exported yet");
+            report.not_yet = Some(error);
+        }
+        Err(error) => report.errors.push(error),
+    }
+    report
+}
