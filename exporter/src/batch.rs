@@ -15,13 +15,13 @@ struct Size {
     files: usize,
 }
 
-/// A tenant within this is small. Beyond it what it shares is less than what it adds.
-const SMALL_MAX: Size = Size { tenants: 1, rows: 2_000, bytes: 4 << 20, files: 100 };
+/// A tenant within this is small. Beyond it what it would save is less than the work that is its own.
+const SMALL_MAX: Size = Size { tenants: 1, rows: 5_000, bytes: 8 << 20, files: 200 };
 
-/// Planning is a twentieth of a batch of 64 tenants; more of them would gain little, and the first of them would wait. The rows
-/// fit the memory that one of several databases has at least, and so do their JSON files; the files stay below what a process
-/// may have open (often 1,024) with two batches at a time.
-const BATCH_MAX: Size = Size { tenants: 64, rows: 20_000, bytes: 32 << 20, files: 256 };
+/// More tenants would gain little, since the planning that 64 share is less than what each adds; and the first of them would wait
+/// for the others. The rows are as many as one tenant's list of findings holds by default, so that a batch needs no more memory than
+/// that tenant. The names of the files are text of the statements.
+const BATCH_MAX: Size = Size { tenants: 64, rows: 50_000, bytes: 64 << 20, files: 1_000 };
 
 /// Tenants that are built in one go.
 #[derive(Debug)]
@@ -107,9 +107,9 @@ mod tests {
     #[test]
     fn small_tenants_are_together_and_large_ones_alone() {
         let large = [
-            Size { rows: 2_001, ..ONE },
-            Size { bytes: 5 << 20, ..ONE },
-            Size { files: 101, ..ONE },
+            Size { rows: 5_001, ..ONE },
+            Size { bytes: 9 << 20, ..ONE },
+            Size { files: 201, ..ONE },
             Size { rows: u64::MAX, bytes: u64::MAX, ..ONE },
         ];
         assert_eq!(sizes(&large, 50_000), [0; 4]);
@@ -121,9 +121,9 @@ mod tests {
 
     #[test]
     fn what_a_batch_holds_is_bounded() {
-        assert_eq!(sizes(&[Size { rows: 2_000, ..ONE }; 21], 50_000), [10, 10, 1]);
-        assert_eq!(sizes(&[Size { bytes: 4 << 20, ..ONE }; 9], 50_000), [8, 1]);
-        assert_eq!(sizes(&[Size { files: 100, ..ONE }; 5], 50_000), [2, 2, 1]);
+        assert_eq!(sizes(&[Size { rows: 5_000, ..ONE }; 21], 50_000), [10, 10, 1]);
+        assert_eq!(sizes(&[Size { bytes: 8 << 20, ..ONE }; 9], 50_000), [8, 1]);
+        assert_eq!(sizes(&[Size { files: 200, ..ONE }; 11], 50_000), [5, 5, 1]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Kpi {
     pub unit: Unit,
     /// Rows it looks at.
     pub population: KpiPopulation,
-    /// Query that gives `workspace_id, period, dimensions, value, currency`.
+    /// Query that gives `tenant_id, workspace_id, period, dimensions, value, currency`, over the rows of several tenants.
     pub(crate) sql: &'static str,
 }
 
@@ -104,6 +104,29 @@ mod tests {
     fn lists_and_files_agree() {
         assert_eq!(files("kpi"), KPIS.iter().map(|kpi| kpi.name).collect::<Vec<_>>());
         assert_eq!(files("checks"), CHECKS.iter().map(|check| check.name).collect::<Vec<_>>());
+    }
+
+    /// Several tenants share a statement: one that forgets them would mix their rows. `ALL` groups by what is selected, the tenant
+    /// among it; a service family is one of its text.
+    #[test]
+    fn every_statement_keeps_tenants_apart() {
+        let root = std::path::Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("sql");
+        let all = ["base", "checks", "export", "gold", "kpi"].into_iter();
+        for (folder, name) in all.flat_map(|folder| files(folder).into_iter().map(move |name| (folder, name))) {
+            let text = std::fs::read_to_string(root.join(folder).join(format!("{name}.sql"))).unwrap();
+            let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+            let sql = code.join(" ");
+            assert!(sql.contains("tenant_id"), "{folder}/{name}.sql");
+            for clause in ["PARTITION BY ", "GROUP BY ", "USING ("] {
+                for (at, _) in sql.match_indices(clause) {
+                    let keys = sql[at + clause.len()..].trim_start();
+                    let is_apart = keys.split([')', ';']).next().is_some_and(|keys| keys.contains("tenant_id"))
+                        || keys.starts_with("ALL")
+                        || keys.starts_with("raw_service");
+                    assert!(is_apart, "{folder}/{name}.sql: {clause}{}", keys.chars().take(60).collect::<String>());
+                }
+            }
+        }
     }
 
     #[test]
