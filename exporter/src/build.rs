@@ -136,6 +136,7 @@ impl Builder<'_> {
         if self.shutdown.is_requested() {
             return None;
         }
+        self.show_progress();
         let (config, cut) = (self.config, self.cut);
         let gold = base.gold.zip(made.gold).map(|(base, computed)| {
             base.and_then(|base| publish_gold(&base, computed, cut, &scope, &*config.store, began_ms))
@@ -157,11 +158,16 @@ impl Builder<'_> {
         Some(self.until_published(scope, report, began_ms))
     }
 
+    /// Returns the time of the build.
     fn begin(&self) -> i64 {
+        self.show_progress();
+        self.config.clock.now_ms()
+    }
+
+    fn show_progress(&self) {
         if let Some(observer) = self.observer {
             observer.pulse.busy();
         }
-        self.config.clock.now_ms()
     }
 
     /// Builds again, with a new cut, while other exporters publish the tenant.

@@ -22,7 +22,7 @@ use crate::duck::{Duck, DuckLimits};
 use crate::error::{ExportError, Result};
 use crate::findings_db::{self, Held};
 use crate::population::{Population, RunRef};
-use crate::tenant::TenantScope;
+use crate::tenant::{ByTenant, TenantScope};
 
 /// Rows in `findings.json` and `correlated_findings.json` unless configured otherwise. It holds the findings of most
 /// tenants whole; at about 1.3 KB a row the file stays below 70 MB, and an export in memory below 200 MB.
@@ -156,7 +156,11 @@ pub(crate) fn make_exports(
     options: &ExportOptions,
 ) -> Result<Vec<Result<MadeExport>>> {
     let of_rows = "SELECT DISTINCT tenant_id FROM findings";
-    let with_rows = duck.rows_by_tenant("looking for tenants", of_rows, |_| Ok(()))?;
+    // One that is alone need not be looked for in all rows.
+    let with_rows = match scopes {
+        [_] => ByTenant::new([]),
+        _ => duck.rows_by_tenant("looking for tenants", of_rows, |_| Ok(()))?,
+    };
     let known = |scope| match with_rows.has(scope) {
         true => Ok(()),
         false => findings_db::refuse_unknown_tenant(duck, cut, scope),
