@@ -2,7 +2,6 @@
 //! share the statements of one batch; a large one has a batch of its own. What a batch holds in memory is bounded by its rows, and
 //! how long its tenants wait for each other by their number.
 
-use crate::build::Task;
 use crate::cut::{Cut, DataFile};
 use crate::tenant::TenantScope;
 
@@ -25,7 +24,7 @@ const BATCH_MAX: Size = Size { tenants: 64, rows: 50_000, bytes: 64 << 20, files
 
 /// Tenants that are built in one go.
 #[derive(Debug)]
-pub(crate) enum Batch<T = Task> {
+pub(crate) enum Batch<T> {
     /// A large one, whose rows stay in their files, or one that would fail the others.
     Alone(T),
     /// Small ones, whose rows are held in memory.
@@ -33,8 +32,13 @@ pub(crate) enum Batch<T = Task> {
 }
 
 /// The tenants in their order. Those with more rows than a list of findings may have are not small: the limit is one of a statement.
-pub(crate) fn batches(cut: &Cut, tasks: Vec<Task>, rows_listed_max: u64) -> Vec<Batch> {
-    grouped(tasks, rows_listed_max, |task| Size::of(cut, &task.scope))
+pub(crate) fn batches<T>(
+    cut: &Cut,
+    tasks: Vec<T>,
+    rows_listed_max: u64,
+    scope_of: impl Fn(&T) -> &TenantScope,
+) -> Vec<Batch<T>> {
+    grouped(tasks, rows_listed_max, |task| Size::of(cut, scope_of(task)))
 }
 
 fn grouped<T>(tasks: Vec<T>, rows_listed_max: u64, size_of: impl Fn(&T) -> Option<Size>) -> Vec<Batch<T>> {

@@ -2,23 +2,72 @@
 //! published on their own. Small tenants are made together (see [`crate::batch`]). What a tenant's data is at fault for fails that
 //! tenant only: a batch that fails is made again in halves, down to the tenant that is built alone and says what is wrong.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
+use platform::store::Store;
 use platform::store::many::{is_remote, several_at_a_time};
 
 use crate::batch::Batch;
 use crate::cut::Cut;
+use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
 use crate::export::{
-    ExportReport, FolderVersion, MadeExport, folder_of, make_export_alone, make_exports, publish_export,
+    ExportOptions, ExportReport, FolderVersion, MadeExport, folder_of, make_export_alone, make_exports, publish_export,
     remove_leftovers,
 };
 use crate::findings_db::{self, Held};
 use crate::gold::{Computed, GoldBase, GoldReport, compute_gold, compute_gold_alone, publish_gold};
-use crate::service::{ExporterConfig, TenantReport};
 use crate::tenant::TenantScope;
+
+/// Settings of the exporter.
+#[derive(Clone)]
+pub struct ExporterConfig {
+    /// Datasets, and where the gold tables go.
+    pub store: Arc<dyn Store>,
+    /// Build time.
+    pub clock: Arc<dyn Clock>,
+    /// One tenant, or all of the cut.
+    pub tenant: Option<String>,
+    /// Folder of the JSON files, `<export_dir>/<tenant>/…`.
+    pub export_dir: PathBuf,
+    /// What goes into the JSON files; `gold` and the default currency are those of the tables.
+    pub options: ExportOptions,
+    /// Build the gold tables, too.
+    pub gold: bool,
+    /// Currency of amounts that name none.
+    pub default_currency: String,
+    /// What DuckDB may use.
+    pub limits: DuckLimits,
+    /// How often [`run`](crate::run) looks for changes.
+    pub poll_interval: Duration,
+}
+
+impl ExporterConfig {
+    /// What goes into the JSON files, next to tables of the same cut or not.
+    pub(crate) fn options(&self, gold: bool) -> ExportOptions {
+        ExportOptions { gold, default_currency: self.default_currency.clone(), ..self.options.clone() }
+    }
+}
+
+/// What became of one tenant.
+#[derive(Debug)]
+pub struct TenantReport {
+    /// Tenant.
+    pub tenant_id: String,
+    /// The JSON files; `None` while the tenant has no findings, or no complete run, to export.
+    pub export: Option<ExportReport>,
+    /// The gold tables, when asked for.
+    pub gold: Option<GoldReport>,
+    /// Why some of it failed; what was there before is still there.
+    pub errors: Vec<ExportError>,
+    /// Why there are no JSON files yet; no failure, unless the tenant was asked for.
+    pub not_yet: Option<ExportError>,
+}
 
 /// Builds of a tenant while other exporters keep publishing it. Each refusal is another one's success, with a cut as new.
 const BUILDS_MAX: usize = 5;
@@ -88,7 +137,7 @@ struct Made {
 
 impl Builder<'_> {
     /// Builds the tenants of a batch, in their order, until a stop is requested.
-    pub(crate) fn build(&self, batch: Batch) -> Vec<Built> {
+    pub(crate) fn build(&self, batch: Batch<Task>) -> Vec<Built> {
         match batch {
             Batch::Alone(task) => self.build_alone(task).into_iter().collect(),
             Batch::Together(tasks) => self.build_together(tasks),

@@ -4,8 +4,8 @@ use crate::columns::COST_FACTS;
 use crate::cut::{Cut, DataFile};
 use crate::duck::Duck;
 use crate::error::Result;
-use crate::findings_db::{self, Held};
-use crate::tenant::{TenantScope, tenant_list};
+use crate::findings_db::{self, Held, tenant_list};
+use crate::tenant::TenantScope;
 
 /// Makes both.
 pub(crate) fn load(duck: &Duck, cut: &Cut, scopes: &[TenantScope], held: Held) -> Result<()> {

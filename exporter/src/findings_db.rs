@@ -9,7 +9,7 @@ use crate::cut::{Cut, DataFile};
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
 use crate::producer;
-use crate::tenant::{TenantScope, tenant_list};
+use crate::tenant::TenantScope;
 
 /// How a session holds the rows that it reads from files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,4 +132,10 @@ fn load_runs(duck: &Duck, cut: &Cut, scopes: &[TenantScope]) -> Result<()> {
         }
     }
     duck.run(doing, include_str!("../sql/base/complete_run.sql"))
+}
+
+/// A list of text literals: the tenants that the rows of a view may have.
+pub(crate) fn tenant_list(scopes: &[TenantScope]) -> String {
+    let tenants: Vec<String> = scopes.iter().map(|scope| literal(scope.as_str())).collect();
+    tenants.join(", ")
 }

@@ -21,6 +21,7 @@ mod spend;
 mod tenant;
 mod time;
 
+pub use build::{ExporterConfig, TenantReport};
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
 pub use cut::{BillingPeriod, BillingSource, ChainPosition, Cut, DataFile, RunFact};
 pub use duck::DuckLimits;
@@ -40,6 +41,6 @@ pub use query::{
     FindingFilter, FindingList, FindingOrder, ID_PREFIX_MIN, Payload, Potential, Sighting, WorkspacePotential,
     dead_letter_stats, list_dead_letters, list_findings, potential_savings, show_dead_letter, show_finding,
 };
-pub use service::{DEFAULT_POLL_INTERVAL, ExporterConfig, PassReport, TenantReport, once, refresh, run};
+pub use service::{DEFAULT_POLL_INTERVAL, PassReport, once, refresh, run};
 pub use spend::{Spend, spend};
 pub use tenant::TenantScope;

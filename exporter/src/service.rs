@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::metrics::{number, table};
 use platform::observe::Observer;
@@ -16,46 +14,14 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::batch::batches;
-use crate::build::{Builder, Built, Task, with_bases};
+use crate::build::{Builder, Built, ExporterConfig, Task, TenantReport, with_bases};
 use crate::cut::{Cut, Known};
-use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
-use crate::export::{ExportOptions, ExportReport, is_current};
-use crate::gold::GoldReport;
+use crate::export::is_current;
 use crate::tenant::TenantScope;
 
 /// How often a running exporter looks for changes: often enough for a person who waits, rare enough to list folders.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
-
-/// Settings of the exporter.
-#[derive(Clone)]
-pub struct ExporterConfig {
-    /// Datasets, and where the gold tables go.
-    pub store: Arc<dyn Store>,
-    /// Build time.
-    pub clock: Arc<dyn Clock>,
-    /// One tenant, or all of the cut.
-    pub tenant: Option<String>,
-    /// Folder of the JSON files, `<export_dir>/<tenant>/…`.
-    pub export_dir: PathBuf,
-    /// What goes into the JSON files; `gold` and the default currency are those of the tables.
-    pub options: ExportOptions,
-    /// Build the gold tables, too.
-    pub gold: bool,
-    /// Currency of amounts that name none.
-    pub default_currency: String,
-    /// What DuckDB may use.
-    pub limits: DuckLimits,
-    /// How often [`run`] looks for changes.
-    pub poll_interval: Duration,
-}
-
-impl ExporterConfig {
-    /// What goes into the JSON files, next to tables of the same cut or not.
-    pub(crate) fn options(&self, gold: bool) -> ExportOptions {
-        ExportOptions { gold, default_currency: self.default_currency.clone(), ..self.options.clone() }
-    }
-}
 
 /// What one pass did.
 #[derive(Debug, Default)]
@@ -64,21 +30,6 @@ pub struct PassReport {
     pub tenants: Vec<TenantReport>,
     /// Tenants that were left as they are, because a stop was requested.
     pub left: usize,
-}
-
-/// What became of one tenant.
-#[derive(Debug)]
-pub struct TenantReport {
-    /// Tenant.
-    pub tenant_id: String,
-    /// The JSON files; `None` while the tenant has no findings, or no complete run, to export.
-    pub export: Option<ExportReport>,
-    /// The gold tables, when asked for.
-    pub gold: Option<GoldReport>,
-    /// Why some of it failed; what was there before is still there.
-    pub errors: Vec<ExportError>,
-    /// Why there are no JSON files yet; no failure, unless the tenant was asked for.
-    pub not_yet: Option<ExportError>,
 }
 
 impl PassReport {
@@ -170,7 +121,7 @@ fn build_tenants(
     observer: Option<&Observer>,
     shutdown: &Shutdown,
 ) -> Result<Vec<Built>> {
-    let batches = batches(cut, tasks, config.options.limit);
+    let batches = batches(cut, tasks, config.options.limit, |task| &task.scope);
     let (at_a_time, limits) = config.limits.share(batches.len());
     let config = ExporterConfig { limits, ..config.clone() };
     let threads = ThreadPoolBuilder::new().num_threads(at_a_time).build().map_err(io::Error::other);

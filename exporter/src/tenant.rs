@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::duck::literal;
 use crate::error::{ExportError, Result};
 
 /// One canonical, legal tenant (R25, R66). Holding it is the only way to ask for rows.
@@ -60,10 +59,4 @@ impl<T> ByTenant<T> {
     pub(crate) fn has(&self, scope: &TenantScope) -> bool {
         self.0.contains_key(scope.as_str())
     }
-}
-
-/// A list of text literals: the tenants that the rows of a view may have.
-pub(crate) fn tenant_list(scopes: &[TenantScope]) -> String {
-    let tenants: Vec<String> = scopes.iter().map(|scope| literal(scope.as_str())).collect();
-    tenants.join(", ")
 }

@@ -3,7 +3,7 @@
 use contracts::gold_manifest::{FORMAT_VERSION, GoldManifest, path};
 use platform::store::{Store, Version};
 
-use super::table::SCHEMA_VERSION;
+use super::row::SCHEMA_VERSION;
 use crate::error::{ExportError, Result};
 use crate::tenant::TenantScope;
 

@@ -16,8 +16,8 @@ use platform::store::{Entry, Published, ReplaceOutcome, Store, StoreError};
 use sha2::{Digest, Sha256};
 
 use super::manifest::GoldBase;
-use super::row::{KpiRow, generation};
-use super::table::{self, SCHEMA_VERSION};
+use super::row::{KpiRow, SCHEMA_VERSION, generation};
+use super::table;
 use crate::error::{ExportError, Result};
 use crate::tenant::TenantScope;
 use crate::time::text_of_ms;

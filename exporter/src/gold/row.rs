@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::table::SCHEMA_VERSION;
 use crate::error::{ExportError, Result};
+
+/// Version of the columns; a reader refuses a higher one. Version 2 has values of decimal(38,6), version 1 had decimal(18,6).
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One KPI value. The column `tenant_id` is that of the table, `computed_ts` that of the build.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,9 +16,6 @@ use parquet::file::properties::WriterProperties;
 
 use super::row::KpiRow;
 
-/// Version of the columns; a reader refuses a higher one. Version 2 has values of decimal(38,6), version 1 had decimal(18,6).
-pub const SCHEMA_VERSION: u32 = 2;
-
 /// Sorted rows as a Parquet file.
 pub(super) fn encode(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<Vec<u8>, ParquetError> {
     let batch = batch(tenant, rows, computed_ms)?;
