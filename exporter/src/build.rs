@@ -1,6 +1,6 @@
 //! Builds of tenants: what they replace is read, then a cut is taken, then each tenant's tables and files are made of it and
 //! published on their own. Small tenants are made together (see [`crate::batch`]). What a tenant's data is at fault for fails that
-//! tenant only: a batch that fails is made again in halves, down to the tenant that is built alone and says what is wrong.
+//! tenant only: a batch that fails is divided into halves, down to the tenant that is built alone and says what is wrong.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -219,7 +219,7 @@ fn what_is_wrong_with_one_tenant_fails_that_one_only() {
     world.commit("d2-bad-run", &[FINDING]);
     let missing = world.commit("e2-missing", &[FINDING]);
     std::fs::remove_file(world.store.local_path(&missing).unwrap()).unwrap();
-    // The sinks have gone on since.
+    // The sinks have continued since.
     world.commit("f2", &[FINDING]);
     world.deliver_rows_of("g2-foreign-bill", "g1", "2026-01", "d", &[FACT]);
     let outcomes = check_as_alone(&world, &world.config());

@@ -1,5 +1,5 @@
 //! What operators do to a pipeline that runs: dead letters sent again ([`resend::redrive`]), records judged again ([`replay`],
-//! [`resend::wire`]), what is lost brought back ([`repair`]), topics made anew ([`recreate`]), and a look at how far the sinks are
+//! [`resend::wire`]), what is lost brought back ([`repair`]), topics recreated ([`recreate`]), and a look at how far the sinks are
 //! ([`inspect`]).
 
 pub mod inspect;

@@ -55,7 +55,7 @@ pub trait Member {
     /// Retention has overtaken this member.
     ///
     /// # Errors
-    /// What the service cannot go on from: this, unless it was told to pass over them.
+    /// What the service cannot go on from: this, unless it is configured to pass over them.
     fn expired(&mut self, expired: Expired) -> Result<(), Self::Error>;
 
     /// What is due, after every poll.
@@ -94,7 +94,7 @@ pub fn serve<M: Member>(member: &mut M, until: Until, shutdown: &Shutdown) -> Re
     Ok(())
 }
 
-/// One that cannot be told yet is asked again after the next poll.
+/// When that is not known yet, it is asked again after the next poll.
 fn has_drained<M: Member>(member: &M) -> Result<bool, M::Error> {
     match member.has_drained() {
         Err(error) if M::may_pass(&error) => {
