@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use platform::failpoint::NAMES;
 
@@ -14,13 +14,21 @@ const CALL: &str = "failpoint::hit(\"";
 fn every_point_is_listed_once_and_passed_somewhere() {
     let workspace = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).parent().unwrap().to_owned();
     let mut passed = BTreeSet::new();
-    for member in fs::read_dir(workspace).unwrap() {
-        collect(&member.unwrap().path().join("src"), &mut passed);
+    for folder in folders(&workspace) {
+        for member in folders(&folder).chain([folder]) {
+            collect(&member.join("src"), &mut passed);
+        }
     }
     let listed: BTreeSet<String> = NAMES.iter().map(ToString::to_string).collect();
     assert_eq!(passed, listed, "left: passed in the sources, right: listed in failpoint::NAMES");
     assert!(NAMES.is_sorted(), "keep the list in order");
     assert_eq!(NAMES.len(), listed.len(), "a name is listed twice");
+}
+
+/// The folders in a folder: members of the workspace lie in the root, or together in a folder of it.
+fn folders(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.is_dir())
 }
 
 fn collect(folder: &Path, passed: &mut BTreeSet<String>) {

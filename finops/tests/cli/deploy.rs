@@ -109,9 +109,9 @@ fn the_image_is_small_pinned_and_runs_unprivileged() {
     let ignored = std::fs::read_to_string(repo(".dockerignore")).unwrap();
     let kept: BTreeSet<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
     let manifest = std::fs::read_to_string(repo("Cargo.toml")).unwrap();
-    let members = manifest.lines().find_map(|line| line.strip_prefix("members = [")).unwrap();
-    for member in members.trim_end_matches(']').split(", ").map(|member| member.trim_matches('"')) {
-        assert!(kept.contains(member), "{member} is not sent to the build");
+    let members = manifest.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    for member in members.split('"').skip(1).step_by(2) {
+        assert!(kept.contains(member.split('/').next().unwrap()), "{member} is not sent to the build");
     }
     assert!(kept.iter().all(|path| repo(path).exists()), "{kept:?}");
 }
