@@ -14,13 +14,13 @@ struct Size {
     files: usize,
 }
 
-/// A tenant within this is small. Beyond it what it would save is less than the work that is its own.
-const SMALL_MAX: Size = Size { tenants: 1, rows: 5_000, bytes: 8 << 20, files: 200 };
+/// A tenant within this is small. Beyond it what it would save is less than the work that is its own: opening its files, above all.
+const SMALL_MAX: Size = Size { tenants: 1, rows: 5_000, bytes: 8 << 20, files: 20 };
 
 /// More tenants would gain little, since the planning that 64 share is less than what each adds; and the first of them would wait
 /// for the others. The rows are as many as one tenant's list of findings holds by default, so that a batch needs no more memory than
 /// that tenant. The names of the files are text of the statements.
-const BATCH_MAX: Size = Size { tenants: 64, rows: 50_000, bytes: 64 << 20, files: 1_000 };
+const BATCH_MAX: Size = Size { tenants: 64, rows: 50_000, bytes: 64 << 20, files: 200 };
 
 /// Tenants that are built in one go.
 #[derive(Debug)]
@@ -113,7 +113,7 @@ mod tests {
         let large = [
             Size { rows: 5_001, ..ONE },
             Size { bytes: 9 << 20, ..ONE },
-            Size { files: 201, ..ONE },
+            Size { files: 21, ..ONE },
             Size { rows: u64::MAX, bytes: u64::MAX, ..ONE },
         ];
         assert_eq!(sizes(&large, 50_000), [0; 4]);
@@ -127,7 +127,7 @@ mod tests {
     fn what_a_batch_holds_is_bounded() {
         assert_eq!(sizes(&[Size { rows: 5_000, ..ONE }; 21], 50_000), [10, 10, 1]);
         assert_eq!(sizes(&[Size { bytes: 8 << 20, ..ONE }; 9], 50_000), [8, 1]);
-        assert_eq!(sizes(&[Size { files: 200, ..ONE }; 11], 50_000), [5, 5, 1]);
+        assert_eq!(sizes(&[Size { files: 20, ..ONE }; 11], 50_000), [10, 1]);
     }
 
     #[test]

@@ -151,9 +151,11 @@ impl Builder<'_> {
         let now_ms = self.begin();
         let scopes: Vec<TenantScope> = tasks.iter().map(|task| task.scope.clone()).collect();
         match self.make(&scopes, now_ms) {
-            Ok(made) => {
-                let each = tasks.into_iter().zip(made);
-                each.map_while(|(task, made)| self.publish(task, made, now_ms)).collect()
+            Ok(made) => tasks.into_iter().zip(made).map(|(task, made)| self.publish(task, made, now_ms)).collect(),
+            // Of the machine, not of a tenant's data: fewer tenants would meet it, too.
+            Err(error) if error.code().is_none() => {
+                tracing::debug!(tenants = tasks.len(), %error, "building tenants together failed: building each alone");
+                tasks.into_iter().filter_map(|task| self.build_alone(task)).collect()
             }
             Err(error) => {
                 tracing::debug!(tenants = tasks.len(), %error, "building tenants together failed: building fewer at a time");
@@ -181,10 +183,8 @@ impl Builder<'_> {
         Ok(gold.into_iter().zip(exports).map(|(gold, export)| Made { gold, export }).collect())
     }
 
-    fn publish(&self, Task { scope, base }: Task, made: Made, began_ms: i64) -> Option<Built> {
-        if self.shutdown.is_requested() {
-            return None;
-        }
+    /// Also after a stop was requested: what is made is soon published.
+    fn publish(&self, Task { scope, base }: Task, made: Made, began_ms: i64) -> Built {
         self.show_progress();
         let (config, cut) = (self.config, self.cut);
         let gold = base.gold.zip(made.gold).map(|(base, computed)| {
@@ -195,7 +195,7 @@ impl Builder<'_> {
             let (base, options) = (base?, config.options(gold));
             publish_export(&base, made?, cut, &scope, &config.export_dir, &options)
         });
-        Some(self.until_published(scope, report, began_ms))
+        self.until_published(scope, report, began_ms)
     }
 
     fn build_alone(&self, Task { scope, base }: Task) -> Option<Built> {

@@ -16,6 +16,7 @@ use exporter::{
     once,
 };
 use platform::clock::Clock;
+use platform::lifecycle::Shutdown;
 use platform::store::Store;
 use support::{FACT, FINDING, Fact, Finding, NOW_MS, World};
 
@@ -273,4 +274,19 @@ fn a_tenant_that_was_published_meanwhile_is_built_again() {
     let scope = TenantScope::new("b").unwrap();
     let manifest = exporter::gold_manifest(&*world.store, &scope).unwrap().unwrap();
     assert_eq!(manifest.cut, world.cut().digest_of(&scope));
+}
+
+/// A stop that comes while a batch is being made ends nothing that is begun.
+#[test]
+fn a_batch_that_is_begun_when_a_stop_is_requested_is_published() {
+    let mut world = World::new();
+    ["a", "b", "c"].iter().for_each(|tenant| drop(world.commit(tenant, &[FINDING])));
+    let stop = Shutdown::new();
+    let stops = stop.clone();
+    let clock = AtReading { readings: AtomicUsize::new(0), at: 3, happens: Box::new(move || stops.request("a test")) };
+    let config = ExporterConfig { clock: Arc::new(clock), ..world.config() };
+    let report = exporter::refresh(&config, &stop).unwrap();
+    assert!(stop.is_requested());
+    let published = report.tenants.iter().filter(|tenant| tenant.export.is_some() && tenant.gold.is_some());
+    assert_eq!((published.count(), report.left), (3, 0));
 }

@@ -16,7 +16,7 @@ pub enum LakeError {
     /// A chain cannot be read.
     #[error("{0}")]
     Chain(#[from] BrokenChain),
-    /// A validator of a newer version has written what this sink cannot read.
+    /// A validator of a newer version has written what this program cannot read.
     #[error(
         "record {offset} of {topic}/{partition} is of schema version {version}, this program knows versions 1 to {known}: \
          nothing is lost, and nothing of it is written. Start a sink of the version of your validators, or a newer one"

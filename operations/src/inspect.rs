@@ -1,5 +1,5 @@
 //! What the sinks have written and how far behind they are: chains with their lag, and files by dataset, tenant and day.
-//! Reads the commit chains only; whether they are true is for [`verify`](crate::verify).
+//! Reads the commit chains only; whether they are true is for [`verify`](lake::verify).
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
-//! Who does it.
+//! The operator of a command.
 
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 
-/// Who sends, and what can stop it.
+/// Who gave the command, and what can stop it.
 #[derive(Clone, Copy)]
 pub struct Operator<'a> {
     /// Name, for the audit record.

@@ -1,6 +1,5 @@
 //! Wire records judged once more into a fresh root, and that root in the place of the current one ([`swap`], [`hand_over`]). Here is
-//! which records are meant and whose the fresh root is; who judges and writes them is wired up by the caller, in a
-//! pipeline topics of the replay's own, so that a record keeps its first position as its source. Knows no rules of the contract.
+//! whose the fresh root is; who judges and writes the records is wired up by the caller, in pipeline topics of the replay's own, so that a record keeps its first position as its source. Knows no rules of the contract.
 
 pub(crate) mod alone;
 mod base;
