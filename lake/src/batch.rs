@@ -74,8 +74,8 @@ impl<R> Default for OpenFile<R> {
     }
 }
 
-#[derive(Debug)]
 /// What a commit is made of: rows by file, and what its record says of them.
+#[derive(Debug)]
 pub struct Batch<R> {
     /// First offset.
     pub start: u64,

@@ -161,7 +161,7 @@ impl Ledger {
     }
 
     /// The position that certainly sent records stand for.
-    pub fn sent_firsts(&self) -> &SrcSet {
+    pub(crate) fn sent_firsts(&self) -> &SrcSet {
         &self.sent_firsts
     }
 
@@ -193,7 +193,7 @@ pub fn listed(store: &dyn Store) -> Result<Vec<String>, StoreError> {
 }
 
 /// Path of the answer to a part.
-pub fn done_of(part: &str) -> String {
+fn done_of(part: &str) -> String {
     format!("{}.done.json", part.strip_suffix(".json").unwrap_or(part))
 }
 

@@ -12,7 +12,7 @@ use platform::broker::{Broker, BrokerError, Message, TopicPartition, Watermarks,
 use crate::batch::{Payload, Row, Target};
 
 /// `error_code` of a record of the valid topic that is no storage record: another producer wrote there.
-pub const NOT_A_STORAGE_RECORD: &str = "not_a_storage_record";
+pub(crate) const NOT_A_STORAGE_RECORD: &str = "not_a_storage_record";
 
 /// A record with what is wrong with it, if it cannot be what its topic promises.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub fn of_message(message: Message, topic_id: &str) -> Row<Record> {
 }
 
 /// A record that is not what its topic promises becomes a dead letter of itself: kept, counted, and stopping no partition.
-pub fn quarantined(message: &Arc<Message>, topic_id: &str, problem: String) -> Row<Record> {
+pub(crate) fn quarantined(message: &Arc<Message>, topic_id: &str, problem: String) -> Row<Record> {
     let own = SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition };
     Row {
         target: Target {
@@ -110,7 +110,7 @@ fn tenant_of_dead_letter(message: &Message) -> Option<&str> {
 }
 
 /// The run that a dead letter is counted for, `tenant/workspace/run_id`, or `//run_id` where its headers tell no more.
-pub fn run_of_dead_letter(message: &Message) -> Option<String> {
+pub(crate) fn run_of_dead_letter(message: &Message) -> Option<String> {
     let run_id = text(message, headers::RUN_ID)?;
     Some(match (tenant_of_dead_letter(message), text(message, headers::WORKSPACE_ID)) {
         (Some(tenant), Some(workspace)) => format!("{tenant}/{workspace}/{run_id}"),

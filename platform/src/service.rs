@@ -39,6 +39,8 @@ pub struct Expired {
 pub trait Member {
     /// What the service cannot go on from.
     type Error: From<BrokerError> + std::fmt::Display;
+    /// What the log calls it.
+    const NAME: &'static str;
 
     /// Waits for an event.
     ///
@@ -98,7 +100,7 @@ pub fn serve<M: Member>(member: &mut M, until: Until, shutdown: &Shutdown) -> Re
 fn has_drained<M: Member>(member: &M) -> Result<bool, M::Error> {
     match member.has_drained() {
         Err(error) if M::may_pass(&error) => {
-            warn!(%error, "cannot tell yet whether all is done");
+            warn!(service = M::NAME, %error, "whether all is done is not known yet");
             member.retried();
             Ok(false)
         }
@@ -110,14 +112,14 @@ fn poll_once<M: Member>(member: &mut M, shutdown: &Shutdown) -> Result<(), M::Er
     match member.poll(POLL_TIMEOUT) {
         Ok(polled) => member.polled(polled),
         Err(error) if error.is_retriable() || matches!(error, BrokerError::Fenced { .. }) => {
-            warn!(%error, "poll failed, trying again");
+            warn!(service = M::NAME, %error, "poll failed, trying again");
             member.retried();
             let _stop = shutdown.wait_timeout(POLL_TIMEOUT);
             Ok(())
         }
         // Deleted, and perhaps about to be recreated.
         Err(error @ BrokerError::UnknownTopic(_)) => {
-            warn!(%error, "waiting for it; a service that starts makes it");
+            warn!(service = M::NAME, %error, "waiting for the topic; a service that starts creates it");
             let _stop = shutdown.wait_timeout(TOPIC_PAUSE);
             Ok(())
         }
@@ -148,6 +150,7 @@ mod tests {
 
     impl Member for Scripted {
         type Error = BrokerError;
+        const NAME: &'static str = "test";
 
         fn poll(&mut self, _: Duration) -> Result<Polled, BrokerError> {
             self.polls.pop_front().unwrap_or_else(|| {

@@ -183,6 +183,7 @@ struct Sink<'a> {
 
 impl Member for Sink<'_> {
     type Error = SinkError;
+    const NAME: &'static str = "sink";
 
     fn poll(&mut self, timeout: Duration) -> Result<Polled, BrokerError> {
         self.consumer.poll(timeout)

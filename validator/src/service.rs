@@ -135,6 +135,7 @@ struct Validator<'a> {
 
 impl Member for Validator<'_> {
     type Error = ValidatorError;
+    const NAME: &'static str = "validator";
 
     fn poll(&mut self, timeout: Duration) -> Result<Polled, BrokerError> {
         self.processor.poll(timeout)

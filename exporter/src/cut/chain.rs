@@ -11,7 +11,7 @@ use contracts::chain::{BrokenChain, ChainHead, commit_start};
 use contracts::commit_record::CommitRecord;
 use contracts::datasets;
 use contracts::layout;
-use contracts::source::{ChainPosition, SrcSet};
+use contracts::source::{self, ChainPosition, SrcSet};
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Entry, Staged, Store};
 
@@ -162,10 +162,7 @@ fn is_of_findings(path: &str) -> bool {
 
 fn add(all: &mut BTreeMap<String, SrcSet>, runs: &BTreeMap<String, SrcSet>) {
     for (run, src) in runs {
-        let delivered = all.entry(run.clone()).or_default();
-        for (partition, offsets) in src {
-            delivered.entry(partition.clone()).or_default().union(offsets);
-        }
+        source::union(all.entry(run.clone()).or_default(), src);
     }
 }
 

@@ -81,7 +81,7 @@ pub fn discard(store: &dyn Store, files: &[CommittedFile]) {
 }
 
 /// What publishes a committed file.
-pub fn staged_of(file: &CommittedFile) -> Staged {
+pub(crate) fn staged_of(file: &CommittedFile) -> Staged {
     Staged { target: file.path.clone(), token: file.staged.clone(), bytes: file.bytes, sha256: file.sha256.clone() }
 }
 

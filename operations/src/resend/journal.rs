@@ -12,7 +12,7 @@
 //! without an answer whether it was sent.
 
 use contracts::layout;
-use contracts::source::{Src, SrcSet};
+use contracts::source::{self, Src, SrcSet};
 use contracts::time;
 use lake::ledger::{Part, PartDone, SentAs, listed};
 use platform::clock::Clock;
@@ -244,9 +244,7 @@ fn all(store: &dyn Store, mut unended: impl FnMut(&str) -> Result<SrcSet, Resend
             Some(ended) => ended.sources,
             None => unended(folder)?,
         };
-        for (partition, offsets) in sources {
-            all.entry(partition).or_default().union(&offsets);
-        }
+        source::union(&mut all, &sources);
     }
     Ok(all)
 }

@@ -151,6 +151,20 @@ pub struct CheckerDocs {
     pub limits: &'static str,
 }
 
+impl CheckerDocs {
+    /// Says nothing: for checkers that only tests register.
+    pub const EMPTY: Self = Self {
+        what: "",
+        why: "",
+        money: "",
+        month: MonthRule::NoMoney,
+        verdict: "",
+        thresholds: &[],
+        data: "",
+        limits: "",
+    };
+}
+
 /// Builds a checker for one run.
 pub type Factory = fn(&RunContext, &Bootstrap) -> Result<Box<dyn Checker>, FactoryError>;
 

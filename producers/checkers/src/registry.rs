@@ -84,18 +84,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::{CheckerDocs, CheckerScope, MonthRule, Source};
-
-    const DOCS: CheckerDocs = CheckerDocs {
-        what: "",
-        why: "",
-        money: "",
-        month: MonthRule::NoMoney,
-        verdict: "",
-        thresholds: &[],
-        data: "",
-        limits: "",
-    };
+    use crate::checker::{CheckerDocs, CheckerScope, Source};
 
     fn registration(spec: &'static str, checker_id: &'static str) -> Registration {
         Box::leak(Box::new(CheckerRegistration {
@@ -105,7 +94,7 @@ mod tests {
             source: Source::Billing,
             checks: &[],
             actions: &[],
-            docs: &DOCS,
+            docs: &CheckerDocs::EMPTY,
             factory: |_, _| unreachable!(),
         }))
     }

@@ -65,20 +65,9 @@ pub fn closest(registry: &Registry, name: &str) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use checkers::checker::{CheckerDocs, CheckerRegistration, CheckerScope, MonthRule, Source};
+    use checkers::checker::{CheckerDocs, CheckerRegistration, CheckerScope, Source};
 
     use super::*;
-
-    const DOCS: CheckerDocs = CheckerDocs {
-        what: "",
-        why: "",
-        money: "",
-        month: MonthRule::NoMoney,
-        verdict: "",
-        thresholds: &[],
-        data: "",
-        limits: "",
-    };
 
     fn registration(spec: &'static str, checker_id: &'static str) -> Registration {
         Box::leak(Box::new(CheckerRegistration {
@@ -88,7 +77,7 @@ mod tests {
             source: Source::Billing,
             checks: &[],
             actions: &[],
-            docs: &DOCS,
+            docs: &CheckerDocs::EMPTY,
             factory: |_, _| unreachable!(),
         }))
     }

@@ -6,26 +6,13 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use checkers::checker::{
-    Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule, Source,
-};
+use checkers::checker::{Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, Source};
 use checkers::registry::Registry;
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::topics;
 use inventories::services::Services;
 use runner::selection::select;
 use support::{World, accept, plan, sample};
-
-const DOCS: CheckerDocs = CheckerDocs {
-    what: "",
-    why: "",
-    money: "",
-    month: MonthRule::NoMoney,
-    verdict: "",
-    thresholds: &[],
-    data: "",
-    limits: "",
-};
 
 struct Does(fn(&str) -> Result<Checked, CheckerError>);
 
@@ -44,7 +31,7 @@ macro_rules! checker {
             source: Source::Billing,
             checks: &[],
             actions: &[],
-            docs: &DOCS,
+            docs: &CheckerDocs::EMPTY,
             factory: |_, _| Ok(Box::new(Does($does))),
         };
         &REGISTRATION

@@ -179,24 +179,13 @@ pub fn run_status(scopes: &[ScopeOutcome], checkers_named: bool, imported: bool)
 
 #[cfg(test)]
 mod tests {
-    use checkers::checker::{CheckInfo, Checker, CheckerDocs, CheckerRegistration, MonthRule};
+    use checkers::checker::{CheckInfo, Checker, CheckerDocs, CheckerRegistration};
     use checkers::run_context::RunFacts;
     use checkers::severity;
     use contracts::draft::{Scope, Status};
     use contracts::identity::SaltMode;
 
     use super::*;
-
-    const DOCS: CheckerDocs = CheckerDocs {
-        what: "",
-        why: "",
-        money: "",
-        month: MonthRule::NoMoney,
-        verdict: "",
-        thresholds: &[],
-        data: "",
-        limits: "",
-    };
 
     struct Scripted(fn() -> Result<Checked, CheckerError>);
 
@@ -215,7 +204,7 @@ mod tests {
                 source: Source::Billing,
                 checks: &[CheckInfo { check_id: "t.one", name: "", category: "", sub_category: "" }],
                 actions: &[],
-                docs: &DOCS,
+                docs: &CheckerDocs::EMPTY,
                 factory: |_, _| Ok(Box::new(Scripted($script))),
             };
             &REGISTRATION
