@@ -129,11 +129,11 @@ fn value(broker: &KafkaBroker, at: &TopicPartition) -> String {
 }
 
 fn refused(values: &Values, expected: &[&str]) {
-    let started = Instant::now();
-    let error = KafkaBroker::connect(settings(values).unwrap()).unwrap_err().to_string();
-    println!("{:?}: {error}", started.elapsed());
+    let error = KafkaBroker::connect(settings(values).unwrap()).unwrap_err();
+    // Not what is tried again until somebody gives up.
+    assert!(matches!(error, BrokerError::Denied { .. }), "{error}");
+    let error = error.to_string();
     assert!(expected.iter().all(|part| error.contains(part)), "{error}");
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}: {error}", started.elapsed());
     for secret in [PASSWORD, CLIENT_SECRET, "wrong-secret"] {
         assert!(!error.contains(secret), "{error}");
     }
@@ -161,21 +161,21 @@ fn every_way_in_is_found_and_no_other() {
     refused(&with(&by_token(&cluster), &[("oauth_token_url", nowhere)]), &["token"]);
 }
 
-/// Tokens live for six seconds, and brokers ask for a new one in time.
+/// Tokens live for six seconds, and brokers ask for a new one in time: the clients work on through several of them.
 fn a_token_is_renewed_in_time(cluster: &Secured) {
     let broker = connect(&by_token(cluster));
     let at = topic(&broker, "finops.renewed");
     let mut producer = broker.producer().unwrap();
     let (started, before) = (Instant::now(), cluster.provider.given());
     let mut sent = 0;
-    while started.elapsed() < Duration::from_secs(15) {
+    while cluster.provider.given() < before + 12 {
+        assert!(started.elapsed() < Duration::from_secs(120), "tokens were not renewed");
         producer.append(&[record(&at, "still in".into())]).unwrap();
         assert_eq!(value(&broker, &at), "still in");
         sent += 1;
         std::thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(broker.read(&at, 0, usize::MAX, 1 << 20).unwrap().len(), sent);
-    assert!(cluster.provider.given() > before + 3, "tokens were not renewed");
 }
 
 fn what_is_not_allowed_is_named(cluster: &Secured) {

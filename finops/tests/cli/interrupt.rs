@@ -58,8 +58,10 @@ fn is_frozen(process: u32) -> bool {
 fn a_run_that_is_stopped_while_it_exports_says_how_many_tenants_it_has_left() {
     let place = Place::new();
     for tenant in ["acme", "globex", "umbrella"] {
-        place.write(&format!("{tenant}.ndjson"), good(tenant, "vol-1"));
+        place.write(&format!("{tenant}.ndjson"), [good(tenant, "vol-1"), good(tenant, "vol-2")].join(&b'\n'));
     }
+    // Each tenant has more findings than a list may have, so none of them is built together with another.
+    place.write("finops.toml", "exporter.findings_max = 1\n");
     for tenant in ["acme", "globex"] {
         let ran = place.finops(&format!("run --tenant {tenant} --findings {tenant}.ndjson"));
         assert_eq!(ran.code, Some(0), "{ran}");
@@ -69,7 +71,7 @@ fn a_run_that_is_stopped_while_it_exports_says_how_many_tenants_it_has_left() {
         .command(FINOPS)
         .args(["run", "--tenant", "umbrella", "--findings", "umbrella.ndjson"])
         .env("FINOPS_FAILPOINT", "exporter.export.begin:1:stop")
-        // One tenant at a time.
+        // One build at a time.
         .env("FINOPS_EXPORTER_MEMORY_BYTES_MAX", "1GiB")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

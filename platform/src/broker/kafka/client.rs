@@ -25,6 +25,9 @@ use crate::config::Secret;
 /// names its place. Memory is taken only for what comes.
 const BATCH_BYTES_MAX: usize = 256 << 20;
 
+/// In OpenSSL's words for what the other side says before it closes a connection.
+const TLS_ALERT: &str = "SSL alert number";
+
 /// A change of the assignment, as the group's coordinator decided it.
 #[derive(Debug)]
 pub(super) enum Rebalance {
@@ -36,7 +39,7 @@ pub(super) enum Rebalance {
 /// Context of a client.
 #[derive(Debug, Default)]
 pub(super) struct Client {
-    /// The last thing that went wrong on a connection.
+    /// The last thing that went wrong on a connection; the refusal, once there was one.
     trouble: Mutex<Option<String>>,
     /// It was about who we are: to try again is of no use.
     is_refused: AtomicBool,
@@ -65,6 +68,17 @@ impl Client {
         self.is_refused.load(Ordering::SeqCst)
     }
 
+    fn refused(&self, reason: &str) {
+        *lock(&self.trouble) = Some(reason.to_owned());
+        self.is_refused.store(true, Ordering::SeqCst);
+    }
+
+    fn note(&self, trouble: &str) {
+        if !self.is_refused() {
+            *lock(&self.trouble) = Some(trouble.to_owned());
+        }
+    }
+
     pub fn next_rebalance(&self) -> Option<Rebalance> {
         lock(&self.rebalances).pop_front()
     }
@@ -91,7 +105,7 @@ impl ClientContext for Client {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-                *lock(&self.trouble) = Some(message.to_owned());
+                self.note(message);
                 warn!(facility, "kafka: {message}");
             }
             _ => debug!(facility, "kafka: {message}"),
@@ -103,12 +117,12 @@ impl ClientContext for Client {
             // The end of a partition is no trouble; a poll reports it, too. That all brokers are down says less than
             // what was said of each.
             Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown) => return,
-            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) => {
-                self.is_refused.store(true, Ordering::SeqCst);
-            }
-            _ => {}
+            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) => self.refused(reason),
+            // A broker that does not accept our certificate says so after the handshake (TLS 1.3), which is a failure of transport
+            // to librdkafka. The next attempts may find a closed connection only.
+            _ if reason.contains(TLS_ALERT) => self.refused(reason),
+            _ => self.note(reason),
         }
-        *lock(&self.trouble) = Some(reason.to_owned());
         debug!(%error, reason, "kafka client in trouble");
     }
 }
