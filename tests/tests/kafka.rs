@@ -147,7 +147,7 @@ fn ends_are_reported_while_records_come(cluster: &Cluster) {
         }
         is_over.store(true, Ordering::SeqCst);
         let highs: Vec<u64> = ends.into_iter().map(Result::unwrap).collect();
-        assert!(started.elapsed() < Duration::from_secs(8), "{:?}: {highs:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}: {highs:?}", started.elapsed());
         assert!(highs.is_sorted() && highs.first() < highs.last(), "{highs:?}");
     });
 }
@@ -169,7 +169,7 @@ fn a_refused_connection_is_reported_clearly_and_soon() {
     let fails = |settings: KafkaSettings| {
         let started = Instant::now();
         let error = KafkaBroker::connect(settings).unwrap_err().to_string();
-        assert!(started.elapsed() < Duration::from_secs(10), "{:?}: {error}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}: {error}", started.elapsed());
         error
     };
     let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

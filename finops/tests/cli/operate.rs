@@ -209,8 +209,8 @@ fn doctor_in_a_new_folder_asks_whom_it_can() {
     // No broker is there: reported with the reason, before the time-out, and the store is looked at all the same.
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let began = Instant::now();
-    let ended = place.finops(&format!("doctor --brokers {unused} --timeout 20 --output json"));
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let ended = place.finops(&format!("doctor --brokers {unused} --timeout 120 --output json"));
+    assert!(began.elapsed() < Duration::from_secs(120), "{:?}", began.elapsed());
     let broker = found(&ended, 75, "broker");
     let expected = format!("fail connecting to Kafka at {unused}: ");
     assert!(broker.len() == 1 && broker[0].starts_with(&expected) && broker[0].contains("refused"), "{ended}");
@@ -225,7 +225,7 @@ fn doctor_in_a_new_folder_asks_whom_it_can() {
     doctor.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     let began = Instant::now();
     let ended = doctor.output().unwrap().into();
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     for name in ["broker", "store"] {
         assert_eq!(found(&ended, 75, name), ["fail no answer within 2 s"], "{name}: {ended}");
     }
