@@ -22,11 +22,15 @@ pub fn draft(
         title,
         message,
         advice,
+        remediation,
+        links,
         issue_key,
         estimated,
         currency,
         tags,
+        labels,
         dimensions,
+        metrics,
     } = finding.clone();
     FindingDraft {
         tenant_id: context.tenant_id.clone(),
@@ -50,11 +54,15 @@ pub fn draft(
         title,
         message,
         advice,
+        remediation,
+        links,
         scope,
         issue_key,
         estimated,
         tags,
+        labels,
         dimensions,
+        metrics,
         ..FindingDraft::default()
     }
 }
