@@ -83,6 +83,7 @@ fails_with! {
     contracts::identity::UnknownSaltMode => ExitCode::Usage;
     runner::publish::InputError => ExitCode::BadInput;
     checkers::registry::RegistryError => ExitCode::Configuration;
+    collectors::registry::CollectorRegistryError => ExitCode::Configuration;
     runner::selection::SelectionError => ExitCode::Usage;
     checkers::rulepack::RulepackError => ExitCode::Configuration;
     checkers::run_context::RunContextError => ExitCode::Usage;

@@ -11,6 +11,7 @@ use platform::permissions::Readers;
 use platform::store::s3::{self, S3Settings};
 use platform::telemetry;
 use platform::trace::{self, Traces};
+use runner::run::TaskLimits;
 
 use crate::global::{Global, LogFormat};
 use crate::output::quoted;
@@ -32,9 +33,16 @@ const CURRENCY: Setting<String> =
 const DEADLINE: Setting<Duration> =
     Setting::duration("run.deadline", Duration::from_secs(1)..=Duration::from_secs(86_400))
         .default("300s")
-        .help("time a checker has in one scope, and a collector in all");
-const REGIONS: Setting<Option<Vec<String>>> =
-    Setting::list("run.regions").help("regions of regional checkers").optional();
+        .help("time a checker has in one scope, and a collector in one account and region");
+const REGIONS: Setting<Option<Vec<String>>> = Setting::list("run.regions")
+    .help("regions that collectors look at [default: the region that the AWS configuration names, else us-east-1]")
+    .optional();
+const COLLECTORS_MAX: Setting<usize> = Setting::integer("run.collectors_max", 1..=256).default("8").help(
+    "collectors at the same time, each in one account and region: they wait for answers; more meet the rate limits of an API",
+);
+const CHECKERS_MAX: Setting<Option<usize>> = Setting::integer("run.checkers_max", 1..=256)
+    .help("checkers at the same time: they compute [default: one for each core]")
+    .optional();
 const BROKER_BYTES_MAX: Setting<Option<u64>> =
     Setting::bytes("broker.bytes_max", 1 << 20..=1 << 50).help("largest size of the broker's file").optional();
 const RETENTION: Setting<Option<Duration>> =
@@ -105,6 +113,8 @@ const SETTINGS: &[Declaration] = &[
     CURRENCY.declared(),
     DEADLINE.declared(),
     REGIONS.declared(),
+    COLLECTORS_MAX.declared(),
+    CHECKERS_MAX.declared(),
     BROKER_BYTES_MAX.declared(),
     RETENTION.declared(),
     SESSION.declared(),
@@ -150,6 +160,7 @@ pub struct Settings {
     pub default_currency: String,
     pub deadline: Duration,
     pub regions: Vec<String>,
+    pub task_limits: TaskLimits,
     pub broker: EmbeddedSettings,
     /// The cluster, instead of the embedded broker.
     pub kafka: Option<KafkaSettings>,
@@ -207,6 +218,10 @@ pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Setti
         default_currency: currency(&config)?,
         deadline: config.get(&DEADLINE)?,
         regions: config.get(&REGIONS)?.unwrap_or_default(),
+        task_limits: TaskLimits {
+            collectors: config.get(&COLLECTORS_MAX)?,
+            checkers: config.get(&CHECKERS_MAX)?.unwrap_or_else(|| TaskLimits::default().checkers),
+        },
         broker: EmbeddedSettings { bytes_max: config.get(&BROKER_BYTES_MAX)?, ..EmbeddedSettings::default() },
         traces: Traces::start(&config, if kafka.is_some() { "kafka" } else { EMBEDDED })?,
         kafka,

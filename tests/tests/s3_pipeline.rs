@@ -11,6 +11,7 @@ use checkers::registry::Registry;
 use checkers::run_context::{RunContext, RunFacts};
 use chrono::DateTime;
 use collectors::billing::LoadOptions;
+use collectors::registry::CollectorRegistry;
 use contracts::identity::SaltMode;
 use contracts::layout;
 use exporter::{Cut, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population, TenantScope};
@@ -23,8 +24,7 @@ use platform::store::local::LocalStore;
 use platform::store::s3::{S3Settings, S3Store};
 use platform::store::{Store, StoreError};
 use platform::trace::Tracer;
-use runner::run::{DEADLINE_DEFAULT, Ports, RunPlan};
-use runner::selection::select;
+use runner::run::{DEADLINE_DEFAULT, Ports, RunPlan, TaskLimits};
 use serde_json::{Value, json};
 use tests::pipeline::{Pipeline, copy};
 use tests::proxy::{Fault, Proxy, s3_error};
@@ -47,16 +47,18 @@ fn plan() -> RunPlan {
         finding_id_mode: SaltMode::Stable,
         rulepack: Arc::default(),
     });
-    let without_aws = ["aws.s3.governance.lifecycle_missing".to_owned()];
+    let registry = Registry::linked().unwrap();
     RunPlan {
         context: context.unwrap(),
-        checkers: select(&Registry::linked().unwrap(), &[], &without_aws).unwrap(),
+        checkers: registry.all().iter().copied().filter(|checker| checker.provider().is_none()).collect(),
         checkers_named: false,
+        collectors: CollectorRegistry::linked().unwrap(),
         billing_files: vec![repo::root().join("examples/data/focus-1.0-sample.csv")],
         billing_options: LoadOptions::default(),
         findings_files: Vec::new(),
         regions: Vec::new(),
         deadline: DEADLINE_DEFAULT,
+        limits: TaskLimits::default(),
         notes: BTreeMap::default(),
     }
 }

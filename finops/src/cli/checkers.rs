@@ -3,6 +3,7 @@
 use checkers::registry::{Registration, Registry};
 use checkers::rulepack::{DefaultValue, table_text};
 use clap::Subcommand;
+use collectors::registry::CollectorRegistry;
 use platform::exit::ExitCode;
 use runner::selection::closest;
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ pub enum CheckersVerb {
 }
 
 pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
-    let registry = Registry::linked()?;
+    let (registry, collectors) = (Registry::linked()?, CollectorRegistry::linked()?);
     match verb {
         CheckersVerb::List => list(&registry, output)?,
         CheckersVerb::Explain { spec } => {
@@ -31,8 +32,8 @@ pub fn run(verb: &CheckersVerb, output: Output) -> Result<ExitCode> {
                 return Err(Failure::usage(format!("unknown checker {spec:?}; closest: {known}")));
             };
             match output {
-                Output::Table => print_text(&page(checker, width()))?,
-                _ => print_value(&value(checker), output)?,
+                Output::Table => print_text(&page(checker, &collectors, width()))?,
+                _ => print_value(&value(checker, &collectors), output)?,
             }
         }
     }
@@ -52,7 +53,7 @@ fn list(registry: &Registry, output: Output) -> Result<()> {
         rows.push(vec![
             json!(checker.checker_id),
             json!(checker.docs.what),
-            json!(checker.source.as_str()),
+            json!(checker.sources_text()),
             json!(checks.join(" ")),
             json!(checker.spec),
         ]);
@@ -67,11 +68,11 @@ fn default_value(default: DefaultValue) -> Value {
     }
 }
 
-fn page(checker: Registration, width: Option<usize>) -> String {
+fn page(checker: Registration, collectors: &CollectorRegistry, width: Option<usize>) -> String {
     let docs = checker.docs;
     let mut page = Page::new(width);
     page.text(checker.spec);
-    page.text(&format!("checker_id {}, reads {}", checker.checker_id, checker.source.as_str()));
+    page.text(&format!("checker_id {}, reads {}", checker.checker_id, checker.sources_text()));
     for (heading, body) in [
         ("What it looks for", docs.what),
         ("Why it matters", docs.why),
@@ -92,14 +93,20 @@ fn page(checker: Registration, width: Option<usize>) -> String {
         page.heading("Thresholds, as a rulepack.toml for --rulepack has them");
         page.commented(&table_text(checker.checker_id, docs.thresholds));
     }
-    if !checker.actions.is_empty() {
+    let permissions = permissions(checker, collectors);
+    if !permissions.is_empty() {
         page.heading("Permissions");
-        page.block(&checker.actions.join("\n"));
+        page.block(&permissions.join("\n"));
     }
     page.finish()
 }
 
-fn value(checker: Registration) -> Value {
+/// What its collectors may do.
+fn permissions(checker: Registration, collectors: &CollectorRegistry) -> Vec<&'static str> {
+    collectors.actions(checker.needs).into_iter().collect()
+}
+
+fn value(checker: Registration, collectors: &CollectorRegistry) -> Value {
     let docs = checker.docs;
     let checks: Vec<_> = checker
         .checks
@@ -114,7 +121,7 @@ fn value(checker: Registration) -> Value {
     json!({
         "spec": checker.spec,
         "checker_id": checker.checker_id,
-        "source": checker.source.as_str(),
+        "source": checker.sources_text(),
         "what": docs.what,
         "why": docs.why,
         "money": docs.money,
@@ -125,6 +132,6 @@ fn value(checker: Registration) -> Value {
         "checks": checks,
         "thresholds": thresholds,
         "rulepack": table_text(checker.checker_id, docs.thresholds),
-        "permissions": checker.actions,
+        "permissions": permissions(checker, collectors),
     })
 }

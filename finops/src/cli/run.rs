@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use collectors::billing::{self, LoadOptions, Overlap};
+use collectors::registry::CollectorRegistry;
 use contracts::identity::SaltMode;
 use exporter::{ExportError, ExportOptions, PassReport};
 use platform::clock::{Clock, SystemClock};
@@ -22,7 +23,7 @@ use platform::progress::Unit;
 use platform::service::Until;
 use platform::trace::Tracer;
 use runner::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
-use runner::run::{RunError, RunPlan, RunReport};
+use runner::run::{RunError, RunPlan, RunReport, collectors_of};
 use runner::selection::select;
 use serde_json::json;
 use uuid::Uuid;
@@ -201,6 +202,7 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
         context,
         checkers,
         checkers_named: !args.checker.is_empty(),
+        collectors: CollectorRegistry::linked()?,
         billing_files: args.focus.clone(),
         billing_options: LoadOptions {
             source_name: args.source.clone(),
@@ -210,6 +212,7 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
         findings_files: args.findings.clone(),
         regions: settings.regions.clone(),
         deadline: settings.deadline,
+        limits: settings.task_limits,
         notes: BTreeMap::new(),
     })
 }
@@ -245,6 +248,8 @@ fn findings_bytes(path: &Path) -> Result<u64> {
 fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<ExitCode> {
     let mut rows = Rows::new(&["would", "what", "bytes"]);
     inputs.iter().for_each(|(path, bytes)| rows.push(vec![json!("read"), json!(path), json!(bytes)]));
+    let in_accounts = collectors_of(plan).into_iter().filter(|collector| !collector.actions.is_empty());
+    in_accounts.for_each(|collector| rows.push(vec![json!("collect"), json!(collector.id), json!(null)]));
     plan.checkers.iter().for_each(|checker| rows.push(vec![json!("check"), json!(checker.spec), json!(null)]));
     rows.print(output)?;
     Ok(ExitCode::Done)

@@ -1,8 +1,12 @@
 //! What a checker is: a pure function from recorded inventories to findings, and its entry in the registry. Checkers
 //! do no I/O and know nothing of topics or storage.
 
+use std::collections::BTreeSet;
+
 use inventories::bootstrap::Bootstrap;
-use inventories::services::{Services, Unavailable};
+use inventories::collected::Unavailable;
+use inventories::kind::{Extent, InventoryKind, Source};
+use inventories::services::Services;
 
 use crate::finding::Finding;
 use crate::rulepack::{Threshold, UndeclaredThreshold};
@@ -10,26 +14,20 @@ use crate::run_context::RunContext;
 
 /// One checker.
 pub trait Checker: Send {
-    /// Looks at what was collected for one region (`global` or `*` for checkers that are not regional).
+    /// Looks at what was collected for one account and region (`global` or `*` for checkers that are not regional).
     ///
     /// # Errors
     /// What the checker needs was not collected, or it cannot go on.
     fn run(&self, services: &Services, region: &str) -> Result<Checked, CheckerError>;
 }
 
-/// What a checker found, and how much of its scope it could see.
+/// What a checker found, and what it could not judge. What its collectors could not see is added by the runner.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checked {
     /// Findings, in any order.
     pub findings: Vec<Finding>,
-    /// Why part of the scope could not be checked; empty when all of it was.
+    /// What it could not judge, for people; empty when that is nothing.
     pub gaps: Vec<String>,
-    /// Operations the provider refused.
-    pub denied_operations: Vec<String>,
-    /// Operations that ran into throttling.
-    pub throttled_operations: Vec<String>,
-    /// Provider API calls made for this checker.
-    pub api_calls: u64,
 }
 
 /// A checker did not finish.
@@ -54,30 +52,10 @@ pub enum FactoryError {
 /// How often a checker runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CheckerScope {
-    /// Once.
+    /// Once for each account; once, if it needs none.
     Global,
-    /// Once per region.
+    /// Once for each region of each account.
     Regional,
-}
-
-/// Which collector a checker needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// Billing files.
-    Billing,
-    /// The AWS API.
-    Aws,
-}
-
-impl Source {
-    /// For people.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Billing => "billing files",
-            Self::Aws => "AWS API",
-        }
-    }
 }
 
 /// A check that a checker may emit.
@@ -176,12 +154,10 @@ pub struct CheckerRegistration {
     pub checker_id: &'static str,
     /// How often it runs.
     pub scope: CheckerScope,
-    /// Which collector it needs.
-    pub source: Source,
+    /// Kinds of inventories it reads. Of a provider's accounts, all are of one provider.
+    pub needs: &'static [InventoryKind],
     /// Every check it may emit.
     pub checks: &'static [CheckInfo],
-    /// Provider permissions its collector uses for it.
-    pub actions: &'static [&'static str],
     /// Documentation.
     pub docs: &'static CheckerDocs,
     /// Builds it.
@@ -195,6 +171,19 @@ impl CheckerRegistration {
     #[must_use]
     pub fn check(&self, check_id: &str) -> Option<&'static CheckInfo> {
         self.checks.iter().find(|check| check.check_id == check_id)
+    }
+
+    /// The provider whose accounts it looks at; `None` for a checker that reads only what was given to the run.
+    #[must_use]
+    pub fn provider(&self) -> Option<Source> {
+        self.needs.iter().find(|kind| kind.extent != Extent::Run).map(|kind| kind.source)
+    }
+
+    /// Where its inventories come from, for people.
+    #[must_use]
+    pub fn sources_text(&self) -> String {
+        let sources: BTreeSet<Source> = self.needs.iter().map(|kind| kind.source).collect();
+        sources.into_iter().map(Source::as_str).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -84,16 +84,15 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checker::{CheckerDocs, CheckerScope, Source};
+    use crate::checker::{CheckerDocs, CheckerScope};
 
     fn registration(spec: &'static str, checker_id: &'static str) -> Registration {
         Box::leak(Box::new(CheckerRegistration {
             spec,
             checker_id,
             scope: CheckerScope::Global,
-            source: Source::Billing,
+            needs: &[],
             checks: &[],
-            actions: &[],
             docs: &CheckerDocs::EMPTY,
             factory: |_, _| unreachable!(),
         }))

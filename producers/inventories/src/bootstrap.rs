@@ -1,14 +1,17 @@
 //! Facts a run learns about its surroundings before any checker is built. Facts, not clients.
 
-/// What is known before checkers run. Immutable once made; unknown facts are absent, never guessed.
+/// What is known of the account that a checker looks at, before it runs; nothing, for checkers over bills. Immutable once made;
+/// unknown facts are absent, never guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bootstrap {
-    /// AWS account of the credentials in use.
-    pub aws_account_id: Option<String>,
-    /// AWS partition of that account: `aws`, `aws-cn`, `aws-us-gov`.
-    pub aws_partition: Option<String>,
+    /// The account: of AWS, a subscription of Azure, a project of Google Cloud.
+    pub account_id: Option<String>,
+    /// Partition of the provider that it is in: `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: Option<String>,
     /// Account that pays for it; the account itself where it is not known.
-    pub aws_billing_account_id: Option<String>,
+    pub billing_account_id: Option<String>,
+    /// Its regions that the run looks at, in order.
+    pub regions: Vec<String>,
 }
 
 impl Bootstrap {
@@ -18,7 +21,7 @@ impl Bootstrap {
         let mut parts = arn.split(':');
         let partition = parts.nth(1).map(str::to_owned);
         let account = parts.nth(2).map(str::to_owned);
-        Self { aws_billing_account_id: account.clone(), aws_account_id: account, aws_partition: partition }
+        Self { billing_account_id: account.clone(), account_id: account, partition, regions: Vec::new() }
     }
 }
 
@@ -29,8 +32,8 @@ mod tests {
     #[test]
     fn an_arn_names_partition_and_account() {
         let facts = Bootstrap::from_caller_arn("arn:aws-cn:sts::111122223333:assumed-role/x/y");
-        assert_eq!(facts.aws_account_id.as_deref(), Some("111122223333"));
-        assert_eq!(facts.aws_partition.as_deref(), Some("aws-cn"));
-        assert_eq!(Bootstrap::from_caller_arn("x").aws_account_id, None);
+        assert_eq!(facts.account_id.as_deref(), Some("111122223333"));
+        assert_eq!(facts.partition.as_deref(), Some("aws-cn"));
+        assert_eq!(Bootstrap::from_caller_arn("x").account_id, None);
     }
 }

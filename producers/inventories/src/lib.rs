@@ -3,5 +3,7 @@
 
 pub mod billing;
 pub mod bootstrap;
+pub mod collected;
+pub mod kind;
 pub mod s3;
 pub mod services;

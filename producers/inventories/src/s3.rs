@@ -1,23 +1,17 @@
 //! Buckets of an account with their region and lifecycle rules, as the API answered; a refused answer never turns into
 //! "there is none".
 
+use crate::kind::{Extent, Inventory, InventoryKind, Source};
+
 /// Buckets of one account, sorted by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct S3Inventory {
-    /// Account.
-    pub account_id: String,
-    /// Partition, such as `aws`.
-    pub partition: String,
     /// Buckets.
     pub buckets: Vec<Bucket>,
-    /// Operations that were refused.
-    pub denied_operations: Vec<String>,
-    /// Operations that ran into throttling.
-    pub throttled_operations: Vec<String>,
-    /// What could not be seen.
-    pub gaps: Vec<String>,
-    /// API calls made.
-    pub api_calls: u64,
+}
+
+impl Inventory for S3Inventory {
+    const KIND: InventoryKind = InventoryKind { name: "S3 buckets", source: Source::Aws, extent: Extent::Account };
 }
 
 /// A bucket.

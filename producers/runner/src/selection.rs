@@ -65,7 +65,7 @@ pub fn closest(registry: &Registry, name: &str) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use checkers::checker::{CheckerDocs, CheckerRegistration, CheckerScope, Source};
+    use checkers::checker::{CheckerDocs, CheckerRegistration, CheckerScope};
 
     use super::*;
 
@@ -74,9 +74,8 @@ mod tests {
             spec,
             checker_id,
             scope: CheckerScope::Global,
-            source: Source::Billing,
+            needs: &[],
             checks: &[],
-            actions: &[],
             docs: &CheckerDocs::EMPTY,
             factory: |_, _| unreachable!(),
         }))

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use checkers::checker::{
-    Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule, Source,
-};
+use checkers::checker::{Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule};
 use contracts::topics;
 use inventories::services::Services;
 use platform::lifecycle::Shutdown;
@@ -91,9 +89,8 @@ static HANGS: CheckerRegistration = CheckerRegistration {
     spec: "checks.test.hangs:Checker",
     checker_id: "hangs",
     scope: CheckerScope::Global,
-    source: Source::Billing,
+    needs: &[],
     checks: &[],
-    actions: &[],
     docs: &CheckerDocs {
         what: "",
         why: "",

@@ -6,7 +6,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use checkers::checker::{Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, Source};
+use checkers::checker::{Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope};
 use checkers::registry::Registry;
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::topics;
@@ -28,9 +28,8 @@ macro_rules! checker {
             spec: concat!("checks.test.", $name, ":Checker"),
             checker_id: $name,
             scope: $scope,
-            source: Source::Billing,
+            needs: &[],
             checks: &[],
-            actions: &[],
             docs: &CheckerDocs::EMPTY,
             factory: |_, _| Ok(Box::new(Does($does))),
         };

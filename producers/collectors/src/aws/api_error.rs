@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use inventories::services::{Unavailable, UnavailableKind};
+use inventories::collected::{Unavailable, UnavailableKind};
 
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,15 +73,14 @@ where
     let reason = format!("{operation}: {}", describe(error));
     match meaning(error.code()) {
         Meaning::Refused => Unavailable::new(UnavailableKind::Refused, reason),
-        Meaning::Denied => Unavailable { denied_operations: vec![operation.to_owned()], ..failed(reason) },
-        Meaning::Throttled => Unavailable { throttled_operations: vec![operation.to_owned()], ..failed(reason) },
-        Meaning::NotFound | Meaning::Other => failed(reason),
+        Meaning::Denied => {
+            Unavailable { denied_operations: [operation.to_owned()].into(), ..Unavailable::failed(reason) }
+        }
+        Meaning::Throttled => {
+            Unavailable { throttled_operations: [operation.to_owned()].into(), ..Unavailable::failed(reason) }
+        }
+        Meaning::NotFound | Meaning::Other => Unavailable::failed(reason),
     }
-}
-
-/// It went wrong, for this reason.
-pub(super) fn failed(reason: impl Into<String>) -> Unavailable {
-    Unavailable::new(UnavailableKind::Failed, reason)
 }
 
 #[cfg(test)]

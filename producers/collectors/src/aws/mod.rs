@@ -1,39 +1,33 @@
-//! What the AWS API tells of an account. The only place that builds AWS clients; the async runtime lives and ends here.
+//! Collectors over the AWS API, one file each. The only place that builds AWS clients; the async runtime lives and ends with
+//! the session.
 
-use std::time::Duration;
+use aws_config::SdkConfig;
+use inventories::collected::{Collected, Unavailable};
 
-use inventories::bootstrap::Bootstrap;
-use inventories::s3::S3Inventory;
-use inventories::services::Unavailable;
+use crate::collector::AccountTask;
 
 mod api_error;
 mod s3;
 mod session;
 
-use self::api_error::failed;
+mod s3_buckets;
 
-/// Identity of the credentials and the buckets of their account.
-///
-/// # Errors
-/// There are no credentials (skipped), they are not accepted (refused), or the API cannot be used (failed).
-pub fn collect(deadline: Duration) -> Result<(Bootstrap, S3Inventory), Unavailable> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| failed(format!("starting the AWS client: {e}")))?;
-    let outcome = runtime.block_on(async { tokio::time::timeout(deadline, collect_all()).await });
-    outcome.unwrap_or_else(|_| Err(failed(format!("not done within {} s", deadline.as_secs()))))
+use self::session::Session;
+
+/// What a collector asks with: an account, in a region.
+struct Aws {
+    /// Credentials, region, retries and time-outs, for the client of any service.
+    config: SdkConfig,
 }
 
-async fn collect_all() -> Result<(Bootstrap, S3Inventory), Unavailable> {
-    let config = session::configure().await?;
-    let bootstrap = session::identity(&config).await?;
-    let mut inventory = S3Inventory {
-        account_id: bootstrap.aws_account_id.clone().unwrap_or_default(),
-        partition: bootstrap.aws_partition.clone().unwrap_or_else(|| "aws".to_owned()),
-        api_calls: 1,
-        ..S3Inventory::default()
+/// Runs a collector until it is done, at most until the task's deadline.
+fn ask<F>(task: &AccountTask, collect: impl FnOnce(Aws) -> F) -> Result<Collected, Unavailable>
+where
+    F: Future<Output = Result<Collected, Unavailable>>,
+{
+    let Some(session) = task.account.session.downcast_ref::<Session>() else {
+        return Err(Unavailable::failed("bug: the account is not one of AWS"));
     };
-    s3::collect(&config, &mut inventory).await?;
-    Ok((bootstrap, inventory))
+    let aws = Aws { config: session.config_in(&task.region) };
+    session.run(task.deadline, collect(aws))
 }

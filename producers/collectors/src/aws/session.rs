@@ -1,6 +1,8 @@
-//! Credentials and identity: what clients of all services are made of.
+//! Sessions: credentials, identity and the async runtime, what clients of all services are made of. The provider's entry in the
+//! registry.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -9,14 +11,17 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig, imds};
+use aws_config::{BehaviorVersion, Region, SdkConfig, imds};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::DisplayErrorContext;
 use inventories::bootstrap::Bootstrap;
-use inventories::services::{Unavailable, UnavailableKind};
+use inventories::collected::{Unavailable, UnavailableKind};
+use inventories::kind::{GLOBAL, Source};
+use tokio::runtime::Runtime;
 
-use super::api_error::{failed, unavailable};
+use super::api_error::unavailable;
+use crate::collector::{Account, ConnectOptions, ProviderRegistration};
 
 /// Looking for credentials takes at most this long; a machine without any must not wait for a metadata service.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -25,11 +30,86 @@ const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
 /// Where to ask when nothing names a region; buckets are listed from any region.
 const REGION_DEFAULT: &str = "us-east-1";
 
+/// Threads that drive the connections of all tasks: they wait, and compute next to nothing.
+const RUNTIME_THREADS: usize = 2;
+
+inventory::submit! {
+    ProviderRegistration { source: Source::Aws, actions: &["sts:GetCallerIdentity"], connect }
+}
+
+/// What the collectors of one account share.
+pub(super) struct Session {
+    config: SdkConfig,
+    runtime: Arc<SessionRuntime>,
+}
+
+/// Ends without waiting: a name that is still being looked up must not hold the program.
+struct SessionRuntime(Option<Runtime>);
+
+impl Drop for SessionRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl SessionRuntime {
+    fn new() -> std::io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        Ok(Self(Some(builder.worker_threads(RUNTIME_THREADS).thread_name("aws").enable_all().build()?)))
+    }
+
+    fn run<T>(&self, deadline: Duration, work: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+        let Some(runtime) = &self.0 else { return Err(Unavailable::failed("bug: the AWS client has ended")) };
+        let outcome = runtime.block_on(async { tokio::time::timeout(deadline, work).await });
+        outcome.unwrap_or_else(|_| Err(Unavailable::failed(format!("not done within {} s", deadline.as_secs()))))
+    }
+}
+
+impl Session {
+    /// For clients in this region; in the configured one for what has no region.
+    pub(super) fn config_in(&self, region: &str) -> SdkConfig {
+        match region {
+            GLOBAL => self.config.clone(),
+            region => self.config.to_builder().region(Region::new(region.to_owned())).build(),
+        }
+    }
+
+    /// Runs calls to their end, at most for so long.
+    pub(super) fn run<T>(
+        &self,
+        deadline: Duration,
+        calls: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
+        self.runtime.run(deadline, calls)
+    }
+}
+
+/// The account of the credentials in use.
+fn connect(options: &ConnectOptions) -> Result<Vec<Account>, Unavailable> {
+    let runtime =
+        SessionRuntime::new().map_err(|error| Unavailable::failed(format!("starting the AWS client: {error}")))?;
+    let (config, mut facts) = runtime.run(options.deadline, async {
+        let config = configure().await?;
+        let facts = identity(&config).await?;
+        Ok((config, facts))
+    })?;
+    let Some(id) = facts.account_id.clone() else {
+        return Err(Unavailable::failed("sts:GetCallerIdentity: the answer names no account"));
+    };
+    facts.regions.clone_from(&options.regions);
+    if facts.regions.is_empty() {
+        facts.regions.push(config.region().map_or_else(|| REGION_DEFAULT.to_owned(), ToString::to_string));
+    }
+    Ok(vec![Account { id, facts, session: Arc::new(Session { config, runtime: Arc::new(runtime) }) }])
+}
+
 /// Region, credentials, retries and timeouts.
 ///
 /// # Errors
-/// There are no credentials (skipped), or they cannot be loaded (failed).
-pub(super) async fn configure() -> Result<SdkConfig, Unavailable> {
+/// There are no credentials, or they cannot be loaded (failed).
+async fn configure() -> Result<SdkConfig, Unavailable> {
     let region = || {
         RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
             .or_else(ProfileFileRegionProvider::new())
@@ -46,15 +126,15 @@ pub(super) async fn configure() -> Result<SdkConfig, Unavailable> {
         (chain, found)
     };
     let Ok((chain, found)) = tokio::time::timeout(CREDENTIALS_TIMEOUT, load).await else {
-        return Err(skipped("no AWS credentials were found in time"));
+        return Err(no_credentials("no AWS credentials were found in time"));
     };
     if let Err(error) = found {
         return Err(match error {
-            CredentialsError::CredentialsNotLoaded(_) => skipped("no AWS credentials are configured"),
-            CredentialsError::ProviderTimedOut(_) => skipped("no AWS credentials were found in time"),
+            CredentialsError::CredentialsNotLoaded(_) => no_credentials("no AWS credentials are configured"),
+            CredentialsError::ProviderTimedOut(_) => no_credentials("no AWS credentials were found in time"),
             // The chain's last resort. A machine in no cloud, or one whose metadata service is off, has no credentials.
-            other if is_of_metadata_service(&other) => skipped("no AWS credentials are configured"),
-            other => failed(format!("loading AWS credentials: {}", DisplayErrorContext(&other))),
+            other if is_of_metadata_service(&other) => no_credentials("no AWS credentials are configured"),
+            other => Unavailable::failed(format!("loading AWS credentials: {}", DisplayErrorContext(&other))),
         });
     }
     let timeouts = TimeoutConfig::builder()
@@ -79,12 +159,12 @@ fn is_of_metadata_service(error: &CredentialsError) -> bool {
 ///
 /// # Errors
 /// The credentials are not accepted (refused), or the API cannot be used (failed).
-pub(super) async fn identity(config: &SdkConfig) -> Result<Bootstrap, Unavailable> {
+async fn identity(config: &SdkConfig) -> Result<Bootstrap, Unavailable> {
     let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
     let identity = answer.map_err(|error| unavailable("sts:GetCallerIdentity", &error))?;
     Ok(Bootstrap::from_caller_arn(identity.arn().unwrap_or_default()))
 }
 
-fn skipped(reason: &str) -> Unavailable {
-    Unavailable::new(UnavailableKind::Skipped, reason)
+fn no_credentials(reason: &str) -> Unavailable {
+    Unavailable::new(UnavailableKind::NoCredentials, reason)
 }

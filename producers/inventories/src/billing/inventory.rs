@@ -14,6 +14,7 @@ use super::hours::HourSet;
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
 use super::period;
+use crate::kind::{Extent, Inventory, InventoryKind, Source};
 
 /// Lines kept at most: about 1.5 GB. A bill of ten million hourly rows has some hundred thousand.
 pub const LINES_MAX: usize = 2_000_000;
@@ -26,6 +27,10 @@ pub struct BillingInventory {
     lines: Vec<UsageLine>,
     current: BTreeMap<Payer, CurrentMonth>,
     dropped_rows: u64,
+}
+
+impl Inventory for BillingInventory {
+    const KIND: InventoryKind = InventoryKind { name: "billing files", source: Source::Billing, extent: Extent::Run };
 }
 
 impl BillingInventory {

@@ -6,17 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use checkers::checker::Source;
 use checkers::registry::Registration;
 use checkers::run_context::RunContext;
-use collectors::aws;
-use collectors::billing::{self, LoadError, LoadOptions, LoadReport};
+use collectors::billing::{LoadError, LoadOptions, LoadReport};
+use collectors::registry::CollectorRegistry;
 use contracts::members::Misspelt;
 use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
 use contracts::time::format_timestamp;
 use contracts::topics;
-use inventories::bootstrap::Bootstrap;
-use inventories::services::{Collected, Services, Unavailable, UnavailableKind};
 use platform::broker::{Broker, BrokerError};
 use platform::clock::Clock;
 use platform::lifecycle::{Shutdown, Stopped};
@@ -24,23 +21,47 @@ use platform::progress::{Progress, Unit};
 use platform::store::Store;
 use platform::trace::Tracer;
 
+mod check;
+mod collect;
+mod pool;
 mod scope;
 mod stopped;
 mod supervise;
 
-pub use self::scope::{FINDINGS_PER_SCOPE_MAX, Found};
+pub use self::collect::collectors_of;
+pub use self::scope::FINDINGS_PER_SCOPE_MAX;
 pub use self::stopped::{Stage, StoppedRun};
 
-use self::scope::{Inputs, regions_of, run_scope, run_status};
-use self::supervise::supervise;
+use self::check::{Found, check};
+use self::collect::collect;
+use self::scope::run_status;
 use crate::draft::draft;
 use crate::publish::{
     FileReport, FindingsInput, InputError, PublishError, RECORD_BYTES_MAX, RunHeaders, Sender, UnpublishedLine,
     publish_file, publish_manifest,
 };
 
-/// Time one checker has in one scope, and one collector for all it does.
+/// Time one checker has in one scope, and one collector in one account and region.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(300);
+/// Collectors that run at the same time: enough to hide how long an API takes to answer, few enough for its rate limits, which a
+/// provider sets for each account and region.
+pub const COLLECTORS_AT_ONCE_DEFAULT: usize = 8;
+
+/// How many tasks run at the same time. They change how long a run takes, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskLimits {
+    /// Collectors, each in one account and region.
+    pub collectors: usize,
+    /// Checkers. They compute, so more than there are cores brings nothing.
+    pub checkers: usize,
+}
+
+impl Default for TaskLimits {
+    fn default() -> Self {
+        let checkers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { collectors: COLLECTORS_AT_ONCE_DEFAULT, checkers }
+    }
+}
 
 /// What a run is to do.
 #[derive(Debug, Clone)]
@@ -51,16 +72,20 @@ pub struct RunPlan {
     pub checkers: Vec<Registration>,
     /// True when the user named the checkers: then one that is skipped makes the run partial.
     pub checkers_named: bool,
+    /// Collectors to choose from: those that a chosen checker needs run.
+    pub collectors: CollectorRegistry,
     /// Billing files, read as one delivery.
     pub billing_files: Vec<PathBuf>,
     /// How they are loaded.
     pub billing_options: LoadOptions,
     /// Files of another producer's wire findings; `-` is standard input.
     pub findings_files: Vec<PathBuf>,
-    /// Regions of regional checkers.
+    /// Regions to look at; empty: those that the provider's configuration names.
     pub regions: Vec<String>,
-    /// Time one checker has in one scope.
+    /// Time one checker has in one scope, and one collector in one account and region.
     pub deadline: Duration,
+    /// How many of them run at the same time.
+    pub limits: TaskLimits,
     /// Further facts for the manifest.
     pub notes: BTreeMap<String, String>,
 }
@@ -100,6 +125,8 @@ pub struct RunReport {
     pub members_misspelt: BTreeMap<Misspelt, u64>,
     /// Findings files without a record.
     pub findings_files_empty: Vec<String>,
+    /// True when an account was not looked at that other credentials would have opened.
+    pub lacks_credentials: bool,
     /// Wall time by stage, in order.
     pub stages: Vec<(&'static str, Duration)>,
 }
@@ -148,15 +175,17 @@ fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun)
     let mut stages = Stages { tracer: ports.tracer.clone(), times: Vec::new() };
     // A findings file that is not there, or is none, is reported before an hour of work, not after.
     let mut findings_files = open_files(&plan.findings_files, &ports.shutdown).map_err(PublishError::from)?;
-    let (services, bootstrap, billing) = stages.time("collect", |_| collect(plan, ports))?;
+    let (collections, billing) = stages.time("collect", |tracer| collect(plan, ports, tracer))?;
     so_far.stage = Stage::Check;
     so_far.cost_facts = billing.iter().map(|report| report.currencies.values().sum::<u64>()).sum();
-    let (mut scopes, mut found) = stages.time("check", |tracer| check(plan, ports, services, bootstrap, tracer));
+    let (mut scopes, found) = stages.time("check", |tracer| check(plan, ports, &collections, tracer));
+    let lacks_credentials = collections.lacks_credentials();
+    // Inventories can be large, and nothing reads them any more.
+    drop(collections);
     so_far.findings_found = found.len() as u64;
     if ports.shutdown.is_requested() {
         return Err(PublishError::from(Stopped).into());
     }
-    sort(&mut found);
     so_far.stage = Stage::Publish;
 
     let mut producer = ports.broker.producer()?;
@@ -186,6 +215,7 @@ fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun)
         lines_unpublished: files.unpublished,
         members_misspelt: files.misspelt,
         findings_files_empty: files.empty,
+        lacks_credentials,
         stages: stages.times,
     })
 }
@@ -209,132 +239,30 @@ fn open_files(paths: &[PathBuf], shutdown: &Shutdown) -> Result<Vec<FindingsInpu
     paths.iter().map(|path| FindingsInput::open_until(path, RECORD_BYTES_MAX, shutdown)).collect()
 }
 
-type CollectedAll = (Services, Bootstrap, Option<LoadReport>);
-
-fn collect(plan: &RunPlan, ports: &Ports<'_>) -> Result<CollectedAll, LoadError> {
-    let needs = |source| plan.checkers.iter().any(|checker| checker.source == source);
-    let mut services = Services::default();
-    let mut bootstrap = Bootstrap::default();
-    let mut report = None;
-    if !plan.billing_files.is_empty() {
-        // Facts are stored even when no checker reads billing rows: costs and attribution need them.
-        let (tenant, files) = (&plan.context.tenant_id, &plan.billing_files);
-        let options = LoadOptions { now_ms: ports.clock.now_ms(), ..plan.billing_options.clone() };
-        let loaded = billing::load(tenant, files, &options, ports.store, &ports.progress, &ports.shutdown)?;
-        services.billing = match loaded.inventory.dropped_rows() {
-            0 => Collected::Ready(loaded.inventory),
-            dropped => Collected::Unavailable(Unavailable::new(
-                UnavailableKind::Failed,
-                format!("the bill charges too many distinct things: {dropped} rows found no room"),
-            )),
-        };
-        report = Some(loaded.report);
-    }
-    if needs(Source::Aws) {
-        ports.progress.begin("asking AWS", Unit::Things("requests"), None);
-        let deadline = plan.deadline;
-        // Its own deadline comes first, and says more.
-        let waited = deadline.saturating_add(Duration::from_secs(5));
-        match supervise("collect aws", waited, &ports.shutdown, move || aws::collect(deadline)) {
-            Ok(Ok((facts, inventory))) => {
-                bootstrap = facts;
-                services.s3 = Collected::Ready(inventory);
-            }
-            Ok(Err(why)) => services.s3 = Collected::Unavailable(why),
-            Err(error) => {
-                let why = Unavailable::new(UnavailableKind::Failed, error.to_string());
-                services.s3 = Collected::Unavailable(why);
-            }
-        }
-        ports.progress.end();
-    }
-    Ok((services, bootstrap, report))
-}
-
-fn check(
-    plan: &RunPlan,
-    ports: &Ports<'_>,
-    services: Services,
-    bootstrap: Bootstrap,
-    tracer: &Tracer,
-) -> (Vec<ScopeOutcome>, Vec<Found>) {
-    let inputs = Inputs {
-        context: plan.context.clone(),
-        bootstrap: Arc::new(bootstrap),
-        services: Arc::new(services),
-        deadline: plan.deadline,
-        shutdown: ports.shutdown.clone(),
-    };
-    let tasks: Vec<_> = plan
-        .checkers
-        .iter()
-        .flat_map(|checker| regions_of(checker, &plan.regions).into_iter().map(move |region| (*checker, region)))
-        .collect();
-    ports.progress.begin("running checkers", Unit::Things("checkers"), Some(tasks.len() as u64));
-    let mut scopes = Vec::new();
-    let mut found = Vec::new();
-    for (registration, region) in tasks {
-        if ports.shutdown.is_requested() {
-            break;
-        }
-        let mut span = tracer.span(format!("check {}", registration.spec));
-        span.set("finops.region", || region.clone());
-        let (outcome, findings) = run_scope(&inputs, registration, &region);
-        if outcome.status == run_manifest::RunStatus::Failed {
-            span.fail(&outcome.reason);
-        }
-        scopes.push(outcome);
-        found.extend(findings.into_iter().map(|finding| Found { registration, finding }));
-        ports.progress.advance(1);
-    }
-    ports.progress.end();
-    (scopes, found)
-}
-
-/// The order in which findings are published: the same inputs give the same sequence.
-fn sort(found: &mut [Found]) {
-    found.sort_by(|a, b| {
-        let key = |f: &Found| {
-            let Found { registration, finding } = f;
-            let scope = &finding.scope;
-            (
-                scope.region.clone(),
-                registration.spec,
-                finding.check_id,
-                scope.resource_id.clone(),
-                scope.account_id.clone(),
-                scope.service.clone(),
-                finding.issue_key.clone(),
-            )
-        };
-        key(a).cmp(&key(b))
-    });
-}
-
-/// Publishes findings of own checkers; returns the SPECs of those that no record can hold.
-fn publish_findings(
-    plan: &RunPlan,
-    found: &[Found],
-    sender: &mut Sender<'_>,
-) -> Result<Vec<&'static str>, PublishError> {
-    for (tag, Found { registration, finding }) in (0..).zip(found) {
+/// Publishes findings of own checkers; returns the scopes of those that no record can hold.
+fn publish_findings(plan: &RunPlan, found: &[Found], sender: &mut Sender<'_>) -> Result<Vec<usize>, PublishError> {
+    for (tag, Found { registration, finding, .. }) in (0..).zip(found) {
         let Some(check) = registration.check(finding.check_id) else { continue };
         let bytes = serde_json::to_vec(&draft(&plan.context, registration, check, finding))
             .map_err(|source| PublishError::Encode { what: format!("a finding of {}", registration.spec), source })?;
         sender.send(&plan.context.tenant_id, Bytes::from(bytes), tag)?;
     }
     sender.flush()?;
-    let spec = |tag: u64| found.get(usize::try_from(tag).ok()?).map(|f| f.registration.spec);
-    Ok(sender.take_too_large().into_iter().filter_map(|record| spec(record.tag)).collect())
+    let scope = |tag: u64| found.get(usize::try_from(tag).ok()?).map(|f| f.scope);
+    Ok(sender.take_too_large().into_iter().filter_map(|record| scope(record.tag)).collect())
 }
 
 /// A finding over the broker's limit leaves a gap in its checker's scope.
-fn mark_kept_out(scopes: &mut [ScopeOutcome], specs: &[&str]) {
-    for spec in specs {
-        let Some(scope) = scopes.iter_mut().find(|scope| scope.checker == *spec) else { continue };
+fn mark_kept_out(scopes: &mut [ScopeOutcome], kept_out: &[usize]) {
+    for index in kept_out {
+        let Some(scope) = scopes.get_mut(*index) else { continue };
         scope.findings = scope.findings.saturating_sub(1);
         scope.status = run_manifest::RunStatus::Partial;
-        scope.reason = "a finding is larger than a record may be and was not published".into();
+        let why = "a finding is larger than a record may be and was not published";
+        if !scope.reason.contains(why) {
+            scope.reason =
+                [scope.reason.as_str(), why].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+        }
     }
 }
 

@@ -1,83 +1,64 @@
-//! Runs each checker in each of its scopes, supervised, and tells what came of it. One that fails, panics or hangs never
-//! stops the others.
+//! Runs one checker in one account and region, supervised, and tells what came of it, with what its collectors could not see.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use checkers::checker::{Checked, CheckerError, CheckerScope, Source};
+use checkers::checker::{Checked, CheckerError};
 use checkers::finding::Finding;
 use checkers::registry::Registration;
 use checkers::run_context::RunContext;
 use contracts::run_manifest::{RunStatus, ScopeOutcome};
 use inventories::bootstrap::Bootstrap;
-use inventories::services::{Services, Unavailable, UnavailableKind};
+use inventories::collected::{CollectionReport, Unavailable, UnavailableKind};
+use inventories::services::Services;
 use platform::lifecycle::Shutdown;
 
+use super::collect::Target;
 use super::supervise::supervise;
 
 /// Findings one checker may have in one scope; more say nothing that a person could act on.
 pub const FINDINGS_PER_SCOPE_MAX: usize = 100_000;
 
-/// A finding and the checker that made it.
-#[derive(Debug, Clone)]
-pub struct Found {
-    /// Checker.
-    pub registration: Registration,
-    /// Finding.
-    pub finding: Finding,
-}
-
-/// What all checkers run over.
+/// What all checkers run with.
 #[derive(Clone)]
 pub struct Inputs {
     /// Facts of the run.
     pub context: RunContext,
-    /// Facts about its surroundings.
-    pub bootstrap: Arc<Bootstrap>,
-    /// Inventories.
-    pub services: Arc<Services>,
     /// Time one checker has in one scope.
     pub deadline: Duration,
     /// Ends waiting for a checker.
     pub shutdown: Shutdown,
 }
 
-/// The regions a checker runs in.
+/// Runs one checker in one account and region.
 #[must_use]
-pub fn regions_of(registration: Registration, regions: &[String]) -> Vec<String> {
-    match (registration.scope, registration.source) {
-        (CheckerScope::Regional, _) => regions.to_vec(),
-        (CheckerScope::Global, Source::Aws) => vec!["global".to_owned()],
-        (CheckerScope::Global, Source::Billing) => vec!["*".to_owned()],
-    }
-}
-
-/// Runs one checker in one scope.
-#[must_use]
-pub fn run_scope(inputs: &Inputs, registration: Registration, region: &str) -> (ScopeOutcome, Vec<Finding>) {
+pub fn run_scope(
+    inputs: &Inputs,
+    registration: Registration,
+    target: &Target,
+    services: &Arc<Services>,
+) -> (ScopeOutcome, Vec<Finding>) {
     let started = Instant::now();
     let work = {
-        let (inputs, region) = (inputs.clone(), region.to_owned());
+        let (context, target, services) = (inputs.context.clone(), target.clone(), services.clone());
         move || {
-            let checker = (registration.factory)(&inputs.context, &inputs.bootstrap)
-                .map_err(|error| CheckerError::Failed(error.to_string()))?;
-            checker.run(&inputs.services, &region)
+            let of_none = Bootstrap::default();
+            let facts = target.account.as_ref().map_or(&of_none, |account| &account.facts);
+            let checker =
+                (registration.factory)(&context, facts).map_err(|error| CheckerError::Failed(error.to_string()))?;
+            checker.run(&services, &target.region)
         }
     };
     let outcome = supervise(registration.spec, inputs.deadline, &inputs.shutdown, work)
         .unwrap_or_else(|error| Err(CheckerError::Failed(error.to_string())))
-        .and_then(|checked| declared_only(registration, checked));
-    let mut report = outcome_of(registration, region, &outcome);
-    if registration.source == Source::Aws
-        && let Some(account) = &inputs.bootstrap.aws_account_id
-    {
-        report.account_id.clone_from(account);
-    }
+        .and_then(|checked| publishable(registration, checked));
+    let mut report = outcome_of(registration, target, &outcome, services.unseen());
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let findings = outcome.map(|checked| checked.findings).unwrap_or_default();
     tracing::info!(
         checker = registration.spec,
-        region,
+        account = report.account_id,
+        region = report.region,
         status = ?report.status,
         reason = report.reason,
         findings = findings.len(),
@@ -86,61 +67,61 @@ pub fn run_scope(inputs: &Inputs, registration: Registration, region: &str) -> (
     (report, findings)
 }
 
-/// A checker that emits what it does not declare is wrong about itself: downstream could not tell what it covers.
-fn declared_only(registration: Registration, mut checked: Checked) -> Result<Checked, CheckerError> {
+/// What is published of what a checker found. A checker that emits what it does not declare is wrong about itself: downstream
+/// could not tell what it covers. A finding with a member that the contract does not store leaves a gap.
+fn publishable(registration: Registration, mut checked: Checked) -> Result<Checked, CheckerError> {
     if let Some(finding) = checked.findings.iter().find(|f| registration.check(f.check_id).is_none()) {
         return Err(CheckerError::Failed(format!("bug: it emitted {}, which it does not declare", finding.check_id)));
     }
-    if checked.findings.len() > FINDINGS_PER_SCOPE_MAX {
-        let found = checked.findings.len();
-        checked.findings.truncate(FINDINGS_PER_SCOPE_MAX);
-        checked.gaps.push(format!("{found} findings, only the first {FINDINGS_PER_SCOPE_MAX} are published"));
+    let Checked { findings, gaps } = &mut checked;
+    findings.retain(|finding| {
+        let Err(error) = finding.check() else { return true };
+        let (check_id, resource) = (finding.check_id, &finding.scope.resource_id);
+        gaps.push(format!("bug: {check_id} of {resource:?} is not published: {error}"));
+        false
+    });
+    if findings.len() > FINDINGS_PER_SCOPE_MAX {
+        gaps.push(format!("{} findings, only the first {FINDINGS_PER_SCOPE_MAX} are published", findings.len()));
+        findings.truncate(FINDINGS_PER_SCOPE_MAX);
     }
     Ok(checked)
 }
 
-fn outcome_of(registration: Registration, region: &str, outcome: &Result<Checked, CheckerError>) -> ScopeOutcome {
-    let mut report = ScopeOutcome {
-        checker: registration.spec.to_owned(),
-        check_ids: registration.checks.iter().map(|check| check.check_id.to_owned()).collect(),
-        account_id: "*".to_owned(),
-        region: region.to_owned(),
-        status: RunStatus::Complete,
-        reason: String::new(),
-        denied_operations: Vec::new(),
-        throttled_operations: Vec::new(),
-        api_calls: 0,
-        findings: 0,
-        duration_ms: 0,
-    };
-    match outcome {
+fn outcome_of(
+    registration: Registration,
+    target: &Target,
+    outcome: &Result<Checked, CheckerError>,
+    mut unseen: CollectionReport,
+) -> ScopeOutcome {
+    let (status, reason) = match outcome {
         Ok(checked) => {
-            report.denied_operations.clone_from(&checked.denied_operations);
-            report.throttled_operations.clone_from(&checked.throttled_operations);
-            report.api_calls = checked.api_calls;
-            report.findings = checked.findings.len() as u64;
-            report.reason = gaps_text(checked);
-            if !report.reason.is_empty() {
-                report.status = RunStatus::Partial;
+            unseen.gaps.extend(checked.gaps.iter().cloned());
+            match gaps_text(&unseen) {
+                whole if whole.is_empty() => (RunStatus::Complete, whole),
+                gaps => (RunStatus::Partial, gaps),
             }
         }
-        Err(CheckerError::Unavailable(why)) => {
-            report.status = status_of(why);
-            report.reason.clone_from(&why.reason);
-            report.denied_operations.clone_from(&why.denied_operations);
-            report.throttled_operations.clone_from(&why.throttled_operations);
-        }
-        Err(CheckerError::Failed(reason)) => {
-            report.status = RunStatus::Failed;
-            report.reason.clone_from(reason);
-        }
+        Err(CheckerError::Unavailable(why)) => (status_of(why), why.reason.clone()),
+        Err(CheckerError::Failed(reason)) => (RunStatus::Failed, reason.clone()),
+    };
+    ScopeOutcome {
+        checker: registration.spec.to_owned(),
+        check_ids: registration.checks.iter().map(|check| check.check_id.to_owned()).collect(),
+        account_id: target.account_id().to_owned(),
+        region: target.region.clone(),
+        status,
+        reason,
+        denied_operations: unseen.denied_operations.into_iter().collect(),
+        throttled_operations: unseen.throttled_operations.into_iter().collect(),
+        api_calls: unseen.api_calls,
+        findings: outcome.as_ref().map_or(0, |checked| checked.findings.len() as u64),
+        duration_ms: 0,
     }
-    report
 }
 
 fn status_of(why: &Unavailable) -> RunStatus {
     match why.kind {
-        UnavailableKind::Skipped => RunStatus::Skipped,
+        UnavailableKind::Skipped | UnavailableKind::NoCredentials => RunStatus::Skipped,
         UnavailableKind::Refused | UnavailableKind::Failed => RunStatus::Failed,
     }
 }
@@ -148,16 +129,17 @@ fn status_of(why: &Unavailable) -> RunStatus {
 /// Gaps shown in a reason.
 const GAPS_SHOWN: usize = 5;
 
-fn gaps_text(checked: &Checked) -> String {
+fn gaps_text(unseen: &CollectionReport) -> String {
     let mut gaps: Vec<String> = Vec::new();
-    for (what, operations) in [("denied", &checked.denied_operations), ("throttled", &checked.throttled_operations)] {
+    for (what, operations) in [("denied", &unseen.denied_operations), ("throttled", &unseen.throttled_operations)] {
         if !operations.is_empty() {
+            let operations: Vec<&str> = operations.iter().map(String::as_str).collect();
             gaps.push(format!("{what}: {}", operations.join(", ")));
         }
     }
-    gaps.extend(checked.gaps.iter().take(GAPS_SHOWN).cloned());
-    if checked.gaps.len() > GAPS_SHOWN {
-        gaps.push(format!("and {} more", checked.gaps.len() - GAPS_SHOWN));
+    gaps.extend(unseen.gaps.iter().take(GAPS_SHOWN).cloned());
+    if unseen.gaps.len() > GAPS_SHOWN {
+        gaps.push(format!("and {} more", unseen.gaps.len() - GAPS_SHOWN));
     }
     gaps.join("; ")
 }
@@ -179,11 +161,13 @@ pub fn run_status(scopes: &[ScopeOutcome], checkers_named: bool, imported: bool)
 
 #[cfg(test)]
 mod tests {
-    use checkers::checker::{CheckInfo, Checker, CheckerDocs, CheckerRegistration};
+    use checkers::checker::{CheckInfo, Checker, CheckerDocs, CheckerRegistration, CheckerScope};
     use checkers::run_context::RunFacts;
     use checkers::severity;
     use contracts::draft::{Scope, Status};
     use contracts::identity::SaltMode;
+    use inventories::collected::Collected;
+    use inventories::kind::{Extent, Inventory, InventoryKind, Source};
 
     use super::*;
 
@@ -201,9 +185,8 @@ mod tests {
                 spec: "m.t:T",
                 checker_id: "t",
                 scope: CheckerScope::Global,
-                source: Source::Billing,
+                needs: &[],
                 checks: &[CheckInfo { check_id: "t.one", name: "", category: "", sub_category: "" }],
-                actions: &[],
                 docs: &CheckerDocs::EMPTY,
                 factory: |_, _| Ok(Box::new(Scripted($script))),
             };
@@ -227,14 +210,13 @@ mod tests {
         .unwrap()
     }
 
-    fn inputs() -> Inputs {
-        Inputs {
-            context: context(),
-            bootstrap: Arc::default(),
-            services: Arc::default(),
-            deadline: Duration::from_secs(3),
-            shutdown: Shutdown::new(),
-        }
+    fn run(registration: Registration, services: Services) -> (ScopeOutcome, Vec<Finding>) {
+        let inputs = Inputs { context: context(), deadline: Duration::from_secs(3), shutdown: Shutdown::new() };
+        run_scope(&inputs, registration, &target(), &Arc::new(services))
+    }
+
+    fn target() -> Target {
+        Target { account: None, region: "*".into() }
     }
 
     fn finding(check_id: &'static str) -> Finding {
@@ -243,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_a_checker_does_becomes_its_outcome() {
-        let cases: [(Registration, RunStatus, &str); 7] = [
+        let cases: [(Registration, RunStatus, &str); 8] = [
             (registration!(|| Ok(Checked::default())), RunStatus::Complete, ""),
             (registration!(|| panic!("boom")), RunStatus::Failed, "bug: boom"),
             (
@@ -255,9 +237,17 @@ mod tests {
                 "not done within 3 s",
             ),
             (
-                registration!(|| Ok(Checked { denied_operations: vec!["s3:X".into()], ..Checked::default() })),
+                registration!(|| Ok(Checked { gaps: vec!["bucket a: timeout".into()], ..Checked::default() })),
                 RunStatus::Partial,
-                "denied: s3:X",
+                "bucket a: timeout",
+            ),
+            (
+                registration!(|| {
+                    let finding = finding("t.one").link("script", "javascript:alert(1)");
+                    Ok(Checked { findings: vec![finding], ..Checked::default() })
+                }),
+                RunStatus::Partial,
+                "bug: t.one of \"\" is not published: links[0].url is \"javascript:alert(1)\": it must begin with https://",
             ),
             (
                 registration!(|| Err(Unavailable::new(UnavailableKind::Skipped, "no credentials").into())),
@@ -276,7 +266,7 @@ mod tests {
             ),
         ];
         for (registration, status, reason) in cases {
-            let (outcome, findings) = run_scope(&inputs(), registration, "*");
+            let (outcome, findings) = run(registration, Services::default());
             assert_eq!((outcome.status, &*outcome.reason), (status, reason));
             assert!(findings.is_empty());
         }
@@ -285,8 +275,37 @@ mod tests {
     #[test]
     fn findings_come_with_a_complete_outcome() {
         let registration = registration!(|| Ok(Checked { findings: vec![finding("t.one")], ..Checked::default() }));
-        let (outcome, findings) = run_scope(&inputs(), registration, "*");
+        let (outcome, findings) = run(registration, Services::default());
         assert_eq!((outcome.findings, findings.len(), outcome.account_id.as_str()), (1, 1, "*"));
+    }
+
+    /// Whatever the checker says of it.
+    #[test]
+    fn what_its_collectors_could_not_see_makes_an_outcome_partial() {
+        struct Disks;
+        impl Inventory for Disks {
+            const KIND: InventoryKind = InventoryKind { name: "disks", source: Source::Aws, extent: Extent::Region };
+        }
+        let report = CollectionReport {
+            denied_operations: ["ec2:DescribeTags".to_owned()].into(),
+            throttled_operations: ["ec2:DescribeVolumes".to_owned()].into(),
+            gaps: vec!["one page".into()],
+            api_calls: 3,
+        };
+        let mut services = Services::default();
+        services.add(Disks::KIND, "a", Ok(Arc::new(Collected::new(Disks, report))));
+        let why = Unavailable {
+            denied_operations: ["ec2:DescribeVolumes".to_owned()].into(),
+            ..Unavailable::failed("access denied")
+        };
+        services.add(Disks::KIND, "b", Err(why));
+        let (outcome, _) = run(registration!(|| Ok(Checked::default())), services);
+        assert_eq!((outcome.status, outcome.api_calls), (RunStatus::Partial, 3));
+        assert_eq!(outcome.denied_operations, ["ec2:DescribeTags", "ec2:DescribeVolumes"]);
+        assert_eq!(outcome.throttled_operations, ["ec2:DescribeVolumes"]);
+        let reason = "denied: ec2:DescribeTags, ec2:DescribeVolumes; throttled: ec2:DescribeVolumes; one page; disks of b: \
+                      access denied";
+        assert_eq!(outcome.reason, reason);
     }
 
     #[test]
@@ -307,7 +326,7 @@ mod tests {
                 .iter()
                 .map(|status| ScopeOutcome {
                     status: *status,
-                    ..outcome_of(registration, "*", &Ok(Checked::default()))
+                    ..outcome_of(registration, &target(), &Ok(Checked::default()), CollectionReport::default())
                 })
                 .collect();
             assert_eq!(run_status(&scopes, named, imported), expected, "{statuses:?} {named} {imported}");

@@ -9,6 +9,7 @@ use checkers::registry::Registry;
 use checkers::run_context::{RunContext, RunFacts};
 use chrono::DateTime;
 use collectors::billing::LoadOptions;
+use collectors::registry::CollectorRegistry;
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
 use contracts::resource_type::ResourceType;
@@ -20,8 +21,7 @@ use platform::lifecycle::Shutdown;
 use platform::progress::{Progress, Silent};
 use platform::store::local::LocalStore;
 use platform::trace::Tracer;
-use runner::run::{DEADLINE_DEFAULT, Ports, RunError, RunPlan, RunReport, run};
-use runner::selection::select;
+use runner::run::{DEADLINE_DEFAULT, Ports, RunError, RunPlan, RunReport, TaskLimits, run};
 use serde_json::Value;
 
 pub mod bill;
@@ -36,7 +36,7 @@ pub fn golden(path: &str) -> PathBuf {
     Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden/focus").join(path)
 }
 
-/// A plan of all checkers over these billing files.
+/// A plan of all checkers over these billing files, without those that ask a provider.
 pub fn plan(run_id: &str, billing_files: Vec<PathBuf>) -> RunPlan {
     let context = RunContext::new(RunFacts {
         tenant_id: "acme".into(),
@@ -51,16 +51,18 @@ pub fn plan(run_id: &str, billing_files: Vec<PathBuf>) -> RunPlan {
         rulepack: Arc::default(),
     })
     .unwrap();
+    let registry = Registry::linked().unwrap();
     RunPlan {
         context,
-        checkers: select(&Registry::linked().unwrap(), &[], &["aws.s3.governance.lifecycle_missing".to_owned()])
-            .unwrap(),
+        checkers: registry.all().iter().copied().filter(|checker| checker.provider().is_none()).collect(),
         checkers_named: false,
+        collectors: CollectorRegistry::linked().unwrap(),
         billing_files,
         billing_options: LoadOptions::default(),
         findings_files: Vec::new(),
         regions: Vec::new(),
         deadline: DEADLINE_DEFAULT,
+        limits: TaskLimits::default(),
         notes: Default::default(),
     }
 }

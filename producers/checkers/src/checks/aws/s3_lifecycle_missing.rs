@@ -2,11 +2,13 @@
 
 use contracts::draft::{Level, Scope, Severity, Status};
 use contracts::resource_type::ResourceType;
+use inventories::bootstrap::Bootstrap;
+use inventories::kind::Inventory;
 use inventories::s3::{Bucket, Lifecycle, S3Inventory};
 use inventories::services::Services;
 
 use crate::checker::{
-    CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule, Source,
+    CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule,
 };
 use crate::finding::Finding;
 use crate::severity;
@@ -31,51 +33,37 @@ inventory::submit! {
         spec: "checks.aws.s3_lifecycle_missing:S3LifecycleMissingChecker",
         checker_id: "aws.s3.governance.lifecycle_missing",
         scope: CheckerScope::Global,
-        source: Source::Aws,
+        needs: &[S3Inventory::KIND],
         checks: &[CheckInfo {
             check_id: CHECK_ID,
             name: "S3 bucket without lifecycle rules",
             category: "governance",
             sub_category: "storage",
         }],
-        actions: &[
-            "sts:GetCallerIdentity",
-            "s3:ListAllMyBuckets",
-            "s3:GetBucketLocation",
-            "s3:GetLifecycleConfiguration",
-        ],
         docs: &DOCS,
-        factory: |_, bootstrap| {
-            Ok(Box::new(S3LifecycleMissingChecker { billing_account_id: bootstrap.aws_billing_account_id.clone() }))
-        },
+        factory: |_, account| Ok(Box::new(S3LifecycleMissingChecker { account: account.clone() })),
     }
 }
 
 /// The checker.
 struct S3LifecycleMissingChecker {
-    billing_account_id: Option<String>,
+    account: Bootstrap,
 }
 
 impl Checker for S3LifecycleMissingChecker {
     fn run(&self, services: &Services, _region: &str) -> Result<Checked, CheckerError> {
-        let inventory = services.s3.get("S3 inventory")?;
-        let findings = inventory.buckets.iter().filter_map(|bucket| self.judge(inventory, bucket)).collect();
+        let inventory: &S3Inventory = services.get()?;
+        let findings = inventory.buckets.iter().filter_map(|bucket| self.judge(bucket)).collect();
         let unknown = inventory.buckets.iter().filter_map(|bucket| match &bucket.lifecycle {
             Lifecycle::Unknown(reason) => Some(format!("bucket {}: {reason}", bucket.name)),
             _ => None,
         });
-        Ok(Checked {
-            findings,
-            gaps: inventory.gaps.iter().cloned().chain(unknown).collect(),
-            denied_operations: inventory.denied_operations.clone(),
-            throttled_operations: inventory.throttled_operations.clone(),
-            api_calls: inventory.api_calls,
-        })
+        Ok(Checked { findings, gaps: unknown.collect() })
     }
 }
 
 impl S3LifecycleMissingChecker {
-    fn judge(&self, inventory: &S3Inventory, bucket: &Bucket) -> Option<Finding> {
+    fn judge(&self, bucket: &Bucket) -> Option<Finding> {
         let name = &bucket.name;
         let (status, severity) = match bucket.lifecycle {
             Lifecycle::Rules { effective, .. } if effective > 0 => return None,
@@ -83,7 +71,7 @@ impl S3LifecycleMissingChecker {
             Lifecycle::Denied => (Status::Info, severity::UNKNOWN),
             Lifecycle::Missing | Lifecycle::Rules { .. } => (Status::Fail, MISSING),
         };
-        let finding = Finding::new(CHECK_ID, self.scope(inventory, bucket), status, severity)
+        let finding = Finding::new(CHECK_ID, self.scope(bucket), status, severity)
             .issue("check_id", CHECK_ID)
             .issue("bucket", name);
         Some(match bucket.lifecycle {
@@ -105,18 +93,20 @@ impl S3LifecycleMissingChecker {
         })
     }
 
-    fn scope(&self, inventory: &S3Inventory, bucket: &Bucket) -> Scope {
-        let account_id = inventory.account_id.clone();
+    fn scope(&self, bucket: &Bucket) -> Scope {
+        let Bootstrap { account_id, partition, billing_account_id, .. } = &self.account;
+        let account_id = account_id.clone().unwrap_or_default();
+        let partition = partition.as_deref().unwrap_or("aws");
         Scope {
             cloud: "aws".into(),
-            provider_partition: inventory.partition.clone(),
-            billing_account_id: self.billing_account_id.clone().unwrap_or_else(|| account_id.clone()),
+            provider_partition: partition.to_owned(),
+            billing_account_id: billing_account_id.clone().unwrap_or_else(|| account_id.clone()),
             account_id,
             region: bucket.region.clone(),
             service: "AmazonS3".into(),
             resource_type: ResourceType::S3Bucket.into(),
             resource_id: bucket.name.clone(),
-            resource_arn: format!("arn:{}:s3:::{}", inventory.partition, bucket.name),
+            resource_arn: format!("arn:{partition}:s3:::{}", bucket.name),
             ..Scope::default()
         }
     }
@@ -124,21 +114,17 @@ impl S3LifecycleMissingChecker {
 
 #[cfg(test)]
 mod tests {
-    use inventories::services::Collected;
-
     use super::*;
 
     fn check(lifecycle: Lifecycle) -> Checked {
         let bucket = Bucket { name: "logs".into(), region: "eu-west-3".into(), lifecycle };
-        let inventory = S3Inventory {
-            account_id: "111122223333".into(),
-            partition: "aws-cn".into(),
-            buckets: vec![bucket],
-            denied_operations: vec!["s3:GetBucketLocation".into()],
-            ..S3Inventory::default()
+        let services = Services::of(S3Inventory { buckets: vec![bucket] });
+        let account = Bootstrap {
+            account_id: Some("111122223333".into()),
+            partition: Some("aws-cn".into()),
+            ..Bootstrap::default()
         };
-        let services = Services { s3: Collected::Ready(inventory), ..Services::default() };
-        S3LifecycleMissingChecker { billing_account_id: None }.run(&services, "global").unwrap()
+        S3LifecycleMissingChecker { account }.run(&services, "global").unwrap()
     }
 
     #[test]
@@ -171,12 +157,5 @@ mod tests {
     fn what_could_not_be_seen_is_a_gap_not_a_verdict() {
         let checked = check(Lifecycle::Unknown("timeout".into()));
         assert_eq!(checked.gaps, ["bucket logs: timeout"]);
-        assert_eq!(checked.denied_operations, ["s3:GetBucketLocation"]);
-    }
-
-    #[test]
-    fn without_an_inventory_it_says_why() {
-        let error = S3LifecycleMissingChecker { billing_account_id: None }.run(&Services::default(), "global");
-        assert_eq!(error.unwrap_err().to_string(), "no S3 inventory given");
     }
 }

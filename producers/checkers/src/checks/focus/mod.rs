@@ -4,10 +4,11 @@
 
 use inventories::billing::inventory::BillingInventory;
 use inventories::bootstrap::Bootstrap;
+use inventories::kind::{Inventory, InventoryKind};
 use inventories::services::Services;
 
 use crate::checker::{
-    CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, FactoryError, Source,
+    CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, FactoryError,
 };
 use crate::finding::Finding;
 use crate::run_context::RunContext;
@@ -53,10 +54,13 @@ struct OverBill<C>(C);
 
 impl<C: BillingCheck> Checker for OverBill<C> {
     fn run(&self, services: &Services, _region: &str) -> Result<Checked, CheckerError> {
-        let bill = services.billing.get("billing files")?;
+        let bill = services.get()?;
         Ok(Checked { findings: self.0.check(bill), ..Checked::default() })
     }
 }
+
+/// What every checker over a bill needs.
+const BILL: &[InventoryKind] = &[BillingInventory::KIND];
 
 type Factory = fn(&RunContext, &Bootstrap) -> Result<Box<dyn Checker>, FactoryError>;
 
@@ -68,14 +72,5 @@ const fn over_bill(
     docs: &'static CheckerDocs,
     factory: Factory,
 ) -> CheckerRegistration {
-    CheckerRegistration {
-        spec,
-        checker_id,
-        scope: CheckerScope::Global,
-        source: Source::Billing,
-        checks,
-        actions: &[],
-        docs,
-        factory,
-    }
+    CheckerRegistration { spec, checker_id, scope: CheckerScope::Global, needs: BILL, checks, docs, factory }
 }

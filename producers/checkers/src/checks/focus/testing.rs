@@ -6,7 +6,7 @@ use inventories::billing::closed_lists::Pricing;
 use inventories::billing::fact::{CostFact, RowDetail};
 use inventories::billing::inventory::{BillingInventory, InventoryBuilder};
 use inventories::billing::tags::RowTags;
-use inventories::services::{Collected, Services};
+use inventories::services::Services;
 use rust_decimal::Decimal;
 
 use super::BillingCheck;
@@ -189,7 +189,7 @@ pub(super) fn check_default(spec: &str, rows: impl IntoIterator<Item = Row>) -> 
     let checker: Box<dyn Checker> =
         (registration.factory)(&crate::run_context::tests::context(), &inventories::bootstrap::Bootstrap::default())
             .unwrap();
-    let services = Services { billing: Collected::Ready(bill(rows)), ..Services::default() };
+    let services = Services::of(bill(rows));
     let findings = checker.run(&services, "*").unwrap().findings;
     for finding in &findings {
         assert!(registration.check(finding.check_id).is_some(), "{} is not declared", finding.check_id);
