@@ -2,8 +2,10 @@
 //! generated from here.
 
 mod checkers;
+mod collectors;
 mod config;
 mod contract;
+mod coverage;
 mod delivered;
 mod dlq;
 mod doctor;
@@ -59,6 +61,9 @@ pub enum Verb {
     /// What the checkers are and what they look for
     #[command(subcommand)]
     Checkers(checkers::CheckersVerb),
+    /// What the collectors record, where, and with which permissions
+    #[command(subcommand)]
+    Collectors(collectors::CollectorsVerb),
     /// The contract, for producers
     #[command(subcommand)]
     Contract(contract::ContractVerb),
@@ -122,6 +127,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Sink(verb) => sink::run(&verb, &settings, form),
         Verb::Exporter(verb) => exporter::run(&verb, &settings, form),
         Verb::Checkers(verb) => checkers::run(&verb, form),
+        Verb::Collectors(verb) => collectors::run(&verb, form),
         Verb::Contract(verb) => contract::run(&verb, &settings, form),
         Verb::Findings(verb) => findings::run(&verb, &settings, form),
         Verb::Dlq(verb) => dlq::run(&verb, &settings, form),

@@ -14,6 +14,7 @@ use runner::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::coverage::Scopes;
 use super::delivered::{Delivered, Potential};
 use super::headline::{Headline, headlines, left_out_text};
 use crate::failure::Result;
@@ -146,15 +147,6 @@ fn lost(load: &LoadReport) -> Vec<(String, ReplacedDelivery)> {
     load.months.iter().flat_map(of).collect()
 }
 
-#[derive(Debug, Default, Serialize)]
-struct Scopes {
-    found_something: u64,
-    silent: u64,
-    partial: Vec<String>,
-    skipped: Vec<String>,
-    failed: Vec<String>,
-}
-
 #[derive(Debug, Serialize)]
 struct Exported {
     tenant_id: String,
@@ -214,7 +206,7 @@ impl Summary {
                 lost: lost(load),
                 observed: load.observed.clone(),
             }),
-            scopes: scopes(manifest),
+            scopes: Scopes::of(manifest),
             published: manifest.published,
             delivered: delivered.records,
             complete: delivered.is_complete,
@@ -263,12 +255,11 @@ impl Summary {
 
     /// A run whose input was refused in part, or that checked only a part, must not look like a whole one to a script.
     pub fn exit_code(&self, report: &RunReport) -> ExitCode {
-        let named_credentials = report.manifest.scopes.iter().any(|s| s.reason.to_lowercase().contains("credentials"));
         match self.status {
             _ if !self.lines_unpublished.is_empty() => ExitCode::BadInput,
             RunStatus::Complete if self.complete => ExitCode::Done,
             RunStatus::Complete => ExitCode::TryAgain,
-            _ if named_credentials => ExitCode::CredentialsRefused,
+            _ if report.lacks_credentials => ExitCode::CredentialsRefused,
             _ => ExitCode::TryAgain,
         }
     }
@@ -285,21 +276,6 @@ fn next(settings: &Settings, manifest: &RunManifest, delivered: &Delivered, expo
         None => "status".to_owned(),
     };
     format!("finops {what} {}", settings.flags())
-}
-
-fn scopes(manifest: &RunManifest) -> Scopes {
-    let mut all = Scopes::default();
-    for scope in &manifest.scopes {
-        let named = || format!("{}: {}", scope.checker, scope.reason);
-        match scope.status {
-            RunStatus::Complete if scope.findings > 0 => all.found_something += 1,
-            RunStatus::Complete => all.silent += 1,
-            RunStatus::Partial => all.partial.push(named()),
-            RunStatus::Skipped => all.skipped.push(named()),
-            RunStatus::Failed => all.failed.push(named()),
-        }
-    }
-    all
 }
 
 fn exports(report: &PassReport) -> Vec<Exported> {
@@ -341,7 +317,7 @@ impl fmt::Display for Summary {
             )?;
             billing.write_deliveries(f)?;
         }
-        self.write_scopes(f)?;
+        write!(f, "{}", self.scopes)?;
         self.write_records(f)?;
         self.write_money(f)?;
         for export in self.exports.iter().take(EXPORTS_SHOWN) {
@@ -367,18 +343,6 @@ impl fmt::Display for Summary {
 }
 
 impl Summary {
-    fn write_scopes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Scopes { found_something, silent, partial, skipped, failed } = &self.scopes;
-        if *found_something + *silent == 0 && partial.is_empty() && skipped.is_empty() && failed.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "Checkers    {found_something} found something, {silent} found nothing")?;
-        for (what, list) in [("partial", partial), ("skipped", skipped), ("failed", failed)] {
-            list.iter().try_for_each(|one| writeln!(f, "            {what}: {one}"))?;
-        }
-        Ok(())
-    }
-
     fn write_records(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by_code = by_name(self.dead_letters_by_code.iter().map(|(code, n)| (code.as_str(), *n)));
         writeln!(f, "\nPublished   {}", self.published)?;
