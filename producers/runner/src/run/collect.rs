@@ -183,7 +183,7 @@ fn run_task(task: &Task, deadline: Duration, shutdown: &Shutdown, tracer: &Trace
         }
         Err(why) => {
             span.fail(&why.reason);
-            tracing::warn!(collector = id, account, region, reason = why.reason, elapsed_ms, "inventory not collected");
+            tracing::info!(collector = id, account, region, reason = why.reason, elapsed_ms, "inventory not collected");
         }
     }
     outcome
