@@ -6,4 +6,5 @@ pub mod bootstrap;
 pub mod collected;
 pub mod kind;
 pub mod s3;
+pub mod s3_uploads;
 pub mod services;

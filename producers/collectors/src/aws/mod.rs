@@ -11,6 +11,7 @@ mod s3;
 mod session;
 
 mod s3_buckets;
+mod s3_uploads;
 
 use self::session::Session;
 
