@@ -1,4 +1,4 @@
-//! The collector of buckets against a server: what it records, what it may not see, and what a run says of both.
+//! The collectors over buckets against a server: what it records, what it may not see, and what a run says of both.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -27,7 +27,8 @@ use tests::s3::S3Server;
 const CHILD: &str = "S3_BUCKETS_TEST_CHILD";
 const RULE: &str = "<LifecycleConfiguration><Rule><ID>a</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter>\
                     <Expiration><Days>30</Days></Expiration></Rule></LifecycleConfiguration>";
-const NOW_MS: i64 = 1_789_000_000_000;
+/// Long after every upload was begun.
+const NOW_MS: i64 = 4_000_000_000_000;
 
 /// Credentials and the server's address come from the environment, as every AWS program takes them: a process of its own.
 #[test]
@@ -41,6 +42,8 @@ fn buckets_are_recorded_and_what_a_role_may_not_see_is_reported() {
     }
     let ruled = server.request("PUT", "/ruled?lifecycle", RULE.as_bytes());
     assert!(ruled.starts_with("HTTP/1.1 200 "), "{ruled}");
+    let begun = server.request("POST", "/plain/large.bin?uploads", b"");
+    assert!(begun.starts_with("HTTP/1.1 200 "), "{begun}");
     let proxy = Proxy::before(&server.url());
     proxy.plan("GET", "/closed?lifecycle", u32::MAX, Fault::Answer(403, s3_error("AccessDenied")));
     let home = tempfile::tempdir().unwrap();
@@ -60,12 +63,13 @@ fn check_outcome() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(folder.path());
     let manifest = run(&pipeline);
-    let [scope] = manifest.scopes.as_slice() else { panic!("{manifest:?}") };
+    let [scope, uploads] = manifest.scopes.as_slice() else { panic!("{manifest:?}") };
     assert_eq!((&*scope.account_id, &*scope.region, scope.status), ("123456789012", "global", RunStatus::Partial));
     assert_eq!(scope.reason, "denied: s3:GetLifecycleConfiguration");
     assert_eq!(scope.denied_operations, ["s3:GetLifecycleConfiguration"]);
     // One list, and for each of three buckets its region and its rules.
     assert_eq!((scope.api_calls, scope.findings), (7, 2));
+    assert_eq!((uploads.status, uploads.api_calls, uploads.findings), (RunStatus::Complete, 7, 1), "{uploads:?}");
     let values = pipeline.records(topics::WIRE).into_iter().map(|record| record.value.into_bytes());
     let found: Vec<Value> = values.map(|value| serde_json::from_slice(&value).unwrap()).collect();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -81,7 +85,7 @@ fn check_outcome() {
     let line = |name: &str, status: &str| {
         (name.to_owned(), status.to_owned(), format!("arn:aws:s3:::{name}"), "123456789012".to_owned())
     };
-    assert_eq!(found.collect::<Vec<_>>(), [line("closed", "info"), line("plain", "fail")]);
+    assert_eq!(found.collect::<Vec<_>>(), [line("closed", "info"), line("plain", "fail"), line("plain", "fail")]);
 }
 
 fn run(pipeline: &Pipeline) -> RunManifest {
@@ -97,10 +101,10 @@ fn run(pipeline: &Pipeline) -> RunManifest {
         finding_id_mode: SaltMode::Stable,
         rulepack: Arc::default(),
     });
-    let checker = ["aws.s3.governance.lifecycle_missing".to_owned()];
+    let checkers = ["aws.s3.governance.lifecycle_missing", "aws.s3.uploads.incomplete"].map(str::to_owned);
     let plan = RunPlan {
         context: context.unwrap(),
-        checkers: select(&Registry::linked().unwrap(), &checker, &[]).unwrap(),
+        checkers: select(&Registry::linked().unwrap(), &checkers, &[]).unwrap(),
         checkers_named: true,
         collectors: CollectorRegistry::linked().unwrap(),
         billing_files: Vec::new(),
