@@ -33,6 +33,7 @@ pub mod seal;
 pub mod service_family;
 pub mod source;
 pub mod storage;
+pub mod tenant_scope;
 pub mod text;
 pub mod time;
 pub mod topics;

@@ -2,8 +2,8 @@
 //! share the statements of one batch; a large one has a batch of its own. What a batch holds in memory is bounded by its rows, and
 //! how long its tenants wait for each other by their number.
 
-use crate::cut::{Cut, DataFile};
-use crate::tenant::TenantScope;
+use contracts::tenant_scope::TenantScope;
+use lake::cut::{Cut, DataFile};
 
 /// What a batch may hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

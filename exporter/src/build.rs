@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::tenant_scope::TenantScope;
+use lake::cut::Cut;
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::observe::Observer;
@@ -13,7 +15,6 @@ use platform::store::Store;
 use platform::store::many::{is_remote, several_at_a_time};
 
 use crate::batch::Batch;
-use crate::cut::Cut;
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
 use crate::export::{
@@ -22,7 +23,6 @@ use crate::export::{
 };
 use crate::findings_db::{self, Held};
 use crate::gold::{Computed, GoldBase, GoldReport, compute_gold, compute_gold_alone, publish_gold};
-use crate::tenant::TenantScope;
 
 /// Settings of the exporter.
 #[derive(Clone)]
@@ -232,7 +232,7 @@ impl Builder<'_> {
             match Cut::committed(Arc::clone(&config.store)) {
                 Ok(cut) => (report, of) = (build(config, &cut, &scope, base), cut.digest_of(&scope)),
                 Err(error) => {
-                    report.errors = vec![error];
+                    report.errors = vec![error.into()];
                     break;
                 }
             }

@@ -2,14 +2,14 @@
 //! tenants, or one of them. The newest row of each finding counts; when a row was ingested is no difference.
 
 use contracts::layout::UNKNOWN_TENANT;
+use contracts::tenant_scope::TenantScope;
 use duckdb::Row;
+use lake::cut::{Cut, DataFile};
 use serde::Serialize;
 
 use crate::columns::{DEAD_LETTERS, FINDINGS, Table};
-use crate::cut::{Cut, DataFile};
 use crate::duck::{Duck, DuckLimits, literal};
 use crate::error::Result;
-use crate::tenant::TenantScope;
 
 /// Columns that two judgings of one record need not share.
 const IGNORED: &[&str] = &["ingested_ts"];

@@ -13,8 +13,8 @@ use duckdb::{Config, Connection, Params, Row, params_from_iter};
 use platform::store::Lease;
 use uuid::Uuid;
 
+use crate::by_tenant::ByTenant;
 use crate::error::{ExportError, Result};
-use crate::tenant::ByTenant;
 
 /// What one DuckDB may use.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use contracts::tenant_scope::IllegalTenant;
+use lake::cut::CutError;
 use platform::store::StoreError;
 use platform::terminal::escaped;
 
@@ -30,11 +32,8 @@ pub enum ExportError {
         tenant: String,
     },
     /// The text is not a legal tenant id (R66).
-    #[error("tenant {tenant:?} is not a legal tenant id: expected [a-z0-9][a-z0-9._-]{{0,62}}")]
-    TenantInvalid {
-        /// The text asked for.
-        tenant: String,
-    },
+    #[error(transparent)]
+    TenantInvalid(#[from] IllegalTenant),
     /// The tenant has rows, but no run of it is complete yet.
     #[error(
         "tenant {tenant:?} has no complete run yet; what has arrived is in `finops findings list --all-runs` and, exported, in \
@@ -187,6 +186,15 @@ fn candidates_text(candidates: &[IdCandidate], is_cut: bool) -> String {
     text
 }
 
+impl From<CutError> for ExportError {
+    fn from(error: CutError) -> Self {
+        match error {
+            CutError::BadObject { path, problem } => Self::BadObject { path, problem },
+            CutError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl ExportError {
     /// The public code of an error a caller can act on; `None` for infrastructure.
     #[must_use]
@@ -196,7 +204,7 @@ impl ExportError {
             Self::NoInputFiles { .. } => "no_input_files",
             Self::NoRows => "no_rows",
             Self::TenantNotFound { .. } => "tenant_not_found",
-            Self::TenantInvalid { .. } => "tenant_invalid",
+            Self::TenantInvalid(_) => "tenant_invalid",
             Self::NoCompleteRun { .. } => "no_complete_run",
             Self::AmbiguousId { .. } => "ambiguous_id",
             Self::TenantMismatch { .. } => "tenant_mismatch",

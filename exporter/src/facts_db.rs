@@ -1,11 +1,12 @@
 //! Cost facts of the tenants of a session: `fact` (flat columns) and table `delivery`.
 
+use contracts::tenant_scope::TenantScope;
+use lake::cut::{Cut, DataFile};
+
 use crate::columns::COST_FACTS;
-use crate::cut::{Cut, DataFile};
 use crate::duck::Duck;
 use crate::error::Result;
 use crate::findings_db::{self, Held, tenant_list};
-use crate::tenant::TenantScope;
 
 /// Makes both.
 pub(crate) fn load(duck: &Duck, cut: &Cut, scopes: &[TenantScope], held: Held) -> Result<()> {

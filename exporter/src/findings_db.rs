@@ -4,12 +4,14 @@
 
 use std::path::{Path, PathBuf};
 
+use contracts::tenant_scope::TenantScope;
+use lake::cut::{Cut, DataFile};
+
 use crate::columns::FINDINGS;
-use crate::cut::{Cut, DataFile};
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
+use crate::files::refuse_empty;
 use crate::producer;
-use crate::tenant::TenantScope;
 
 /// How a session holds the rows that it reads from files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub(crate) fn open(
     held: Held,
     limits: &DuckLimits,
 ) -> Result<Duck> {
-    cut.refuse_empty()?;
+    refuse_empty(cut)?;
     scopes.iter().try_for_each(|scope| cut.refuse_unreadable(scope))?;
     let duck = Duck::open(limits)?;
     let files: Vec<&DataFile> = cut.findings_of_any(scopes).collect();

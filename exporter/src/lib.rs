@@ -1,16 +1,17 @@
 //! From the datasets to what people read: JSON files, gold tables and answers to queries, all through DuckDB over one
-//! consistent [`Cut`]. Every question starts from a [`TenantScope`]. This crate never writes findings and knows
+//! consistent [`lake::cut::Cut`]. Every question starts from a [`contracts::tenant_scope::TenantScope`]. This crate never writes findings and knows
 //! nothing of topics beyond the positions a cut names.
 
 mod batch;
 mod build;
+mod by_tenant;
 mod columns;
 mod compare;
-mod cut;
 mod duck;
 mod error;
 mod export;
 mod facts_db;
+mod files;
 mod findings_db;
 mod gold;
 mod population;
@@ -18,12 +19,10 @@ mod producer;
 mod query;
 mod service;
 mod spend;
-mod tenant;
 mod time;
 
 pub use build::{ExporterConfig, TenantReport};
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
-pub use cut::{BillingPeriod, BillingSource, ChainPosition, Cut, DataFile, RunFact};
 pub use duck::DuckLimits;
 pub use error::{ExportError, IdCandidate, Result};
 pub use export::{
@@ -31,6 +30,7 @@ pub use export::{
     ExportReport, ExportedFile, ExportedFinding, MatrixCell, PotentialSavings, Summary, TopSaving, export_tenant,
     folder_of,
 };
+pub use files::cut_of_files;
 pub use gold::{
     GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, LeftOutKpis, PeriodTable, Unit, build_gold, dim_key,
     gold_manifest,
@@ -43,4 +43,3 @@ pub use query::{
 };
 pub use service::{DEFAULT_POLL_INTERVAL, PassReport, once, refresh, run};
 pub use spend::{Spend, spend};
-pub use tenant::TenantScope;

@@ -1,11 +1,12 @@
 //! Which rows a reader sees: the latest complete run of each producer in each workspace, or everything (R79, D9); and what
 //! a choice leaves out.
 
+use contracts::tenant_scope::TenantScope;
 use serde::{Deserialize, Serialize};
 
+use crate::by_tenant::ByTenant;
 use crate::duck::{Duck, literal};
 use crate::error::{ExportError, Result};
-use crate::tenant::{ByTenant, TenantScope};
 
 /// Rows that are counted and listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

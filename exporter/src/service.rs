@@ -5,6 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use contracts::tenant_scope::TenantScope;
+use lake::cut::{Cut, Known};
 use platform::lifecycle::Shutdown;
 use platform::metrics::{number, table};
 use platform::observe::Observer;
@@ -15,10 +17,9 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::batches;
 use crate::build::{Builder, Built, ExporterConfig, Task, TenantReport, with_bases};
-use crate::cut::{Cut, Known};
 use crate::error::{ExportError, Result};
 use crate::export::is_current;
-use crate::tenant::TenantScope;
+use crate::files::refuse_empty;
 
 /// How often a running exporter looks for changes: often enough for a person who waits, rare enough to list folders.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -47,7 +48,7 @@ impl PassReport {
 pub fn once(config: &ExporterConfig) -> Result<PassReport> {
     let mut known = Known::default();
     let cut = take_cut(config, &mut known)?;
-    cut.refuse_empty()?;
+    refuse_empty(&cut)?;
     let tenants = match &config.tenant {
         None => cut.tenants(),
         Some(tenant) => {
@@ -76,7 +77,7 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
 pub fn refresh(config: &ExporterConfig, shutdown: &Shutdown) -> Result<PassReport> {
     let mut known = Known::default();
     let cut = take_cut(config, &mut known)?;
-    cut.refuse_empty()?;
+    refuse_empty(&cut)?;
     let options = config.options(config.gold);
     let mut stale = tenants(config, &cut)?;
     stale.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
@@ -84,7 +85,7 @@ pub fn refresh(config: &ExporterConfig, shutdown: &Shutdown) -> Result<PassRepor
 }
 
 fn take_cut(config: &ExporterConfig, known: &mut Known) -> Result<Cut> {
-    Cut::committed_by(config.clock.now_ms(), Arc::clone(&config.store), known)
+    Ok(Cut::committed_by(config.clock.now_ms(), Arc::clone(&config.store), known)?)
 }
 
 /// Builds the tenants, of a cut that is taken after it was read what they replace.

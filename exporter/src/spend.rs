@@ -2,15 +2,15 @@
 
 use std::slice::from_ref;
 
+use contracts::tenant_scope::TenantScope;
 use duckdb::params_from_iter;
+use lake::cut::Cut;
 use serde::Serialize;
 
-use crate::cut::Cut;
 use crate::duck::{Duck, DuckLimits};
 use crate::error::Result;
 use crate::facts_db;
 use crate::findings_db::Held;
-use crate::tenant::TenantScope;
 
 /// What a tenant was billed in one currency for one month, taxes and credits among it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

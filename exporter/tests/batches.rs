@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use contracts::layout;
 use contracts::run_manifest::RunStatus;
-use exporter::{
-    Cut, ExportOptions, ExporterConfig, GoldReport, Population, TenantReport, TenantScope, build_gold, export_tenant,
-    once,
-};
+use contracts::tenant_scope::TenantScope;
+use exporter::{ExportOptions, ExporterConfig, GoldReport, Population, TenantReport, build_gold, export_tenant, once};
+use lake::cut::Cut;
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
 use platform::store::Store;
+
 use support::{FACT, FINDING, Fact, Finding, NOW_MS, World};
 
 /// Every file below a folder, by path.

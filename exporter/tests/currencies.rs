@@ -3,11 +3,14 @@
 
 mod support;
 
+use contracts::tenant_scope::TenantScope;
 use exporter::{
-    Cut, DuckLimits, ExportManifest, ExportOptions, FindingFilter, TenantScope, compare, export_tenant, list_findings,
-    potential_savings, spend,
+    DuckLimits, ExportManifest, ExportOptions, FindingFilter, compare, export_tenant, list_findings, potential_savings,
+    spend,
 };
+use lake::cut::Cut;
 use serde_json::{Value, json};
+
 use support::{FACT, FINDING, Fact, Finding, World};
 
 fn scope() -> TenantScope {

@@ -9,9 +9,12 @@ use std::path::Path;
 
 use contracts::layout;
 use contracts::run_manifest::RunStatus;
-use exporter::{Cut, DuckLimits, ExportError, ExportOptions, ExportReport, Population, TenantScope, export_tenant};
+use contracts::tenant_scope::TenantScope;
+use exporter::{DuckLimits, ExportError, ExportOptions, ExportReport, Population, cut_of_files, export_tenant};
+use lake::cut::Cut;
 use platform::store::Store;
 use proptest::prelude::*;
+
 use support::{FINDING, Finding, World};
 
 fn try_export(world: &World, tenant: &str, options: &ExportOptions) -> Result<ExportReport, ExportError> {
@@ -190,7 +193,7 @@ fn a_money_column_that_is_no_decimal_fails_the_export() {
     let query = "SELECT 'acme' AS tenant_id, 'f' AS fingerprint, {'monthly_savings': 1.5::DOUBLE} AS estimated";
     let duck = duckdb::Connection::open_in_memory().unwrap();
     duck.execute_batch(&format!("COPY ({query}) TO '{}' (FORMAT parquet)", file.display())).unwrap();
-    let cut = Cut::of_files(&[file.display().to_string()]).unwrap();
+    let cut = cut_of_files(&[file.display().to_string()]).unwrap();
     let scope = TenantScope::new("acme").unwrap();
     let out = folder.path().join("export");
     let error =
@@ -223,7 +226,7 @@ fn files_with_no_row_at_all_are_no_rows() {
     let duck = duckdb::Connection::open_in_memory().unwrap();
     duck.execute_batch(&format!("COPY (SELECT 'x' AS tenant_id WHERE false) TO '{}' (FORMAT parquet)", file.display()))
         .unwrap();
-    let cut = Cut::of_files(&[file.display().to_string()]).unwrap();
+    let cut = cut_of_files(&[file.display().to_string()]).unwrap();
     let scope = TenantScope::new("acme").unwrap();
     let error =
         export_tenant(&cut, &scope, folder.path(), &ExportOptions::default(), &DuckLimits::default()).unwrap_err();

@@ -4,8 +4,10 @@
 mod support;
 
 use contracts::run_manifest::RunStatus;
-use exporter::{TenantScope, build_gold, gold_manifest};
+use contracts::tenant_scope::TenantScope;
+use exporter::{build_gold, gold_manifest};
 use platform::store::Store;
+
 use support::{FACT, FINDING, Fact, Finding, NOW_MS, World};
 
 fn build(world: &World) -> exporter::GoldReport {

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use exporter::{Cut, DuckLimits, ExportOptions, Population, TenantScope, export_tenant};
+use contracts::tenant_scope::TenantScope;
+use exporter::{DuckLimits, ExportOptions, Population, cut_of_files, export_tenant};
 use serde_json::Value;
 
 fn golden() -> PathBuf {
@@ -57,7 +58,7 @@ fn check(tenant: &str, expected: &str, options: &ExportOptions) {
 
 fn check_dataset(patterns: &[String], tenant: &str, expected: &str, options: &ExportOptions) {
     let out = tempfile::tempdir().unwrap();
-    let cut = Cut::of_files(patterns).unwrap();
+    let cut = cut_of_files(patterns).unwrap();
     let scope = TenantScope::new(tenant).unwrap();
     let report = export_tenant(&cut, &scope, out.path(), options, &DuckLimits::default()).unwrap();
     let mut names: Vec<_> = report.manifest.files.iter().map(|f| f.name.clone()).collect();
@@ -95,7 +96,7 @@ fn both_tenants_out_of_one_file() {
         dataset()[0]
     ))
     .unwrap();
-    let tenants = Cut::of_files(std::slice::from_ref(&file)).unwrap().tenants();
+    let tenants = cut_of_files(std::slice::from_ref(&file)).unwrap().tenants();
     assert_eq!(tenants.iter().map(TenantScope::as_str).collect::<Vec<_>>(), ["acme", "globex-eu"]);
     check_dataset(std::slice::from_ref(&file), "acme", "acme", &all());
     check_dataset(&[file], "globex-eu", "globex-eu", &all());
@@ -112,7 +113,7 @@ fn errors_have_the_codes_of_the_reference() {
         serde_json::from_slice(&std::fs::read(golden().join("expected/errors.json")).unwrap()).unwrap();
     let code = |patterns: &[String], tenant: &str| {
         let out = tempfile::tempdir().unwrap();
-        let error = Cut::of_files(patterns)
+        let error = cut_of_files(patterns)
             .and_then(|cut| {
                 let scope = TenantScope::new(tenant)?;
                 export_tenant(&cut, &scope, out.path(), &all(), &DuckLimits::default())
@@ -143,7 +144,7 @@ fn the_dataset_has_the_rows_the_reference_wrote() {
     assert_eq!(Some(written), layout["written"].as_u64());
     let rows = |tenant: &str| {
         let out = tempfile::tempdir().unwrap();
-        let cut = Cut::of_files(&dataset()).unwrap();
+        let cut = cut_of_files(&dataset()).unwrap();
         let scope = TenantScope::new(tenant).unwrap();
         export_tenant(&cut, &scope, out.path(), &all(), &DuckLimits::default()).unwrap().rows_read
     };

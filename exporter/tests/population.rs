@@ -4,11 +4,13 @@
 mod support;
 
 use contracts::run_manifest::RunStatus;
+use contracts::tenant_scope::TenantScope;
 use exporter::{
-    Cut, DuckLimits, ExportManifest, ExportOptions, FindingFilter, LeftOut, TenantScope, export_tenant, list_findings,
-    potential_savings,
+    DuckLimits, ExportManifest, ExportOptions, FindingFilter, LeftOut, export_tenant, list_findings, potential_savings,
 };
+use lake::cut::Cut;
 use serde_json::Value;
+
 use support::{FINDING, Finding, World};
 
 fn scope() -> TenantScope {

@@ -4,10 +4,12 @@
 mod support;
 
 use contracts::run_manifest::RunStatus;
+use contracts::tenant_scope::TenantScope;
 use exporter::{
-    DeadLetterFilter, DeadLetterScope, DuckLimits, FindingFilter, FindingOrder, Population, TenantScope,
-    dead_letter_stats, list_dead_letters, list_findings, show_dead_letter, show_finding,
+    DeadLetterFilter, DeadLetterScope, DuckLimits, FindingFilter, FindingOrder, Population, dead_letter_stats,
+    list_dead_letters, list_findings, show_dead_letter, show_finding,
 };
+
 use support::{FINDING, Finding, World};
 
 fn scope() -> TenantScope {
@@ -117,7 +119,7 @@ fn a_finding_is_shown_whole_with_its_history() {
 fn a_stored_row_is_shown_with_every_column_of_the_contract() {
     let dataset =
         format!("{}/tests/golden/dataset/tenant_id=acme/**/*.parquet", std::env::var("CARGO_MANIFEST_DIR").unwrap());
-    let cut = exporter::Cut::of_files(&[dataset]).unwrap();
+    let cut = exporter::cut_of_files(&[dataset]).unwrap();
     let id = "28b0fde79a9a3a3487a4118cfe43699897be78ba1853c1c144e8d309b1329cbb";
     let detail = show_finding(&cut, &scope(), id, &DuckLimits::default()).unwrap().unwrap();
     insta::assert_snapshot!(detail.record.get().replace(",\"", ",\n\""));

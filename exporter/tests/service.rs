@@ -18,6 +18,7 @@ use platform::observe::Observer;
 use platform::store::local::LocalStore;
 use platform::store::observed::ObservedStore;
 use platform::store::{Store, StoreError};
+
 use support::{FACT, FINDING, Finding, NOW_MS, World};
 
 #[test]
@@ -305,7 +306,7 @@ fn an_older_cut_never_takes_the_place_of_a_newer_one() {
     once(&ExporterConfig { tenant: Some("z".into()), ..world.config() }).unwrap();
     let report = slow.join().unwrap();
     assert_eq!(report.errors().count(), 0, "{:?}", report.errors().collect::<Vec<_>>());
-    let scope = exporter::TenantScope::new("z").unwrap();
+    let scope = contracts::tenant_scope::TenantScope::new("z").unwrap();
     let newest = world.cut().digest_of(&scope);
     let exported = std::fs::read(world.export_dir().join("z/manifest.json")).unwrap();
     let exported: exporter::ExportManifest = serde_json::from_slice(&exported).unwrap();

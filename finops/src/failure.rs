@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
+use contracts::tenant_scope::IllegalTenant;
 use lake::LakeError;
+use lake::cut::CutError;
 use platform::broker::BrokerError;
 use platform::config::ConfigProblems;
 use platform::exit::ExitCode;
@@ -183,11 +185,23 @@ impl From<exporter::ExportError> for Failure {
     }
 }
 
+impl From<IllegalTenant> for Failure {
+    fn from(error: IllegalTenant) -> Self {
+        Self::new(ExitCode::Usage, error.to_string())
+    }
+}
+
+impl From<CutError> for Failure {
+    fn from(error: CutError) -> Self {
+        exporter::ExportError::from(error).into()
+    }
+}
+
 /// The code of a failed export: by what would cure it.
 pub fn export_code(error: &exporter::ExportError) -> ExitCode {
     use exporter::ExportError;
     match error {
-        ExportError::TenantInvalid { .. } => ExitCode::Usage,
+        ExportError::TenantInvalid(_) => ExitCode::Usage,
         ExportError::NoCompleteRun { .. } => ExitCode::TryAgain,
         ExportError::OutOfMemory { .. } => ExitCode::Configuration,
         ExportError::DuplicateRow { .. } => ExitCode::Bug,

@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod chain;
 pub mod commit;
+pub mod cut;
 mod error;
 pub mod files;
 pub mod hints;
@@ -11,6 +12,5 @@ pub mod ledger;
 pub mod repair;
 pub mod row;
 pub mod verify;
-pub mod walk;
 
 pub use error::LakeError;

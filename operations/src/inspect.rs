@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use contracts::datasets;
 use contracts::topics::groups;
-use lake::walk;
+use lake::chain;
 use platform::broker::{Broker, BrokerError, TopicPartition};
 use platform::store::{Store, StoreError};
 use serde::Serialize;
@@ -98,7 +98,7 @@ pub fn inspect(
 ) -> Result<Inspection, InspectError> {
     let mut sums: BTreeMap<(String, String, String), Sum> = BTreeMap::new();
     let mut chains = Vec::new();
-    for folder in walk::folders(store)?.0 {
+    for folder in chain::folders(store)?.0 {
         let walked = folder.walk(store, |step| {
             for file in step.commit.files.iter().filter(|file| tenant.is_none_or(|wanted| file.tenant_id == wanted)) {
                 // A commit of valid records may hold dead letters: the path tells.

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use contracts::tenant_scope::TenantScope;
 use duckdb::Row;
 use serde::{Deserialize, Serialize};
 
 use super::{DatasetLabel, ExportOptions};
+use crate::by_tenant::ByTenant;
 use crate::duck::Duck;
 use crate::error::Result;
 use crate::population::{LeftOut, Population, sql_time};
-use crate::tenant::{ByTenant, TenantScope};
 
 /// Name of the file of findings.
 pub(super) const FINDINGS: &str = "findings.json";

@@ -2,14 +2,15 @@
 //! the same cut gives the same bytes.
 
 use contracts::export_manifest::{ExportedFile, FILE_NAME, FORMAT_VERSION};
+use contracts::source::ChainPosition;
+use contracts::tenant_scope::TenantScope;
+use lake::cut::Cut;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::documents::{self, Documents};
 use super::{DatasetLabel, ExportOptions};
-use crate::cut::{ChainPosition, Cut};
 use crate::population::{LeftOut, Population, RunRef};
-use crate::tenant::TenantScope;
 
 const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 

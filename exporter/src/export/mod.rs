@@ -8,6 +8,8 @@ mod swap;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
+use contracts::tenant_scope::TenantScope;
+use lake::cut::Cut;
 use serde::Serialize;
 
 pub use contracts::export_manifest::ExportedFile;
@@ -17,12 +19,11 @@ pub use manifest::ExportManifest;
 pub(crate) use swap::{FolderVersion, remove_leftovers};
 
 use self::documents::{Answers, Documents};
-use crate::cut::Cut;
+use crate::by_tenant::ByTenant;
 use crate::duck::{Duck, DuckLimits};
 use crate::error::{ExportError, Result};
 use crate::findings_db::{self, Held};
 use crate::population::{Population, RunRef};
-use crate::tenant::{ByTenant, TenantScope};
 
 /// Rows in `findings.json` and `correlated_findings.json` unless configured otherwise. It holds the findings of most
 /// tenants whole; at about 1.3 KB a row the file stays below 70 MB, and an export in memory below 200 MB.

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use contracts::gold_manifest::LeftOutKpis;
+use contracts::tenant_scope::TenantScope;
+use lake::cut::Cut;
+
 use super::kpi::{CHECKS, KPIS, Kpi, KpiPopulation};
 use super::row::{KpiRow, dim_key, micro, sort_unique, source_ref};
-use crate::cut::Cut;
+use crate::by_tenant::ByTenant;
 use crate::duck::{Duck, literal};
 use crate::error::{ExportError, Result};
 use crate::export::json_cell;
 use crate::facts_db;
 use crate::findings_db::Held;
-use crate::tenant::{ByTenant, TenantScope};
-use contracts::gold_manifest::LeftOutKpis;
 
 /// What one build has computed.
 pub(crate) struct Computed {

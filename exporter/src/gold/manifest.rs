@@ -1,11 +1,11 @@
 //! A tenant's gold manifest as it is in the store, with the version that a replacement must name.
 
 use contracts::gold_manifest::{FORMAT_VERSION, GoldManifest, path};
+use contracts::tenant_scope::TenantScope;
 use platform::store::{Store, Version};
 
 use super::row::SCHEMA_VERSION;
 use crate::error::{ExportError, Result};
-use crate::tenant::TenantScope;
 
 /// The manifest that a build is to replace; none before the first build.
 #[derive(Debug)]

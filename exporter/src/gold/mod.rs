@@ -18,13 +18,14 @@ pub use row::{KpiRow, dim_key};
 
 use std::slice::from_ref;
 
+use contracts::tenant_scope::TenantScope;
+use lake::cut::Cut;
 use platform::store::Store;
 
-use crate::cut::Cut;
 use crate::duck::{Duck, DuckLimits};
 use crate::error::{ExportError, Result};
+use crate::files::refuse_empty;
 use crate::findings_db::{self, Held};
-use crate::tenant::TenantScope;
 
 /// Rebuilds the gold tables of one tenant, in the place of what is there now: for a caller that knows that no other exporter is at
 /// work. They have every day and month that has a complete run or a cost fact. `now_ms` is the build time; it decides whether a
@@ -57,7 +58,7 @@ pub(crate) fn compute_gold_alone(
     now_ms: i64,
     limits: &DuckLimits,
 ) -> Result<(Computed, Duck)> {
-    cut.refuse_empty()?;
+    refuse_empty(cut)?;
     let unknown = || ExportError::TenantNotFound { tenant: scope.to_string() };
     if !cut.has(scope) {
         return Err(unknown());

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use contracts::gold_manifest::{self, FORMAT_VERSION, FileDigest, GoldManifest, LeftOutKpis, PeriodTable};
 use contracts::source::ChainPosition;
+use contracts::tenant_scope::TenantScope;
 use platform::failpoint;
 use platform::store::{Entry, Published, ReplaceOutcome, Store, StoreError};
 use sha2::{Digest, Sha256};
@@ -19,7 +20,6 @@ use super::manifest::GoldBase;
 use super::row::{KpiRow, SCHEMA_VERSION, generation};
 use super::table;
 use crate::error::{ExportError, Result};
-use crate::tenant::TenantScope;
 use crate::time::text_of_ms;
 
 /// A file that is not listed any more stays this long for readers that still hold the old manifest.

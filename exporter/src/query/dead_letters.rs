@@ -2,20 +2,20 @@
 //! operator has all of it, because a record too broken to tell its tenant belongs to no tenant.
 
 use contracts::layout::UNKNOWN_TENANT;
+use contracts::tenant_scope::TenantScope;
 use contracts::topics::WIRE;
 use duckdb::types::Value;
 use duckdb::{Row, params, params_from_iter};
+use lake::cut::{Cut, DataFile};
 use serde::{Serialize, Serializer};
 
 use super::extreme_times;
 use super::filter::Conditions;
 use crate::columns::DEAD_LETTERS;
-use crate::cut::{Cut, DataFile};
 use crate::duck::{Duck, DuckLimits, literal};
 use crate::error::Result;
 use crate::findings_db::check_paths;
 use crate::population::sql_time;
-use crate::tenant::TenantScope;
 
 /// Whose dead letters are asked for.
 #[derive(Debug, Clone)]

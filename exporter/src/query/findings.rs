@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::slice::from_ref;
 
+use contracts::tenant_scope::TenantScope;
 use duckdb::{params, params_from_iter};
+use lake::cut::Cut;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -11,13 +13,11 @@ use super::filter::Conditions;
 use super::identify::{Matched, identify};
 use super::order::FindingOrder;
 use super::record::record_json;
-use crate::cut::Cut;
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::Result;
 use crate::export::{ExportedFinding, finding_columns, json_cell};
 use crate::findings_db::{self, Held};
 use crate::population::{LeftOut, Population, RunRef, sql_time};
-use crate::tenant::TenantScope;
 
 /// What to list. Empty lists and texts ask for nothing; several values of one member mean *or*, members mean *and*. Case
 /// does not matter.

@@ -11,7 +11,9 @@ use contracts::cost_manifest::{self, CostManifest, FactsPart, LiveDelivery, RowG
 use contracts::layout;
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::{OffsetSet, SrcSet};
-use exporter::{Cut, DuckLimits, ExporterConfig, TenantScope};
+use contracts::tenant_scope::TenantScope;
+use exporter::{DuckLimits, ExporterConfig};
+use lake::cut::Cut;
 use platform::clock::ManualClock;
 use platform::store::Store;
 use platform::store::local::LocalStore;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use contracts::run_manifest::RunManifest;
+use contracts::tenant_scope::TenantScope;
 use exporter::{
-    Cut, DeadLetterFilter, DeadLetterScope, LeftOut, Spend, TenantScope, WorkspacePotential, dead_letter_stats,
-    potential_savings, spend,
+    DeadLetterFilter, DeadLetterScope, LeftOut, Spend, WorkspacePotential, dead_letter_stats, potential_savings, spend,
 };
+use lake::cut::Cut;
 use runner::run::RunReport;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};

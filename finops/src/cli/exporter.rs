@@ -1,7 +1,8 @@
 //! `finops exporter once|run`.
 
 use clap::{Args, Subcommand};
-use exporter::{Cut, ExportError, ExportOptions, PassReport, Population};
+use exporter::{ExportError, ExportOptions, PassReport, Population};
+use lake::cut::Cut;
 use platform::exit::ExitCode;
 use serde_json::json;
 

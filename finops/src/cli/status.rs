@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use contracts::dead_letter::header;
 use contracts::topics;
-use exporter::{Cut, RunFact};
+use lake::cut::{Cut, RunFact};
 use operations::inspect::{ChainView, inspect};
 use platform::broker::lag::lag;
 use platform::broker::{Broker, FileSize, TopicInfo, TopicPartition};

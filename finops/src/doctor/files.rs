@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use exporter::Cut;
+use lake::cut::Cut;
 use platform::store::Store;
 
 use super::{Check, within};

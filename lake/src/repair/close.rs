@@ -17,7 +17,6 @@ use uuid::Uuid;
 use crate::chain;
 use crate::error::LakeError;
 use crate::files::staged_of;
-use crate::walk;
 
 /// Who has written the last commit of a closed chain.
 const CLOSER: &str = "finops repair";
@@ -67,7 +66,7 @@ pub fn close(
 /// A chain is broken; broker or store refuse.
 pub fn close_all(broker: &dyn Broker, store: &dyn Store, clock: &dyn Clock) -> Result<(), LakeError> {
     let mut chains: BTreeMap<(String, u32), Option<Arc<str>>> =
-        walk::folders(store)?.0.into_iter().map(|folder| ((folder.topic_id, folder.partition), None)).collect();
+        chain::folders(store)?.0.into_iter().map(|folder| ((folder.topic_id, folder.partition), None)).collect();
     for topic in broker.topics()?.iter().filter(|topic| datasets::has_topic(&topic.name)) {
         chains.extend((0..topic.partitions).map(|n| ((topic.id.to_string(), n), Some(topic.name.clone()))));
     }

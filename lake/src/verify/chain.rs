@@ -12,7 +12,7 @@ use platform::store::{Store, StoreError};
 use super::file::{self, Checked};
 use super::pending::Pending;
 use super::{ChainReport, Held, Report, Rule, ends, rollback};
-use crate::walk::{Folder, Step, Walked};
+use crate::chain::{Folder, Step, Walked};
 
 pub(super) fn verify(
     store: &dyn Store,

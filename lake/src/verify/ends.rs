@@ -8,7 +8,7 @@ use contracts::topics::{DEAD_LETTERS, VALID};
 use platform::broker::{Broker, BrokerError, GroupOffset, TopicPartition};
 
 use super::{Held, Report, Rule, store_of};
-use crate::walk::{Folder, Walked};
+use crate::chain::{Folder, Walked};
 
 /// The end of a chain.
 #[derive(Debug, Clone)]

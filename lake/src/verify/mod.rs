@@ -35,8 +35,9 @@ pub use file::opened;
 pub use report::Announced;
 pub use report::{ChainReport, InFlight, IncompleteRun, LastRecords, Missing, Problem, Report, Rule, Unpublished};
 
+use crate::chain::folders;
+use crate::hints;
 use crate::ledger::Ledger;
-use crate::{hints, walk};
 use coverage::Found;
 use pending::Pending;
 
@@ -89,7 +90,7 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, V
     let exported = exports::look(exports, progress);
     let gold = gold::look(store, progress)?;
     let present = dataset_files(store)?;
-    let (folders, strays) = walk::folders(store)?;
+    let (folders, strays) = folders(store)?;
     let mut held = Held::default();
     for folder in &folders {
         chain::verify(store, folder, &mut report, &mut held, progress)?;

@@ -7,8 +7,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use contracts::judge::{Policy, judge};
 use contracts::source::{self, Src, SrcSet};
 use contracts::{datasets, frame};
+use lake::chain;
 use lake::verify;
-use lake::walk;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::Message;
@@ -30,7 +30,7 @@ pub(super) struct Written {
 impl Written {
     pub fn read(store: &dyn Store) -> Result<Self, RecreateError> {
         let mut held = Self::default();
-        for folder in walk::folders(store)?.0 {
+        for folder in chain::folders(store)?.0 {
             let walked = folder.walk::<RecreateError>(store, |step| {
                 source::union(&mut held.src, &step.commit.src);
                 step.commit.runs.values().for_each(|firsts| source::union(&mut held.firsts, firsts));

@@ -10,7 +10,6 @@ use contracts::source::{self, OffsetSet, SrcPartition, SrcSet};
 use contracts::topics::{PipelineTopics, groups};
 use lake::LakeError;
 use lake::chain;
-use lake::walk;
 use platform::broker::{Broker, TopicInfo, TopicPartition};
 use platform::store::Store;
 
@@ -119,7 +118,7 @@ pub(super) struct Holdings {
 
 pub(super) fn held(store: &dyn Store) -> Result<Holdings, ReplayError> {
     let mut held = Holdings { src: SrcSet::new(), source_watermarks: BTreeMap::new() };
-    for folder in walk::folders(store)?.0 {
+    for folder in chain::folders(store)?.0 {
         let walked = folder.walk::<ReplayError>(store, |step| {
             source::union(&mut held.src, &step.commit.src);
             Ok(())

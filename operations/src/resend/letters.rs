@@ -8,7 +8,7 @@ use bytes::Bytes;
 use contracts::datasets;
 use contracts::layout;
 use contracts::source::Src;
-use lake::walk;
+use lake::chain;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use platform::broker::{Headers, RecordValue};
 use platform::store::Store;
@@ -100,7 +100,7 @@ impl Filter {
 /// A chain is broken, or the store refuses.
 pub(super) fn files(store: &dyn Store, filter: &Filter) -> Result<Vec<String>, ResendError> {
     let mut files = Vec::new();
-    for folder in walk::folders(store)?.0 {
+    for folder in chain::folders(store)?.0 {
         let walked = folder.walk::<ResendError>(store, |step| {
             let letters = step.commit.files.iter().filter(|file| {
                 datasets::of_path(&file.path) == Some(&datasets::DEAD_LETTERS) && filter.takes_tenant(&file.tenant_id)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, SecondsFormat, Utc};
 use contracts::identity::SaltMode;
 use contracts::layout::{NAME_BYTES_MAX, encode_segment};
+use contracts::tenant_scope::TenantScope;
 
 use crate::rulepack::Rulepack;
 
@@ -70,11 +71,10 @@ impl RunContext {
     /// # Errors
     /// The tenant is not a slug, or workspace or run is blank or too long.
     pub fn new(mut facts: RunFacts) -> Result<Self, RunContextError> {
-        let tenant = facts.tenant_id.trim().to_lowercase();
-        if !contracts::layout::is_tenant_slug(&tenant) {
-            return Err(RunContextError::Tenant(facts.tenant_id));
+        match TenantScope::new(&facts.tenant_id) {
+            Ok(scope) => scope.as_str().clone_into(&mut facts.tenant_id),
+            Err(_) => return Err(RunContextError::Tenant(facts.tenant_id)),
         }
-        facts.tenant_id = tenant;
         for (name, value) in [("workspace", &mut facts.workspace_id), ("run id", &mut facts.run_id)] {
             *value = value.trim().to_owned();
             if value.is_empty() {

@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use contracts::topics::{self, headers};
 use contracts::{dead_letter, layout};
-use exporter::{Cut, DeadLetterFilter, DeadLetterScope, DuckLimits};
+use exporter::{DeadLetterFilter, DeadLetterScope, DuckLimits};
+use lake::cut::Cut;
 use platform::broker::{Broker, Headers, OutRecord, RecordValue};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};

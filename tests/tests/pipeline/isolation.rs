@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use contracts::identity::SaltMode;
+use contracts::tenant_scope::TenantScope;
 use contracts::topics::{self, headers};
 use contracts::wire_filter::WireFilter;
 use contracts::{dead_letter, layout};
-use exporter::{
-    Cut, DeadLetterFilter, DeadLetterScope, DuckLimits, ExportOptions, ExporterConfig, Population, TenantScope,
-};
+use exporter::{DeadLetterFilter, DeadLetterScope, DuckLimits, ExportOptions, ExporterConfig, Population};
+use lake::cut::Cut;
 use lake::verify::Rule;
 use operations::resend::wire;
 use operations::selection::{ReplayRequest, matching, ranges};

@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use contracts::layout;
-use exporter::{Cut, DeadLetterFilter, DeadLetterScope, DuckLimits, Population, TenantScope};
+use contracts::tenant_scope::TenantScope;
+use exporter::{DeadLetterFilter, DeadLetterScope, DuckLimits, Population};
+use lake::cut::Cut;
 use lake::verify::Rule;
 use operations::repair;
 use platform::broker::Headers;

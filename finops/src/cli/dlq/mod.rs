@@ -5,7 +5,8 @@ mod redrive;
 
 use clap::{Args, Subcommand};
 use contracts::topics;
-use exporter::{Cut, DeadLetterFilter, DeadLetterScope, dead_letter_stats, list_dead_letters, show_dead_letter};
+use exporter::{DeadLetterFilter, DeadLetterScope, dead_letter_stats, list_dead_letters, show_dead_letter};
+use lake::cut::Cut;
 use platform::exit::ExitCode;
 use serde_json::{Value, json};
 

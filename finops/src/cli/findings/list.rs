@@ -1,6 +1,8 @@
 //! `finops findings list`.
 
-use exporter::{Cut, ExportedFinding, FindingFilter, FindingOrder, Population, TenantScope, list_findings};
+use contracts::tenant_scope::TenantScope;
+use exporter::{ExportedFinding, FindingFilter, FindingOrder, Population, list_findings};
+use lake::cut::Cut;
 use platform::exit::ExitCode;
 use serde_json::Value;
 

@@ -6,8 +6,10 @@ mod show;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use contracts::tenant_scope::TenantScope;
 use contracts::vocabulary;
-use exporter::{Cut, ExportError, FindingOrder, TenantScope};
+use exporter::{ExportError, FindingOrder};
+use lake::cut::Cut;
 use platform::exit::ExitCode;
 
 use crate::failure::{Failure, Result};

@@ -1,6 +1,8 @@
 //! `finops findings show`.
 
-use exporter::{Cut, FindingDetail, ID_PREFIX_MIN, TenantScope, show_finding};
+use contracts::tenant_scope::TenantScope;
+use exporter::{FindingDetail, ID_PREFIX_MIN, show_finding};
+use lake::cut::Cut;
 use platform::exit::ExitCode;
 use serde_json::{Value, json};
 

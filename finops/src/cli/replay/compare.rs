@@ -1,6 +1,8 @@
 //! `finops replay compare`.
 
-use exporter::{Comparison, Cut, TenantScope, compare};
+use contracts::tenant_scope::TenantScope;
+use exporter::{Comparison, compare};
+use lake::cut::Cut;
 use lake::verify::{Problem, verify};
 use platform::exit::ExitCode;
 use platform::progress::Unit;

@@ -1,13 +1,29 @@
 //! A list of files, named as patterns.
 
+use lake::cut::{Cut, DataFile, tenant_of_path};
+
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
 
-use super::{DataFile, tenant_of_path};
+/// Takes the files that match `patterns` (`*`, `?`, `[…]`, `**`) as findings. No run manifests, so every run counts as complete.
+///
+/// # Errors
+/// `no_input_given`, `no_input_files`.
+pub fn cut_of_files(patterns: &[String]) -> Result<Cut> {
+    let findings = matching(patterns)?;
+    let row_tenants = tenants_of_rows(&findings)?;
+    Ok(Cut::of_list(patterns.join(" "), findings, row_tenants))
+}
+
+/// # Errors
+/// `no_input_files` when the cut has neither findings nor runs nor bills.
+pub(crate) fn refuse_empty(cut: &Cut) -> Result<()> {
+    if cut.is_empty() { Err(ExportError::NoInputFiles { searched: cut.location.clone() }) } else { Ok(()) }
+}
 
 /// Data files that match, by tenant and path, each once. Names that start with `_` or `.` below the fixed part of a pattern are
 /// no data (R63): staging, chains and temporary files.
-pub(super) fn matching(patterns: &[String]) -> Result<Vec<DataFile>> {
+fn matching(patterns: &[String]) -> Result<Vec<DataFile>> {
     if patterns.is_empty() {
         return Err(ExportError::NoInputGiven);
     }
@@ -32,7 +48,7 @@ pub(super) fn matching(patterns: &[String]) -> Result<Vec<DataFile>> {
 }
 
 /// Tenants of the rows of files whose path names none.
-pub(super) fn tenants_of_rows(files: &[DataFile]) -> Result<Vec<String>> {
+fn tenants_of_rows(files: &[DataFile]) -> Result<Vec<String>> {
     let nameless: Vec<_> =
         files.iter().filter(|f| f.path_tenant.is_none()).filter_map(|f| f.local.as_deref()).collect();
     if nameless.is_empty() {

@@ -1,16 +1,21 @@
 //! Commit chains as they lie in the store.
 
-use std::collections::{BTreeMap, HashSet};
+mod folder;
 
-use bytes::Bytes;
-use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, commit_start};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use contracts::chain::{BrokenChain, ChainHead};
 use contracts::commit_record::CommitRecord;
 use contracts::layout;
 use contracts::seal::{self, DIGEST_DIFFERS, Seal};
-use platform::store::many::{OBJECTS_AT_ONCE, get_all};
+use platform::store::many::get_all;
 use platform::store::{Staged, Store};
 use sha2::{Digest, Sha256};
 use tracing::warn;
+
+pub(crate) use folder::{End, Followed};
+pub use folder::{Folder, Step, Walked, folders};
 
 use crate::error::LakeError;
 
@@ -56,35 +61,30 @@ pub fn load(
 
 /// The same, and where its newest checkpoint is. A checkpoint only saves reading: one that is not, by its own digest and by
 /// that of its last commit, what this chain adds up to is passed over.
+///
+/// # Errors
+/// The chain is broken, or the store refuses.
 pub fn read(store: &dyn Store, topic_id: &str, partition: u32) -> Result<Chain, LakeError> {
-    let paths: Vec<String> =
-        store.list(&layout::chain_dir(topic_id, partition))?.into_iter().map(|entry| entry.path).collect();
-    let mut checkpoints: Vec<&String> = paths.iter().filter(|path| checkpoint_end(path).is_some()).collect();
-    checkpoints.sort_unstable_by_key(|path| std::cmp::Reverse(checkpoint_end(path)));
-    let sealed = newest(store, &checkpoints, Seal::Intact)?;
+    let folder = Folder::of(store, topic_id, partition)?;
+    let sealed = newest(store, &folder, Seal::Intact)?;
     let is_sealed = sealed.is_some();
-    let begin = sealed.unwrap_or_else(|| Chain::empty(topic_id, partition));
-    match read_on(store, begin, &paths) {
+    let empty = || Chain { head: ChainHead::empty(topic_id, partition), last: None, checkpointed: 0 };
+    match read_on(store, sealed.unwrap_or_else(empty), &folder) {
         // Its first commits may have been removed since a version wrote checkpoints without a digest.
-        Err(LakeError::Chain(broken)) if !is_sealed => match newest(store, &checkpoints, Seal::Absent)? {
-            Some(begin) => read_on(store, begin, &paths),
+        Err(LakeError::Chain(broken)) if !is_sealed => match newest(store, &folder, Seal::Absent)? {
+            Some(begin) => read_on(store, begin, &folder),
             None => Err(broken.into()),
         },
         read => read,
     }
 }
 
-impl Chain {
-    fn empty(topic_id: &str, partition: u32) -> Self {
-        Self { head: ChainHead::empty(topic_id, partition), last: None, checkpointed: 0 }
-    }
-}
-
 /// The newest checkpoint with that seal which is of this chain, and its last commit.
-fn newest(store: &dyn Store, checkpoints: &[&String], wanted: Seal) -> Result<Option<Chain>, LakeError> {
-    for path in checkpoints {
-        let Some(bytes) = store.get(path)? else { continue };
-        match ChainHead::from_checkpoint(path, &bytes) {
+fn newest(store: &dyn Store, folder: &Folder, wanted: Seal) -> Result<Option<Chain>, LakeError> {
+    for end in folder.checkpoints.iter().rev() {
+        let path = layout::chain_checkpoint(&folder.topic_id, folder.partition, *end);
+        let Some(bytes) = store.get(&path)? else { continue };
+        match ChainHead::from_checkpoint(&path, &bytes) {
             Ok((mut head, seal)) if seal == wanted => {
                 let last_path = layout::chain_record(&head.topic_id, head.partition, head.last_start);
                 let commit = store.get(&last_path)?;
@@ -110,42 +110,19 @@ fn newest(store: &dyn Store, checkpoints: &[&String], wanted: Seal) -> Result<Op
 }
 
 /// Follows the commits behind what is known already.
-fn read_on(store: &dyn Store, mut chain: Chain, paths: &[String]) -> Result<Chain, LakeError> {
-    let from = chain.head.position().unwrap_or_default();
-    let mut commits: Vec<(u64, &String)> = paths.iter().filter_map(|path| Some((commit_start(path)?, path))).collect();
-    commits.sort_unstable();
-    let commits: Vec<&String> = commits.into_iter().filter(|(start, _)| *start >= from).map(|(_, path)| path).collect();
-    for some in commits.chunks(OBJECTS_AT_ONCE) {
-        for (path, bytes) in some.iter().zip(get_all(store, some)?) {
-            chain.last = Some(Box::new(follow(store, &mut chain.head, path, bytes)?));
-        }
+fn read_on(store: &dyn Store, chain: Chain, folder: &Folder) -> Result<Chain, LakeError> {
+    let Followed { head, last, end } =
+        folder.follow(store, chain.head, |_| Ok::<_, LakeError>(ControlFlow::Continue(())))?;
+    if let Some(broken) = end.broken() {
+        return Err(broken.into());
     }
+    let Some(last) = last.map(Box::new) else { return Ok(Chain { head, ..chain }) };
     // No commit after it vouches for the last one. Where it carries no digest, a second read has to agree.
-    if let Some(path) = commits.last()
-        && let Some(bytes) = store.get(path)?
-        && sha256(&bytes) != chain.head.last_sha256
-    {
-        return Err(broken(path, "two reads of it differ".into()).into());
+    let path = folder.commit_path(last.start);
+    if store.get(&path)?.is_some_and(|bytes| sha256(&bytes) != head.last_sha256) {
+        return Err(broken(&path, "two reads of it differ".into()).into());
     }
-    Ok(chain)
-}
-
-/// Follows a commit; one that does not continue the chain may have been read wrongly.
-fn follow(
-    store: &dyn Store,
-    head: &mut ChainHead,
-    path: &str,
-    mut bytes: Option<Bytes>,
-) -> Result<CommitRecord, LakeError> {
-    for _ in 1..READS_MAX {
-        match bytes.as_ref().map(|bytes| head.follow(path, bytes)) {
-            Some(Ok(commit)) => return Ok(commit),
-            Some(Err(error)) => warn!(%error, "reading it again"),
-            None => {}
-        }
-        bytes = store.get(path)?;
-    }
-    Ok(head.follow(path, &found(path, bytes)?)?)
+    Ok(Chain { head, last: Some(last), ..chain })
 }
 
 /// One commit; `None` when there is none of that name.
@@ -192,22 +169,13 @@ pub fn look(store: &dyn Store, last: Option<(&str, &str)>, next: &str) -> Result
 /// # Errors
 /// A commit cannot be read, or the store refuses.
 pub fn staged_names_in_use(store: &dyn Store) -> Result<HashSet<String>, LakeError> {
-    let mut last: BTreeMap<String, String> = BTreeMap::new();
-    for path in store.list(layout::CHAIN)?.into_iter().map(|entry| entry.path) {
-        if let (Some((folder, _)), Some(_)) = (path.rsplit_once('/'), commit_start(&path)) {
-            last.insert(folder.to_owned(), path);
-        }
-    }
     let mut names = HashSet::new();
-    for path in last.values() {
-        let files = read_commit(store, path)?.map(|commit| commit.files).unwrap_or_default();
+    for folder in folders(store)?.0 {
+        let Some((_, last)) = folder.commits.last_key_value() else { continue };
+        let files = read_commit(store, &last.path)?.map(|commit| commit.files).unwrap_or_default();
         names.extend(files.iter().filter_map(|file| Staged::name_of(&file.staged)).map(str::to_owned));
     }
     Ok(names)
-}
-
-fn found(path: &str, bytes: Option<Bytes>) -> Result<Bytes, BrokenChain> {
-    bytes.ok_or_else(|| broken(path, "listed, but missing when it was read".into()))
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -1,4 +1,4 @@
-//! Files of a cut on this machine, for DuckDB to open by path. A remote store's files are fetched when they are asked for,
+//! Files of a cut on this machine, to be opened by path. A remote store's files are fetched when they are asked for,
 //! so a question about one tenant fetches that tenant's files.
 
 use std::fmt;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use platform::store::many::{is_remote, several_at_a_time};
 use platform::store::{Lease, Object, Store};
 
+use super::error::{CutError, Result};
 use super::{Cut, DataFile};
-use crate::error::{ExportError, Result};
 
 /// The store of a cut.
 #[derive(Clone)]
@@ -23,11 +23,10 @@ impl fmt::Debug for Origin {
 
 impl Cut {
     /// Where these files are on this machine, in their order; they stay there as long as the lease.
-    pub(crate) fn local<'c>(
-        &self,
-        files: impl IntoIterator<Item = &'c DataFile>,
-        lease: &Lease,
-    ) -> Result<Vec<PathBuf>> {
+    ///
+    /// # Errors
+    /// The store cannot read one of them.
+    pub fn local<'c>(&self, files: impl IntoIterator<Item = &'c DataFile>, lease: &Lease) -> Result<Vec<PathBuf>> {
         let files: Vec<&DataFile> = files.into_iter().collect();
         let is_far = |file: &&DataFile| self.origin.as_ref().is_some_and(|origin| is_remote(&*origin.0, &file.path));
         if files.first().is_some_and(is_far) {
@@ -44,7 +43,9 @@ impl Cut {
                 let DataFile { path, sha256, bytes, .. } = file;
                 Ok(store.local_file(Object { path, bytes: *bytes, sha256 }, lease)?)
             }
-            (None, None) => Err(ExportError::NoInputFiles { searched: file.path.clone() }),
+            (None, None) => {
+                Err(CutError::BadObject { path: file.path.clone(), problem: "it is in no store".to_owned() })
+            }
         }
     }
 }

@@ -3,12 +3,12 @@
 use contracts::layout;
 use serde::Serialize;
 
+use super::error::{CutError, Result};
 use super::tenant_of_path;
-use crate::error::{ExportError, Result};
 
 /// An object that does not hold what it should.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Unreadable {
+pub struct Unreadable {
     /// Tenant whose object it is.
     pub tenant: String,
     /// Path in the store.
@@ -22,11 +22,11 @@ impl Unreadable {
     ///
     /// # Errors
     /// The error itself when it is not about an object, or its path names no tenant: then it concerns all of them.
-    pub(super) fn of(error: ExportError) -> Result<Self> {
+    pub(super) fn of(error: CutError) -> Result<Self> {
         match error {
-            ExportError::BadObject { path, problem } => match tenant_of(&path) {
+            CutError::BadObject { path, problem } => match tenant_of(&path) {
                 Some(tenant) => Ok(Self { tenant, path, problem }),
-                None => Err(ExportError::BadObject { path, problem }),
+                None => Err(CutError::BadObject { path, problem }),
             },
             other => Err(other),
         }
@@ -40,8 +40,10 @@ impl Unreadable {
         }
     }
 
-    pub(super) fn error(&self) -> ExportError {
-        ExportError::BadObject { path: self.path.clone(), problem: self.problem.clone() }
+    /// As an error.
+    #[must_use]
+    pub fn error(&self) -> CutError {
+        CutError::BadObject { path: self.path.clone(), problem: self.problem.clone() }
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Entry, Store};
 
+use super::error::Result;
 use super::unreadable::Unreadable;
 use super::{BillingPeriod, RunFact, chain};
-use crate::error::Result;
 
 /// An object that changed this shortly before it was read may change again and look the same in a list: times of buckets
 /// are in seconds, and their clock is not ours.
@@ -15,7 +15,7 @@ const UNSETTLED_MS: i64 = 60_000;
 
 /// What was read. It holds what the last cut held, and needs no limit of its own.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub struct Known {
     pub(super) chains: chain::Known,
     pub(super) runs: Objects<Checked<RunFact>>,
     pub(super) billing: Objects<Checked<BillingPeriod>>,

@@ -9,9 +9,9 @@ use contracts::source::SrcSet;
 use platform::store::Store;
 use serde::Serialize;
 
+use super::error::{CutError, Result};
 use super::known::{Checked, Objects};
 use super::unreadable::Unreadable;
-use crate::error::{ExportError, Result};
 
 /// A run that announced itself with a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -61,7 +61,7 @@ pub(super) fn read(
 
 /// A run of which nothing has arrived yet.
 fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
-    let bad = |problem: String| ExportError::BadObject { path: path.to_owned(), problem };
+    let bad = |problem: String| CutError::BadObject { path: path.to_owned(), problem };
     let manifest: RunManifest = serde_json::from_slice(manifest).map_err(|e| bad(e.to_string()))?;
     if manifest.format_version > FORMAT_VERSION {
         return Err(bad(format!("format version {} is newer than {FORMAT_VERSION}", manifest.format_version)));
@@ -96,8 +96,9 @@ fn arrived(run: RunFact, delivered: &BTreeMap<String, SrcSet>) -> RunFact {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use contracts::source::OffsetSet;
+
+    use super::*;
 
     fn check(published: u64, status: RunStatus, named: u64, nameless: u64, expected: bool) {
         let set = |from: u64, n: u64| {

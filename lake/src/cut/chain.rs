@@ -6,18 +6,18 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-use contracts::chain::{BrokenChain, ChainHead, commit_start};
-use contracts::commit_record::CommitRecord;
+use contracts::chain::{BrokenChain, ChainHead};
+use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::datasets;
-use contracts::layout;
 use contracts::source::{self, ChainPosition, SrcSet};
-use platform::store::many::{OBJECTS_AT_ONCE, get_all};
 use platform::store::{Entry, Staged, Store};
 
+use super::error::{CutError, Result};
 use super::unreadable::Unreadable;
 use super::{DataFile, tenant_of_path};
-use crate::error::{ExportError, Result};
+use crate::chain::{End, Folder, folders};
 
 /// What all chains together say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,9 +32,9 @@ pub(super) struct Chains {
     pub unreadable: Vec<Unreadable>,
 }
 
-/// The chains as far as earlier cuts have read them, by folder. A commit never changes, so each is read once.
+/// The chains as far as earlier cuts have read them, by topic id and partition. A commit never changes, so each is read once.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeMap<String, Chain>);
+pub(super) struct Known(BTreeMap<(String, u32), Chain>);
 
 /// A chain as far as it was read: all its files were published.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ struct Chain {
     head: ChainHead,
     topic: String,
     /// The commits, as they were listed.
-    commits: Vec<Entry>,
+    commits: BTreeMap<u64, Entry>,
     files: Vec<DataFile>,
     /// Where the last record ends that holds findings of a tenant, by tenant.
     ends: BTreeMap<String, u64>,
@@ -57,15 +57,17 @@ type StagedNames = OnceCell<BTreeSet<String>>;
 
 pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
     // In this order: when a record has a successor in the first list, its files are in the second.
-    let listed = commits(store)?;
+    let (listed, _) = folders(store)?;
     let sizes = published_sizes(store)?;
-    known.0.retain(|folder, chain| listed.get(folder).is_some_and(|commits| commits.starts_with(&chain.commits)));
     let (mut chains, staged) = (Chains::default(), StagedNames::new());
-    for (folder, commits) in listed {
-        let Some(empty) = chain_of(&folder) else { continue };
-        let chain = known.0.entry(folder).or_insert(empty);
-        chain.read_on(store, &commits, &sizes, &staged)?;
+    let mut before = std::mem::take(&mut known.0);
+    for folder in listed {
+        let id = (folder.topic_id.clone(), folder.partition);
+        let mut chain =
+            before.remove(&id).filter(|chain| chain.is_part_of(&folder)).unwrap_or_else(|| Chain::empty(&folder));
+        chain.read_on(store, &folder, &sizes, &staged)?;
         chain.add_to(&mut chains, &sizes)?;
+        known.0.insert(id, chain);
     }
     chains.findings.sort_by(|a, b| (&a.path_tenant, &a.path).cmp(&(&b.path_tenant, &b.path)));
     chains.dead_letters.sort_by(|a, b| a.path.cmp(&b.path));
@@ -80,61 +82,49 @@ fn published_sizes(store: &dyn Store) -> Result<Sizes> {
     Ok(sizes)
 }
 
-/// Commits by the folder of their chain, in order of their start. Other objects of the folder (checkpoints) are no commits.
-fn commits(store: &dyn Store) -> Result<BTreeMap<String, Vec<Entry>>> {
-    let mut chains: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for entry in store.list(layout::CHAIN)? {
-        if let (Some((folder, _)), Some(_)) = (entry.path.rsplit_once('/'), commit_start(&entry.path)) {
-            chains.entry(folder.to_owned()).or_default().push(entry);
-        }
-    }
-    Ok(chains)
-}
-
-/// An empty chain; `None` when the folder is not a chain's: no sink wrote there.
-fn chain_of(folder: &str) -> Option<Chain> {
-    let (parent, partition) = folder.rsplit_once('/')?;
-    let topic_id = layout::decode_segment(parent.strip_prefix(layout::CHAIN)?.strip_prefix('/')?)?;
-    let head = ChainHead::empty(&topic_id, partition.parse().ok()?);
-    let (topic, commits, files, ends, delivered) = Default::default();
-    let chain = Chain { head, topic, commits, files, ends, delivered };
-    (layout::chain_dir(&topic_id, chain.head.partition) == folder).then_some(chain)
-}
-
 impl Chain {
-    fn read_on(&mut self, store: &dyn Store, commits: &[Entry], sizes: &Sizes, staged: &StagedNames) -> Result<()> {
-        for some in commits[self.commits.len()..].chunks(OBJECTS_AT_ONCE) {
-            let paths: Vec<&str> = some.iter().map(|entry| entry.path.as_str()).collect();
-            for (entry, bytes) in some.iter().zip(get_all(store, &paths)?) {
-                let Some(bytes) = bytes else { return Ok(()) };
-                let mut head = self.head.clone();
-                let commit = head.follow(&entry.path, &bytes).map_err(|broken| {
-                    let BrokenChain { path, problem } = broken;
-                    ExportError::BadObject { path, problem }
-                })?;
-                if commits.last() == Some(entry) && is_being_published(store, &commit, sizes, staged)? {
-                    return Ok(());
-                }
-                self.take(commit);
-                self.head = head;
-                self.commits.push(entry.clone());
-            }
-        }
-        Ok(())
+    fn empty(folder: &Folder) -> Self {
+        let head = ChainHead::empty(&folder.topic_id, folder.partition);
+        let (topic, commits, files, ends, delivered) = Default::default();
+        Self { head, topic, commits, files, ends, delivered }
     }
 
-    fn take(&mut self, commit: CommitRecord) {
-        self.topic = commit.topic;
+    /// True when all that was read is listed still, as it was.
+    fn is_part_of(&self, folder: &Folder) -> bool {
+        folder.commits.range(..self.head.position().unwrap_or_default()).eq(&self.commits)
+    }
+
+    fn read_on(&mut self, store: &dyn Store, folder: &Folder, sizes: &Sizes, staged: &StagedNames) -> Result<()> {
+        let followed = folder.follow::<CutError>(store, self.head.clone(), |step| {
+            if step.is_last && is_being_published(store, step.commit, sizes, staged)? {
+                return Ok(ControlFlow::Break(()));
+            }
+            self.take(step.commit);
+            self.head = step.head.clone();
+            let start = step.commit.start;
+            self.commits.extend(folder.commits.get(&start).map(|entry| (start, entry.clone())));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        match followed.end {
+            End::Broken(BrokenChain { path, problem }) => Err(CutError::BadObject { path, problem }),
+            // A swap of roots takes the chains out first: what is there up to here is a state that was.
+            End::Read | End::Gone(_) => Ok(()),
+        }
+    }
+
+    fn take(&mut self, commit: &CommitRecord) {
+        self.topic.clone_from(&commit.topic);
         add(&mut self.delivered, &commit.runs);
-        for file in commit.files {
+        for file in &commit.files {
             let path_tenant = tenant_of_path(&file.path);
             if let Some(tenant) = &path_tenant
                 && is_of_findings(&file.path)
             {
                 self.ends.insert(tenant.clone(), commit.end);
             }
-            let (sha256, bytes, rows) = (file.sha256, file.bytes, file.rows);
-            self.files.push(DataFile { path: file.path, sha256, path_tenant, bytes, rows, local: None });
+            let (path, sha256) = (file.path.clone(), file.sha256.clone());
+            let CommittedFile { bytes, rows, .. } = *file;
+            self.files.push(DataFile { path, sha256, path_tenant, bytes, rows, local: None });
         }
     }
 
@@ -147,7 +137,7 @@ impl Chain {
         add(&mut chains.delivered, &self.delivered);
         for file in &self.files {
             if let Some(problem) = problem_of(file, sizes) {
-                chains.unreadable.push(Unreadable::of(ExportError::BadObject { path: file.path.clone(), problem })?);
+                chains.unreadable.push(Unreadable::of(CutError::BadObject { path: file.path.clone(), problem })?);
             }
             let files = if is_of_findings(&file.path) { &mut chains.findings } else { &mut chains.dead_letters };
             files.push(file.clone());
@@ -200,7 +190,8 @@ fn problem_of(file: &DataFile, sizes: &Sizes) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use contracts::commit_record::{CommittedFile, FORMAT_VERSION};
+    use contracts::commit_record::FORMAT_VERSION;
+    use contracts::layout;
     use contracts::source::OffsetSet;
     use platform::store::local::LocalStore;
 

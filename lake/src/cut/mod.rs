@@ -1,12 +1,12 @@
-//! A cut: one consistent, immutable state of the datasets. All outputs of one build come from one cut, so they agree with
-//! each other and can be rebuilt; a digest names what a cut holds of a tenant.
+//! A cut: one consistent, immutable state of the datasets. All that is made of one cut agrees with each other and can be made
+//! again; a digest names what a cut holds of a tenant.
 //!
 //! Two kinds: what the sinks have committed (chains, run manifests, billing deliveries), or a list of files
-//! the caller names. The cut knows positions and files; it never looks inside a data file.
+//! the caller has found. The cut knows positions and files; it never looks inside a data file.
 
 mod billing;
 mod chain;
-mod files;
+mod error;
 mod known;
 mod local;
 mod runs;
@@ -16,18 +16,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use contracts::layout;
+use contracts::source::ChainPosition;
+use contracts::tenant_scope::TenantScope;
 use platform::store::Store;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 pub use billing::{BillingPeriod, BillingSource};
-pub use contracts::source::ChainPosition;
-pub(crate) use known::Known;
+pub use error::CutError;
+pub use known::Known;
 pub use runs::RunFact;
-use unreadable::Unreadable;
+pub use unreadable::Unreadable;
 
-use crate::error::{ExportError, Result};
-use crate::tenant::TenantScope;
+use error::Result;
 
 /// One consistent state of the datasets.
 #[derive(Debug, Clone)]
@@ -83,7 +85,10 @@ impl Cut {
     }
 
     /// The same at `now_ms`, for callers that ask again and again: what earlier cuts of the store have read is not read again.
-    pub(crate) fn committed_by(now_ms: i64, store: Arc<dyn Store>, known: &mut Known) -> Result<Self> {
+    ///
+    /// # Errors
+    /// As [`Self::committed`].
+    pub fn committed_by(now_ms: i64, store: Arc<dyn Store>, known: &mut Known) -> Result<Self> {
         let chains = chain::read(&*store, &mut known.chains)?;
         let mut unreadable = chains.unreadable;
         let runs = runs::read(&*store, &mut known.runs, now_ms, &chains.delivered, &mut unreadable)?;
@@ -102,16 +107,12 @@ impl Cut {
         })
     }
 
-    /// Takes the files that match `patterns` (`*`, `?`, `[…]`, `**`) as findings. No run manifests, so every run
-    /// counts as complete.
-    ///
-    /// # Errors
-    /// `no_input_given`, `no_input_files`.
-    pub fn of_files(patterns: &[String]) -> Result<Self> {
-        let findings = files::matching(patterns)?;
-        let row_tenants = files::tenants_of_rows(&findings)?;
-        Ok(Self {
-            location: patterns.join(" "),
+    /// The files of a list, as findings: by tenant and path, those without a tenant in their path first; and the tenants of the
+    /// rows in the latter. No run manifests, so every run counts as complete.
+    #[must_use]
+    pub fn of_list(location: String, findings: Vec<DataFile>, row_tenants: Vec<String>) -> Self {
+        Self {
+            location,
             positions: BTreeMap::new(),
             findings,
             dead_letters: Vec::new(),
@@ -120,23 +121,19 @@ impl Cut {
             unreadable: Vec::new(),
             row_tenants,
             origin: None,
-        })
+        }
     }
 
     /// # Errors
-    /// `bad_object` when an object of the tenant is unreadable: what is made without it would be wrong.
-    pub(crate) fn refuse_unreadable(&self, scope: &TenantScope) -> Result<()> {
+    /// An object of the tenant is unreadable: what is made without it would be wrong.
+    pub fn refuse_unreadable(&self, scope: &TenantScope) -> Result<()> {
         self.unreadable_of(scope).first().map_or(Ok(()), |unreadable| Err(unreadable.error()))
     }
 
-    /// # Errors
-    /// `no_input_files` when it has neither findings nor runs nor bills.
-    pub(crate) fn refuse_empty(&self) -> Result<()> {
-        let objects = self.findings.len() + self.runs.len() + self.billing.len() + self.unreadable.len();
-        if objects == 0 {
-            return Err(ExportError::NoInputFiles { searched: self.location.clone() });
-        }
-        Ok(())
+    /// True when it has neither findings nor runs nor bills.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.findings.len() + self.runs.len() + self.billing.len() + self.unreadable.len() == 0
     }
 
     /// Tenants that own a file, a run or a bill of this cut.
@@ -153,12 +150,13 @@ impl Cut {
     }
 
     /// Objects that cannot be read and stop the exports of their tenant, as errors, by tenant.
-    pub fn unreadable(&self) -> impl Iterator<Item = (&str, ExportError)> {
+    pub fn unreadable(&self) -> impl Iterator<Item = (&str, CutError)> {
         self.unreadable.iter().map(|unreadable| (unreadable.tenant.as_str(), unreadable.error()))
     }
 
     /// True for those of [`Self::tenants`].
-    pub(crate) fn has(&self, scope: &TenantScope) -> bool {
+    #[must_use]
+    pub fn has(&self, scope: &TenantScope) -> bool {
         self.findings_of(scope).any(|file| file.path_tenant.is_some())
             || !self.runs_of(scope).is_empty()
             || !self.billing_of(scope).is_empty()
@@ -179,23 +177,25 @@ impl Cut {
     }
 
     /// How far each sink partition had come with findings of the tenant.
-    pub(crate) fn positions_of(&self, scope: &TenantScope) -> &[ChainPosition] {
+    #[must_use]
+    pub fn positions_of(&self, scope: &TenantScope) -> &[ChainPosition] {
         self.positions.get(scope.as_str()).map_or(&[], Vec::as_slice)
     }
 
     /// Files that may hold rows of the tenant: those whose path names it, or names none.
-    pub(crate) fn findings_of<'c>(&'c self, scope: &'c TenantScope) -> impl Iterator<Item = &'c DataFile> {
+    pub fn findings_of<'c>(&'c self, scope: &'c TenantScope) -> impl Iterator<Item = &'c DataFile> {
         self.findings_of_any(std::slice::from_ref(scope))
     }
 
     /// Files that may hold rows of one of the tenants, each file once.
-    pub(crate) fn findings_of_any<'c>(&'c self, scopes: &'c [TenantScope]) -> impl Iterator<Item = &'c DataFile> {
+    pub fn findings_of_any<'c>(&'c self, scopes: &'c [TenantScope]) -> impl Iterator<Item = &'c DataFile> {
         let of = |tenant| of_tenant(&self.findings, tenant, |file| file.path_tenant.as_deref());
         of(None).iter().chain(scopes.iter().flat_map(move |scope| of(Some(scope.as_str()))))
     }
 
     /// Runs of the tenant.
-    pub(crate) fn runs_of(&self, scope: &TenantScope) -> &[RunFact] {
+    #[must_use]
+    pub fn runs_of(&self, scope: &TenantScope) -> &[RunFact] {
         of_tenant(&self.runs, Some(scope.as_str()), |run| Some(&run.tenant_id))
     }
 
@@ -205,7 +205,8 @@ impl Cut {
     }
 
     /// Billing periods of the tenant.
-    pub(crate) fn billing_of(&self, scope: &TenantScope) -> &[BillingPeriod] {
+    #[must_use]
+    pub fn billing_of(&self, scope: &TenantScope) -> &[BillingPeriod] {
         of_tenant(&self.billing, Some(scope.as_str()), |period| Some(&period.tenant_id))
     }
 }
@@ -225,8 +226,7 @@ fn add<'c, T: Serialize + 'c>(hash: &mut Sha256, label: &str, items: impl IntoIt
 }
 
 /// Decoded tenant of a `tenant_id=` segment of a path.
-pub(crate) fn tenant_of_path(path: &str) -> Option<String> {
-    path.split(['/', '\\'])
-        .find_map(|segment| segment.strip_prefix("tenant_id="))
-        .and_then(contracts::layout::decode_segment)
+#[must_use]
+pub fn tenant_of_path(path: &str) -> Option<String> {
+    path.split(['/', '\\']).find_map(|segment| segment.strip_prefix("tenant_id=")).and_then(layout::decode_segment)
 }

@@ -6,10 +6,10 @@ use contracts::layout;
 use platform::store::Store;
 use serde::Serialize;
 
+use super::error::{CutError, Result};
 use super::known::{Checked, Objects};
 use super::unreadable::Unreadable;
 use super::{DataFile, tenant_of_path};
-use crate::error::{ExportError, Result};
 
 /// The cost facts of one billing period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,7 +62,7 @@ fn folder_of(path: &str) -> Option<&str> {
 }
 
 fn period(path: &str, manifest: &[u8]) -> Result<BillingPeriod> {
-    let bad = |problem: String| ExportError::BadObject { path: path.to_owned(), problem };
+    let bad = |problem: String| CutError::BadObject { path: path.to_owned(), problem };
     let folder = folder_of(path).unwrap_or_default();
     let manifest = CostManifest::parse(manifest).map_err(|e| bad(e.to_string()))?;
     let tenant_id = tenant_of_path(folder).ok_or_else(|| bad("its path names no tenant".into()))?;

@@ -1,0 +1,245 @@
+//! The one reader of commits: what lies in the folders of all chains, and a chain followed commit by commit. Works while sinks are
+//! writing: a listing is no snapshot, so the next commit is asked for by its name, which the commit before it tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use contracts::chain::{BrokenChain, ChainHead, checkpoint_end, commit_start};
+use contracts::commit_record::CommitRecord;
+use contracts::layout;
+use platform::store::many::{OBJECTS_AT_ONCE, get_all};
+use platform::store::{Entry, Store, StoreError};
+use tracing::warn;
+
+use super::READS_MAX;
+
+/// What was listed in the folder of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// Topic id.
+    pub topic_id: String,
+    /// Partition.
+    pub partition: u32,
+    /// Its commits, by where they start.
+    pub commits: BTreeMap<u64, Entry>,
+    /// Where its checkpoints end.
+    pub checkpoints: BTreeSet<u64>,
+}
+
+/// A commit that continues its chain.
+pub struct Step<'a> {
+    /// Path of its record.
+    pub path: &'a str,
+    /// The record.
+    pub commit: &'a CommitRecord,
+    /// What the chain adds up to with it.
+    pub head: &'a ChainHead,
+    /// No later commit was listed.
+    pub is_last: bool,
+}
+
+/// Where following a chain has come to.
+pub(crate) struct Followed {
+    /// What the chain adds up to so far.
+    pub head: ChainHead,
+    /// The last commit that continues it.
+    pub last: Option<CommitRecord>,
+    pub end: End,
+}
+
+/// Why a chain is followed no further.
+pub(crate) enum End {
+    /// All that was listed is read, or the caller has read enough.
+    Read,
+    /// A commit that was listed is not there any more.
+    Gone(String),
+    /// A commit does not continue the chain.
+    Broken(BrokenChain),
+}
+
+/// How far a chain could be followed from its first commit on.
+pub struct Walked {
+    /// What the chain adds up to so far.
+    pub head: ChainHead,
+    /// The last commit that continues it.
+    pub last: Option<CommitRecord>,
+    /// Where and why it ends before its time.
+    pub broken: Option<BrokenChain>,
+    /// Commits that were not reached, or are not of this chain.
+    pub unread: Vec<String>,
+}
+
+/// The folders of all chains, by topic id and partition, and objects that lie in none.
+///
+/// # Errors
+/// The store refuses.
+pub fn folders(store: &dyn Store) -> Result<(Vec<Folder>, Vec<String>), StoreError> {
+    let mut folders: BTreeMap<(String, u32), Folder> = BTreeMap::new();
+    let mut strays = Vec::new();
+    for entry in store.list(layout::CHAIN)? {
+        match chain_of(&entry.path) {
+            Some(id) => folders.entry(id).or_insert_with_key(|id| Folder::empty(&id.0, id.1)).add(entry),
+            None => strays.push(entry.path),
+        }
+    }
+    Ok((folders.into_values().collect(), strays))
+}
+
+fn chain_of(path: &str) -> Option<(String, u32)> {
+    let mut segments = path.strip_prefix(layout::CHAIN)?.strip_prefix('/')?.split('/');
+    let topic_id = layout::decode_segment(segments.next()?)?;
+    let partition = segments.next()?.parse().ok()?;
+    let is_canonical = path.rsplit_once('/')?.0 == layout::chain_dir(&topic_id, partition);
+    is_canonical.then_some((topic_id, partition))
+}
+
+impl Folder {
+    fn empty(topic_id: &str, partition: u32) -> Self {
+        Self { topic_id: topic_id.to_owned(), partition, commits: BTreeMap::new(), checkpoints: BTreeSet::new() }
+    }
+
+    fn add(&mut self, entry: Entry) {
+        self.checkpoints.extend(checkpoint_end(&entry.path));
+        self.commits.extend(commit_start(&entry.path).map(|start| (start, entry)));
+    }
+
+    /// The folder of one chain, which may be empty.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub fn of(store: &dyn Store, topic_id: &str, partition: u32) -> Result<Self, StoreError> {
+        let mut folder = Self::empty(topic_id, partition);
+        store.list(&folder.path())?.into_iter().for_each(|entry| folder.add(entry));
+        Ok(folder)
+    }
+
+    /// Its path in the store.
+    #[must_use]
+    pub fn path(&self) -> String {
+        layout::chain_dir(&self.topic_id, self.partition)
+    }
+
+    /// Path of the commit that starts there.
+    #[must_use]
+    pub fn commit_path(&self, start: u64) -> String {
+        layout::chain_record(&self.topic_id, self.partition, start)
+    }
+
+    /// Follows the chain from its first commit to the last one that was listed, or to where it breaks.
+    ///
+    /// # Errors
+    /// The store refuses, or `each`.
+    pub fn walk<E: From<StoreError>>(
+        &self,
+        store: &dyn Store,
+        mut each: impl FnMut(Step<'_>) -> Result<(), E>,
+    ) -> Result<Walked, E> {
+        let mut unread: BTreeSet<u64> = self.commits.keys().copied().collect();
+        let Followed { head, last, end } =
+            self.follow(store, ChainHead::empty(&self.topic_id, self.partition), |step| {
+                unread.remove(&step.commit.start);
+                each(step).map(ControlFlow::Continue)
+            })?;
+        let unread = unread.into_iter().map(|start| self.commit_path(start)).collect();
+        Ok(Walked { head, last, broken: end.broken(), unread })
+    }
+
+    /// Follows the chain from `head` on, until `each` has enough or all that was listed is read. The commit that was enough counts
+    /// in the head.
+    pub(crate) fn follow<E: From<StoreError>>(
+        &self,
+        store: &dyn Store,
+        mut head: ChainHead,
+        mut each: impl FnMut(Step<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<Followed, E> {
+        let last_listed = self.commits.keys().next_back().copied().unwrap_or_default();
+        let until = self.checkpoints.last().copied().unwrap_or_default().max(last_listed + 1);
+        let (mut last, mut end, mut ahead) = (None, End::Read, BTreeMap::new());
+        let mut next = head.position().or_else(|| self.commits.keys().next().copied());
+        while let Some(start) = next.filter(|start| *start < until) {
+            let mut path = self.commit_path(start);
+            let mut bytes = self.read(store, start, &mut ahead)?;
+            if bytes.is_none()
+                && !self.commits.contains_key(&start)
+                && let Some((after, entry)) = self.commits.range(start..).next()
+            {
+                // A hole: the commit after it tells what is wrong.
+                path.clone_from(&entry.path);
+                bytes = self.read(store, *after, &mut ahead)?;
+            }
+            let Some(bytes) = bytes else {
+                if commit_start(&path).is_some_and(|start| self.commits.contains_key(&start)) {
+                    end = End::Gone(path);
+                }
+                break;
+            };
+            match follow_one(store, &mut head, &path, bytes)? {
+                Ok(commit) => {
+                    let step = Step { path: &path, commit: &commit, head: &head, is_last: start >= last_listed };
+                    let has_enough = each(step)?.is_break();
+                    last = Some(commit);
+                    if has_enough {
+                        break;
+                    }
+                }
+                Err(broken) => {
+                    end = End::Broken(broken);
+                    break;
+                }
+            }
+            next = head.position();
+        }
+        Ok(Followed { head, last, end })
+    }
+
+    /// A commit by its start, and those that were listed after it, in one go.
+    fn read(
+        &self,
+        store: &dyn Store,
+        start: u64,
+        ahead: &mut BTreeMap<u64, Option<Bytes>>,
+    ) -> Result<Option<Bytes>, StoreError> {
+        if !ahead.contains_key(&start) {
+            let listed = self.commits.range(start + 1..).map(|(start, _)| *start);
+            let starts: Vec<u64> = std::iter::once(start).chain(listed).take(OBJECTS_AT_ONCE).collect();
+            let paths: Vec<String> = starts.iter().map(|start| self.commit_path(*start)).collect();
+            *ahead = starts.into_iter().zip(get_all(store, &paths)?).collect();
+        }
+        Ok(ahead.remove(&start).flatten())
+    }
+}
+
+impl End {
+    /// Why the chain is not whole, for readers that need it whole.
+    pub fn broken(self) -> Option<BrokenChain> {
+        match self {
+            Self::Read => None,
+            Self::Gone(path) => Some(BrokenChain { path, problem: "listed, but missing when it was read".to_owned() }),
+            Self::Broken(broken) => Some(broken),
+        }
+    }
+}
+
+/// Follows a commit; one that does not continue the chain may have been read wrongly.
+fn follow_one(
+    store: &dyn Store,
+    head: &mut ChainHead,
+    path: &str,
+    mut bytes: Bytes,
+) -> Result<Result<CommitRecord, BrokenChain>, StoreError> {
+    for _ in 1..READS_MAX {
+        let error = match head.follow(path, &bytes) {
+            Ok(commit) => return Ok(Ok(commit)),
+            Err(error) => error,
+        };
+        match store.get(path)? {
+            Some(again) if again != bytes => {
+                warn!(%error, "another read of it gives other bytes");
+                bytes = again;
+            }
+            _ => return Ok(Err(error)),
+        }
+    }
+    Ok(head.follow(path, &bytes))
+}
