@@ -1,5 +1,7 @@
 //! The datasets that sinks write: one entry each says which topic holds its records, where its rows lie and which columns they have.
 
+use std::cmp::Ordering;
+
 use arrow::datatypes::SchemaRef;
 
 use crate::{arrow_schema, avro, dead_letter, layout, topics};
@@ -28,11 +30,32 @@ impl Dataset {
     pub fn columns(&self, version: u16) -> Option<SchemaRef> {
         (1..=self.newest_version).contains(&version).then(|| (self.columns)(version))
     }
+
+    /// True when a data file lies in it.
+    #[must_use]
+    pub fn holds(&self, path: &str) -> bool {
+        of_path(path) == Some(self)
+    }
 }
 
 impl PartialEq for Dataset {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
+    }
+}
+
+impl Eq for Dataset {}
+
+impl PartialOrd for Dataset {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// By name.
+impl Ord for Dataset {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name.cmp(other.name)
     }
 }
 
@@ -95,7 +118,8 @@ mod tests {
         for dataset in ALL {
             assert_eq!(of_topic(dataset.topic), dataset);
             assert!(has_topic(dataset.topic));
-            assert_eq!(of_path(&format!("{}/tenant_id=acme/x.parquet", dataset.name)), Some(dataset));
+            let holders = ALL.map(|other| other.holds(&format!("{}/tenant_id=acme/x.parquet", dataset.name)));
+            assert_eq!(holders, ALL.map(|other| other == dataset));
             let versions: Vec<_> =
                 (1..=dataset.newest_version).filter_map(|version| dataset.columns(version)).collect();
             assert_eq!(versions.len(), usize::from(dataset.newest_version), "{}", dataset.name);

@@ -24,13 +24,20 @@ use crate::export::{
 use crate::findings_db::{self, Held};
 use crate::gold::{Computed, GoldBase, GoldReport, compute_gold, compute_gold_alone, publish_gold};
 
+/// What an exporter works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// Datasets, and where the gold tables go.
+    pub store: Arc<dyn Store>,
+    /// When something is built.
+    pub clock: Arc<dyn Clock>,
+    /// Where it reports while it works.
+    pub observer: Observer,
+}
+
 /// Settings of the exporter.
 #[derive(Clone)]
 pub struct ExporterConfig {
-    /// Datasets, and where the gold tables go.
-    pub store: Arc<dyn Store>,
-    /// Build time.
-    pub clock: Arc<dyn Clock>,
     /// One tenant, or all of the cut.
     pub tenant: Option<String>,
     /// Folder of the JSON files, `<export_dir>/<tenant>/…`.
@@ -87,22 +94,27 @@ struct Base {
 }
 
 impl Base {
-    fn read(config: &ExporterConfig, scope: &TenantScope) -> Self {
+    fn read(config: &ExporterConfig, store: &dyn Store, scope: &TenantScope) -> Self {
         Self {
-            gold: config.gold.then(|| GoldBase::read(&*config.store, scope)),
+            gold: config.gold.then(|| GoldBase::read(store, scope)),
             export: FolderVersion::of(&folder_of(&config.export_dir, scope)),
         }
     }
 }
 
 /// The tenants with what their builds replace; none that would be read after a stop was requested.
-pub(crate) fn with_bases(config: &ExporterConfig, tenants: Vec<TenantScope>, shutdown: &Shutdown) -> Result<Vec<Task>> {
+pub(crate) fn with_bases(
+    config: &ExporterConfig,
+    store: &dyn Store,
+    tenants: Vec<TenantScope>,
+    shutdown: &Shutdown,
+) -> Result<Vec<Task>> {
     remove_leftovers(&config.export_dir);
     let read = |scope: &TenantScope| {
-        let base = (!shutdown.is_requested()).then(|| Base::read(config, scope));
+        let base = (!shutdown.is_requested()).then(|| Base::read(config, store, scope));
         Ok::<_, ExportError>(base)
     };
-    let bases: Vec<Option<Base>> = match is_remote(&*config.store, contracts::layout::KPI_GOLD) {
+    let bases: Vec<Option<Base>> = match is_remote(store, contracts::layout::KPI_GOLD) {
         true => several_at_a_time(&tenants, read)?,
         false => tenants.iter().map(read).collect::<Result<_>>()?,
     };
@@ -122,9 +134,10 @@ pub(crate) struct Built {
 /// Builds tenants of one cut.
 pub(crate) struct Builder<'a> {
     pub config: &'a ExporterConfig,
+    pub deps: &'a Deps,
     pub cut: &'a Cut,
-    /// Of an exporter that keeps running: it shows progress, and errors are logged as they come. Without one they are reported.
-    pub observer: Option<&'a Observer>,
+    /// Errors are logged as they come: there is no report in the end.
+    pub keeps_running: bool,
     /// A tenant that is begun is done; the others are left as they are.
     pub shutdown: &'a Shutdown,
 }
@@ -185,10 +198,10 @@ impl Builder<'_> {
 
     /// Also after a stop was requested: what is made is soon published.
     fn publish(&self, Task { scope, base }: Task, made: Made, began_ms: i64) -> Built {
-        self.show_progress();
+        self.deps.observer.pulse.busy();
         let (config, cut) = (self.config, self.cut);
         let gold = base.gold.zip(made.gold).map(|(base, computed)| {
-            base.and_then(|base| publish_gold(&base, computed, cut, &scope, &*config.store, began_ms))
+            base.and_then(|base| publish_gold(&base, computed, cut, &scope, &*self.deps.store, began_ms))
         });
         let (base, made) = (base.export, made.export);
         let report = report(&scope, gold, |gold| {
@@ -203,41 +216,35 @@ impl Builder<'_> {
             return None;
         }
         let began_ms = self.begin();
-        let report = build(self.config, self.cut, &scope, base);
+        let report = build(self.config, self.deps, self.cut, &scope, base);
         Some(self.until_published(scope, report, began_ms))
     }
 
     /// Returns the time of the build.
     fn begin(&self) -> i64 {
-        self.show_progress();
-        self.config.clock.now_ms()
-    }
-
-    fn show_progress(&self) {
-        if let Some(observer) = self.observer {
-            observer.pulse.busy();
-        }
+        self.deps.observer.pulse.busy();
+        self.deps.clock.now_ms()
     }
 
     /// Builds again, with a new cut, while other exporters publish the tenant.
     fn until_published(&self, scope: TenantScope, mut report: TenantReport, began_ms: i64) -> Built {
-        let config = self.config;
+        let Self { config, deps, .. } = *self;
         let mut of = self.cut.digest_of(&scope);
         for _ in 1..BUILDS_MAX {
             if !report.errors.iter().any(|error| matches!(error, ExportError::Superseded { .. })) {
                 break;
             }
             tracing::info!(tenant = %scope, "another exporter has published this tenant meanwhile: building it again");
-            let base = Base::read(config, &scope);
-            match Cut::committed(Arc::clone(&config.store)) {
-                Ok(cut) => (report, of) = (build(config, &cut, &scope, base), cut.digest_of(&scope)),
+            let base = Base::read(config, &*deps.store, &scope);
+            match Cut::committed(Arc::clone(&deps.store)) {
+                Ok(cut) => (report, of) = (build(config, deps, &cut, &scope, base), cut.digest_of(&scope)),
                 Err(error) => {
                     report.errors = vec![error.into()];
                     break;
                 }
             }
         }
-        if self.observer.is_some() {
+        if self.keeps_running {
             report.errors.iter().for_each(|error| tracing::error!(tenant = %scope, %error, "exporting failed"));
         }
         Built { scope, report, of, began_ms }
@@ -245,14 +252,14 @@ impl Builder<'_> {
 }
 
 /// Builds one tenant by itself, whatever its size.
-fn build(config: &ExporterConfig, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
+fn build(config: &ExporterConfig, deps: &Deps, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
     let (currency, limits) = (&config.default_currency, &config.limits);
     let mut opened = None;
     let gold = base.gold.map(|base| {
-        let (base, now_ms) = (base?, config.clock.now_ms());
+        let (base, now_ms) = (base?, deps.clock.now_ms());
         let (computed, duck) = compute_gold_alone(cut, scope, currency, now_ms, limits)?;
         opened = Some(duck);
-        publish_gold(&base, computed, cut, scope, &*config.store, now_ms)
+        publish_gold(&base, computed, cut, scope, &*deps.store, now_ms)
     });
     report(scope, gold, |gold| {
         let (base, options) = (base.export?, config.options(gold));

@@ -21,7 +21,7 @@ mod service;
 mod spend;
 mod time;
 
-pub use build::{ExporterConfig, TenantReport};
+pub use build::{Deps, ExporterConfig, TenantReport};
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
 pub use duck::DuckLimits;
 pub use error::{ExportError, IdCandidate, Result};

@@ -9,14 +9,13 @@ use contracts::tenant_scope::TenantScope;
 use lake::cut::{Cut, Known};
 use platform::lifecycle::Shutdown;
 use platform::metrics::{number, table};
-use platform::observe::Observer;
 use platform::store::{Store, StoreError};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::batch::batches;
-use crate::build::{Builder, Built, ExporterConfig, Task, TenantReport, with_bases};
+use crate::build::{Builder, Built, Deps, ExporterConfig, Task, TenantReport, with_bases};
 use crate::error::{ExportError, Result};
 use crate::export::is_current;
 use crate::files::refuse_empty;
@@ -45,9 +44,9 @@ impl PassReport {
 ///
 /// # Errors
 /// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
-pub fn once(config: &ExporterConfig) -> Result<PassReport> {
+pub fn once(config: &ExporterConfig, deps: &Deps) -> Result<PassReport> {
     let mut known = Known::default();
-    let cut = take_cut(config, &mut known)?;
+    let cut = take_cut(deps, &mut known)?;
     refuse_empty(&cut)?;
     let tenants = match &config.tenant {
         None => cut.tenants(),
@@ -59,7 +58,7 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
             vec![scope]
         }
     };
-    let mut report = build_all(config, tenants, &mut known, &Shutdown::new())?;
+    let mut report = build_all(config, deps, tenants, &mut known, &Shutdown::new())?;
     if config.tenant.is_some()
         && let Some(tenant) = report.tenants.first_mut()
         && let Some(error) = tenant.errors.drain(..).chain(tenant.not_yet.take()).next()
@@ -74,34 +73,35 @@ pub fn once(config: &ExporterConfig) -> Result<PassReport> {
 ///
 /// # Errors
 /// As [`once`].
-pub fn refresh(config: &ExporterConfig, shutdown: &Shutdown) -> Result<PassReport> {
+pub fn refresh(config: &ExporterConfig, deps: &Deps, shutdown: &Shutdown) -> Result<PassReport> {
     let mut known = Known::default();
-    let cut = take_cut(config, &mut known)?;
+    let cut = take_cut(deps, &mut known)?;
     refuse_empty(&cut)?;
     let options = config.options(config.gold);
     let mut stale = tenants(config, &cut)?;
     stale.retain(|scope| !is_current(&cut, scope, &config.export_dir, &options));
-    build_all(config, stale, &mut known, shutdown)
+    build_all(config, deps, stale, &mut known, shutdown)
 }
 
-fn take_cut(config: &ExporterConfig, known: &mut Known) -> Result<Cut> {
-    Ok(Cut::committed_by(config.clock.now_ms(), Arc::clone(&config.store), known)?)
+fn take_cut(deps: &Deps, known: &mut Known) -> Result<Cut> {
+    Ok(Cut::committed_by(deps.clock.now_ms(), Arc::clone(&deps.store), known)?)
 }
 
 /// Builds the tenants, of a cut that is taken after it was read what they replace.
 fn build_all(
     config: &ExporterConfig,
+    deps: &Deps,
     tenants: Vec<TenantScope>,
     known: &mut Known,
     shutdown: &Shutdown,
 ) -> Result<PassReport> {
     let wanted = tenants.len();
-    let tasks = with_bases(config, tenants, shutdown)?;
+    let tasks = with_bases(config, &*deps.store, tenants, shutdown)?;
     if tasks.is_empty() {
         return Ok(PassReport { left: wanted, tenants: Vec::new() });
     }
-    let cut = take_cut(config, known)?;
-    let built = build_tenants(config, &cut, tasks, None, shutdown)?;
+    let cut = take_cut(deps, known)?;
+    let built = build_tenants(config, deps, &cut, tasks, false, shutdown)?;
     let tenants: Vec<TenantReport> = built.into_iter().map(|built| built.report).collect();
     Ok(PassReport { left: wanted - tenants.len(), tenants })
 }
@@ -117,9 +117,10 @@ fn tenants(config: &ExporterConfig, cut: &Cut) -> Result<Vec<TenantScope>> {
 /// Builds the tenants and returns them in order: several batches at a time, each with its share of what DuckDB may use.
 fn build_tenants(
     config: &ExporterConfig,
+    deps: &Deps,
     cut: &Cut,
     tasks: Vec<Task>,
-    observer: Option<&Observer>,
+    keeps_running: bool,
     shutdown: &Shutdown,
 ) -> Result<Vec<Built>> {
     let batches = batches(cut, tasks, config.options.limit, |task| &task.scope);
@@ -127,7 +128,7 @@ fn build_tenants(
     let config = ExporterConfig { limits, ..config.clone() };
     let threads = ThreadPoolBuilder::new().num_threads(at_a_time).build().map_err(io::Error::other);
     let threads = threads.map_err(ExportError::io("starting threads for", &config.export_dir))?;
-    let builder = Builder { config: &config, cut, observer, shutdown };
+    let builder = Builder { config: &config, deps, cut, keeps_running, shutdown };
     let build = |batch| builder.build(batch);
     let mut built: Vec<Built> =
         threads.install(|| batches.into_par_iter().with_max_len(1).flat_map_iter(build).collect());
@@ -141,17 +142,18 @@ fn build_tenants(
 ///
 /// # Errors
 /// The store was exchanged: it has to be opened again.
-pub fn run(config: &ExporterConfig, observer: &Observer, shutdown: &Shutdown) -> Result<()> {
+pub fn run(config: &ExporterConfig, deps: &Deps, shutdown: &Shutdown) -> Result<()> {
+    let Deps { store, clock, observer } = deps;
     let mut done = Done::default();
     loop {
         observer.pulse.busy();
-        match state(&*config.store) {
+        match state(&**store) {
             Ok(now) => {
-                if done.state.as_ref() != Some(&now) || done.is_due(config.clock.now_ms()) {
-                    done.state = pass(config, observer, &mut done, shutdown).then_some(now);
+                if done.state.as_ref() != Some(&now) || done.is_due(clock.now_ms()) {
+                    done.state = pass(config, deps, &mut done, shutdown).then_some(now);
                 }
-                if done.state.is_some() && !done.is_due(config.clock.now_ms()) {
-                    observer.metrics.set(&table::EXPORT_CHECKED, [], seconds_now(config));
+                if done.state.is_some() && !done.is_due(clock.now_ms()) {
+                    observer.metrics.set(&table::EXPORT_CHECKED, [], seconds(clock.now_ms()));
                 }
                 observer.pulse.works();
             }
@@ -216,17 +218,18 @@ impl LastBuild {
 }
 
 /// Builds what there is to build. False when the whole pass is to be tried again.
-fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> bool {
+fn pass(config: &ExporterConfig, deps: &Deps, done: &mut Done, shutdown: &Shutdown) -> bool {
+    let Deps { clock, observer, .. } = deps;
     let (metrics, began) = (&observer.metrics, Instant::now());
     let mut span = observer.tracer.span("export");
-    let built = build_changed(config, observer, done, shutdown);
+    let built = build_changed(config, deps, done, shutdown);
     metrics.observe(&table::EXPORT_SECONDS, [], began.elapsed().as_secs_f64());
     match built {
         Ok(failed_now) => {
             metrics.add(&table::EXPORT_FAILURES, [], failed_now);
             metrics.set(&table::EXPORT_FAILING, [], number(done.failures()));
             if done.failures() == 0 {
-                metrics.set(&table::EXPORT_LAST, [], seconds_now(config));
+                metrics.set(&table::EXPORT_LAST, [], seconds(clock.now_ms()));
             }
             true
         }
@@ -241,22 +244,22 @@ fn pass(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown:
 }
 
 /// Builds the tenants of which the store holds something new, or that are due; returns the number of failures.
-fn build_changed(config: &ExporterConfig, observer: &Observer, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
-    let cut = take_cut(config, &mut done.known)?;
+fn build_changed(config: &ExporterConfig, deps: &Deps, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
+    let cut = take_cut(deps, &mut done.known)?;
     let tenants = tenants(config, &cut)?;
     done.tenants.retain(|scope, _| tenants.binary_search(scope).is_ok());
-    let now_ms = config.clock.now_ms();
+    let now_ms = deps.clock.now_ms();
     let changed: Vec<TenantScope> =
         tenants.into_iter().filter(|scope| !done.has(scope, &cut.digest_of(scope), now_ms)).collect();
     if changed.is_empty() {
         return Ok(0);
     }
-    let changed = with_bases(config, changed, shutdown)?;
+    let changed = with_bases(config, &*deps.store, changed, shutdown)?;
     if changed.is_empty() {
         return Ok(0);
     }
-    let cut = take_cut(config, &mut done.known)?;
-    let built = build_tenants(config, &cut, changed, Some(observer), shutdown)?;
+    let cut = take_cut(deps, &mut done.known)?;
+    let built = build_tenants(config, deps, &cut, changed, true, shutdown)?;
     let built: Vec<_> = built.into_iter().map(|built| (LastBuild::new(&built), built.scope)).collect();
     let failures = built.iter().map(|(last, _)| last.failures).sum();
     done.tenants.extend(built.into_iter().map(|(last, scope)| (scope, last)));
@@ -264,8 +267,8 @@ fn build_changed(config: &ExporterConfig, observer: &Observer, done: &mut Done, 
 }
 
 /// For a metric: Prometheus counts in seconds.
-fn seconds_now(config: &ExporterConfig) -> f64 {
-    number(config.clock.now_ms().max(0).unsigned_abs()) / 1e3
+fn seconds(ms: i64) -> f64 {
+    number(ms.max(0).unsigned_abs()) / 1e3
 }
 
 /// A digest that changes whenever a cut may have changed, without reading any object.

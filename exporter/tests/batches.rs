@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use contracts::layout;
 use contracts::run_manifest::RunStatus;
 use contracts::tenant_scope::TenantScope;
-use exporter::{ExportOptions, ExporterConfig, GoldReport, Population, TenantReport, build_gold, export_tenant, once};
+use exporter::{
+    Deps, ExportOptions, ExporterConfig, GoldReport, Population, TenantReport, build_gold, export_tenant, once,
+};
 use lake::cut::Cut;
 use platform::clock::Clock;
 use platform::lifecycle::Shutdown;
@@ -65,19 +67,19 @@ struct Outcome {
     errors: Vec<String>,
 }
 
-fn together(config: &ExporterConfig) -> Vec<Outcome> {
+fn together(config: &ExporterConfig, deps: &Deps) -> Vec<Outcome> {
     let of_tenant = |tenant: TenantReport| Outcome {
         tenant_id: tenant.tenant_id,
         rows_exported: tenant.export.map(|export| export.rows_read),
         gold: tenant.gold,
         errors: tenant.errors.iter().chain(&tenant.not_yet).map(ToString::to_string).collect(),
     };
-    once(config).unwrap().tenants.into_iter().map(of_tenant).collect()
+    once(config, deps).unwrap().tenants.into_iter().map(of_tenant).collect()
 }
 
-fn alone(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Outcome {
-    let ExporterConfig { store, default_currency, limits, export_dir, .. } = config;
-    let gold = config.gold.then(|| build_gold(cut, scope, &**store, default_currency, NOW_MS, limits)).transpose();
+fn alone(config: &ExporterConfig, store: &dyn Store, cut: &Cut, scope: &TenantScope) -> Outcome {
+    let ExporterConfig { default_currency, limits, export_dir, .. } = config;
+    let gold = config.gold.then(|| build_gold(cut, scope, store, default_currency, NOW_MS, limits)).transpose();
     let options = ExportOptions { gold: matches!(gold, Ok(Some(_))), ..config.options.clone() };
     let export = export_tenant(cut, scope, export_dir, &options, limits);
     let errors = gold.as_ref().err().into_iter().chain(export.as_ref().err());
@@ -91,11 +93,11 @@ fn alone(config: &ExporterConfig, cut: &Cut, scope: &TenantScope) -> Outcome {
 
 /// All tenants in one pass, and each by itself: the same outcome, the same bytes.
 fn check_as_alone(world: &World, config: &ExporterConfig) -> Vec<Outcome> {
-    let together = together(config);
+    let together = together(config, &world.deps());
     let bytes_together = outputs(world);
     remove_outputs(world);
     let cut = world.cut();
-    let alone: Vec<Outcome> = cut.tenants().iter().map(|scope| alone(config, &cut, scope)).collect();
+    let alone: Vec<Outcome> = cut.tenants().iter().map(|scope| alone(config, &*world.store, &cut, scope)).collect();
     let bytes_alone = outputs(world);
     assert_eq!(together, alone);
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
@@ -256,17 +258,18 @@ fn a_tenant_that_was_published_meanwhile_is_built_again() {
     for tenant in ["a", "b", "z"] {
         world.lock().unwrap().commit(tenant, &[FINDING]);
     }
-    let config = world.lock().unwrap().config();
+    let (config, deps) = (world.lock().unwrap().config(), world.lock().unwrap().deps());
     let (of_other, other) = (Arc::clone(&world), ExporterConfig { tenant: Some("b".into()), ..config.clone() });
+    let deps_of_other = deps.clone();
     let happens = move || {
         let newer = Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING };
         of_other.lock().unwrap().commit("b", &[newer]);
-        assert_eq!(once(&other).unwrap().errors().count(), 0);
+        assert_eq!(once(&other, &deps_of_other).unwrap().errors().count(), 0);
     };
     // The first two readings are those of the cuts: before the tenants are known, and after it is known what they replace.
     let clock = AtReading { readings: AtomicUsize::new(0), at: 3, happens: Box::new(happens) };
-    let slow = ExporterConfig { clock: Arc::new(clock), ..config.clone() };
-    let report = once(&slow).unwrap();
+    let slow = Deps { clock: Arc::new(clock), ..deps };
+    let report = once(&config, &slow).unwrap();
     assert_eq!(report.errors().count(), 0, "{:?}", report.errors().collect::<Vec<_>>());
     let rows: Vec<_> = report.tenants.iter().map(|t| t.export.as_ref().unwrap().rows_read).collect();
     assert_eq!(rows, [1, 2, 1]);
@@ -284,8 +287,8 @@ fn a_batch_that_is_begun_when_a_stop_is_requested_is_published() {
     let stop = Shutdown::new();
     let stops = stop.clone();
     let clock = AtReading { readings: AtomicUsize::new(0), at: 3, happens: Box::new(move || stops.request("a test")) };
-    let config = ExporterConfig { clock: Arc::new(clock), ..world.config() };
-    let report = exporter::refresh(&config, &stop).unwrap();
+    let deps = Deps { clock: Arc::new(clock), ..world.deps() };
+    let report = exporter::refresh(&world.config(), &deps, &stop).unwrap();
     assert!(stop.is_requested());
     let published = report.tenants.iter().filter(|tenant| tenant.export.is_some() && tenant.gold.is_some());
     assert_eq!((published.count(), report.left), (3, 0));

@@ -130,7 +130,7 @@ fn potential_savings_are_those_of_the_kpis() {
         ],
     );
     export(&world, &ExportOptions::default());
-    let report = exporter::once(&world.config()).unwrap();
+    let report = exporter::once(&world.config(), &world.deps()).unwrap();
     assert_eq!(report.errors().count(), 0);
     let savings = read(&world, "summary.json")["potential_savings"][0]["savings_monthly"].clone();
     let kpi = "2026-01-20 prod savings.potential_monthly{} 11.500000 USD";

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use contracts::layout;
 use contracts::run_manifest::RunStatus;
-use exporter::{ExportError, ExportOptions, ExporterConfig, once, refresh, run};
+use exporter::{Deps, ExportError, ExportOptions, ExporterConfig, once, refresh, run};
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use platform::metrics::Metrics;
@@ -30,7 +30,7 @@ fn a_pass_serves_every_tenant_and_one_failure_stops_no_other() {
     world.deliver("only-bills", "2026-01", "d", &[FACT]);
     world.commit("waiting", &[FINDING]);
     world.run_manifest("waiting", "r1", FINDING.run_ts, RunStatus::Complete, 9);
-    let report = once(&world.config()).unwrap();
+    let report = once(&world.config(), &world.deps()).unwrap();
     let outcome: Vec<_> = report
         .tenants
         .iter()
@@ -59,21 +59,21 @@ fn a_pass_removes_what_a_crashed_build_left() {
     left.iter().for_each(|left| std::fs::create_dir_all(left).unwrap());
     let hours_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 3_600);
     std::fs::File::open(&left[0]).unwrap().set_modified(hours_ago).unwrap();
-    assert_eq!(once(&config).unwrap().tenants.len(), 1);
+    assert_eq!(once(&config, &world.deps()).unwrap().tenants.len(), 1);
     assert_eq!(left.map(|left| left.exists()), [false, true]);
 }
 
 #[test]
 fn a_tenant_asked_for_must_succeed() {
     let mut world = World::new();
-    assert_eq!(once(&world.config()).unwrap_err().code(), Some("no_input_files"));
+    assert_eq!(once(&world.config(), &world.deps()).unwrap_err().code(), Some("no_input_files"));
     world.commit("acme", &[FINDING]);
     let of = |tenant: &str| ExporterConfig { tenant: Some(tenant.into()), ..world.config() };
-    assert_eq!(once(&of("ACME ")).unwrap().tenants.len(), 1);
-    assert_eq!(once(&of("globex")).unwrap_err().code(), Some("tenant_not_found"));
-    assert_eq!(once(&of("../x")).unwrap_err().code(), Some("tenant_invalid"));
+    assert_eq!(once(&of("ACME "), &world.deps()).unwrap().tenants.len(), 1);
+    assert_eq!(once(&of("globex"), &world.deps()).unwrap_err().code(), Some("tenant_not_found"));
+    assert_eq!(once(&of("../x"), &world.deps()).unwrap_err().code(), Some("tenant_invalid"));
     let without_gold = ExporterConfig { gold: false, ..of("acme") };
-    assert!(once(&without_gold).unwrap().tenants[0].gold.is_none());
+    assert!(once(&without_gold, &world.deps()).unwrap().tenants[0].gold.is_none());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_tenant_asked_for_is_refreshed_alone() {
     world.deliver("only-bills", "2026-01", "d", &[FACT]);
     world.run_manifest("only-a-run", "r1", FINDING.run_ts, RunStatus::Complete, 9);
     let of = |tenant: &str| {
-        refresh(&ExporterConfig { tenant: Some(tenant.into()), ..world.config() }, &Shutdown::new())
+        refresh(&ExporterConfig { tenant: Some(tenant.into()), ..world.config() }, &world.deps(), &Shutdown::new())
             .unwrap()
             .tenants
             .len()
@@ -100,10 +100,10 @@ fn a_stop_leaves_the_tenants_that_are_not_begun() {
     world.commit("globex", &[FINDING]);
     let stopping = Shutdown::new();
     stopping.request("test");
-    let report = refresh(&world.config(), &stopping).unwrap();
+    let report = refresh(&world.config(), &world.deps(), &stopping).unwrap();
     assert_eq!((report.tenants.len(), report.left), (0, 2));
     assert!(!world.export_dir().join("acme").exists());
-    let report = refresh(&world.config(), &Shutdown::new()).unwrap();
+    let report = refresh(&world.config(), &world.deps(), &Shutdown::new()).unwrap();
     assert_eq!((report.tenants.len(), report.left), (2, 0));
 }
 
@@ -115,21 +115,21 @@ fn a_stop_is_obeyed_while_it_is_read_what_the_builds_would_replace() {
     world.commit("globex", &[FINDING]);
     let metrics = Metrics::registered();
     let store = Arc::new(ObservedStore::new(world.store.clone(), metrics.clone()));
-    let config = ExporterConfig { store, ..world.config() };
+    let (config, deps) = (world.config(), Deps { store, ..world.deps() });
     let has_read_gold = || metrics.render().contains("get_versioned");
     let stopping = Shutdown::new();
     stopping.request("test");
-    assert_eq!((refresh(&config, &stopping).unwrap().left, has_read_gold()), (2, false));
-    assert_eq!((refresh(&config, &Shutdown::new()).unwrap().left, has_read_gold()), (0, true));
+    assert_eq!((refresh(&config, &deps, &stopping).unwrap().left, has_read_gold()), (2, false));
+    assert_eq!((refresh(&config, &deps, &Shutdown::new()).unwrap().left, has_read_gold()), (0, true));
 }
 
 #[test]
 fn only_stale_files_are_refreshed() {
     let mut world = World::new();
-    let config = world.config();
-    assert_eq!(refresh(&config, &Shutdown::new()).unwrap_err().code(), Some("no_input_files"));
+    let (config, deps) = (world.config(), world.deps());
+    assert_eq!(refresh(&config, &deps, &Shutdown::new()).unwrap_err().code(), Some("no_input_files"));
     let refreshed = |config: &ExporterConfig| -> Vec<String> {
-        refresh(config, &Shutdown::new()).unwrap().tenants.into_iter().map(|tenant| tenant.tenant_id).collect()
+        refresh(config, &deps, &Shutdown::new()).unwrap().tenants.into_iter().map(|tenant| tenant.tenant_id).collect()
     };
     world.commit("acme", &[FINDING]);
     world.commit("globex", &[FINDING]);
@@ -152,9 +152,9 @@ fn only_stale_files_are_refreshed() {
     let tables = world.store.local_path(&format!("{}/tenant_id=acme/_manifest.json", layout::KPI_GOLD)).unwrap();
     std::fs::write(&tables, "no manifest").unwrap();
     world.commit("acme", &[Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING }]);
-    let report = refresh(&config, &Shutdown::new()).unwrap();
+    let report = refresh(&config, &deps, &Shutdown::new()).unwrap();
     assert_eq!((report.tenants[0].export.is_some(), report.errors().count()), (true, 1));
-    assert_eq!(refresh(&config, &Shutdown::new()).unwrap().errors().count(), 1, "it is tried again");
+    assert_eq!(refresh(&config, &deps, &Shutdown::new()).unwrap().errors().count(), 1, "it is tried again");
     std::fs::remove_file(&tables).unwrap();
     assert_eq!(refreshed(&config), ["acme"]);
     assert_eq!(refreshed(&config), [""; 0]);
@@ -170,10 +170,10 @@ fn wait_for(what: &str, is_there: impl Fn() -> bool) {
 }
 
 /// Does something beside a running exporter, which ends with it.
-fn beside(config: &ExporterConfig, observer: &Observer, act: impl FnOnce()) {
+fn beside(config: &ExporterConfig, deps: &Deps, act: impl FnOnce()) {
     let shutdown = Shutdown::new();
     let outcome = std::thread::scope(|scope| {
-        scope.spawn(|| run(config, observer, &shutdown));
+        scope.spawn(|| run(config, deps, &shutdown));
         let outcome = catch_unwind(AssertUnwindSafe(act));
         shutdown.request("the test is over");
         outcome
@@ -184,11 +184,11 @@ fn beside(config: &ExporterConfig, observer: &Observer, act: impl FnOnce()) {
 #[test]
 fn it_exports_again_when_something_was_committed() {
     let mut world = World::new();
-    let config = world.config();
+    let (config, deps) = (world.config(), world.deps());
     let findings = world.export_dir().join("acme/findings.json");
     let wait_for =
         |text: &str| wait_for(text, || std::fs::read_to_string(&findings).unwrap_or_default().contains(text));
-    beside(&config, &Observer::default(), || {
+    beside(&config, &deps, || {
         world.commit("acme", &[Finding { title: "first", ..FINDING }]);
         wait_for("first");
         world.commit("acme", &[Finding { title: "second", run_id: "r2", run_ts: "2026-01-21T10:00:00Z", ..FINDING }]);
@@ -199,10 +199,10 @@ fn it_exports_again_when_something_was_committed() {
 #[test]
 fn only_changed_tenants_are_exported_again() {
     let mut world = World::new();
-    let config = world.config();
+    let (config, deps) = (world.config(), world.deps());
     let (acme, globex) = (world.export_dir().join("acme"), world.export_dir().join("globex"));
     world.commit("acme", &[FINDING]);
-    beside(&config, &Observer::default(), || {
+    beside(&config, &deps, || {
         wait_for("acme", || acme.exists());
         let before = std::fs::read(acme.join("manifest.json")).unwrap();
         std::fs::remove_dir_all(&acme).unwrap();
@@ -222,7 +222,7 @@ fn only_changed_tenants_are_exported_again() {
 fn a_snooze_ends_without_a_new_commit() {
     let mut world = World::new();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let config = ExporterConfig { clock: clock.clone(), ..world.config() };
+    let (config, deps) = (world.config(), Deps { clock: clock.clone(), ..world.deps() });
     let snoozed = Finding {
         run_ts: "2026-03-15T10:00:00Z",
         state: "snoozed",
@@ -232,7 +232,7 @@ fn a_snooze_ends_without_a_new_commit() {
     world.commit("acme", &[snoozed]);
     let generation =
         || gold_manifest(&world, "acme").map(|manifest| manifest["periods"]["2026-03-15"]["generation"].clone());
-    beside(&config, &Observer::default(), || {
+    beside(&config, &deps, || {
         wait_for("the tables", || generation().is_some());
         let snoozed = generation();
         clock.advance(Duration::from_secs(3599));
@@ -247,11 +247,11 @@ fn a_snooze_ends_without_a_new_commit() {
 fn retired_tables_go_without_a_new_commit() {
     let mut world = World::new();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let config = ExporterConfig { clock: clock.clone(), ..world.config() };
+    let (config, deps) = (world.config(), Deps { clock: clock.clone(), ..world.deps() });
     world.commit("acme", &[FINDING]);
     let store = world.store.clone();
     let tables = || store.list(&format!("{}/tenant_id=acme", layout::KPI_GOLD)).unwrap().len();
-    beside(&config, &Observer::default(), || {
+    beside(&config, &deps, || {
         wait_for("two tables and their manifest", || tables() == 3);
         world.commit("acme", &[Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING }]);
         wait_for("two more tables", || tables() == 5);
@@ -263,13 +263,13 @@ fn retired_tables_go_without_a_new_commit() {
 #[test]
 fn what_fails_is_reported_as_long_as_it_does() {
     let mut world = World::new();
-    let config = world.config();
-    let observer = Observer { metrics: Metrics::registered(), ..Observer::default() };
+    let (config, observer) = (world.config(), Observer { metrics: Metrics::registered(), ..Observer::default() });
+    let deps = Deps { observer: observer.clone(), ..world.deps() };
     let wait_for_line = |line: &str| wait_for(line, || observer.metrics.render().contains(line));
     world.commit("acme", &[FINDING]);
     world.commit_rows_of("broken", "acme", &[FINDING]);
     let export_dir = world.export_dir();
-    beside(&config, &observer, || {
+    beside(&config, &deps, || {
         wait_for_line("finops_export_failing{} 2.0\n");
         for tenant in ["globex", "initech"] {
             world.commit(tenant, &[FINDING]);
@@ -299,11 +299,12 @@ fn an_older_cut_never_takes_the_place_of_a_newer_one() {
     }
     let one_by_one =
         ExporterConfig { limits: exporter::DuckLimits { threads: 1, ..Default::default() }, ..world.config() };
-    let slow = std::thread::spawn(move || once(&one_by_one).unwrap());
+    let deps = world.deps();
+    let slow = std::thread::spawn(move || once(&one_by_one, &deps).unwrap());
     let first = world.export_dir().join("a/manifest.json");
     wait_for("the first tenant", || first.is_file());
     world.commit("z", &[Finding { fingerprint: "f2", finding_id: "id-f2", ..FINDING }]);
-    once(&ExporterConfig { tenant: Some("z".into()), ..world.config() }).unwrap();
+    once(&ExporterConfig { tenant: Some("z".into()), ..world.config() }, &world.deps()).unwrap();
     let report = slow.join().unwrap();
     assert_eq!(report.errors().count(), 0, "{:?}", report.errors().collect::<Vec<_>>());
     let scope = contracts::tenant_scope::TenantScope::new("z").unwrap();
@@ -318,8 +319,8 @@ fn an_older_cut_never_takes_the_place_of_a_newer_one() {
 fn a_missing_exported_file_is_rebuilt() {
     let mut world = World::new();
     world.commit("acme", &[FINDING]);
-    let config = world.config();
-    let refreshed = || refresh(&config, &Shutdown::new()).unwrap().tenants.len();
+    let (config, deps) = (world.config(), world.deps());
+    let refreshed = || refresh(&config, &deps, &Shutdown::new()).unwrap().tenants.len();
     assert_eq!((refreshed(), refreshed()), (1, 0));
     std::fs::remove_file(world.export_dir().join("acme/summary.json")).unwrap();
     assert_eq!((refreshed(), refreshed()), (1, 0));
@@ -331,7 +332,7 @@ fn a_running_exporter_ends_when_its_store_was_exchanged() {
     world.commit("acme", &[FINDING]);
     let config = world.config();
     let away = tempfile::tempdir().unwrap();
-    LocalStore::fence(Path::new(&config.store.location()), away.path()).unwrap();
-    let error = run(&config, &Observer::default(), &Shutdown::new()).unwrap_err();
+    LocalStore::fence(Path::new(&world.store.location()), away.path()).unwrap();
+    let error = run(&config, &world.deps(), &Shutdown::new()).unwrap_err();
     assert!(matches!(error, ExportError::Store(StoreError::Exchanged { .. })), "{error}");
 }

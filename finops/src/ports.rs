@@ -15,6 +15,7 @@ use platform::broker::{self, Broker, Limit, TopicChange, TopicSpec};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::lifecycle::{self, Shutdown};
+use platform::observe::Observer;
 use platform::service::Until;
 use platform::store::local::{self, LocalStore};
 use platform::store::s3::{S3Settings, S3Store};
@@ -254,10 +255,12 @@ pub fn sink_config(settings: &Settings, until: Until) -> sink::Config {
     }
 }
 
-pub fn exporter_config(settings: &Settings, store: Arc<dyn Store>, options: ExportOptions) -> ExporterConfig {
+pub fn exporter_deps(store: Arc<dyn Store>, observer: Observer) -> exporter::Deps {
+    exporter::Deps { store, clock: Arc::new(SystemClock), observer }
+}
+
+pub fn exporter_config(settings: &Settings, options: ExportOptions) -> ExporterConfig {
     ExporterConfig {
-        store,
-        clock: Arc::new(SystemClock),
         tenant: None,
         export_dir: settings.export.clone(),
         options,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
+use contracts::datasets::Dataset;
 use contracts::last_record::LastRecord;
 use contracts::source::{Src, SrcPartition, SrcSet};
 
@@ -18,7 +19,7 @@ pub struct Target {
     /// Tenant, decoded. First, because targets are compared for each record and mostly differ in it.
     pub tenant: String,
     /// Dataset.
-    pub dataset: &'static str,
+    pub dataset: &'static Dataset,
     /// UTC date, `YYYY-MM-DD`.
     pub run_date: String,
 }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use contracts::commit_record::CommitRecord;
 use contracts::datasets;
-use contracts::layout;
 use platform::metrics::{Histogram, number, table};
 use platform::observe::Observer;
 use platform::trace::Tracer;
@@ -116,9 +115,11 @@ impl Counters {
             metrics.add(&table::FILES, [dataset], 1);
             metrics.observe(&table::FILE_BYTES, [dataset], number(file.bytes));
             metrics.observe(&table::FILE_ROWS, [dataset], number(file.rows));
-            let is_finding = dataset == layout::FINDINGS;
-            let rows = if is_finding { &self.findings_rows } else { &self.dead_letter_rows };
-            rows.fetch_add(file.rows, Ordering::Relaxed);
+            if datasets::FINDINGS.holds(&file.path) {
+                self.findings_rows.fetch_add(file.rows, Ordering::Relaxed);
+            } else if datasets::DEAD_LETTERS.holds(&file.path) {
+                self.dead_letter_rows.fetch_add(file.rows, Ordering::Relaxed);
+            }
             self.files.fetch_add(1, Ordering::Relaxed);
             self.file_bytes.fetch_add(file.bytes, Ordering::Relaxed);
         }

@@ -76,7 +76,7 @@ mod tests {
                 for run_date in ["2026-01-20", "2026-01-21"] {
                     let target = Target {
                         tenant: format!("tenant-{tenant}"),
-                        dataset: contracts::layout::FINDINGS,
+                        dataset: &contracts::datasets::FINDINGS,
                         run_date: run_date.into(),
                     };
                     let src = format!("w/0/{offset}").parse().unwrap();
@@ -108,7 +108,7 @@ mod tests {
                 let src: Src = format!("wire-id/0/{offset}").parse().unwrap();
                 let target = Target {
                     tenant: "acme".into(),
-                    dataset: contracts::layout::FINDINGS,
+                    dataset: &contracts::datasets::FINDINGS,
                     run_date: "2026-01-20".into(),
                 };
                 let row = Row { target, src: src.clone(), run: Some((run, src)), bytes: 200, payload: () };

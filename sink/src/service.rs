@@ -11,7 +11,7 @@ use lake::chain;
 use lake::files::{self, Publisher};
 use lake::hints::{HintMetadata, Hints};
 use lake::repair::rebuild;
-use lake::row::{self, Record, last_record_at};
+use lake::row::{Record, last_record_at};
 use platform::broker::{
     self, Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start,
     TopicPartition, TopicSpec, Topics,
@@ -267,7 +267,7 @@ impl Sink<'_> {
         let (at, offset) = (message.at.clone(), message.offset);
         let Some(topic_id) = self.machine.topic_id(&at) else { return };
         self.counters.read();
-        let row = row::of_message(message, &topic_id);
+        let row = files::row_of(message, &topic_id);
         let src = row.src.clone();
         match self.machine.record(&at, offset, row) {
             RecordOutcome::Kept => {}

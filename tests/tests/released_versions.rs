@@ -15,13 +15,14 @@ use contracts::judge::{Policy, judge};
 use contracts::tenant_scope::TenantScope;
 use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, datasets, layout};
-use exporter::{DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population};
+use exporter::{Deps, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population};
 use lake::LakeError;
 use lake::cut::Cut;
 use operations::repair;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::{Broker, Headers, OutRecord};
 use platform::clock::SystemClock;
+use platform::observe::Observer;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde::Deserialize;
@@ -134,8 +135,6 @@ fn a_store_of_each_version_is_verified_and_exported() {
         let report = lake::verify::verify_all(subject, &|| {}).unwrap();
         assert_eq!(report.problems, [], "version {version}");
         let config = ExporterConfig {
-            store: store.clone(),
-            clock: Arc::new(SystemClock),
             tenant: None,
             export_dir: folder.path().join("export"),
             options: ExportOptions::default(),
@@ -144,7 +143,8 @@ fn a_store_of_each_version_is_verified_and_exported() {
             limits: DuckLimits::default(),
             poll_interval: exporter::DEFAULT_POLL_INTERVAL,
         };
-        let report = exporter::once(&config).unwrap();
+        let deps = Deps { store: store.clone(), clock: Arc::new(SystemClock), observer: Observer::default() };
+        let report = exporter::once(&config, &deps).unwrap();
         assert_eq!(report.errors().count(), 0, "version {version}");
         let (mut all, mut listed) = (0, 0);
         for ((tenant, _), batches) in findings(&*store) {

@@ -15,7 +15,7 @@ use collectors::registry::CollectorRegistry;
 use contracts::identity::SaltMode;
 use contracts::layout;
 use contracts::tenant_scope::TenantScope;
-use exporter::{DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population};
+use exporter::{Deps, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population};
 use lake::cut::Cut;
 use platform::broker::Headers;
 use platform::clock::ManualClock;
@@ -84,11 +84,13 @@ fn good(tenant: &str, n: usize) -> Vec<u8> {
     serde_json::to_vec(&wire).unwrap()
 }
 
+fn deps(store: Arc<dyn Store>) -> Deps {
+    Deps { store, clock: Arc::new(ManualClock::at(NOW_MS)), observer: Observer::default() }
+}
+
 /// An exporter of all of a store into a folder.
-fn config(store: Arc<dyn Store>, folder: &Path) -> ExporterConfig {
+fn config(folder: &Path) -> ExporterConfig {
     ExporterConfig {
-        store,
-        clock: Arc::new(ManualClock::at(NOW_MS)),
         tenant: None,
         export_dir: folder.to_owned(),
         options: ExportOptions::default(),
@@ -101,7 +103,7 @@ fn config(store: Arc<dyn Store>, folder: &Path) -> ExporterConfig {
 
 /// Exports everything of a store into a folder and returns the files there.
 fn export(store: Arc<dyn Store>, folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let report = exporter::once(&config(store, folder)).unwrap();
+    let report = exporter::once(&config(folder), &deps(store)).unwrap();
     assert!(report.errors().next().is_none(), "{report:?}");
     let mut files = BTreeMap::new();
     for tenant in std::fs::read_dir(folder).unwrap() {
@@ -332,13 +334,11 @@ fn a_running_exporter_reads_each_commit_once() {
     pipeline.drain();
     let proxy = Proxy::before(&S3Server::shared().url());
     let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }).unwrap();
-    let config = ExporterConfig {
-        poll_interval: Duration::from_millis(20),
-        ..config(Arc::new(store), &folder.path().join("export"))
-    };
+    let config = ExporterConfig { poll_interval: Duration::from_millis(20), ..config(&folder.path().join("export")) };
+    let deps = deps(Arc::new(store));
     let (shutdown, findings) = (Shutdown::new(), folder.path().join("export/acme/findings.json"));
     std::thread::scope(|scope| {
-        let running = scope.spawn(|| exporter::run(&config, &Observer::default(), &shutdown));
+        let running = scope.spawn(|| exporter::run(&config, &deps, &shutdown));
         for n in 1..=4 {
             let began = Instant::now();
             while !std::fs::read_to_string(&findings).unwrap_or_default().contains(&format!("\"vol-{n}\"")) {
@@ -368,15 +368,15 @@ fn an_exporter_notices_that_a_bucket_has_stopped_keeping_conditions() {
     let proxy = Proxy::before(&S3Server::shared().url());
     let often = S3Settings { endpoint: Some(proxy.url()), prove_every: Duration::ZERO, ..own };
     let store = Arc::new(S3Store::open(often).unwrap());
-    let config = config(store.clone(), &folder.path().join("export"));
+    let (config, deps) = (config(&folder.path().join("export")), deps(store.clone()));
     let manifest = contracts::gold_manifest::path("acme");
     proxy.plan("PUT", "/finops/", u32::MAX, Fault::ForgetHeader("if-match".into()));
-    let report = exporter::once(&config).unwrap();
+    let report = exporter::once(&config, &deps).unwrap();
     let errors: Vec<String> = report.errors().map(|(_, error)| error.to_string()).collect();
     assert!(errors.len() == 1 && errors[0].contains("proving conditional replace"), "{errors:?}");
     assert_eq!(store.get(&manifest).unwrap(), None);
     proxy.clear();
-    assert_eq!(exporter::once(&config).unwrap().errors().count(), 0);
+    assert_eq!(exporter::once(&config, &deps).unwrap().errors().count(), 0);
     assert!(store.get(&manifest).unwrap().is_some());
 }
 

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use contracts::claims::OwnProducers;
 use contracts::{gold_manifest, layout};
-use exporter::{DuckLimits, ExportOptions, ExporterConfig};
+use exporter::{Deps, DuckLimits, ExportOptions, ExporterConfig};
 use lake::verify::{Area, Report, Rule, Subject, verify_all};
 use parquet::arrow::ArrowWriter;
 use platform::broker::Headers;
 use platform::clock::SystemClock;
+use platform::observe::Observer;
 use platform::store::Store;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -37,8 +38,6 @@ impl Filled {
         pipeline.publish((0..5).map(record));
         pipeline.drain();
         let config = ExporterConfig {
-            store: Arc::clone(&pipeline.store),
-            clock: Arc::new(SystemClock),
             tenant: None,
             export_dir: folder.path().join("export"),
             options: ExportOptions::default(),
@@ -47,7 +46,8 @@ impl Filled {
             limits: DuckLimits::default(),
             poll_interval: exporter::DEFAULT_POLL_INTERVAL,
         };
-        let report = exporter::once(&config).unwrap();
+        let (store, clock) = (Arc::clone(&pipeline.store), Arc::new(SystemClock));
+        let report = exporter::once(&config, &Deps { store, clock, observer: Observer::default() }).unwrap();
         assert_eq!(report.errors().count(), 0);
         facts(&*pipeline.store);
         Self(folder)

@@ -12,9 +12,10 @@ use contracts::layout;
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::{OffsetSet, SrcSet};
 use contracts::tenant_scope::TenantScope;
-use exporter::{DuckLimits, ExporterConfig};
+use exporter::{Deps, DuckLimits, ExporterConfig};
 use lake::cut::Cut;
 use platform::clock::ManualClock;
+use platform::observe::Observer;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use sha2::{Digest, Sha256};
@@ -123,10 +124,12 @@ impl World {
         self.folder.path().join("export")
     }
 
+    pub fn deps(&self) -> Deps {
+        Deps { store: self.store.clone(), clock: Arc::new(ManualClock::at(NOW_MS)), observer: Observer::default() }
+    }
+
     pub fn config(&self) -> ExporterConfig {
         ExporterConfig {
-            store: self.store.clone(),
-            clock: Arc::new(ManualClock::at(NOW_MS)),
             tenant: None,
             export_dir: self.export_dir(),
             options: exporter::ExportOptions::default(),

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use exporter::{ExportError, ExportOptions, PassReport, Population};
 use lake::cut::Cut;
 use platform::exit::ExitCode;
+use platform::observe::Observer;
 use serde_json::json;
 
 use super::findings::unknown_tenant;
@@ -40,18 +41,18 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let population = if population == "all" { Population::All } else { Population::LatestRun };
     let limit = limit.unwrap_or(settings.findings_max);
     let options = ExportOptions { limit, population, ..ExportOptions::default() };
+    let mut config = ports::exporter_config(settings, options);
+    config.tenant.clone_from(tenant);
     if let ExporterVerb::Run(_) = verb {
         let mut ports = Ports::open(settings)?;
         let watch = Watch::start(settings, &mut ports, &["exporter"], &[])?;
-        let mut config = ports::exporter_config(settings, ports.store.clone(), options);
-        config.tenant.clone_from(tenant);
-        exporter::run(&config, &watch.observer("exporter"), &ports::stop_on_signals()?)?;
+        let deps = ports::exporter_deps(ports.store.clone(), watch.observer("exporter"));
+        exporter::run(&config, &deps, &ports::stop_on_signals()?)?;
         return Ok(ExitCode::Done);
     }
-    let mut config = ports::exporter_config(settings, Ports::store_only(settings)?, options);
-    config.tenant.clone_from(tenant);
+    let deps = ports::exporter_deps(Ports::store_only(settings)?, Observer::default());
     let mut span = settings.traces.tracer().span("export");
-    let report = exporter::once(&config).map_err(|error| {
+    let report = exporter::once(&config, &deps).map_err(|error| {
         span.fail(&error);
         explain(error, settings)
     })?;

@@ -322,9 +322,10 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
 /// `None` when there is nothing to export.
 fn export(args: &RunArgs, settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<Option<PassReport>> {
     let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
-    let config = ports::exporter_config(settings, ports.store.clone(), options);
+    let config = ports::exporter_config(settings, options);
+    let deps = ports::exporter_deps(ports.store.clone(), Observer::default());
     let bar = progress::bar("exporting", Unit::Things("tenants"), None);
-    let outcome = exporter::refresh(&config, shutdown);
+    let outcome = exporter::refresh(&config, &deps, shutdown);
     bar.finish_and_clear();
     match outcome {
         Err(ExportError::NoInputFiles { .. }) => Ok(None),

@@ -27,11 +27,11 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
     )?;
     let Ports { broker, store } = ports;
     let options = ExportOptions { limit: settings.findings_max, ..ExportOptions::default() };
-    let exporter_config = ports::exporter_config(settings, store.clone(), options);
+    let exporter_config = ports::exporter_config(settings, options);
     let shutdown = ports::stop_on_signals()?;
     let validator_counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
     let sink_counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
-    let exporter_observer = watch.observer("exporter");
+    let exporter_deps = ports::exporter_deps(store.clone(), watch.observer("exporter"));
     let (for_validator, for_sink, for_cleaner) = (broker.clone(), broker.clone(), broker);
     let services = vec![
         Service::new("validator", move |stop| {
@@ -48,7 +48,7 @@ pub fn run(settings: &Settings) -> Result<ExitCode> {
                 &stop,
             )
         }),
-        Service::new("exporter", move |stop| exporter::run(&exporter_config, &exporter_observer, &stop)),
+        Service::new("exporter", move |stop| exporter::run(&exporter_config, &exporter_deps, &stop)),
         Service::new("cleaner", move |stop| {
             ports::keep_clean(&*for_cleaner, &stop);
             Ok::<_, std::convert::Infallible>(())

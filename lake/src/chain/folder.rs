@@ -243,3 +243,72 @@ fn follow_one(
     }
     Ok(head.follow(path, &bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use platform::store::local::LocalStore;
+
+    use super::super::tests::chain;
+    use super::*;
+
+    /// A chain [0, 10), [10, 20), … as it was listed, and what its commits add up to.
+    fn listed(store: &LocalStore, commits: u64) -> (Folder, Vec<ChainHead>) {
+        let heads = chain(store, commits);
+        let folder = Folder::of(store, "id", 0).unwrap();
+        assert_eq!(folders(store).unwrap(), (vec![folder.clone()], Vec::new()));
+        (folder, heads)
+    }
+
+    fn follow(folder: &Folder, store: &LocalStore, head: ChainHead) -> (u64, End) {
+        let followed = folder.follow(store, head, |_| Ok::<_, StoreError>(ControlFlow::Continue(()))).unwrap();
+        assert_eq!(followed.last.map(|commit| commit.end), (followed.head.end > 0).then_some(followed.head.end));
+        (followed.head.end, followed.end)
+    }
+
+    #[test]
+    fn a_commit_that_a_listing_has_missed_is_asked_for_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        let (mut folder, heads) = listed(&store, 200);
+        for missed in [70, 80, 1_500] {
+            folder.commits.remove(&missed);
+        }
+        let empty = || ChainHead::empty("id", 0);
+        assert!(matches!(follow(&folder, &store, empty()), (2_000, End::Read)));
+        assert!(matches!(follow(&folder, &store, heads[150].clone()), (2_000, End::Read)));
+        let walked = folder.walk(&store, |_| Ok::<_, StoreError>(())).unwrap();
+        assert_eq!((&walked.head, walked.broken, walked.unread), (&heads[199], None, Vec::new()));
+    }
+
+    #[test]
+    fn a_commit_that_is_gone_is_told_from_one_that_was_never_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        let (mut folder, _) = listed(&store, 5);
+        let empty = || ChainHead::empty("id", 0);
+        store.delete(&folder.commit_path(20)).unwrap();
+        let (end, why) = follow(&folder, &store, empty());
+        assert!(end == 20 && matches!(&why, End::Gone(path) if *path == folder.commit_path(20)));
+        folder.commits.remove(&20);
+        let (end, why) = follow(&folder, &store, empty());
+        let End::Broken(broken) = why else { panic!("it is whole") };
+        assert_eq!((end, broken.path.as_str()), (20, folder.commit_path(30).as_str()));
+        assert_eq!(broken.problem, "the record before it ends at 20, this one starts at 30");
+        let walked = folder.walk(&store, |_| Ok::<_, StoreError>(())).unwrap();
+        assert_eq!((walked.broken, walked.unread.len()), (Some(broken), 2));
+    }
+
+    #[test]
+    fn a_chain_is_followed_until_the_caller_has_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path()).unwrap();
+        let (folder, heads) = listed(&store, 5);
+        let mut steps = Vec::new();
+        let followed = folder.follow::<StoreError>(&store, heads[0].clone(), |step| {
+            steps.push((step.commit.start, step.is_last));
+            Ok(if step.commit.start == 30 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        });
+        assert!(matches!(followed.unwrap().end, End::Read));
+        assert_eq!(steps, [(10, false), (20, false), (30, false)]);
+    }
+}

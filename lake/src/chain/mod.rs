@@ -187,7 +187,7 @@ fn broken(path: &str, problem: String) -> BrokenChain {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use contracts::commit_record::FORMAT_VERSION;
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     /// Puts commits [0, 10), [10, 20), … into the store; returns the heads after each.
-    fn chain(store: &dyn Store, commits: u64) -> Vec<ChainHead> {
+    pub(crate) fn chain(store: &dyn Store, commits: u64) -> Vec<ChainHead> {
         let mut head = ChainHead::empty("id", 0);
         let heads = (0..commits).map(|n| {
             let commit = CommitRecord {

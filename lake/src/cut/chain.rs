@@ -118,7 +118,7 @@ impl Chain {
         for file in &commit.files {
             let path_tenant = tenant_of_path(&file.path);
             if let Some(tenant) = &path_tenant
-                && is_of_findings(&file.path)
+                && datasets::FINDINGS.holds(&file.path)
             {
                 self.ends.insert(tenant.clone(), commit.end);
             }
@@ -139,15 +139,14 @@ impl Chain {
             if let Some(problem) = problem_of(file, sizes) {
                 chains.unreadable.push(Unreadable::of(CutError::BadObject { path: file.path.clone(), problem })?);
             }
-            let files = if is_of_findings(&file.path) { &mut chains.findings } else { &mut chains.dead_letters };
-            files.push(file.clone());
+            if datasets::FINDINGS.holds(&file.path) {
+                chains.findings.push(file.clone());
+            } else if datasets::DEAD_LETTERS.holds(&file.path) {
+                chains.dead_letters.push(file.clone());
+            }
         }
         Ok(())
     }
-}
-
-fn is_of_findings(path: &str) -> bool {
-    datasets::of_path(path) == Some(&datasets::FINDINGS)
 }
 
 fn add(all: &mut BTreeMap<String, SrcSet>, runs: &BTreeMap<String, SrcSet>) {

@@ -1,30 +1,66 @@
-//! Dead letters, headers and bytes as received, to Arrow rows of `finops_dead_letters`.
+//! `finops_dead_letters`: where the row of a dead letter belongs, and headers and bytes as received to Arrow.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMillisecondBuilder,
-    UInt32Builder, UInt64Builder,
+    ArrayRef, BinaryArray, BinaryBuilder, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
+    TimestampMillisecondArray, UInt32Array, UInt64Array,
 };
 use arrow::error::ArrowError;
 use contracts::claims::may_stand_for;
 use contracts::dead_letter::{self, CONTRACT_VERSION, DeadLetter};
 use contracts::source::{Src, SrcPartition};
 use contracts::topics::headers;
-use contracts::{layout, time};
+use contracts::{datasets, layout, time};
 use platform::broker::Message;
 
-use crate::batch::Target;
-use crate::row::{NOT_A_STORAGE_RECORD, Record};
+use super::encoder::{Bad, Encoder, FileOf};
+use crate::batch::{Row, Target};
+use crate::error::LakeError;
+use crate::row::{self, NOT_A_STORAGE_RECORD, Record};
 
-pub(super) fn encode(records: &[Record], topic_id: &str, target: &Target) -> Result<RecordBatch, ArrowError> {
-    let tenant = Some(target.tenant.as_str()).filter(|tenant| *tenant != layout::UNKNOWN_TENANT);
-    let mut columns = Columns::default();
-    for record in records {
-        columns.tenant_id.append_option(tenant);
-        columns.push(&record.message, &letter(record, topic_id))?;
+/// Where the row of a dead letter belongs: by its tenant, if one is known, and the day it was received.
+pub(super) fn row(message: &Arc<Message>) -> Result<Row<Record>, String> {
+    let target = Target {
+        dataset: &datasets::DEAD_LETTERS,
+        tenant: tenant_of(message).unwrap_or(layout::UNKNOWN_TENANT).to_owned(),
+        run_date: time::date_of(time::clamp_ms(message.timestamp_ms)),
+    };
+    DeadLetter::from_headers(|name| message.header(name)).map_err(|e| e.to_string())?;
+    row::row(message, target, run_of(message))
+}
+
+fn tenant_of(message: &Message) -> Option<&str> {
+    row::text(message, headers::TENANT_ID).filter(|tenant| layout::is_tenant_slug(tenant))
+}
+
+/// The run that a dead letter is counted for, `tenant/workspace/run_id`, or `//run_id` where its headers tell no more.
+pub(crate) fn run_of(message: &Message) -> Option<String> {
+    let run_id = row::text(message, headers::RUN_ID)?;
+    Some(match (tenant_of(message), row::text(message, headers::WORKSPACE_ID)) {
+        (Some(tenant), Some(workspace)) => format!("{tenant}/{workspace}/{run_id}"),
+        _ => format!("//{run_id}"),
+    })
+}
+
+/// Makes rows of dead letters; everything can be one.
+pub(super) struct Letters;
+
+impl Encoder for Letters {
+    fn version_of(&self, _: &[Record]) -> Result<u16, LakeError> {
+        Ok(dead_letter::SCHEMA_VERSION)
     }
-    RecordBatch::try_new(dead_letter::arrow_schema(), columns.finish())
+
+    fn encode<'r>(&mut self, records: &'r [Record], file: FileOf<'_>) -> Result<(RecordBatch, Vec<Bad<'r>>), String> {
+        let tenant = Some(file.target.tenant.as_str()).filter(|tenant| *tenant != layout::UNKNOWN_TENANT);
+        let rows: Vec<LetterRow<'_>> =
+            records.iter().map(|record| LetterRow::of(record, tenant, file.topic_id)).collect();
+        let columns = columns(&rows).and_then(|columns| {
+            RecordBatch::try_new(dead_letter::arrow_schema(), columns.into_iter().map(|(_, column)| column).collect())
+        });
+        Ok((columns.map_err(|e| e.to_string())?, Vec::new()))
+    }
 }
 
 /// The envelope of a dead letter; that of a record which is none is made here.
@@ -37,7 +73,7 @@ fn letter(record: &Record, topic_id: &str) -> DeadLetter {
             Err(error) => error.to_string(),
         },
     };
-    let text = |name: &str| message.header(name).and_then(|v| std::str::from_utf8(v).ok());
+    let text = |name| row::text(message, name);
     let own = Src {
         partition: SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition },
         offset: message.offset,
@@ -60,118 +96,102 @@ fn letter(record: &Record, topic_id: &str) -> DeadLetter {
     }
 }
 
-struct Columns {
-    tenant_id: StringBuilder,
-    workspace_id: StringBuilder,
-    run_id: StringBuilder,
-    src: StringBuilder,
-    replay_of: StringBuilder,
-    src_topic: StringBuilder,
-    src_ts: TimestampMillisecondBuilder,
-    error_code: StringBuilder,
-    error_field: StringBuilder,
-    error_detail: StringBuilder,
-    errors: StringBuilder,
-    contract_version: StringBuilder,
-    validator_version: StringBuilder,
-    first_seen_ts: TimestampMillisecondBuilder,
-    replays: UInt32Builder,
-    headers: MapBuilder<StringBuilder, BinaryBuilder>,
-    key: BinaryBuilder,
-    value: BinaryBuilder,
-    value_bytes: UInt64Builder,
-    value_sha256: StringBuilder,
+struct LetterRow<'r> {
+    tenant: Option<&'r str>,
+    message: &'r Message,
+    letter: DeadLetter,
+    /// The position it stands for, if it may.
+    first: Option<Src>,
+    value: Option<&'r [u8]>,
 }
 
-impl Default for Columns {
-    fn default() -> Self {
-        let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
-        let utc = || TimestampMillisecondBuilder::new().with_timezone("UTC");
-        Self {
-            tenant_id: StringBuilder::new(),
-            workspace_id: StringBuilder::new(),
-            run_id: StringBuilder::new(),
-            src: StringBuilder::new(),
-            replay_of: StringBuilder::new(),
-            src_topic: StringBuilder::new(),
-            src_ts: utc(),
-            error_code: StringBuilder::new(),
-            error_field: StringBuilder::new(),
-            error_detail: StringBuilder::new(),
-            errors: StringBuilder::new(),
-            contract_version: StringBuilder::new(),
-            validator_version: StringBuilder::new(),
-            first_seen_ts: utc(),
-            replays: UInt32Builder::new(),
-            headers: MapBuilder::new(Some(names), StringBuilder::new(), BinaryBuilder::new()),
-            key: BinaryBuilder::new(),
-            value: BinaryBuilder::new(),
-            value_bytes: UInt64Builder::new(),
-            value_sha256: StringBuilder::new(),
-        }
+impl<'r> LetterRow<'r> {
+    fn of(record: &'r Record, tenant: Option<&'r str>, topic_id: &str) -> Self {
+        let (message, letter) = (&*record.message, letter(record, topic_id));
+        let first = letter.replay_of.clone().filter(|first| may_stand_for(first, &letter.src));
+        // A broker between that has no nulls would make an empty value of it; the header still tells.
+        let value = message.value.as_bytes().map(|bytes| &bytes[..]).filter(|_| !letter.value_is_null);
+        Self { tenant, message, letter, first, value }
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        row::text(self.message, name)
+    }
+
+    /// Of the value as it was received.
+    fn value_bytes(&self) -> Option<u64> {
+        let held = self.value?.len() as u64;
+        Some(self.letter.cut.as_ref().map_or(held, |cut| cut.bytes))
     }
 }
 
-impl Columns {
-    fn push(&mut self, message: &Message, letter: &DeadLetter) -> Result<(), ArrowError> {
-        let text = |name: &str| message.header(name).and_then(|v| std::str::from_utf8(v).ok());
-        self.workspace_id.append_option(text(headers::WORKSPACE_ID));
-        self.run_id.append_option(text(headers::RUN_ID));
-        self.src.append_value(letter.src.to_string());
-        let first = letter.replay_of.as_ref().filter(|first| may_stand_for(first, &letter.src));
-        self.replay_of.append_option(first.map(Src::to_string));
-        self.src_topic.append_value(&letter.src_topic);
-        self.src_ts.append_value(time::clamp_ms(letter.src_timestamp_ms));
-        self.error_code.append_value(&letter.code);
-        self.error_field.append_value(&letter.field);
-        self.error_detail.append_value(&letter.detail);
-        self.errors.append_value(&letter.errors);
-        self.contract_version.append_value(&letter.contract_version);
-        self.validator_version.append_value(&letter.validator_version);
-        self.first_seen_ts.append_value(time::clamp_ms(letter.first_seen_ms));
-        self.replays.append_value(letter.replays);
-        let mut names = std::collections::HashSet::new();
+/// All columns, in the order of the schema.
+fn columns(rows: &[LetterRow<'_>]) -> Result<Vec<(&'static str, ArrayRef)>, ArrowError> {
+    let text = |of: &dyn for<'a> Fn(&'a LetterRow<'_>) -> Option<&'a str>| {
+        Arc::new(rows.iter().map(of).collect::<StringArray>()) as ArrayRef
+    };
+    let own = |of: &dyn Fn(&LetterRow<'_>) -> Option<String>| {
+        Arc::new(rows.iter().map(of).collect::<StringArray>()) as ArrayRef
+    };
+    let time = |of: &dyn Fn(&DeadLetter) -> i64| {
+        let times = rows.iter().map(|row| time::clamp_ms(of(&row.letter)));
+        Arc::new(TimestampMillisecondArray::from_iter_values(times).with_timezone("UTC")) as ArrayRef
+    };
+    let bytes = |of: &dyn for<'a> Fn(&'a LetterRow<'_>) -> Option<&'a [u8]>| {
+        Arc::new(rows.iter().map(of).collect::<BinaryArray>()) as ArrayRef
+    };
+    let replays = UInt32Array::from_iter_values(rows.iter().map(|row| row.letter.replays));
+    let value_bytes: UInt64Array = rows.iter().map(LetterRow::value_bytes).collect();
+    Ok(vec![
+        ("tenant_id", text(&|row| row.tenant)),
+        ("workspace_id", text(&|row| row.header(headers::WORKSPACE_ID))),
+        ("run_id", text(&|row| row.header(headers::RUN_ID))),
+        ("src", own(&|row| Some(row.letter.src.to_string()))),
+        ("replay_of", own(&|row| row.first.as_ref().map(Src::to_string))),
+        ("src_topic", text(&|row| Some(&row.letter.src_topic))),
+        ("src_ts", time(&|letter| letter.src_timestamp_ms)),
+        ("error_code", text(&|row| Some(&row.letter.code))),
+        ("error_field", text(&|row| Some(&row.letter.field))),
+        ("error_detail", text(&|row| Some(&row.letter.detail))),
+        ("errors", text(&|row| Some(&row.letter.errors))),
+        ("contract_version", text(&|row| Some(&row.letter.contract_version))),
+        ("validator_version", text(&|row| Some(&row.letter.validator_version))),
+        ("first_seen_ts", time(&|letter| letter.first_seen_ms)),
+        ("replays", Arc::new(replays)),
+        ("headers", headers_of(rows)?),
+        ("key", bytes(&|row| row.message.key.as_deref())),
+        ("value", bytes(&|row| row.value)),
+        ("value_bytes", Arc::new(value_bytes)),
+        ("value_sha256", text(&|row| row.letter.cut.as_ref().map(|cut| cut.sha256.as_str()))),
+    ])
+}
+
+fn headers_of(rows: &[LetterRow<'_>]) -> Result<ArrayRef, ArrowError> {
+    let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
+    let mut map = MapBuilder::new(Some(names), StringBuilder::new(), BinaryBuilder::new());
+    for row in rows {
+        let mut names = HashSet::new();
         // A name may repeat, the last one counts (R60: a map holds a key once); the order stays that of the record.
-        let mut last: Vec<_> = message.headers.iter().collect();
+        let mut last: Vec<_> = row.message.headers.iter().collect();
         last.reverse();
         last.retain(|(name, _)| names.insert(*name));
         for (name, value) in last.into_iter().rev().filter(|(name, _)| dead_letter::is_stored_header(name)) {
-            self.headers.keys().append_value(name);
-            self.headers.values().append_value(value);
+            map.keys().append_value(name);
+            map.values().append_value(value);
         }
-        self.headers.append(true)?;
-        self.key.append_option(message.key.as_ref());
-        // A broker between that has no nulls would make an empty value of it; the header still tells.
-        let value = message.value.as_bytes().filter(|_| !letter.value_is_null);
-        self.value.append_option(value);
-        let bytes = value.map(|value| letter.cut.as_ref().map_or(value.len() as u64, |cut| cut.bytes));
-        self.value_bytes.append_option(bytes);
-        self.value_sha256.append_option(letter.cut.as_ref().map(|cut| &cut.sha256));
-        Ok(())
+        map.append(true)?;
     }
+    Ok(Arc::new(map.finish()))
+}
 
-    fn finish(mut self) -> Vec<ArrayRef> {
-        vec![
-            Arc::new(self.tenant_id.finish()),
-            Arc::new(self.workspace_id.finish()),
-            Arc::new(self.run_id.finish()),
-            Arc::new(self.src.finish()),
-            Arc::new(self.replay_of.finish()),
-            Arc::new(self.src_topic.finish()),
-            Arc::new(self.src_ts.finish()),
-            Arc::new(self.error_code.finish()),
-            Arc::new(self.error_field.finish()),
-            Arc::new(self.error_detail.finish()),
-            Arc::new(self.errors.finish()),
-            Arc::new(self.contract_version.finish()),
-            Arc::new(self.validator_version.finish()),
-            Arc::new(self.first_seen_ts.finish()),
-            Arc::new(self.replays.finish()),
-            Arc::new(self.headers.finish()),
-            Arc::new(self.key.finish()),
-            Arc::new(self.value.finish()),
-            Arc::new(self.value_bytes.finish()),
-            Arc::new(self.value_sha256.finish()),
-        ]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_those_of_the_schema_in_its_order() {
+        let made: Vec<&str> = columns(&[]).unwrap().into_iter().map(|(name, _)| name).collect();
+        let schema = dead_letter::arrow_schema();
+        assert_eq!(made, schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>());
     }
 }

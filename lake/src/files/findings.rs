@@ -1,18 +1,22 @@
-//! Avro storage records to Arrow rows of `finops_findings`.
+//! `finops_findings`: where the row of a storage record belongs, and Avro to Arrow.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::TimestampMillisecondType;
 use arrow_avro::reader::{Decoder as AvroDecoder, ReaderBuilder};
 use arrow_avro::schema::{AvroSchema, Fingerprint, FingerprintAlgorithm, SchemaStore};
-use contracts::{arrow_schema, avro, frame, time};
+use contracts::topics::headers;
+use contracts::{arrow_schema, avro, datasets, frame, layout, time};
+use platform::broker::Message;
 
-use crate::batch::Target;
+use super::encoder::{Bad, Encoder, FileOf};
+use crate::batch::{Row, Target};
 use crate::error::LakeError;
-use crate::row::Record;
+use crate::row::{self, Record};
 
 /// Decodes the rows of files.
 #[derive(Default)]
@@ -21,14 +25,23 @@ pub(super) struct Decoder {
     inner: HashMap<(u16, u16), AvroDecoder>,
 }
 
-/// A record that is no row of the target, with the reason.
-pub(super) type Bad<'r> = (&'r Record, String);
+/// Where the row of a record belongs: its headers say it.
+pub(super) fn row(message: &Arc<Message>) -> Result<Row<Record>, String> {
+    let tenant = row::required(message, headers::TENANT_ID)?;
+    let run_date = row::required(message, headers::RUN_DATE)?;
+    if !layout::is_tenant_slug(tenant) {
+        return Err(format!("header {} is no tenant", headers::TENANT_ID));
+    }
+    if time::date(run_date).map(time::format_date).as_deref() != Ok(run_date) {
+        return Err(format!("header {} is no date", headers::RUN_DATE));
+    }
+    let target = Target { dataset: &datasets::FINDINGS, tenant: tenant.to_owned(), run_date: run_date.to_owned() };
+    let run = row::text(message, headers::RUN).map(str::to_owned);
+    row::row(message, target, run)
+}
 
-/// The version of the file that these records make: the newest that one of them is written with.
-///
-/// # Errors
-/// A record is of a version that is not known here.
-pub(super) fn version_of(records: &[Record]) -> Result<u16, LakeError> {
+/// The newest version that one of the records is written with.
+fn version_of(records: &[Record]) -> Result<u16, LakeError> {
     let mut newest = 1;
     for Record { message, .. } in records {
         match frame::id(&message.value).map(u16::try_from) {
@@ -49,13 +62,16 @@ pub(super) fn version_of(records: &[Record]) -> Result<u16, LakeError> {
     Ok(newest)
 }
 
-impl Decoder {
-    /// Rows of all good records with the columns of a version, and the bad ones. A bad record is rare: it must cost only then.
-    pub fn decode<'r>(
+impl Encoder for Decoder {
+    fn version_of(&self, records: &[Record]) -> Result<u16, LakeError> {
+        version_of(records)
+    }
+
+    /// A bad record is rare: it must cost only then.
+    fn encode<'r>(
         &mut self,
         records: &'r [Record],
-        version: u16,
-        target: &Target,
+        FileOf { target, version, .. }: FileOf<'_>,
     ) -> Result<(RecordBatch, Vec<Bad<'r>>), String> {
         let all: Vec<&Record> = records.iter().collect();
         if let Ok(batch) = self.rows(&all, version, target) {
@@ -73,7 +89,9 @@ impl Decoder {
         self.inner.clear();
         Ok((self.rows(&good, version, target)?, bad))
     }
+}
 
+impl Decoder {
     fn rows(&mut self, records: &[&Record], version: u16, target: &Target) -> Result<RecordBatch, String> {
         let schema = arrow_schema::findings_of(version);
         let written = |record: &&Record| frame::id(&record.message.value);

@@ -1,18 +1,20 @@
 //! A batch's rows to Parquet files, staged. The same rows always make the same bytes, so that a file can be rebuilt
 //! and compared.
 
-mod dead_letters;
+pub(crate) mod dead_letters;
+mod encoder;
 mod findings;
 mod finishing;
+mod formats;
 mod publisher;
 
 use std::collections::BTreeMap;
 use std::thread;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use contracts::commit_record::CommittedFile;
-use contracts::{arrow_schema, dead_letter, layout};
+use contracts::datasets::{self, Dataset};
+use contracts::layout;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
@@ -24,7 +26,9 @@ use tracing::error;
 use crate::batch::{OpenFile, Staging, Target};
 use crate::error::LakeError;
 use crate::row::{self, Record};
+use encoder::{Encoder, FileOf};
 use finishing::Finishing;
+pub use formats::row_of;
 pub use publisher::Publisher;
 
 /// Key of a file's metadata that names the version of its schema.
@@ -90,39 +94,42 @@ fn stage_all(
     batch: &Staging<'_, Record>,
     finishing: &mut Finishing<'_, '_>,
 ) -> Result<(), LakeError> {
+    let mut encoders: BTreeMap<&Dataset, Box<dyn Encoder>> = BTreeMap::new();
     let mut dead: BTreeMap<Target, Vec<Record>> = BTreeMap::new();
-    let mut decoder = findings::Decoder::default();
     for (target, OpenFile { rows, .. }) in batch.files {
-        if target.dataset == layout::FINDINGS {
-            for bad in findings_file(store, batch, target, rows, &mut decoder, finishing)? {
-                let quarantined = row::quarantined(&bad.message, batch.topic_id, bad.problem.unwrap_or_default());
-                dead.entry(quarantined.target).or_default().push(quarantined.payload);
-            }
-        } else {
+        if target.dataset == &datasets::DEAD_LETTERS {
             dead.entry(target.clone()).or_default().extend(rows.iter().cloned());
+            continue;
+        }
+        let encoder = encoders.entry(target.dataset).or_insert_with(|| (formats::of(target.dataset).encoder)());
+        for bad in stage_file(store, batch, target, rows, &mut **encoder, finishing)? {
+            let quarantined = row::quarantined(&bad.message, batch.topic_id, bad.problem.unwrap_or_default());
+            dead.entry(quarantined.target).or_default().push(quarantined.payload);
         }
     }
+    let mut encoder = (formats::of(&datasets::DEAD_LETTERS).encoder)();
     for (target, mut rows) in dead {
         rows.sort_by_key(|row| row.message.offset);
-        dead_letters_file(store, batch, &target, &rows, finishing)?;
+        stage_file(store, batch, &target, &rows, &mut *encoder, finishing)?;
     }
     Ok(())
 }
 
-/// Returns the rows that are no storage records of this target.
-fn findings_file(
+/// Returns the records that are no rows of this target.
+fn stage_file(
     store: &dyn Store,
     batch: &Staging<'_, Record>,
     target: &Target,
     rows: &[Record],
-    decoder: &mut findings::Decoder,
+    encoder: &mut dyn Encoder,
     finishing: &mut Finishing<'_, '_>,
 ) -> Result<Vec<Record>, LakeError> {
-    let version = findings::version_of(rows)?;
-    let mut file = File::create(store, batch, target, version, arrow_schema::findings_of(version))?;
+    let version = encoder.version_of(rows)?;
+    let mut file = File::create(store, batch, target, version)?;
+    let of = FileOf { topic_id: batch.topic_id, target, version };
     let mut all_bad = Vec::new();
     for chunk in chunks(rows, CHUNK_BYTES_MAX) {
-        let (good, bad) = decoder.decode(chunk, version, target).map_err(|problem| file.failed(problem))?;
+        let (good, bad) = encoder.encode(chunk, of).map_err(|problem| file.failed(problem))?;
         file.write(&good)?;
         for (record, problem) in bad {
             let at = &record.message.at;
@@ -135,21 +142,6 @@ fn findings_file(
         finishing.add(file, target)?;
     }
     Ok(all_bad)
-}
-
-fn dead_letters_file(
-    store: &dyn Store,
-    batch: &Staging<'_, Record>,
-    target: &Target,
-    rows: &[Record],
-    finishing: &mut Finishing<'_, '_>,
-) -> Result<(), LakeError> {
-    let mut file = File::create(store, batch, target, dead_letter::SCHEMA_VERSION, dead_letter::arrow_schema())?;
-    for chunk in chunks(rows, CHUNK_BYTES_MAX) {
-        let encoded = dead_letters::encode(chunk, batch.topic_id, target).map_err(|e| file.failed(e.to_string()))?;
-        file.write(&encoded)?;
-    }
-    finishing.add(file, target)
 }
 
 /// A Parquet file being staged.
@@ -166,12 +158,17 @@ impl File {
         batch: &Staging<'_, Record>,
         target: &Target,
         schema_version: u16,
-        schema: SchemaRef,
     ) -> Result<Self, LakeError> {
         let Staging { topic_id, partition, start, end, .. } = *batch;
         let Target { dataset, tenant, run_date } = target;
         let name = layout::part_name(topic_id, partition, start, end, tenant, run_date);
-        let path = format!("{}/{name}", layout::partition_dir(dataset, tenant, run_date));
+        let path = format!("{}/{name}", layout::partition_dir(dataset.name, tenant, run_date));
+        let Some(schema) = dataset.columns(schema_version) else {
+            return Err(LakeError::Encode {
+                path,
+                problem: format!("{} has no version {schema_version}", dataset.name),
+            });
+        };
         let staged = store.stage(&path)?;
         let writer =
             properties(schema_version).and_then(|properties| ArrowWriter::try_new(staged, schema, Some(properties)));

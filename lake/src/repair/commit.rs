@@ -28,7 +28,7 @@ use crate::batch::{Batch, Row, Staging, Target};
 use crate::commit::{self, Author};
 use crate::error::LakeError;
 use crate::files;
-use crate::row::{self, Record};
+use crate::row::Record;
 use crate::verify::OpenEnd;
 
 /// Where a damaged record is kept.
@@ -142,11 +142,11 @@ impl<'a> Lost<'a> {
         let mut known = None;
         self.each(u64::MAX, |message| {
             let offset = message.offset;
-            let Row { target, src, .. } = row::of_message(message, &self.end.topic_id);
+            let Row { target, src, .. } = files::row_of(message, &self.end.topic_id);
             let row = Row { target: target.clone(), src, run: None, bytes: 0, payload: () };
             let is_kept = batch.take(offset, row, &mut source_watermarks, Duration::ZERO);
             if is_kept && first.is_none() {
-                let folder = layout::partition_dir(target.dataset, &target.tenant, &target.run_date) + "/";
+                let folder = layout::partition_dir(target.dataset.name, &target.tenant, &target.run_date) + "/";
                 let names = self.files.iter().filter_map(|path| path.strip_prefix(&folder)).collect();
                 first = Some((target, names));
             }
@@ -220,7 +220,7 @@ impl<'a> Lost<'a> {
         let mut source_watermarks = self.end.head.source_watermarks.clone();
         self.each(upto, |message| {
             let offset = message.offset;
-            let row = row::of_message(message, &self.end.topic_id);
+            let row = files::row_of(message, &self.end.topic_id);
             let _ = batch.take(offset, row, &mut source_watermarks, Duration::ZERO);
             ControlFlow::Continue(())
         })?;

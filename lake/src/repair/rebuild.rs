@@ -10,7 +10,7 @@ use platform::store::{Published, Store};
 use crate::batch::{OpenFile, Staging, Target};
 use crate::error::LakeError;
 use crate::files;
-use crate::row::{self, Record};
+use crate::row::Record;
 
 /// Times in a row that staged files may be missing before they are published.
 const REBUILDS_MAX: u32 = 5;
@@ -74,7 +74,7 @@ fn read_again(
     let mut parts = Parts::all(broker, at, commit.start..commit.end, READ_BYTES);
     while let Some(messages) = parts.next(READ_RECORDS)? {
         for message in messages {
-            let row = row::of_message(message, &commit.topic_id);
+            let row = files::row_of(message, &commit.topic_id);
             let was_kept = commit.src.get(&row.src.partition).is_some_and(|offsets| offsets.contains(row.src.offset));
             if was_kept && seen.entry(row.src.partition).or_default().insert(row.src.offset) {
                 files.entry(row.target).or_default().rows.push(row.payload);

@@ -100,7 +100,7 @@ impl Chain<'_> {
         if !self.held.files.insert(file.path.clone()) {
             self.report.problem(Rule::CommitAddsUp, &file.path, "two commit records name this file");
         }
-        let is_finding = datasets::of_path(&file.path) == Some(&datasets::FINDINGS);
+        let is_finding = datasets::FINDINGS.holds(&file.path);
         *(if is_finding { &mut self.report.findings_rows } else { &mut self.report.dead_letter_rows }) += file.rows;
         let checked = file::check(self.store, commit, file)?;
         if matches!(checked, Checked::Missing) && is_last {

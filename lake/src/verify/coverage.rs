@@ -10,8 +10,8 @@ use contracts::topics::{self, headers};
 use platform::broker::{Broker, BrokerError, Message, READ_RECORDS, TopicInfo, TopicPartition, read_held};
 
 use super::{Held, InFlight, Missing};
+use crate::files::dead_letters;
 use crate::ledger::Ledger;
-use crate::row;
 
 pub(super) struct Found {
     /// Offsets that the broker holds and that were judged: each is compared with the rows.
@@ -159,7 +159,7 @@ fn run(message: &Message, producers: &dyn Producers) -> Option<String> {
     }
     match topics::is_valid(topic) {
         true => text(message, headers::RUN).map(str::to_owned),
-        false => row::run_of_dead_letter(message),
+        false => dead_letters::run_of(message),
     }
 }
 

@@ -122,7 +122,7 @@ pub(super) fn report(found: Found, was_exported: bool, held: &Held, report: &mut
         }
         Found::Nothing(reason) => {
             // Bills alone make gold tables, but no exported files.
-            if was_exported && held.files.iter().any(|path| datasets::of_path(path) == Some(&datasets::FINDINGS)) {
+            if was_exported && held.files.iter().any(|path| datasets::FINDINGS.holds(path)) {
                 report.not_compared(Area::Exports, "exports", None, reason);
             }
         }

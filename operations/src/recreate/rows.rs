@@ -81,7 +81,7 @@ impl Known {
     fn file(&mut self, store: &dyn Store, path: &str) -> Result<(), String> {
         let opened = verify::opened(store, path).map_err(|e| e.to_string())?;
         let source = opened.ok_or("it is not there")?.map_err(|e| e.to_string())?;
-        let is_finding = datasets::of_path(path) == Some(&datasets::FINDINGS);
+        let is_finding = datasets::FINDINGS.holds(path);
         let columns: &[&str] = match is_finding {
             true => &["tenant_id", "workspace_id", "run_id", "fingerprint"],
             false => &["src", "replay_of", "value", "value_sha256"],

@@ -102,9 +102,11 @@ pub(super) fn files(store: &dyn Store, filter: &Filter) -> Result<Vec<String>, R
     let mut files = Vec::new();
     for folder in chain::folders(store)?.0 {
         let walked = folder.walk::<ResendError>(store, |step| {
-            let letters = step.commit.files.iter().filter(|file| {
-                datasets::of_path(&file.path) == Some(&datasets::DEAD_LETTERS) && filter.takes_tenant(&file.tenant_id)
-            });
+            let letters = step
+                .commit
+                .files
+                .iter()
+                .filter(|file| datasets::DEAD_LETTERS.holds(&file.path) && filter.takes_tenant(&file.tenant_id));
             files.extend(letters.map(|file| file.path.clone()));
             Ok(())
         })?;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use contracts::last_record::LastRecord;
-use contracts::layout;
 use contracts::source::Src;
+use contracts::{datasets, layout};
 use lake::batch::{Payload, Row, Target};
 use lake::hints::Hint;
 use platform::broker::TopicPartition;
@@ -192,7 +192,7 @@ impl World {
         *offset += self.rng.random_range(1..3);
         let src: Src = format!("wire/{source}/{offset}").parse().expect("a position");
         let target = Target {
-            dataset: layout::FINDINGS,
+            dataset: &datasets::FINDINGS,
             tenant: format!("tenant-{}", self.rng.random_range(0..3)),
             run_date: format!("2026-01-0{}", self.rng.random_range(1..3)),
         };

@@ -29,7 +29,7 @@ fn crates_know_only_whom_they_may() {
         ("lake", &["contracts", "platform"]),
         ("sink", &["contracts", "platform", "lake"]),
         ("operations", &["contracts", "platform", "lake"]),
-        ("exporter", &["contracts", "platform"]),
+        ("exporter", &["contracts", "platform", "lake"]),
         ("xtask", &[]),
     ]);
     for (name, allowed) in may {

@@ -11,13 +11,14 @@ use contracts::tenant_scope::TenantScope;
 use contracts::topics::{self, headers};
 use contracts::wire_filter::WireFilter;
 use contracts::{dead_letter, layout};
-use exporter::{DeadLetterFilter, DeadLetterScope, DuckLimits, ExportOptions, ExporterConfig, Population};
+use exporter::{DeadLetterFilter, DeadLetterScope, Deps, DuckLimits, ExportOptions, ExporterConfig, Population};
 use lake::cut::Cut;
 use lake::verify::Rule;
 use operations::resend::wire;
 use operations::selection::{ReplayRequest, matching, ranges};
 use platform::broker::{Broker, Headers, OutRecord, RecordValue};
 use platform::clock::ManualClock;
+use platform::observe::Observer;
 use serde_json::{Value, json};
 use tests::pipeline::{Pipeline, run_manifest};
 use tests::repo;
@@ -94,8 +95,6 @@ fn state(pipeline: &Pipeline, exported: &Path) -> Vec<String> {
 /// The exported files of acme.
 fn export(pipeline: &Pipeline, folder: &Path) -> Vec<String> {
     let config = ExporterConfig {
-        store: pipeline.store.clone(),
-        clock: Arc::new(ManualClock::at(NOW_MS)),
         tenant: Some("acme".into()),
         export_dir: folder.to_owned(),
         options: ExportOptions { population: Population::All, ..ExportOptions::default() },
@@ -104,7 +103,8 @@ fn export(pipeline: &Pipeline, folder: &Path) -> Vec<String> {
         limits: DuckLimits::default(),
         poll_interval: exporter::DEFAULT_POLL_INTERVAL,
     };
-    let report = exporter::once(&config).unwrap();
+    let (store, clock) = (pipeline.store.clone(), Arc::new(ManualClock::at(NOW_MS)));
+    let report = exporter::once(&config, &Deps { store, clock, observer: Observer::default() }).unwrap();
     assert!(report.errors().next().is_none(), "{report:?}");
     let mut files: Vec<_> =
         std::fs::read_dir(folder.join("acme")).unwrap().map(|entry| entry.unwrap().path()).collect();

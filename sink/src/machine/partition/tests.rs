@@ -1,5 +1,6 @@
 //! One partition, action by action: what it does when an answer is lost, when the store lies, and when another store is in the group.
 
+use contracts::datasets;
 use lake::batch::Target;
 use lake::hints::Hint;
 
@@ -31,7 +32,7 @@ fn asking() -> (Machine<Nothing>, TopicPartition) {
     assert!(matches!(machine.next_action(), Some((_, Action::Seek(0)))));
     machine.done(&at, Outcome::Done).unwrap();
     machine.tick(Now::default());
-    let target = Target { tenant: "acme".into(), dataset: layout::FINDINGS, run_date: "2026-01-20".into() };
+    let target = Target { tenant: "acme".into(), dataset: &datasets::FINDINGS, run_date: "2026-01-20".into() };
     let row = Row { target, src: "w/0/1".parse().unwrap(), run: None, bytes: 1, payload: Nothing };
     assert_eq!(machine.record(&at, 0, row), RecordOutcome::Kept);
     machine.flush();
