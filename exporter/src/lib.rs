@@ -14,6 +14,7 @@ mod facts_db;
 mod files;
 mod findings_db;
 mod gold;
+mod metrics;
 mod population;
 mod producer;
 mod query;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use contracts::tenant_scope::TenantScope;
 use lake::cut::{Cut, Known};
 use platform::lifecycle::Shutdown;
-use platform::metrics::{number, table};
+use platform::metrics::number;
 use platform::store::{Store, StoreError};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
@@ -19,6 +19,7 @@ use crate::build::{Builder, Built, Deps, ExporterConfig, Task, TenantReport, wit
 use crate::error::{ExportError, Result};
 use crate::export::is_current;
 use crate::files::refuse_empty;
+use crate::metrics;
 
 /// How often a running exporter looks for changes: often enough for a person who waits, rare enough to list folders.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -153,7 +154,7 @@ pub fn run(config: &ExporterConfig, deps: &Deps, shutdown: &Shutdown) -> Result<
                     done.state = pass(config, deps, &mut done, shutdown).then_some(now);
                 }
                 if done.state.is_some() && !done.is_due(clock.now_ms()) {
-                    observer.metrics.set(&table::EXPORT_CHECKED, [], seconds(clock.now_ms()));
+                    observer.metrics.set(&metrics::EXPORT_CHECKED, [], seconds(clock.now_ms()));
                 }
                 observer.pulse.works();
             }
@@ -223,19 +224,19 @@ fn pass(config: &ExporterConfig, deps: &Deps, done: &mut Done, shutdown: &Shutdo
     let (metrics, began) = (&observer.metrics, Instant::now());
     let mut span = observer.tracer.span("export");
     let built = build_changed(config, deps, done, shutdown);
-    metrics.observe(&table::EXPORT_SECONDS, [], began.elapsed().as_secs_f64());
+    metrics.observe(&metrics::EXPORT_SECONDS, [], began.elapsed().as_secs_f64());
     match built {
         Ok(failed_now) => {
-            metrics.add(&table::EXPORT_FAILURES, [], failed_now);
-            metrics.set(&table::EXPORT_FAILING, [], number(done.failures()));
+            metrics.add(&metrics::EXPORT_FAILURES, [], failed_now);
+            metrics.set(&metrics::EXPORT_FAILING, [], number(done.failures()));
             if done.failures() == 0 {
-                metrics.set(&table::EXPORT_LAST, [], seconds(clock.now_ms()));
+                metrics.set(&metrics::EXPORT_LAST, [], seconds(clock.now_ms()));
             }
             true
         }
         Err(error) => {
-            metrics.add(&table::EXPORT_FAILURES, [], 1);
-            metrics.set(&table::EXPORT_FAILING, [], number(done.failures() + 1));
+            metrics.add(&metrics::EXPORT_FAILURES, [], 1);
+            metrics.set(&metrics::EXPORT_FAILING, [], number(done.failures() + 1));
             tracing::error!(%error, "exporting failed");
             span.fail(&error);
             error.code().is_some()

@@ -21,12 +21,14 @@ mod watch;
 use clap::Parser;
 use clap::error::ErrorKind;
 use platform::exit::ExitCode;
+use platform::failpoint;
 
 /// Gives memory back that a burst has taken, which the C library's keeps in pieces: half the resident memory under load.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> std::process::ExitCode {
+    failpoint::arm();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -5,8 +5,8 @@
 //! `<name>:<n>` the n-th time. SIGKILL, because nothing may run afterwards: no destructor, no flush.
 //! `<name>:<n>:stop` freezes it there by SIGSTOP, until SIGCONT arrives. Several are separated by commas.
 //!
-//! A point has its name from [`NAMES`]: `<crate>.<what is being done>.<the step just finished>`; those of commands that an
-//! operator gives begin with `operator`.
+//! A point is declared where it is passed, by [`hit!`]. Its name is `<part>.<what is being done>.<the step just finished>`, where
+//! `part` says which crate it belongs to.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -16,70 +16,53 @@ use signal_hook::consts::{SIGKILL, SIGSTOP};
 /// The variable that arms a point.
 pub const VARIABLE: &str = "FINOPS_FAILPOINT";
 
-/// Every point there is.
-pub const NAMES: &[&str] = &[
-    "broker.embedded.append.inserted",
-    "broker.kafka.transaction.committed",
-    "broker.kafka.transaction.prepared",
-    "exporter.export.begin",
-    "exporter.export.exchanged",
-    "exporter.export.written",
-    "exporter.gold.files.published",
-    "exporter.gold.manifest.begin",
-    "exporter.gold.manifest.replaced",
-    "exporter.gold.retired.deleted",
-    "operator.redrive.intended",
-    "operator.redrive.noted",
-    "operator.redrive.sent",
-    "operator.swap.moved",
-    "producers.facts.merged",
-    "producers.facts.published",
-    "producers.facts.removed",
-    "producers.facts.replaced",
-    "producers.facts.staged",
-    "producers.facts.written",
-    "sink.checkpoint.begin",
-    "sink.checkpoint.done",
-    "sink.claim.begin",
-    "sink.claim.left",
-    "sink.commit.begin",
-    "sink.commit.done",
-    "sink.discard.begin",
-    "sink.discard.done",
-    "sink.hint.begin",
-    "sink.hint.left",
-    "sink.publish.begin",
-    "sink.publish.done",
-    "sink.rebuild.begin",
-    "sink.rebuild.done",
-    "sink.stage.begin",
-    "sink.stage.done",
-    "sink.sweep.begin",
-    "sink.sweep.done",
-    "store.cache.fetched",
-    "store.cache.placed",
-    "store.local.publish.linked",
-    "store.local.put.placed",
-    "store.local.put.written",
-    "store.local.stage.finished",
-    "store.s3.publish.begin",
-    "store.s3.publish.done",
-    "store.s3.put.begin",
-    "store.s3.put.done",
-    "store.s3.stage.begun",
-    "store.s3.stage.finished",
-    "store.s3.stage.part",
-    "validator.skip.begin",
-    "validator.skip.committed",
-    "validator.step.begin",
-    "validator.step.committed",
-];
+/// A crash point that is linked into this program. Made by [`hit!`], by nothing else.
+#[derive(Debug)]
+pub struct CrashPoint(#[doc(hidden)] pub &'static str);
 
-/// Passes the point of that name; the process dies or freezes here if it is armed.
+inventory::collect!(CrashPoint);
+
+#[doc(hidden)]
+pub use inventory;
+
+/// Passes a crash point; the process dies or freezes here if it is armed. The call is the declaration: the point is known to
+/// [`names`] wherever its crate is linked in.
 ///
-/// While one thread freezes the process, no other passes a point: a signal stops the other threads a moment later, and until
-/// then one of them could reach the next armed point.
-pub fn hit(name: &'static str) {
+/// ```
+/// platform::failpoint::hit!("example.write.done");
+/// assert!(platform::failpoint::names().contains(&"example.write.done"));
+/// ```
+#[doc(inline)]
+pub use crate::__failpoint_hit as hit;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __failpoint_hit {
+    ($name:literal) => {{
+        $crate::failpoint::inventory::submit! { $crate::failpoint::CrashPoint($name) }
+        $crate::failpoint::pass($name);
+    }};
+}
+
+/// Every point that is linked into this program, sorted.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = inventory::iter::<CrashPoint>().map(|point| point.0).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Reads the variable now: a point that does not exist ends the process before it has done anything, not when the first point is
+/// passed. Called at the start of a program.
+pub fn arm() {
+    LazyLock::force(&ARMED);
+}
+
+/// What [`hit!`] does. While one thread freezes the process, no other passes a point: a signal stops the other threads a moment
+/// later, and until then one of them could reach the next armed point.
+#[doc(hidden)]
+pub fn pass(name: &'static str) {
     if ARMED.is_empty() {
         return;
     }
@@ -98,7 +81,7 @@ static PASSING: Mutex<()> = Mutex::new(());
 static ARMED: LazyLock<Vec<Armed>> = LazyLock::new(|| {
     let Some(text) = std::env::var_os(VARIABLE) else { return Vec::new() };
     parse(&text.to_string_lossy()).unwrap_or_else(|| {
-        eprintln!("{VARIABLE}={} names no crash point; there are: {}", text.display(), NAMES.join(", "));
+        eprintln!("{VARIABLE}={} names no crash point; there are: {}", text.display(), names().join(", "));
         std::process::exit(crate::exit::ExitCode::Configuration as i32);
     })
 });
@@ -116,7 +99,7 @@ fn parse(text: &str) -> Option<Vec<Armed>> {
 
 fn parse_one(text: &str) -> Option<Armed> {
     let (name, rest) = text.split_once(':').unwrap_or((text, "1"));
-    let name = NAMES.iter().find(|known| **known == name)?;
+    let name = names().into_iter().find(|known| *known == name)?;
     let (passes, signal) = match rest.strip_suffix(":stop") {
         Some(passes) => (passes, SIGSTOP),
         None => (rest, SIGKILL),
@@ -139,9 +122,9 @@ mod tests {
         check("store.local.put.written", Some(&[(1, SIGKILL)]));
         check("store.local.put.written:3", Some(&[(3, SIGKILL)]));
         check("store.local.put.written:2:stop", Some(&[(2, SIGSTOP)]));
-        check("store.local.put.written:2:stop,sink.commit.done", Some(&[(2, SIGSTOP), (1, SIGKILL)]));
+        check("store.local.put.written:2:stop,store.local.put.placed", Some(&[(2, SIGSTOP), (1, SIGKILL)]));
         check("store.local.put.written,", None);
-        check("store.local.put.written,sink.commit", None);
+        check("store.local.put.written,store.local", None);
         check("store.local.put.written:stop", None);
         check("store.local.put.written:0", None);
         check("store.local.put.written:x", None);

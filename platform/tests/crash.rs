@@ -100,7 +100,7 @@ fn run_commit(root: &Path, failpoint: Option<&str>) -> ExitStatus {
 
 #[test]
 fn killed_at_any_step_the_next_run_completes() {
-    let points: Vec<_> = failpoint::NAMES.iter().filter(|name| name.starts_with("store.local.")).collect();
+    let points: Vec<_> = failpoint::names().into_iter().filter(|name| name.starts_with("store.local.")).collect();
     assert!(points.len() >= 4);
     for (point, pass) in points.iter().flat_map(|point| (1..=3).map(move |pass| (point, pass))) {
         let folder = tempfile::tempdir().unwrap();

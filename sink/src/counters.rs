@@ -9,6 +9,8 @@ use platform::metrics::{Histogram, number, table};
 use platform::observe::Observer;
 use platform::trace::Tracer;
 
+use crate::metrics;
+
 const STAGE: &str = "sink";
 
 macro_rules! counters {
@@ -79,7 +81,7 @@ impl Counters {
 
     /// The loop ran once; this is what the sink holds.
     pub(crate) fn loop_iterated(&self, buffered_bytes: u64, partitions: usize) {
-        self.observer.metrics.set(&table::BUFFER_BYTES, [STAGE], number(buffered_bytes));
+        self.observer.metrics.set(&metrics::BUFFER_BYTES, [STAGE], number(buffered_bytes));
         self.observer.metrics.set(&table::ASSIGNED, [STAGE], number(partitions as u64));
         self.observer.pulse.works();
     }
@@ -99,22 +101,22 @@ impl Counters {
 
     pub(crate) fn race_lost(&self) {
         self.races_lost.fetch_add(1, Ordering::Relaxed);
-        self.observer.metrics.add(&table::RACES_LOST, [], 1);
+        self.observer.metrics.add(&metrics::RACES_LOST, [], 1);
     }
 
     pub(crate) fn committed(&self, commit: &CommitRecord) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.duplicates.fetch_add(commit.duplicates, Ordering::Relaxed);
         let metrics = &self.observer.metrics;
-        metrics.add(&table::COMMITS, [&commit.dataset], 1);
-        metrics.add(&table::DUPLICATES, [], commit.duplicates);
+        metrics.add(&metrics::COMMITS, [&commit.dataset], 1);
+        metrics.add(&metrics::DUPLICATES, [], commit.duplicates);
         metrics.add(&table::RECORDS_OUT, [STAGE], commit.rows);
         metrics.observe(&table::BATCH_RECORDS, [STAGE], number(commit.rows));
         for file in &commit.files {
             let dataset = datasets::of_path(&file.path).map_or("other", |dataset| dataset.name);
-            metrics.add(&table::FILES, [dataset], 1);
-            metrics.observe(&table::FILE_BYTES, [dataset], number(file.bytes));
-            metrics.observe(&table::FILE_ROWS, [dataset], number(file.rows));
+            metrics.add(&metrics::FILES, [dataset], 1);
+            metrics.observe(&metrics::FILE_BYTES, [dataset], number(file.bytes));
+            metrics.observe(&metrics::FILE_ROWS, [dataset], number(file.rows));
             if datasets::FINDINGS.holds(&file.path) {
                 self.findings_rows.fetch_add(file.rows, Ordering::Relaxed);
             } else if datasets::DEAD_LETTERS.holds(&file.path) {

@@ -7,6 +7,7 @@ mod drained;
 mod error;
 pub mod limits;
 pub mod machine;
+mod metrics;
 pub mod service;
 mod trace;
 

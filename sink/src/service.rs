@@ -19,7 +19,6 @@ use platform::broker::{
 use platform::clock::Clock;
 use platform::failpoint;
 use platform::lifecycle::Shutdown;
-use platform::metrics::table;
 use platform::retry::Backoff;
 use platform::service::{self, Expired, Member, Until};
 use platform::store::{Published, PutOutcome, Store};
@@ -33,6 +32,7 @@ use crate::limits::Limits;
 use crate::machine::{
     Action, AssignedPartition, CommitOutcome, Identity, Loaded, Machine, Now, Outcome, RecordOutcome,
 };
+use crate::metrics;
 use crate::trace::Batches;
 
 /// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
@@ -339,9 +339,9 @@ impl Sink<'_> {
         }
         self.swept = Some(Instant::now());
         let before_ms = self.clock.now_ms().saturating_sub(SWEEP_AGE_MS);
-        failpoint::hit("sink.sweep.begin");
+        failpoint::hit!("sink.sweep.begin");
         let swept = sweep(self.store, before_ms);
-        failpoint::hit("sink.sweep.done");
+        failpoint::hit!("sink.sweep.done");
         match swept {
             Ok(0) => {}
             Ok(swept) => info!(swept, "removed staged files that no commit names"),
@@ -375,9 +375,9 @@ impl ActionExecutor<'_> {
             Action::LoadChain { topic_id, partition } => self.load(at, topic_id, *partition)?,
             Action::Publish { file, next } => Outcome::Published(self.publish(file, next)?),
             Action::Rebuild(commit) => {
-                failpoint::hit("sink.rebuild.begin");
+                failpoint::hit!("sink.rebuild.begin");
                 rebuild::rebuild(self.broker, self.store, at, commit)?;
-                failpoint::hit("sink.rebuild.done");
+                failpoint::hit!("sink.rebuild.done");
                 Outcome::Rebuilt
             }
             Action::Seek(offset) => {
@@ -385,11 +385,11 @@ impl ActionExecutor<'_> {
                 Outcome::Done
             }
             Action::Stage(batch) => {
-                failpoint::hit("sink.stage.begin");
+                failpoint::hit!("sink.stage.begin");
                 let began = Instant::now();
                 let staged = files::stage(self.store, batch)?;
-                self.counters.took(&table::STAGE_SECONDS, began);
-                failpoint::hit("sink.stage.done");
+                self.counters.took(&metrics::STAGE_SECONDS, began);
+                failpoint::hit!("sink.stage.done");
                 Outcome::Staged(staged)
             }
             Action::Look { last, last_sha256, next } => {
@@ -407,29 +407,29 @@ impl ActionExecutor<'_> {
             Action::Discard(staged) => {
                 self.counters.race_lost();
                 warn!(topic = %at.topic, partition = at.partition, "another sink has written these records: going on from its end");
-                failpoint::hit("sink.discard.begin");
+                failpoint::hit!("sink.discard.begin");
                 files::discard(self.store, staged);
-                failpoint::hit("sink.discard.done");
+                failpoint::hit!("sink.discard.done");
                 Outcome::Done
             }
             Action::ReadHints { .. } => Outcome::HintsRead(self.hints.read(self.broker)?),
             Action::Claim(offset) => {
-                failpoint::hit("sink.claim.begin");
+                failpoint::hit!("sink.claim.begin");
                 let is_left = self.leave_hint(at, *offset)?;
-                failpoint::hit("sink.claim.left");
+                failpoint::hit!("sink.claim.left");
                 if is_left { Outcome::Done } else { Outcome::NotClaimed }
             }
             Action::LeaveHint(offset) => {
-                failpoint::hit("sink.hint.begin");
+                failpoint::hit!("sink.hint.begin");
                 let _chain_decides = self.leave_hint(at, *offset)?;
-                failpoint::hit("sink.hint.left");
+                failpoint::hit!("sink.hint.left");
                 Outcome::Done
             }
             Action::Checkpoint(head) => {
                 let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
-                failpoint::hit("sink.checkpoint.begin");
+                failpoint::hit!("sink.checkpoint.begin");
                 self.store.put(&path, &head.to_checkpoint()?)?;
-                failpoint::hit("sink.checkpoint.done");
+                failpoint::hit!("sink.checkpoint.done");
                 Outcome::Done
             }
         })
@@ -454,24 +454,24 @@ impl ActionExecutor<'_> {
     }
 
     fn publish(&mut self, file: &CommittedFile, next: &[CommittedFile]) -> Result<Published, SinkError> {
-        failpoint::hit("sink.publish.begin");
+        failpoint::hit!("sink.publish.begin");
         let began = Instant::now();
         let published = self.publisher.publish(self.store, file, next)?;
-        self.counters.took(&table::PUBLISH_SECONDS, began);
+        self.counters.took(&metrics::PUBLISH_SECONDS, began);
         if published == Published::Missing {
             warn!(path = file.path, "a committed file is missing before it was published: rebuilding it");
         }
-        failpoint::hit("sink.publish.done");
+        failpoint::hit!("sink.publish.done");
         Ok(published)
     }
 
     fn commit(&self, path: &str, bytes: &[u8]) -> CommitOutcome {
-        failpoint::hit("sink.commit.begin");
+        failpoint::hit!("sink.commit.begin");
         let began = Instant::now();
         match self.store.put_if_absent(path, bytes) {
             Ok(PutOutcome::Created) => {
-                self.counters.took(&table::COMMIT_SECONDS, began);
-                failpoint::hit("sink.commit.done");
+                self.counters.took(&metrics::COMMIT_SECONDS, began);
+                failpoint::hit!("sink.commit.done");
                 CommitOutcome::Created
             }
             Ok(PutOutcome::Exists) => CommitOutcome::Exists,

@@ -18,6 +18,7 @@ use tests::attack::oracle::Count;
 use tests::attack::program::{Role, Service, WAIT_MAX};
 use tests::attack::seed;
 use tests::attack::site::{Kind, Site};
+use tests::declared;
 
 at_each_site!(validator, sink, sink_in_its_store, exporter, exporter_in_its_store, rare_points_of_the_sink);
 
@@ -47,8 +48,8 @@ fn every_point_is_attacked_at_every_site_that_has_it() {
             .chain(RARE.iter().copied())
             .chain(crate::loads::points())
             .collect();
-        for name in failpoint::NAMES.iter().filter(|name| !kind.lacks(name)) {
-            assert!(attacked.contains(name), "no attack covers {name} at {}", kind.name());
+        for name in declared::crash_points().into_iter().filter(|name| !kind.lacks(name)) {
+            assert!(attacked.contains(&name), "no attack covers {name} at {}", kind.name());
         }
     }
 }
@@ -76,7 +77,7 @@ fn roles(kind: Kind, name: &str) -> &'static [Role] {
 
 fn points(kind: Kind, of: &'static [&'static str], role: Role) -> impl Iterator<Item = &'static str> {
     let mine = move |name: &&str| of.iter().any(|prefix| name.starts_with(prefix)) && !RARE.contains(name);
-    failpoint::NAMES.iter().copied().filter(mine).filter(move |name| roles(kind, name).contains(&role))
+    declared::crash_points().into_iter().filter(mine).filter(move |name| roles(kind, name).contains(&role))
 }
 
 fn validator(kind: Kind) {

@@ -17,6 +17,7 @@ use tests::attack::oracle;
 use tests::attack::program;
 use tests::attack::seed::{Seeded, is_long, seeded};
 use tests::attack::site::{Kind, Site};
+use tests::declared;
 
 list!(concurrent_loads, a_load_is_killed_at_each_point);
 at_site!(embedded_local, EmbeddedLocal, concurrent_loads, a_load_is_killed_at_each_point);
@@ -77,7 +78,7 @@ fn concurrent_loads(kind: Kind) {
 
 /// Crash points of a load.
 pub fn points() -> impl Iterator<Item = &'static str> {
-    failpoint::NAMES.iter().copied().filter(|name| name.starts_with("producers."))
+    declared::crash_points().into_iter().filter(|name| name.starts_with("producers."))
 }
 
 /// It restates a source and is killed; another source is billed at the same time; then it is repeated.
@@ -113,9 +114,8 @@ fn a_load_is_killed_at_each_point(kind: Kind) {
 }
 
 fn storm(site: &Site, rng: &mut StdRng, round: u64, processes: u64) -> Vec<Load> {
-    let points: Vec<&str> = failpoint::NAMES
-        .iter()
-        .copied()
+    let points: Vec<&str> = declared::crash_points()
+        .into_iter()
         .filter(|name| !site.kind.lacks(name) && ["store.", "producers."].iter().any(|of| name.starts_with(of)))
         .collect();
     let mut loads: Vec<Load> = (0..processes)

@@ -10,6 +10,7 @@
 
 pub mod attack;
 pub mod collector;
+pub mod declared;
 pub mod http;
 pub mod identity;
 pub mod kafka;

@@ -57,7 +57,7 @@ fn so_it_does_on_another_server() {
 
 fn completes_after_kills(bucket: impl Fn(&Path) -> S3Settings) {
     let folder = tempfile::tempdir().unwrap();
-    let points: Vec<_> = failpoint::NAMES.iter().filter(|name| name.starts_with("store.s3.")).collect();
+    let points: Vec<_> = failpoint::names().into_iter().filter(|name| name.starts_with("store.s3.")).collect();
     assert!(points.len() >= 7);
     for (point, pass) in points.iter().flat_map(|point| (1..=3).map(move |pass| (point, pass))) {
         let settings = bucket(folder.path());

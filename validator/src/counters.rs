@@ -9,6 +9,8 @@ use platform::metrics::{number, table};
 use platform::observe::Observer;
 use platform::trace::Tracer;
 
+use crate::metrics;
+
 const STAGE: &str = "validator";
 
 /// Shared counters of one validator; they rise only after a step was committed.
@@ -84,11 +86,11 @@ impl Counters {
         metrics.add(&table::RECORDS_IN, [STAGE], valid + dead);
         metrics.add(&table::RECORDS_OUT, [STAGE], valid);
         metrics.observe(&table::BATCH_RECORDS, [STAGE], number(valid + dead));
-        metrics.observe(&table::STEP_SECONDS, [], took.as_secs_f64());
+        metrics.observe(&metrics::STEP_SECONDS, [], took.as_secs_f64());
         if dead > 0 {
             let mut by_code = self.dead_by_code.lock().unwrap_or_else(PoisonError::into_inner);
             for (code, n) in dead_by_code {
-                metrics.add(&table::DEAD_LETTERS, [code], *n);
+                metrics.add(&metrics::DEAD_LETTERS, [code], *n);
                 *by_code.entry((*code).to_owned()).or_default() += n;
             }
         }

@@ -9,6 +9,7 @@ mod cut;
 mod error;
 mod history;
 mod limits;
+mod metrics;
 pub mod policy;
 pub mod register;
 mod rollback;

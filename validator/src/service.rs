@@ -286,7 +286,7 @@ impl Validator<'_> {
 
     /// Moves the group to an offset, past records that it does not judge.
     fn go_on_at(&mut self, at: TopicPartition, offset: u64) -> Result<(), ValidatorError> {
-        failpoint::hit("validator.skip.begin");
+        failpoint::hit!("validator.skip.begin");
         let offsets = [self.offset(&at, offset, None)];
         let records = self.registrar.records(&offsets);
         let (processor, counters) = (&mut self.processor, self.counters);
@@ -301,7 +301,7 @@ impl Validator<'_> {
             Ok(Some(())) => self.registrar.committed(&offsets),
             Err(error) => return Err(error.into()),
         }
-        failpoint::hit("validator.skip.committed");
+        failpoint::hit!("validator.skip.committed");
         Ok(())
     }
 
@@ -428,10 +428,10 @@ impl Validator<'_> {
     fn commit(&mut self, out: &[OutRecord], offsets: &[GroupOffset]) -> Result<bool, BrokerError> {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
-            failpoint::hit("validator.step.begin");
+            failpoint::hit!("validator.step.begin");
             match self.processor.step(out, offsets) {
                 Ok(_) => {
-                    failpoint::hit("validator.step.committed");
+                    failpoint::hit!("validator.step.committed");
                     return Ok(true);
                 }
                 Err(BrokerError::Fenced { doing }) => {

@@ -60,16 +60,16 @@ pub(super) fn replace_folder(folder: &Path, base: &FolderVersion, files: &[(Stri
     fs::create_dir_all(parent).map_err(ExportError::io("creating", parent))?;
     let building = parent.join(format!("{BUILDING}{}", uuid::Uuid::new_v4().simple()));
     let replace = || {
-        failpoint::hit("exporter.export.begin");
+        failpoint::hit!("exporter.export.begin");
         let _built = write_all(&building, files)?;
-        failpoint::hit("exporter.export.written");
+        failpoint::hit!("exporter.export.written");
         let lock = lock(parent, LOCK_WAIT_MAX)?;
         if FolderVersion::of(folder)? != *base {
             return Err(ExportError::Superseded { what: format!("files in {}", folder.display()) });
         }
         exchange(&building, folder)?;
         drop(lock);
-        failpoint::hit("exporter.export.exchanged");
+        failpoint::hit!("exporter.export.exchanged");
         sync(parent)
     };
     let outcome = replace();

@@ -92,7 +92,7 @@ pub(super) fn publish(
         };
         tables.insert(period.clone(), table);
     }
-    failpoint::hit("exporter.gold.files.published");
+    failpoint::hit!("exporter.gold.files.published");
     let (periods, rows) = (tables.len() as u64, tables.values().map(|table| table.rows).sum());
     let retired_since = publication.replace_manifest(origin, tables, &left_out)?;
     let again_at_ms = retired_since.map(|since_ms| since_ms + RETIRED_KEEP_MS);
@@ -201,7 +201,7 @@ impl Publication<'_> {
         };
         // Before anything is deleted the manifest is replaced: an exporter that was about to list it is refused then.
         if !due.is_empty() || !old.is_some_and(same) {
-            failpoint::hit("exporter.gold.manifest.begin");
+            failpoint::hit!("exporter.gold.manifest.begin");
             let path = gold_manifest::path(self.scope.as_str());
             let bytes =
                 new.to_bytes().map_err(|e| ExportError::BadObject { path: path.clone(), problem: e.to_string() })?;
@@ -209,11 +209,11 @@ impl Publication<'_> {
             if replaced == ReplaceOutcome::Conflict {
                 return Err(ExportError::Superseded { what: format!("gold tables of {}", self.scope) });
             }
-            failpoint::hit("exporter.gold.manifest.replaced");
+            failpoint::hit!("exporter.gold.manifest.replaced");
         }
         for path in due {
             self.store.delete(&path)?;
-            failpoint::hit("exporter.gold.retired.deleted");
+            failpoint::hit!("exporter.gold.retired.deleted");
         }
         Ok(new.retired.into_values().min())
     }

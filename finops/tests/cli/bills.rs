@@ -5,6 +5,7 @@ use std::thread;
 
 use platform::failpoint;
 use serde_json::Value;
+use tests::declared;
 
 use super::place::{FINOPS, Place};
 
@@ -93,7 +94,7 @@ fn what_a_bill_replaces_is_reported_and_what_is_unclear_is_refused() {
 
 #[test]
 fn a_load_that_is_killed_anywhere_is_completed_by_the_same_command() {
-    let points: Vec<_> = failpoint::NAMES.iter().filter(|name| name.starts_with("producers.")).collect();
+    let points: Vec<_> = declared::crash_points().into_iter().filter(|name| name.starts_with("producers.")).collect();
     assert!(points.len() >= 6);
     for point in points {
         let place = Place::new();

@@ -1,6 +1,8 @@
 //! Settings as a user meets them: from where, all problems at once, secrets never.
 
+use platform::failpoint;
 use serde_json::Value;
+use tests::declared;
 
 use super::place::{FINOPS, Place};
 
@@ -97,4 +99,16 @@ fn files_named_by_the_configuration_are_part_of_it() {
     let ended = place.finops("run --tenant acme --findings f.ndjson --rulepack none.toml");
     assert_eq!(ended.code, Some(78), "{ended}");
     assert!(ended.stderr.contains("reading rulepack none.toml: "), "{ended}");
+}
+
+/// A crash test with a misspelled point would pass without a crash.
+#[test]
+fn a_crash_point_that_does_not_exist_is_refused_before_anything_is_done() {
+    let place = Place::new();
+    let ended = place.command(FINOPS).arg("--version").env(failpoint::VARIABLE, "sink.typo").output().unwrap();
+    let ended = super::place::Ended::from(ended);
+    assert_eq!(ended.code, Some(78), "{ended}");
+    let there_are = declared::crash_points().join(", ");
+    let expected = format!("FINOPS_FAILPOINT=sink.typo names no crash point; there are: {there_are}\n");
+    assert_eq!(ended.stderr, expected);
 }

@@ -107,14 +107,14 @@ fn move_all(root: &Path, new: &Path) -> Result<(), ReplayError> {
             // So that the next try does not take what was put in its place for it.
             false => fs::create_dir_all(&to).map_err(failed("creating", &to))?,
         }
-        failpoint::hit("operator.swap.moved");
+        failpoint::hit!("operator.swap.moved");
     }
     for name in names.into_iter().chain([layout::CHAIN]) {
         let (from, to) = (new.join(name), root.join(name));
         if from.exists() {
             remove_empty(&to).map_err(failed("removing", &to))?;
             rename(&from, &to)?;
-            failpoint::hit("operator.swap.moved");
+            failpoint::hit!("operator.swap.moved");
         }
     }
     Ok(())

@@ -44,16 +44,16 @@ impl<'a> Sender<'a> {
         self.lock.check()?;
         let sent_as = sources.iter().zip(records).map(|(source, record)| ledger::sent_as(source, record)).collect();
         let (part, mark) = self.journal.intend(sources, sent_as)?;
-        failpoint::hit("operator.redrive.intended");
+        failpoint::hit!("operator.redrive.intended");
         let appended = self.lock.step(records, &mark)?;
-        failpoint::hit("operator.redrive.sent");
+        failpoint::hit!("operator.redrive.sent");
         let position = |(record, Appended { partition, offset }): (&OutRecord, &Appended)| {
             format!("{}/{partition}/{offset}", record.topic)
         };
         let positions: Vec<String> = records.iter().zip(&appended).map(position).collect();
         self.sent += records.len() as u64;
         self.journal.sent(part, sources, positions.clone())?;
-        failpoint::hit("operator.redrive.noted");
+        failpoint::hit!("operator.redrive.noted");
         Ok(positions)
     }
 

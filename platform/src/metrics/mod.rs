@@ -1,8 +1,8 @@
-//! Numbers for Prometheus: every metric is declared once, in [`table`], and updated through its declaration. Services get
-//! [`Metrics`] passed in; without a registry every update is a test of an `Option`. Updates are made per batch, file or
-//! commit, never per record.
+//! Numbers for Prometheus: every metric is declared once, by [`declare!`] in the crate that counts it ([`table`] has those of this
+//! one), and updated through its declaration. Services get [`Metrics`] passed in; without a registry every update is a test of an
+//! `Option`. Updates are made per batch, file or commit, never per record.
 
-mod document;
+pub mod bounds;
 pub mod table;
 
 use std::collections::HashMap;
@@ -14,8 +14,6 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::{counter, gauge, histogram};
 use prometheus_client::registry::Registry;
-
-pub use document::document;
 
 /// Content type of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -53,13 +51,21 @@ macro_rules! declarations {
         pub struct $name<const LABELS: usize>(Definition);
 
         impl<const LABELS: usize> $name<LABELS> {
-            const fn new(
+            /// Declares one. [`declare!`] does.
+            #[must_use]
+            pub const fn new(
                 name: &'static str,
                 $($argument: $type,)?
                 labels: &'static [&'static str; LABELS],
                 help: &'static str,
             ) -> Self {
                 Self(Definition { name, kind: $kind, labels, help })
+            }
+
+            /// Its row.
+            #[must_use]
+            pub const fn definition(&self) -> Definition {
+                self.0
             }
         })+
     };
@@ -74,6 +80,47 @@ declarations! {
     Gauge() Kind::Gauge;
     /// A declared histogram.
     Histogram(bounds: &'static [f64]) Kind::Histogram(bounds);
+}
+
+/// The metrics of one crate. Made by [`declare!`], by nothing else.
+#[derive(Debug)]
+pub struct Table(#[doc(hidden)] pub &'static [Definition]);
+
+inventory::collect!(Table);
+
+#[doc(hidden)]
+pub use inventory;
+
+/// Declares the metrics of a crate, one a line: constants whose type says how many labels they have. They are known to
+/// [`declared`] and [`Metrics::registered`] wherever the crate is linked in.
+///
+/// ```
+/// platform::metrics::declare! {
+///     TURNS = Counter("example_turns_total", ["wheel"], "Turns of a wheel");
+/// }
+/// platform::metrics::Metrics::registered().add(&TURNS, ["front"], 1);
+/// ```
+#[doc(inline)]
+pub use crate::__metrics_declare as declare;
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __metrics_declare {
+    ($($name:ident = $kind:ident($metric:literal, $($bounds:ident,)? [$($label:literal),*], $help:literal);)+) => {
+        $(#[doc = $help]
+        pub const $name: $crate::metrics::$kind<{ <[&str]>::len(&[$($label),*]) }> =
+            $crate::metrics::$kind::new($metric, $($bounds,)? &[$($label),*], $help);)+
+
+        $crate::metrics::inventory::submit! { $crate::metrics::Table(&[$($name.definition()),+]) }
+    };
+}
+
+/// Every metric of the crates that are linked into this program, by name.
+#[must_use]
+pub fn declared() -> Vec<&'static Definition> {
+    let mut all: Vec<_> = inventory::iter::<Table>().flat_map(|table| table.0).collect();
+    all.sort_unstable_by_key(|metric| metric.name);
+    all
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -101,12 +148,12 @@ impl MetricConstructor<histogram::Histogram> for Bounds {
 }
 
 impl Metrics {
-    /// Keeps every metric of [`table::ALL`]. Counters without labels are 0 from the start; which labels there will be is not
+    /// Keeps every metric that is [`declared`]. Counters without labels are 0 from the start; which labels there will be is not
     /// known here.
     #[must_use]
     pub fn registered() -> Self {
         let mut all = Registered::default();
-        for Definition { name, kind, help, labels } in table::ALL {
+        for Definition { name, kind, help, labels } in declared() {
             match kind {
                 Kind::Counter => {
                     let family = Family::<Labels, counter::Counter>::default();
@@ -197,26 +244,33 @@ pub fn number(n: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::bounds::SECONDS;
     use super::*;
+
+    declare! {
+        WRITES = Counter("test_writes_total", ["code"], "Writes");
+        HELD_BYTES = Gauge("test_held_bytes", ["stage"], "Bytes");
+        WRITE_SECONDS = Histogram("test_write_seconds", SECONDS, [], "Time of a write");
+    }
 
     #[test]
     fn what_was_counted_is_scraped() {
         let metrics = Metrics::registered();
-        metrics.add(&table::DEAD_LETTERS, ["schema_invalid"], 2);
-        metrics.add(&table::DEAD_LETTERS, ["schema_invalid"], 1);
-        metrics.set(&table::BUFFER_BYTES, ["sink"], 1024.0);
-        metrics.observe(&table::COMMIT_SECONDS, [], 0.004);
+        metrics.add(&WRITES, ["full"], 2);
+        metrics.add(&WRITES, ["full"], 1);
+        metrics.set(&HELD_BYTES, ["writer"], 1024.0);
+        metrics.observe(&WRITE_SECONDS, [], 0.004);
         metrics.add_time(&table::PROCESS_CPU, [], Duration::from_millis(1_250));
         metrics.add_time(&table::PROCESS_CPU, [], Duration::from_millis(500));
         let text = metrics.render();
         for line in [
-            "# TYPE finops_dead_letters counter",
-            "finops_dead_letters_total{code=\"schema_invalid\"} 3",
-            "finops_buffer_bytes{stage=\"sink\"} 1024.0",
-            "finops_commit_seconds_count{} 1",
+            "# TYPE test_writes counter",
+            "test_writes_total{code=\"full\"} 3",
+            "test_held_bytes{stage=\"writer\"} 1024.0",
+            "test_write_seconds_count{} 1",
             "# TYPE process_cpu_seconds counter",
             "process_cpu_seconds_total{} 1.75",
-            "finops_commit_seconds_bucket{le=\"0.005\"} 1",
+            "test_write_seconds_bucket{le=\"0.005\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
@@ -225,7 +279,7 @@ mod tests {
     #[test]
     fn a_counter_without_labels_is_there_before_it_rises() {
         let text = Metrics::registered().render();
-        for Definition { name, kind, labels, .. } in table::ALL {
+        for Definition { name, kind, labels, .. } in declared() {
             let is_there = text.lines().any(|line| line == format!("{name}{{}} 0") || line == format!("{name} 0"));
             // A gauge that was never set must not say 0: that would be a time, or an age.
             assert_eq!(is_there, matches!(kind, Kind::Counter) && labels.is_empty(), "{name} in\n{text}");
@@ -235,7 +289,7 @@ mod tests {
     #[test]
     fn without_a_registry_nothing_is_kept() {
         let metrics = Metrics::default();
-        metrics.add(&table::DEAD_LETTERS, ["schema_invalid"], 2);
+        metrics.add(&WRITES, ["full"], 2);
         assert_eq!(metrics.render(), "");
     }
 }

@@ -111,12 +111,12 @@ impl FileCache {
             return Ok(lease.path_of(file)?.unwrap_or(copy));
         }
         let (partial, file) = self.fetched(store, object, lease)?;
-        failpoint::hit("store.cache.fetched");
+        failpoint::hit!("store.cache.fetched");
         let (stamp, path) = (Stamp::of(&file.metadata()?), lease.path_of(file)?);
         // Also over a copy that does not match: who is reading that one, by its path, finds the right one next.
         match (fs::rename(&partial.0, &copy), path) {
             (Ok(()), path) => {
-                failpoint::hit("store.cache.placed");
+                failpoint::hit!("store.cache.placed");
                 self.compared.remember(object.sha256, stamp);
                 if let Err(error) = self.grown_by(object.bytes) {
                     // The copy is good; a folder that is too large is the next call's trouble, too.

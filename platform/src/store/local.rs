@@ -159,7 +159,7 @@ impl LocalStore {
         let target = self.file(path)?;
         let (_, temporary) = self.temporary()?;
         let written = durable::write_new(&temporary, bytes).and_then(|()| {
-            failpoint::hit("store.local.put.written");
+            failpoint::hit!("store.local.put.written");
             self.folders.ensure_parent(&target)?;
             self.check_fence()?;
             let outcome = match place(&temporary, &target) {
@@ -167,7 +167,7 @@ impl LocalStore {
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => PutOutcome::Exists,
                 Err(e) => return Err(e),
             };
-            failpoint::hit("store.local.put.placed");
+            failpoint::hit!("store.local.put.placed");
             // Also when another process was first: what this caller builds on must be durable.
             sync_folder(target.parent().unwrap_or(&self.root))?;
             Ok(outcome)
@@ -295,7 +295,7 @@ impl Store for LocalStore {
             Err(e) => return Err(failed(e)),
         };
         if published != Published::Missing {
-            failpoint::hit("store.local.publish.linked");
+            failpoint::hit!("store.local.publish.linked");
             // The new name must be durable before the old one goes, also when a crashed process made it.
             sync_folder(target.parent().unwrap_or(&self.root)).map_err(failed)?;
             self.remove(&staged.target, &source)?;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use platform::failpoint;
 use serde::{Deserialize, Serialize};
+
+use crate::declared;
 
 /// An attack.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -160,7 +161,7 @@ impl Fault {
     /// All there are.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let points = failpoint::NAMES.iter().map(|name| Self::Point((*name).to_owned()));
+        let points = declared::crash_points().into_iter().map(|name| Self::Point(name.to_owned()));
         points.chain(Deed::ALL.iter().map(|deed| Self::Deed(*deed))).collect()
     }
 

@@ -4,6 +4,7 @@
 
 mod circles;
 mod crates;
+mod declared;
 mod words;
 
 use std::collections::BTreeSet;
@@ -158,7 +159,7 @@ const FLOATS: &[(&str, &str)] = &[
     ("exporter/src/service.rs", "seconds since the epoch, in a metric"),
     ("finops/src/watch.rs", "values of metrics"),
     ("platform/src/metrics/mod.rs", "values of metrics"),
-    ("platform/src/metrics/table.rs", "bounds of histograms"),
+    ("platform/src/metrics/bounds.rs", "bounds of histograms"),
     ("platform/src/names.rs", "likeness of words"),
     ("platform/src/store/observed.rs", "seconds, in a metric"),
     ("platform/src/trace/sampler.rs", "share of traces that are kept"),

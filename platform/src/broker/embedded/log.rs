@@ -56,7 +56,7 @@ impl Log {
         let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         let appended = insert(&tx, records, &mut self.keyless, path)?;
         also(&tx)?;
-        failpoint::hit("broker.embedded.append.inserted");
+        failpoint::hit!("broker.embedded.append.inserted");
         tx.commit().map_err(sql)?;
         Ok(appended)
     }

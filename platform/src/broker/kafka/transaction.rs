@@ -340,12 +340,12 @@ fn transact(
             .unwrap_or(Err(hung()))
             .map_err(Failure::before)?;
     }
-    failpoint::hit("broker.kafka.transaction.prepared");
+    failpoint::hit!("broker.kafka.transaction.prepared");
     let committing = producer.clone();
     guarded(move || committing.commit_transaction(CALL_TIMEOUT))
         .unwrap_or(Err(hung()))
         .map_err(|error| Failure { is_commit_asked: true, ..Failure::before(error) })?;
-    failpoint::hit("broker.kafka.transaction.committed");
+    failpoint::hit!("broker.kafka.transaction.committed");
     Ok(())
 }
 

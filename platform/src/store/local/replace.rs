@@ -36,7 +36,7 @@ impl LocalStore {
         let (_, temporary) = self.temporary()?;
         // The lock is not held for the slow part: the bytes are on disk before.
         let written = durable::write_new(&temporary, bytes).and_then(|()| {
-            failpoint::hit("store.local.put.written");
+            failpoint::hit!("store.local.put.written");
             self.folders.ensure_parent(&target)?;
             let _lock = lock(&self.root.join(IDENTITY), LOCK_WAIT_MAX)?;
             let found = digest::of_file(&target)?.map(|found| found.sha256);
@@ -44,7 +44,7 @@ impl LocalStore {
             if is_expected {
                 self.check_fence()?;
                 fs::rename(&temporary, &target)?;
-                failpoint::hit("store.local.put.placed");
+                failpoint::hit!("store.local.put.placed");
             }
             // Also after a conflict: what the caller reads next and builds on must be durable.
             sync_folder(target.parent().unwrap_or(&self.root))?;

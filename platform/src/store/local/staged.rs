@@ -71,7 +71,7 @@ impl Write for StagedFile {
 impl StagedWrite for StagedFile {
     fn finish(mut self: Box<Self>) -> Result<Staged> {
         self.make_durable().map_err(|e| StoreError::io("staging", &self.target, e))?;
-        failpoint::hit("store.local.stage.finished");
+        failpoint::hit!("store.local.stage.finished");
         self.finished = true;
         let written = self.writer.get_ref();
         Ok(Staged {

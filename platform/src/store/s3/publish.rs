@@ -52,12 +52,12 @@ pub(super) async fn publish(
     if let Some(found) = bucket.head(path).await? {
         return compare(bucket, staged, token, &found).await;
     }
-    failpoint::hit("store.s3.publish.begin");
+    failpoint::hit!("store.s3.publish.begin");
     let mut backoff = conflict_backoff();
     loop {
         let if_absent = completes_if_absent.load(Ordering::Relaxed);
         let Err(failure) = bucket.complete_upload(path, &token.upload, &token.parts, if_absent).await else {
-            failpoint::hit("store.s3.publish.done");
+            failpoint::hit!("store.s3.publish.done");
             return Ok(Published::Done);
         };
         let is_missing = failure.code == "NoSuchUpload" || failure.code == "InvalidPart";

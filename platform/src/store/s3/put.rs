@@ -48,11 +48,11 @@ async fn put_on(
 ) -> Result<bool> {
     let write_id = new_write_id();
     let mut backoff = conflict_backoff();
-    failpoint::hit("store.s3.put.begin");
+    failpoint::hit!("store.s3.put.begin");
     loop {
         match bucket.put(path, bytes.clone(), &write_id, condition).await {
             Ok(()) => {
-                failpoint::hit("store.s3.put.done");
+                failpoint::hit!("store.s3.put.done");
                 return Ok(true);
             }
             Err(failure) if failure.is_taken() => {
@@ -71,10 +71,10 @@ async fn put_on(
 
 /// Creates or replaces an object.
 pub(super) async fn replace(bucket: &Bucket, path: &str, bytes: Bytes) -> Result<()> {
-    failpoint::hit("store.s3.put.begin");
+    failpoint::hit!("store.s3.put.begin");
     let put = bucket.put(path, bytes, &new_write_id(), Condition::Always).await;
     put.map_err(|failure| failure.into_error("writing", bucket.show(path)))?;
-    failpoint::hit("store.s3.put.done");
+    failpoint::hit!("store.s3.put.done");
     Ok(())
 }
 

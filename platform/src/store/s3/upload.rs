@@ -61,7 +61,7 @@ impl StagedUpload {
         }
         let (bucket, path, id) = (self.remote.bucket.clone(), self.target.clone(), self.write_id.clone());
         let upload = self.remote.blocking.run(async move { bucket.create_upload(&path, &id).await })?;
-        failpoint::hit("store.s3.stage.begun");
+        failpoint::hit!("store.s3.stage.begun");
         Ok(self.upload.insert(upload).clone())
     }
 
@@ -88,7 +88,7 @@ impl StagedUpload {
             let numbered = i32::try_from(number).unwrap_or(i32::MAX);
             let part = bucket.upload_part(&path, &upload, numbered, bytes).await?;
             drop(permit);
-            failpoint::hit("store.s3.stage.part");
+            failpoint::hit!("store.s3.stage.part");
             Ok((number, part))
         };
         self.sending.spawn_on(send, self.remote.blocking.handle());
@@ -149,7 +149,7 @@ impl StagedWrite for StagedUpload {
         }
         let parts = self.all_sent()?;
         let upload = self.upload()?;
-        failpoint::hit("store.s3.stage.finished");
+        failpoint::hit!("store.s3.stage.finished");
         self.finished = true;
         let name = staged_name(&self.target, &upload);
         let token = Token { name, upload, write_id: self.write_id.clone(), parts };

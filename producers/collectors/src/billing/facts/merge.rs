@@ -97,7 +97,7 @@ impl Merge<'_> {
             }
         }
         let staged = writer::finish(self.period, file)?;
-        failpoint::hit("producers.facts.merged");
+        failpoint::hit!("producers.facts.merged");
         writer::publish_part(self.store, &staged).map_err(|source| store_error(self.period, source))?;
         Ok(FactsPart { part: name, rows, bytes: staged.bytes, sha256: staged.sha256 })
     }

@@ -81,7 +81,7 @@ impl Month<'_> {
         let json = manifest
             .to_bytes()
             .map_err(|e| failed(StoreError::io("encoding the manifest of", self.folder.as_str(), e.into())))?;
-        failpoint::hit("producers.facts.written");
+        failpoint::hit!("producers.facts.written");
         self.is_unanswered.set(true);
         let path = self.path(cost_manifest::FILE_NAME);
         let outcome = self.store.replace(&path, &json, live.version.as_ref()).map_err(failed)?;

@@ -132,7 +132,7 @@ impl Month<'_> {
             merged.written.iter().for_each(|part| self.remove_unnamed(part));
             return Ok(None);
         }
-        failpoint::hit("producers.facts.replaced");
+        failpoint::hit!("producers.facts.replaced");
         self.clean(live, &manifest, &part.part);
         Ok(Some(month))
     }
@@ -166,7 +166,7 @@ impl Month<'_> {
         let superseded = before.manifest.iter().flat_map(|before| &before.previous_parts).map(|old| old.part.as_str());
         for name in superseded.chain([own]).filter(|name| !named.contains(name)) {
             self.remove(name);
-            failpoint::hit("producers.facts.removed");
+            failpoint::hit!("producers.facts.removed");
         }
         self.sweep(Some(now));
     }

@@ -191,9 +191,9 @@ impl<'a> FactsWriter<'a> {
         let Some(month) = self.months.remove(period) else { return Ok(None) };
         let rows = month.sources.values().map(|one| one.stats.rows).sum();
         let staged = finish(period, month.file)?;
-        failpoint::hit("producers.facts.staged");
+        failpoint::hit!("producers.facts.staged");
         publish_part(self.store, &staged).map_err(|source| store_error(period, source))?;
-        failpoint::hit("producers.facts.published");
+        failpoint::hit!("producers.facts.published");
         Ok(Some(FactsPart { part: month.name, rows, bytes: staged.bytes, sha256: staged.sha256 }))
     }
 
