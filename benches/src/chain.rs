@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
+use contracts::layout;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::kafka::{KafkaBroker, KafkaSettings};
@@ -27,7 +28,7 @@ const PARTITIONS: u32 = 4;
 /// the services one after the other.
 pub fn run(folder: &Path, total: usize, brokers: Option<&str>, each_alone: bool) -> Result<(), String> {
     let text = |e: &dyn std::fmt::Display| e.to_string();
-    let store = LocalStore::open(folder).map_err(|e| text(&e))?;
+    let store = LocalStore::open(folder, layout::SINK).map_err(|e| text(&e))?;
     let broker: Box<dyn Broker> = match brokers {
         Some(brokers) => {
             let brokers: Vec<&str> = brokers.split(',').collect();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
+use contracts::layout;
 use contracts::topics;
 use platform::broker::{Broker, ConsumerConfig, Headers, Message, Polled, Start, TopicPartition, Topics};
 use platform::clock::SystemClock;
@@ -29,7 +30,7 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
     let bytes: usize = templates.iter().map(|m| m.value.len()).sum::<usize>() / templates.len();
     println!("{}; {total} records of {bytes} bytes of Avro, {tenants} tenants, files synced to disk", cpu::model());
     let feed = Feed { templates: Arc::new(templates), total, written: Arc::new(AtomicU64::new(0)) };
-    let store = LocalStore::open(folder).map_err(|e| e.to_string())?;
+    let store = LocalStore::open(folder, layout::SINK).map_err(|e| e.to_string())?;
     let config = Config {
         member: "bench".into(),
         pipeline_topics: topics::PipelineTopics::live(),

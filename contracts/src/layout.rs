@@ -27,10 +27,10 @@ pub const AUDIT_DAMAGED: &str = "_audit/damaged";
 pub const AUDIT_RECREATE: &str = "_audit/recreate";
 /// In a root that a replay makes: whose it is.
 pub const REPLAY: &str = "_replay.json";
+/// The store's own folder, never matched by a glob for data: commit chains, and in `_sink/staging` what is staged.
+pub const SINK: &str = "_sink";
 /// Commit chains.
 pub const CHAIN: &str = "_sink/v1";
-/// Staged files, never matched by a glob for data.
-pub const STAGING: &str = "_sink/staging";
 /// Tenant segment of dead letters whose tenant is unknown. Not a legal tenant (R66), so it never collides.
 pub const UNKNOWN_TENANT: &str = "_unknown";
 

@@ -332,7 +332,7 @@ fn a_running_exporter_ends_when_its_store_was_exchanged() {
     world.commit("acme", &[FINDING]);
     let config = world.config();
     let away = tempfile::tempdir().unwrap();
-    LocalStore::fence(Path::new(&world.store.location()), away.path()).unwrap();
+    LocalStore::fence(Path::new(&world.store.location()), layout::SINK, away.path()).unwrap();
     let error = run(&config, &world.deps(), &Shutdown::new()).unwrap_err();
     assert!(matches!(error, ExportError::Store(StoreError::Exchanged { .. })), "{error}");
 }

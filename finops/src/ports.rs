@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use contracts::datasets;
 use contracts::identity::SaltMode;
+use contracts::layout;
 use contracts::topics::{self, PipelineTopics};
 use exporter::{ExportOptions, ExporterConfig};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedReader, EmbeddedSettings};
@@ -44,8 +45,8 @@ impl Ports {
             Failure::new(ExitCode::Io, format!("creating data folder {}: {e}", settings.data.display()))
         })?;
         let store: Arc<dyn Store> = match &settings.s3 {
-            Some(s3) => Arc::new(S3Store::open(s3.clone())?),
-            None => Arc::new(LocalStore::open(&settings.root)?),
+            Some(s3) => Arc::new(S3Store::open(s3.clone(), layout::SINK)?),
+            None => Arc::new(LocalStore::open(&settings.root, layout::SINK)?),
         };
         let broker: Arc<dyn Broker> = match &settings.kafka {
             Some(kafka) => Arc::new(KafkaBroker::connect(kafka.clone())?),
@@ -156,7 +157,7 @@ pub fn millis(time: Duration) -> u64 {
 pub fn existing_store(s3: Option<S3Settings>, root: &Path) -> std::result::Result<Arc<dyn Store>, StoreError> {
     Ok(match s3 {
         Some(s3) => Arc::new(S3Store::open_existing(s3)?),
-        None => Arc::new(LocalStore::open_existing(root)?),
+        None => Arc::new(LocalStore::open_existing(root, layout::SINK)?),
     })
 }
 
@@ -180,9 +181,9 @@ fn with_next_step(failure: Failure, settings: &Settings) -> Failure {
 /// Another root than the one in force, made if it is not there.
 pub fn root(place: &str, settings: &Settings) -> Result<Arc<dyn Store>> {
     if let Some(s3) = bucket(place, settings)? {
-        return Ok(Arc::new(S3Store::open(s3)?));
+        return Ok(Arc::new(S3Store::open(s3, layout::SINK)?));
     }
-    Ok(Arc::new(LocalStore::open(Path::new(place))?))
+    Ok(Arc::new(LocalStore::open(Path::new(place), layout::SINK)?))
 }
 
 /// Another root than the one in force, which must be there.

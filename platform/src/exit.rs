@@ -15,7 +15,7 @@ pub enum ExitCode {
     Incomplete = 4,
     /// The command line is wrong.
     Usage = 64,
-    /// The input data is wrong: unreadable file, findings that break the contract.
+    /// The input data is wrong: unreadable file, records that break the contract.
     BadInput = 65,
     /// Reading or writing failed: disk, broker, store.
     Io = 74,

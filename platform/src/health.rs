@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_service_is_ready_once_it_has_worked_and_hangs_when_silent() {
         let health = Health::default();
-        let pulse = health.service("sink", Duration::from_millis(40));
+        let pulse = health.service("reader", Duration::from_millis(40));
         let check = |alive, ready| {
             let state = health.states().remove(0);
             assert_eq!((state.alive, state.ready), (alive, ready), "{state:?}");
@@ -137,9 +137,9 @@ mod tests {
     fn a_dependency_that_is_away_kills_no_process() {
         let health = Health::default();
         let broker = health.dependency("broker", Duration::from_millis(1));
-        let sink = health.service("sink", LONG);
+        let reader = health.service("reader", LONG);
         broker.works();
-        sink.works();
+        reader.works();
         std::thread::sleep(Duration::from_millis(20));
         let states = health.states();
         assert!(states.iter().all(|state| state.alive));

@@ -1,5 +1,5 @@
-//! What every service needs and no finding knows: broker seam, store seam, configuration,
-//! telemetry, lifecycle. Nothing here knows what a finding is.
+//! What every service needs: broker seam, store seam, configuration, telemetry, lifecycle. Nothing here knows what a record says,
+//! or names a topic, a metric or a crash point of the product; a test keeps its words out.
 
 pub mod broker;
 pub mod clock;

@@ -8,8 +8,8 @@ const COMPARED_CHARS_MAX: usize = 200;
 ///
 /// # Examples
 /// ```
-/// let known = ["broker.url", "sink.batch_rows_max", "sink.flush_age_max"];
-/// assert_eq!(platform::names::closest("sink.batch_row_max", known, 1), ["sink.batch_rows_max"]);
+/// let known = ["broker.url", "task.batch_rows_max", "task.flush_age_max"];
+/// assert_eq!(platform::names::closest("task.batch_row_max", known, 1), ["task.batch_rows_max"]);
 /// ```
 #[must_use]
 pub fn closest<'a>(input: &str, candidates: impl IntoIterator<Item = &'a str>, n: usize) -> Vec<&'a str> {
@@ -32,28 +32,28 @@ fn distance(input: &str, name: &str) -> f64 {
 mod tests {
     use super::closest;
 
-    const CHECKERS: [&str; 4] = [
-        "checks.aws.ebs_gp2_volume:EbsGp2VolumeChecker",
-        "checks.aws.s3_lifecycle_missing:S3LifecycleMissingChecker",
-        "checks.focus.idle_public_ipv4:IdlePublicIpv4Checker",
-        "checks.focus.unused_commitment:UnusedCommitmentChecker",
+    const KNOWN: [&str; 4] = [
+        "checks.aws.ebs_gp2_volume:EbsGp2VolumeMeasure",
+        "checks.aws.s3_lifecycle_missing:S3LifecycleMissingMeasure",
+        "checks.focus.idle_public_ipv4:IdlePublicIpv4Measure",
+        "checks.focus.unused_commitment:UnusedCommitmentMeasure",
     ];
 
     #[test]
     fn names_what_was_probably_meant() {
-        let check = |input: &str, expected: &str| assert_eq!(closest(input, CHECKERS, 1), [expected], "{input}");
-        check("checks.aws.s3_lifecycle_mising:S3LifecycleMissingChecker", CHECKERS[1]);
-        check("s3_lifecycle", CHECKERS[1]);
-        check("UNUSEDCOMMITMENT", CHECKERS[3]);
-        check("gp2", CHECKERS[0]);
+        let check = |input: &str, expected: &str| assert_eq!(closest(input, KNOWN, 1), [expected], "{input}");
+        check("checks.aws.s3_lifecycle_mising:S3LifecycleMissingMeasure", KNOWN[1]);
+        check("s3_lifecycle", KNOWN[1]);
+        check("UNUSEDCOMMITMENT", KNOWN[3]);
+        check("gp2", KNOWN[0]);
     }
 
     #[test]
     fn gives_as_many_as_asked_for_and_there_are() {
-        assert_eq!(closest("checks.aws", CHECKERS, 3).len(), 3);
-        assert_eq!(closest("checks.aws", CHECKERS, 9).len(), 4);
+        assert_eq!(closest("checks.aws", KNOWN, 3).len(), 3);
+        assert_eq!(closest("checks.aws", KNOWN, 9).len(), 4);
         assert_eq!(closest("b", ["c", "a", "a"], 3), ["a", "c"]);
         assert!(closest("a", [], 3).is_empty());
-        assert_eq!(closest(&"junk".repeat(1_000_000), CHECKERS, 3).len(), 3);
+        assert_eq!(closest(&"junk".repeat(1_000_000), KNOWN, 3).len(), 3);
     }
 }

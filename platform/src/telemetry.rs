@@ -22,7 +22,7 @@ use crate::terminal::{escaped, escaped_lines};
 /// Which messages are written.
 pub const LOG_FILTER: Setting<String> = Setting::text("log.filter")
     .default("info")
-    .help("messages to write: a level, or levels by module such as info,sink=debug");
+    .help("messages to write: a level, or levels by module such as info,platform::broker=debug");
 /// In which form.
 pub const LOG_FORMAT: Setting<String> =
     Setting::one_of("log.format", &["human", "json"]).default("human").help("form of the messages on stderr");
@@ -248,8 +248,8 @@ mod tests {
     #[test]
     fn a_filter_that_is_none_is_a_problem_of_the_configuration() {
         let config =
-            ConfigBuilder::new(&[SETTINGS]).file("finops.toml", "\nlog.filter = 'sink=loud'").resolve().unwrap();
+            ConfigBuilder::new(&[SETTINGS]).file("finops.toml", "\nlog.filter = 'task=loud'").resolve().unwrap();
         let problems = TelemetryConfig::from_config(&config).unwrap_err().to_string();
-        assert!(problems.contains("finops.toml:2: log.filter: \"sink=loud\" is not a filter"), "{problems}");
+        assert!(problems.contains("finops.toml:2: log.filter: \"task=loud\" is not a filter"), "{problems}");
     }
 }

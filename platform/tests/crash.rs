@@ -18,6 +18,8 @@ use platform::store::{Published, Staged, Store};
 
 const ROLE: &str = "PLATFORM_TEST_ROLE";
 const FOLDER: &str = "PLATFORM_TEST_FOLDER";
+/// The store's own folder.
+const OWN: &str = "_own";
 
 /// Not a test of its own: what the children do.
 #[test]
@@ -77,9 +79,9 @@ fn as_child(role: &str) -> Command {
     command
 }
 
-/// A small sink: stage, commit what was staged, publish; each step taken only when it was not taken yet.
+/// A small writer: stage, commit what was staged, publish; each step taken only when it was not taken yet.
 fn commit(root: &Path) {
-    let store = LocalStore::open(root).unwrap();
+    let store = LocalStore::open(root, OWN).unwrap();
     if store.get("chain/0.json").unwrap().is_none() {
         let mut writer = store.stage("data/part-0.parquet").unwrap();
         writer.write_all(b"rows").unwrap();
@@ -111,7 +113,7 @@ fn killed_at_any_step_the_next_run_completes() {
         assert!(killed || (pass > 1 && status.success()), "{armed}: {status}");
         assert_nothing_torn(folder.path(), &armed);
         assert!(run_commit(folder.path(), None).success(), "after {armed}");
-        let store = LocalStore::open_existing(folder.path()).unwrap();
+        let store = LocalStore::open_existing(folder.path(), OWN).unwrap();
         let paths: Vec<_> = store.list("").unwrap().into_iter().map(|entry| entry.path).collect();
         assert_eq!(paths, ["_store.json", "chain/0.json", "data/part-0.parquet", "manifest.json"], "after {armed}");
         assert_nothing_torn(folder.path(), &armed);
@@ -122,7 +124,7 @@ fn killed_at_any_step_the_next_run_completes() {
 
 /// A reader at any moment sees whole objects only.
 fn assert_nothing_torn(root: &Path, armed: &str) {
-    let Ok(store) = LocalStore::open_existing(root) else { return };
+    let Ok(store) = LocalStore::open_existing(root, OWN) else { return };
     let whole = |path: &str, expected: &[u8]| {
         let found = store.get(path).unwrap();
         assert!(found.is_none_or(|bytes| bytes == expected), "{path} after {armed}");

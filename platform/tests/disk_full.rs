@@ -11,6 +11,9 @@ use std::process::Command;
 use platform::store::local::{LocalStore, STAGING};
 use platform::store::{PutOutcome, Store, StoreError};
 
+/// The store's own folder.
+const OWN: &str = "_own";
+
 /// A file system of 256 KiB in memory.
 struct SmallDisk(PathBuf);
 
@@ -36,7 +39,7 @@ fn a_full_disk_is_named_leaves_nothing_and_works_again_with_room() {
         writeln!(std::io::stdout(), "skipped: {name}: mounting a small file system needs root").unwrap();
         return;
     };
-    let store = LocalStore::open(&disk.0).unwrap();
+    let store = LocalStore::open(&disk.0, OWN).unwrap();
     let big = vec![1; 1 << 20];
     let full = |error: StoreError| assert!(matches!(error, StoreError::NoSpace { .. }), "{error}");
     full(store.put_if_absent("chain/0.json", &big).unwrap_err());
@@ -44,7 +47,7 @@ fn a_full_disk_is_named_leaves_nothing_and_works_again_with_room() {
     let mut writer = store.stage("data/a").unwrap();
     assert!(writer.write_all(&big).and_then(|()| writer.flush()).is_err());
     full(writer.finish().unwrap_err());
-    assert_eq!(fs::read_dir(disk.0.join(STAGING)).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(disk.0.join(OWN).join(STAGING)).unwrap().count(), 0);
     assert_eq!(store.list("").unwrap().len(), 1, "only the identity");
     assert_eq!(store.put_if_absent("chain/0.json", b"small").unwrap(), PutOutcome::Created);
 }

@@ -10,6 +10,9 @@ use std::path::Path;
 use platform::store::local::{LocalStore, STAGING};
 use platform::store::{Lease, Object, Published, PutOutcome, Staged, Store, StoreError};
 
+/// The store's own folder.
+const OWN: &str = "_own";
+
 fn stage(store: &LocalStore, target: &str, bytes: &[u8]) -> Staged {
     let mut writer = store.stage(target).unwrap();
     writer.write_all(bytes).unwrap();
@@ -30,21 +33,21 @@ fn opening_makes_one_identity_that_stays() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("new/data");
     let ids: Vec<String> = std::thread::scope(|scope| {
-        let open = || LocalStore::open(&root).unwrap().id().to_owned();
+        let open = || LocalStore::open(&root, OWN).unwrap().id().to_owned();
         let all: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    assert_eq!(LocalStore::open_existing(&root).unwrap().id(), ids[0]);
-    assert_ne!(LocalStore::open(&folder.path().join("other")).unwrap().id(), ids[0]);
+    assert_eq!(LocalStore::open_existing(&root, OWN).unwrap().id(), ids[0]);
+    assert_ne!(LocalStore::open(&folder.path().join("other"), OWN).unwrap().id(), ids[0]);
 }
 
 #[test]
 fn opening_an_existing_store_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let error = LocalStore::open_existing(folder.path()).unwrap_err().to_string();
+    let error = LocalStore::open_existing(folder.path(), OWN).unwrap_err().to_string();
     assert!(error.contains("not a store: it has no _store.json"), "{error}");
-    assert!(LocalStore::open_existing(&folder.path().join("typo")).is_err());
+    assert!(LocalStore::open_existing(&folder.path().join("typo"), OWN).is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
@@ -53,7 +56,7 @@ fn a_store_of_the_future_or_a_broken_identity_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for (text, reason) in [(r#"{"format_version":2,"store_id":"x"}"#, "format 2 is newer"), ("{}", "missing field")] {
         fs::write(folder.path().join("_store.json"), text).unwrap();
-        let error = LocalStore::open(folder.path()).unwrap_err().to_string();
+        let error = LocalStore::open(folder.path(), OWN).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
 }
@@ -61,16 +64,16 @@ fn a_store_of_the_future_or_a_broken_identity_is_refused() {
 #[test]
 fn the_identity_and_staged_objects_are_not_for_callers() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     let staged = stage(&store, "data/a", b"bytes");
     let inside = Staged::name_of(&staged.token).unwrap();
-    for path in ["_store.json", inside, STAGING] {
+    for path in ["_store.json", inside, "_own/staging"] {
         assert!(matches!(store.put(path, b"x"), Err(StoreError::BadPath { .. })), "{path}");
         assert!(matches!(store.put_if_absent(path, b"x"), Err(StoreError::BadPath { .. })), "{path}");
         assert!(matches!(store.delete(path), Err(StoreError::BadPath { .. })), "{path}");
         assert!(matches!(store.stage(path), Err(StoreError::BadPath { .. })), "{path}");
     }
-    for name in ["_store.json", "_sink/staging/../../_store.json", "_sink/staging/", "_sink/staging", "x"] {
+    for name in ["_store.json", "_own/staging/../../_store.json", "_own/staging/", "_own/staging", "x"] {
         let forged = Staged { token: serde_json::json!({"name": name}), ..staged.clone() };
         assert!(matches!(store.discard(&forged), Err(StoreError::BadPath { .. })), "{name}");
         assert!(matches!(store.publish(&forged), Err(StoreError::BadPath { .. })), "{name}");
@@ -79,13 +82,13 @@ fn the_identity_and_staged_objects_are_not_for_callers() {
 }
 
 #[test]
-fn staged_objects_lie_where_the_opener_says() {
+fn staged_objects_lie_in_the_folder_that_the_opener_names() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open_with_staging(folder.path(), "elsewhere").unwrap();
+    let store = LocalStore::open(folder.path(), "elsewhere").unwrap();
     let staged = stage(&store, "data/a", b"bytes");
-    assert!(Staged::name_of(&staged.token).unwrap().starts_with("elsewhere/"));
-    assert!(store.list("elsewhere").is_err());
-    assert!(LocalStore::open_with_staging(folder.path(), "../elsewhere").is_err());
+    assert!(Staged::name_of(&staged.token).unwrap().starts_with("elsewhere/staging/"));
+    assert!(store.list("elsewhere/staging").is_err());
+    assert!(LocalStore::open(folder.path(), "../elsewhere").is_err());
 }
 
 #[test]
@@ -94,7 +97,7 @@ fn no_symbolic_link_is_followed_below_the_root() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret"), "outside").unwrap();
     let root = folder.path().join("root");
-    let store = LocalStore::open(&root).unwrap();
+    let store = LocalStore::open(&root, OWN).unwrap();
     let staged = stage(&store, "link/a", b"bytes");
     symlink(outside.path(), root.join("link")).unwrap();
     symlink(outside.path().join("secret"), root.join("file")).unwrap();
@@ -121,7 +124,7 @@ fn the_root_itself_may_be_a_link() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("disk")).unwrap();
     symlink(folder.path().join("disk"), folder.path().join("data")).unwrap();
-    let store = LocalStore::open(&folder.path().join("data")).unwrap();
+    let store = LocalStore::open(&folder.path().join("data"), OWN).unwrap();
     assert_eq!(store.put_if_absent("a", b"x").unwrap(), PutOutcome::Created);
     assert!(folder.path().join("disk/a").is_file());
 }
@@ -129,12 +132,12 @@ fn the_root_itself_may_be_a_link() {
 #[test]
 fn nothing_is_left_behind_and_links_are_single() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     store.put_if_absent("a", b"1").unwrap();
     store.put_if_absent("a", b"2").unwrap();
     store.put("b", b"3").unwrap();
     store.publish(&stage(&store, "data/c", b"4")).unwrap();
-    assert!(files_below(&folder.path().join(STAGING)).is_empty());
+    assert!(files_below(&folder.path().join(OWN).join(STAGING)).is_empty());
     for path in ["a", "b", "data/c"] {
         assert_eq!(fs::metadata(store.local_path(path).unwrap()).unwrap().nlink(), 1, "{path}");
     }
@@ -144,7 +147,7 @@ fn nothing_is_left_behind_and_links_are_single() {
 #[test]
 fn a_file_is_handed_out_only_when_its_digest_was_seen_to_match() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     let staged = stage(&store, "data/c", b"four");
     store.publish(&staged).unwrap();
     let open = |store: &LocalStore| {
@@ -153,18 +156,18 @@ fn a_file_is_handed_out_only_when_its_digest_was_seen_to_match() {
     };
     let file = open(&store).unwrap();
     fs::write(&file, b"fouR").unwrap();
-    for store in [store, LocalStore::open(folder.path()).unwrap()] {
+    for store in [store, LocalStore::open(folder.path(), OWN).unwrap()] {
         let refused = open(&store).unwrap_err();
         assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
     }
     fs::write(&file, b"four").unwrap();
-    assert_eq!(open(&LocalStore::open(folder.path()).unwrap()).unwrap(), file);
+    assert_eq!(open(&LocalStore::open(folder.path(), OWN).unwrap()).unwrap(), file);
 }
 
 #[test]
 fn a_staged_file_of_the_wrong_size_is_not_published() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     let staged = stage(&store, "data/a", b"bytes");
     let file = folder.path().join(Staged::name_of(&staged.token).unwrap());
     fs::write(&file, b"torn").unwrap();
@@ -176,7 +179,7 @@ fn a_staged_file_of_the_wrong_size_is_not_published() {
 #[test]
 fn both_names_at_once_end_as_one() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     let staged = stage(&store, "data/a", b"bytes");
     let file = folder.path().join(Staged::name_of(&staged.token).unwrap());
     fs::create_dir(folder.path().join("data")).unwrap();
@@ -189,28 +192,28 @@ fn both_names_at_once_end_as_one() {
 #[test]
 fn a_folder_removed_under_a_running_store_comes_back() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     store.put_if_absent("deep/er/a", b"1").unwrap();
     fs::remove_dir_all(folder.path().join("deep")).unwrap();
     assert_eq!(store.put_if_absent("deep/er/a", b"2").unwrap(), PutOutcome::Created);
     assert_eq!(store.publish(&stage(&store, "deep/er/b", b"3")).unwrap(), Published::Done);
 
     // Without its folder of staged objects it is unknown whether the root is still the one that was opened.
-    fs::remove_dir_all(folder.path().join("_sink")).unwrap();
+    fs::remove_dir_all(folder.path().join(OWN)).unwrap();
     assert!(matches!(store.put_if_absent("deep/er/c", b"4"), Err(StoreError::Exchanged { .. })));
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     assert_eq!(store.put_if_absent("deep/er/c", b"4").unwrap(), PutOutcome::Created);
 }
 
 #[test]
 fn an_error_names_what_was_being_done_to_what() {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), OWN).unwrap();
     store.put_if_absent("a", b"an object, no folder").unwrap();
     let error = store.put_if_absent("a/b", b"x").unwrap_err().to_string();
     assert!(error.starts_with("writing ") && error.contains("/a/b: "), "{error}");
-    assert!(files_below(&folder.path().join(STAGING)).is_empty());
-    let store = LocalStore::open(&folder.path().join("locked")).unwrap();
+    assert!(files_below(&folder.path().join(OWN).join(STAGING)).is_empty());
+    let store = LocalStore::open(&folder.path().join("locked"), OWN).unwrap();
     fs::set_permissions(folder.path().join("locked"), fs::Permissions::from_mode(0o500)).unwrap();
     if let Err(error) = store.put_if_absent("c", b"x") {
         assert!(error.to_string().contains("Permission denied"), "{error}");

@@ -47,7 +47,7 @@ impl World {
             let spec = TopicSpec { name, partitions: PARTITIONS, compacted: false, retention_ms, retention_bytes };
             broker.ensure_topic(&spec).unwrap();
         }
-        let stores = ["one", "two"].map(|name| LocalStore::open(&folder.path().join(name)).unwrap());
+        let stores = ["one", "two"].map(|name| LocalStore::open(&folder.path().join(name), layout::SINK).unwrap());
         Self { broker, stores, _folder: folder }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
+use contracts::layout;
 use contracts::run_manifest::{self, RunManifest, RunStatus};
 use contracts::topics;
 use lake::verify::Subject;
@@ -44,7 +45,7 @@ impl Pipeline {
     /// When it cannot.
     #[must_use]
     pub fn open(folder: &Path) -> Self {
-        Self::open_on(folder, Arc::new(LocalStore::open(folder).unwrap()))
+        Self::open_on(folder, Arc::new(LocalStore::open(folder, layout::SINK).unwrap()))
     }
 
     /// Opens or makes one whose datasets are in this store.

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use contracts::layout;
 use platform::config::Secret;
 use platform::store::s3::{PROVE_EVERY, S3Settings, S3Store};
 use sha2::{Digest, Sha256};
@@ -104,7 +105,7 @@ impl S3Server {
     /// When it cannot be opened.
     #[must_use]
     pub fn store(&self, folder: &Path) -> S3Store {
-        S3Store::open(self.bucket("finops/prod", folder)).unwrap()
+        S3Store::open(self.bucket("finops/prod", folder), layout::SINK).unwrap()
     }
 
     /// Sends one unsigned request and returns the answer.

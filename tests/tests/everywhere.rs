@@ -85,7 +85,7 @@ impl Place {
     fn store(&self) -> Box<dyn Store> {
         match &self.bucket {
             Some(bucket) => Box::new(S3Store::open_existing(bucket.clone()).unwrap()),
-            None => Box::new(LocalStore::open_existing(&self.folder.join("data")).unwrap()),
+            None => Box::new(LocalStore::open_existing(&self.folder.join("data"), layout::SINK).unwrap()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use contracts::claims::OwnProducers;
 use contracts::identity::SaltMode;
+use contracts::layout;
 use contracts::topics::{self, PipelineTopics};
 use lake::verify::Rule;
 use operations::Operator;
@@ -25,6 +26,7 @@ use platform::store::Store;
 use platform::store::local::LocalStore;
 use serde_json::{Value, json};
 use sink::SinkError;
+use tempfile::TempDir;
 use tests::kafka::{Cluster, admin};
 use tests::{repo, skip};
 use validator::register::{self, RegisterError, refusals};
@@ -121,6 +123,10 @@ fn rows(broker: &dyn Broker, store: &dyn Store) -> (u64, u64) {
     (report.findings_rows, report.dead_letter_rows)
 }
 
+fn open_store(folder: &TempDir) -> LocalStore {
+    LocalStore::open(folder.path(), layout::SINK).unwrap()
+}
+
 #[test]
 fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     let Some(cluster) = Cluster::start() else { return };
@@ -139,7 +145,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     assert_eq!(Lock::take(broker, "test.lock", &stop).unwrap().mark(), "first");
 
     let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (current, fresh) = (LocalStore::open(folders.0.path()).unwrap(), LocalStore::open(folders.1.path()).unwrap());
+    let (current, fresh) = (open_store(&folders.0), open_store(&folders.1));
     let publish = |records: Vec<OutRecord>| drop(broker.producer().unwrap().append(&records).unwrap());
     publish((0..12).map(|n| finding(n, "fail")).collect());
     publish((12..15).map(|n| finding(n, "nonsense")).collect());
@@ -168,7 +174,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     assert!(!kept().is_empty());
     swap::swap(broker, &current, &fresh, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
     assert!(kept().is_empty(), "it judges nothing any more");
-    let current = LocalStore::open(folders.0.path()).unwrap();
+    let current = open_store(&folders.0);
     assert_eq!(rows(broker, &current), (16, 3));
     publish((16..20).map(|n| finding(n, "fail")).collect());
     drain(broker, &current, PipelineTopics::live(), None);
@@ -183,7 +189,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     drain(broker, &current, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &current), (40, 3));
 
-    let next = LocalStore::open(folders.2.path()).unwrap();
+    let next = open_store(&folders.2);
     replay(broker, &current, &next, "second");
     hand_over::hand_over(broker, &current, &next, &SystemClock, false, Duration::from_secs(60), "test").unwrap();
     publish((20..24).map(|n| finding(n, "fail")).collect());
@@ -251,7 +257,7 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
             .unwrap();
     }
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let stores = folders.each_ref().map(|folder| LocalStore::open(folder.path()).unwrap());
+    let stores = folders.each_ref().map(open_store);
     let stops = [Shutdown::new(), Shutdown::new()];
     let config = sink::Config { until: Until::Shutdown, ..sink(PipelineTopics::live()) };
     let run = |n: usize| {
@@ -297,7 +303,7 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
 fn a_partition_that_was_rolled_back_is_refused_and_left_behind_without_a_loss() {
     let Some(mut cluster) = Cluster::start_to_attack() else { return };
     let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let store = LocalStore::open(folders.0.path()).unwrap();
+    let store = open_store(&folders.0);
     let publish = |broker: &dyn Broker, numbers: std::ops::Range<usize>| {
         let records: Vec<_> = numbers.map(|n| finding(n, "fail")).collect();
         broker.producer().unwrap().append(&records).unwrap()[0].partition

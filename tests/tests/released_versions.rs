@@ -67,7 +67,7 @@ impl Kept {
 fn golden_store(version: u16) -> (tempfile::TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().unwrap();
     copy(&repo::root().join(format!("schemas/golden/v{version}/store")), folder.path());
-    let store = Arc::new(LocalStore::open(folder.path()).unwrap());
+    let store = Arc::new(LocalStore::open(folder.path(), layout::SINK).unwrap());
     (folder, store)
 }
 

@@ -51,7 +51,7 @@ fn publish(pipeline: &Pipeline, numbers: std::ops::Range<usize>) {
 
 /// Judges and writes once more, into `fresh`.
 fn replay(pipeline: &Pipeline, fresh: &Path) -> LocalStore {
-    let store = LocalStore::open(fresh).unwrap();
+    let store = LocalStore::open(fresh, layout::SINK).unwrap();
     replay_into(pipeline, &store);
     store
 }

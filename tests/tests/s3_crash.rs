@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
+use contracts::layout;
 use platform::config::ConfigBuilder;
 use platform::failpoint;
 use platform::store::s3::{S3Settings, S3Store, SETTINGS};
@@ -24,7 +25,7 @@ const SIGKILL: i32 = 9;
 fn child() {
     let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
     let Some(settings) = S3Settings::from_config(&config, Path::new("cache")).unwrap() else { return };
-    let store = S3Store::open(settings).unwrap();
+    let store = S3Store::open(settings, layout::SINK).unwrap();
     if store.get("chain/0.json").unwrap().is_none() {
         let mut writer = store.stage("data/part-0.parquet").unwrap();
         writer.write_all(b"rows").unwrap();

@@ -146,7 +146,7 @@ fn same_in(bucket: impl FnOnce(&Path) -> S3Settings) {
     let local = Pipeline::open(&near);
     local.sink().unwrap();
 
-    let bucket: Arc<dyn Store> = Arc::new(S3Store::open(bucket(folder.path())).unwrap());
+    let bucket: Arc<dyn Store> = Arc::new(S3Store::open(bucket(folder.path()), layout::SINK).unwrap());
     // Cost facts and run manifest, which the producer puts into the store.
     produce(&Pipeline::open_on(&folder.path().join("scratch"), Arc::clone(&bucket)));
     // The times in it are those of the run that the topics tell of.
@@ -192,7 +192,7 @@ fn a_question_about_one_tenant_fetches_its_files_only() {
     let folder = tempfile::tempdir().unwrap();
     let settings = S3Server::shared().bucket("", folder.path());
     let copies = settings.cache_dir.clone();
-    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(settings).unwrap()));
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(settings, layout::SINK).unwrap()));
     for tenant in ["acme", "globex", "initech"] {
         pipeline.publish((0..5).map(|n| (Some(tenant), good(tenant, n), Headers::new())));
     }
@@ -231,7 +231,7 @@ fn verify_sees_what_the_bucket_holds_now() {
 fn behind_a_proxy(folder: &Path, attempts_max: u32) -> (Pipeline, Proxy) {
     let proxy = Proxy::before(&S3Server::shared().url());
     let own = S3Server::shared().bucket("finops", folder);
-    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), attempts_max, ..own }).unwrap();
+    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), attempts_max, ..own }, layout::SINK).unwrap();
     let pipeline = Pipeline::open_on(folder, Arc::new(store));
     pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
     let _ = pipeline.validate();
@@ -329,11 +329,11 @@ fn commits_are_read_several_at_a_time() {
 fn a_running_exporter_reads_each_commit_once() {
     let folder = tempfile::tempdir().unwrap();
     let own = S3Server::shared().bucket("finops", folder.path());
-    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone()).unwrap()));
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone(), layout::SINK).unwrap()));
     pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
     pipeline.drain();
     let proxy = Proxy::before(&S3Server::shared().url());
-    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }).unwrap();
+    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }, layout::SINK).unwrap();
     let config = ExporterConfig { poll_interval: Duration::from_millis(20), ..config(&folder.path().join("export")) };
     let deps = deps(Arc::new(store));
     let (shutdown, findings) = (Shutdown::new(), folder.path().join("export/acme/findings.json"));
@@ -362,12 +362,12 @@ fn a_running_exporter_reads_each_commit_once() {
 fn an_exporter_notices_that_a_bucket_has_stopped_keeping_conditions() {
     let folder = tempfile::tempdir().unwrap();
     let own = S3Server::shared().bucket("finops", folder.path());
-    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone()).unwrap()));
+    let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Store::open(own.clone(), layout::SINK).unwrap()));
     pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
     pipeline.drain();
     let proxy = Proxy::before(&S3Server::shared().url());
     let often = S3Settings { endpoint: Some(proxy.url()), prove_every: Duration::ZERO, ..own };
-    let store = Arc::new(S3Store::open(often).unwrap());
+    let store = Arc::new(S3Store::open(often, layout::SINK).unwrap());
     let (config, deps) = (config(&folder.path().join("export")), deps(store.clone()));
     let manifest = contracts::gold_manifest::path("acme");
     proxy.plan("PUT", "/finops/", u32::MAX, Fault::ForgetHeader("if-match".into()));
@@ -388,7 +388,7 @@ fn many_small_files_do_not_wait_for_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let own = S3Server::shared().bucket("finops", folder.path());
     let proxy = Proxy::before(&S3Server::shared().url());
-    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }).unwrap();
+    let store = S3Store::open(S3Settings { endpoint: Some(proxy.url()), ..own }, layout::SINK).unwrap();
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(store));
     for n in 0..FILES {
         let tenant: &'static str = format!("tenant-{n:02}").leak();
@@ -413,7 +413,7 @@ fn a_sink_of_another_store_is_refused() {
     let pipeline = Pipeline::open_on(folder.path(), Arc::new(S3Server::shared().store(folder.path())));
     pipeline.publish([(Some("acme"), good("acme", 1), Headers::new())]);
     pipeline.drain();
-    let elsewhere = LocalStore::open(&folder.path().join("elsewhere")).unwrap();
+    let elsewhere = LocalStore::open(&folder.path().join("elsewhere"), layout::SINK).unwrap();
     let other = Pipeline { store: Arc::new(elsewhere), ..pipeline };
     other.publish([(Some("acme"), good("acme", 2), Headers::new())]);
     let _ = other.validate();

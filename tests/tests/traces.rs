@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use contracts::identity::SaltMode;
+use contracts::layout;
 use contracts::topics::{self, PipelineTopics, headers};
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{Broker, Message, OutRecord, TopicPartition, TopicSpec};
@@ -80,7 +81,7 @@ fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::Snapshot {
 
 fn sink(broker: &dyn Broker, tracer: &Tracer) -> sink::Snapshot {
     let folder = tempfile::tempdir().unwrap();
-    let store = LocalStore::open(folder.path()).unwrap();
+    let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
     let config = sink::Config {
         member: "sink".into(),
         pipeline_topics: PipelineTopics::live(),

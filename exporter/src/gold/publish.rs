@@ -232,6 +232,7 @@ impl Publication<'_> {
 mod tests {
     use std::sync::Barrier;
 
+    use contracts::layout;
     use platform::store::local::LocalStore;
 
     use super::*;
@@ -267,7 +268,7 @@ mod tests {
     #[test]
     fn exporters_at_the_same_time_agree() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let scope = TenantScope::new("acme").unwrap();
         for round in 0..40 {
             let (periods, start) = (rows(round), Barrier::new(2));
@@ -299,7 +300,7 @@ mod tests {
     #[test]
     fn a_build_of_an_older_base_is_refused_and_deletes_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let scope = TenantScope::new("acme").unwrap();
         let build =
             |base: &GoldBase, value, now_ms| publish(&store, &scope, base, &ORIGIN, &rows(value), Vec::new(), now_ms);
@@ -321,7 +322,7 @@ mod tests {
     #[test]
     fn a_listed_file_that_is_not_there_is_written_again() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let scope = TenantScope::new("acme").unwrap();
         let build = || {
             let base = GoldBase::read(&store, &scope).unwrap();

@@ -116,7 +116,7 @@ fn nullable(value: Option<&str>) -> String {
 impl World {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Arc::new(LocalStore::open(&folder.path().join("data")).unwrap());
+        let store = Arc::new(LocalStore::open(&folder.path().join("data"), layout::SINK).unwrap());
         Self { folder, store, next: 0, previous_sha256: String::new() }
     }
 

@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::layout;
 use platform::clock::{Clock, SystemClock};
 use platform::store::s3::{S3Settings, S3Store};
 use platform::store::{PutOutcome, ReplaceOutcome, Staged, Store, StoreError};
@@ -48,7 +49,7 @@ pub fn not_yet(settings: &Settings, timeout: Duration) -> Vec<Check> {
     if let Some(s3) = settings.s3.clone() {
         let prefix = [&*s3.prefix, FOLDER].join("/").trim_start_matches('/').to_owned();
         let beside = S3Settings { prefix, ..s3 };
-        checks.extend(match within(STORE, timeout, move || S3Store::open(beside)) {
+        checks.extend(match within(STORE, timeout, move || S3Store::open(beside, layout::SINK)) {
             Ok(Ok(store)) => self::checks(&(Arc::new(store) as Arc<dyn Store>), timeout),
             Ok(Err(error)) => vec![failed(STORE, &error)],
             Err(late) => vec![late],

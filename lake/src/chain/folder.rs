@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_commit_that_a_listing_has_missed_is_asked_for_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let (mut folder, heads) = listed(&store, 200);
         for missed in [70, 80, 1_500] {
             folder.commits.remove(&missed);
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn a_commit_that_is_gone_is_told_from_one_that_was_never_there() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let (mut folder, _) = listed(&store, 5);
         let empty = || ChainHead::empty("id", 0);
         store.delete(&folder.commit_path(20)).unwrap();
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn a_chain_is_followed_until_the_caller_has_enough() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let (folder, heads) = listed(&store, 5);
         let mut steps = Vec::new();
         let followed = folder.follow::<StoreError>(&store, heads[0].clone(), |step| {

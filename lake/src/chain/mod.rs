@@ -231,7 +231,7 @@ pub(crate) mod tests {
     #[test]
     fn a_checkpoint_saves_reading_what_is_before_it() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         assert_eq!(load(&store, "id", 0).unwrap().0, ChainHead::empty("id", 0));
         let heads = chain(&store, 5);
         let (head, last) = load(&store, "id", 0).unwrap();
@@ -266,7 +266,7 @@ pub(crate) mod tests {
     fn a_checkpoint_that_is_not_of_the_chain_is_passed_over() {
         let check = |what: &str, checkpointed: u64, bytes: &dyn Fn(&ChainHead) -> Vec<u8>| {
             let folder = tempfile::tempdir().unwrap();
-            let store = LocalStore::open(folder.path()).unwrap();
+            let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
             let heads = chain(&store, 5);
             store.put(&layout::chain_checkpoint("id", 0, heads[2].end), &bytes(&heads[2])).unwrap();
             let read = read(&store, "id", 0).unwrap();
@@ -296,7 +296,7 @@ pub(crate) mod tests {
     #[test]
     fn the_end_of_a_chain_is_looked_at() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let at = |start| layout::chain_record("id", 0, start);
         assert_eq!(look(&store, None, &at(0)).unwrap(), Looked::Ready);
         let heads = chain(&store, 3);
@@ -317,7 +317,7 @@ pub(crate) mod tests {
     #[test]
     fn a_damaged_last_commit_is_noticed_without_a_successor() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         chain(&store, 3);
         let path = layout::chain_record("id", 0, 20);
         let right = String::from_utf8(store.get(&path).unwrap().unwrap().to_vec()).unwrap();

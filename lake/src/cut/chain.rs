@@ -206,7 +206,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let store = LocalStore::open(folder.path()).unwrap();
+            let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
             Self { store, head: ChainHead::empty("id", 0), known: Known::default(), _folder: folder }
         }
 

@@ -69,6 +69,7 @@ impl<T> Objects<T> {
 mod tests {
     use std::cell::RefCell;
 
+    use contracts::layout;
     use platform::store::local::LocalStore;
 
     use super::*;
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn only_what_may_have_changed_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let mut known = Objects::default();
         let mut check = |now_ms, said: &[&str], reads: &[&str]| {
             let (found, read) = read(&store, &mut known, now_ms);

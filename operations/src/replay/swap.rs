@@ -60,7 +60,7 @@ pub fn swap(
     }
     alone.check()?;
     swapping.write(fresh)?;
-    LocalStore::fence(&root, &new.join(BEFORE))?;
+    LocalStore::fence(&root, layout::SINK, &new.join(BEFORE))?;
     move_all(&root, &new)?;
     drop(alone);
     swapping.claim.swapped_at = Some(time::format_timestamp(clock.now_ms()));

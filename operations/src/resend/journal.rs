@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_record_is_written_once_and_the_same_again_is_no_error() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let done = |is_sent| PartDone { is_sent, positions: None };
         put(&store, "_audit/x/00000000.done.json", &done(true)).unwrap();
         put(&store, "_audit/x/00000000.done.json", &done(true)).unwrap();

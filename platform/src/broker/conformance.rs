@@ -193,7 +193,7 @@ fn a_key_keeps_its_partition(open: Open<'_>) {
         key: Some(Bytes::copy_from_slice(key.as_bytes())),
         ..record("t", 0, key)
     };
-    let keys: Vec<String> = (0..50).map(|i| format!("tenant-{i}")).collect();
+    let keys: Vec<String> = (0..50).map(|i| format!("key-{i}")).collect();
     let mut producer = broker.producer().unwrap();
     for key in &keys {
         let appended = producer.append(&[keyed(key), keyed(key)]).unwrap();

@@ -1,6 +1,6 @@
 //! The broker seam: what every service may ask of a log, and nothing more. Kafka's semantics are the
 //! reference (topic id, partitions, offsets, keys, headers, timestamps, consumer groups); the embedded
-//! implementation in [`embedded`] is SQLite. This module knows bytes and positions, never findings.
+//! implementation in [`embedded`] is SQLite. This module knows bytes and positions, never what a record says.
 //!
 //! All calls block; each handle is owned by one thread (DESIGN.md §3).
 
@@ -44,7 +44,7 @@ pub struct TopicInfo {
     pub partitions: u32,
 }
 
-/// Largest record, with its batch, that brokers are to take. Dead letters carry the bytes as received, and headers.
+/// Largest record, with its batch, that brokers are to take: one of the largest input, wrapped with what is said about it.
 pub const RECORD_BYTES_MAX: usize = 10 << 20;
 
 /// Settings of a topic to be created.

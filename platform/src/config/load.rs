@@ -72,35 +72,35 @@ mod tests {
     use super::*;
     use crate::config::Setting;
 
-    const TENANT: Setting<String> = Setting::text("run.tenant").default("acme");
-    const SETTINGS: &[Declaration] = &[TENANT.declared()];
+    const TARGET: Setting<String> = Setting::text("run.target").default("acme");
+    const SETTINGS: &[Declaration] = &[TARGET.declared()];
 
-    fn tenant(file: Option<&Path>, env: &[(&str, &Path)]) -> Result<String, String> {
+    fn target(file: Option<&Path>, env: &[(&str, &Path)]) -> Result<String, String> {
         let env = env.iter().map(|(name, value)| (OsString::from(name), value.as_os_str().to_owned())).collect();
         let config = load_from(&[SETTINGS], file, Vec::new(), env).map_err(|e| e.to_string())?;
-        Ok(config.get(&TENANT).unwrap())
+        Ok(config.get(&TARGET).unwrap())
     }
 
     #[test]
     fn the_file_is_named_by_flag_or_variable_or_absent() {
         let folder = tempfile::tempdir().unwrap();
         let (a, b) = (folder.path().join("a.toml"), folder.path().join("b.toml"));
-        std::fs::write(&a, "run.tenant = 'from-a'").unwrap();
-        std::fs::write(&b, "run.tenant = 'from-b'").unwrap();
-        assert_eq!(tenant(Some(&a), &[(FILE_VARIABLE, &b)]).unwrap(), "from-a");
-        assert_eq!(tenant(None, &[(FILE_VARIABLE, &b)]).unwrap(), "from-b");
-        assert_eq!(tenant(None, &[]).unwrap(), "acme");
-        assert_eq!(tenant(None, &[(FILE_VARIABLE, Path::new(""))]).unwrap(), "acme");
+        std::fs::write(&a, "run.target = 'from-a'").unwrap();
+        std::fs::write(&b, "run.target = 'from-b'").unwrap();
+        assert_eq!(target(Some(&a), &[(FILE_VARIABLE, &b)]).unwrap(), "from-a");
+        assert_eq!(target(None, &[(FILE_VARIABLE, &b)]).unwrap(), "from-b");
+        assert_eq!(target(None, &[]).unwrap(), "acme");
+        assert_eq!(target(None, &[(FILE_VARIABLE, Path::new(""))]).unwrap(), "acme");
     }
 
     #[test]
     fn a_named_file_that_cannot_be_read_is_a_problem_among_others() {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("missing.toml");
-        let problems = tenant(Some(&missing), &[("FINOPS_RUN_TENAT", Path::new("x"))]).unwrap_err();
+        let problems = target(Some(&missing), &[("FINOPS_RUN_TARGT", Path::new("x"))]).unwrap_err();
         assert!(problems.starts_with("2 problems"), "{problems}");
         assert!(problems.contains("missing.toml:1: reading the configuration file: No such file"), "{problems}");
-        assert!(tenant(Some(folder.path()), &[]).unwrap_err().contains("Is a directory"));
+        assert!(target(Some(folder.path()), &[]).unwrap_err().contains("Is a directory"));
     }
 
     #[test]
@@ -109,9 +109,9 @@ mod tests {
         let path = folder.path().join("f.toml");
         std::fs::write(&path, b"# fine\n\n# \xff").unwrap();
         assert!(
-            tenant(Some(&path), &[]).unwrap_err().contains("f.toml:3: reading the configuration file: it is not UTF-8")
+            target(Some(&path), &[]).unwrap_err().contains("f.toml:3: reading the configuration file: it is not UTF-8")
         );
         std::fs::write(&path, vec![b'#'; 1 + FILE_BYTES_MAX as usize]).unwrap();
-        assert!(tenant(Some(&path), &[]).unwrap_err().contains("larger than 1048576 bytes"));
+        assert!(target(Some(&path), &[]).unwrap_err().contains("larger than 1048576 bytes"));
     }
 }

@@ -5,7 +5,7 @@
 //! once, and each value keeps its [`Origin`]. The sources are passed in; only [`load`] reads file and
 //! environment. This module does not know any service's settings.
 //!
-//! A value is given as `[sink] batch_rows_max = 5` in the file, `FINOPS_SINK_BATCH_ROWS_MAX=5` in the
+//! A value is given as `[writer] batch_rows_max = 5` in the file, `FINOPS_WRITER_BATCH_ROWS_MAX=5` in the
 //! environment (an empty variable counts as not set), or by the flag that the command ties to the key. In
 //! environment and flags the items of a list are separated by commas.
 //!
@@ -15,27 +15,27 @@
 //! use platform::config::{Config, ConfigBuilder, ConfigProblems, Declaration, Setting};
 //!
 //! const ROWS_MAX: Setting<usize> =
-//!     Setting::integer("sink.batch_rows_max", 1..=10_000_000).default("200000").help("rows of a file");
+//!     Setting::integer("writer.batch_rows_max", 1..=10_000_000).default("200000").help("rows of a file");
 //! const AGE_MAX: Setting<Duration> =
-//!     Setting::duration("sink.batch_age_max", Duration::from_secs(1)..=Duration::from_secs(86_400))
+//!     Setting::duration("writer.batch_age_max", Duration::from_secs(1)..=Duration::from_secs(86_400))
 //!         .default("60s").help("age at which a batch is written");
-//! const TOKEN: Setting<Option<platform::config::Secret>> = Setting::secret("sink.token").optional();
+//! const TOKEN: Setting<Option<platform::config::Secret>> = Setting::secret("writer.token").optional();
 //! const SETTINGS: &[Declaration] = &[ROWS_MAX.declared(), AGE_MAX.declared(), TOKEN.declared()];
 //!
-//! struct SinkConfig { rows_max: usize, age_max: Duration }
+//! struct WriterConfig { rows_max: usize, age_max: Duration }
 //!
-//! impl SinkConfig {
+//! impl WriterConfig {
 //!     fn from_config(config: &Config) -> Result<Self, ConfigProblems> {
 //!         Ok(Self { rows_max: config.get(&ROWS_MAX)?, age_max: config.get(&AGE_MAX)? })
 //!     }
 //! }
 //!
 //! let config = ConfigBuilder::new(&[SETTINGS])
-//!     .file("finops.toml", "[sink]\nbatch_rows_max = 5_000\n")
-//!     .env([("FINOPS_SINK_BATCH_AGE_MAX", "2m")])
+//!     .file("finops.toml", "[writer]\nbatch_rows_max = 5_000\n")
+//!     .env([("FINOPS_WRITER_BATCH_AGE_MAX", "2m")])
 //!     .resolve()?;
-//! let sink = SinkConfig::from_config(&config)?;
-//! assert_eq!((sink.rows_max, sink.age_max), (5_000, Duration::from_secs(120)));
+//! let writer = WriterConfig::from_config(&config)?;
+//! assert_eq!((writer.rows_max, writer.age_max), (5_000, Duration::from_secs(120)));
 //! assert_eq!(config.rows()[1].origin, "finops.toml:2");
 //! # Ok::<(), ConfigProblems>(())
 //! ```

@@ -19,7 +19,7 @@ pub struct Setting<T> {
 /// A setting as a row of a service's table.
 #[derive(Debug, Clone, Copy)]
 pub struct Declaration {
-    /// Dotted key: `sink.batch_rows_max`.
+    /// Dotted key: `writer.batch_rows_max`.
     pub key: &'static str,
     /// What it is for.
     pub help: &'static str,
@@ -31,7 +31,7 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// The environment variable: `FINOPS_SINK_BATCH_ROWS_MAX`.
+    /// The environment variable: `FINOPS_WRITER_BATCH_ROWS_MAX`.
     #[must_use]
     pub fn variable(&self) -> String {
         format!("{VARIABLE_PREFIX}{}", self.key.replace('.', "_").to_ascii_uppercase())

@@ -170,20 +170,20 @@ mod tests {
     #[test]
     fn one_failure_stops_all_and_comes_first() {
         let shutdown = Shutdown::new();
-        let failing = Service::new("sink", |_| Err(std::io::Error::other("disk on fire")));
-        let ended = supervise(vec![waiting("validator"), failing], &shutdown);
-        assert_eq!(summary(&ended), ["sink failed: disk on fire", "validator done"]);
-        assert_eq!(first_failure(&ended).as_deref(), Some("sink failed: disk on fire"));
-        assert_eq!(shutdown.reason().as_deref(), Some("sink failed: disk on fire"));
+        let failing = Service::new("reader", |_| Err(std::io::Error::other("disk on fire")));
+        let ended = supervise(vec![waiting("writer"), failing], &shutdown);
+        assert_eq!(summary(&ended), ["reader failed: disk on fire", "writer done"]);
+        assert_eq!(first_failure(&ended).as_deref(), Some("reader failed: disk on fire"));
+        assert_eq!(shutdown.reason().as_deref(), Some("reader failed: disk on fire"));
         assert!(ended.iter().all(|e| e.after < LONG));
     }
 
     #[test]
     fn a_panic_is_caught_with_its_message() {
         let shutdown = Shutdown::new();
-        let panicking = Service::new("exporter", |_| -> Result<_, BoxError> { panic!("index {} of 2", 3) });
-        let ended = supervise(vec![panicking, waiting("sink")], &shutdown);
-        assert_eq!(summary(&ended), ["exporter panicked: index 3 of 2", "sink done"]);
+        let panicking = Service::new("archiver", |_| -> Result<_, BoxError> { panic!("index {} of 2", 3) });
+        let ended = supervise(vec![panicking, waiting("reader")], &shutdown);
+        assert_eq!(summary(&ended), ["archiver panicked: index 3 of 2", "reader done"]);
         assert!(matches!(ended[1].outcome, Outcome::Done("stopped")));
     }
 
@@ -197,7 +197,7 @@ mod tests {
             later.request("test is over");
             if early { Err("stopped too early") } else { Ok("asked") }
         });
-        let ended = supervise(vec![waiting("sink"), short, asker], &shutdown);
+        let ended = supervise(vec![waiting("reader"), short, asker], &shutdown);
         assert_eq!(ended.len(), 3);
         assert_eq!(ended[0].name, "producers");
         assert_eq!(first_failure(&ended), None);

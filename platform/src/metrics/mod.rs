@@ -25,7 +25,7 @@ pub struct Definition {
     pub name: &'static str,
     /// Type.
     pub kind: Kind,
-    /// Label names. Their values come from closed lists, or are topics and partitions: never a tenant.
+    /// Label names. Their values come from closed lists, or are topics and partitions: never what users bring.
     pub labels: &'static [&'static str],
     /// What it tells, without a full stop.
     pub help: &'static str,

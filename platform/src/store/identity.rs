@@ -8,8 +8,6 @@ pub(super) const PATH: &str = "_store.json";
 /// Version of the object; a store with a higher one is refused.
 const FORMAT_VERSION: u32 = 1;
 
-/// Where a store keeps what was committed to it. Where something is below it there was a store before.
-pub(super) const COMMITS: &str = "_sink";
 /// Why a place that holds commits and has no identity does not become a store. A new identity over an old store would part its
 /// data from the positions in the broker, and from backups.
 pub(super) const NOT_EMPTY: &str = "it holds the commits of a store, but no _store.json: give it the one that it had (a backup \

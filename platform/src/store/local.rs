@@ -34,8 +34,8 @@ mod staged;
 
 pub use durable::create_folder;
 
-/// Where staged objects lie unless the opener says otherwise; no glob for data matches it.
-pub const STAGING: &str = "_sink/staging";
+/// Where staged objects lie in the store's own folder.
+pub const STAGING: &str = "staging";
 
 /// A folder on this machine.
 #[derive(Debug)]
@@ -49,26 +49,20 @@ pub struct LocalStore {
 }
 
 impl LocalStore {
-    /// Opens the folder as a store and makes it one if it is not yet; staged objects lie in [`STAGING`].
+    /// Opens the folder as a store and makes it one if it is not yet. Staged objects lie in [`STAGING`] of `own`, a folder below
+    /// the root where no reader looks for data; where something is in it, there was a store before.
     ///
     /// # Errors
-    /// When the folder cannot be created or read, or holds a newer format.
-    pub fn open(root: &Path) -> Result<Self> {
-        Self::open_with_staging(root, STAGING)
-    }
-
-    /// As [`open`](Self::open), with another folder for staged objects. It must be on the root's file system.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open), and when `staging` is not a path below the root.
-    pub fn open_with_staging(root: &Path, staging: &str) -> Result<Self> {
+    /// When the folder cannot be created or read, holds a newer format, or `own` is no path below it.
+    pub fn open(root: &Path, own: &str) -> Result<Self> {
         create_folder(root).map_err(|e| StoreError::io("creating store", root.to_string_lossy(), e))?;
-        let mut store = Self::at(root, staging)?;
+        let mut store = Self::at(root, own)?;
         store.id = match store.read_identity()? {
             Some(id) => id,
-            None => store.make_identity()?,
+            None => store.make_identity(own)?,
         };
-        store.folders.ensure(&store.unlinked(staging)?).map_err(|e| store.failed("creating folder", staging, e))?;
+        let staging = store.unlinked(&store.staging)?;
+        store.folders.ensure(&staging).map_err(|e| store.failed("creating folder", &store.staging, e))?;
         store.staging_found = store.find_staging()?;
         Ok(store)
     }
@@ -78,8 +72,8 @@ impl LocalStore {
     ///
     /// # Errors
     /// When the folder is absent, unreadable or not a store.
-    pub fn open_existing(root: &Path) -> Result<Self> {
-        let mut store = Self::at(root, STAGING)?;
+    pub fn open_existing(root: &Path, own: &str) -> Result<Self> {
+        let mut store = Self::at(root, own)?;
         store.id = store.read_identity()?.ok_or_else(|| {
             let reason = format!("not a store: it has no {IDENTITY}");
             store.failed("opening store", "", std::io::Error::new(ErrorKind::NotFound, reason))
@@ -88,12 +82,13 @@ impl LocalStore {
         Ok(store)
     }
 
-    fn at(root: &Path, staging: &str) -> Result<Self> {
-        path::check(staging)?;
+    fn at(root: &Path, own: &str) -> Result<Self> {
+        let staging = format!("{own}/{STAGING}");
+        path::check(&staging)?;
         let root = root.canonicalize().map_err(|e| StoreError::io("opening store", root.to_string_lossy(), e))?;
         let folders = Folders::below(&root);
         let compared = Compared::default();
-        Ok(Self { root, staging: staging.to_owned(), id: String::new(), folders, staging_found: None, compared })
+        Ok(Self { root, staging, id: String::new(), folders, staging_found: None, compared })
     }
 
     fn find_staging(&self) -> Result<Option<fence::Found>> {
@@ -369,7 +364,7 @@ mod tests {
     #[test]
     fn keeps_every_promise_of_a_store() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), "_own").unwrap();
         CASES.iter().for_each(|case| case.run(&store));
     }
 

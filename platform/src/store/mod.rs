@@ -1,4 +1,4 @@
-//! The store seam: objects under a root, written once: a local folder or S3. Knows paths and bytes, never findings.
+//! The store seam: objects under a root, written once: a local folder or S3. Knows paths and bytes, never what an object says.
 //! Paths are relative, `/`-separated and already encoded by the caller; a path that would leave the root is refused.
 
 use std::io::Read;
@@ -148,15 +148,17 @@ pub enum StoreError {
         /// What the service said, and what to do.
         reason: String,
     },
-    /// A replay was swapped in since this process opened the store: what it knows is of the former data. Opening the store
-    /// again mends it.
+    /// Other data took the place of the store's since this process opened it: what it knows is of the former data. Opening the
+    /// store again mends it.
     #[error(
-        "the data in {path} were exchanged while this program was at work (`finops replay swap`, or its _sink/staging was \
+        "the data in {path} were exchanged while this program was at work (other data were swapped in, or {staging} was \
          removed): start it again"
     )]
     Exchanged {
         /// The store.
         path: String,
+        /// Its folder of staged objects.
+        staging: String,
     },
     /// Input/output failed; the same may work later.
     #[error("{doing} {path}: {source}")]
@@ -213,7 +215,7 @@ pub trait Store: Send + Sync {
     fn id(&self) -> &str;
     /// Where it is, for people: a folder or URL.
     fn location(&self) -> String;
-    /// Creates the object with all its bytes, durable, unless the path exists. The compare-and-swap of the sink.
+    /// Creates the object with all its bytes, durable, unless the path exists: a compare-and-swap.
     fn put_if_absent(&self, path: &str, bytes: &[u8]) -> Result<PutOutcome>;
     /// Creates or replaces the object in one step, durable, whatever it holds. Never for data, nor for what another
     /// process may be replacing: that is [`replace`](Self::replace).

@@ -141,7 +141,7 @@ mod tests {
     fn keeps_every_promise_of_a_store_and_counts_its_calls() {
         let folder = tempfile::tempdir().unwrap();
         let metrics = Metrics::registered();
-        let store = ObservedStore::new(Arc::new(LocalStore::open(folder.path()).unwrap()), metrics.clone());
+        let store = ObservedStore::new(Arc::new(LocalStore::open(folder.path(), "_own").unwrap()), metrics.clone());
         CASES.iter().for_each(|case| case.run(&store));
         store.put("some/object", b"{}").unwrap();
         assert!(store.open("some/object").unwrap().is_some());

@@ -17,8 +17,8 @@ pub const SEGMENT_BYTES_MAX: usize = 255;
 /// # Examples
 /// ```
 /// use platform::store::path;
-/// assert!(path::check("finops_findings/tenant_id=acme/part-1.parquet").is_ok());
-/// assert!(path::check("finops_findings/../secrets").is_err());
+/// assert!(path::check("events/day=2026-01-01/part-1.parquet").is_ok());
+/// assert!(path::check("events/../secrets").is_err());
 /// ```
 pub fn check(path: &str) -> Result<(), StoreError> {
     match broken_rule(path) {
@@ -76,7 +76,7 @@ mod tests {
             ("a", None),
             ("...", None),
             ("a/..b/c..", None),
-            ("tenant_id=%2E%2E/run_date=2026-01-01/part-0.parquet", None),
+            ("owner=%2E%2E/date=2026-01-01/part-0.parquet", None),
         ];
         for (path, expected) in cases {
             let found = broken_rule(path);

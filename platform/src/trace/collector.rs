@@ -30,7 +30,7 @@ const ENDPOINT: Setting<Option<String>> = Setting::url("telemetry.otlp.endpoint"
     .also("OTEL_EXPORTER_OTLP_ENDPOINT")
     .optional();
 const HEADERS: Setting<Option<Secret>> = Setting::secret("telemetry.otlp.headers")
-    .help("headers of each request, such as authorization=Bearer%20x,tenant=y; values are percent-encoded")
+    .help("headers of each request, such as authorization=Bearer%20x,scope=y; values are percent-encoded")
     .also("OTEL_EXPORTER_OTLP_HEADERS")
     .optional();
 const TIMEOUT: Setting<Duration> =
@@ -253,11 +253,11 @@ mod tests {
 
     #[test]
     fn headers_are_percent_encoded() {
-        let headers = headers("authorization=Bearer%20x%3Dy, tenant=acme,").unwrap();
+        let headers = headers("authorization=Bearer%20x%3Dy, scope=acme,").unwrap();
         assert_eq!(
-            (&headers["authorization"], &headers["tenant"]),
+            (&headers["authorization"], &headers["scope"]),
             (&"Bearer x=y".parse().unwrap(), &"acme".parse().unwrap())
         );
-        assert_eq!(format!("{:?}", headers["tenant"]), "Sensitive");
+        assert_eq!(format!("{:?}", headers["scope"]), "Sensitive");
     }
 }

@@ -1,6 +1,6 @@
 //! Traces for OpenTelemetry: what a run, a step or a batch did, and how these hang together across topics. Services get a
 //! [`Tracer`] passed in; the default one makes nothing, and asking it is a test of an `Option`. Spans are made per batch,
-//! file or commit, never per record, and no attribute holds what a finding says.
+//! file or commit, never per record, and no attribute holds what a record says.
 
 mod collector;
 mod sampler;

@@ -27,7 +27,7 @@ use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::service::Until;
 use platform::store::Store;
-use platform::store::local::LocalStore;
+use platform::store::local::{self, LocalStore};
 use serde_json::{Value, json};
 use sink::{Config, Counters, Limits, SinkError, Snapshot};
 
@@ -52,7 +52,7 @@ impl World {
                 })
                 .unwrap();
         }
-        let store = LocalStore::open(&folder.path().join("data")).unwrap();
+        let store = LocalStore::open(&folder.path().join("data"), layout::SINK).unwrap();
         Self { folder, broker, store }
     }
 
@@ -207,7 +207,7 @@ fn a_sink_of_another_store_is_refused() {
     let world = World::new();
     world.append(&[valid("acme", "2026-01-20", 1)]);
     world.drain().unwrap();
-    let other = LocalStore::open(&world.folder.path().join("other")).unwrap();
+    let other = LocalStore::open(&world.folder.path().join("other"), layout::SINK).unwrap();
     world.append(&[valid("acme", "2026-01-20", 2)]);
     let error = drain(&world.broker, &other, Limits::default()).unwrap_err();
     assert!(matches!(error, SinkError::ForeignStore { .. }), "{error}");
@@ -265,7 +265,7 @@ fn staging_without_a_commit_is_swept_after_a_day() {
     };
     stage("finops_findings/tenant_id=acme/run_date=2026-01-20/part-old.parquet");
     let two_days_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
-    let staging = world.folder.path().join("data").join(layout::STAGING);
+    let staging = world.folder.path().join("data").join(layout::SINK).join(local::STAGING);
     for entry in std::fs::read_dir(staging).unwrap() {
         let file = std::fs::File::options().append(true).open(entry.unwrap().path()).unwrap();
         file.set_modified(two_days_ago).unwrap();

@@ -163,7 +163,7 @@ impl Site {
             Kind::EmbeddedLocal | Kind::KafkaLocal => {
                 let out = data.join(layout::FINDINGS).display().to_string();
                 arguments.extend(["--out".to_owned(), out]);
-                (Arc::new(LocalStore::open(&data).unwrap()), None, Vec::new())
+                (Arc::new(LocalStore::open(&data, layout::SINK).unwrap()), None, Vec::new())
             }
             Kind::EmbeddedS3 | Kind::KafkaS3 => {
                 let direct = S3Server::shared().bucket("finops/prod", folder.path());
@@ -174,7 +174,7 @@ impl Site {
                     ..direct.clone()
                 };
                 let bucket = variables(&of_services);
-                (Arc::new(S3Store::open(direct).unwrap()), Some(network), bucket)
+                (Arc::new(S3Store::open(direct, layout::SINK).unwrap()), Some(network), bucket)
             }
         };
         let haste = HASTE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

@@ -5,6 +5,7 @@
 mod circles;
 mod crates;
 mod declared;
+mod platform;
 mod words;
 
 use std::collections::BTreeSet;

@@ -51,7 +51,7 @@ const KEPT: &[(&str, &str, &str)] = &[
 ];
 
 /// The words of a text in small letters, with their lines: `LastMissing` and `last_missing` are two words each.
-fn words(text: &str) -> Vec<(usize, String)> {
+pub fn words(text: &str) -> Vec<(usize, String)> {
     let mut found: Vec<(usize, String)> = Vec::new();
     for (line, text) in text.lines().enumerate() {
         let mut before = ' ';

@@ -10,6 +10,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use contracts::layout;
 use platform::config::ConfigBuilder;
 use platform::store::conformance::CASES;
 use platform::store::s3::{S3Settings, S3Store, SETTINGS};
@@ -37,7 +38,7 @@ fn world_of(url: &str, bucket: impl FnOnce(&Path) -> S3Settings) -> World {
     let folder = tempfile::tempdir().unwrap();
     let proxy = Proxy::before(url);
     let settings = S3Settings { endpoint: Some(proxy.url()), ..bucket(folder.path()) };
-    let store = S3Store::open(settings.clone()).unwrap();
+    let store = S3Store::open(settings.clone(), layout::SINK).unwrap();
     World { proxy, settings, store, _folder: folder }
 }
 
@@ -82,7 +83,7 @@ fn keeps_every_promise_of_a_store() {
 fn keeps_every_promise_of_a_store_on_another_server() {
     let Some(gateway) = Gateway::shared() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let store = S3Store::open(gateway.bucket(folder.path())).unwrap();
+    let store = S3Store::open(gateway.bucket(folder.path()), layout::SINK).unwrap();
     CASES.iter().for_each(|case| case.run(&store));
 }
 
@@ -91,7 +92,7 @@ fn a_service_without_put_if_absent_is_refused() {
     // One that checks signatures would miss the header.
     let world = world();
     world.proxy.plan("PUT", "/_store.json", u32::MAX, Fault::ForgetHeader("if-none-match".into()));
-    let error = S3Store::open(world.settings.clone()).unwrap_err();
+    let error = S3Store::open(world.settings.clone(), layout::SINK).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     let text = error.to_string();
     let place = format!("proving put-if-absent in {}", world.store.location());
@@ -99,14 +100,14 @@ fn a_service_without_put_if_absent_is_refused() {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     world.proxy.clear();
-    assert_eq!(S3Store::open(world.settings.clone()).unwrap().id(), world.store.id());
+    assert_eq!(S3Store::open(world.settings.clone(), layout::SINK).unwrap().id(), world.store.id());
 }
 
 #[test]
 fn a_service_without_conditional_replace_is_refused() {
     let world = world();
     world.proxy.plan("PUT", "/_store.json", u32::MAX, Fault::ForgetHeader("if-match".into()));
-    let error = S3Store::open(world.settings.clone()).unwrap_err();
+    let error = S3Store::open(world.settings.clone(), layout::SINK).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
     let text = error.to_string();
     let place = format!("proving conditional replace in {}", world.store.location());
@@ -114,7 +115,11 @@ fn a_service_without_conditional_replace_is_refused() {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     world.proxy.clear();
-    assert_eq!(S3Store::open(world.settings.clone()).unwrap().id(), world.store.id(), "the proof changed nothing");
+    assert_eq!(
+        S3Store::open(world.settings.clone(), layout::SINK).unwrap().id(),
+        world.store.id(),
+        "the proof changed nothing"
+    );
 }
 
 /// One that was exchanged or reconfigured under a running process.
@@ -122,7 +127,7 @@ fn a_service_without_conditional_replace_is_refused() {
 fn a_service_that_stops_keeping_conditions_is_noticed_before_the_next_write() {
     let world = world();
     let often = S3Settings { prove_every: Duration::ZERO, ..world.settings.clone() };
-    let store = S3Store::open(often).unwrap();
+    let store = S3Store::open(often, layout::SINK).unwrap();
     assert_eq!(store.put_if_absent("a", b"1").unwrap(), PutOutcome::Created);
     let (_, first) = store.get_versioned("a").unwrap().unwrap();
     for header in ["if-none-match", "if-match"] {
@@ -159,7 +164,7 @@ fn a_lost_answer_to_a_replace_ends_as_replaced() {
 fn a_service_that_says_it_knows_no_conditions_is_refused() {
     let world = world();
     world.proxy.plan("PUT", "/_store.json", u32::MAX, Fault::Answer(501, s3_error("NotImplemented")));
-    let error = S3Store::open(world.settings.clone()).unwrap_err();
+    let error = S3Store::open(world.settings.clone(), layout::SINK).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 }
 
@@ -219,7 +224,7 @@ fn a_silent_service_does_not_hang_the_store() {
     let world = world();
     let settings =
         S3Settings { attempts_max: 2, attempt_timeout: Duration::from_millis(300), ..world.settings.clone() };
-    let store = S3Store::open(settings).unwrap();
+    let store = S3Store::open(settings, layout::SINK).unwrap();
     world.proxy.plan("", "silent", u32::MAX, Fault::Hang);
     let began = Instant::now();
     let error = store.get("silent/1").unwrap_err();
@@ -231,7 +236,7 @@ fn a_silent_service_does_not_hang_the_store() {
 fn an_answer_that_stalls_is_asked_for_again() {
     let world = world();
     let settings = S3Settings { attempt_timeout: Duration::from_millis(300), ..world.settings.clone() };
-    let store = S3Store::open(settings).unwrap();
+    let store = S3Store::open(settings, layout::SINK).unwrap();
     let bytes = noise(100_000);
     store.put("stalling/1", &bytes).unwrap();
     world.proxy.plan("GET", "stalling/1", 2, Fault::StallAnswer(50_000));
@@ -248,7 +253,7 @@ fn a_service_that_is_not_there_is_named() {
     let world = world();
     let nowhere = Some("http://127.0.0.1:9".to_owned());
     let settings = S3Settings { endpoint: nowhere, attempts_max: 2, ..world.settings.clone() };
-    let error = S3Store::open(settings).unwrap_err();
+    let error = S3Store::open(settings, layout::SINK).unwrap_err();
     assert!(error.is_retriable(), "{error:?}");
     let text = error.to_string();
     assert!(text.starts_with("reading s3://") && text.contains("Connection refused"), "{text}");
@@ -259,7 +264,7 @@ fn a_service_that_is_not_there_is_named() {
 fn child_without_credentials() {
     let config = ConfigBuilder::new(&[SETTINGS]).env(own_variables()).resolve().unwrap();
     let Some(settings) = S3Settings::from_config(&config, Path::new("cache")).unwrap() else { return };
-    let error = S3Store::open(settings).unwrap_err();
+    let error = S3Store::open(settings, layout::SINK).unwrap_err();
     println!("is denied: {}, {error}", matches!(error, StoreError::Denied { .. }));
 }
 
@@ -284,7 +289,7 @@ fn a_store_of_the_future_is_refused() {
     let identity = br#"{"format_version":2,"store_id":"x"}"#;
     let put = S3Server::shared().request("PUT", &format!("/{}/finops/_store.json", settings.bucket), identity);
     assert!(put.starts_with("HTTP/1.1 200"), "{put}");
-    let error = S3Store::open(settings).unwrap_err().to_string();
+    let error = S3Store::open(settings, layout::SINK).unwrap_err().to_string();
     assert!(error.contains("_store.json: format 2 is newer than this program"), "{error}");
 }
 
@@ -302,7 +307,7 @@ fn refused_credentials_and_buckets_stop_with_what_was_refused() {
             "{error}"
         );
         assert_eq!(world.proxy.seen().len(), before + 1, "{code}: trying again mends nothing");
-        let opened = S3Store::open(world.settings.clone()).unwrap_err();
+        let opened = S3Store::open(world.settings.clone(), layout::SINK).unwrap_err();
         assert!(is_expected(&opened), "{opened:?}");
         let finished = world.store.stage("data/1").unwrap().finish();
         assert!(is_expected(&finished.unwrap_err()));
@@ -316,7 +321,8 @@ fn refused_credentials_and_buckets_stop_with_what_was_refused() {
 #[test]
 fn a_prefix_is_a_store_of_its_own() {
     for world in worlds() {
-        let other = S3Store::open(S3Settings { prefix: "finops/other".into(), ..world.settings.clone() }).unwrap();
+        let other = S3Store::open(S3Settings { prefix: "finops/other".into(), ..world.settings.clone() }, layout::SINK)
+            .unwrap();
         assert_ne!(other.id(), world.store.id());
         world.store.put("data/1", b"1").unwrap();
         other.put("data/1", b"2").unwrap();
@@ -348,7 +354,7 @@ fn many_that_open_a_new_store_agree_who_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let settings = S3Server::shared().bucket("", folder.path());
     let ids: Vec<String> = std::thread::scope(|scope| {
-        let open = || S3Store::open(settings.clone()).unwrap().id().to_owned();
+        let open = || S3Store::open(settings.clone(), layout::SINK).unwrap().id().to_owned();
         let all: Vec<_> = (0..6).map(|_| scope.spawn(open)).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
@@ -378,7 +384,7 @@ fn works_on_threads_of_other_runtimes() {
         world.store.put("data/1", b"x").unwrap();
         let staged = stage(&world.store, "data/2", b"y");
         assert_eq!(world.store.publish(&staged).unwrap(), Published::Done);
-        drop(S3Store::open(world.settings.clone()).unwrap());
+        drop(S3Store::open(world.settings.clone(), layout::SINK).unwrap());
     });
 }
 

@@ -1,5 +1,6 @@
 //! Answers that a service should not give, and that proxies, overloaded services and tired machines do give.
 
+use contracts::layout;
 use platform::store::s3::{S3Settings, S3Store};
 use platform::store::{Lease, Published, Store, StoreError};
 use sha2::{Digest, Sha256};
@@ -81,7 +82,7 @@ fn what_holds_commits_does_not_get_a_new_identity() {
     let world = world();
     world.store.put("lost/_sink/v1/topic/0/1.json", b"{}").unwrap();
     let lost = S3Settings { prefix: format!("{}/lost", world.settings.prefix), ..world.settings.clone() };
-    let error = S3Store::open(lost).unwrap_err();
+    let error = S3Store::open(lost, layout::SINK).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }) && error.to_string().contains("but no _store.json"), "{error}");
     assert_eq!(world.proxy.count("PUT", "lost/_store.json"), 0);
 }

@@ -125,7 +125,7 @@ fn a_broker_that_has_grown_past_its_old_end_is_refused_and_left_behind_without_a
     assert_eq!(carried(&plan), expected);
     assert_eq!(rows(&pipeline), before);
     let elsewhere = tempfile::tempdir().unwrap();
-    let other = LocalStore::open(elsewhere.path()).unwrap();
+    let other = LocalStore::open(elsewhere.path(), layout::SINK).unwrap();
     let refused = recreate::plan(&pipeline.broker, &other, &operator(&shutdown));
     assert!(matches!(refused, Err(RecreateError::ForeignStore { .. })), "all would count as no row: {refused:?}");
     let wire = topic_id(&pipeline.broker, topics::WIRE);

@@ -128,7 +128,7 @@ fn another_store_is_not_compared_and_nothing_is_sent() {
     let filled = Filled::new();
     let (_folder, pipeline) = filled.copied();
     let elsewhere = tempfile::tempdir().unwrap();
-    let other = LocalStore::open(elsewhere.path()).unwrap();
+    let other = LocalStore::open(elsewhere.path(), layout::SINK).unwrap();
     let report = verify(&other, Some(&pipeline.broker), &|| {}).unwrap();
     assert_eq!(rules(&report), [Rule::StoreForeign]);
     assert!(repair::plan(&report).is_empty());

@@ -30,8 +30,7 @@ pub use reading::EmbeddedReader;
 /// Settings of the embedded log.
 #[derive(Debug, Clone)]
 pub struct EmbeddedSettings {
-    /// Largest record. Above the contract's own limit, so that what is too large for the contract still
-    /// reaches the dead letters.
+    /// Largest record. Above the limit of those who read it, so that they can say of what is too large that it is.
     pub record_bytes_max: usize,
     /// Largest size of the file; appends beyond fail with [`BrokerError::NoSpace`]. `None` leaves it to the disk.
     pub bytes_max: Option<u64>,

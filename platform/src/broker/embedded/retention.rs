@@ -17,7 +17,7 @@ struct Rule {
     retention_bytes: Option<i64>,
 }
 
-/// Offsets that one transaction removes, at most: writers wait for it. Half a thousand findings are about one megabyte.
+/// Offsets that one transaction removes, at most: writers wait for it. Half a thousand records of two kilobytes are one megabyte.
 const STEP_OFFSETS: u64 = 500;
 
 /// Removes what is expired or superseded in short transactions.

@@ -13,7 +13,7 @@ use super::{BrokerError, EmbeddedSettings, Result, TopicChange, TopicInfo, Topic
 const VERSION: i64 = 1;
 /// `FOPS`: tells our files from other SQLite files.
 const APPLICATION_ID: i64 = 0x464f_5053;
-/// Larger pages than SQLite's default keep a finding of two kilobytes out of overflow chains.
+/// Larger pages than SQLite's default keep a record of two kilobytes out of overflow chains.
 pub(super) const PAGE_BYTES: u64 = 16_384;
 /// The write-ahead log keeps at most this when all of it is in the file: a large transaction would leave it as large for good.
 const WAL_KEPT_BYTES_MAX: u64 = 16 << 20;

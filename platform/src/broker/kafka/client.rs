@@ -21,7 +21,7 @@ use crate::broker::{Appended, TopicPartition};
 use crate::config::Secret;
 
 /// Largest answer of a broker, and largest batch once unpacked (zstd). Topics may take much more than we send, and 40 MB of blanks
-/// are some kB on the wire: such a record must come through, to be refused as a dead letter. What is larger is an error that
+/// are some kB on the wire: such a record must come through, to be refused by its reader. What is larger is an error that
 /// names its place. Memory is taken only for what comes.
 const BATCH_BYTES_MAX: usize = 256 << 20;
 

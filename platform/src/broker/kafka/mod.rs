@@ -1,5 +1,5 @@
 //! Apache Kafka behind the broker seam, by librdkafka. Each handle has its own client, owned by one thread. Knows topics,
-//! groups and transactions, never findings.
+//! groups and transactions, never what a record says.
 //!
 //! What was decided against librdkafka's known traps (DESIGN.md §3): one owner thread with a polled consumer; when a transaction
 //! fails its producer is given up, and what became of one whose commit was asked for is read back from the log;

@@ -13,7 +13,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(&folder.path().join("data")).unwrap();
+        let store = LocalStore::open(&folder.path().join("data"), "_own").unwrap();
         Self { folder, store }
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Folders remembered as durable; at the limit all are forgotten, which costs a sync each and no more.
-/// 10,000 is about one day of 5,000 tenants in two datasets.
+/// 10,000 is about one day of a large installation.
 const FOLDERS_REMEMBERED_MAX: usize = 10_000;
 
 /// True when the error says that no object is there. A file where a folder is expected says so too.

@@ -48,10 +48,10 @@ impl LocalStore {
     ///
     /// # Errors
     /// The folders cannot be made or moved.
-    pub fn fence(root: &Path, away: &Path) -> Result<()> {
-        let store = Self::at(root, super::STAGING)?;
+    pub fn fence(root: &Path, own: &str, away: &Path) -> Result<()> {
+        let store = Self::at(root, own)?;
         let failed = |e| store.failed("fencing off earlier writers of", "", e);
-        let staging = store.unlinked(super::STAGING)?;
+        let staging = store.unlinked(&store.staging)?;
         // Absent after a fence that was killed; one that is never there has had no writer.
         store.folders.ensure(&staging).map_err(failed)?;
         fs::create_dir_all(away).map_err(failed)?;
@@ -62,18 +62,22 @@ impl LocalStore {
         fs::create_dir(&staging).and_then(|()| sync_folder(staging.parent().unwrap_or(root))).map_err(failed)
     }
 
+    fn exchanged(&self) -> std::io::Error {
+        std::io::Error::other(StoreError::Exchanged { path: self.location(), staging: self.staging.clone() })
+    }
+
     /// Right before the step that makes an object appear, and after the file was made that it begins from.
     pub(super) fn check_fence(&self) -> std::io::Result<()> {
         match self.is_as_opened()? {
             Some(true) => Ok(()),
-            _ => Err(std::io::Error::other(StoreError::Exchanged { path: self.location() })),
+            _ => Err(self.exchanged()),
         }
     }
 
     /// Before reading. Where the folder of staged objects was removed nothing can be written, but still be read.
     pub(super) fn check_fence_to_read(&self) -> std::io::Result<()> {
         match self.is_as_opened()? {
-            Some(false) => Err(std::io::Error::other(StoreError::Exchanged { path: self.location() })),
+            Some(false) => Err(self.exchanged()),
             _ => Ok(()),
         }
     }
@@ -100,14 +104,14 @@ mod tests {
     fn who_opened_it_before_cannot_write_any_more() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
-        let early = LocalStore::open(&root).unwrap();
+        let early = LocalStore::open(&root, "_own").unwrap();
         let mut writer = early.stage("data/1").unwrap();
         writer.write_all(b"bytes").unwrap();
         let staged = writer.finish().unwrap();
         early.put_if_absent("a/1", b"1").unwrap();
         let (_, version) = early.get_versioned("a/1").unwrap().unwrap();
 
-        LocalStore::fence(&root, &folder.path().join("away")).unwrap();
+        LocalStore::fence(&root, "_own", &folder.path().join("away")).unwrap();
         let is_exchanged = |error: StoreError| matches!(error, StoreError::Exchanged { .. });
         assert!(is_exchanged(early.put_if_absent("a/2", b"2").unwrap_err()));
         assert!(is_exchanged(early.put("a/1", b"2").unwrap_err()));
@@ -116,12 +120,12 @@ mod tests {
         assert!(is_exchanged(early.get("a/1").unwrap_err()));
         assert!(is_exchanged(early.list("").unwrap_err()));
 
-        let late = LocalStore::open(&root).unwrap();
+        let late = LocalStore::open(&root, "_own").unwrap();
         let paths: Vec<_> = late.list("").unwrap().into_iter().map(|entry| entry.path).collect();
         assert_eq!(paths, ["_store.json", "a/1"]);
         assert_eq!(late.get("a/1").unwrap().as_deref(), Some(b"1".as_slice()));
         assert_eq!(late.put_if_absent("a/2", b"2").unwrap(), PutOutcome::Created);
-        LocalStore::fence(&root, &folder.path().join("away")).unwrap();
+        LocalStore::fence(&root, "_own", &folder.path().join("away")).unwrap();
         assert!(is_exchanged(late.put("a/2", b"3").unwrap_err()), "again");
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind};
 
 use super::LocalStore;
-use crate::store::identity::{COMMITS, Identity, NOT_EMPTY, PATH};
+use crate::store::identity::{Identity, NOT_EMPTY, PATH};
 use crate::store::{Result, Store, StoreError};
 
 impl LocalStore {
@@ -16,8 +16,8 @@ impl LocalStore {
     }
 
     /// Two processes may open a new store at once: the first identity wins, both read it.
-    pub(super) fn make_identity(&self) -> Result<String> {
-        if !self.list(COMMITS)?.is_empty() {
+    pub(super) fn make_identity(&self, own: &str) -> Result<String> {
+        if !self.list(own)?.is_empty() {
             let (path, reason) = (self.location(), NOT_EMPTY.to_owned());
             return self.read_identity()?.ok_or(StoreError::Refused { doing: "making a store of", path, reason });
         }
@@ -36,10 +36,10 @@ mod tests {
     #[test]
     fn what_holds_something_does_not_become_a_store() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
-        assert_eq!(store.put_if_absent("_sink/v1/topic/0/1.json", b"{}").unwrap(), crate::store::PutOutcome::Created);
+        let store = LocalStore::open(folder.path(), "_own").unwrap();
+        assert_eq!(store.put_if_absent("_own/chain/1.json", b"{}").unwrap(), crate::store::PutOutcome::Created);
         fs::remove_file(folder.path().join(PATH)).unwrap();
-        let error = LocalStore::open(folder.path()).unwrap_err();
+        let error = LocalStore::open(folder.path(), "_own").unwrap_err();
         assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
         assert!(error.to_string().contains("no _store.json: give it the one that it had"), "{error}");
         assert!(!folder.path().join(PATH).exists(), "no new identity");

@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_lock_that_is_never_released_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), "_own").unwrap();
         let identity = store.root.join(IDENTITY);
         let held = lock(&identity, Duration::ZERO).unwrap();
         let error = lock(&identity, Duration::from_millis(5)).unwrap_err();
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn nothing_is_left_beside_the_object() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(folder.path()).unwrap();
+        let store = LocalStore::open(folder.path(), "_own").unwrap();
         assert_eq!(store.replace("a/m", b"1", None).unwrap(), ReplaceOutcome::Replaced);
         assert_eq!(store.replace("a/m", b"2", None).unwrap(), ReplaceOutcome::Conflict);
         assert_eq!(store.list("").unwrap().len(), 2, "the object and the identity");

@@ -26,7 +26,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::cache::FileCache;
-use super::identity::{COMMITS, Identity, NOT_EMPTY, PATH as IDENTITY};
+use super::identity::{Identity, NOT_EMPTY, PATH as IDENTITY};
 use super::{
     Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError,
     Version,
@@ -73,15 +73,15 @@ struct Remote {
 
 impl S3Store {
     /// Opens a bucket as a store and makes it one if it is not yet. Proves first that the service keeps put-if-absent
-    /// and conditional replace.
+    /// and conditional replace. Where something is below `own`, the store's own folder, there was a store before.
     ///
     /// # Errors
     /// Credentials or bucket are refused, the service ignores conditions of writes, or the store has a newer format.
-    pub fn open(settings: S3Settings) -> Result<Self> {
+    pub fn open(settings: S3Settings, own: &str) -> Result<Self> {
         let mut store = Self::at(&settings)?;
         let (bytes, id) = match store.identity()? {
             Some(identity) => identity,
-            None => store.make_identity()?,
+            None => store.make_identity(own)?,
         };
         (store.id, store.proof.identity) = (id, bytes);
         store.prove()?;
@@ -151,9 +151,9 @@ impl S3Store {
     }
 
     /// Two processes may open a new store at once: the first identity wins, both read it.
-    fn make_identity(&self) -> Result<(Bytes, String)> {
-        let bucket = self.remote.bucket.clone();
-        if !self.remote.blocking.run(async move { bucket.is_empty(COMMITS).await })? {
+    fn make_identity(&self, own: &str) -> Result<(Bytes, String)> {
+        let (bucket, own) = (self.remote.bucket.clone(), own.to_owned());
+        if !self.remote.blocking.run(async move { bucket.is_empty(&own).await })? {
             let (path, reason) = (self.location(), NOT_EMPTY.to_owned());
             return self.identity()?.ok_or(StoreError::Refused { doing: "making a store of", path, reason });
         }

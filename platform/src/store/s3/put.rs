@@ -79,8 +79,7 @@ pub(super) async fn replace(bucket: &Bucket, path: &str, bytes: Bytes) -> Result
 }
 
 /// Writes an object that is there, with the bytes it has, on two conditions that do not hold: both must be refused.
-/// Otherwise two sinks could overwrite each other's commits, and two loads each other's manifests, and no process would
-/// notice.
+/// Otherwise two writers could overwrite each other's commits and manifests, and no process would notice.
 pub(super) async fn prove_conditions(bucket: &Bucket, present: &str, bytes: Bytes, endpoint: &str) -> Result<()> {
     let absent = (Condition::Absent, "proving put-if-absent in", "let an object be created twice", "If-None-Match: *");
     let tag = (

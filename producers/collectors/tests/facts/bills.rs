@@ -105,13 +105,13 @@ pub struct Desk {
 impl Desk {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(&dir.path().join("data")).unwrap();
+        let store = LocalStore::open(&dir.path().join("data"), layout::SINK).unwrap();
         Self { dir, store }
     }
 
     /// The same folder, opened as by another process.
     pub fn reopened(&self) -> LocalStore {
-        LocalStore::open(&self.dir.path().join("data")).unwrap()
+        LocalStore::open(&self.dir.path().join("data"), layout::SINK).unwrap()
     }
 
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {

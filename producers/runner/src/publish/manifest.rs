@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_run_never_replaces_the_manifest_of_another() {
         let folder = tempfile::tempdir().unwrap();
-        let store = LocalStore::open(&folder.path().join("data")).unwrap();
+        let store = LocalStore::open(&folder.path().join("data"), layout::SINK).unwrap();
         let broker = EmbeddedBroker::open(&folder.path().join("b.sqlite"), EmbeddedSettings::default()).unwrap();
         let name = topics::RUNS.to_owned();
         let spec = TopicSpec { name, partitions: 1, compacted: true, retention_ms: None, retention_bytes: None };

@@ -12,6 +12,7 @@ use collectors::billing::LoadOptions;
 use collectors::registry::CollectorRegistry;
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
+use contracts::layout;
 use contracts::resource_type::ResourceType;
 use contracts::topics;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
@@ -83,7 +84,7 @@ impl World {
                 TopicSpec { name: name.into(), partitions: 1, compacted, retention_ms: None, retention_bytes: None };
             broker.ensure_topic(&spec).unwrap();
         }
-        let store = LocalStore::open(&dir.path().join("data")).unwrap();
+        let store = LocalStore::open(&dir.path().join("data"), layout::SINK).unwrap();
         Self { dir, broker, store }
     }
 
