@@ -49,10 +49,10 @@ pub fn run(folder: &Path, total: usize, brokers: Option<&str>, each_alone: bool)
     println!("{}; {total} findings of {bytes} bytes", cpu::model());
     let (validator, sink) = configs();
     let write_all = || {
-        let all = sink::Config { until: Until::Drained, ..sink.clone() };
+        let all = sink::SinkConfig { until: Until::Drained, ..sink.clone() };
         sink::run(
             &all,
-            sink::Deps { broker, store: &store, clock: &SystemClock, counters: &Arc::default() },
+            sink::SinkDeps { broker, store: &store, clock: &SystemClock, counters: &Arc::default() },
             &Shutdown::new(),
         )
         .map_err(|e| text(&e))
@@ -60,7 +60,7 @@ pub fn run(folder: &Path, total: usize, brokers: Option<&str>, each_alone: bool)
     let validate_all = || {
         validator::run(
             &validator,
-            validator::Deps { broker, clock: &SystemClock, counters: &Arc::default() },
+            validator::ValidatorDeps { broker, clock: &SystemClock, counters: &Arc::default() },
             &Shutdown::new(),
         )
         .map_err(|e| text(&e))
@@ -77,7 +77,7 @@ pub fn run(folder: &Path, total: usize, brokers: Option<&str>, each_alone: bool)
             let writing = scope.spawn(|| {
                 sink::run(
                     &sink,
-                    sink::Deps { broker, store: &store, clock: &SystemClock, counters: &Arc::default() },
+                    sink::SinkDeps { broker, store: &store, clock: &SystemClock, counters: &Arc::default() },
                     &stop_sink,
                 )
                 .map_err(|e| text(&e))
@@ -127,9 +127,9 @@ fn record(n: usize) -> OutRecord {
     }
 }
 
-fn configs() -> (validator::Config, sink::Config) {
+fn configs() -> (validator::ValidatorConfig, sink::SinkConfig) {
     let session_timeout = Duration::from_secs(45);
-    let validator = validator::Config {
+    let validator = validator::ValidatorConfig {
         member: "bench-validator".into(),
         pipeline_topics: contracts::topics::PipelineTopics::live(),
         selection: None,
@@ -144,10 +144,10 @@ fn configs() -> (validator::Config, sink::Config) {
         skips_expired: false,
         skips_judged: false,
     };
-    let sink = sink::Config {
+    let sink = sink::SinkConfig {
         member: "bench-sink".into(),
         pipeline_topics: contracts::topics::PipelineTopics::live(),
-        limits: sink::Limits::default(),
+        limits: sink::BatchLimits::default(),
         session_timeout,
         until: Until::Shutdown,
         skips_expired: false,

@@ -14,9 +14,9 @@ use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
 use platform::service::Until;
 use platform::store::local::LocalStore;
-use sink::{Config, Counters, Limits};
+use sink::{BatchLimits, SinkConfig, SinkCounters};
 use validator::ProducerPolicies;
-use validator::transform::{Outcome, Transform};
+use validator::transform::{MessageOutcome, Transform};
 
 use crate::cpu;
 use crate::feed::Feed;
@@ -31,24 +31,24 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
     println!("{}; {total} records of {bytes} bytes of Avro, {tenants} tenants, files synced to disk", cpu::model());
     let feed = Feed { templates: Arc::new(templates), total, written: Arc::new(AtomicU64::new(0)) };
     let store = LocalStore::open(folder, layout::SINK).map_err(|e| e.to_string())?;
-    let config = Config {
+    let config = SinkConfig {
         member: "bench".into(),
         pipeline_topics: topics::PipelineTopics::live(),
-        limits: Limits::default(),
+        limits: BatchLimits::default(),
         session_timeout: Duration::from_secs(30),
         until: Until::Drained,
         skips_expired: false,
         replaced_store: None,
     };
     let feeding = feeding(&feed, &config)?;
-    let counters = Arc::new(Counters::default());
+    let counters = Arc::new(SinkCounters::default());
     let (before, started) = (cpu::time()?, Instant::now());
     let done = Shutdown::new();
     std::thread::scope(|scope| {
         scope.spawn(|| report_memory(&counters, total, &done));
         let outcome = sink::run(
             &config,
-            sink::Deps { broker: &feed, store: &store, clock: &SystemClock, counters: &counters },
+            sink::SinkDeps { broker: &feed, store: &store, clock: &SystemClock, counters: &counters },
             &Shutdown::new(),
         );
         done.request("finished");
@@ -65,7 +65,7 @@ pub fn run(folder: &Path, total: u64, tenants: usize) -> Result<(), String> {
 }
 
 /// CPU time in which the messages are made: a broker's work, not the sink's.
-fn feeding(feed: &Feed, config: &Config) -> Result<Duration, String> {
+fn feeding(feed: &Feed, config: &SinkConfig) -> Result<Duration, String> {
     let consumer = ConsumerConfig {
         group: "feeding".into(),
         topics: Topics::Names(vec![topics::VALID.into()]),
@@ -88,7 +88,7 @@ fn feeding(feed: &Feed, config: &Config) -> Result<Duration, String> {
 }
 
 /// Resident memory each time another tenth is done.
-fn report_memory(counters: &Counters, total: u64, done: &Shutdown) {
+fn report_memory(counters: &SinkCounters, total: u64, done: &Shutdown) {
     let mut next = total / 10;
     while !done.wait_timeout(Duration::from_millis(20)) {
         let read = counters.snapshot().read;
@@ -110,7 +110,7 @@ fn templates(tenants: usize) -> Result<Vec<Message>, String> {
             let (value, headers) = (Bytes::from(finding_of(n, tenants)), Headers::new());
             let message = Message { at: wire, offset: 0, timestamp_ms: 0, key: None, value: value.into(), headers };
             match transform.apply(&message, "wire", NOW_MS) {
-                Outcome::Valid(out) => Ok(Message {
+                MessageOutcome::Valid(out) => Ok(Message {
                     at: at.clone(),
                     offset: 0,
                     timestamp_ms: 0,
@@ -118,7 +118,7 @@ fn templates(tenants: usize) -> Result<Vec<Message>, String> {
                     value: out.value,
                     headers: out.headers,
                 }),
-                Outcome::Dead(_, code) => Err(format!("a generated finding is not valid: {code:?}")),
+                MessageOutcome::Dead(_, code) => Err(format!("a generated finding is not valid: {code:?}")),
             }
         })
         .collect()

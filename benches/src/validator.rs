@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::validator::ProducerPolicies;
-use ::validator::transform::{Outcome, Transform};
+use ::validator::transform::{MessageOutcome, Transform};
 use bytes::Bytes;
 use contracts::identity::SaltMode;
 use contracts::judge::{Policy, judge};
@@ -56,11 +56,11 @@ pub fn run() -> Result<(), String> {
         let value = wire.clone().into();
         let message = Message { at: at.clone(), offset: 1, timestamp_ms: 0, key: None, value, headers: Headers::new() };
         match transform.apply(&message, "topic-id", NOW_MS) {
-            Outcome::Valid(record) => {
+            MessageOutcome::Valid(record) => {
                 black_box(record);
                 Ok(())
             }
-            Outcome::Dead(_, code) => Err(broken(&code)),
+            MessageOutcome::Dead(_, code) => Err(broken(&code)),
         }
     })?;
     Ok(())

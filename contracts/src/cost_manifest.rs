@@ -58,7 +58,7 @@ pub struct PreviousPart {
 
 /// Who bills: deliveries of one source replace each other, those of different sources add up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct Source {
+pub struct DeliverySource {
     /// `aws`, `azure`, …; `None` when the rows do not say.
     pub provider: Option<String>,
     /// Billing account; `None` when the rows do not say.
@@ -73,7 +73,7 @@ pub struct LiveDelivery {
     /// Digest over the unpacked contents of the files delivered together.
     pub delivery_id: String,
     /// Who billed.
-    pub source: Source,
+    pub source: DeliverySource,
     /// Export it was made from, such as `focus`.
     pub source_format: String,
     /// Digest of the export's column names; empty when unknown.
@@ -158,7 +158,7 @@ impl CostManifest {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for DeliverySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unknown = "unknown";
         let (provider, account) = (self.provider.as_deref(), self.billing_account.as_deref());
@@ -186,7 +186,7 @@ impl From<Version1> for CostManifest {
     fn from(old: Version1) -> Self {
         let delivery = LiveDelivery {
             delivery_id: old.delivery_id,
-            source: Source::default(),
+            source: DeliverySource::default(),
             source_format: old.source_format,
             columns: String::new(),
             rows: old.main.rows,
@@ -250,7 +250,7 @@ mod tests {
     fn a_source_has_a_name_for_people() {
         let source = |provider: Option<&str>, account: Option<&str>, name: Option<&str>| {
             let own = |text: Option<&str>| text.map(str::to_owned);
-            Source { provider: own(provider), billing_account: own(account), name: own(name) }.to_string()
+            DeliverySource { provider: own(provider), billing_account: own(account), name: own(name) }.to_string()
         };
         assert_eq!(source(Some("aws"), Some("1"), None), "aws/1");
         assert_eq!(source(None, None, Some("hourly")), "unknown/unknown (hourly)");

@@ -22,7 +22,7 @@ impl Amount<'_> {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Finding<'a> {
+pub(crate) struct ReadFinding<'a> {
     pub tenant_id: Text<'a>,
     pub workspace_id: Text<'a>,
     pub finding_id: Text<'a>,

@@ -6,8 +6,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::finding::{Form, read};
-use crate::identity::{self, Identity, SaltMode};
-use crate::judge::{Kind, Policy, judge};
+use crate::identity::{self, IssueIdentity, SaltMode};
+use crate::judge::{MessageKind, Policy, judge};
 use crate::violation::{Violation, normalize};
 use crate::{rules, storage, wire};
 
@@ -43,7 +43,7 @@ struct Fingerprint<'a> {
 
 impl Fingerprint<'_> {
     fn compute(&self) -> Result<(String, String), Vec<Violation>> {
-        let identity = Identity::of_draft(self.draft.get().as_bytes())?;
+        let identity = IssueIdentity::of_draft(self.draft.get().as_bytes())?;
         let fingerprint = identity.fingerprint();
         let run_ts = self.run_ts.as_deref().and_then(|t| crate::time::timestamp(t).ok());
         let mode: SaltMode = self.salt_mode.parse().unwrap();
@@ -80,7 +80,7 @@ fn fingerprints_recommended() {
                 assert_eq!(recommended, "same as {}", "{}", line.name);
                 let mut draft: Value = serde_json::from_str(line.draft.get()).unwrap();
                 draft["issue_key"] = Value::Object(serde_json::Map::new());
-                let empty = Identity::of_draft(draft.to_string().as_bytes()).unwrap().fingerprint();
+                let empty = IssueIdentity::of_draft(draft.to_string().as_bytes()).unwrap().fingerprint();
                 assert_eq!(line.compute().unwrap().0, empty, "{}", line.name);
             }
         }
@@ -206,7 +206,7 @@ struct Build<'a> {
 }
 
 fn build(line: &Build<'_>) -> Result<Value, Vec<Error>> {
-    let policy = Policy { salt_mode: line.salt_mode.parse().unwrap(), kind: Kind::Draft, ..Policy::default() };
+    let policy = Policy { salt_mode: line.salt_mode.parse().unwrap(), kind: MessageKind::Draft, ..Policy::default() };
     match judge(line.draft.get().as_bytes(), &policy, 0) {
         Ok(finding) => Ok(finding.cast_for_storage().unwrap().to_json()),
         Err(rejection) => Err(errors(rejection.violations)),

@@ -66,14 +66,14 @@ const SCOPE: [(&str, bool); 8] = [
 
 /// The four inputs of a fingerprint (R6, R33), canonical.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity<'a> {
+pub struct IssueIdentity<'a> {
     tenant_id: Cow<'a, str>,
     check_id: Cow<'a, str>,
     scope: [Cow<'a, str>; 8],
     issue: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
-impl<'a> Identity<'a> {
+impl<'a> IssueIdentity<'a> {
     /// Reads the identity of a draft; needs no more than `tenant_id`, `check_id`, `scope` and `issue_key`.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The verdict on one wire message: every rule, then identity. Pure; the policy says what its producer may do.
 
-use crate::finding::{Finding, Form, Text, read};
-use crate::identity::{self, Identity, SaltMode};
+use crate::finding::{Form, ReadFinding, Text, read};
+use crate::identity::{self, IssueIdentity, SaltMode};
 use crate::rules;
 use crate::storage::{self, StorageRecord};
 use crate::text::{self, Scalar};
@@ -11,7 +11,7 @@ use crate::wire::{self, Message};
 
 /// What a message is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
+pub enum MessageKind {
     /// A draft when it has an `issue_key` or no ids, else a record.
     #[default]
     Auto,
@@ -27,7 +27,7 @@ pub struct Policy<'p> {
     /// What finding ids are stable over.
     pub salt_mode: SaltMode,
     /// What messages are.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// Complete records are accepted.
     pub records_allowed: bool,
     /// Tenants it may speak for; `None` for any.
@@ -45,7 +45,7 @@ impl Default for Policy<'_> {
     fn default() -> Self {
         Self {
             salt_mode: SaltMode::Stable,
-            kind: Kind::Auto,
+            kind: MessageKind::Auto,
             records_allowed: true,
             tenants: None,
             check_prefixes: &[],
@@ -58,7 +58,7 @@ impl Default for Policy<'_> {
 /// A finding that keeps every rule. Only [`judge`] makes one.
 #[derive(Debug, Clone)]
 pub struct ValidFinding<'a> {
-    finding: Finding<'a>,
+    finding: ReadFinding<'a>,
     run_ts_ms: i64,
     run_date: String,
 }
@@ -156,9 +156,9 @@ pub fn judge<'a>(
     }
     let message = wire::parse(bytes).map_err(|why| whole(Code::BadJson, why))?;
     let draft = match policy.kind {
-        Kind::Draft => true,
-        Kind::Record => false,
-        Kind::Auto => is_draft(&message),
+        MessageKind::Draft => true,
+        MessageKind::Record => false,
+        MessageKind::Auto => is_draft(&message),
     };
     let (mut finding, mut violations) = read(&message, if draft { Form::Draft } else { Form::Record });
     if draft {
@@ -204,13 +204,13 @@ fn is_draft(message: &Message<'_>) -> bool {
 
 /// Computes the ids of a draft; ids that it brings must be the same.
 fn identify<'a>(
-    finding: &mut Finding<'a>,
+    finding: &mut ReadFinding<'a>,
     message: &Message<'a>,
     policy: &Policy<'_>,
     violations: &mut Vec<Violation>,
 ) {
     let brought = (finding.fingerprint.take(), finding.finding_id.take());
-    let identity = match Identity::of_message(message) {
+    let identity = match IssueIdentity::of_message(message) {
         Ok(identity) => identity,
         Err(broken) => {
             violations.extend(broken);
@@ -247,7 +247,7 @@ fn not_in_future(run_ts_ms: Option<i64>, policy: &Policy<'_>, violations: &mut V
 }
 
 /// What the producer policy allows.
-fn permitted(finding: &Finding<'_>, policy: &Policy<'_>, violations: &mut Vec<Violation>) {
+fn permitted(finding: &ReadFinding<'_>, policy: &Policy<'_>, violations: &mut Vec<Violation>) {
     let tenant = finding.tenant_id.as_deref().unwrap_or_default();
     if let Some(tenants) = policy.tenants
         && !tenant.is_empty()

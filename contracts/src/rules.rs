@@ -1,6 +1,6 @@
 //! The meaning of a canonical finding: required members, intervals, coherence (R40–R47, R66).
 
-use crate::finding::{CURRENCY_RULE, Finding, Text};
+use crate::finding::{CURRENCY_RULE, ReadFinding, Text};
 use crate::layout;
 use crate::text::trim;
 use crate::violation::{Code, Violation};
@@ -16,7 +16,7 @@ pub(crate) enum Ids {
 
 /// Checks a finding. `read` are the violations found while reading: a member that was there but of the
 /// wrong kind is not reported as missing too.
-pub(crate) fn check(finding: &Finding<'_>, read: &[Violation], ids: Ids) -> Vec<Violation> {
+pub(crate) fn check(finding: &ReadFinding<'_>, read: &[Violation], ids: Ids) -> Vec<Violation> {
     let mut out = Vec::new();
     required(finding, read, ids, &mut out);
     intervals(finding, &mut out);
@@ -31,7 +31,7 @@ fn is_blank(text: &Text<'_>) -> bool {
 }
 
 /// R40.
-fn required(f: &Finding<'_>, read: &[Violation], ids: Ids, out: &mut Vec<Violation>) {
+fn required(f: &ReadFinding<'_>, read: &[Violation], ids: Ids, out: &mut Vec<Violation>) {
     let scope = f.scope.as_ref();
     let missing = [
         ("tenant_id", is_blank(&f.tenant_id)),
@@ -55,7 +55,7 @@ fn required(f: &Finding<'_>, read: &[Violation], ids: Ids, out: &mut Vec<Violati
 }
 
 /// R43.
-fn intervals(f: &Finding<'_>, out: &mut Vec<Violation>) {
+fn intervals(f: &ReadFinding<'_>, out: &mut Vec<Violation>) {
     let attribution = f.actual.as_ref().and_then(|a| a.attribution.as_ref());
     let values = [
         ("actual.attribution.confidence", attribution.and_then(|a| a.confidence), 0, 100),
@@ -73,7 +73,7 @@ fn intervals(f: &Finding<'_>, out: &mut Vec<Violation>) {
 }
 
 /// R46.
-fn lifecycle(f: &Finding<'_>, out: &mut Vec<Violation>) {
+fn lifecycle(f: &ReadFinding<'_>, out: &mut Vec<Violation>) {
     let Some(state) = f.lifecycle.as_ref().and_then(|l| l.status.as_deref()) else { return };
     let status = f.status.as_deref().unwrap_or_default();
     if matches!(status, "pass" | "info") && matches!(state, "open" | "acknowledged") {
@@ -83,7 +83,7 @@ fn lifecycle(f: &Finding<'_>, out: &mut Vec<Violation>) {
 }
 
 /// R47. What is text was compared with the list of currencies when it was read.
-fn currency(f: &Finding<'_>, out: &mut Vec<Violation>) {
+fn currency(f: &ReadFinding<'_>, out: &mut Vec<Violation>) {
     let Some(actual) = &f.actual else { return };
     let costs = [&actual.cost_7d, &actual.cost_30d, &actual.cost_mtd, &actual.cost_prev_month];
     let currency = actual.model.as_ref().map_or((false, None), |m| (m.currency_is_text, m.currency.as_deref()));
@@ -97,7 +97,7 @@ fn currency(f: &Finding<'_>, out: &mut Vec<Violation>) {
 }
 
 /// R66.
-fn tenant(f: &Finding<'_>, out: &mut Vec<Violation>) {
+fn tenant(f: &ReadFinding<'_>, out: &mut Vec<Violation>) {
     if let Some(tenant) = f.tenant_id.as_deref().filter(|t| !t.is_empty() && !layout::is_tenant_slug(t)) {
         let rule = "must be 1 to 63 of a-z, 0-9, '.', '_', '-', starting with a letter or digit";
         out.push(Violation::new("tenant_id", Code::TenantInvalid, rule).with_value(tenant));

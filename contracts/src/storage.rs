@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::avro::{self, Entries};
-use crate::finding::{self, Amount, Finding, Text};
+use crate::finding::{self, Amount, ReadFinding, Text};
 use crate::number::Micros;
 use crate::violation::{Code, Violation};
 
@@ -184,7 +184,7 @@ row!(
 ///
 /// # Errors
 /// Amounts and numbers that do not fit their columns, all of them, under the record's paths.
-pub(crate) fn cast<'f>(f: &'f Finding<'_>) -> Result<StorageRecord<'f>, Vec<Violation>> {
+pub(crate) fn cast<'f>(f: &'f ReadFinding<'_>) -> Result<StorageRecord<'f>, Vec<Violation>> {
     let mut cast = Cast { violations: Vec::new() };
     let record = cast.record(f);
     if cast.violations.is_empty() { Ok(record) } else { Err(cast.violations) }
@@ -224,7 +224,7 @@ impl Cast {
         narrow
     }
 
-    fn record<'f>(&mut self, f: &'f Finding<'_>) -> StorageRecord<'f> {
+    fn record<'f>(&mut self, f: &'f ReadFinding<'_>) -> StorageRecord<'f> {
         StorageRecord {
             tenant_id: text(&f.tenant_id),
             workspace_id: text(&f.workspace_id),

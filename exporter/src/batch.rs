@@ -24,7 +24,7 @@ const BATCH_MAX: Size = Size { tenants: 64, rows: 50_000, bytes: 64 << 20, files
 
 /// Tenants that are built in one go.
 #[derive(Debug)]
-pub(crate) enum Batch<T> {
+pub(crate) enum TenantBatch<T> {
     /// A large one, whose rows stay in their files, or one that would fail the others.
     Alone(T),
     /// Small ones, whose rows are held in memory.
@@ -37,27 +37,27 @@ pub(crate) fn batches<T>(
     tasks: Vec<T>,
     rows_listed_max: u64,
     scope_of: impl Fn(&T) -> &TenantScope,
-) -> Vec<Batch<T>> {
+) -> Vec<TenantBatch<T>> {
     grouped(tasks, rows_listed_max, |task| Size::of(cut, scope_of(task)))
 }
 
-fn grouped<T>(tasks: Vec<T>, rows_listed_max: u64, size_of: impl Fn(&T) -> Option<Size>) -> Vec<Batch<T>> {
+fn grouped<T>(tasks: Vec<T>, rows_listed_max: u64, size_of: impl Fn(&T) -> Option<Size>) -> Vec<TenantBatch<T>> {
     let small_max = Size { rows: SMALL_MAX.rows.min(rows_listed_max), ..SMALL_MAX };
     let (mut batches, mut small, mut held) = (Vec::new(), Vec::new(), Size::default());
     for task in tasks {
         let Some(size) = size_of(&task).filter(|size| size.is_within(small_max)) else {
-            batches.push(Batch::Alone(task));
+            batches.push(TenantBatch::Alone(task));
             continue;
         };
         if !held.and(size).is_within(BATCH_MAX) {
-            batches.push(Batch::Together(std::mem::take(&mut small)));
+            batches.push(TenantBatch::Together(std::mem::take(&mut small)));
             held = Size::default();
         }
         held = held.and(size);
         small.push(task);
     }
     if !small.is_empty() {
-        batches.push(Batch::Together(small));
+        batches.push(TenantBatch::Together(small));
     }
     batches
 }
@@ -99,8 +99,8 @@ mod tests {
     /// Sizes of the batches: 0 for a tenant alone. One of no size cannot be built.
     fn sizes(tenants: &[Size], rows_listed_max: u64) -> Vec<usize> {
         let of_batch = |batch| match batch {
-            Batch::Alone(_) => 0,
-            Batch::Together(tenants) => tenants.len(),
+            TenantBatch::Alone(_) => 0,
+            TenantBatch::Together(tenants) => tenants.len(),
         };
         grouped(tenants.to_vec(), rows_listed_max, |size| Some(*size).filter(|size| size.tenants == 1))
             .into_iter()

@@ -14,7 +14,7 @@ use platform::observe::Observer;
 use platform::store::Store;
 use platform::store::many::{is_remote, several_at_a_time};
 
-use crate::batch::Batch;
+use crate::batch::TenantBatch;
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
 use crate::export::{
@@ -26,7 +26,7 @@ use crate::gold::{Computed, GoldBase, GoldReport, compute_gold, compute_gold_alo
 
 /// What an exporter works with.
 #[derive(Clone)]
-pub struct Deps {
+pub struct ExporterDeps {
     /// Datasets, and where the gold tables go.
     pub store: Arc<dyn Store>,
     /// When something is built.
@@ -134,7 +134,7 @@ pub(crate) struct Built {
 /// Builds tenants of one cut.
 pub(crate) struct Builder<'a> {
     pub config: &'a ExporterConfig,
-    pub deps: &'a Deps,
+    pub deps: &'a ExporterDeps,
     pub cut: &'a Cut,
     /// Errors are logged as they come: there is no report in the end.
     pub keeps_running: bool,
@@ -150,10 +150,10 @@ struct Made {
 
 impl Builder<'_> {
     /// Builds the tenants of a batch, in their order, until a stop is requested.
-    pub(crate) fn build(&self, batch: Batch<Task>) -> Vec<Built> {
+    pub(crate) fn build(&self, batch: TenantBatch<Task>) -> Vec<Built> {
         match batch {
-            Batch::Alone(task) => self.build_alone(task).into_iter().collect(),
-            Batch::Together(tasks) => self.build_together(tasks),
+            TenantBatch::Alone(task) => self.build_alone(task).into_iter().collect(),
+            TenantBatch::Together(tasks) => self.build_together(tasks),
         }
     }
 
@@ -252,7 +252,7 @@ impl Builder<'_> {
 }
 
 /// Builds one tenant by itself, whatever its size.
-fn build(config: &ExporterConfig, deps: &Deps, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
+fn build(config: &ExporterConfig, deps: &ExporterDeps, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
     let (currency, limits) = (&config.default_currency, &config.limits);
     let mut opened = None;
     let gold = base.gold.map(|base| {

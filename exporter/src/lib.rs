@@ -22,25 +22,26 @@ mod service;
 mod spend;
 mod time;
 
-pub use build::{Deps, ExporterConfig, TenantReport};
+pub use build::{ExporterConfig, ExporterDeps, TenantReport};
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
 pub use duck::DuckLimits;
 pub use error::{ExportError, IdCandidate, Result};
 pub use export::{
     CorrelatedFinding, Coverage, DEFAULT_CURRENCY, DEFAULT_FINDINGS_MAX, DatasetLabel, ExportManifest, ExportOptions,
-    ExportReport, ExportedFile, ExportedFinding, MatrixCell, PotentialSavings, Summary, TopSaving, export_tenant,
+    ExportReport, ExportSummary, ExportedFile, ExportedFinding, MatrixCell, PotentialSavings, TopSaving, export_tenant,
     folder_of,
 };
 pub use files::cut_of_files;
 pub use gold::{
-    GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, LeftOutKpis, PeriodTable, Unit, build_gold, dim_key,
+    GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, KpiUnit, LeftOutKpis, PeriodTable, build_gold, dim_key,
     gold_manifest,
 };
 pub use population::{LeftOut, Population, RunRef};
 pub use query::{
-    DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterScope, DeadLetterStat, FindingDetail,
-    FindingFilter, FindingList, FindingOrder, ID_PREFIX_MIN, Payload, Potential, Sighting, WorkspacePotential,
-    dead_letter_stats, list_dead_letters, list_findings, potential_savings, show_dead_letter, show_finding,
+    CurrencyPotential, DeadLetterDetail, DeadLetterFilter, DeadLetterList, DeadLetterRow, DeadLetterScope,
+    DeadLetterStat, FindingDetail, FindingFilter, FindingList, FindingOrder, ID_PREFIX_MIN, Payload, Sighting,
+    WorkspacePotential, dead_letter_stats, list_dead_letters, list_findings, potential_savings, show_dead_letter,
+    show_finding,
 };
 pub use service::{DEFAULT_POLL_INTERVAL, PassReport, once, refresh, run};
 pub use spend::{Spend, spend};

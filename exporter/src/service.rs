@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::batch::batches;
-use crate::build::{Builder, Built, Deps, ExporterConfig, Task, TenantReport, with_bases};
+use crate::build::{Builder, Built, ExporterConfig, ExporterDeps, Task, TenantReport, with_bases};
 use crate::error::{ExportError, Result};
 use crate::export::is_current;
 use crate::files::refuse_empty;
@@ -45,7 +45,7 @@ impl PassReport {
 ///
 /// # Errors
 /// The codes of R74, an unreadable cut, or the failure of the tenant asked for.
-pub fn once(config: &ExporterConfig, deps: &Deps) -> Result<PassReport> {
+pub fn once(config: &ExporterConfig, deps: &ExporterDeps) -> Result<PassReport> {
     let mut known = Known::default();
     let cut = take_cut(deps, &mut known)?;
     refuse_empty(&cut)?;
@@ -74,7 +74,7 @@ pub fn once(config: &ExporterConfig, deps: &Deps) -> Result<PassReport> {
 ///
 /// # Errors
 /// As [`once`].
-pub fn refresh(config: &ExporterConfig, deps: &Deps, shutdown: &Shutdown) -> Result<PassReport> {
+pub fn refresh(config: &ExporterConfig, deps: &ExporterDeps, shutdown: &Shutdown) -> Result<PassReport> {
     let mut known = Known::default();
     let cut = take_cut(deps, &mut known)?;
     refuse_empty(&cut)?;
@@ -84,14 +84,14 @@ pub fn refresh(config: &ExporterConfig, deps: &Deps, shutdown: &Shutdown) -> Res
     build_all(config, deps, stale, &mut known, shutdown)
 }
 
-fn take_cut(deps: &Deps, known: &mut Known) -> Result<Cut> {
+fn take_cut(deps: &ExporterDeps, known: &mut Known) -> Result<Cut> {
     Ok(Cut::committed_by(deps.clock.now_ms(), Arc::clone(&deps.store), known)?)
 }
 
 /// Builds the tenants, of a cut that is taken after it was read what they replace.
 fn build_all(
     config: &ExporterConfig,
-    deps: &Deps,
+    deps: &ExporterDeps,
     tenants: Vec<TenantScope>,
     known: &mut Known,
     shutdown: &Shutdown,
@@ -118,7 +118,7 @@ fn tenants(config: &ExporterConfig, cut: &Cut) -> Result<Vec<TenantScope>> {
 /// Builds the tenants and returns them in order: several batches at a time, each with its share of what DuckDB may use.
 fn build_tenants(
     config: &ExporterConfig,
-    deps: &Deps,
+    deps: &ExporterDeps,
     cut: &Cut,
     tasks: Vec<Task>,
     keeps_running: bool,
@@ -143,8 +143,8 @@ fn build_tenants(
 ///
 /// # Errors
 /// The store was exchanged: it has to be opened again.
-pub fn run(config: &ExporterConfig, deps: &Deps, shutdown: &Shutdown) -> Result<()> {
-    let Deps { store, clock, observer } = deps;
+pub fn run(config: &ExporterConfig, deps: &ExporterDeps, shutdown: &Shutdown) -> Result<()> {
+    let ExporterDeps { store, clock, observer } = deps;
     let mut done = Done::default();
     loop {
         observer.pulse.busy();
@@ -219,8 +219,8 @@ impl LastBuild {
 }
 
 /// Builds what there is to build. False when the whole pass is to be tried again.
-fn pass(config: &ExporterConfig, deps: &Deps, done: &mut Done, shutdown: &Shutdown) -> bool {
-    let Deps { clock, observer, .. } = deps;
+fn pass(config: &ExporterConfig, deps: &ExporterDeps, done: &mut Done, shutdown: &Shutdown) -> bool {
+    let ExporterDeps { clock, observer, .. } = deps;
     let (metrics, began) = (&observer.metrics, Instant::now());
     let mut span = observer.tracer.span("export");
     let built = build_changed(config, deps, done, shutdown);
@@ -245,7 +245,7 @@ fn pass(config: &ExporterConfig, deps: &Deps, done: &mut Done, shutdown: &Shutdo
 }
 
 /// Builds the tenants of which the store holds something new, or that are due; returns the number of failures.
-fn build_changed(config: &ExporterConfig, deps: &Deps, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
+fn build_changed(config: &ExporterConfig, deps: &ExporterDeps, done: &mut Done, shutdown: &Shutdown) -> Result<u64> {
     let cut = take_cut(deps, &mut done.known)?;
     let tenants = tenants(config, &cut)?;
     done.tenants.retain(|scope, _| tenants.binary_search(scope).is_ok());

@@ -13,7 +13,7 @@ use contracts::layout;
 use contracts::run_manifest::RunStatus;
 use contracts::tenant_scope::TenantScope;
 use exporter::{
-    Deps, ExportOptions, ExporterConfig, GoldReport, Population, TenantReport, build_gold, export_tenant, once,
+    ExportOptions, ExporterConfig, ExporterDeps, GoldReport, Population, TenantReport, build_gold, export_tenant, once,
 };
 use lake::cut::Cut;
 use platform::clock::Clock;
@@ -67,7 +67,7 @@ struct Outcome {
     errors: Vec<String>,
 }
 
-fn together(config: &ExporterConfig, deps: &Deps) -> Vec<Outcome> {
+fn together(config: &ExporterConfig, deps: &ExporterDeps) -> Vec<Outcome> {
     let of_tenant = |tenant: TenantReport| Outcome {
         tenant_id: tenant.tenant_id,
         rows_exported: tenant.export.map(|export| export.rows_read),
@@ -268,7 +268,7 @@ fn a_tenant_that_was_published_meanwhile_is_built_again() {
     };
     // The first two readings are those of the cuts: before the tenants are known, and after it is known what they replace.
     let clock = AtReading { readings: AtomicUsize::new(0), at: 3, happens: Box::new(happens) };
-    let slow = Deps { clock: Arc::new(clock), ..deps };
+    let slow = ExporterDeps { clock: Arc::new(clock), ..deps };
     let report = once(&config, &slow).unwrap();
     assert_eq!(report.errors().count(), 0, "{:?}", report.errors().collect::<Vec<_>>());
     let rows: Vec<_> = report.tenants.iter().map(|t| t.export.as_ref().unwrap().rows_read).collect();
@@ -287,7 +287,7 @@ fn a_batch_that_is_begun_when_a_stop_is_requested_is_published() {
     let stop = Shutdown::new();
     let stops = stop.clone();
     let clock = AtReading { readings: AtomicUsize::new(0), at: 3, happens: Box::new(move || stops.request("a test")) };
-    let deps = Deps { clock: Arc::new(clock), ..world.deps() };
+    let deps = ExporterDeps { clock: Arc::new(clock), ..world.deps() };
     let report = exporter::refresh(&world.config(), &deps, &stop).unwrap();
     assert!(stop.is_requested());
     let published = report.tenants.iter().filter(|tenant| tenant.export.is_some() && tenant.gold.is_some());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use contracts::layout;
 use contracts::run_manifest::RunStatus;
-use exporter::{Deps, ExportError, ExportOptions, ExporterConfig, once, refresh, run};
+use exporter::{ExportError, ExportOptions, ExporterConfig, ExporterDeps, once, refresh, run};
 use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use platform::metrics::Metrics;
@@ -115,7 +115,7 @@ fn a_stop_is_obeyed_while_it_is_read_what_the_builds_would_replace() {
     world.commit("globex", &[FINDING]);
     let metrics = Metrics::registered();
     let store = Arc::new(ObservedStore::new(world.store.clone(), metrics.clone()));
-    let (config, deps) = (world.config(), Deps { store, ..world.deps() });
+    let (config, deps) = (world.config(), ExporterDeps { store, ..world.deps() });
     let has_read_gold = || metrics.render().contains("get_versioned");
     let stopping = Shutdown::new();
     stopping.request("test");
@@ -170,7 +170,7 @@ fn wait_for(what: &str, is_there: impl Fn() -> bool) {
 }
 
 /// Does something beside a running exporter, which ends with it.
-fn beside(config: &ExporterConfig, deps: &Deps, act: impl FnOnce()) {
+fn beside(config: &ExporterConfig, deps: &ExporterDeps, act: impl FnOnce()) {
     let shutdown = Shutdown::new();
     let outcome = std::thread::scope(|scope| {
         scope.spawn(|| run(config, deps, &shutdown));
@@ -222,7 +222,7 @@ fn only_changed_tenants_are_exported_again() {
 fn a_snooze_ends_without_a_new_commit() {
     let mut world = World::new();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let (config, deps) = (world.config(), Deps { clock: clock.clone(), ..world.deps() });
+    let (config, deps) = (world.config(), ExporterDeps { clock: clock.clone(), ..world.deps() });
     let snoozed = Finding {
         run_ts: "2026-03-15T10:00:00Z",
         state: "snoozed",
@@ -247,7 +247,7 @@ fn a_snooze_ends_without_a_new_commit() {
 fn retired_tables_go_without_a_new_commit() {
     let mut world = World::new();
     let clock = Arc::new(ManualClock::at(NOW_MS));
-    let (config, deps) = (world.config(), Deps { clock: clock.clone(), ..world.deps() });
+    let (config, deps) = (world.config(), ExporterDeps { clock: clock.clone(), ..world.deps() });
     world.commit("acme", &[FINDING]);
     let store = world.store.clone();
     let tables = || store.list(&format!("{}/tenant_id=acme", layout::KPI_GOLD)).unwrap().len();
@@ -264,7 +264,7 @@ fn retired_tables_go_without_a_new_commit() {
 fn what_fails_is_reported_as_long_as_it_does() {
     let mut world = World::new();
     let (config, observer) = (world.config(), Observer { metrics: Metrics::registered(), ..Observer::default() });
-    let deps = Deps { observer: observer.clone(), ..world.deps() };
+    let deps = ExporterDeps { observer: observer.clone(), ..world.deps() };
     let wait_for_line = |line: &str| wait_for(line, || observer.metrics.render().contains(line));
     world.commit("acme", &[FINDING]);
     world.commit_rows_of("broken", "acme", &[FINDING]);

@@ -163,8 +163,8 @@ impl From<operations::recreate::RecreateError> for Failure {
     }
 }
 
-impl From<platform::config::Problem> for Failure {
-    fn from(problem: platform::config::Problem) -> Self {
+impl From<platform::config::ConfigProblem> for Failure {
+    fn from(problem: platform::config::ConfigProblem) -> Self {
         ConfigProblems(vec![problem]).into()
     }
 }

@@ -33,12 +33,12 @@ const BROKER_FILE: &str = "broker.sqlite";
 
 /// Broker and store, open.
 #[derive(Clone)]
-pub struct Ports {
+pub struct OpenPorts {
     pub broker: Arc<dyn Broker>,
     pub store: Arc<dyn Store>,
 }
 
-impl Ports {
+impl OpenPorts {
     /// Opens both, making folders and topics that are not there.
     pub fn open(settings: &Settings) -> Result<Self> {
         local::create_folder(&settings.data).map_err(|e| {
@@ -225,9 +225,9 @@ pub fn producer_policies(settings: &Settings) -> Result<ProducerPolicies> {
     Ok(policies.with_message_bytes_max(settings.message_bytes_max).with_run_ts_ahead_max(settings.run_ts_ahead_max))
 }
 
-pub fn validator_config(settings: &Settings, until: Until) -> Result<validator::Config> {
+pub fn validator_config(settings: &Settings, until: Until) -> Result<validator::ValidatorConfig> {
     let policies = producer_policies(settings)?;
-    Ok(validator::Config {
+    Ok(validator::ValidatorConfig {
         member: member("validator"),
         pipeline_topics: PipelineTopics::live(),
         selection: None,
@@ -244,8 +244,8 @@ pub fn validator_config(settings: &Settings, until: Until) -> Result<validator::
     })
 }
 
-pub fn sink_config(settings: &Settings, until: Until) -> sink::Config {
-    sink::Config {
+pub fn sink_config(settings: &Settings, until: Until) -> sink::SinkConfig {
+    sink::SinkConfig {
         member: member("sink"),
         pipeline_topics: PipelineTopics::live(),
         limits: settings.sink_limits.clone(),
@@ -256,8 +256,8 @@ pub fn sink_config(settings: &Settings, until: Until) -> sink::Config {
     }
 }
 
-pub fn exporter_deps(store: Arc<dyn Store>, observer: Observer) -> exporter::Deps {
-    exporter::Deps { store, clock: Arc::new(SystemClock), observer }
+pub fn exporter_deps(store: Arc<dyn Store>, observer: Observer) -> exporter::ExporterDeps {
+    exporter::ExporterDeps { store, clock: Arc::new(SystemClock), observer }
 }
 
 pub fn exporter_config(settings: &Settings, options: ExportOptions) -> ExporterConfig {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use contracts::layout;
 use platform::broker::embedded::EmbeddedSettings;
 use platform::broker::kafka::{self, KafkaSettings};
-use platform::config::{self, Config, ConfigProblems, Declaration, Flag, Problem, Setting};
+use platform::config::{self, Config, ConfigProblem, ConfigProblems, Declaration, Flag, Setting};
 use platform::permissions::Readers;
 use platform::store::s3::{self, S3Settings};
 use platform::telemetry;
@@ -174,7 +174,7 @@ pub struct Settings {
     pub run_ts_ahead_max: Duration,
     pub tenant_spread: u32,
     pub step_records_max: usize,
-    pub sink_limits: sink::Limits,
+    pub sink_limits: sink::BatchLimits,
     pub export_poll_interval: Duration,
     pub findings_max: u64,
     pub duck: exporter::DuckLimits,
@@ -193,7 +193,7 @@ pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Setti
     let readers = Readers::named(&config.get(&PERMISSIONS)?).unwrap_or_default();
     // Before anything is created.
     readers.apply();
-    telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| Problem {
+    telemetry::TelemetryConfig::from_config(&config).map(telemetry::init)?.map_err(|e| ConfigProblem {
         origin: None,
         key: None,
         reason: e.to_string(),
@@ -234,7 +234,7 @@ pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Setti
         run_ts_ahead_max: config.get(&RUN_TS_AHEAD_MAX)?,
         tenant_spread: config.get(&TENANT_SPREAD)?,
         step_records_max: config.get(&STEP_RECORDS)?,
-        sink_limits: sink::Limits {
+        sink_limits: sink::BatchLimits {
             file_rows_max: config.get(&FILE_ROWS)?,
             file_bytes_target: config.get(&FILE_BYTES)?,
             age_max: config.get(&AGE_MAX)?,

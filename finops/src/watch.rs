@@ -29,7 +29,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Result};
 use crate::output::note;
-use crate::ports::Ports;
+use crate::ports::OpenPorts;
 use crate::resources::Resources;
 use crate::settings::Settings;
 
@@ -54,7 +54,7 @@ impl Watch {
     /// counted.
     pub fn start(
         settings: &Settings,
-        ports: &mut Ports,
+        ports: &mut OpenPorts,
         services: &[&'static str],
         groups: &'static [&'static str],
     ) -> Result<Self> {

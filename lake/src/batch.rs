@@ -15,7 +15,7 @@ const RANGE_BYTES: u64 = 44;
 
 /// Where a row belongs: one open file per target and batch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Target {
+pub struct FileTarget {
     /// Tenant, decoded. First, because targets are compared for each record and mostly differ in it.
     pub tenant: String,
     /// Dataset.
@@ -26,9 +26,9 @@ pub struct Target {
 
 /// A record with what is known of it.
 #[derive(Debug, Clone)]
-pub struct Row<R> {
+pub struct BatchRow<R> {
     /// Where its row belongs.
-    pub target: Target,
+    pub target: FileTarget,
     /// Source position.
     pub src: Src,
     /// Run it is counted for, with its first source position.
@@ -40,7 +40,7 @@ pub struct Row<R> {
 }
 
 /// What a record has to tell of itself.
-pub trait Payload: Clone {
+pub trait RecordPayload: Clone {
     /// What is remembered of it when it is the last one of a commit, read at this offset.
     fn last_record(&self, offset: u64) -> LastRecord;
 }
@@ -57,7 +57,7 @@ pub struct Staging<'m, R> {
     /// One past the last offset.
     pub end: u64,
     /// Rows by target.
-    pub files: &'m BTreeMap<Target, OpenFile<R>>,
+    pub files: &'m BTreeMap<FileTarget, OpenFile<R>>,
 }
 
 /// Rows of one file to be.
@@ -83,7 +83,7 @@ pub struct Batch<R> {
     /// One past the last offset.
     pub next: u64,
     /// Rows by file.
-    pub files: BTreeMap<Target, OpenFile<R>>,
+    pub files: BTreeMap<FileTarget, OpenFile<R>>,
     /// Source positions of the rows.
     pub src: SrcSet,
     /// First source positions by run.
@@ -138,7 +138,7 @@ impl<R: Clone> Batch<R> {
     pub fn take(
         &mut self,
         offset: u64,
-        row: Row<R>,
+        row: BatchRow<R>,
         source_watermarks: &mut BTreeMap<SrcPartition, u64>,
         elapsed: Duration,
     ) -> bool {

@@ -7,7 +7,7 @@ use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
 use contracts::{datasets, time};
 use platform::broker::TopicPartition;
 
-use crate::batch::{Batch, Payload};
+use crate::batch::{Batch, RecordPayload};
 
 /// Who commits, which attempt it is, and when.
 pub struct Author<'a> {
@@ -22,7 +22,7 @@ pub struct Author<'a> {
 }
 
 /// Takes the source positions of the batch; its rows stay until the record is committed.
-pub fn record_of<R: Payload>(
+pub fn record_of<R: RecordPayload>(
     batch: &mut Batch<R>,
     files: Vec<CommittedFile>,
     at: &TopicPartition,

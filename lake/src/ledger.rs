@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 /// The records of a part of an audit record, before they are sent.
 #[derive(Serialize, Deserialize)]
-pub struct Part {
+pub struct AuditPart {
     /// Where they were.
     pub sources: Vec<Src>,
     /// What each of them is sent as; absent in parts written before it was noted.
@@ -116,7 +116,7 @@ impl Ledger {
         }
     }
 
-    fn add(&mut self, part: Part, done: Option<PartDone>) {
+    fn add(&mut self, part: AuditPart, done: Option<PartDone>) {
         if done.as_ref().is_some_and(|done| !done.is_sent) {
             return;
         }
@@ -228,12 +228,12 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn part(sources: &[&str], values: Option<&[&'static str]>) -> Part {
+    fn part(sources: &[&str], values: Option<&[&'static str]>) -> AuditPart {
         let of = |(source, value): (&&str, &&'static str)| SentAs {
             first: src(source),
             sha256: digest(&src(source), None, &RecordValue::from(*value)),
         };
-        Part {
+        AuditPart {
             sources: sources.iter().map(|source| src(source)).collect(),
             sent_as: values.map(|values| sources.iter().zip(values).map(of).collect()),
         }
@@ -246,12 +246,13 @@ mod tests {
 
     #[test]
     fn only_what_was_sent_stands_for_another() {
-        let check = |part: Part, done: Option<PartDone>, [first, own, value]: [&'static str; 3], expected: bool| {
-            let mut ledger = Ledger::default();
-            ledger.add(part, done);
-            let found = ledger.stands_for(&src(first), &src(own), None, &RecordValue::from(value));
-            assert_eq!(found, expected, "{first} {own} {value}");
-        };
+        let check =
+            |part: AuditPart, done: Option<PartDone>, [first, own, value]: [&'static str; 3], expected: bool| {
+                let mut ledger = Ledger::default();
+                ledger.add(part, done);
+                let found = ledger.stands_for(&src(first), &src(own), None, &RecordValue::from(value));
+                assert_eq!(found, expected, "{first} {own} {value}");
+            };
         let new = || part(&["id/0/3"], Some(&["a"]));
         let at_9 = || done(true, Some(&["t/0/9"]));
         check(new(), at_9(), ["id/0/3", "id/0/9", "whatever"], true);

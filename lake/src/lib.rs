@@ -4,10 +4,10 @@
 pub mod batch;
 pub mod chain;
 pub mod commit;
+pub mod committed_offsets;
 pub mod cut;
 mod error;
 pub mod files;
-pub mod hints;
 pub mod ledger;
 pub mod repair;
 pub mod row;

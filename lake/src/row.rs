@@ -9,7 +9,7 @@ use contracts::topics::headers;
 use contracts::{datasets, layout, time};
 use platform::broker::{Broker, BrokerError, Message, TopicPartition, Watermarks, record_at};
 
-use crate::batch::{Payload, Row, Target};
+use crate::batch::{BatchRow, FileTarget, RecordPayload};
 
 /// `error_code` of a record of the valid topic that is no storage record: another producer wrote there.
 pub(crate) const NOT_A_STORAGE_RECORD: &str = "not_a_storage_record";
@@ -23,7 +23,7 @@ pub struct Record {
     pub problem: Option<String>,
 }
 
-impl Payload for Record {
+impl RecordPayload for Record {
     fn last_record(&self, offset: u64) -> LastRecord {
         LastRecord { offset, ..last_record(&self.message) }
     }
@@ -58,10 +58,10 @@ pub fn last_record_at(
 const RUN_BYTES_MAX: usize = 2 * layout::NAME_BYTES_MAX + 70;
 
 /// A record that is not what its topic promises becomes a dead letter of itself: kept, counted, and stopping no partition.
-pub(crate) fn quarantined(message: &Arc<Message>, topic_id: &str, problem: String) -> Row<Record> {
+pub(crate) fn quarantined(message: &Arc<Message>, topic_id: &str, problem: String) -> BatchRow<Record> {
     let own = SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition };
-    Row {
-        target: Target {
+    BatchRow {
+        target: FileTarget {
             dataset: &datasets::DEAD_LETTERS,
             tenant: layout::UNKNOWN_TENANT.into(),
             run_date: time::date_of(time::clamp_ms(message.timestamp_ms)),
@@ -74,7 +74,7 @@ pub(crate) fn quarantined(message: &Arc<Message>, topic_id: &str, problem: Strin
 }
 
 /// The row of a record that names its source position in a header.
-pub(crate) fn row(message: &Arc<Message>, target: Target, run: Option<String>) -> Result<Row<Record>, String> {
+pub(crate) fn row(message: &Arc<Message>, target: FileTarget, run: Option<String>) -> Result<BatchRow<Record>, String> {
     let position = |name: &str, value: &str| value.parse::<Src>().map_err(|e| format!("header {name}: {e}"));
     let src = position(headers::SRC, required(message, headers::SRC)?)?;
     let first = match text(message, headers::REPLAY_OF) {
@@ -85,7 +85,7 @@ pub(crate) fn row(message: &Arc<Message>, target: Target, run: Option<String>) -
     // No manifest can announce a run with a longer name, so nothing asks how much of it has arrived.
     let run = run.filter(|run| run.len() <= RUN_BYTES_MAX);
     let payload = Record { message: message.clone(), problem: None };
-    Ok(Row { target, src, run: run.map(|run| (run, first)), bytes: size(message), payload })
+    Ok(BatchRow { target, src, run: run.map(|run| (run, first)), bytes: size(message), payload })
 }
 
 pub(crate) fn required<'m>(message: &'m Message, name: &str) -> Result<&'m str, String> {

@@ -8,7 +8,7 @@ use contracts::chain::ChainHead;
 use contracts::commit_record::CommitRecord;
 use lake::LakeError;
 use lake::repair::{close, commit, rebuild};
-use lake::verify::{Announced, Missing, OpenEnd, Problem, Report, Rule};
+use lake::verify::{Announced, Missing, OpenEnd, Rule, VerifyProblem, VerifyReport};
 use platform::broker::{Broker, BrokerError, READ_BYTES, TopicPartition};
 use platform::store::{PutOutcome, Store, StoreError};
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub struct Plan {
     /// Run manifests to be written again from the topic of runs.
     pub manifests: Vec<String>,
     /// What must be mended first: until then it is unknown what is missing, so nothing is sent.
-    pub blocked_by: Vec<Problem>,
+    pub blocked_by: Vec<VerifyProblem>,
     /// Offsets without a row that the broker no longer holds: if they were records, only their source has them.
     pub expired: Vec<Missing>,
     #[serde(skip)]
@@ -92,7 +92,7 @@ pub struct Repaired {
 
 /// What a report says can be brought back.
 #[must_use]
-pub fn plan(report: &Report) -> Plan {
+pub fn plan(report: &VerifyReport) -> Plan {
     let commits_to_rebuild = report.commits_with_missing_files.clone();
     let is_missing: BTreeSet<&str> = report.problems.iter().map(|problem| problem.object.as_str()).collect();
     let files = commits_to_rebuild.iter().flat_map(|commit| &commit.files).map(|file| file.path.clone());

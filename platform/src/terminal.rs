@@ -43,9 +43,9 @@ fn escape(text: &str, breaks: Breaks) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len() + 16);
     for part in parts(text) {
         match part {
-            Part::Shown(text) => out.push_str(text),
-            Part::Hidden('\n') if breaks == Breaks::Kept => out.push('\n'),
-            Part::Hidden(c) => push_escape(&mut out, c),
+            TextPart::Shown(text) => out.push_str(text),
+            TextPart::Hidden('\n') if breaks == Breaks::Kept => out.push('\n'),
+            TextPart::Hidden(c) => push_escape(&mut out, c),
         }
     }
     Cow::Owned(out)
@@ -63,7 +63,7 @@ fn push_escape(out: &mut String, c: char) {
 
 /// A piece of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part<'a> {
+pub enum TextPart<'a> {
     /// Characters to be shown as they are.
     Shown(&'a str),
     /// A character that must not be shown as it is.
@@ -71,7 +71,7 @@ pub enum Part<'a> {
 }
 
 /// Cuts a text into what may be shown and single characters that must not be.
-pub fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
+pub fn parts(text: &str) -> impl Iterator<Item = TextPart<'_>> {
     let mut rest = text;
     let mut before = None;
     std::iter::from_fn(move || {
@@ -87,13 +87,13 @@ pub fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
             if index == 0 {
                 rest = &rest[c.len_utf8()..];
                 before = Some(c);
-                return Some(Part::Hidden(c));
+                return Some(TextPart::Hidden(c));
             }
             break;
         }
         let (shown, left) = rest.split_at(end);
         rest = left;
-        (!shown.is_empty()).then_some(Part::Shown(shown))
+        (!shown.is_empty()).then_some(TextPart::Shown(shown))
     })
 }
 
@@ -161,11 +161,11 @@ mod tests {
         let text = "a\u{1b}\u{1b}b\u{202e}ü\n";
         let all: String = parts(text)
             .map(|part| match part {
-                Part::Shown(text) => text.to_owned(),
-                Part::Hidden(c) => c.to_string(),
+                TextPart::Shown(text) => text.to_owned(),
+                TextPart::Hidden(c) => c.to_string(),
             })
             .collect();
         assert_eq!(all, text);
-        assert_eq!(parts(text).filter(|part| matches!(part, Part::Hidden(_))).count(), 4);
+        assert_eq!(parts(text).filter(|part| matches!(part, TextPart::Hidden(_))).count(), 4);
     }
 }

@@ -17,22 +17,22 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// Live counters; shared, never reset.
         #[derive(Debug, Default)]
-        pub struct Counters {
+        pub struct SinkCounters {
             $($name: AtomicU64,)+
             observer: Observer,
         }
 
         /// Counters at one moment.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-        pub struct Snapshot {
+        pub struct SinkSnapshot {
             $($(#[$doc])* pub $name: u64,)+
         }
 
-        impl Counters {
+        impl SinkCounters {
             /// The counters now.
             #[must_use]
-            pub fn snapshot(&self) -> Snapshot {
-                Snapshot { $($name: self.$name.load(Ordering::Relaxed),)+ }
+            pub fn snapshot(&self) -> SinkSnapshot {
+                SinkSnapshot { $($name: self.$name.load(Ordering::Relaxed),)+ }
             }
         }
     };
@@ -59,7 +59,7 @@ counters! {
     races_lost,
 }
 
-impl Counters {
+impl SinkCounters {
     /// Counters of a sink that is observed.
     #[must_use]
     pub fn observed(observer: Observer) -> Self {

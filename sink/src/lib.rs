@@ -11,7 +11,7 @@ mod metrics;
 pub mod service;
 mod trace;
 
-pub use counters::{Counters, Snapshot};
+pub use counters::{SinkCounters, SinkSnapshot};
 pub use error::SinkError;
-pub use limits::Limits;
-pub use service::{Config, Deps, run};
+pub use limits::BatchLimits;
+pub use service::{SinkConfig, SinkDeps, run};

@@ -10,7 +10,7 @@ pub const COMMIT_RECORD_BYTES_MAX: u64 = 8 << 20;
 /// Limits of open batches. A batch is what one partition has read since its last commit; it is written as a whole when
 /// any limit is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct BatchLimits {
     /// Rows of one file. 200,000 rows of 2 KB make about 128 MB before compression.
     pub file_rows_max: u64,
     /// Bytes of records of one file, as read.
@@ -31,7 +31,7 @@ pub struct Limits {
     pub checkpoint_commits: u64,
 }
 
-impl Default for Limits {
+impl Default for BatchLimits {
     fn default() -> Self {
         Self {
             file_rows_max: 200_000,
@@ -45,7 +45,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl BatchLimits {
     /// True when a batch is to be written.
     pub(crate) fn are_reached<R: Clone>(&self, batch: &Batch<R>, elapsed: Duration) -> bool {
         !batch.is_empty()
@@ -62,25 +62,25 @@ mod tests {
     use std::collections::BTreeMap;
 
     use contracts::source::Src;
-    use lake::batch::{Row, Target};
+    use lake::batch::{BatchRow, FileTarget};
 
     use super::*;
 
     /// 5,000 tenants of which two runs come in at once, all in one partition.
     #[test]
     fn many_small_tenants_are_written_by_age_not_by_every_poll() {
-        let (limits, mut batch, mut source_watermarks) = (Limits::default(), Batch::at(0), BTreeMap::new());
+        let (limits, mut batch, mut source_watermarks) = (BatchLimits::default(), Batch::at(0), BTreeMap::new());
         let mut offset = 0;
         for _ in 0..3 {
             for tenant in 0..5_000 {
                 for run_date in ["2026-01-20", "2026-01-21"] {
-                    let target = Target {
+                    let target = FileTarget {
                         tenant: format!("tenant-{tenant}"),
                         dataset: &contracts::datasets::FINDINGS,
                         run_date: run_date.into(),
                     };
                     let src = format!("w/0/{offset}").parse().unwrap();
-                    let row = Row { target, src, run: None, bytes: 2_000, payload: () };
+                    let row = BatchRow { target, src, run: None, bytes: 2_000, payload: () };
                     assert!(batch.take(offset, row, &mut source_watermarks, Duration::ZERO));
                     offset += 1;
                 }
@@ -93,7 +93,7 @@ mod tests {
     /// What a batch lists is bounded, and the estimate is not below what is written.
     #[test]
     fn a_batch_is_closed_before_its_commit_record_is_large() {
-        let limits = Limits { commit_record_bytes_max: 100_000, ..Limits::default() };
+        let limits = BatchLimits { commit_record_bytes_max: 100_000, ..BatchLimits::default() };
         // Long names of runs, names that JSON escapes, two runs by turns in one partition, and offsets with gaps.
         let runs: [&dyn Fn(u64) -> (String, u64); 4] = [
             &|n| (format!("acme/prod/{n}-{}", "r".repeat(500)), n),
@@ -106,12 +106,12 @@ mod tests {
             while !limits.are_reached(&batch, Duration::ZERO) {
                 let (run, offset) = run(n);
                 let src: Src = format!("wire-id/0/{offset}").parse().unwrap();
-                let target = Target {
+                let target = FileTarget {
                     tenant: "acme".into(),
                     dataset: &contracts::datasets::FINDINGS,
                     run_date: "2026-01-20".into(),
                 };
-                let row = Row { target, src: src.clone(), run: Some((run, src)), bytes: 200, payload: () };
+                let row = BatchRow { target, src: src.clone(), run: Some((run, src)), bytes: 200, payload: () };
                 assert!(batch.take(n, row, &mut source_watermarks, Duration::ZERO));
                 n += 1;
             }

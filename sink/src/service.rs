@@ -8,8 +8,8 @@ use contracts::commit_record::CommittedFile;
 use contracts::layout;
 use contracts::topics::PipelineTopics;
 use lake::chain;
+use lake::committed_offsets::{CommittedOffsets, OffsetMetadata};
 use lake::files::{self, Publisher};
-use lake::hints::{HintMetadata, Hints};
 use lake::repair::rebuild;
 use lake::row::{Record, last_record_at};
 use platform::broker::{
@@ -25,12 +25,12 @@ use platform::store::{Published, PutOutcome, Store};
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
-use crate::counters::Counters;
+use crate::counters::SinkCounters;
 use crate::drained::is_drained;
 use crate::error::SinkError;
-use crate::limits::Limits;
+use crate::limits::BatchLimits;
 use crate::machine::{
-    Action, AssignedPartition, CommitOutcome, Identity, Loaded, Machine, Now, Outcome, RecordOutcome,
+    Action, ActionOutcome, AssignedPartition, CommitOutcome, LoadedChain, Machine, Now, RecordOutcome, WriterIdentity,
 };
 use crate::metrics;
 use crate::trace::Batches;
@@ -41,13 +41,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(6 * 3_600);
 
 /// Settings.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct SinkConfig {
     /// Name of this member.
     pub member: String,
     /// What it reads, and as which group.
     pub pipeline_topics: PipelineTopics,
     /// What an open batch may hold.
-    pub limits: Limits,
+    pub limits: BatchLimits,
     /// A member silent for this long loses its partitions.
     pub session_timeout: Duration,
     /// When to stop.
@@ -60,7 +60,7 @@ pub struct Config {
 
 /// What a sink works with.
 #[derive(Clone, Copy)]
-pub struct Deps<'a> {
+pub struct SinkDeps<'a> {
     /// Where it reads.
     pub broker: &'a dyn Broker,
     /// Where it writes.
@@ -68,20 +68,20 @@ pub struct Deps<'a> {
     /// When it commits.
     pub clock: &'a dyn Clock,
     /// What it has done.
-    pub counters: &'a Arc<Counters>,
+    pub counters: &'a Arc<SinkCounters>,
 }
 
 /// Runs one sink until `config.until` or shutdown; what was read by then is written.
 ///
 /// # Errors
 /// Only what waiting cannot mend. Nothing is lost then: what is not committed is still in the topics.
-pub fn run(config: &Config, deps: Deps<'_>, shutdown: &Shutdown) -> Result<(), SinkError> {
-    let Deps { broker, store, clock, counters } = deps;
+pub fn run(config: &SinkConfig, deps: SinkDeps<'_>, shutdown: &Shutdown) -> Result<(), SinkError> {
+    let SinkDeps { broker, store, clock, counters } = deps;
     let pipeline_topics = &config.pipeline_topics;
     let retried = || counters.retried("start");
     let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
     let Some((ends, consumer)) = begun else { return Ok(()) };
-    let identity = Identity {
+    let identity = WriterIdentity {
         writer_id: format!("{}/{}", config.member, Uuid::new_v4().simple()),
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
         store_id: store.id().to_owned(),
@@ -100,7 +100,7 @@ pub fn run(config: &Config, deps: Deps<'_>, shutdown: &Shutdown) -> Result<(), S
         consumer,
         broker,
         store,
-        hints: Hints {
+        hints: CommittedOffsets {
             group: &pipeline_topics.sinks,
             replaced: config.replaced_store.as_deref().filter(|id| *id != store.id()),
         },
@@ -128,7 +128,7 @@ pub fn run(config: &Config, deps: Deps<'_>, shutdown: &Shutdown) -> Result<(), S
 /// when it fails.
 #[expect(clippy::type_complexity, reason = "two things, named where they are used")]
 fn begin(
-    config: &Config,
+    config: &SinkConfig,
     broker: &dyn Broker,
     shutdown: &Shutdown,
 ) -> Result<(Vec<(TopicPartition, u64)>, Box<dyn Consumer>), BrokerError> {
@@ -172,9 +172,9 @@ struct Sink<'a> {
     consumer: Box<dyn Consumer>,
     broker: &'a dyn Broker,
     store: &'a dyn Store,
-    hints: Hints<'a>,
+    hints: CommittedOffsets<'a>,
     clock: &'a dyn Clock,
-    counters: &'a Counters,
+    counters: &'a SinkCounters,
     shutdown: &'a Shutdown,
     started: Instant,
     swept: Option<Instant>,
@@ -296,17 +296,17 @@ impl Sink<'_> {
             let mut span = self.batches.begin(&at, &action);
             let is_claim = matches!(action, Action::Claim(_));
             // The chain is the truth, and the next sink leaves the hint; that no other store is in the group was seen before.
-            let may_be_missed = matches!(action, Action::LeaveHint(_) | Action::ReadHints { before_commit: true });
+            let may_be_missed = matches!(action, Action::CommitOffset(_) | Action::ReadOffsets { before_commit: true });
             let outcome = match executor.perform(&at, &action).inspect_err(|error| span.fail(error)) {
                 Ok(outcome) => outcome,
                 Err(error) if error.is_retriable() => {
                     warn!(%error, topic = %at.topic, partition = at.partition, "trying again");
                     self.counters.retried("write");
                     match backoff.wait(self.shutdown) {
-                        _ if is_claim => Outcome::NotClaimed,
+                        _ if is_claim => ActionOutcome::NotClaimed,
                         false => continue,
                         // What the partitions hold is written.
-                        true if may_be_missed => Outcome::Done,
+                        true if may_be_missed => ActionOutcome::Done,
                         true => return Err(error),
                     }
                 }
@@ -320,12 +320,14 @@ impl Sink<'_> {
                 Err(error) => return Err(error),
             };
             match &outcome {
-                Outcome::Committed(CommitOutcome::Unknown(_)) if backoff.wait(self.shutdown) => {
+                ActionOutcome::Committed(CommitOutcome::Unknown(_)) if backoff.wait(self.shutdown) => {
                     info!("stopping with an unanswered commit: the next sink finds out whether it was made");
                     return Ok(());
                 }
                 // That reading works says nothing of writing.
-                Outcome::Committed(CommitOutcome::Unknown(_)) | Outcome::CommitRead(_) | Outcome::Looked(_) => {}
+                ActionOutcome::Committed(CommitOutcome::Unknown(_))
+                | ActionOutcome::CommitRead(_)
+                | ActionOutcome::Looked(_) => {}
                 _ => backoff.reset(),
             }
             self.machine.done(&at, outcome)?;
@@ -363,26 +365,26 @@ struct ActionExecutor<'a> {
     consumer: &'a mut dyn Consumer,
     broker: &'a dyn Broker,
     store: &'a dyn Store,
-    hints: &'a Hints<'a>,
-    counters: &'a Counters,
+    hints: &'a CommittedOffsets<'a>,
+    counters: &'a SinkCounters,
     writer_id: &'a str,
     publisher: Publisher,
 }
 
 impl ActionExecutor<'_> {
-    fn perform(&mut self, at: &TopicPartition, action: &Action<'_, Record>) -> Result<Outcome, SinkError> {
+    fn perform(&mut self, at: &TopicPartition, action: &Action<'_, Record>) -> Result<ActionOutcome, SinkError> {
         Ok(match action {
             Action::LoadChain { topic_id, partition } => self.load(at, topic_id, *partition)?,
-            Action::Publish { file, next } => Outcome::Published(self.publish(file, next)?),
+            Action::Publish { file, next } => ActionOutcome::Published(self.publish(file, next)?),
             Action::Rebuild(commit) => {
                 failpoint::hit!("sink.rebuild.begin");
                 rebuild::rebuild(self.broker, self.store, at, commit)?;
                 failpoint::hit!("sink.rebuild.done");
-                Outcome::Rebuilt
+                ActionOutcome::Rebuilt
             }
             Action::Seek(offset) => {
                 self.consumer.seek(at, *offset)?;
-                Outcome::Done
+                ActionOutcome::Done
             }
             Action::Stage(batch) => {
                 failpoint::hit!("sink.stage.begin");
@@ -390,19 +392,19 @@ impl ActionExecutor<'_> {
                 let staged = files::stage(self.store, batch)?;
                 self.counters.took(&metrics::STAGE_SECONDS, began);
                 failpoint::hit!("sink.stage.done");
-                Outcome::Staged(staged)
+                ActionOutcome::Staged(staged)
             }
             Action::Look { last, last_sha256, next } => {
                 let last = last.as_deref().map(|path| (path, *last_sha256));
-                Outcome::Looked(chain::look(self.store, last, next)?)
+                ActionOutcome::Looked(chain::look(self.store, last, next)?)
             }
-            Action::Commit { path, bytes } => Outcome::Committed(self.commit(path, bytes)),
+            Action::Commit { path, bytes } => ActionOutcome::Committed(self.commit(path, bytes)),
             Action::ReadCommit(path) => {
                 let commit = chain::read_commit(self.store, path)?;
                 if let Some(own) = commit.as_ref().filter(|commit| commit.writer_id == self.writer_id) {
                     self.counters.committed(own);
                 }
-                Outcome::CommitRead(commit)
+                ActionOutcome::CommitRead(commit)
             }
             Action::Discard(staged) => {
                 self.counters.race_lost();
@@ -410,32 +412,32 @@ impl ActionExecutor<'_> {
                 failpoint::hit!("sink.discard.begin");
                 files::discard(self.store, staged);
                 failpoint::hit!("sink.discard.done");
-                Outcome::Done
+                ActionOutcome::Done
             }
-            Action::ReadHints { .. } => Outcome::HintsRead(self.hints.read(self.broker)?),
+            Action::ReadOffsets { .. } => ActionOutcome::OffsetsRead(self.hints.read(self.broker)?),
             Action::Claim(offset) => {
                 failpoint::hit!("sink.claim.begin");
                 let is_left = self.leave_hint(at, *offset)?;
                 failpoint::hit!("sink.claim.left");
-                if is_left { Outcome::Done } else { Outcome::NotClaimed }
+                if is_left { ActionOutcome::Done } else { ActionOutcome::NotClaimed }
             }
-            Action::LeaveHint(offset) => {
+            Action::CommitOffset(offset) => {
                 failpoint::hit!("sink.hint.begin");
                 let _chain_decides = self.leave_hint(at, *offset)?;
                 failpoint::hit!("sink.hint.left");
-                Outcome::Done
+                ActionOutcome::Done
             }
             Action::Checkpoint(head) => {
                 let path = layout::chain_checkpoint(&head.topic_id, head.partition, head.end);
                 failpoint::hit!("sink.checkpoint.begin");
                 self.store.put(&path, &head.to_checkpoint()?)?;
                 failpoint::hit!("sink.checkpoint.done");
-                Outcome::Done
+                ActionOutcome::Done
             }
         })
     }
 
-    fn load(&self, at: &TopicPartition, topic_id: &str, partition: u32) -> Result<Outcome, SinkError> {
+    fn load(&self, at: &TopicPartition, topic_id: &str, partition: u32) -> Result<ActionOutcome, SinkError> {
         let chain::Chain { head, last, checkpointed } = chain::read(self.store, topic_id, partition)?;
         let mut marks = self.broker.watermarks(at)?;
         // Recreated since it was assigned: these are the marks of another topic.
@@ -450,7 +452,7 @@ impl ActionExecutor<'_> {
             warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records expired unwritten");
         }
         let (low, high) = (marks.low, marks.high);
-        Ok(Outcome::ChainLoaded(Box::new(Loaded { head, last, checkpointed, low, high, found })))
+        Ok(ActionOutcome::ChainLoaded(Box::new(LoadedChain { head, last, checkpointed, low, high, found })))
     }
 
     fn publish(&mut self, file: &CommittedFile, next: &[CommittedFile]) -> Result<Published, SinkError> {
@@ -485,7 +487,7 @@ impl ActionExecutor<'_> {
 
     /// False when the partition is not this member's now.
     fn leave_hint(&mut self, at: &TopicPartition, offset: u64) -> Result<bool, SinkError> {
-        let metadata = serde_json::to_string(&HintMetadata { store_id: self.store.id().to_owned() })?;
+        let metadata = serde_json::to_string(&OffsetMetadata { store_id: self.store.id().to_owned() })?;
         match self.consumer.commit(&[GroupOffset { at: at.clone(), offset, metadata }]) {
             Err(BrokerError::Fenced { .. }) => {
                 debug!(topic = %at.topic, partition = at.partition, "no hint: fenced");

@@ -57,12 +57,12 @@ impl Batches {
                 }
                 Span::default()
             }
-            Action::ReadHints { before_commit: true } => Span::default(),
+            Action::ReadOffsets { before_commit: true } => Span::default(),
             Action::LoadChain { .. }
             | Action::Seek(_)
-            | Action::ReadHints { .. }
+            | Action::ReadOffsets { .. }
             | Action::Claim(_)
-            | Action::LeaveHint(_)
+            | Action::CommitOffset(_)
             | Action::Checkpoint(_) => {
                 self.end(at);
                 Span::default()

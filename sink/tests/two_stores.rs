@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use contracts::layout;
 use contracts::topics::{self, PipelineTopics, groups};
-use lake::hints::store_of;
+use lake::committed_offsets::store_of;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
 use platform::broker::{
     Broker, ConsumerConfig, GroupOffset, Headers, OutRecord, Polled, Start, TopicPartition, TopicSpec, Topics,
@@ -19,7 +19,7 @@ use platform::lifecycle::Shutdown;
 use platform::service::Until;
 use platform::store::Store;
 use platform::store::local::LocalStore;
-use sink::{Config, Limits, SinkError};
+use sink::{BatchLimits, SinkConfig, SinkError};
 
 const PARTITIONS: u32 = 2;
 
@@ -51,10 +51,10 @@ impl World {
         Self { broker, stores, _folder: folder }
     }
 
-    fn run(&self, store: usize, config: &Config, shutdown: &Shutdown) -> Result<(), SinkError> {
+    fn run(&self, store: usize, config: &SinkConfig, shutdown: &Shutdown) -> Result<(), SinkError> {
         sink::run(
             config,
-            sink::Deps {
+            sink::SinkDeps {
                 broker: &self.broker,
                 store: &self.stores[store],
                 clock: &SystemClock,
@@ -65,7 +65,7 @@ impl World {
     }
 
     fn drain(&self, store: usize, replaced_store: Option<String>) -> Result<(), SinkError> {
-        self.run(store, &Config { replaced_store, ..config(Until::Drained) }, &Shutdown::new())
+        self.run(store, &SinkConfig { replaced_store, ..config(Until::Drained) }, &Shutdown::new())
     }
 
     /// A record that is no storage record: what a sink writes of it does not matter here.
@@ -88,11 +88,11 @@ impl World {
     }
 }
 
-fn config(until: Until) -> Config {
-    Config {
+fn config(until: Until) -> SinkConfig {
+    SinkConfig {
         member: "sink-test".into(),
         pipeline_topics: PipelineTopics::live(),
-        limits: Limits { file_rows_max: 1, ..Limits::default() },
+        limits: BatchLimits { file_rows_max: 1, ..BatchLimits::default() },
         session_timeout: Duration::from_secs(10),
         until,
         skips_expired: false,

@@ -16,7 +16,7 @@ use tests::attack::load::Load;
 use tests::attack::oracle;
 use tests::attack::program;
 use tests::attack::seed::{Seeded, is_long, seeded};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 list!(bits_are_flipped);
 at_site!(embedded_local, EmbeddedLocal, bits_are_flipped);
@@ -51,7 +51,7 @@ fn is_manifest_of(path: &str, dataset: &str) -> bool {
     path.starts_with(dataset) && path.ends_with("_manifest.json")
 }
 
-fn bits_are_flipped(kind: Kind) {
+fn bits_are_flipped(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("bits");
     let site = Site::open(kind);
     let load = Load::new(&site);

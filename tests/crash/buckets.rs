@@ -7,7 +7,7 @@ use platform::failpoint;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::program::{Role, Service, WAIT_MAX};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 use tests::proxy::{self, s3_error};
 
 list!(
@@ -35,7 +35,7 @@ at_site!(
 type Plan = (&'static str, &'static str, u32, proxy::Fault);
 
 /// Plans the faults twice while services work, waits until they were met, and lets them go on.
-fn attacked(kind: Kind, deed: Deed, plans: &[Plan]) {
+fn attacked(kind: SiteKind, deed: Deed, plans: &[Plan]) {
     let site = Site::open(kind);
     let network = site.network.as_ref().unwrap();
     let count = Battle::begin(&site).fight(|battle| {
@@ -60,30 +60,30 @@ fn attacked(kind: Kind, deed: Deed, plans: &[Plan]) {
     note(Fault::Deed(deed), &site, 0, None, &count, "goes on");
 }
 
-fn errors(kind: Kind) {
+fn errors(kind: SiteKind) {
     attacked(kind, Deed::BucketErrors, &[("", "", 40, proxy::Fault::Answer(500, s3_error("InternalError")))]);
 }
 
-fn slow_down(kind: Kind) {
+fn slow_down(kind: SiteKind) {
     attacked(kind, Deed::BucketSlowDown, &[("", "", 40, proxy::Fault::Answer(503, s3_error("SlowDown")))]);
 }
 
-fn commit_answers_are_lost(kind: Kind) {
+fn commit_answers_are_lost(kind: SiteKind) {
     attacked(kind, Deed::BucketCommitAnswersLost, &[("PUT", layout::CHAIN, 8, proxy::Fault::LoseAnswer)]);
 }
 
-fn commits_are_refused(kind: Kind) {
+fn commits_are_refused(kind: SiteKind) {
     let refused = proxy::Fault::Answer(412, s3_error("PreconditionFailed"));
     attacked(kind, Deed::BucketCommitsRefused, &[("PUT", layout::CHAIN, 8, refused)]);
 }
 
-fn publish_answers_are_lost(kind: Kind) {
+fn publish_answers_are_lost(kind: SiteKind) {
     attacked(kind, Deed::BucketPublishAnswersLost, &[("POST", "uploadId=", 12, proxy::Fault::LoseAnswer)]);
 }
 
 /// Sinks stop at a commit that was answered and is not there, and are started again. Meanwhile the bucket creates what is there
 /// already; a member that is frozen before its commit and woken after another took over finds that out by looking.
-fn the_bucket_lies(kind: Kind) {
+fn the_bucket_lies(kind: SiteKind) {
     let site = Site::open(kind);
     let network = site.network.as_ref().unwrap();
     let mut stopped = 0;
@@ -118,7 +118,7 @@ fn the_bucket_lies(kind: Kind) {
     note(Fault::Deed(Deed::BucketLies), &site, 0, None, &count, &result);
 }
 
-fn the_network_is_bad(kind: Kind) {
+fn the_network_is_bad(kind: SiteKind) {
     let plans = [
         ("PUT", "", 6, proxy::Fault::LoseRequest),
         ("PUT", "", 6, proxy::Fault::LoseAnswer),

@@ -9,7 +9,7 @@ use platform::lifecycle::Shutdown;
 use platform::service::Until;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 use validator::ProducerPolicies;
 
 at_each_site!(clocks_jump);
@@ -39,10 +39,10 @@ impl Drop for StopOnDrop<'_> {
 }
 
 #[expect(clippy::too_many_lines, reason = "two configurations")]
-fn clocks_jump(kind: Kind) {
+fn clocks_jump(kind: SiteKind) {
     let site = Site::open(kind);
     let age_max = Duration::from_millis(100);
-    let validate = validator::Config {
+    let validate = validator::ValidatorConfig {
         pipeline_topics: contracts::topics::PipelineTopics::live(),
         selection: None,
         member: "validator".into(),
@@ -58,10 +58,10 @@ fn clocks_jump(kind: Kind) {
         skips_expired: false,
         skips_judged: false,
     };
-    let sink = sink::Config {
+    let sink = sink::SinkConfig {
         pipeline_topics: contracts::topics::PipelineTopics::live(),
         member: "sink".into(),
-        limits: sink::Limits { age_max, ..sink::Limits::default() },
+        limits: sink::BatchLimits { age_max, ..sink::BatchLimits::default() },
         session_timeout: kind.session_timeout(),
         until: Until::Shutdown,
         skips_expired: false,
@@ -75,7 +75,7 @@ fn clocks_jump(kind: Kind) {
         scope.spawn(|| {
             validator::run(
                 &validate,
-                validator::Deps { broker: &*site.broker, clock: &clock, counters: &Default::default() },
+                validator::ValidatorDeps { broker: &*site.broker, clock: &clock, counters: &Default::default() },
                 &stop,
             )
             .unwrap()
@@ -83,7 +83,12 @@ fn clocks_jump(kind: Kind) {
         scope.spawn(|| {
             sink::run(
                 &sink,
-                sink::Deps { broker: &*site.broker, store: &*site.store, clock: &clock, counters: &Default::default() },
+                sink::SinkDeps {
+                    broker: &*site.broker,
+                    store: &*site.store,
+                    clock: &clock,
+                    counters: &Default::default(),
+                },
                 &stop,
             )
             .unwrap()
@@ -97,7 +102,12 @@ fn clocks_jump(kind: Kind) {
                 move || {
                     sink::run(
                         sink,
-                        sink::Deps { broker: &*site.broker, store: &*site.store, clock, counters: &Default::default() },
+                        sink::SinkDeps {
+                            broker: &*site.broker,
+                            store: &*site.store,
+                            clock,
+                            counters: &Default::default(),
+                        },
                         &short,
                     )
                     .unwrap()

@@ -12,14 +12,14 @@ use tests::attack::load::Load;
 use tests::attack::oracle;
 use tests::attack::program::{self, Role, Service};
 use tests::attack::seed::{Seeded, is_long, seeded};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 list!(exporters_meet, an_exporter_wakes_up_with_an_older_cut);
 at_site!(embedded_local, EmbeddedLocal, exporters_meet, an_exporter_wakes_up_with_an_older_cut);
 at_site!(embedded_s3, EmbeddedS3, exporters_meet, an_exporter_wakes_up_with_an_older_cut);
 
 /// Two exporters and now and then a third, of which one is killed again and again, under load.
-fn exporters_meet(kind: Kind) {
+fn exporters_meet(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("exporters");
     let site = Site::open(kind);
     let kills = if is_long() { 20 } else { 3 };
@@ -41,7 +41,7 @@ fn exporters_meet(kind: Kind) {
 
 /// It is frozen with new files written, before they take the place of the old ones; meanwhile more comes in and another one
 /// exports that. When it wakes up it dies as soon as it has published what it had.
-fn an_exporter_wakes_up_with_an_older_cut(kind: Kind) {
+fn an_exporter_wakes_up_with_an_older_cut(kind: SiteKind) {
     let site = Site::open(kind);
     let load = Load::new(&site);
     let take_in = |records| {

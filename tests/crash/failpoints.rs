@@ -17,7 +17,7 @@ use tests::attack::fault::Fault;
 use tests::attack::oracle::Count;
 use tests::attack::program::{Role, Service, WAIT_MAX};
 use tests::attack::seed;
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 use tests::declared;
 
 at_each_site!(validator, sink, sink_in_its_store, exporter, exporter_in_its_store, rare_points_of_the_sink);
@@ -38,7 +38,7 @@ const RARE: &[&str] = &[
 
 #[test]
 fn every_point_is_attacked_at_every_site_that_has_it() {
-    for kind in Kind::ALL {
+    for kind in SiteKind::ALL {
         let of = |prefixes, role| points(*kind, prefixes, role);
         let attacked: Vec<_> = of(VALIDATORS, Role::Validator)
             .chain(of(SINKS, Role::Sink))
@@ -60,7 +60,7 @@ const EXPORTERS: &[&str] = &["exporter."];
 const STORES: &[&str] = &["store."];
 
 /// Who passes a point.
-fn roles(kind: Kind, name: &str) -> &'static [Role] {
+fn roles(kind: SiteKind, name: &str) -> &'static [Role] {
     if kind.lacks(name) {
         return &[];
     }
@@ -75,33 +75,33 @@ fn roles(kind: Kind, name: &str) -> &'static [Role] {
     }
 }
 
-fn points(kind: Kind, of: &'static [&'static str], role: Role) -> impl Iterator<Item = &'static str> {
+fn points(kind: SiteKind, of: &'static [&'static str], role: Role) -> impl Iterator<Item = &'static str> {
     let mine = move |name: &&str| of.iter().any(|prefix| name.starts_with(prefix)) && !RARE.contains(name);
     declared::crash_points().into_iter().filter(mine).filter(move |name| roles(kind, name).contains(&role))
 }
 
-fn validator(kind: Kind) {
+fn validator(kind: SiteKind) {
     points(kind, VALIDATORS, Role::Validator).for_each(|point| each_pass(kind, point, Role::Validator));
 }
 
-fn sink(kind: Kind) {
+fn sink(kind: SiteKind) {
     points(kind, SINKS, Role::Sink).for_each(|point| each_pass(kind, point, Role::Sink));
 }
 
-fn sink_in_its_store(kind: Kind) {
+fn sink_in_its_store(kind: SiteKind) {
     points(kind, STORES, Role::Sink).for_each(|point| each_pass(kind, point, Role::Sink));
 }
 
-fn exporter(kind: Kind) {
+fn exporter(kind: SiteKind) {
     points(kind, EXPORTERS, Role::Exporter).for_each(|point| each_pass(kind, point, Role::Exporter));
 }
 
-fn exporter_in_its_store(kind: Kind) {
+fn exporter_in_its_store(kind: SiteKind) {
     points(kind, STORES, Role::Exporter).for_each(|point| each_pass(kind, point, Role::Exporter));
 }
 
 /// The first time a point is passed, and in the long form some later times.
-fn each_pass(kind: Kind, point: &str, role: Role) {
+fn each_pass(kind: SiteKind, point: &str, role: Role) {
     // On Kafka a dead member is missed only after its session; a pass of the exporter takes as long as several of others.
     let passes = match (seed::is_long() && kind.is_embedded(), role) {
         (false, _) => 1,
@@ -113,7 +113,7 @@ fn each_pass(kind: Kind, point: &str, role: Role) {
     }
 }
 
-fn killed_at(kind: Kind, point: &str, pass: u32, role: Role) {
+fn killed_at(kind: SiteKind, point: &str, pass: u32, role: Role) {
     let site = Site::open(kind);
     if point == "exporter.gold.retired.deleted" {
         leave_a_retired_file(&site);
@@ -157,7 +157,7 @@ fn leave_a_retired_file(site: &Site) {
     }
 }
 
-fn rare_points_of_the_sink(kind: Kind) {
+fn rare_points_of_the_sink(kind: SiteKind) {
     ["sink.rebuild.begin", "sink.rebuild.done"].into_iter().for_each(|point| killed_while_rebuilding(kind, point));
     ["sink.checkpoint.begin", "sink.checkpoint.done"].into_iter().for_each(|point| killed_at_a_checkpoint(kind, point));
     ["sink.discard.begin", "sink.discard.done"].into_iter().for_each(|point| killed_after_a_lost_race(kind, point));
@@ -165,7 +165,7 @@ fn rare_points_of_the_sink(kind: Kind) {
 }
 
 /// A sink dies with files committed and not published, and its staged files vanish: the next one rebuilds them.
-fn killed_while_rebuilding(kind: Kind, point: &str) {
+fn killed_while_rebuilding(kind: SiteKind, point: &str) {
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator]);
@@ -181,7 +181,7 @@ fn killed_while_rebuilding(kind: Kind, point: &str) {
 }
 
 /// Checkpoints are rare: here every third commit makes one.
-fn killed_at_a_checkpoint(kind: Kind, point: &str) {
+fn killed_at_a_checkpoint(kind: SiteKind, point: &str) {
     let site = Site::open(kind).with("FINOPS_SINK_CHECKPOINT_COMMITS", "3");
     let count = killed_and_replaced(&site, point, Role::Sink);
     note(Fault::Point(point.to_owned()), &site, 1, None, &count, "goes on");
@@ -189,7 +189,7 @@ fn killed_at_a_checkpoint(kind: Kind, point: &str) {
 
 /// A sink is frozen with its files staged; another one commits these records; the first wakes up, is refused, and dies with files
 /// that no caller wants.
-fn killed_after_a_lost_race(kind: Kind, point: &str) {
+fn killed_after_a_lost_race(kind: SiteKind, point: &str) {
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator]);
@@ -225,7 +225,7 @@ fn wait_until_written(site: &Site, ends: &[(TopicPartition, u64)]) {
 }
 
 /// A sink dies while it looks for what others have left, of which there is some (in a bucket nothing can be made to look old).
-fn killed_while_sweeping(kind: Kind, point: &str) {
+fn killed_while_sweeping(kind: SiteKind, point: &str) {
     let site = Site::open(kind);
     let left = site.store.stage("left/behind").unwrap().finish().unwrap();
     let name = Staged::name_of(&left.token).unwrap();

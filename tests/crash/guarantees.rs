@@ -2,7 +2,7 @@
 
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::matrix;
-use tests::attack::site::Kind;
+use tests::attack::site::SiteKind;
 use tests::repo;
 
 const DOCUMENT: &str = "docs/guarantees.md";
@@ -39,7 +39,7 @@ fn the_document_has_a_row_for_every_attack() {
 fn assert_complete(document: &str, is_wanted: impl Fn(&Fault) -> bool) {
     let rows = |fault: &Fault| match fault {
         Fault::Point(name) => {
-            let sites = Kind::ALL.iter().filter(|kind| !kind.lacks(name));
+            let sites = SiteKind::ALL.iter().filter(|kind| !kind.lacks(name));
             sites.map(|kind| format!("| {fault} | {} |", kind.name())).collect()
         }
         Fault::Deed(_) => vec![format!("| {fault} |")],
@@ -53,7 +53,7 @@ fn assert_complete(document: &str, is_wanted: impl Fn(&Fault) -> bool) {
 #[ignore = "the last step of `cargo xtask attack`"]
 fn write() {
     let outcomes = matrix::noted();
-    let on_kafka = Kind::ALL.iter().filter(|kind| !kind.is_embedded()).map(|kind| kind.name());
+    let on_kafka = SiteKind::ALL.iter().filter(|kind| !kind.is_embedded()).map(|kind| kind.name());
     let on_kafka: Vec<_> = on_kafka.collect();
     let random = outcomes.iter().filter(|outcome| outcome.fault.is_random_kill());
     let kills = random.filter(|outcome| on_kafka.contains(&&*outcome.site)).map(|outcome| outcome.kills);

@@ -12,7 +12,7 @@ use tests::attack::fault::{Deed, Fault};
 use tests::attack::oracle;
 use tests::attack::program::{self, Role, Service};
 use tests::attack::seed::is_long;
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 at_each_site!(hostile_records_come_in, a_bound_producer_forges_headers);
 
@@ -41,7 +41,7 @@ fn hostile(n: usize) -> Vec<OutRecord> {
     [keyed, headed, named, null, nested].into_iter().chain(timed).collect()
 }
 
-fn hostile_records_come_in(kind: Kind) {
+fn hostile_records_come_in(kind: SiteKind) {
     let site = Site::open(kind);
     let send = |records: &[OutRecord]| {
         let mut producer = site.broker.producer().unwrap();
@@ -85,7 +85,7 @@ fn seen_of_acme(site: &Site) -> [String; 2] {
     [findings, program::done(site, &[&["dlq", "list"], &list[..]].concat())]
 }
 
-fn a_bound_producer_forges_headers(kind: Kind) {
+fn a_bound_producer_forges_headers(kind: SiteKind) {
     const EVIL: &str = "finops.findings.wire.evil";
     let folder = tempfile::tempdir().unwrap();
     let policy = folder.path().join("producers.toml");

@@ -11,13 +11,13 @@ use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::program::{Role, Service};
 use tests::attack::seed::is_long;
-use tests::attack::site::{BROKERS, Kind, Site, use_kafka};
+use tests::attack::site::{BROKERS, Site, SiteKind, use_kafka};
 use tests::kafka::Cluster;
 use tests::network::Weather;
 use tests::skip;
 
 /// The name of an attack on the broker, and the attack.
-type Attack = (&'static str, fn(Kind, &mut Cluster));
+type Attack = (&'static str, fn(SiteKind, &mut Cluster));
 
 /// Attacks on the broker.
 pub const ATTACKS: &[Attack] = &[
@@ -33,15 +33,15 @@ const TRANSACTION: Duration = Duration::from_secs(10 + 2);
 
 #[test]
 fn local() {
-    all(Kind::KafkaLocal);
+    all(SiteKind::KafkaLocal);
 }
 
 #[test]
 fn s3() {
-    all(Kind::KafkaS3);
+    all(SiteKind::KafkaS3);
 }
 
-fn all(kind: Kind) {
+fn all(kind: SiteKind) {
     let Some(mut cluster) = Cluster::start_to_attack() else { return };
     use_kafka(kind, cluster.brokers());
     let mut failed = Vec::new();
@@ -70,7 +70,7 @@ fn all(kind: Kind) {
     assert!(failed.is_empty(), "failed: {failed:?}");
 }
 
-fn the_broker_is_killed(kind: Kind, cluster: &mut Cluster) {
+fn the_broker_is_killed(kind: SiteKind, cluster: &mut Cluster) {
     let site = Site::open(kind);
     let rounds = if is_long() { 6 } else { 2 };
     let count = Battle::begin(&site).fight(|battle| {
@@ -88,7 +88,7 @@ fn the_broker_is_killed(kind: Kind, cluster: &mut Cluster) {
     note(Fault::Deed(Deed::BrokerKilled), &site, rounds, None, &count, "goes on");
 }
 
-fn the_network_before_the_broker_is_bad(kind: Kind, cluster: &mut Cluster) {
+fn the_network_before_the_broker_is_bad(kind: SiteKind, cluster: &mut Cluster) {
     let (network, behind) = cluster.network().unwrap();
     let site = Site::open(kind).with(BROKERS, &behind);
     let (short, long) = (Duration::from_secs(1), kind.session_timeout() + Duration::from_secs(2));
@@ -125,7 +125,7 @@ fn frozen_in_a_transaction(site: &Site) -> Service {
     service
 }
 
-fn a_transaction_times_out(kind: Kind, _: &mut Cluster) {
+fn a_transaction_times_out(kind: SiteKind, _: &mut Cluster) {
     for _ in 0..if is_long() { 3 } else { 1 } {
         let site = Site::open(kind);
         let count = Battle::begin(&site).fight(|battle| {
@@ -146,7 +146,7 @@ fn a_transaction_times_out(kind: Kind, _: &mut Cluster) {
     }
 }
 
-fn the_coordinator_is_killed(kind: Kind, cluster: &mut Cluster) {
+fn the_coordinator_is_killed(kind: SiteKind, cluster: &mut Cluster) {
     for _ in 0..if is_long() { 3 } else { 1 } {
         let site = Site::open(kind);
         let count = Battle::begin(&site).fight(|battle| {
@@ -166,7 +166,7 @@ fn the_coordinator_is_killed(kind: Kind, cluster: &mut Cluster) {
 }
 
 /// Long form only: a client waits 30 s for the answer that is lost.
-fn a_foreign_transaction_hides_a_commit(kind: Kind, cluster: &mut Cluster) {
+fn a_foreign_transaction_hides_a_commit(kind: SiteKind, cluster: &mut Cluster) {
     let (network, behind) = cluster.network().unwrap();
     let site = Site::open(kind).with(BROKERS, &behind);
     let count = Battle::begin(&site).fight(|battle| {

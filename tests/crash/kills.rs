@@ -14,7 +14,7 @@ use tests::attack::load::Load;
 use tests::attack::program::{self, Role, SIGKILL, Service};
 use tests::attack::reader::Reader;
 use tests::attack::seed::{Seeded, is_long, kills, seeded};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 use tests::attack::{exports, oracle};
 use tests::repo;
 
@@ -23,7 +23,7 @@ const KILLS_WITHOUT_WORK_MAX: u64 = 8;
 
 at_each_site!(services_are_killed, up_is_killed, run_is_killed);
 
-fn services_are_killed(kind: Kind) {
+fn services_are_killed(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("services");
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
@@ -44,7 +44,7 @@ fn services_are_killed(kind: Kind) {
     note(Fault::Deed(Deed::ServicesKilled), &site, kills(kind), Some(seed), &count, "goes on");
 }
 
-fn up_is_killed(kind: Kind) {
+fn up_is_killed(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("up");
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
@@ -64,7 +64,7 @@ fn up_is_killed(kind: Kind) {
 }
 
 /// Each run publishes the same findings once more: the same rows come many times, by intent, each of another source.
-fn run_is_killed(kind: Kind) {
+fn run_is_killed(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("run");
     let site = Site::open(kind);
     let load = Load::new(&site);

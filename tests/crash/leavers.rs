@@ -9,7 +9,7 @@ use tests::attack::fault::{Deed, Fault};
 use tests::attack::load::{Load, TENANTS};
 use tests::attack::oracle;
 use tests::attack::program;
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 list!(files_of_a_tenant_are_removed);
 at_site!(embedded_local, EmbeddedLocal, files_of_a_tenant_are_removed);
@@ -17,7 +17,7 @@ at_site!(embedded_s3, EmbeddedS3, files_of_a_tenant_are_removed);
 
 const LEAVER: &str = TENANTS[2];
 
-fn files_of_a_tenant_are_removed(kind: Kind) {
+fn files_of_a_tenant_are_removed(kind: SiteKind) {
     let site = Site::open(kind);
     let load = Load::new(&site);
     let take_in = |records| {

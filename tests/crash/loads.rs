@@ -16,7 +16,7 @@ use tests::attack::fault::{Deed, Fault};
 use tests::attack::oracle;
 use tests::attack::program;
 use tests::attack::seed::{Seeded, is_long, seeded};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 use tests::declared;
 
 list!(concurrent_loads, a_load_is_killed_at_each_point);
@@ -51,7 +51,7 @@ struct Load {
     kill: Kill,
 }
 
-fn concurrent_loads(kind: Kind) {
+fn concurrent_loads(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("loads");
     let site = Site::open(kind);
     let mut kills = 0;
@@ -60,7 +60,7 @@ fn concurrent_loads(kind: Kind) {
     // A run on a bucket takes several times as long as one on a folder.
     let (rounds, sizes) = match (is_long(), kind) {
         (true, _) => (4, &[2, 4, 8][..]),
-        (false, Kind::EmbeddedLocal) => (1, &[2, 4, 8][..]),
+        (false, SiteKind::EmbeddedLocal) => (1, &[2, 4, 8][..]),
         (false, _) => (1, &[4][..]),
     };
     for round in 0..rounds {
@@ -82,7 +82,7 @@ pub fn points() -> impl Iterator<Item = &'static str> {
 }
 
 /// It restates a source and is killed; another source is billed at the same time; then it is repeated.
-fn a_load_is_killed_at_each_point(kind: Kind) {
+fn a_load_is_killed_at_each_point(kind: SiteKind) {
     let site = Site::open(kind);
     let mut possible = BTreeMap::new();
     let load = |workspace: &str, source, version, kill| {

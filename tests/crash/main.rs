@@ -4,10 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use tests::attack::site::Kind;
+use tests::attack::site::SiteKind;
 
 /// The name of an attack, and the attack.
-type Attack = (&'static str, fn(Kind));
+type Attack = (&'static str, fn(SiteKind));
 
 /// Lists attacks.
 macro_rules! list {
@@ -22,7 +22,7 @@ macro_rules! at_site {
         mod $module {
             $(#[test]
             fn $attack() {
-                crate::attack(tests::attack::site::Kind::$kind, (stringify!($attack), super::$attack));
+                crate::attack(tests::attack::site::SiteKind::$kind, (stringify!($attack), super::$attack));
             })+
         }
     };
@@ -57,7 +57,7 @@ mod short;
 mod swaps;
 
 /// All attacks at a site but those on its broker, in the long form.
-fn attacks(kind: Kind) -> Vec<Attack> {
+fn attacks(kind: SiteKind) -> Vec<Attack> {
     let everywhere = [
         failpoints::ATTACKS,
         kills::ATTACKS,
@@ -69,7 +69,7 @@ fn attacks(kind: Kind) -> Vec<Attack> {
         swaps::anywhere::ATTACKS,
     ];
     let of_its_own: &[&[Attack]] = match kind {
-        Kind::EmbeddedLocal => &[
+        SiteKind::EmbeddedLocal => &[
             room::ATTACKS,
             room::of_the_broker::ATTACKS,
             loads::ATTACKS,
@@ -79,16 +79,16 @@ fn attacks(kind: Kind) -> Vec<Attack> {
             leavers::ATTACKS,
             rollbacks::ATTACKS,
         ],
-        Kind::EmbeddedS3 => {
+        SiteKind::EmbeddedS3 => {
             &[buckets::ATTACKS, loads::ATTACKS, exporters::ATTACKS, bits::ATTACKS, leavers::ATTACKS, rollbacks::ATTACKS]
         }
-        Kind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
-        Kind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
+        SiteKind::KafkaLocal => &[room::ATTACKS, positions::of_groups::ATTACKS],
+        SiteKind::KafkaS3 => &[buckets::ATTACKS, positions::of_groups::ATTACKS],
     };
     everywhere.into_iter().chain(of_its_own.iter().copied()).flatten().copied().collect()
 }
 
-fn attack(kind: Kind, (name, attack): Attack) {
+fn attack(kind: SiteKind, (name, attack): Attack) {
     if short::is_due(kind, name) {
         attack(kind);
     } else {

@@ -7,7 +7,7 @@ use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::program::{Role, Service};
 use tests::attack::seed::{Seeded, is_long, seeded};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 at_each_site!(members_come_and_go, a_member_is_frozen_and_wakes_up);
 
@@ -16,7 +16,7 @@ const FREEZES_MAX: u32 = 8;
 /// Members of one role, at most.
 const MEMBERS_MAX: usize = 4;
 
-fn members_come_and_go(kind: Kind) {
+fn members_come_and_go(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("storm");
     let site = Site::open(kind);
     let mut killed = 0;
@@ -43,7 +43,7 @@ fn members_come_and_go(kind: Kind) {
     note(Fault::Deed(Deed::RebalanceStorm), &site, killed, Some(seed), &count, "goes on");
 }
 
-fn result(kind: Kind) -> &'static str {
+fn result(kind: SiteKind) -> &'static str {
     match kind.is_embedded() {
         true => "goes on; while it is frozen in the middle of a write, the others wait",
         false => "goes on",
@@ -51,7 +51,7 @@ fn result(kind: Kind) -> &'static str {
 }
 
 /// The frozen member believes that it still owns its partitions when it wakes up, in the middle of whatever it did.
-fn a_member_is_frozen_and_wakes_up(kind: Kind) {
+fn a_member_is_frozen_and_wakes_up(kind: SiteKind) {
     let Seeded { seed, mut rng } = seeded("freeze");
     for role in [Role::Validator, Role::Sink] {
         let (mut rounds, mut taken_over) = (0, false);

@@ -14,7 +14,7 @@ use tests::attack::oracle::{self, Count};
 use tests::attack::program::{self, Role, Service, WAIT_MAX};
 use tests::attack::reader::Reader;
 use tests::attack::seed::is_long;
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 use tests::kafka::admin;
 
 at_each_site!(
@@ -47,7 +47,7 @@ fn run(site: &Site, commands: &[&[&str]]) {
 }
 
 /// What the sink had not written goes with the topic; `repair` finds it on the wire topic and sends it again.
-fn the_valid_topic_is_recreated(kind: Kind) {
+fn the_valid_topic_is_recreated(kind: SiteKind) {
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
         let mut services = battle.start(&[Role::Validator, Role::Sink]);
@@ -79,7 +79,7 @@ fn the_valid_topic_is_recreated(kind: Kind) {
 }
 
 /// Offsets begin again at 0: rows of the old topic must not be mistaken for those of the new one.
-fn the_wire_topic_is_recreated(kind: Kind) {
+fn the_wire_topic_is_recreated(kind: SiteKind) {
     let site = Site::open(kind);
     let battle = Battle::begin(&site);
     let mut services = battle.start(&[Role::Validator, Role::Sink]);
@@ -126,7 +126,7 @@ fn set_offsets(site: &Site, group: &str, topic_names: &[&str], offset: impl Fn(&
 
 const WRITTEN_TOPICS: &[&str] = &[topics::VALID, topics::DEAD_LETTERS];
 
-fn sink_offsets_are_set_back(kind: Kind) {
+fn sink_offsets_are_set_back(kind: SiteKind) {
     let site = Site::open(kind);
     let load = Load::new(&site);
     let reader = Reader::start(&site, true);
@@ -140,7 +140,7 @@ fn sink_offsets_are_set_back(kind: Kind) {
     note(Fault::Deed(Deed::SinkOffsetsSetBack), &site, 0, None, &count, "goes on: the chain is the truth");
 }
 
-fn sink_offsets_are_set_ahead(kind: Kind) {
+fn sink_offsets_are_set_ahead(kind: SiteKind) {
     let site = Site::open(kind);
     let load = Load::new(&site);
     let reader = Reader::start(&site, true);
@@ -156,7 +156,7 @@ fn sink_offsets_are_set_ahead(kind: Kind) {
 }
 
 /// Everything is judged a second time; the sink knows the source positions.
-fn validator_offsets_are_set_back(kind: Kind) {
+fn validator_offsets_are_set_back(kind: SiteKind) {
     let site = Site::open(kind);
     let load = Load::new(&site);
     let reader = Reader::start(&site, true);
@@ -178,7 +178,7 @@ fn validator_offsets_are_set_back(kind: Kind) {
 }
 
 /// Records would go to other partitions than the first time: the validator refuses, and each of the ways on that it names works.
-fn settings_are_changed_and_validators_set_back(kind: Kind) {
+fn settings_are_changed_and_validators_set_back(kind: SiteKind) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("finops.toml");
     let spread = |spread: u32| std::fs::write(&file, format!("validator.tenant_spread = {spread}\n")).unwrap();
@@ -223,7 +223,7 @@ fn settings_are_changed_and_validators_set_back(kind: Kind) {
 }
 
 /// Validators begin at the beginning, as [`validator_offsets_are_set_back`]; sinks find their place in the chain.
-fn groups_are_deleted(kind: Kind) {
+fn groups_are_deleted(kind: SiteKind) {
     let site = Site::open(kind);
     let load = Load::new(&site);
     let reader = Reader::start(&site, true);
@@ -247,7 +247,7 @@ fn groups_are_deleted(kind: Kind) {
     );
 }
 
-fn validator_offsets_are_set_ahead(kind: Kind) {
+fn validator_offsets_are_set_ahead(kind: SiteKind) {
     let site = Site::open(kind);
     let load = Load::new(&site);
     let reader = Reader::start(&site, true);
@@ -303,7 +303,7 @@ fn remove_old(site: &Site, name: &str) {
     admin::delete_records(&site.kafka(), &(0..PARTITIONS).map(end).collect::<Vec<_>>());
 }
 
-fn retention_passes_the_sink(kind: Kind) {
+fn retention_passes_the_sink(kind: SiteKind) {
     let site = Site::open(kind);
     make_small(&site, topics::VALID);
     let load = Load::new(&site);
@@ -331,7 +331,7 @@ fn retention_passes_the_sink(kind: Kind) {
 }
 
 /// What no validator had judged is really lost. It must be named, to the last record, and everything else be there.
-fn retention_passes_the_validator(kind: Kind) {
+fn retention_passes_the_validator(kind: SiteKind) {
     let site = Site::open(kind);
     make_small(&site, topics::WIRE);
     let load = Load::new(&site);

@@ -12,7 +12,7 @@ use tests::attack::load::Load;
 use tests::attack::oracle;
 use tests::attack::program;
 use tests::attack::reader::Reader;
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 at_each_site!(the_broker_is_rolled_back);
 
@@ -32,7 +32,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn the_broker_is_rolled_back(kind: Kind) {
+fn the_broker_is_rolled_back(kind: SiteKind) {
     let copies = tempfile::tempdir().unwrap();
     let mut site = Site::open(kind);
     assert!(Load::new(&site).publish(300));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tests::attack::battle::{Battle, note};
 use tests::attack::fault::{Deed, Fault};
 use tests::attack::program::{Role, Service};
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 list!(the_disk_of_the_store_is_full_for_a_while);
 at_site!(embedded_local, EmbeddedLocal, the_disk_of_the_store_is_full_for_a_while, the_broker_has_no_room_for_a_while,);
@@ -48,7 +48,7 @@ impl Drop for SmallDisk {
     }
 }
 
-fn the_disk_of_the_store_is_full_for_a_while(kind: Kind) {
+fn the_disk_of_the_store_is_full_for_a_while(kind: SiteKind) {
     let folder = tempfile::tempdir().unwrap();
     let Some(disk) = SmallDisk::mount(&folder.path().join("data")) else {
         tests::skip::because("mounting a small file system needs root");
@@ -77,7 +77,7 @@ fn the_disk_of_the_store_is_full_for_a_while(kind: Kind) {
     note(Fault::Deed(Deed::StoreFull), &site, 1, None, &count, "waits, and goes on when there is room");
 }
 
-fn the_broker_has_no_room_for_a_while(kind: Kind) {
+fn the_broker_has_no_room_for_a_while(kind: SiteKind) {
     let site = Site::open(kind);
     let count = Battle::begin(&site).fight(|battle| {
         // The limit is that of the process that writes: the load may go on.

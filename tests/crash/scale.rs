@@ -13,7 +13,7 @@ use tests::attack::oracle;
 use tests::attack::program::{Role, Service};
 use tests::attack::reader::Glob;
 use tests::attack::seed::is_long;
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 at_each_site!(more_processes_share_the_work, a_hot_tenant_is_spread, many_tenants_stay_small);
 
@@ -29,7 +29,7 @@ fn work(service: Service) -> (Role, u64) {
 }
 
 /// One of each, then two, four, and two again: each takes its part, nothing is lost on the way.
-fn more_processes_share_the_work(kind: Kind) {
+fn more_processes_share_the_work(kind: SiteKind) {
     let site = Site::open(kind);
     // Each has files of its own, and the server of the bucket is slow.
     let tenants = if site.network.is_some() { 8 } else { 40 };
@@ -67,7 +67,7 @@ fn more_processes_share_the_work(kind: Kind) {
     note(Fault::Deed(Deed::ScaledOut), &site, 0, None, &count, "each takes a part of the work; the same rows");
 }
 
-fn a_hot_tenant_is_spread(kind: Kind) {
+fn a_hot_tenant_is_spread(kind: SiteKind) {
     let site = Site::open(kind).with("FINOPS_VALIDATOR_TENANT_SPREAD", "4");
     let battle = Battle::begin(&site);
     let mut services = battle.start(&[Role::Validator, Role::Sink, Role::Sink]);
@@ -89,13 +89,13 @@ fn a_hot_tenant_is_spread(kind: Kind) {
 }
 
 /// Memory and files follow the number of tenants and dates: twice as many records of the same make no more files.
-fn many_tenants_stay_small(kind: Kind) {
+fn many_tenants_stay_small(kind: SiteKind) {
     // Each has good and bad records, of both dates: their number has no divisor in common with what the load counts by.
     let (tenants, each) = match (is_long(), kind) {
         (false, _) => (307, 8),
         // Each file is a handful of requests to a small server.
-        (true, Kind::EmbeddedS3 | Kind::KafkaS3) => (503, 20),
-        (true, Kind::EmbeddedLocal | Kind::KafkaLocal) => (5_003, 20),
+        (true, SiteKind::EmbeddedS3 | SiteKind::KafkaS3) => (503, 20),
+        (true, SiteKind::EmbeddedLocal | SiteKind::KafkaLocal) => (5_003, 20),
     };
     let site = Site::open(kind).with("FINOPS_SINK_AGE_MAX", "60s").with("FINOPS_VALIDATOR_STEP_RECORDS_MAX", "5000");
     let load = Load::new(&site);

@@ -2,11 +2,11 @@
 //! about their own broker and store, and one of each kind. The long form attacks everything everywhere.
 
 use tests::attack::seed::{is_long, kills};
-use tests::attack::site::Kind;
+use tests::attack::site::SiteKind;
 
-const DUE: &[(Kind, &[&str])] = &[
+const DUE: &[(SiteKind, &[&str])] = &[
     (
-        Kind::EmbeddedS3,
+        SiteKind::EmbeddedS3,
         &[
             "errors",
             "slow_down",
@@ -22,7 +22,7 @@ const DUE: &[(Kind, &[&str])] = &[
         ],
     ),
     (
-        Kind::KafkaLocal,
+        SiteKind::KafkaLocal,
         &[
             "validator",
             "services_are_killed",
@@ -39,7 +39,7 @@ const DUE: &[(Kind, &[&str])] = &[
         ],
     ),
     (
-        Kind::KafkaS3,
+        SiteKind::KafkaS3,
         &[
             "rare_points_of_the_sink",
             "a_member_is_frozen_and_wakes_up",
@@ -56,14 +56,14 @@ const DUE: &[(Kind, &[&str])] = &[
 const LONG_ONLY: &[&str] = &["a_load_is_killed_at_each_point"];
 
 /// True when this form makes that attack there.
-pub fn is_due(kind: Kind, attack: &str) -> bool {
+pub fn is_due(kind: SiteKind, attack: &str) -> bool {
     let is_listed = || DUE.iter().any(|(of, attacks)| *of == kind && attacks.contains(&attack));
-    is_long() || !LONG_ONLY.contains(&attack) && (kind == Kind::EmbeddedLocal || is_listed())
+    is_long() || !LONG_ONLY.contains(&attack) && (kind == SiteKind::EmbeddedLocal || is_listed())
 }
 
 #[test]
 fn this_form_kills_at_least_200_times_at_random_on_kafka() {
-    let on_kafka = Kind::ALL.iter().copied().filter(|kind| !kind.is_embedded());
+    let on_kafka = SiteKind::ALL.iter().copied().filter(|kind| !kind.is_embedded());
     // Each kills so often, or fails.
     let attacks = on_kafka.flat_map(|kind| ["services_are_killed", "up_is_killed"].map(|name| (kind, name)));
     let due: u64 = attacks.filter(|(kind, name)| is_due(*kind, name)).map(|(kind, _)| kills(kind)).sum();

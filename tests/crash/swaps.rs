@@ -9,7 +9,7 @@ use tests::attack::load::Load;
 use tests::attack::oracle;
 use tests::attack::program::{self, Role, Service, WAIT_MAX};
 use tests::attack::seed::is_long;
-use tests::attack::site::{Kind, Site};
+use tests::attack::site::{Site, SiteKind};
 
 list!(a_sink_wakes_up_after_a_swap);
 
@@ -26,7 +26,7 @@ at_site!(embedded_s3, EmbeddedS3, a_sink_wakes_up_after_a_repair);
 /// Between what it reads and what it writes next, in each of its steps.
 const POINTS: &[&str] = &["store.local.put.written", "sink.publish.begin", "sink.stage.done", "sink.commit.begin"];
 
-fn a_sink_wakes_up_after_a_swap(kind: Kind) {
+fn a_sink_wakes_up_after_a_swap(kind: SiteKind) {
     let points = if is_long() { POINTS } else { &POINTS[..2] };
     for point in points {
         let site = Site::open(kind);
@@ -72,7 +72,7 @@ fn a_sink_wakes_up_after_a_swap(kind: Kind) {
 const POINTS_OF_COMMIT: &[&str] = &["sink.commit.begin", "sink.stage.begin", "sink.stage.done"];
 
 /// It holds records of a topic that is recreated; what is lost with the topic is sent again. Then it commits.
-fn a_sink_wakes_up_after_a_repair(kind: Kind) {
+fn a_sink_wakes_up_after_a_repair(kind: SiteKind) {
     let points = if is_long() { POINTS_OF_COMMIT } else { &POINTS_OF_COMMIT[..1] };
     for point in points {
         let site = Site::open(kind);

@@ -12,7 +12,7 @@ use prost::Message;
 use crate::http;
 
 /// A collector that answers as long as the tests run.
-pub struct Collector {
+pub struct SpanCollector {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
 }
@@ -26,7 +26,7 @@ pub struct Request {
     pub traces: ExportTraceServiceRequest,
 }
 
-impl Collector {
+impl SpanCollector {
     /// Starts one on a free port.
     ///
     /// # Panics

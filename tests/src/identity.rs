@@ -23,12 +23,12 @@ pub const AUDIENCE: &str = "kafka";
 pub const ISSUER: &str = "https://identity.example";
 
 /// A provider that answers as long as the tests run.
-pub struct Provider {
+pub struct TokenProvider {
     address: SocketAddr,
     given: Arc<AtomicU64>,
 }
 
-impl Provider {
+impl TokenProvider {
     /// Starts one whose tokens live this long.
     ///
     /// # Panics

@@ -97,7 +97,7 @@ impl Pipeline {
     /// # Panics
     /// When it fails.
     #[must_use]
-    pub fn validate(&self) -> validator::Snapshot {
+    pub fn validate(&self) -> validator::ValidatorSnapshot {
         self.validate_by(&self.validator()).unwrap()
     }
 
@@ -105,11 +105,14 @@ impl Pipeline {
     ///
     /// # Errors
     /// The validator's.
-    pub fn validate_by(&self, config: &validator::Config) -> Result<validator::Snapshot, validator::ValidatorError> {
+    pub fn validate_by(
+        &self,
+        config: &validator::ValidatorConfig,
+    ) -> Result<validator::ValidatorSnapshot, validator::ValidatorError> {
         let counters = Arc::default();
         validator::run(
             config,
-            validator::Deps { broker: &self.broker, clock: &SystemClock, counters: &counters },
+            validator::ValidatorDeps { broker: &self.broker, clock: &SystemClock, counters: &counters },
             &Shutdown::new(),
         )?;
         Ok(counters.snapshot())
@@ -117,8 +120,8 @@ impl Pipeline {
 
     /// Settings of the validator.
     #[must_use]
-    pub fn validator(&self) -> validator::Config {
-        validator::Config {
+    pub fn validator(&self) -> validator::ValidatorConfig {
+        validator::ValidatorConfig {
             member: "validator".into(),
             pipeline_topics: contracts::topics::PipelineTopics::live(),
             selection: None,
@@ -139,11 +142,11 @@ impl Pipeline {
     ///
     /// # Errors
     /// The sink's.
-    pub fn sink(&self) -> Result<sink::Snapshot, sink::SinkError> {
-        let config = sink::Config {
+    pub fn sink(&self) -> Result<sink::SinkSnapshot, sink::SinkError> {
+        let config = sink::SinkConfig {
             member: "sink".into(),
             pipeline_topics: contracts::topics::PipelineTopics::live(),
-            limits: sink::Limits::default(),
+            limits: sink::BatchLimits::default(),
             session_timeout: Duration::from_secs(10),
             until: Until::Drained,
             skips_expired: false,
@@ -152,7 +155,7 @@ impl Pipeline {
         let counters = Arc::default();
         sink::run(
             &config,
-            sink::Deps { broker: &self.broker, store: &*self.store, clock: &SystemClock, counters: &counters },
+            sink::SinkDeps { broker: &self.broker, store: &*self.store, clock: &SystemClock, counters: &counters },
             &Shutdown::new(),
         )?;
         Ok(counters.snapshot())
@@ -172,7 +175,7 @@ impl Pipeline {
     /// # Panics
     /// When it cannot look.
     #[must_use]
-    pub fn verify(&self) -> lake::verify::Report {
+    pub fn verify(&self) -> lake::verify::VerifyReport {
         let (store, broker) = (&*self.store, Some(&self.broker as &dyn Broker));
         let subject = Subject { store, broker, exports: None, producers: &self.policies };
         lake::verify::verify_all(subject, &|| {}).unwrap()

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use contracts::commit_record::CommitRecord;
 use contracts::run_manifest::RunManifest;
-use exporter::{CorrelatedFinding, Coverage, ExportManifest, ExportedFinding, Summary, TopSaving};
+use exporter::{CorrelatedFinding, Coverage, ExportManifest, ExportSummary, ExportedFinding, TopSaving};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -113,7 +113,7 @@ fn commit_record() {
 fn exported_files() {
     check::<Vec<ExportedFinding>>("export_findings");
     check::<Vec<CorrelatedFinding>>("export_correlated_findings");
-    check::<Summary>("export_summary");
+    check::<ExportSummary>("export_summary");
     check::<Vec<TopSaving>>("export_top_savings");
     check::<Coverage>("export_coverage");
     check::<ExportManifest>("export_manifest");

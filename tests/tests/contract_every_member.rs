@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use contracts::judge::{Kind, Policy, judge};
+use contracts::judge::{MessageKind, Policy, judge};
 use serde_json::{Value, json};
 use tests::{repo, schemas};
 
@@ -152,7 +152,7 @@ fn complete(example: &str, more: &Value) -> Value {
     document
 }
 
-fn check(document: &Value, kind: Kind, part: &str) {
+fn check(document: &Value, kind: MessageKind, part: &str) {
     let schema = schemas::validator_of("wire_finding", part);
     let policy = Policy { kind, ..Policy::default() };
     let contract = |document: &Value| {
@@ -180,7 +180,7 @@ fn check(document: &Value, kind: Kind, part: &str) {
 
 #[test]
 fn records() {
-    check(&complete("aws_rds_record", &json!({})), Kind::Record, "record");
+    check(&complete("aws_rds_record", &json!({})), MessageKind::Record, "record");
 }
 
 #[test]
@@ -189,5 +189,5 @@ fn drafts() {
     for id in ["finding_id", "fingerprint", "source"] {
         document.as_object_mut().unwrap().remove(id);
     }
-    check(&document, Kind::Draft, "draft");
+    check(&document, MessageKind::Draft, "draft");
 }

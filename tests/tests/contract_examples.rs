@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use contracts::judge::{Kind, Policy, judge};
+use contracts::judge::{MessageKind, Policy, judge};
 use contracts::time::timestamp;
 use contracts::violation::Code;
 use serde::Deserialize;
@@ -63,7 +63,7 @@ fn bytes(path: &str) -> Vec<u8> {
     std::fs::read(repo::root().join("schemas/examples").join(path)).unwrap()
 }
 
-fn verdict(bytes: &[u8], kind: Kind, policy: &ExamplePolicy) -> Vec<Broken> {
+fn verdict(bytes: &[u8], kind: MessageKind, policy: &ExamplePolicy) -> Vec<Broken> {
     let policy = Policy {
         kind,
         records_allowed: policy.records,
@@ -86,9 +86,9 @@ fn verdict(bytes: &[u8], kind: Kind, policy: &ExamplePolicy) -> Vec<Broken> {
 #[test]
 fn every_example_gets_exactly_its_codes() {
     for (path, example) in expected() {
-        let kind = if example.kind == "draft" { Kind::Draft } else { Kind::Record };
+        let kind = if example.kind == "draft" { MessageKind::Draft } else { MessageKind::Record };
         let bytes = bytes(&path);
-        for (how, kind) in [("given", kind), ("guessed", Kind::Auto)] {
+        for (how, kind) in [("given", kind), ("guessed", MessageKind::Auto)] {
             assert_eq!(verdict(&bytes, kind, &example.policy), example.codes, "{path}, kind {how}");
         }
         assert_eq!(path.starts_with("valid/"), example.codes.is_empty(), "{path} lies in the wrong folder");

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::judge::{Kind, Policy, judge};
+use contracts::judge::{MessageKind, Policy, judge};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tests::{repo, schemas};
@@ -18,7 +18,7 @@ struct Vector<'a> {
     draft: Option<&'a RawValue>,
 }
 
-fn is_valid(bytes: &[u8], kind: Kind) -> bool {
+fn is_valid(bytes: &[u8], kind: MessageKind) -> bool {
     let policy = Policy { kind, ..Policy::default() };
     judge(bytes, &policy, 0).is_ok_and(|finding| finding.cast_for_storage().is_ok())
 }
@@ -32,8 +32,8 @@ fn validate_vectors() {
         for line in repo::read(&format!("contracts/tests/golden/{file}")).lines() {
             let vector: Vector<'_> = serde_json::from_str(line).unwrap();
             let (raw, kind, part) = match (vector.record, vector.draft) {
-                (Some(record), _) => (record, Kind::Record, "record"),
-                (None, Some(draft)) => (draft, Kind::Draft, "draft"),
+                (Some(record), _) => (record, MessageKind::Record, "record"),
+                (None, Some(draft)) => (draft, MessageKind::Draft, "draft"),
                 (None, None) => panic!("{}: neither record nor draft", vector.name),
             };
             let meant = is_valid(raw.get().as_bytes(), kind);

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use contracts::draft::{Estimated, FindingDraft, Link, Scope, Severity};
-use contracts::judge::{Kind, Policy, judge};
+use contracts::judge::{MessageKind, Policy, judge};
 use contracts::{arrow_schema, avro};
 use serde_json::{Value, json};
 use tests::shape::{Names, Shape};
@@ -24,7 +24,7 @@ fn row_names() -> Names {
         record[map] = json!({});
     }
     let bytes = serde_json::to_vec(&record).unwrap();
-    let finding = judge(&bytes, &Policy { kind: Kind::Record, ..Policy::default() }, 0).unwrap();
+    let finding = judge(&bytes, &Policy { kind: MessageKind::Record, ..Policy::default() }, 0).unwrap();
     serde_json::from_str(&serde_json::to_string(&finding.cast_for_storage().unwrap()).unwrap()).unwrap()
 }
 
@@ -52,7 +52,7 @@ fn the_stored_finding_in_json_schema_is_arrow() {
 fn a_stored_finding_made_from_its_schema_can_be_sent_as_a_record() {
     let row = sample::of_schema(&schemas::schema("stored_finding"));
     let bytes = serde_json::to_vec(&row).unwrap();
-    let policy = Policy { kind: Kind::Record, ..Policy::default() };
+    let policy = Policy { kind: MessageKind::Record, ..Policy::default() };
     let finding = judge(&bytes, &policy, 0).map_err(|r| format!("{:?}", r.violations)).unwrap();
     assert_eq!(finding.cast_for_storage().unwrap().to_json(), row);
 }

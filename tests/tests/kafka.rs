@@ -357,7 +357,7 @@ fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
     send("lz4", b"key", b"{", &blanks);
     send("zstd", &blanks, &blanks, &blanks);
     send("none", b"key", &good, b"small");
-    let config = validator::Config {
+    let config = validator::ValidatorConfig {
         member: "one".to_owned(),
         pipeline_topics: topics::PipelineTopics::live(),
         selection: None,
@@ -372,10 +372,10 @@ fn records_of_any_size_pass_a_validator(cluster: &Cluster) {
         skips_expired: false,
         skips_judged: false,
     };
-    let counters = Arc::new(validator::Counters::default());
+    let counters = Arc::new(validator::ValidatorCounters::default());
     validator::run(
         &config,
-        validator::Deps { broker: &broker, clock: &SystemClock, counters: &counters },
+        validator::ValidatorDeps { broker: &broker, clock: &SystemClock, counters: &counters },
         &Shutdown::new(),
     )
     .unwrap();

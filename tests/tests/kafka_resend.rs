@@ -49,11 +49,11 @@ fn finding(n: usize, status: &str) -> OutRecord {
     }
 }
 
-fn sink(pipeline_topics: PipelineTopics) -> sink::Config {
-    sink::Config {
+fn sink(pipeline_topics: PipelineTopics) -> sink::SinkConfig {
+    sink::SinkConfig {
         member: "sink".into(),
         pipeline_topics,
-        limits: sink::Limits::default(),
+        limits: sink::BatchLimits::default(),
         session_timeout: SESSION,
         until: Until::Drained,
         skips_expired: false,
@@ -73,14 +73,21 @@ fn try_to_judge(
     judge_by(broker, &validator(pipeline_topics, selection)).map(drop)
 }
 
-fn judge_by(broker: &dyn Broker, config: &validator::Config) -> Result<validator::Snapshot, ValidatorError> {
+fn judge_by(
+    broker: &dyn Broker,
+    config: &validator::ValidatorConfig,
+) -> Result<validator::ValidatorSnapshot, ValidatorError> {
     let counters = Arc::default();
-    validator::run(config, validator::Deps { broker, clock: &SystemClock, counters: &counters }, &Shutdown::new())?;
+    validator::run(
+        config,
+        validator::ValidatorDeps { broker, clock: &SystemClock, counters: &counters },
+        &Shutdown::new(),
+    )?;
     Ok(counters.snapshot())
 }
 
-fn validator(pipeline_topics: PipelineTopics, selection: Option<Selection>) -> validator::Config {
-    validator::Config {
+fn validator(pipeline_topics: PipelineTopics, selection: Option<Selection>) -> validator::ValidatorConfig {
+    validator::ValidatorConfig {
         member: "validator".into(),
         pipeline_topics,
         selection,
@@ -101,7 +108,7 @@ fn drain(broker: &dyn Broker, store: &dyn Store, pipeline_topics: PipelineTopics
     judge(broker, pipeline_topics.clone(), selection);
     sink::run(
         &sink(pipeline_topics),
-        sink::Deps { broker, store, clock: &SystemClock, counters: &Arc::default() },
+        sink::SinkDeps { broker, store, clock: &SystemClock, counters: &Arc::default() },
         &Shutdown::new(),
     )
     .unwrap();
@@ -152,7 +159,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     drain(broker, &current, PipelineTopics::live(), None);
     assert_eq!(rows(broker, &current), (12, 3));
 
-    let request = redrive::Request {
+    let request = redrive::RedriveRequest {
         filter: Filter { error_code: vec!["enum".into()], ..Filter::default() },
         patch: Some(Patch::parse(br#"[{"op":"replace","path":"/status","value":"fail"}]"#).unwrap()),
         rate: None,
@@ -181,7 +188,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     assert_eq!(rows(broker, &current), (20, 3));
 
     // Of the three that were mended only the copies go.
-    let request = wire::Request { replay: ReplayRequest::default(), id: None, rate: None };
+    let request = wire::WireRequest { replay: ReplayRequest::default(), id: None, rate: None };
     let plan = wire::plan(&request, broker, &current, &OwnProducers).unwrap();
     let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
     let done = wire::execute(&request, &plan, broker, &current, &OwnProducers, &operator).unwrap();
@@ -196,7 +203,7 @@ fn what_goes_back_goes_once_and_fresh_roots_take_over() {
     judge(broker, PipelineTopics::live(), None);
     let refused = sink::run(
         &sink(PipelineTopics::live()),
-        sink::Deps { broker, store: &current, clock: &SystemClock, counters: &Arc::default() },
+        sink::SinkDeps { broker, store: &current, clock: &SystemClock, counters: &Arc::default() },
         &Shutdown::new(),
     );
     assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
@@ -216,7 +223,7 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
     let live = || validator(PipelineTopics::live(), None);
     let judged: u64 = broker.group_offsets(topics::groups::VALIDATOR).unwrap().iter().map(|o| o.offset).sum();
     let forget = || admin::delete_group(cluster.brokers(), topics::groups::VALIDATOR);
-    let refused = |config: &validator::Config| match judge_by(broker, config) {
+    let refused = |config: &validator::ValidatorConfig| match judge_by(broker, config) {
         Err(ValidatorError::Register(RegisterError::JudgedOtherwise(refused))) => {
             assert!(refusals(config, broker).unwrap().contains(&refused));
             refused.to_string()
@@ -224,10 +231,10 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
         other => panic!("{other:?}"),
     };
     forget();
-    let spread = validator::Config { tenant_spread: 2, ..live() };
+    let spread = validator::ValidatorConfig { tenant_spread: 2, ..live() };
     assert!(refused(&spread).contains("validator.tenant_spread was 1 and is 2"));
     let policies = ProducerPolicies::own_only(SaltMode::PerRun);
-    assert!(refused(&validator::Config { policies, ..live() }).contains("the policy of its producer"));
+    assert!(refused(&validator::ValidatorConfig { policies, ..live() }).contains("the policy of its producer"));
     assert_eq!(broker.group_offsets(topics::groups::VALIDATOR).unwrap(), []);
 
     // The same settings: all is judged again, and dropped.
@@ -236,7 +243,7 @@ fn a_deleted_group_judges_again_by_the_settings_of_before_only(
     assert_eq!(rows(broker, store), (44, 3));
 
     forget();
-    let resuming = validator::Config { skips_judged: true, ..spread.clone() };
+    let resuming = validator::ValidatorConfig { skips_judged: true, ..spread.clone() };
     assert_eq!(judge_by(broker, &resuming).unwrap().read, 0);
     let resumed: u64 = broker.group_offsets(topics::groups::VALIDATOR).unwrap().iter().map(|o| o.offset).sum();
     assert!(resumed >= judged, "{resumed} {judged}");
@@ -259,17 +266,17 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
     let folders = [(); 2].map(|()| tempfile::tempdir().unwrap());
     let stores = folders.each_ref().map(open_store);
     let stops = [Shutdown::new(), Shutdown::new()];
-    let config = sink::Config { until: Until::Shutdown, ..sink(PipelineTopics::live()) };
+    let config = sink::SinkConfig { until: Until::Shutdown, ..sink(PipelineTopics::live()) };
     let run = |n: usize| {
         sink::run(
             &config,
-            sink::Deps { broker, store: &stores[n], clock: &SystemClock, counters: &Arc::default() },
+            sink::SinkDeps { broker, store: &stores[n], clock: &SystemClock, counters: &Arc::default() },
             &stops[n],
         )
     };
     let claims = || {
         let offsets = broker.group_offsets(topics::groups::SINK).unwrap();
-        offsets.iter().filter_map(|offset| lake::hints::store_of(&offset.metadata)).collect::<Vec<_>>()
+        offsets.iter().filter_map(|offset| lake::committed_offsets::store_of(&offset.metadata)).collect::<Vec<_>>()
     };
     let comes = |is_so: &dyn Fn() -> bool| {
         let began = Instant::now();
@@ -288,10 +295,10 @@ fn two_stores_in_one_group_do_not_share_the_rows(cluster: &Cluster) {
     assert!(matches!(refused, Err(SinkError::ForeignStore { .. })), "{refused:?}");
     // Of partitions that came back to it, it does not know whether another sink of its store has written.
     assert!(claims().iter().all(|claim| *claim == stores[0].id()), "{:?}", claims());
-    let alone = sink::Config { replaced_store: Some(stores[0].id().to_owned()), ..sink(PipelineTopics::live()) };
+    let alone = sink::SinkConfig { replaced_store: Some(stores[0].id().to_owned()), ..sink(PipelineTopics::live()) };
     sink::run(
         &alone,
-        sink::Deps { broker, store: &stores[1], clock: &SystemClock, counters: &Arc::default() },
+        sink::SinkDeps { broker, store: &stores[1], clock: &SystemClock, counters: &Arc::default() },
         &Shutdown::new(),
     )
     .unwrap();

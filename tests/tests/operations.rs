@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use contracts::topics::groups;
-use platform::metrics::{Definition, Kind};
+use platform::metrics::{Definition, MetricKind};
 use tests::{declared, repo};
 
 /// Set to write the pages that are made from tables instead of comparing them.
@@ -36,9 +36,9 @@ fn page() -> String {
     );
     for metric in declared::metrics() {
         let kind = match metric.kind {
-            Kind::Counter | Kind::SecondsCounter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram(_) => "histogram",
+            MetricKind::Counter | MetricKind::SecondsCounter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram(_) => "histogram",
         };
         let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         page.push_str(&format!("| `{}` | {kind} | {} | {} |\n", metric.name, labels.join(", "), metric.help));
@@ -71,13 +71,13 @@ fn names_say_unit_and_kind_and_labels_are_bounded() {
         // Every Prometheus client names those of the process the same.
         let is_ours = ["finops_", "process_"].iter().any(|start| metric.name.starts_with(start));
         assert!(is_ours, "{}", metric.name);
-        let is_counter = matches!(metric.kind, Kind::Counter | Kind::SecondsCounter);
+        let is_counter = matches!(metric.kind, MetricKind::Counter | MetricKind::SecondsCounter);
         assert_eq!(is_counter, metric.name.ends_with("_total"), "{}", metric.name);
         assert!(!metric.help.is_empty() && !metric.help.ends_with('.'), "{}", metric.name);
         for label in metric.labels {
             assert!(LABELS.contains(label), "{}: {label} may grow without limit", metric.name);
         }
-        if let Kind::Histogram(bounds) = metric.kind {
+        if let MetricKind::Histogram(bounds) = metric.kind {
             assert!(bounds.is_sorted(), "{}", metric.name);
         }
     }
@@ -125,7 +125,7 @@ fn words(text: &str) -> impl DoubleEndedIterator<Item = &str> {
 /// The metric that a series is of. A histogram is asked for by its series.
 fn metric(series: &str) -> Option<&'static Definition> {
     declared::metrics().into_iter().find(|metric| match metric.kind {
-        Kind::Histogram(_) => {
+        MetricKind::Histogram(_) => {
             ["_bucket", "_sum", "_count"].iter().any(|end| series.strip_suffix(end) == Some(metric.name))
         }
         _ => series == metric.name,

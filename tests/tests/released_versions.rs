@@ -15,7 +15,7 @@ use contracts::judge::{Policy, judge};
 use contracts::tenant_scope::TenantScope;
 use contracts::topics::{self, headers};
 use contracts::{arrow_schema, avro, datasets, layout};
-use exporter::{Deps, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population};
+use exporter::{DuckLimits, ExportOptions, ExporterConfig, ExporterDeps, FindingFilter, Population};
 use lake::LakeError;
 use lake::cut::Cut;
 use operations::repair;
@@ -143,7 +143,7 @@ fn a_store_of_each_version_is_verified_and_exported() {
             limits: DuckLimits::default(),
             poll_interval: exporter::DEFAULT_POLL_INTERVAL,
         };
-        let deps = Deps { store: store.clone(), clock: Arc::new(SystemClock), observer: Observer::default() };
+        let deps = ExporterDeps { store: store.clone(), clock: Arc::new(SystemClock), observer: Observer::default() };
         let report = exporter::once(&config, &deps).unwrap();
         assert_eq!(report.errors().count(), 0, "version {version}");
         let (mut all, mut listed) = (0, 0);

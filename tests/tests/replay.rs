@@ -62,7 +62,7 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
     let claim = claim(store, &*pipeline.store, &SystemClock, "test", &request, "ann").unwrap();
     let pipeline_topics = PipelineTopics::replay(&claim.id);
     create_pipeline_topics(broker, &pipeline_topics).unwrap();
-    let validator = validator::Config {
+    let validator = validator::ValidatorConfig {
         member: "replay".into(),
         pipeline_topics: pipeline_topics.clone(),
         selection: Some(validator::Selection { ranges: ranges(broker, &request).unwrap(), filter: request.filter }),
@@ -79,21 +79,25 @@ fn replay_into(pipeline: &Pipeline, store: &dyn Store) {
     };
     validator::run(
         &validator,
-        validator::Deps { broker, clock: &SystemClock, counters: &Arc::default() },
+        validator::ValidatorDeps { broker, clock: &SystemClock, counters: &Arc::default() },
         &Shutdown::new(),
     )
     .unwrap();
-    let sink = sink::Config {
+    let sink = sink::SinkConfig {
         member: "replay".into(),
         pipeline_topics,
-        limits: sink::Limits::default(),
+        limits: sink::BatchLimits::default(),
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
         skips_expired: false,
         replaced_store: None,
     };
-    sink::run(&sink, sink::Deps { broker, store, clock: &SystemClock, counters: &Arc::default() }, &Shutdown::new())
-        .unwrap();
+    sink::run(
+        &sink,
+        sink::SinkDeps { broker, store, clock: &SystemClock, counters: &Arc::default() },
+        &Shutdown::new(),
+    )
+    .unwrap();
 }
 
 fn swapped(pipeline: &Pipeline, fresh: &dyn Store) -> Result<swap::Swapped, ReplayError> {
@@ -294,7 +298,7 @@ fn in_buckets_dead_letters_go_back_and_a_fresh_root_is_handed_over() {
     pipeline.publish([(Some("acme"), serde_json::to_vec(&broken).unwrap(), Headers::new())]);
     pipeline.drain();
 
-    let request = redrive::Request {
+    let request = redrive::RedriveRequest {
         filter: Filter { error_code: vec!["enum".into()], ..Filter::default() },
         patch: Some(Patch::parse(br#"[{"op":"replace","path":"/status","value":"fail"}]"#).unwrap()),
         rate: None,

@@ -15,7 +15,7 @@ use collectors::registry::CollectorRegistry;
 use contracts::identity::SaltMode;
 use contracts::layout;
 use contracts::tenant_scope::TenantScope;
-use exporter::{Deps, DuckLimits, ExportOptions, ExporterConfig, FindingFilter, Population};
+use exporter::{DuckLimits, ExportOptions, ExporterConfig, ExporterDeps, FindingFilter, Population};
 use lake::cut::Cut;
 use platform::broker::Headers;
 use platform::clock::ManualClock;
@@ -84,8 +84,8 @@ fn good(tenant: &str, n: usize) -> Vec<u8> {
     serde_json::to_vec(&wire).unwrap()
 }
 
-fn deps(store: Arc<dyn Store>) -> Deps {
-    Deps { store, clock: Arc::new(ManualClock::at(NOW_MS)), observer: Observer::default() }
+fn deps(store: Arc<dyn Store>) -> ExporterDeps {
+    ExporterDeps { store, clock: Arc::new(ManualClock::at(NOW_MS)), observer: Observer::default() }
 }
 
 /// An exporter of all of a store into a folder.

@@ -19,7 +19,7 @@ use platform::observe::Observer;
 use platform::service::Until;
 use platform::store::local::LocalStore;
 use platform::trace::{self, Tracer, Traces};
-use tests::collector::{Collector, Span, SpanKind, attribute, context, links};
+use tests::collector::{Span, SpanCollector, SpanKind, attribute, context, links};
 use tests::kafka::Cluster;
 use tests::repo;
 use validator::ProducerPolicies;
@@ -27,7 +27,7 @@ use validator::ProducerPolicies;
 const THEIRS: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const NOT_SAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203332-00";
 
-fn traces(collector: &Collector, percent: u32) -> Traces {
+fn traces(collector: &SpanCollector, percent: u32) -> Traces {
     let file = format!(
         "[telemetry]\notlp.endpoint = '{}'\nsample_percent = {percent}\nservice_name = 'x'",
         collector.endpoint()
@@ -56,8 +56,8 @@ fn publish(broker: &dyn Broker, records: &[(&[u8], Option<Bytes>)]) {
     broker.producer().unwrap().append(&records).unwrap();
 }
 
-fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::Snapshot {
-    let config = validator::Config {
+fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::ValidatorSnapshot {
+    let config = validator::ValidatorConfig {
         member: "validator".into(),
         pipeline_topics: PipelineTopics::live(),
         selection: None,
@@ -73,29 +73,33 @@ fn validate(broker: &dyn Broker, tracer: &Tracer) -> validator::Snapshot {
         skips_judged: false,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
-    let counters = Arc::new(validator::Counters::observed(observer));
-    validator::run(&config, validator::Deps { broker, clock: &SystemClock, counters: &counters }, &Shutdown::new())
-        .unwrap();
+    let counters = Arc::new(validator::ValidatorCounters::observed(observer));
+    validator::run(
+        &config,
+        validator::ValidatorDeps { broker, clock: &SystemClock, counters: &counters },
+        &Shutdown::new(),
+    )
+    .unwrap();
     counters.snapshot()
 }
 
-fn sink(broker: &dyn Broker, tracer: &Tracer) -> sink::Snapshot {
+fn sink(broker: &dyn Broker, tracer: &Tracer) -> sink::SinkSnapshot {
     let folder = tempfile::tempdir().unwrap();
     let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
-    let config = sink::Config {
+    let config = sink::SinkConfig {
         member: "sink".into(),
         pipeline_topics: PipelineTopics::live(),
-        limits: sink::Limits::default(),
+        limits: sink::BatchLimits::default(),
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
         skips_expired: false,
         replaced_store: None,
     };
     let observer = Observer { tracer: tracer.clone(), ..Observer::default() };
-    let counters = Arc::new(sink::Counters::observed(observer));
+    let counters = Arc::new(sink::SinkCounters::observed(observer));
     sink::run(
         &config,
-        sink::Deps { broker, store: &store, clock: &SystemClock, counters: &counters },
+        sink::SinkDeps { broker, store: &store, clock: &SystemClock, counters: &counters },
         &Shutdown::new(),
     )
     .unwrap();
@@ -112,12 +116,12 @@ fn parts(traceparent: &str) -> (String, String) {
     (parts[1].to_owned(), parts[2].to_owned())
 }
 
-fn batches(collector: &Collector, topic: &str) -> Vec<Span> {
+fn batches(collector: &SpanCollector, topic: &str) -> Vec<Span> {
     collector.named(&format!("process {topic}"))
 }
 
 fn ties_services_together(broker: &dyn Broker) {
-    let collector = Collector::start();
+    let collector = SpanCollector::start();
     let good = repo::read("schemas/examples/valid/aws_ebs_gp2.json").into_bytes();
     let (ours, theirs) = (traces(&collector, 100), Bytes::from_static(THEIRS.as_bytes()));
     let send = ours.tracer().send(topics::WIRE);
@@ -188,7 +192,7 @@ fn kafka_ties_services_together() {
 #[test]
 fn a_trace_that_is_kept_is_kept_as_a_whole() {
     let check = |traceparent: &'static str, expected: usize| {
-        let (collector, folder) = (Collector::start(), tempfile::tempdir().unwrap());
+        let (collector, folder) = (SpanCollector::start(), tempfile::tempdir().unwrap());
         let broker = EmbeddedBroker::open(&folder.path().join("broker.sqlite"), EmbeddedSettings::default()).unwrap();
         publish(&broker, &[(b"no finding", Some(Bytes::from_static(traceparent.as_bytes())))]);
         let traces = traces(&collector, 0);

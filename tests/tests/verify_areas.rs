@@ -9,8 +9,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use contracts::claims::OwnProducers;
 use contracts::{gold_manifest, layout};
-use exporter::{Deps, DuckLimits, ExportOptions, ExporterConfig};
-use lake::verify::{Area, Report, Rule, Subject, verify_all};
+use exporter::{DuckLimits, ExportOptions, ExporterConfig, ExporterDeps};
+use lake::verify::{Area, Rule, Subject, VerifyReport, verify_all};
 use parquet::arrow::ArrowWriter;
 use platform::broker::Headers;
 use platform::clock::SystemClock;
@@ -47,7 +47,7 @@ impl Filled {
             poll_interval: exporter::DEFAULT_POLL_INTERVAL,
         };
         let (store, clock) = (Arc::clone(&pipeline.store), Arc::new(SystemClock));
-        let report = exporter::once(&config, &Deps { store, clock, observer: Observer::default() }).unwrap();
+        let report = exporter::once(&config, &ExporterDeps { store, clock, observer: Observer::default() }).unwrap();
         assert_eq!(report.errors().count(), 0);
         facts(&*pipeline.store);
         Self(folder)
@@ -82,7 +82,7 @@ struct World {
 }
 
 impl World {
-    fn verify(&self) -> Report {
+    fn verify(&self) -> VerifyReport {
         let exports = self.folder.path().join("export");
         let (store, broker) = (&*self.pipeline.store, Some(&self.pipeline.broker as _));
         verify_all(Subject { store, broker, exports: Some(&exports), producers: &OwnProducers }, &|| {}).unwrap()
@@ -196,7 +196,7 @@ fn what_is_not_as_its_manifest_says_is_noticed() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_could_not_be_compared_is_named() {
     let filled = Filled::new();
-    let check = |what: &str, expected: &[Area], subject: fn(&World) -> Report, reason: &str| {
+    let check = |what: &str, expected: &[Area], subject: fn(&World) -> VerifyReport, reason: &str| {
         let world = filled.copied();
         let report = subject(&world);
         assert_eq!(report.problems, [], "{what}");

@@ -7,7 +7,7 @@ use platform::broker::{
 use platform::lifecycle::Shutdown;
 use platform::service::Until;
 
-use crate::config::Config;
+use crate::config::ValidatorConfig;
 use crate::limits;
 
 /// What a validator has when it begins.
@@ -24,7 +24,7 @@ pub(crate) struct Begun {
 }
 
 /// Makes the topics that are missing and joins the group. May be done again when it fails.
-pub(crate) fn begin(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -> Result<Begun, BrokerError> {
+pub(crate) fn begin(config: &ValidatorConfig, broker: &dyn Broker, shutdown: &Shutdown) -> Result<Begun, BrokerError> {
     let topic = |name: &str, partitions| TopicSpec {
         name: name.to_owned(),
         partitions,

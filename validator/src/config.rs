@@ -10,7 +10,7 @@ use crate::selection::Selection;
 
 /// Settings.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct ValidatorConfig {
     /// Name of this member.
     pub member: String,
     /// What it writes, and as which group.

@@ -15,7 +15,7 @@ const STAGE: &str = "validator";
 
 /// Shared counters of one validator; they rise only after a step was committed.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct ValidatorCounters {
     read: AtomicU64,
     valid: AtomicU64,
     dead: AtomicU64,
@@ -26,7 +26,7 @@ pub struct Counters {
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct ValidatorSnapshot {
     /// Wire records judged.
     pub read: u64,
     /// Valid records written.
@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub dead_by_code: BTreeMap<String, u64>,
 }
 
-impl Counters {
+impl ValidatorCounters {
     /// Counters of a validator that is observed.
     #[must_use]
     pub fn observed(observer: Observer) -> Self {
@@ -48,8 +48,8 @@ impl Counters {
 
     /// Reads them.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+    pub fn snapshot(&self) -> ValidatorSnapshot {
+        ValidatorSnapshot {
             read: self.read.load(Relaxed),
             valid: self.valid.load(Relaxed),
             dead: self.dead.load(Relaxed),

@@ -18,9 +18,9 @@ mod selection;
 pub mod service;
 pub mod transform;
 
-pub use config::Config;
-pub use counters::{Counters, Snapshot};
+pub use config::ValidatorConfig;
+pub use counters::{ValidatorCounters, ValidatorSnapshot};
 pub use error::ValidatorError;
 pub use policy::{PolicyError, ProducerPolicies};
 pub use selection::Selection;
-pub use service::{Deps, run};
+pub use service::{ValidatorDeps, run};

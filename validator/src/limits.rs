@@ -11,14 +11,14 @@ const DEAD_BYTES_MIN: usize = 2 << 10;
 
 /// Bytes of a batch that topics take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct TopicLimits {
     /// The topic of valid records. One that is larger is a dead letter.
     pub valid: usize,
     /// The topic of dead letters. One that is larger is cut.
     pub dead: usize,
 }
 
-impl Limits {
+impl TopicLimits {
     /// As brokers have it that take all that we send. No topic gets more.
     pub const LARGEST: Self = Self { valid: RECORD_BYTES_MAX, dead: RECORD_BYTES_MAX };
 
@@ -54,9 +54,9 @@ mod tests {
 
     #[test]
     fn limits_fall_with_each_refusal_and_not_below_what_must_pass() {
-        let mut limits = Limits::LARGEST;
+        let mut limits = TopicLimits::LARGEST;
         assert!(limits.lower_dead(9 << 20, 1 << 20));
-        assert_eq!(limits, Limits { dead: 1 << 20, ..Limits::LARGEST }, "as the topic says");
+        assert_eq!(limits, TopicLimits { dead: 1 << 20, ..TopicLimits::LARGEST }, "as the topic says");
         assert!(limits.lower_dead(900_000, 1 << 20), "it says so, and refuses");
         assert_eq!(limits.dead, 512 << 10);
         assert!(limits.lower_dead(3_000, 1 << 20));

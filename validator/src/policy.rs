@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contracts::claims::Producers;
 use contracts::identity::SaltMode;
-use contracts::judge::{Kind, Policy};
+use contracts::judge::{MessageKind, Policy};
 use contracts::topics;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -149,7 +149,7 @@ impl ProducerPolicies {
         let binding = self.by_topic.get(topic);
         Policy {
             salt_mode: asked.or(binding.map(|b| b.salt_mode)).unwrap_or_default(),
-            kind: Kind::Auto,
+            kind: MessageKind::Auto,
             records_allowed: binding.is_some_and(|b| b.records),
             tenants: match binding {
                 None => Some(&[]),

@@ -16,10 +16,10 @@ use platform::broker::{
 use platform::lifecycle::Shutdown;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::ValidatorConfig;
 use crate::limits;
 use crate::policy::ProducerPolicies;
-use crate::routing::{self, Decision, Entry, JudgedOtherwise, Routing, Standing, Target};
+use crate::routing::{self, JudgedOtherwise, Routing, RoutingDecision, RoutingEntry, Standing, VerdictTarget};
 
 /// Version of a record; a reader refuses a higher one.
 const FORMAT_VERSION: u32 = 1;
@@ -61,7 +61,7 @@ struct Kept {
     topic: String,
     partition: u32,
     #[serde(flatten)]
-    entry: Entry,
+    entry: RoutingEntry,
 }
 
 /// What does not differ from one wire topic to the next.
@@ -69,8 +69,8 @@ struct Kept {
 pub struct Common {
     policies: ProducerPolicies,
     tenant_spread: u32,
-    valid: Target,
-    dead_letters: Target,
+    valid: VerdictTarget,
+    dead_letters: VerdictTarget,
 }
 
 impl Common {
@@ -83,7 +83,7 @@ impl Common {
         valid_bytes_max: usize,
         dead: &TopicInfo,
     ) -> Self {
-        let target = |topic: &TopicInfo, bytes: Option<usize>| Target {
+        let target = |topic: &TopicInfo, bytes: Option<usize>| VerdictTarget {
             topic: topic.name.to_string(),
             topic_id: topic.id.to_string(),
             partitions: topic.partitions,
@@ -130,7 +130,11 @@ pub fn ensure(broker: &dyn Broker) -> Result<(), BrokerError> {
 ///
 /// # Errors
 /// The broker refuses, or a record cannot be understood.
-pub fn read(broker: &dyn Broker, group: &str, shutdown: &Shutdown) -> Result<HashMap<String, Entry>, RegisterError> {
+pub fn read(
+    broker: &dyn Broker,
+    group: &str,
+    shutdown: &Shutdown,
+) -> Result<HashMap<String, RoutingEntry>, RegisterError> {
     let at = TopicPartition { topic: topics::ROUTING.into(), partition: 0 };
     // The owner before may have written in a transaction whose end its partition does not know of yet.
     broker.wait_for_open_transactions(std::slice::from_ref(&at), shutdown)?;
@@ -158,7 +162,7 @@ pub fn read(broker: &dyn Broker, group: &str, shutdown: &Shutdown) -> Result<Has
     newest.into_iter().map(understood).collect()
 }
 
-fn parse(bytes: &[u8]) -> Result<Entry, String> {
+fn parse(bytes: &[u8]) -> Result<RoutingEntry, String> {
     #[derive(Deserialize)]
     struct Format {
         format_version: u32,
@@ -183,7 +187,7 @@ pub(crate) struct Registrar<'a> {
 
 struct Pending {
     topic_id: Arc<str>,
-    entry: Entry,
+    entry: RoutingEntry,
 }
 
 /// Where a member may judge a partition that it was assigned.
@@ -215,7 +219,7 @@ impl<'a> Registrar<'a> {
     /// Decides about a partition.
     pub fn assigned(
         &mut self,
-        known: &HashMap<String, Entry>,
+        known: &HashMap<String, RoutingEntry>,
         assigned: &Assigned<'_>,
     ) -> Result<Allowed, RegisterError> {
         let Assigned { at, topic_id, position, is_left } = *assigned;
@@ -227,10 +231,10 @@ impl<'a> Registrar<'a> {
         };
         let now = self.common.of(&at.topic);
         let (entry, allowed) = match routing::decide(known, &now, Standing { position, is_left, end }) {
-            Decision::Judge => return Ok(Allowed::FromPosition),
-            Decision::Keep(entry) => (*entry, Allowed::FromPosition),
-            Decision::Refuse(refusal) if self.skips_judged => (refusal.entry, Allowed::From(refusal.resume_at)),
-            Decision::Refuse(refusal) => {
+            RoutingDecision::Judge => return Ok(Allowed::FromPosition),
+            RoutingDecision::Keep(entry) => (*entry, Allowed::FromPosition),
+            RoutingDecision::Refuse(refusal) if self.skips_judged => (refusal.entry, Allowed::From(refusal.resume_at)),
+            RoutingDecision::Refuse(refusal) => {
                 let is_replay = self.is_replay;
                 let error = JudgedOtherwise { at: at.clone(), position, refusal: *refusal, is_replay };
                 return Err(RegisterError::JudgedOtherwise(Box::new(error)));
@@ -290,7 +294,7 @@ fn key_of(group: &str, topic_id: &str, partition: u32) -> String {
 ///
 /// # Errors
 /// The broker refuses, or a record of the register cannot be understood.
-pub fn refusals(config: &Config, broker: &dyn Broker) -> Result<Vec<JudgedOtherwise>, RegisterError> {
+pub fn refusals(config: &ValidatorConfig, broker: &dyn Broker) -> Result<Vec<JudgedOtherwise>, RegisterError> {
     let all = broker.topics()?;
     let topic = |name: &str| all.iter().find(|topic| *topic.name == *name);
     let (Some(valid), Some(dead), Some(_)) =

@@ -18,9 +18,9 @@ pub struct Routing {
     /// Valid partitions one tenant may use.
     pub tenant_spread: u32,
     /// Where valid records go.
-    pub valid: Target,
+    pub valid: VerdictTarget,
     /// Where dead letters go.
-    pub dead_letters: Target,
+    pub dead_letters: VerdictTarget,
     /// Digest of what the topic's producer may do.
     pub producer: String,
     /// Above this a record is a dead letter.
@@ -31,7 +31,7 @@ pub struct Routing {
 
 /// A topic that verdicts go to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Target {
+pub struct VerdictTarget {
     /// Topic.
     pub topic: String,
     /// Its id. A recreated topic has another one, and another commit chain, which knows of no earlier record.
@@ -67,9 +67,9 @@ impl Routing {
         for (before, after) in [(&self.valid, &now.valid), (&self.dead_letters, &now.dead_letters)] {
             let topic = &after.topic;
             compare(&format!("the id of topic {topic}"), before.topic_id.clone(), after.topic_id.clone());
-            let partitions = |target: &Target| target.partitions.to_string();
+            let partitions = |target: &VerdictTarget| target.partitions.to_string();
             compare(&format!("the number of partitions of {topic}"), partitions(before), partitions(after));
-            let bytes = |target: &Target| target.record_bytes_max.unwrap_or_default().to_string();
+            let bytes = |target: &VerdictTarget| target.record_bytes_max.unwrap_or_default().to_string();
             compare(&format!("max.message.bytes of {topic}"), bytes(before), bytes(after));
         }
         if self.producer != now.producer {
@@ -83,7 +83,7 @@ impl Routing {
 
 /// What is known of a wire partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct RoutingEntry {
     /// Under which records are judged now.
     pub routing: Routing,
     /// First offset that it is in force for: what was judged from here on was judged under it.
@@ -108,22 +108,22 @@ pub struct Standing {
 
 /// What to do with a wire partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub enum RoutingDecision {
     /// Judge; all is known already.
     Judge,
     /// Judge, and keep this with the first step.
-    Keep(Box<Entry>),
+    Keep(Box<RoutingEntry>),
     /// Judge nothing: records would go another way than the first time.
-    Refuse(Box<Refusal>),
+    Refuse(Box<RoutingRefusal>),
 }
 
 /// Records would be judged again, under another routing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RoutingRefusal {
     /// Where to resume without judging such a record again.
     pub resume_at: u64,
     /// What to keep then.
-    pub entry: Entry,
+    pub entry: RoutingEntry,
     /// Every record before `resume_at` was judged or passed over; else some may not have been judged at all.
     pub is_all_judged: bool,
     /// What differs, in words.
@@ -132,32 +132,37 @@ pub struct Refusal {
 
 /// Whether a wire partition may be judged from where the group stands.
 #[must_use]
-pub fn decide(known: Option<&Entry>, now: &Routing, standing: Standing) -> Decision {
+pub fn decide(known: Option<&RoutingEntry>, now: &Routing, standing: Standing) -> RoutingDecision {
     let Standing { position, is_left, end } = standing;
     let Some(known) = known else {
         // The first validator of this partition, or the first that keeps this.
         let routing = now.clone();
-        return Decision::Keep(Box::new(Entry { routing, since: position, reach: position, before: None }));
+        return RoutingDecision::Keep(Box::new(RoutingEntry {
+            routing,
+            since: position,
+            reach: position,
+            before: None,
+        }));
     };
     // A position that no validator left says nothing of what was judged: anything that is there may have been.
     let reach = known.reach.max(if is_left { position } else { end });
     if known.routing == *now {
-        let entry = Entry { reach, ..known.clone() };
+        let entry = RoutingEntry { reach, ..known.clone() };
         if position < known.since {
             let differences = known.before.as_ref().map(|before| before.differences(now)).unwrap_or_default();
-            let refusal = Refusal { resume_at: known.since, entry, is_all_judged: true, differences };
-            return Decision::Refuse(Box::new(refusal));
+            let refusal = RoutingRefusal { resume_at: known.since, entry, is_all_judged: true, differences };
+            return RoutingDecision::Refuse(Box::new(refusal));
         }
         let is_changed = position < reach && known.reach < reach;
-        return if is_changed { Decision::Keep(Box::new(entry)) } else { Decision::Judge };
+        return if is_changed { RoutingDecision::Keep(Box::new(entry)) } else { RoutingDecision::Judge };
     }
     let since = position.max(reach);
-    let entry = Entry { routing: now.clone(), since, reach: since, before: Some(known.routing.clone()) };
+    let entry = RoutingEntry { routing: now.clone(), since, reach: since, before: Some(known.routing.clone()) };
     if position >= reach {
-        return Decision::Keep(Box::new(entry));
+        return RoutingDecision::Keep(Box::new(entry));
     }
     let differences = known.routing.differences(now);
-    Decision::Refuse(Box::new(Refusal { resume_at: reach, entry, is_all_judged: false, differences }))
+    RoutingDecision::Refuse(Box::new(RoutingRefusal { resume_at: reach, entry, is_all_judged: false, differences }))
 }
 
 /// A validator refuses to judge records again. In words: what would happen, why, and what to do.
@@ -168,7 +173,7 @@ pub struct JudgedOtherwise {
     /// Where its group stands.
     pub position: u64,
     /// What was decided.
-    pub refusal: Refusal,
+    pub refusal: RoutingRefusal,
     /// The group is that of a replay.
     pub is_replay: bool,
 }
@@ -180,7 +185,7 @@ impl JudgedOtherwise {
     #[must_use]
     pub fn problem(&self) -> String {
         let TopicPartition { topic, partition } = &self.at;
-        let Refusal { resume_at, entry, differences, .. } = &self.refusal;
+        let RoutingRefusal { resume_at, entry, differences, .. } = &self.refusal;
         let differences = match differences.as_slice() {
             [] => format!("those of now are in force since offset {}", entry.since),
             differences => differences.join("; "),
@@ -196,7 +201,7 @@ impl JudgedOtherwise {
     /// What to do.
     #[must_use]
     pub fn advice(&self) -> String {
-        let Refusal { resume_at, is_all_judged, .. } = &self.refusal;
+        let RoutingRefusal { resume_at, is_all_judged, .. } = &self.refusal;
         if self.is_replay {
             return "restore these settings, or begin another replay, with an id and a fresh root of its own"
                 .to_owned();
@@ -223,7 +228,7 @@ mod tests {
     use super::*;
 
     fn routing(tenant_spread: u32) -> Routing {
-        let target = |topic: &str, record_bytes_max| Target {
+        let target = |topic: &str, record_bytes_max| VerdictTarget {
             topic: topic.to_owned(),
             topic_id: format!("id of {topic}"),
             partitions: 4,
@@ -241,8 +246,8 @@ mod tests {
         }
     }
 
-    fn entry(since: u64, reach: u64) -> Entry {
-        Entry { routing: routing(1), since, reach, before: None }
+    fn entry(since: u64, reach: u64) -> RoutingEntry {
+        RoutingEntry { routing: routing(1), since, reach, before: None }
     }
 
     const fn left(position: u64) -> Standing {
@@ -255,8 +260,8 @@ mod tests {
     }
 
     /// Since, reach, and whether it is of now.
-    fn kept(decision: Decision) -> (u64, u64, bool) {
-        let Decision::Keep(entry) = decision else { panic!("{decision:?}") };
+    fn kept(decision: RoutingDecision) -> (u64, u64, bool) {
+        let RoutingDecision::Keep(entry) = decision else { panic!("{decision:?}") };
         (entry.since, entry.reach, entry.before.is_some())
     }
 
@@ -269,10 +274,10 @@ mod tests {
 
     #[test]
     fn under_the_same_routing_all_since_it_may_be_judged_again() {
-        let check = |known: Entry, standing, expected: Option<(u64, u64, bool)>| {
+        let check = |known: RoutingEntry, standing, expected: Option<(u64, u64, bool)>| {
             let decision = decide(Some(&known), &routing(1), standing);
             match expected {
-                None => assert_eq!(decision, Decision::Judge, "{standing:?}"),
+                None => assert_eq!(decision, RoutingDecision::Judge, "{standing:?}"),
                 Some(expected) => assert_eq!(kept(decision), expected, "{standing:?}"),
             }
         };
@@ -288,10 +293,10 @@ mod tests {
 
     #[test]
     fn what_was_judged_before_the_routing_is_not_judged_again() {
-        let known = Entry { before: Some(routing(3)), ..entry(500, 500) };
+        let known = RoutingEntry { before: Some(routing(3)), ..entry(500, 500) };
         for standing in [set(499), left(0)] {
             let decision = decide(Some(&known), &routing(1), standing);
-            let Decision::Refuse(refusal) = decision else { panic!("{decision:?}") };
+            let RoutingDecision::Refuse(refusal) = decision else { panic!("{decision:?}") };
             assert_eq!((refusal.resume_at, refusal.is_all_judged, refusal.entry.since), (500, true, 500));
             assert_eq!(refusal.differences, ["validator.tenant_spread was 3 and is 1"]);
             assert_eq!(refusal.entry.reach, if standing.is_left { 500 } else { 1_000 });
@@ -300,13 +305,13 @@ mod tests {
 
     #[test]
     fn another_routing_is_in_force_from_where_nothing_was_judged() {
-        let of = |known: Entry, standing| decide(Some(&known), &routing(2), standing);
+        let of = |known: RoutingEntry, standing| decide(Some(&known), &routing(2), standing);
         assert_eq!(kept(of(entry(0, 0), left(500))), (500, 500, true));
         assert_eq!(kept(of(entry(0, 500), left(500))), (500, 500, true));
         assert_eq!(kept(of(entry(0, 0), set(1_000))), (1_000, 1_000, true));
         let refused = |known, standing| {
             let decision = of(known, standing);
-            let Decision::Refuse(refusal) = decision else { panic!("{decision:?}") };
+            let RoutingDecision::Refuse(refusal) = decision else { panic!("{decision:?}") };
             assert_eq!((refusal.entry.since, refusal.entry.reach), (refusal.resume_at, refusal.resume_at));
             assert_eq!(refusal.entry.routing, routing(2));
             assert!(!refusal.is_all_judged);
@@ -330,7 +335,7 @@ mod tests {
         let (mut refused, mut judged_again, mut changed) = (0, 0, 0);
         for _ in 0..500 {
             let mut judged: Vec<Option<u32>> = Vec::new();
-            let (mut known, mut position, mut is_left, mut spread) = (None::<Entry>, 0_u64, false, 1);
+            let (mut known, mut position, mut is_left, mut spread) = (None::<RoutingEntry>, 0_u64, false, 1);
             for _ in 0..40 {
                 judged.resize(judged.len() + usize::try_from(random(20)).unwrap(), None);
                 let end = judged.len() as u64;
@@ -341,9 +346,9 @@ mod tests {
                 }
                 let (pending, start) =
                     match decide(known.as_ref(), &routing(spread), Standing { position, is_left, end }) {
-                        Decision::Judge => (None, position),
-                        Decision::Keep(entry) => (Some(*entry), position),
-                        Decision::Refuse(refusal) => {
+                        RoutingDecision::Judge => (None, position),
+                        RoutingDecision::Keep(entry) => (Some(*entry), position),
+                        RoutingDecision::Refuse(refusal) => {
                             refused += 1;
                             if random(2) == 0 {
                                 continue;
@@ -394,7 +399,9 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_to_do() {
-        let Decision::Refuse(refusal) = decide(Some(&entry(0, 0)), &routing(4), set(3)) else { panic!("not refused") };
+        let RoutingDecision::Refuse(refusal) = decide(Some(&entry(0, 0)), &routing(4), set(3)) else {
+            panic!("not refused")
+        };
         let at = TopicPartition { topic: "wire".into(), partition: 2 };
         let refused = JudgedOtherwise { at, position: 3, refusal: *refusal, is_replay: false };
         assert_eq!(

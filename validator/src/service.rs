@@ -20,35 +20,35 @@ use rayon::prelude::*;
 use tracing::{debug, info, warn};
 
 use crate::begin::{Begun, begin};
-use crate::config::Config;
-use crate::counters::Counters;
+use crate::config::ValidatorConfig;
+use crate::counters::ValidatorCounters;
 use crate::error::ValidatorError;
-use crate::limits::Limits;
+use crate::limits::TopicLimits;
 use crate::register::{self, Allowed, Assigned, Common, RegisterError, Registrar};
 use crate::rollback;
 use crate::selection::{Selected, Selection, selected};
-use crate::transform::{Outcome, Transform};
+use crate::transform::{MessageOutcome, Transform};
 
 /// Fewer records than this (some 2 ms of work) are not worth another core.
 const SHARE_RECORDS_MIN: usize = 256;
 
 /// What a validator works with.
 #[derive(Clone, Copy)]
-pub struct Deps<'a> {
+pub struct ValidatorDeps<'a> {
     /// Where it reads and writes.
     pub broker: &'a dyn Broker,
     /// When records are judged.
     pub clock: &'a dyn Clock,
     /// What it has done.
-    pub counters: &'a Arc<Counters>,
+    pub counters: &'a Arc<ValidatorCounters>,
 }
 
 /// Runs one validator until `config.until` or shutdown.
 ///
 /// # Errors
 /// Only what waiting cannot mend; nothing is lost then, the offsets stand where the last step put them.
-pub fn run(config: &Config, deps: Deps<'_>, shutdown: &Shutdown) -> Result<(), ValidatorError> {
-    let Deps { broker, clock, counters } = deps;
+pub fn run(config: &ValidatorConfig, deps: ValidatorDeps<'_>, shutdown: &Shutdown) -> Result<(), ValidatorError> {
+    let ValidatorDeps { broker, clock, counters } = deps;
     let retried = || counters.retried("start");
     let begun = broker::until_answered(shutdown, "starting", retried, || begin(config, broker, shutdown))?;
     let Some(Begun { valid, valid_bytes_max, dead, dead_bytes_max, targets, processor }) = begun else { return Ok(()) };
@@ -59,7 +59,7 @@ pub fn run(config: &Config, deps: Deps<'_>, shutdown: &Shutdown) -> Result<(), V
         dead.partitions,
         config.tenant_spread,
     );
-    let limits = Limits { dead: dead_bytes_max, ..Limits::LARGEST };
+    let limits = TopicLimits { dead: dead_bytes_max, ..TopicLimits::LARGEST };
     let dead_topic = dead.name.clone();
     let (selection, skips_expired) = (config.selection.as_ref(), config.skips_expired);
     let (topic_ids, positions) = (HashMap::new(), HashMap::new());
@@ -100,11 +100,11 @@ fn judge_all(
     now_ms: i64,
 ) -> (Vec<OutRecord>, BTreeMap<&'static str, u64>) {
     let judge = |(message, topic_id): &(&Message, Arc<str>)| transform.apply(message, topic_id, now_ms);
-    let outcomes: Vec<Outcome> = chosen.par_iter().with_min_len(SHARE_RECORDS_MIN).map(judge).collect();
+    let outcomes: Vec<MessageOutcome> = chosen.par_iter().with_min_len(SHARE_RECORDS_MIN).map(judge).collect();
     let mut dead_by_code = BTreeMap::new();
     let records = outcomes.into_iter().map(|outcome| match outcome {
-        Outcome::Valid(record) => record,
-        Outcome::Dead(record, code) => {
+        MessageOutcome::Valid(record) => record,
+        MessageOutcome::Dead(record, code) => {
             *dead_by_code.entry(code.as_str()).or_default() += 1;
             record
         }
@@ -121,7 +121,7 @@ struct Validator<'a> {
     processor: Box<dyn Processor>,
     transform: Transform,
     /// What the topics take, as far as is known.
-    limits: Limits,
+    limits: TopicLimits,
     dead_topic: Arc<str>,
     selection: Option<&'a Selection>,
     topic_ids: HashMap<TopicPartition, Arc<str>>,
@@ -129,7 +129,7 @@ struct Validator<'a> {
     positions: HashMap<TopicPartition, Position>,
     skips_expired: bool,
     clock: &'a dyn Clock,
-    counters: &'a Counters,
+    counters: &'a ValidatorCounters,
     shutdown: &'a Shutdown,
 }
 
@@ -419,7 +419,7 @@ impl Validator<'_> {
                 return Ok(None);
             }
             // What it takes by then is seen when it refuses.
-            self.limits = Limits::LARGEST;
+            self.limits = TopicLimits::LARGEST;
             self.transform.limits = self.limits;
         }
     }

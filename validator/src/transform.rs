@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cut;
 use crate::history::History;
-use crate::limits::Limits;
+use crate::limits::TopicLimits;
 use crate::policy::ProducerPolicies;
 
 /// A trace context is 55 bytes; a later version of the standard may be longer. What is much longer is none.
@@ -26,7 +26,7 @@ const TRACEPARENT_BYTES_MAX: usize = 256;
 const ERRORS_LISTED_MAX: usize = 100;
 
 /// What became of a message.
-pub enum Outcome {
+pub enum MessageOutcome {
     /// A valid record for the topic of valid records.
     Valid(OutRecord),
     /// A dead letter for its topic, with the code of its first violation.
@@ -35,7 +35,7 @@ pub enum Outcome {
 
 /// Everything that is the same for all messages of a validator.
 pub struct Transform {
-    pub(crate) limits: Limits,
+    pub(crate) limits: TopicLimits,
     policies: ProducerPolicies,
     valid_topic: Arc<str>,
     dead_topic: Arc<str>,
@@ -58,7 +58,7 @@ impl Transform {
         tenant_spread: u32,
     ) -> Self {
         Self {
-            limits: Limits::LARGEST,
+            limits: TopicLimits::LARGEST,
             policies,
             valid_topic: pipeline_topics.valid.as_str().into(),
             dead_topic: pipeline_topics.dead_letters.as_str().into(),
@@ -75,7 +75,7 @@ impl Transform {
 
     /// Judges one message.
     #[must_use]
-    pub fn apply(&self, message: &Message, topic_id: &str, now_ms: i64) -> Outcome {
+    pub fn apply(&self, message: &Message, topic_id: &str, now_ms: i64) -> MessageOutcome {
         let src = Src {
             partition: SrcPartition { topic_id: topic_id.to_owned(), partition: message.at.partition },
             offset: message.offset,
@@ -88,7 +88,7 @@ impl Transform {
             Ok(record) => {
                 let valid = self.valid(message, &finding, &src, record.encode(), now_ms);
                 match self.refused_by_size(&valid) {
-                    None => Outcome::Valid(valid),
+                    None => MessageOutcome::Valid(valid),
                     Some(violation) => self.dead(message, src, &[violation], now_ms),
                 }
             }
@@ -145,10 +145,10 @@ impl Transform {
         (base + u32::try_from(slot).unwrap_or_default()) % self.valid_partitions
     }
 
-    fn dead(&self, message: &Message, src: Src, violations: &[Violation], now_ms: i64) -> Outcome {
+    fn dead(&self, message: &Message, src: Src, violations: &[Violation], now_ms: i64) -> MessageOutcome {
         let code = violations.first().map_or(Code::BadJson, |v| v.code);
         let letter = self.dead_letter(message, src, violations, code, now_ms);
-        Outcome::Dead(cut::fit(letter, message, self.limits.dead), code)
+        MessageOutcome::Dead(cut::fit(letter, message, self.limits.dead), code)
     }
 
     fn dead_letter(&self, message: &Message, src: Src, violations: &[Violation], code: Code, now_ms: i64) -> OutRecord {

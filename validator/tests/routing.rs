@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use contracts::topics;
 use contracts::topics::groups::VALIDATOR as GROUP;
-use platform::broker::meddled::{Deed, Meddled};
+use platform::broker::meddled::{Meddled, MeddledAct};
 use platform::broker::{Broker, BrokerError, ConsumerConfig, GroupOffset, OutRecord, Polled, Start, Topics};
 use platform::lifecycle::Shutdown;
 use serde_json::{Value, json};
 use validator::register::RegisterError;
-use validator::{Config, ValidatorError};
+use validator::{ValidatorConfig, ValidatorError};
 
 use support::{PARTITIONS, World, config, draft_with, run};
 
@@ -45,11 +45,11 @@ fn set_back(world: &World) {
     member.leave().unwrap();
 }
 
-fn spread(tenant_spread: u32) -> Config {
-    Config { tenant_spread, ..config("one") }
+fn spread(tenant_spread: u32) -> ValidatorConfig {
+    ValidatorConfig { tenant_spread, ..config("one") }
 }
 
-fn judge(world: &World, config: &Config) -> Result<u64, String> {
+fn judge(world: &World, config: &ValidatorConfig) -> Result<u64, String> {
     match run(config, &world.broker, &Shutdown::new()) {
         Ok(done) => Ok(done.read),
         Err(ValidatorError::Register(RegisterError::JudgedOtherwise(refused))) => Err(refused.to_string()),
@@ -76,7 +76,7 @@ fn a_change_is_kept_with_the_first_step_under_it_or_not_at_all() {
     fill(&world, 10);
     let fails = |first: u64| {
         Meddled::new(world.broker.clone(), move |deed| match deed {
-            Deed::Step(n) if n >= first => {
+            MeddledAct::Step(n) if n >= first => {
                 Err(BrokerError::Fatal { doing: "stepping".into(), reason: "killed".into() })
             }
             _ => Ok(()),
@@ -139,7 +139,7 @@ fn another_version_of_the_program_judges_on_and_not_again() {
     assert!(said.contains("the version of the program was 0.0.9 and is "), "{said}");
     assert!(world.broker.clean().unwrap() > 0, "of each key the newest is kept");
     assert!(judge(&world, &spread(1)).is_err());
-    let resuming = Config { skips_judged: true, ..spread(1) };
+    let resuming = ValidatorConfig { skips_judged: true, ..spread(1) };
     assert_eq!(judge(&world, &resuming), Ok(0));
     fill(&world, 3);
     assert_eq!(judge(&world, &spread(1)), Ok(3));

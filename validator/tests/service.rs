@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use contracts::topics;
-use platform::broker::meddled::{self, Deed, Meddled};
+use platform::broker::meddled::{self, Meddled, MeddledAct};
 use platform::broker::{Broker, BrokerError, TopicPartition, TopicSpec};
 use platform::lifecycle::Shutdown;
 use platform::service::Until;
 use serde_json::json;
-use validator::{Config, ValidatorError};
+use validator::{ValidatorConfig, ValidatorError};
 
 use support::{PARTITIONS, World, config, draft_with, header, own, run};
 
@@ -53,8 +53,8 @@ fn group_offsets(world: &World) -> Vec<u64> {
 /// A broker whose members ask before each step.
 fn meddling(world: &World, meddle: impl Fn(u64) -> Result<(), BrokerError> + Send + Sync + 'static) -> Meddled {
     Meddled::new(world.broker.clone(), move |deed| match deed {
-        Deed::Step(n) => meddle(n),
-        Deed::Commit | Deed::Call(_) => Ok(()),
+        MeddledAct::Step(n) => meddle(n),
+        MeddledAct::Commit | MeddledAct::Call(_) => Ok(()),
     })
 }
 
@@ -176,7 +176,7 @@ fn two_validators_share_the_partitions() {
     let (one, two) = std::thread::scope(|threads| {
         let member = |name: &'static str| {
             let broker = &world.broker;
-            let config = Config { step_records_max: 3, ..config(name) };
+            let config = ValidatorConfig { step_records_max: 3, ..config(name) };
             threads.spawn(move || run(&config, broker, &Shutdown::new()).unwrap())
         };
         let (one, two) = (member("one"), member("two"));
@@ -199,7 +199,8 @@ fn a_validator_that_lost_its_partitions_writes_nothing() {
         }
         Ok(())
     });
-    let stale = Config { session_timeout: Duration::from_millis(300), until: Until::Shutdown, ..config("stale") };
+    let stale =
+        ValidatorConfig { session_timeout: Duration::from_millis(300), until: Until::Shutdown, ..config("stale") };
     std::thread::scope(|threads| {
         let stale = threads.spawn(|| run(&stale, &broker, &both_done).unwrap());
         std::thread::sleep(Duration::from_millis(1_000));
@@ -239,7 +240,7 @@ fn a_group_without_an_offset_does_not_begin_after_expired_records() {
     let error = run(&config("one"), &world.broker, &Shutdown::new()).unwrap_err();
     assert!(matches!(error, ValidatorError::NoPosition { partition: 1, low: found, .. } if found == low), "{error}");
     assert_eq!(group_offsets(&world), [0, 0], "nothing was decided");
-    let skipping = Config { skips_expired: true, ..config("one") };
+    let skipping = ValidatorConfig { skips_expired: true, ..config("one") };
     assert_eq!(run(&skipping, &world.broker, &Shutdown::new()).unwrap().read, 10 - low);
     assert_eq!(group_offsets(&world), [0, 10]);
 }

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use contracts::dead_letter::{DeadLetter, header};
 use contracts::topics::{self, headers};
 use platform::broker::embedded::EmbeddedSettings;
-use platform::broker::meddled::{Deed, Meddled};
+use platform::broker::meddled::{Meddled, MeddledAct};
 use platform::broker::{Broker, BrokerError, Headers, Message, OutRecord, RECORD_BYTES_MAX, RecordValue};
 use platform::lifecycle::Shutdown;
 use serde_json::json;
 use support::{World, config, draft_with, header as text_of, own, run};
-use validator::Config;
+use validator::ValidatorConfig;
 
 /// Almost the largest record that a broker takes, in one part of it.
 const LARGE: usize = RECORD_BYTES_MAX - 300;
@@ -117,7 +117,7 @@ fn a_topic_that_takes_little_gets_letters_that_fit() {
 /// The step fails that often, by the size of a record for this topic.
 fn refusing(world: &World, times: u64, topic: &'static str, bytes: usize) -> Meddled {
     Meddled::new(world.broker.clone(), move |deed| match deed {
-        Deed::Step(n) if n <= times => {
+        MeddledAct::Step(n) if n <= times => {
             Err(BrokerError::TooLarge { topic: topic.to_owned(), bytes, limit: RECORD_BYTES_MAX })
         }
         _ => Ok(()),
@@ -155,6 +155,6 @@ fn a_topic_that_takes_no_record_at_all_is_waited_for() {
     let world = World::new();
     world.send(topics::WIRE, good(), &[]);
     let broker = refusing(&world, 2, topics::VALID, 3_000);
-    let done = run(&Config { policies: own(), ..config("one") }, &broker, &Shutdown::new()).unwrap();
+    let done = run(&ValidatorConfig { policies: own(), ..config("one") }, &broker, &Shutdown::new()).unwrap();
     assert_eq!((done.valid, done.dead, done.retries), (1, 0, 2), "it is no dead letter because of the topic");
 }

@@ -7,8 +7,8 @@ use std::fmt::Arguments;
 
 use self::scalars::is_string;
 use super::{
-    Actual, Allocation, Attribution, CURRENCY_RULE, Estimated, Finding, Form, Lifecycle, Link, Model, Scope, Severity,
-    Source, Text,
+    Actual, Allocation, Attribution, CURRENCY_RULE, Estimated, Form, Lifecycle, Link, Model, ReadFinding, Scope,
+    Severity, Source, Text,
 };
 use crate::number;
 use crate::text::{self, Scalar, trim};
@@ -17,7 +17,7 @@ use crate::vocabulary;
 use crate::wire::{self, Elements, Entries, Message, Raw};
 
 /// Reads a message. The finding is as complete as the violations allow.
-pub(crate) fn read<'a>(message: &Message<'a>, form: Form) -> (Finding<'a>, Vec<Violation>) {
+pub(crate) fn read<'a>(message: &Message<'a>, form: Form) -> (ReadFinding<'a>, Vec<Violation>) {
     let mut reader = Reader { form, violations: Vec::new() };
     let finding = reader.finding(message);
     (finding, reader.violations)
@@ -101,9 +101,9 @@ impl Reader {
         }
     }
 
-    fn finding<'a>(&mut self, m: &Message<'a>) -> Finding<'a> {
+    fn finding<'a>(&mut self, m: &Message<'a>) -> ReadFinding<'a> {
         let draft = self.form == Form::Draft;
-        let mut finding = Finding {
+        let mut finding = ReadFinding {
             tenant_id: self.folded(m.tenant_id, format_args!("tenant_id")),
             workspace_id: self.trimmed(m.workspace_id, format_args!("workspace_id")),
             finding_id: self.folded(m.finding_id, format_args!("finding_id")),
@@ -323,7 +323,7 @@ impl Reader {
     }
 
     /// R32: what a draft gets when it brings none.
-    fn complete_draft<'a>(&mut self, finding: &mut Finding<'a>, m: &Message<'a>) {
+    fn complete_draft<'a>(&mut self, finding: &mut ReadFinding<'a>, m: &Message<'a>) {
         let currency = self.currency(m.default_currency, format_args!("actual.model.currency"));
         if currency.is_some() && !is_string(m.default_currency) && !Scalar::of(m.default_currency).is_blank() {
             let path = format_args!("actual.model.currency");
@@ -359,7 +359,7 @@ fn or_default<'a>(text: Cow<'a, str>, default: &'static str) -> Cow<'a, str> {
 }
 
 /// R29: each of the two is the first that is not blank.
-fn share_advice(finding: &mut Finding<'_>) {
+fn share_advice(finding: &mut ReadFinding<'_>) {
     let blank = |text: &Text<'_>| text.as_deref().is_none_or(|t| trim(t).is_empty());
     match (blank(&finding.advice), blank(&finding.recommendation)) {
         (true, false) => finding.advice.clone_from(&finding.recommendation),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::decoders;
 use crate::finding::{Form, read};
-use crate::judge::{Kind, Policy, judge};
+use crate::judge::{MessageKind, Policy, judge};
 use crate::{storage, wire};
 
 /// A draft that keeps every rule, with members to vary.
@@ -122,7 +122,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 fn judge_every_way(bytes: &[u8]) {
-    for kind in [Kind::Auto, Kind::Draft, Kind::Record] {
+    for kind in [MessageKind::Auto, MessageKind::Draft, MessageKind::Record] {
         let policy = Policy { kind, ..Policy::default() };
         match judge(bytes, &policy, 0) {
             // Judged valid means that it can be stored, or that the cast says why not.

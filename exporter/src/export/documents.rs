@@ -125,7 +125,7 @@ impl From<ExportedFinding> for CorrelatedFinding {
 
 /// Rows per status and severity level, and what they could save.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
+pub struct ExportSummary {
     /// Tenant.
     pub tenant_id: String,
     /// Rows per status; the key of no status is `null`.
@@ -276,7 +276,7 @@ impl Answers {
         let coverage = self.coverage_of(scope, options.dataset);
         let (rows, total) = (listed.len() as u64, coverage.findings_total);
         let left_out = self.left_out.take(scope).pop().unwrap_or_default();
-        let summary = Summary { total, truncated: rows < total, left_out, ..self.summary_of(scope) };
+        let summary = ExportSummary { total, truncated: rows < total, left_out, ..self.summary_of(scope) };
         let mut files = vec![
             list(FINDINGS, &listed, total, NO_FINDINGS),
             object("summary.json", &summary),
@@ -292,7 +292,7 @@ impl Answers {
         Documents { files, rows_read: total, left_out }
     }
 
-    fn summary_of(&mut self, scope: &TenantScope) -> Summary {
+    fn summary_of(&mut self, scope: &TenantScope) -> ExportSummary {
         let matrix = self.matrix.take(scope);
         let (mut by_status, mut by_severity) = (BTreeMap::new(), BTreeMap::new());
         let key = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".to_owned());
@@ -303,7 +303,7 @@ impl Answers {
         let potential_savings = self.potential_savings.take(scope);
         let (total, truncated, left_out) = Default::default();
         let tenant_id = scope.to_string();
-        Summary { tenant_id, by_status, by_severity, matrix, total, truncated, left_out, potential_savings }
+        ExportSummary { tenant_id, by_status, by_severity, matrix, total, truncated, left_out, potential_savings }
     }
 
     fn coverage_of(&mut self, scope: &TenantScope, dataset: DatasetLabel) -> Coverage {

@@ -13,7 +13,9 @@ use lake::cut::Cut;
 use serde::Serialize;
 
 pub use contracts::export_manifest::ExportedFile;
-pub use documents::{CorrelatedFinding, Coverage, ExportedFinding, MatrixCell, PotentialSavings, Summary, TopSaving};
+pub use documents::{
+    CorrelatedFinding, Coverage, ExportSummary, ExportedFinding, MatrixCell, PotentialSavings, TopSaving,
+};
 pub(crate) use documents::{finding_columns, json, json_cell};
 pub use manifest::ExportManifest;
 pub(crate) use swap::{FolderVersion, remove_leftovers};

@@ -2,7 +2,7 @@
 
 /// What a KPI counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum KpiUnit {
     /// Things.
     Count,
     /// Money; the row has a currency.
@@ -24,7 +24,7 @@ pub struct Kpi {
     /// Name, as in column `kpi_name`.
     pub name: &'static str,
     /// Unit of its values.
-    pub unit: Unit,
+    pub unit: KpiUnit,
     /// Rows it looks at.
     pub population: KpiPopulation,
     /// Query that gives `tenant_id, workspace_id, period, dimensions, value, currency`, over the rows of several tenants.
@@ -35,7 +35,7 @@ macro_rules! kpi {
     ($name:literal, $unit:ident, $population:ident) => {
         Kpi {
             name: $name,
-            unit: Unit::$unit,
+            unit: KpiUnit::$unit,
             population: KpiPopulation::$population,
             sql: include_str!(concat!("../../sql/kpi/", $name, ".sql")),
         }
@@ -75,7 +75,7 @@ macro_rules! check {
 pub(crate) const CHECKS: &[Check] =
     &[check!("costs_add_up"), check!("costs_reconcile"), check!("counts_add_up"), check!("savings_add_up")];
 
-impl Unit {
+impl KpiUnit {
     /// As in column `unit`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

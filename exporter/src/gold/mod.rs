@@ -10,7 +10,7 @@ mod table;
 
 pub(crate) use compute::{Computed, compute as compute_gold};
 pub use contracts::gold_manifest::{GoldManifest, LeftOutKpis, PeriodTable};
-pub use kpi::{KPIS, Kpi, KpiPopulation, Unit};
+pub use kpi::{KPIS, Kpi, KpiPopulation, KpiUnit};
 pub(crate) use manifest::GoldBase;
 pub use manifest::gold_manifest;
 pub use publish::GoldReport;

@@ -104,14 +104,14 @@ pub struct Sighting {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WorkspacePotential {
     /// By severity, service, check and currency.
-    pub parts: Vec<Potential>,
+    pub parts: Vec<CurrencyPotential>,
     /// What the latest runs leave out.
     pub left_out: LeftOut,
 }
 
 /// Findings and savings of one severity, service, check and currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Potential {
+pub struct CurrencyPotential {
     /// Severity level.
     pub severity_level: Option<String>,
     /// Service.
@@ -144,7 +144,7 @@ pub fn potential_savings(
                (is_potential(status, est_monthly_savings, source_ref, lifecycle_status)) AS VARCHAR) \
                FROM population WHERE coalesce(workspace_id, '') = ? GROUP BY ALL ORDER BY ALL";
     let parts = duck.rows("adding up savings", sql, [workspace_id], |row| {
-        Ok(Potential {
+        Ok(CurrencyPotential {
             severity_level: row.get(0)?,
             service: row.get(1)?,
             check_id: row.get(2)?,

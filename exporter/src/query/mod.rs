@@ -14,7 +14,7 @@ pub use dead_letters::{
     dead_letter_stats, list_dead_letters, show_dead_letter,
 };
 pub use findings::{
-    FindingDetail, FindingFilter, FindingList, Potential, Sighting, WorkspacePotential, list_findings,
+    CurrencyPotential, FindingDetail, FindingFilter, FindingList, Sighting, WorkspacePotential, list_findings,
     potential_savings, show_finding,
 };
 pub use identify::ID_PREFIX_MIN;

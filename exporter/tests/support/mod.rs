@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use contracts::commit_record::{CommitRecord, CommittedFile};
-use contracts::cost_manifest::{self, CostManifest, FactsPart, LiveDelivery, RowGroups, Source};
+use contracts::cost_manifest::{self, CostManifest, DeliverySource, FactsPart, LiveDelivery, RowGroups};
 use contracts::layout;
 use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::{OffsetSet, SrcSet};
 use contracts::tenant_scope::TenantScope;
-use exporter::{Deps, DuckLimits, ExporterConfig};
+use exporter::{DuckLimits, ExporterConfig, ExporterDeps};
 use lake::cut::Cut;
 use platform::clock::ManualClock;
 use platform::observe::Observer;
@@ -124,8 +124,12 @@ impl World {
         self.folder.path().join("export")
     }
 
-    pub fn deps(&self) -> Deps {
-        Deps { store: self.store.clone(), clock: Arc::new(ManualClock::at(NOW_MS)), observer: Observer::default() }
+    pub fn deps(&self) -> ExporterDeps {
+        ExporterDeps {
+            store: self.store.clone(),
+            clock: Arc::new(ManualClock::at(NOW_MS)),
+            observer: Observer::default(),
+        }
     }
 
     pub fn config(&self) -> ExporterConfig {
@@ -285,7 +289,7 @@ impl World {
         let rows = facts.len() as u64;
         let delivery = LiveDelivery {
             delivery_id: delivery_id.into(),
-            source: Source::default(),
+            source: DeliverySource::default(),
             source_format: "focus".into(),
             columns: String::new(),
             rows,

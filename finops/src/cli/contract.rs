@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use contracts::identity::SaltMode;
-use contracts::judge::{Kind, Policy, judge};
+use contracts::judge::{MessageKind, Policy, judge};
 use contracts::members::misspelt;
 use contracts::topics;
 use contracts::violation::{Code, Violation};
@@ -117,9 +117,9 @@ pub fn run(verb: &ContractVerb, settings: &Settings, output: Output) -> Result<E
 fn policy<'p>(args: &ContractTestArgs, settings: &Settings, policies: &'p ProducerPolicies) -> Result<Policy<'p>> {
     let mode: Option<SaltMode> = args.finding_id_mode.as_deref().map(str::parse).transpose()?;
     let kind = match args.kind.as_str() {
-        "draft" => Kind::Draft,
-        "record" => Kind::Record,
-        _ => Kind::Auto,
+        "draft" => MessageKind::Draft,
+        "record" => MessageKind::Record,
+        _ => MessageKind::Auto,
     };
     let topic = match &args.topic {
         None => topics::WIRE.to_owned(),

@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
 use crate::failure::Failure;
-use crate::ports::Ports;
+use crate::ports::OpenPorts;
 use crate::settings::Settings;
 
 /// Findings of one severity, service or check, and their savings by currency. A currency in which no finding has an
@@ -80,7 +80,7 @@ pub struct Delivered {
 }
 
 impl Delivered {
-    pub fn of_run(ports: &Ports, settings: &Settings, report: &RunReport) -> Result<Self, Failure> {
+    pub fn of_run(ports: &OpenPorts, settings: &Settings, report: &RunReport) -> Result<Self, Failure> {
         let manifest = &report.manifest;
         let cut = Cut::committed(ports.store.clone())?;
         let mut delivered = Self::default();

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::findings::unknown_tenant;
 use crate::failure::{self, Failure, Result};
 use crate::output::{Output, Rows, note};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 use crate::watch::Watch;
 
@@ -44,13 +44,13 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
     let mut config = ports::exporter_config(settings, options);
     config.tenant.clone_from(tenant);
     if let ExporterVerb::Run(_) = verb {
-        let mut ports = Ports::open(settings)?;
+        let mut ports = OpenPorts::open(settings)?;
         let watch = Watch::start(settings, &mut ports, &["exporter"], &[])?;
         let deps = ports::exporter_deps(ports.store.clone(), watch.observer("exporter"));
         exporter::run(&config, &deps, &ports::stop_on_signals()?)?;
         return Ok(ExitCode::Done);
     }
-    let deps = ports::exporter_deps(Ports::store_only(settings)?, Observer::default());
+    let deps = ports::exporter_deps(OpenPorts::store_only(settings)?, Observer::default());
     let mut span = settings.traces.tracer().span("export");
     let report = exporter::once(&config, &deps).map_err(|error| {
         span.fail(&error);
@@ -63,7 +63,7 @@ pub fn run(verb: &ExporterVerb, settings: &Settings, output: Output) -> Result<E
 
 /// With the tenants there are, when it is about one that is not.
 fn explain(error: ExportError, settings: &Settings) -> Failure {
-    match Ports::store_only(settings).and_then(|store| Ok(Cut::committed(store)?)) {
+    match OpenPorts::store_only(settings).and_then(|store| Ok(Cut::committed(store)?)) {
         Ok(cut) => unknown_tenant(error, &cut, settings),
         Err(_) => error.into(),
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::failure::Result;
 use crate::output::{Output, note, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::progress;
 use crate::settings::Settings;
 
@@ -25,7 +25,8 @@ pub struct RepairArgs {
 }
 
 pub fn run(args: &RepairArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
+    let OpenPorts { broker, store } =
+        if args.dry_run { OpenPorts::to_look(settings)? } else { OpenPorts::existing(settings)? };
     let bar = progress::bar("verifying", Unit::Things("files"), None);
     let producers = ports::producer_policies(settings)?;
     let subject = Subject { store: &*store, broker: Some(&*broker), exports: None, producers: &producers };

@@ -32,7 +32,7 @@ use super::delivered::Delivered;
 use super::summary::Summary;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::progress::{self, Bars, watched};
 use crate::settings::Settings;
 
@@ -102,7 +102,7 @@ pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCo
         return dry_run(&plan, &inputs, output);
     }
     let validator_config = ports::validator_config(settings, Until::Drained)?;
-    let ports = Ports::open(settings)?;
+    let ports = OpenPorts::open(settings)?;
     let shutdown = ports::stop_on_signals()?;
     let mut span = settings.traces.tracer().span("finops run");
     span.set("finops.run_id", || plan.context.run_id.clone());
@@ -115,7 +115,7 @@ pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCo
 struct Job<'a> {
     plan: &'a RunPlan,
     settings: &'a Settings,
-    ports: &'a Ports,
+    ports: &'a OpenPorts,
     shutdown: &'a Shutdown,
     tracer: Tracer,
     /// Wall time by stage.
@@ -123,7 +123,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&mut self, args: &RunArgs, validator: &validator::Config, output: Output) -> Result<ExitCode> {
+    fn run(&mut self, args: &RunArgs, validator: &validator::ValidatorConfig, output: Output) -> Result<ExitCode> {
         let (settings, ports) = (self.settings, self.ports);
         let report = collect_check_publish(self.plan, ports, self.tracer.clone(), self.shutdown)?;
         self.stages.clone_from(&report.stages);
@@ -255,7 +255,7 @@ fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<Ex
     Ok(ExitCode::Done)
 }
 
-fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer, shutdown: &Shutdown) -> Result<RunReport> {
+fn collect_check_publish(plan: &RunPlan, ports: &OpenPorts, tracer: Tracer, shutdown: &Shutdown) -> Result<RunReport> {
     let (broker, store, progress) = (&*ports.broker, &*ports.store, Arc::new(Bars::default()));
     let shutdown = shutdown.clone();
     let clock = &SystemClock;
@@ -263,7 +263,11 @@ fn collect_check_publish(plan: &RunPlan, ports: &Ports, tracer: Tracer, shutdown
 }
 
 /// What is reported for a run that was stopped after it had published everything.
-fn stopped_behind_publishing(published: u64, judged: &validator::Snapshot, written: &sink::Snapshot) -> String {
+fn stopped_behind_publishing(
+    published: u64,
+    judged: &validator::ValidatorSnapshot,
+    written: &sink::SinkSnapshot,
+) -> String {
     format!(
         "stopped before everything was written. Published: {published} record(s) and the run manifest; judged since: {} \
          valid, {} dead; written: {} row(s) in {} file(s); not exported. The next `finops run`, or `finops up`, takes on \
@@ -276,12 +280,12 @@ fn stopped_behind_publishing(published: u64, judged: &validator::Snapshot, writt
 }
 
 fn validate(
-    config: &validator::Config,
-    ports: &Ports,
+    config: &validator::ValidatorConfig,
+    ports: &OpenPorts,
     shutdown: &Shutdown,
     observer: Observer,
-) -> Result<validator::Snapshot> {
-    let counters = Arc::new(validator::Counters::observed(observer));
+) -> Result<validator::ValidatorSnapshot> {
+    let counters = Arc::new(validator::ValidatorCounters::observed(observer));
     watched(
         "validating",
         Unit::Things("records"),
@@ -290,7 +294,7 @@ fn validate(
         || {
             validator::run(
                 config,
-                validator::Deps { broker: &*ports.broker, clock: &SystemClock, counters: &counters },
+                validator::ValidatorDeps { broker: &*ports.broker, clock: &SystemClock, counters: &counters },
                 shutdown,
             )
         },
@@ -298,8 +302,13 @@ fn validate(
     Ok(counters.snapshot())
 }
 
-fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Observer) -> Result<sink::Snapshot> {
-    let counters = Arc::new(sink::Counters::observed(observer));
+fn write(
+    settings: &Settings,
+    ports: &OpenPorts,
+    shutdown: &Shutdown,
+    observer: Observer,
+) -> Result<sink::SinkSnapshot> {
+    let counters = Arc::new(sink::SinkCounters::observed(observer));
     let config = ports::sink_config(settings, Until::Drained);
     watched(
         "writing",
@@ -309,7 +318,12 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
         || {
             sink::run(
                 &config,
-                sink::Deps { broker: &*ports.broker, store: &*ports.store, clock: &SystemClock, counters: &counters },
+                sink::SinkDeps {
+                    broker: &*ports.broker,
+                    store: &*ports.store,
+                    clock: &SystemClock,
+                    counters: &counters,
+                },
                 shutdown,
             )
         },
@@ -320,7 +334,7 @@ fn write(settings: &Settings, ports: &Ports, shutdown: &Shutdown, observer: Obse
 }
 
 /// `None` when there is nothing to export.
-fn export(args: &RunArgs, settings: &Settings, ports: &Ports, shutdown: &Shutdown) -> Result<Option<PassReport>> {
+fn export(args: &RunArgs, settings: &Settings, ports: &OpenPorts, shutdown: &Shutdown) -> Result<Option<PassReport>> {
     let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
     let config = ports::exporter_config(settings, options);
     let deps = ports::exporter_deps(ports.store.clone(), Observer::default());

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::failure::Result;
 use crate::output::{Output, Rows, print_text, print_value};
-use crate::ports::{self, Cleaner, Ports};
+use crate::ports::{self, Cleaner, OpenPorts};
 use crate::settings::Settings;
 use crate::watch::Watch;
 
@@ -43,11 +43,11 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
         SinkVerb::Run { drain, skip_expired, replace_store } => {
             let until = if *drain { Until::Drained } else { Until::Shutdown };
             let (skips_expired, replaced_store) = (*skip_expired, replace_store.clone());
-            let config = sink::Config { skips_expired, replaced_store, ..ports::sink_config(settings, until) };
+            let config = sink::SinkConfig { skips_expired, replaced_store, ..ports::sink_config(settings, until) };
             service(&config, settings, output)
         }
         SinkVerb::Inspect { tenant } => {
-            let Ports { broker, store } = Ports::to_look(settings)?;
+            let OpenPorts { broker, store } = OpenPorts::to_look(settings)?;
             let found = inspect(&*store, Some(&*broker), tenant.as_deref())?;
             match output {
                 Output::Table => print_table(&found)?,
@@ -59,15 +59,15 @@ pub fn run(verb: &SinkVerb, settings: &Settings, output: Output) -> Result<ExitC
     }
 }
 
-fn service(config: &sink::Config, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let mut ports = Ports::open(settings)?;
+fn service(config: &sink::SinkConfig, settings: &Settings, output: Output) -> Result<ExitCode> {
+    let mut ports = OpenPorts::open(settings)?;
     let watch = Watch::start(settings, &mut ports, &["sink"], &[topics::groups::SINK])?;
     let shutdown = ports::stop_on_signals()?;
     let _cleaner = Cleaner::start(ports.broker.clone())?;
-    let counters = Arc::new(sink::Counters::observed(watch.observer("sink")));
+    let counters = Arc::new(sink::SinkCounters::observed(watch.observer("sink")));
     sink::run(
         config,
-        sink::Deps { broker: &*ports.broker, store: &*ports.store, clock: &SystemClock, counters: &counters },
+        sink::SinkDeps { broker: &*ports.broker, store: &*ports.store, clock: &SystemClock, counters: &counters },
         &shutdown,
     )?;
     print_value(&serde_json::to_value(counters.snapshot()).unwrap_or_default(), output)?;

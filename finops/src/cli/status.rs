@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::failure::Result;
 use crate::output::{Output, Rows, clear_screen, note, print_text, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 use crate::watch::topics_of;
 
@@ -96,7 +96,7 @@ struct RunView {
 }
 
 pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let ports = Ports::to_look(settings)?;
+    let ports = OpenPorts::to_look(settings)?;
     if !args.watch {
         print(&status(&ports)?, output)?;
         return Ok(ExitCode::Done);
@@ -121,8 +121,8 @@ pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<Exi
     }
 }
 
-fn status(ports: &Ports) -> Result<Status> {
-    let Ports { broker, store } = ports;
+fn status(ports: &OpenPorts) -> Result<Status> {
+    let OpenPorts { broker, store } = ports;
     let (topics, now_ms) = (broker.topics()?, SystemClock.now_ms());
     let mut groups = Vec::new();
     for group in GROUPS {

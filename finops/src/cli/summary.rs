@@ -170,8 +170,8 @@ impl Summary {
     pub fn new(
         settings: &Settings,
         report: &RunReport,
-        judged: &validator::Snapshot,
-        written: &sink::Snapshot,
+        judged: &validator::ValidatorSnapshot,
+        written: &sink::SinkSnapshot,
         exported: Option<&PassReport>,
         delivered: Delivered,
         stages: &[(&'static str, Duration)],

@@ -9,7 +9,7 @@ use platform::terminal::escaped;
 
 use crate::failure::{Failure, Result};
 use crate::output::{Output, write_json, write_json_line};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 use crate::tap::Tap;
 use crate::tap::decode::{Decoder, summary, tenant};
@@ -42,7 +42,7 @@ pub fn run(args: &TapArgs, settings: &Settings, output: Output) -> Result<ExitCo
     if output == Output::Csv {
         return Err(Failure::usage("a record is no row: ask for table, json or ndjson instead of csv"));
     }
-    let Ports { broker, .. } = Ports::to_look(settings)?;
+    let OpenPorts { broker, .. } = OpenPorts::to_look(settings)?;
     let decoder = Decoder::new()
         .map_err(|e| Failure::new(ExitCode::Bug, format!("reading the schema of the valid topic: {e}")))?;
     let mut tap = Tap::new(&*broker, &args.topic, args.from, args.partition)?;

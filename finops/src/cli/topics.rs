@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows, note, print_text};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 
 /// Below this nothing could be read before it expires.
@@ -52,7 +52,7 @@ pub struct AlterArgs {
 
 pub fn run(verb: &TopicsVerb, settings: &Settings, output: Output) -> Result<ExitCode> {
     match verb {
-        TopicsVerb::List => list(&*Ports::broker_to_look(settings)?, output),
+        TopicsVerb::List => list(&*OpenPorts::broker_to_look(settings)?, output),
         TopicsVerb::Alter(args) => alter(args, settings, output),
         TopicsVerb::Recreate(args) => recreate::run(args, settings, output),
     }
@@ -99,7 +99,7 @@ fn alter(args: &AlterArgs, settings: &Settings, output: Output) -> Result<ExitCo
     if change == TopicChange::default() {
         return Err(Failure::usage("nothing to change: give --retention, --retention-bytes or --partitions"));
     }
-    let broker = if args.dry_run { Ports::broker_to_look(settings)? } else { Ports::broker(settings)? };
+    let broker = if args.dry_run { OpenPorts::broker_to_look(settings)? } else { OpenPorts::broker(settings)? };
     let all = broker.topics()?;
     let Some(topic) = all.iter().find(|topic| *topic.name == *args.topic) else {
         let names: Vec<_> = all.iter().map(|topic| &*topic.name).collect();

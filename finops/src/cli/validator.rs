@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::failure::Result;
 use crate::output::{Output, print_value};
-use crate::ports::{self, Cleaner, Ports};
+use crate::ports::{self, Cleaner, OpenPorts};
 use crate::settings::Settings;
 use crate::watch::Watch;
 
@@ -35,15 +35,16 @@ pub fn run(verb: &ValidatorVerb, settings: &Settings, output: Output) -> Result<
     let ValidatorVerb::Run { drain, skip_expired, skip_judged } = verb;
     let until = if *drain { Until::Drained } else { Until::Shutdown };
     let (skips_expired, skips_judged) = (*skip_expired, *skip_judged);
-    let config = validator::Config { skips_expired, skips_judged, ..ports::validator_config(settings, until)? };
-    let mut ports = Ports::open(settings)?;
+    let config =
+        validator::ValidatorConfig { skips_expired, skips_judged, ..ports::validator_config(settings, until)? };
+    let mut ports = OpenPorts::open(settings)?;
     let watch = Watch::start(settings, &mut ports, &["validator"], &[topics::groups::VALIDATOR])?;
     let shutdown = ports::stop_on_signals()?;
     let _cleaner = Cleaner::start(ports.broker.clone())?;
-    let counters = Arc::new(validator::Counters::observed(watch.observer("validator")));
+    let counters = Arc::new(validator::ValidatorCounters::observed(watch.observer("validator")));
     validator::run(
         &config,
-        validator::Deps { broker: &*ports.broker, clock: &SystemClock, counters: &counters },
+        validator::ValidatorDeps { broker: &*ports.broker, clock: &SystemClock, counters: &counters },
         &shutdown,
     )?;
     let done = counters.snapshot();

@@ -1,14 +1,14 @@
 //! `finops verify`: proves that nothing is lost, doubled or changed, and names what it could not compare.
 
 use clap::Args;
-use lake::verify::{AreaReport, LastRecords, NotCompared, Report, Subject, verify_all};
+use lake::verify::{AreaReport, LastRecords, NotCompared, Subject, VerifyReport, verify_all};
 use platform::exit::ExitCode;
 use platform::progress::Unit;
 use serde_json::json;
 
 use crate::failure::Result;
 use crate::output::{Output, Rows, print_text, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::progress;
 use crate::settings::Settings;
 
@@ -20,10 +20,10 @@ pub struct VerifyArgs {
 }
 
 pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let store = Ports::store_only(settings)?;
+    let store = OpenPorts::store_only(settings)?;
     // The rest can be compared without a broker, and the report names what could not.
     let broker = match ports::has_broker(settings) {
-        true => Some(Ports::broker_to_look(settings)?),
+        true => Some(OpenPorts::broker_to_look(settings)?),
         false => None,
     };
     let producers = ports::producer_policies(settings)?;
@@ -44,7 +44,7 @@ pub fn run(args: &VerifyArgs, settings: &Settings, output: Output) -> Result<Exi
     })
 }
 
-fn problems(report: &Report) -> Rows {
+fn problems(report: &VerifyReport) -> Rows {
     let mut rows = Rows::new(&["rule", "object", "detail"]);
     for problem in &report.problems {
         rows.push(vec![json!(problem.rule), json!(problem.object), json!(problem.detail)]);
@@ -52,7 +52,7 @@ fn problems(report: &Report) -> Rows {
     rows
 }
 
-fn print_table(report: &Report) -> Result<()> {
+fn print_table(report: &VerifyReport) -> Result<()> {
     let mut chains = Rows::new(&["topic", "partition", "commits", "end", "rows", "duplicates", "last commit"])
         .may_lack(&["duplicates", "end"]);
     for chain in &report.chains {
@@ -67,7 +67,7 @@ fn print_table(report: &Report) -> Result<()> {
         ]);
     }
     chains.print(Output::Table)?;
-    let Report { files, findings_rows, dead_letter_rows, duplicates, in_flight, unpublished, .. } = report;
+    let VerifyReport { files, findings_rows, dead_letter_rows, duplicates, in_flight, unpublished, .. } = report;
     print_text(&format!(
         "{files} file(s), {findings_rows} findings, {dead_letter_rows} dead letters, {duplicates} duplicates dropped\n\
          on their way: {} not judged, {} not written\n",
@@ -110,7 +110,7 @@ fn print_table(report: &Report) -> Result<()> {
     })?)
 }
 
-fn print_areas(report: &Report) -> Result<()> {
+fn print_areas(report: &VerifyReport) -> Result<()> {
     let mut areas = Rows::new(&["compared with their records", "compared", "differing", "not compared"]);
     for AreaReport { area, compared, differing, not_compared } in &report.areas {
         let left_out: Option<u64> = not_compared.iter().map(|left_out| left_out.count).sum();

@@ -131,7 +131,7 @@ fn of_groups(broker: &dyn Broker) -> Check {
 }
 
 /// Whether a validator that starts would refuse.
-fn of_judged(broker: &dyn Broker, config: &validator::Config) -> Option<Check> {
+fn of_judged(broker: &dyn Broker, config: &validator::ValidatorConfig) -> Option<Check> {
     match validator::register::refusals(config, broker) {
         Ok(refused) => {
             let first = refused.first()?;
@@ -260,7 +260,7 @@ pub fn store_of_sinks(broker: &dyn Broker, store: Option<&dyn Store>, location: 
     let (id, location) = (store.map(Store::id), store.map_or_else(|| location.to_owned(), Store::location));
     let other = offsets
         .iter()
-        .filter_map(|offset| lake::hints::store_of(&offset.metadata))
+        .filter_map(|offset| lake::committed_offsets::store_of(&offset.metadata))
         .find(|other| id != Some(other.as_str()));
     let Some(other) = other else { return Check::ok(NAME, format!("the sinks' group writes to {location}")) };
     let this = id.map_or_else(|| format!("there is none in {location}"), |id| format!("this is {id} in {location}"));

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use platform::terminal::{Part, parts};
+use platform::terminal::{TextPart, parts};
 use serde_json::Value;
 
 /// Writes a header and rows.
@@ -41,9 +41,9 @@ fn safe(text: &str) -> String {
     }
     for part in parts(text) {
         match part {
-            Part::Shown(text) => cell.push_str(text),
-            Part::Hidden(c @ ('\n' | '\t')) => cell.push(c),
-            Part::Hidden(c) => cell.extend(c.escape_unicode()),
+            TextPart::Shown(text) => cell.push_str(text),
+            TextPart::Hidden(c @ ('\n' | '\t')) => cell.push(c),
+            TextPart::Hidden(c) => cell.extend(c.escape_unicode()),
         }
     }
     cell

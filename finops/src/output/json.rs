@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use platform::terminal::{Part, parts};
+use platform::terminal::{TextPart, parts};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
@@ -58,8 +58,8 @@ impl<F: Formatter> Formatter for Escaping<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         for part in parts(fragment) {
             match part {
-                Part::Shown(text) => writer.write_all(text.as_bytes())?,
-                Part::Hidden(c) => {
+                TextPart::Shown(text) => writer.write_all(text.as_bytes())?,
+                TextPart::Hidden(c) => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
                         write!(writer, "\\u{unit:04x}")?;
                     }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::collector::{Collector, Span, SpanKind, attribute, context, is_failed, links};
+use tests::collector::{Span, SpanCollector, SpanKind, attribute, context, is_failed, links};
 
 use super::place::{Ended, FINOPS, Place, billing, good};
 
@@ -25,7 +25,7 @@ fn parent(span: &Span) -> (String, String) {
 
 #[test]
 fn a_run_is_one_trace_across_topics() {
-    let (place, collector) = (Place::new(), Collector::start());
+    let (place, collector) = (Place::new(), SpanCollector::start());
     let endpoint = collector.endpoint();
     let ended = run(
         &place,

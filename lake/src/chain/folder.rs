@@ -28,7 +28,7 @@ pub struct Folder {
 }
 
 /// A commit that continues its chain.
-pub struct Step<'a> {
+pub struct ChainStep<'a> {
     /// Path of its record.
     pub path: &'a str,
     /// The record.
@@ -133,7 +133,7 @@ impl Folder {
     pub fn walk<E: From<StoreError>>(
         &self,
         store: &dyn Store,
-        mut each: impl FnMut(Step<'_>) -> Result<(), E>,
+        mut each: impl FnMut(ChainStep<'_>) -> Result<(), E>,
     ) -> Result<Walked, E> {
         let mut unread: BTreeSet<u64> = self.commits.keys().copied().collect();
         let Followed { head, last, end } =
@@ -151,7 +151,7 @@ impl Folder {
         &self,
         store: &dyn Store,
         mut head: ChainHead,
-        mut each: impl FnMut(Step<'_>) -> Result<ControlFlow<()>, E>,
+        mut each: impl FnMut(ChainStep<'_>) -> Result<ControlFlow<()>, E>,
     ) -> Result<Followed, E> {
         let last_listed = self.commits.keys().next_back().copied().unwrap_or_default();
         let until = self.checkpoints.last().copied().unwrap_or_default().max(last_listed + 1);
@@ -176,7 +176,7 @@ impl Folder {
             };
             match follow_one(store, &mut head, &path, bytes)? {
                 Ok(commit) => {
-                    let step = Step { path: &path, commit: &commit, head: &head, is_last: start >= last_listed };
+                    let step = ChainStep { path: &path, commit: &commit, head: &head, is_last: start >= last_listed };
                     let has_enough = each(step)?.is_break();
                     last = Some(commit);
                     if has_enough {

@@ -14,8 +14,8 @@ use platform::store::{Staged, Store};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
+pub use folder::{ChainStep, Folder, Walked, folders};
 pub(crate) use folder::{End, Followed};
-pub use folder::{Folder, Step, Walked, folders};
 
 use crate::error::LakeError;
 

@@ -16,13 +16,13 @@ use contracts::{datasets, layout, time};
 use platform::broker::Message;
 
 use super::encoder::{Bad, Encoder, FileOf};
-use crate::batch::{Row, Target};
+use crate::batch::{BatchRow, FileTarget};
 use crate::error::LakeError;
 use crate::row::{self, NOT_A_STORAGE_RECORD, Record};
 
 /// Where the row of a dead letter belongs: by its tenant, if one is known, and the day it was received.
-pub(super) fn row(message: &Arc<Message>) -> Result<Row<Record>, String> {
-    let target = Target {
+pub(super) fn row(message: &Arc<Message>) -> Result<BatchRow<Record>, String> {
+    let target = FileTarget {
         dataset: &datasets::DEAD_LETTERS,
         tenant: tenant_of(message).unwrap_or(layout::UNKNOWN_TENANT).to_owned(),
         run_date: time::date_of(time::clamp_ms(message.timestamp_ms)),

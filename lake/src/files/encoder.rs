@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 
-use crate::batch::Target;
+use crate::batch::FileTarget;
 use crate::error::LakeError;
 use crate::row::Record;
 
@@ -13,7 +13,7 @@ pub(super) type Bad<'r> = (&'r Record, String);
 #[derive(Clone, Copy)]
 pub(super) struct FileOf<'a> {
     pub topic_id: &'a str,
-    pub target: &'a Target,
+    pub target: &'a FileTarget,
     /// Version of its schema.
     pub version: u16,
 }

@@ -14,7 +14,7 @@ use contracts::{arrow_schema, avro, datasets, frame, layout, time};
 use platform::broker::Message;
 
 use super::encoder::{Bad, Encoder, FileOf};
-use crate::batch::{Row, Target};
+use crate::batch::{BatchRow, FileTarget};
 use crate::error::LakeError;
 use crate::row::{self, Record};
 
@@ -26,7 +26,7 @@ pub(super) struct Decoder {
 }
 
 /// Where the row of a record belongs: its headers say it.
-pub(super) fn row(message: &Arc<Message>) -> Result<Row<Record>, String> {
+pub(super) fn row(message: &Arc<Message>) -> Result<BatchRow<Record>, String> {
     let tenant = row::required(message, headers::TENANT_ID)?;
     let run_date = row::required(message, headers::RUN_DATE)?;
     if !layout::is_tenant_slug(tenant) {
@@ -35,7 +35,7 @@ pub(super) fn row(message: &Arc<Message>) -> Result<Row<Record>, String> {
     if time::date(run_date).map(time::format_date).as_deref() != Ok(run_date) {
         return Err(format!("header {} is no date", headers::RUN_DATE));
     }
-    let target = Target { dataset: &datasets::FINDINGS, tenant: tenant.to_owned(), run_date: run_date.to_owned() };
+    let target = FileTarget { dataset: &datasets::FINDINGS, tenant: tenant.to_owned(), run_date: run_date.to_owned() };
     let run = row::text(message, headers::RUN).map(str::to_owned);
     row::row(message, target, run)
 }
@@ -92,7 +92,7 @@ impl Encoder for Decoder {
 }
 
 impl Decoder {
-    fn rows(&mut self, records: &[&Record], version: u16, target: &Target) -> Result<RecordBatch, String> {
+    fn rows(&mut self, records: &[&Record], version: u16, target: &FileTarget) -> Result<RecordBatch, String> {
         let schema = arrow_schema::findings_of(version);
         let written = |record: &&Record| frame::id(&record.message.value);
         let mut batches = Vec::new();
@@ -143,7 +143,7 @@ fn fresh(written: u16, wanted: u16) -> Result<AvroDecoder, String> {
 }
 
 /// The headers chose the file, the content must agree: no file may hold a row of another tenant or day.
-fn must_belong_to(batch: &RecordBatch, target: &Target) -> Result<(), String> {
+fn must_belong_to(batch: &RecordBatch, target: &FileTarget) -> Result<(), String> {
     let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("there is no column {name}"));
     let tenants = column("tenant_id")?.as_string::<i32>();
     if let Some(other) = tenants.iter().find(|tenant| *tenant != Some(target.tenant.as_str())) {

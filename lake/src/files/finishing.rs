@@ -8,7 +8,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use contracts::commit_record::CommittedFile;
 
 use super::{File, refused};
-use crate::batch::Target;
+use crate::batch::FileTarget;
 use crate::error::LakeError;
 
 /// Files on their way at a time; each may hold the store's buffer.
@@ -32,13 +32,13 @@ impl<'scope, 'env> Finishing<'scope, 'env> {
     ///
     /// # Errors
     /// This file cannot be encoded, or the oldest not be made durable.
-    pub(super) fn add(&mut self, file: File, target: &Target) -> Result<(), LakeError> {
+    pub(super) fn add(&mut self, file: File, target: &FileTarget) -> Result<(), LakeError> {
         if self.running.len() == FILES_MAX {
             self.oldest()?;
         }
         let File { path, rows, schema_version, writer } = file;
         let writer = writer.into_inner().map_err(|e| refused(&path, e))?;
-        let Target { tenant, run_date, .. } = target.clone();
+        let FileTarget { tenant, run_date, .. } = target.clone();
         self.running.push_back(self.scope.spawn(move || {
             let staged = writer.finish()?;
             let (bytes, sha256, staged) = (staged.bytes, staged.sha256, staged.token);

@@ -7,13 +7,13 @@ use platform::broker::Message;
 
 use super::encoder::Encoder;
 use super::{dead_letters, findings};
-use crate::batch::Row;
+use crate::batch::BatchRow;
 use crate::row::{self, Record};
 
 pub(super) struct Format {
     dataset: &'static Dataset,
     /// The row of a record of its topic, without decoding it.
-    row: fn(&Arc<Message>) -> Result<Row<Record>, String>,
+    row: fn(&Arc<Message>) -> Result<BatchRow<Record>, String>,
     pub encoder: fn() -> Box<dyn Encoder>,
 }
 
@@ -30,7 +30,7 @@ pub(super) fn of(dataset: &Dataset) -> &'static Format {
 }
 
 /// Finds out where a record's row belongs. A record that is not what its topic promises becomes a dead letter of itself.
-pub fn row_of(message: Message, topic_id: &str) -> Row<Record> {
+pub fn row_of(message: Message, topic_id: &str) -> BatchRow<Record> {
     let message = Arc::new(message);
     let format = of(datasets::of_topic(&message.at.topic));
     (format.row)(&message).unwrap_or_else(|problem| row::quarantined(&message, topic_id, problem))

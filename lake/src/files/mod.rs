@@ -23,7 +23,7 @@ use parquet::file::properties::WriterProperties;
 use platform::store::{Staged, StagedWrite, Store, StoreError};
 use tracing::error;
 
-use crate::batch::{OpenFile, Staging, Target};
+use crate::batch::{FileTarget, OpenFile, Staging};
 use crate::error::LakeError;
 use crate::row::{self, Record};
 use encoder::{Encoder, FileOf};
@@ -95,7 +95,7 @@ fn stage_all(
     finishing: &mut Finishing<'_, '_>,
 ) -> Result<(), LakeError> {
     let mut encoders: BTreeMap<&Dataset, Box<dyn Encoder>> = BTreeMap::new();
-    let mut dead: BTreeMap<Target, Vec<Record>> = BTreeMap::new();
+    let mut dead: BTreeMap<FileTarget, Vec<Record>> = BTreeMap::new();
     for (target, OpenFile { rows, .. }) in batch.files {
         if target.dataset == &datasets::DEAD_LETTERS {
             dead.entry(target.clone()).or_default().extend(rows.iter().cloned());
@@ -119,7 +119,7 @@ fn stage_all(
 fn stage_file(
     store: &dyn Store,
     batch: &Staging<'_, Record>,
-    target: &Target,
+    target: &FileTarget,
     rows: &[Record],
     encoder: &mut dyn Encoder,
     finishing: &mut Finishing<'_, '_>,
@@ -156,11 +156,11 @@ impl File {
     fn create(
         store: &dyn Store,
         batch: &Staging<'_, Record>,
-        target: &Target,
+        target: &FileTarget,
         schema_version: u16,
     ) -> Result<Self, LakeError> {
         let Staging { topic_id, partition, start, end, .. } = *batch;
-        let Target { dataset, tenant, run_date } = target;
+        let FileTarget { dataset, tenant, run_date } = target;
         let name = layout::part_name(topic_id, partition, start, end, tenant, run_date);
         let path = format!("{}/{name}", layout::partition_dir(dataset.name, tenant, run_date));
         let Some(schema) = dataset.columns(schema_version) else {

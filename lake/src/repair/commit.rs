@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::rebuild;
-use crate::batch::{Batch, Row, Staging, Target};
+use crate::batch::{Batch, BatchRow, FileTarget, Staging};
 use crate::commit::{self, Author};
 use crate::error::LakeError;
 use crate::files;
@@ -138,19 +138,19 @@ impl<'a> Lost<'a> {
     fn find_end(&self) -> Result<Option<(u64, Witness)>, LakeError> {
         let mut batch = Batch::<()>::at(self.start);
         let mut source_watermarks = self.end.head.source_watermarks.clone();
-        let mut first: Option<(Target, BTreeSet<&str>)> = None;
+        let mut first: Option<(FileTarget, BTreeSet<&str>)> = None;
         let mut known = None;
         self.each(u64::MAX, |message| {
             let offset = message.offset;
-            let Row { target, src, .. } = files::row_of(message, &self.end.topic_id);
-            let row = Row { target: target.clone(), src, run: None, bytes: 0, payload: () };
+            let BatchRow { target, src, .. } = files::row_of(message, &self.end.topic_id);
+            let row = BatchRow { target: target.clone(), src, run: None, bytes: 0, payload: () };
             let is_kept = batch.take(offset, row, &mut source_watermarks, Duration::ZERO);
             if is_kept && first.is_none() {
                 let folder = layout::partition_dir(target.dataset.name, &target.tenant, &target.run_date) + "/";
                 let names = self.files.iter().filter_map(|path| path.strip_prefix(&folder)).collect();
                 first = Some((target, names));
             }
-            if let Some((Target { tenant, run_date, .. }, names)) = &first
+            if let Some((FileTarget { tenant, run_date, .. }, names)) = &first
                 && !names.is_empty()
             {
                 let OpenEnd { topic_id, partition, .. } = self.end;

@@ -7,7 +7,7 @@ use contracts::source::SrcSet;
 use platform::broker::{Broker, Parts, READ_BYTES, READ_RECORDS, TopicPartition};
 use platform::store::{Published, Store};
 
-use crate::batch::{OpenFile, Staging, Target};
+use crate::batch::{FileTarget, OpenFile, Staging};
 use crate::error::LakeError;
 use crate::files;
 use crate::row::Record;
@@ -68,8 +68,8 @@ fn read_again(
     broker: &dyn Broker,
     at: &TopicPartition,
     commit: &CommitRecord,
-) -> Result<BTreeMap<Target, OpenFile<Record>>, LakeError> {
-    let mut files = BTreeMap::<Target, OpenFile<Record>>::new();
+) -> Result<BTreeMap<FileTarget, OpenFile<Record>>, LakeError> {
+    let mut files = BTreeMap::<FileTarget, OpenFile<Record>>::new();
     let mut seen = SrcSet::new();
     let mut parts = Parts::all(broker, at, commit.start..commit.end, READ_BYTES);
     while let Some(messages) = parts.next(READ_RECORDS)? {

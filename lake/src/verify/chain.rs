@@ -11,13 +11,13 @@ use platform::store::{Store, StoreError};
 
 use super::file::{self, Checked};
 use super::pending::Pending;
-use super::{ChainReport, Held, Report, Rule, ends, rollback};
-use crate::chain::{Folder, Step, Walked};
+use super::{ChainReport, Held, Rule, VerifyReport, ends, rollback};
+use crate::chain::{ChainStep, Folder, Walked};
 
 pub(super) fn verify(
     store: &dyn Store,
     folder: &Folder,
-    report: &mut Report,
+    report: &mut VerifyReport,
     held: &mut Held,
     progress: &dyn Fn(),
 ) -> Result<(), StoreError> {
@@ -50,14 +50,14 @@ pub(super) fn verify(
 
 struct Chain<'a> {
     store: &'a dyn Store,
-    report: &'a mut Report,
+    report: &'a mut VerifyReport,
     held: &'a mut Held,
     progress: &'a dyn Fn(),
 }
 
 impl Chain<'_> {
-    fn check_commit(&mut self, step: &Step<'_>) -> Result<(), StoreError> {
-        let Step { path, commit, .. } = step;
+    fn check_commit(&mut self, step: &ChainStep<'_>) -> Result<(), StoreError> {
+        let ChainStep { path, commit, .. } = step;
         for contradiction in contradictions(commit) {
             self.report.problem(Rule::CommitAddsUp, *path, contradiction);
         }

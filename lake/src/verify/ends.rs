@@ -7,7 +7,7 @@ use contracts::layout;
 use contracts::topics::{DEAD_LETTERS, VALID};
 use platform::broker::{Broker, BrokerError, GroupOffset, TopicPartition};
 
-use super::{Held, Report, Rule, store_of};
+use super::{Held, Rule, VerifyReport, store_of};
 use crate::chain::{Folder, Walked};
 
 /// The end of a chain.
@@ -70,7 +70,7 @@ pub(super) fn all(
     broker: &dyn Broker,
     hints: &[GroupOffset],
     held: &Held,
-    report: &Report,
+    report: &VerifyReport,
 ) -> Result<Vec<OpenEnd>, BrokerError> {
     let hints: BTreeMap<&TopicPartition, u64> =
         hints.iter().filter(|hint| store_of(hint).is_some()).map(|hint| (&hint.at, hint.offset)).collect();

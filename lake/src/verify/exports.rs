@@ -12,7 +12,7 @@ use contracts::layout;
 
 use super::file::digest;
 use super::manifest::{self, Looked, settled};
-use super::{Area, Held, Report, Rule};
+use super::{Area, Held, Rule, VerifyReport};
 
 /// What was found in the folder of exports.
 pub(super) enum Found {
@@ -112,7 +112,7 @@ fn one(folder: &Path, object: &str, bytes: &[u8], progress: &dyn Fn()) -> io::Re
 
 /// Reports what was found, against the chains as they are now; `was_exported` when there are gold tables, which exporters
 /// write first.
-pub(super) fn report(found: Found, was_exported: bool, held: &Held, report: &mut Report) {
+pub(super) fn report(found: Found, was_exported: bool, held: &Held, report: &mut VerifyReport) {
     match found {
         Found::Tenants(tenants) => {
             for (object, looked) in tenants {

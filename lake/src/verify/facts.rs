@@ -8,10 +8,10 @@ use contracts::layout;
 use platform::store::{Store, StoreError};
 
 use super::manifest::{Looked, rows_of, settled};
-use super::{Area, Report, Rule};
+use super::{Area, Rule, VerifyReport};
 
 /// Looks at all manifests and the files they name.
-pub(super) fn verify(store: &dyn Store, report: &mut Report, progress: &dyn Fn()) -> Result<(), StoreError> {
+pub(super) fn verify(store: &dyn Store, report: &mut VerifyReport, progress: &dyn Fn()) -> Result<(), StoreError> {
     let listed: Vec<String> = store.list(layout::COST_FACTS)?.into_iter().map(|entry| entry.path).collect();
     without_manifest(&listed, report);
     for path in listed.into_iter().filter(|path| path.rsplit('/').next() == Some(FILE_NAME)) {
@@ -23,7 +23,7 @@ pub(super) fn verify(store: &dyn Store, report: &mut Report, progress: &dyn Fn()
 }
 
 /// Names the months that have files and no manifest: readers see nothing of them.
-fn without_manifest(listed: &[String], report: &mut Report) {
+fn without_manifest(listed: &[String], report: &mut VerifyReport) {
     let mut files: BTreeMap<&str, u64> = BTreeMap::new();
     let mut named = BTreeSet::new();
     for (folder, name) in listed.iter().filter_map(|path| path.rsplit_once('/')) {

@@ -15,7 +15,7 @@ use parquet::file::reader::ChunkReader;
 use platform::store::{Store, StoreError, cache};
 use sha2::{Digest, Sha256};
 
-use super::{Report, Rule};
+use super::{Rule, VerifyReport};
 
 /// What a committed file turned out to be.
 pub(super) enum Checked {
@@ -28,7 +28,7 @@ pub(super) enum Checked {
 }
 
 /// Reports what is wrong with a file; true when it is missing.
-pub(super) fn report(checked: Checked, file: &CommittedFile, report: &mut Report) -> bool {
+pub(super) fn report(checked: Checked, file: &CommittedFile, report: &mut VerifyReport) -> bool {
     match checked {
         Checked::Good => {}
         Checked::Bad(rule, detail) => report.problem(rule, &file.path, detail),

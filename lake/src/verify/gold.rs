@@ -102,7 +102,7 @@ fn one(store: &dyn Store, own_path: &str, bytes: &[u8], progress: &dyn Fn()) -> 
 const REBUILD: &str = "it is not there; `finops exporter once` rebuilds it";
 
 /// Reports what was found, against the chains as they are now.
-pub(super) fn report(found: Found, held: &super::Held, report: &mut super::Report) {
+pub(super) fn report(found: Found, held: &super::Held, report: &mut super::VerifyReport) {
     for (path, looked) in found {
         manifest::not_ahead(Rule::GoldAhead, &path, &looked.positions, held, report);
         looked.report(super::Area::Gold, report);

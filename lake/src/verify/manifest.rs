@@ -8,7 +8,7 @@ use platform::store::{Store, StoreError};
 
 use super::area::Area;
 use super::file::{opened, same_bytes};
-use super::{Held, Report, Rule};
+use super::{Held, Rule, VerifyReport};
 
 /// Replacements of one manifest while it is looked at. A busy exporter replaces one every few seconds.
 const REPLACEMENTS_MAX: u32 = 10;
@@ -38,7 +38,7 @@ impl Looked {
     }
 
     /// Puts it into the report.
-    pub fn report(self, area: Area, report: &mut Report) {
+    pub fn report(self, area: Area, report: &mut VerifyReport) {
         report.compared(area, self.compared);
         for (rule, object, detail) in self.problems {
             report.problem(rule, object, detail);
@@ -89,7 +89,7 @@ pub(super) fn rows_of(
 }
 
 /// Reports what was made of commits that the chains do not hold: a chain was cut, or set back.
-pub(super) fn not_ahead(rule: Rule, object: &str, positions: &[ChainPosition], held: &Held, report: &mut Report) {
+pub(super) fn not_ahead(rule: Rule, object: &str, positions: &[ChainPosition], held: &Held, report: &mut VerifyReport) {
     for ChainPosition { topic, topic_id, partition, end } in positions {
         let chain_end = held.claimed_ends.get(&(topic_id.clone(), *partition)).copied().unwrap_or_default();
         if *end > chain_end {

@@ -33,10 +33,12 @@ pub use area::{Area, AreaReport, NotCompared};
 pub use ends::OpenEnd;
 pub use file::opened;
 pub use report::Announced;
-pub use report::{ChainReport, InFlight, IncompleteRun, LastRecords, Missing, Problem, Report, Rule, Unpublished};
+pub use report::{
+    ChainReport, InFlight, IncompleteRun, LastRecords, Missing, Rule, Unpublished, VerifyProblem, VerifyReport,
+};
 
 use crate::chain::folders;
-use crate::hints;
+use crate::committed_offsets;
 use crate::ledger::Ledger;
 use coverage::Found;
 use pending::Pending;
@@ -69,7 +71,11 @@ pub struct Subject<'a> {
 ///
 /// # Errors
 /// As [`verify_all`].
-pub fn verify(store: &dyn Store, broker: Option<&dyn Broker>, progress: &dyn Fn()) -> Result<Report, VerifyError> {
+pub fn verify(
+    store: &dyn Store,
+    broker: Option<&dyn Broker>,
+    progress: &dyn Fn(),
+) -> Result<VerifyReport, VerifyError> {
     verify_all(Subject { store, broker, exports: None, producers: &OwnProducers }, progress)
 }
 
@@ -79,9 +85,9 @@ pub fn verify(store: &dyn Store, broker: Option<&dyn Broker>, progress: &dyn Fn(
 /// # Errors
 /// Store or broker cannot be read. What is wrong with the data is no error but in the report, and so is what could not be
 /// compared.
-pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<Report, VerifyError> {
+pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<VerifyReport, VerifyError> {
     let Subject { store, broker, exports, producers } = subject;
-    let mut report = Report::default();
+    let mut report = VerifyReport::default();
     // Services may be running. So each thing is read before what it is a promise about: what is published is on a topic,
     // the group's position is committed, a file that is there is named by a commit, what is exported was committed.
     let announced = broker.map(runs::announced).transpose()?;
@@ -134,7 +140,7 @@ fn wire(
     producers: &dyn Producers,
     hints: &[GroupOffset],
     held: &Held,
-    report: &mut Report,
+    report: &mut VerifyReport,
 ) -> Result<Option<BTreeMap<String, SrcSet>>, VerifyError> {
     if !has_this_store(store, hints, report) {
         let reason = "the sinks of this broker write to another store";
@@ -169,7 +175,7 @@ fn wire(
 }
 
 /// Names the wire topics that rows came from and that the broker does not have: recreated, deleted, or another broker's.
-fn unknown_topics(broker: &dyn Broker, held: &Held, report: &mut Report) -> Result<(), BrokerError> {
+fn unknown_topics(broker: &dyn Broker, held: &Held, report: &mut VerifyReport) -> Result<(), BrokerError> {
     let known: BTreeSet<String> = broker.topics()?.into_iter().map(|topic| topic.id.to_string()).collect();
     let mut unknown: BTreeMap<&str, u64> = BTreeMap::new();
     for (partition, offsets) in held.src.iter().filter(|(partition, _)| !known.contains(&partition.topic_id)) {
@@ -217,11 +223,11 @@ fn dataset_files(store: &dyn Store) -> Result<BTreeSet<String>, StoreError> {
 }
 
 fn store_of(hint: &GroupOffset) -> Option<String> {
-    hints::store_of(&hint.metadata)
+    committed_offsets::store_of(&hint.metadata)
 }
 
 /// What another store lacks says nothing: its sinks write here no more than ours there.
-fn has_this_store(store: &dyn Store, hints: &[GroupOffset], report: &mut Report) -> bool {
+fn has_this_store(store: &dyn Store, hints: &[GroupOffset], report: &mut VerifyReport) -> bool {
     let foreign = hints.iter().find_map(|hint| Some((hint, store_of(hint).filter(|id| id != store.id())?)));
     let Some((GroupOffset { at, .. }, theirs)) = foreign else { return true };
     let detail = format!(
@@ -240,7 +246,7 @@ fn group_positions(
     broker: &dyn Broker,
     hints: &[GroupOffset],
     held: &Held,
-    report: &mut Report,
+    report: &mut VerifyReport,
 ) -> Result<(), BrokerError> {
     for topic in broker.topics()?.iter().filter(|t| datasets::has_topic(&t.name)) {
         for hint in hints.iter().filter(|hint| hint.at.topic == topic.name && store_of(hint).is_some()) {

@@ -8,7 +8,7 @@ use contracts::layout;
 use platform::store::{Staged, Store, StoreError};
 
 use super::file::{self, Checked};
-use super::{Area, Report};
+use super::{Area, VerifyReport};
 
 /// A last commit with files that were not there.
 pub(super) struct Pending {
@@ -17,7 +17,7 @@ pub(super) struct Pending {
 }
 
 /// Looks at these files again, and reports those that are still staged.
-pub(super) fn look_again(store: &dyn Store, all: &[Pending], report: &mut Report) -> Result<(), StoreError> {
+pub(super) fn look_again(store: &dyn Store, all: &[Pending], report: &mut VerifyReport) -> Result<(), StoreError> {
     if all.is_empty() {
         return Ok(());
     }

@@ -120,7 +120,7 @@ impl fmt::Display for Rule {
 
 /// Something is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Problem {
+pub struct VerifyProblem {
     /// What it breaks.
     pub rule: Rule,
     /// Path in the store, topic partition or run.
@@ -260,7 +260,7 @@ pub struct IncompleteRun {
 
 /// What was found.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct VerifyReport {
     /// Chains, by topic id and partition.
     pub chains: Vec<ChainReport>,
     /// Committed files.
@@ -285,7 +285,7 @@ pub struct Report {
     /// Last records of commit chains and of the validators' positions, against the topics.
     pub last_records: LastRecords,
     /// All problems, by rule and object.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<VerifyProblem>,
     /// What was compared, and what could not be, by area.
     pub areas: Vec<AreaReport>,
     /// Commits with a missing file.
@@ -308,7 +308,7 @@ pub struct Report {
     pub wire_ends: BTreeMap<TopicPartition, u64>,
 }
 
-impl Default for Report {
+impl Default for VerifyReport {
     fn default() -> Self {
         Self {
             chains: Vec::new(),
@@ -334,7 +334,7 @@ impl Default for Report {
     }
 }
 
-impl Report {
+impl VerifyReport {
     /// Nothing that was compared is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
@@ -349,7 +349,7 @@ impl Report {
 
     pub(super) fn problem(&mut self, rule: Rule, object: impl Into<String>, detail: impl Into<String>) {
         self.area(rule.area()).differing += 1;
-        self.problems.push(Problem { rule, object: object.into(), detail: detail.into() });
+        self.problems.push(VerifyProblem { rule, object: object.into(), detail: detail.into() });
     }
 
     pub(super) fn compared(&mut self, area: Area, count: u64) {

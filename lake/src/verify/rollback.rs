@@ -10,7 +10,7 @@ use contracts::source::SrcPartition;
 use contracts::topics::{self, groups};
 use platform::broker::{Broker, BrokerError, GroupOffset, TopicPartition, Watermarks};
 
-use super::{Held, Report, Rule};
+use super::{Held, Rule, VerifyReport};
 use crate::row::last_record_at;
 
 /// Commits of each chain whose last record is looked for. A roll back under a running sink is followed by commits whose own last records
@@ -29,7 +29,7 @@ pub(super) fn keep(commit: &CommitRecord, held: &mut Held) {
     }
 }
 
-pub(super) fn check(broker: &dyn Broker, held: &Held, report: &mut Report) -> Result<(), BrokerError> {
+pub(super) fn check(broker: &dyn Broker, held: &Held, report: &mut VerifyReport) -> Result<(), BrokerError> {
     let judged: BTreeMap<TopicPartition, GroupOffset> =
         broker.group_offsets(groups::VALIDATOR)?.into_iter().map(|offset| (offset.at.clone(), offset)).collect();
     for topic in broker.topics()? {
@@ -49,7 +49,7 @@ pub(super) fn check(broker: &dyn Broker, held: &Held, report: &mut Report) -> Re
 
 struct Look<'a> {
     broker: &'a dyn Broker,
-    report: &'a mut Report,
+    report: &'a mut VerifyReport,
     at: TopicPartition,
     id: SrcPartition,
     marks: Watermarks,

@@ -9,7 +9,7 @@ use platform::broker::{Broker, BrokerError, TopicPartition, read_held};
 use platform::store::{Store, StoreError};
 use sha2::{Digest, Sha256};
 
-use super::{Announced, Area, IncompleteRun, Report, Rule};
+use super::{Announced, Area, IncompleteRun, Rule, VerifyReport};
 
 /// What the store holds.
 pub(super) struct Manifests {
@@ -44,7 +44,7 @@ pub(super) fn announced(broker: &dyn Broker) -> Result<AllAnnounced, BrokerError
 }
 
 /// Whether all announced runs have their manifests.
-pub(super) fn compare(announced: AllAnnounced, manifests: &Manifests, report: &mut Report) {
+pub(super) fn compare(announced: AllAnnounced, manifests: &Manifests, report: &mut VerifyReport) {
     for (path, (digest, announced)) in announced {
         match manifests.digests.get(&path) {
             Some(stored) if *stored == digest => {}
@@ -63,7 +63,7 @@ pub(super) fn compare(announced: AllAnnounced, manifests: &Manifests, report: &m
 }
 
 /// The manifests of the store.
-pub(super) fn manifests(store: &dyn Store, report: &mut Report) -> Result<Manifests, StoreError> {
+pub(super) fn manifests(store: &dyn Store, report: &mut VerifyReport) -> Result<Manifests, StoreError> {
     let mut manifests = Manifests { read: Vec::new(), digests: BTreeMap::new() };
     for entry in store.list(layout::RUNS)? {
         let Some(bytes) = store.get(&entry.path)? else { continue };
@@ -91,7 +91,7 @@ pub(super) fn check(
     manifests: &Manifests,
     arrived: &BTreeMap<String, SrcSet>,
     on_the_way: Option<&BTreeMap<String, SrcSet>>,
-    report: &mut Report,
+    report: &mut VerifyReport,
 ) {
     for (path, RunManifest { tenant_id, workspace_id, run_id, published, .. }) in &manifests.read {
         let run = format!("{tenant_id}/{workspace_id}/{run_id}");

@@ -15,7 +15,7 @@ use contracts::source::{Src, SrcPartition};
 use contracts::topics::{self, groups, headers};
 use contracts::{datasets, layout, time};
 use lake::LakeError;
-use lake::hints::{Hint, Hints};
+use lake::committed_offsets::{CommittedOffset, CommittedOffsets};
 use lake::ledger::Ledger;
 use lake::repair::close;
 use platform::broker::{Broker, BrokerError, Message, TopicChange, TopicInfo, TopicPartition, TopicSpec, read_held};
@@ -227,8 +227,10 @@ fn stop_if_asked(operator: &Operator<'_>) -> Result<(), RecreateError> {
 }
 
 fn refuse_foreign(broker: &dyn Broker, store: &dyn Store) -> Result<(), RecreateError> {
-    let hints = Hints { group: groups::SINK, replaced: None }.read(broker)?;
-    let foreign = |(at, hint): (TopicPartition, Hint)| Some((at, hint.store_id.filter(|theirs| theirs != store.id())?));
+    let hints = CommittedOffsets { group: groups::SINK, replaced: None }.read(broker)?;
+    let foreign = |(at, hint): (TopicPartition, CommittedOffset)| {
+        Some((at, hint.store_id.filter(|theirs| theirs != store.id())?))
+    };
     let Some((TopicPartition { topic, partition }, theirs)) = hints.into_iter().find_map(foreign) else {
         return Ok(());
     };

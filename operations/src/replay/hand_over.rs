@@ -8,7 +8,7 @@ use std::time::Duration;
 use contracts::cost_manifest::FILE_NAME;
 use contracts::layout;
 use contracts::topics::PipelineTopics;
-use lake::hints::HintMetadata;
+use lake::committed_offsets::OffsetMetadata;
 use platform::broker::Broker;
 use platform::clock::Clock;
 use platform::store::{Entry, Store};
@@ -55,7 +55,7 @@ pub fn hand_over(
     alone.check()?;
     let copied = copy(current, fresh)?;
     let ends = base::write(broker, current, fresh, clock, &swapping.claim.id)?;
-    let metadata = serde_json::to_string(&HintMetadata { store_id: fresh.id().to_owned() });
+    let metadata = serde_json::to_string(&OffsetMetadata { store_id: fresh.id().to_owned() });
     let metadata = metadata.map_err(|e| refused(fresh, e.to_string()))?;
     alone.check()?;
     // From here on the root is the fresh one.

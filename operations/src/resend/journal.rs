@@ -14,7 +14,7 @@
 use contracts::layout;
 use contracts::source::{self, Src, SrcSet};
 use contracts::time;
-use lake::ledger::{Part, PartDone, SentAs, listed};
+use lake::ledger::{AuditPart, PartDone, SentAs, listed};
 use platform::clock::Clock;
 use platform::store::{PutOutcome, Store};
 use serde::de::DeserializeOwned;
@@ -142,7 +142,7 @@ impl<'a> Journal<'a> {
     pub(super) fn intend(&mut self, sources: &[Src], sent_as: Vec<SentAs>) -> Result<(u64, String), ResendError> {
         let part = self.next_part;
         self.next_part += 1;
-        let intended = Part { sources: sources.to_vec(), sent_as: Some(sent_as) };
+        let intended = AuditPart { sources: sources.to_vec(), sent_as: Some(sent_as) };
         self.put(&format!("{part:08}.json"), &intended)?;
         let mark = Mark { audit: self.folder.clone(), part };
         Ok((part, serde_json::to_string(&mark).unwrap_or_default()))
@@ -255,7 +255,7 @@ fn parts(
     mut each: impl FnMut(u64, Vec<Src>, Option<PartDone>) -> Result<(), ResendError>,
 ) -> Result<(), ResendError> {
     for part in 0.. {
-        let Some(Part { sources, .. }) = get(store, &format!("{folder}/{part:08}.json"))? else { break };
+        let Some(AuditPart { sources, .. }) = get(store, &format!("{folder}/{part:08}.json"))? else { break };
         each(part, sources, get(store, &format!("{folder}/{part:08}.done.json"))?)?;
     }
     Ok(())

@@ -26,7 +26,7 @@ const LISTED_MAX: usize = 1_000;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct RedriveRequest {
     /// Which dead letters.
     pub filter: Filter,
     /// What to change in them.
@@ -44,7 +44,7 @@ pub struct Request {
 /// Why a letter is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
+pub enum RedriveRefusal {
     /// It was sent again before; if it was refused again, there is a newer letter.
     SentBefore,
     /// Another one was interrupted while it sent this letter, or is sending it. A plan cannot tell; sending finds out.
@@ -71,14 +71,14 @@ pub struct Refused {
     /// Its position.
     pub src: Src,
     /// Why.
-    pub reason: Refusal,
+    pub reason: RedriveRefusal,
     /// More about it.
     pub detail: String,
 }
 
 /// A letter that is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
+pub struct ListedLetter {
     /// Its position.
     pub src: Src,
     /// Tenant.
@@ -108,17 +108,17 @@ pub struct Group {
 
 /// What would be, or was, done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct RedriveReport {
     /// Letters that match the filter and were looked at.
     pub matching: u64,
     /// Letters that are sent.
     pub sent: u64,
     /// Letters that are not, by reason.
-    pub refused: BTreeMap<Refusal, u64>,
+    pub refused: BTreeMap<RedriveRefusal, u64>,
     /// Letters that are sent, by code, topic and tenant, most first.
     pub groups: Vec<Group>,
     /// The first of them.
-    pub first: Vec<Listed>,
+    pub first: Vec<ListedLetter>,
     /// The first ones that are not sent, but for those that were sent before.
     pub refusals: Vec<Refused>,
     /// The cap was reached: there may be more.
@@ -133,7 +133,7 @@ pub struct Report {
 ///
 /// # Errors
 /// Store or broker refuse, or what they hold cannot be read.
-pub fn plan(request: &Request, broker: &dyn Broker, store: &dyn Store) -> Result<Report, ResendError> {
+pub fn plan(request: &RedriveRequest, broker: &dyn Broker, store: &dyn Store) -> Result<RedriveReport, ResendError> {
     let (sent, unanswered) = journal::sent_so_far(store)?;
     let mut look = Look::new(request, broker, sent, unanswered, Ledger::read_all(store)?)?;
     look.walk(store, &mut Looking)?;
@@ -148,7 +148,7 @@ struct AuditedRequest<'a> {
     rate: Option<u32>,
     max: Option<u64>,
     replays_max: u32,
-    expected: &'a Report,
+    expected: &'a RedriveReport,
 }
 
 /// Sends. Killed and begun again, it sends what is left: no letter twice.
@@ -156,13 +156,13 @@ struct AuditedRequest<'a> {
 /// # Errors
 /// Another process is sending, store or broker refuse, or what they hold cannot be read.
 pub fn execute(
-    request: &Request,
-    plan: &Report,
+    request: &RedriveRequest,
+    plan: &RedriveReport,
     broker: &dyn Broker,
     store: &dyn Store,
     clock: &dyn Clock,
     shutdown: &Shutdown,
-) -> Result<Report, ResendError> {
+) -> Result<RedriveReport, ResendError> {
     let lock = Lock::take(broker, groups::REDRIVE, shutdown)?;
     let sent = journal::sent_before(store, clock, lock.mark())?;
     let audited = AuditedRequest {
@@ -178,7 +178,7 @@ pub fn execute(
     let mut look = Look::new(request, broker, sent, SrcSet::new(), Ledger::read_all(store)?)?;
     let mut sending = Sending(Sender::new(journal, lock, request.rate, shutdown));
     look.walk(store, &mut sending)?;
-    let report = Report { audit: Some(sending.0.journal.folder().to_owned()), ..look.report() };
+    let report = RedriveReport { audit: Some(sending.0.journal.folder().to_owned()), ..look.report() };
     let end = if report.is_capped || report.is_stopped { End::Stopped } else { End::Done };
     sending.0.journal.end(end, &report)?;
     Ok(report)
@@ -186,7 +186,7 @@ pub fn execute(
 
 /// A letter that goes back, as it is reported and as it is sent.
 struct Item {
-    listed: Listed,
+    listed: ListedLetter,
     record: OutRecord,
 }
 
@@ -234,19 +234,19 @@ impl Delivery for Sending<'_> {
 }
 
 struct Look<'a> {
-    request: &'a Request,
+    request: &'a RedriveRequest,
     /// Partitions by wire topic.
     topics: BTreeMap<String, u32>,
     sent_before: SrcSet,
     unanswered: SrcSet,
     ledger: Ledger,
     groups: BTreeMap<(String, String, Option<String>), u64>,
-    report: Report,
+    report: RedriveReport,
 }
 
 impl<'a> Look<'a> {
     fn new(
-        request: &'a Request,
+        request: &'a RedriveRequest,
         broker: &dyn Broker,
         sent_before: SrcSet,
         unanswered: SrcSet,
@@ -254,7 +254,7 @@ impl<'a> Look<'a> {
     ) -> Result<Self, ResendError> {
         let topics = broker.topics()?.into_iter().filter(|topic| topics::is_wire(&topic.name));
         let topics = topics.map(|topic| (topic.name.to_string(), topic.partitions)).collect();
-        let (groups, report) = (BTreeMap::new(), Report::default());
+        let (groups, report) = (BTreeMap::new(), RedriveReport::default());
         Ok(Self { request, topics, sent_before, unanswered, ledger, groups, report })
     }
 
@@ -306,7 +306,7 @@ impl<'a> Look<'a> {
 
     fn item(&mut self, letter: Letter) -> Option<Item> {
         self.report.matching += 1;
-        let listed = Listed {
+        let listed = ListedLetter {
             src: letter.src.clone(),
             tenant_id: letter.tenant_id.clone(),
             error_code: letter.error_code.clone(),
@@ -318,7 +318,7 @@ impl<'a> Look<'a> {
             Ok(record) => Some(Item { listed, record }),
             Err((reason, detail)) => {
                 *self.report.refused.entry(reason).or_default() += 1;
-                if !matches!(reason, Refusal::SentBefore | Refusal::Unanswered)
+                if !matches!(reason, RedriveRefusal::SentBefore | RedriveRefusal::Unanswered)
                     && self.report.refusals.len() < LISTED_MAX
                 {
                     self.report.refusals.push(Refused { src: listed.src, reason, detail });
@@ -328,25 +328,27 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn judge(&self, letter: Letter) -> Result<OutRecord, (Refusal, String)> {
-        for (sent, reason) in [(&self.sent_before, Refusal::SentBefore), (&self.unanswered, Refusal::Unanswered)] {
+    fn judge(&self, letter: Letter) -> Result<OutRecord, (RedriveRefusal, String)> {
+        for (sent, reason) in
+            [(&self.sent_before, RedriveRefusal::SentBefore), (&self.unanswered, RedriveRefusal::Unanswered)]
+        {
             if sent.get(&letter.src.partition).is_some_and(|offsets| offsets.contains(letter.src.offset)) {
                 return Err((reason, String::new()));
             }
         }
         if !topics::is_wire(&letter.src_topic) {
-            return Err((Refusal::NoWireRecord, format!("it came from topic {}", letter.src_topic)));
+            return Err((RedriveRefusal::NoWireRecord, format!("it came from topic {}", letter.src_topic)));
         }
         let Some(partitions) = self.topics.get(&letter.src_topic) else {
-            return Err((Refusal::TopicMissing, format!("there is no topic {}", letter.src_topic)));
+            return Err((RedriveRefusal::TopicMissing, format!("there is no topic {}", letter.src_topic)));
         };
         if letter.is_cut {
             let detail = format!("only the first {} bytes were kept", letter.value.len());
-            return Err((Refusal::ValueCut, detail));
+            return Err((RedriveRefusal::ValueCut, detail));
         }
         for (bytes, reason, lacks) in [
-            (dead_letter::header::KEY_BYTES, Refusal::KeyCut, "only the first bytes of its key were kept"),
-            (dead_letter::header::HEADERS_BYTES, Refusal::HeadersCut, "some of its headers were left out"),
+            (dead_letter::header::KEY_BYTES, RedriveRefusal::KeyCut, "only the first bytes of its key were kept"),
+            (dead_letter::header::HEADERS_BYTES, RedriveRefusal::HeadersCut, "some of its headers were left out"),
         ] {
             if let Some(bytes) = letter.headers.get(bytes) {
                 let bytes = String::from_utf8_lossy(bytes);
@@ -354,11 +356,11 @@ impl<'a> Look<'a> {
             }
         }
         if letter.replays >= self.request.replays_max {
-            return Err((Refusal::RedrivenTooOften, format!("it was redriven {} time(s)", letter.replays)));
+            return Err((RedriveRefusal::RedrivenTooOften, format!("it was redriven {} time(s)", letter.replays)));
         }
         let value = match &self.request.patch {
             None => letter.value.clone(),
-            Some(patch) => patch.apply(&letter.value).map_err(|e| (Refusal::PatchFailed, e.to_string()))?.into(),
+            Some(patch) => patch.apply(&letter.value).map_err(|e| (RedriveRefusal::PatchFailed, e.to_string()))?.into(),
         };
         let partition = letter.src.partition.partition;
         let is_ours = |first: &Src| self.ledger.stands_for(first, &letter.src, letter.key.as_deref(), &letter.value);
@@ -366,7 +368,7 @@ impl<'a> Look<'a> {
         Ok(record(letter, &first, value, Some(partition).filter(|partition| partition < partitions)))
     }
 
-    fn report(mut self) -> Report {
+    fn report(mut self) -> RedriveReport {
         let group = |((error_code, topic, tenant_id), count)| Group { error_code, topic, tenant_id, count };
         self.report.groups = self.groups.into_iter().map(group).collect();
         self.report.groups.sort_by_key(|group| std::cmp::Reverse(group.count));

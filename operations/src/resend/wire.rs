@@ -22,7 +22,7 @@ use crate::selection::{ReplayRequest, ranges};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct WireRequest {
     /// Which records.
     pub replay: ReplayRequest,
     /// Go on with this replay; without it with one of the same request that has not ended, else a new one.
@@ -37,13 +37,13 @@ struct Begun {
     #[serde(rename = "asked")]
     request: ReplayRequest,
     #[serde(rename = "stretches")]
-    partitions: Vec<Count>,
+    partitions: Vec<WireCount>,
     expected: u64,
 }
 
 /// Records of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Count {
+pub struct WireCount {
     /// Topic.
     pub topic: String,
     /// Partition.
@@ -59,11 +59,11 @@ pub struct Count {
 
 /// What would be, or was, done.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct WireReport {
     /// The replay; absent in a plan.
     pub id: Option<String>,
     /// By partition.
-    pub partitions: Vec<Count>,
+    pub partitions: Vec<WireCount>,
     /// Records that are meant.
     pub matching: u64,
     /// Records that were sent now.
@@ -81,19 +81,19 @@ pub struct Report {
 /// # Errors
 /// Broker or store refuse, or an audit record cannot be read.
 pub fn plan(
-    request: &Request,
+    request: &WireRequest,
     broker: &dyn Broker,
     store: &dyn Store,
     producers: &dyn Producers,
-) -> Result<Report, ResendError> {
-    let count = |(at, range): (TopicPartition, std::ops::Range<u64>)| Count {
+) -> Result<WireReport, ResendError> {
+    let count = |(at, range): (TopicPartition, std::ops::Range<u64>)| WireCount {
         topic: at.topic.to_string(),
         partition: at.partition,
         from: range.start,
         until: range.end,
         matching: 0,
     };
-    let mut partitions: Vec<Count> = ranges(broker, &request.replay)?.into_iter().map(count).collect();
+    let mut partitions: Vec<WireCount> = ranges(broker, &request.replay)?.into_iter().map(count).collect();
     let choice = Choice::of(&partitions, &request.replay.filter, broker, producers, Ledger::read_all(store)?)?;
     for count in &mut partitions {
         let at = count.place();
@@ -103,7 +103,7 @@ pub fn plan(
         })?;
     }
     let matching = partitions.iter().map(|count| count.matching).sum();
-    Ok(Report { partitions, matching, ..Report::default() })
+    Ok(WireReport { partitions, matching, ..WireReport::default() })
 }
 
 /// Sends. Killed and begun again, it sends what is left: no record twice.
@@ -111,13 +111,13 @@ pub fn plan(
 /// # Errors
 /// Another process is sending, the replay is another or has ended, store or broker refuse.
 pub fn execute(
-    request: &Request,
-    plan: &Report,
+    request: &WireRequest,
+    plan: &WireReport,
     broker: &dyn Broker,
     store: &dyn Store,
     producers: &dyn Producers,
     operator: &Operator<'_>,
-) -> Result<Report, ResendError> {
+) -> Result<WireReport, ResendError> {
     let Operator { by, clock, shutdown } = *operator;
     let lock = Lock::take(broker, groups::REDRIVE, shutdown)?;
     // What another process left unanswered is answered now: afterwards the mark is another one.
@@ -132,13 +132,13 @@ pub fn execute(
         let problem = "it was begun with another choice of records".to_owned();
         return Err(ResendError::Audit { path: journal.folder().to_owned(), problem });
     }
-    let mut report = Report {
+    let mut report = WireReport {
         id: Some(id),
         partitions: begun.partitions.clone(),
         matching: begun.expected,
         sent_before: journal.sources().values().map(contracts::source::OffsetSet::count).sum(),
         audit: Some(journal.folder().to_owned()),
-        ..Report::default()
+        ..WireReport::default()
     };
     let choice = Choice::of(&begun.partitions, &begun.request.filter, broker, producers, Ledger::read_all(store)?)?;
     let mut sender = Sender::new(journal, lock, request.rate, shutdown);
@@ -155,10 +155,10 @@ pub fn execute(
 /// False when a stop was requested.
 fn send(
     broker: &dyn Broker,
-    partition: &Count,
+    partition: &WireCount,
     choice: &Choice<'_>,
     sender: &mut Sender<'_>,
-    report: &mut Report,
+    report: &mut WireReport,
 ) -> Result<bool, ResendError> {
     let at = partition.place();
     let own = source(broker, &at)?;
@@ -185,7 +185,7 @@ fn send(
     }
 }
 
-impl Count {
+impl WireCount {
     fn place(&self) -> TopicPartition {
         TopicPartition { topic: self.topic.as_str().into(), partition: self.partition }
     }
@@ -208,7 +208,7 @@ struct Choice<'a> {
 
 impl<'a> Choice<'a> {
     fn of(
-        partitions: &[Count],
+        partitions: &[WireCount],
         filter: &'a WireFilter,
         broker: &dyn Broker,
         producers: &'a dyn Producers,

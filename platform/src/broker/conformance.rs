@@ -18,10 +18,10 @@ use super::{
 pub type Open<'o> = &'o dyn Fn() -> Arc<dyn Broker>;
 
 /// One promise by name.
-pub type Check = (&'static str, fn(Open<'_>));
+pub type BrokerCheck = (&'static str, fn(Open<'_>));
 
 /// Every check; each needs a broker with empty data.
-pub const CHECKS: &[Check] = &[
+pub const CHECKS: &[BrokerCheck] = &[
     ("order_headers_and_times_are_kept", order_headers_and_times_are_kept),
     ("a_null_value_is_no_empty_value", a_null_value_is_no_empty_value),
     ("a_key_keeps_its_partition", a_key_keeps_its_partition),

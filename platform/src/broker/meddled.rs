@@ -13,7 +13,7 @@ use super::{
 
 /// What a member is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum MeddledAct {
     /// The atomic step with this number, from 1, of this member.
     Step(u64),
     /// Storing group offsets.
@@ -23,7 +23,7 @@ pub enum Deed {
 }
 
 /// Called before a deed; an error is returned to the service instead of doing it.
-pub type Meddle = Arc<dyn Fn(Deed) -> Result<()> + Send + Sync>;
+pub type Meddle = Arc<dyn Fn(MeddledAct) -> Result<()> + Send + Sync>;
 
 /// The embedded broker, whose members are meddled with.
 pub struct Meddled {
@@ -34,7 +34,7 @@ pub struct Meddled {
 impl Meddled {
     /// A broker that asks `meddle` before each deed of its members.
     #[must_use]
-    pub fn new(inner: EmbeddedBroker, meddle: impl Fn(Deed) -> Result<()> + Send + Sync + 'static) -> Self {
+    pub fn new(inner: EmbeddedBroker, meddle: impl Fn(MeddledAct) -> Result<()> + Send + Sync + 'static) -> Self {
         Self { inner, meddle: Arc::new(meddle) }
     }
 }
@@ -43,10 +43,10 @@ impl Meddled {
 ///
 /// # Panics
 /// Never: its lock is not held while anything may panic.
-pub fn each_call_fails_once() -> impl Fn(Deed) -> Result<()> + Send + Sync {
+pub fn each_call_fails_once() -> impl Fn(MeddledAct) -> Result<()> + Send + Sync {
     let failed = Mutex::new(HashSet::new());
     move |deed| match deed {
-        Deed::Call(name) if failed.lock().unwrap_or_else(PoisonError::into_inner).insert(name) => {
+        MeddledAct::Call(name) if failed.lock().unwrap_or_else(PoisonError::into_inner).insert(name) => {
             Err(BrokerError::Retriable { doing: format!("asking for {name}"), reason: "timed out".to_owned() })
         }
         _ => Ok(()),
@@ -61,30 +61,30 @@ struct Member<T: ?Sized> {
 
 impl Broker for Meddled {
     fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
-        (self.meddle)(Deed::Call("ensure_topic"))?;
+        (self.meddle)(MeddledAct::Call("ensure_topic"))?;
         self.inner.ensure_topic(spec)
     }
     fn topics(&self) -> Result<Vec<TopicInfo>> {
-        (self.meddle)(Deed::Call("topics"))?;
+        (self.meddle)(MeddledAct::Call("topics"))?;
         self.inner.topics()
     }
     fn topic_settings(&self, name: &str) -> Result<TopicSettings> {
         self.inner.topic_settings(name)
     }
     fn delete_topic(&self, name: &str) -> Result<()> {
-        (self.meddle)(Deed::Call("delete_topic"))?;
+        (self.meddle)(MeddledAct::Call("delete_topic"))?;
         self.inner.delete_topic(name)
     }
     fn producer(&self) -> Result<Box<dyn Producer>> {
         self.inner.producer()
     }
     fn consumer(&self, config: ConsumerConfig) -> Result<Box<dyn Consumer>> {
-        (self.meddle)(Deed::Call("consumer"))?;
+        (self.meddle)(MeddledAct::Call("consumer"))?;
         let inner = self.inner.consumer(config)?;
         Ok(Box::new(Member { inner, steps: AtomicU64::new(0), meddle: self.meddle.clone() }))
     }
     fn processor(&self, config: ConsumerConfig) -> Result<Box<dyn Processor>> {
-        (self.meddle)(Deed::Call("processor"))?;
+        (self.meddle)(MeddledAct::Call("processor"))?;
         let inner = self.inner.processor(config)?;
         Ok(Box::new(Member { inner, steps: AtomicU64::new(0), meddle: self.meddle.clone() }))
     }
@@ -92,14 +92,14 @@ impl Broker for Meddled {
         self.inner.read(at, offset, records_max, bytes_max)
     }
     fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
-        (self.meddle)(Deed::Call("watermarks"))?;
+        (self.meddle)(MeddledAct::Call("watermarks"))?;
         self.inner.watermarks(at)
     }
     fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
         self.inner.offset_for_time(at, timestamp_ms)
     }
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>> {
-        (self.meddle)(Deed::Call("group_offsets"))?;
+        (self.meddle)(MeddledAct::Call("group_offsets"))?;
         self.inner.group_offsets(group)
     }
     fn clean(&self) -> Result<u64> {
@@ -121,18 +121,18 @@ impl<T: Consumer + ?Sized> Consumer for Member<T> {
         self.inner.resume(at)
     }
     fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()> {
-        (self.meddle)(Deed::Commit)?;
+        (self.meddle)(MeddledAct::Commit)?;
         self.inner.commit(offsets)
     }
     fn leave(&mut self) -> Result<()> {
-        (self.meddle)(Deed::Call("leave"))?;
+        (self.meddle)(MeddledAct::Call("leave"))?;
         self.inner.leave()
     }
 }
 
 impl<T: Processor + ?Sized> Processor for Member<T> {
     fn step(&mut self, records: &[OutRecord], offsets: &[GroupOffset]) -> Result<Vec<Appended>> {
-        (self.meddle)(Deed::Step(self.steps.fetch_add(1, Ordering::SeqCst) + 1))?;
+        (self.meddle)(MeddledAct::Step(self.steps.fetch_add(1, Ordering::SeqCst) + 1))?;
         self.inner.step(records, offsets)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use super::file::{self, FileValues, unknown};
-use super::problem::{ConfigProblems, Origin, Problem};
+use super::problem::{ConfigProblem, ConfigProblems, Origin};
 use super::resolved::{Config, Entry};
 use super::setting::Declaration;
 use super::value::Value;
@@ -32,7 +32,7 @@ pub struct ConfigBuilder {
     file: Option<(String, String)>,
     env: BTreeMap<OsString, OsString>,
     flags: Vec<Flag>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<ConfigProblem>,
 }
 
 impl ConfigBuilder {
@@ -88,7 +88,7 @@ impl ConfigBuilder {
 struct Resolver<'a> {
     declarations: &'a [Declaration],
     values: BTreeMap<&'static str, (Origin, Value)>,
-    problems: Vec<Problem>,
+    problems: Vec<ConfigProblem>,
 }
 
 impl Resolver<'_> {
@@ -136,7 +136,7 @@ impl Resolver<'_> {
                     let known: Vec<String> = self.declarations.iter().map(Declaration::variable).collect();
                     let near = names::closest(name, known.iter().map(String::as_str), 1);
                     let (origin, reason) = (Origin::Env(name.to_owned()), unknown("variable", &near));
-                    self.problems.push(Problem { origin: Some(origin), key: None, reason });
+                    self.problems.push(ConfigProblem { origin: Some(origin), key: None, reason });
                 }
                 Some(declared) => self.variable(declared, name, value),
             }
@@ -172,7 +172,7 @@ impl Resolver<'_> {
             if !self.values.contains_key(declared.key) && !given_wrongly {
                 let reason = format!("required but not set; expected {}", declared.accepts());
                 let reason = format!("{reason}, in the file or as {}", declared.variable());
-                self.problems.push(Problem { origin: None, key: Some(declared.key.to_owned()), reason });
+                self.problems.push(ConfigProblem { origin: None, key: Some(declared.key.to_owned()), reason });
             }
         }
     }
@@ -199,6 +199,6 @@ impl Resolver<'_> {
     }
 
     fn problem(&mut self, origin: Origin, key: &str, reason: String) {
-        self.problems.push(Problem { origin: Some(origin), key: Some(key.to_owned()), reason });
+        self.problems.push(ConfigProblem { origin: Some(origin), key: Some(key.to_owned()), reason });
     }
 }

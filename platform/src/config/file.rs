@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Origin, Problem};
+use super::problem::{ConfigProblem, Origin};
 use super::setting::Declaration;
 use super::value::Value;
 use crate::names::closest;
@@ -12,7 +12,7 @@ use crate::names::closest;
 #[derive(Default)]
 pub(super) struct FileValues {
     pub values: Vec<(Declaration, Origin, Value)>,
-    pub problems: Vec<Problem>,
+    pub problems: Vec<ConfigProblem>,
     /// False when part of the file could not be read: what is missing may be there.
     pub complete: bool,
 }
@@ -88,7 +88,7 @@ impl Reader<'_> {
 
     fn problem(&mut self, at: usize, key: Option<String>, reason: String) {
         let origin = Some(self.origin(at));
-        self.found.problems.push(Problem { origin, key, reason });
+        self.found.problems.push(ConfigProblem { origin, key, reason });
     }
 
     fn origin(&self, at: usize) -> Origin {

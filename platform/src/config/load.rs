@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::FILE_VARIABLE;
 use super::builder::{ConfigBuilder, Flag};
-use super::problem::{ConfigProblems, Origin, Problem};
+use super::problem::{ConfigProblem, ConfigProblems, Origin};
 use super::resolved::Config;
 use super::setting::Declaration;
 
@@ -41,7 +41,7 @@ fn load_from(
         Err(Unreadable { error, .. }) if error.kind() == ErrorKind::NotFound && named.is_none() => {}
         Err(Unreadable { error, line }) => {
             let reason = format!("reading the configuration file: {error}");
-            builder.problems.push(Problem { origin: Some(Origin::File { name, line }), key: None, reason });
+            builder.problems.push(ConfigProblem { origin: Some(Origin::File { name, line }), key: None, reason });
         }
     }
     builder.resolve()

@@ -52,8 +52,8 @@ mod value;
 
 pub use builder::{ConfigBuilder, Flag};
 pub use load::load;
-pub use problem::{ConfigProblems, Origin, Problem};
-pub use resolved::{Config, Row};
+pub use problem::{ConfigProblem, ConfigProblems, Origin};
+pub use resolved::{Config, ConfigRow};
 pub use setting::{Declaration, FromValue, Integer, Setting};
 pub use value::{Secret, Value};
 

@@ -32,7 +32,7 @@ impl fmt::Display for Origin {
 
 /// One thing that is wrong. Its text never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct ConfigProblem {
     /// Where it was given, when it was given.
     pub origin: Option<Origin>,
     /// The key, when the place alone does not tell.
@@ -41,7 +41,7 @@ pub struct Problem {
     pub reason: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(origin) = &self.origin {
             write!(f, "{origin}: ")?;
@@ -55,7 +55,7 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong, one problem a line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ConfigProblems(pub Vec<Problem>);
+pub struct ConfigProblems(pub Vec<ConfigProblem>);
 
 impl std::error::Error for ConfigProblems {}
 
@@ -69,8 +69,8 @@ impl fmt::Display for ConfigProblems {
     }
 }
 
-impl From<Problem> for ConfigProblems {
-    fn from(problem: Problem) -> Self {
+impl From<ConfigProblem> for ConfigProblems {
+    fn from(problem: ConfigProblem) -> Self {
         Self(vec![problem])
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::problem::{Origin, Problem};
+use super::problem::{ConfigProblem, Origin};
 use super::setting::{Declaration, FromValue, Setting};
 use super::value::Value;
 
@@ -23,7 +23,7 @@ pub(super) struct Entry {
 
 /// A line of `finops config show`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct ConfigRow {
     /// Dotted key.
     pub key: &'static str,
     /// Value, secrets hidden; `None` when nothing is set.
@@ -43,7 +43,7 @@ impl Config {
     ///
     /// # Errors
     /// When the setting is in none of the tables the configuration was resolved with: a bug.
-    pub fn get<T: FromValue>(&self, setting: &Setting<T>) -> Result<T, Problem> {
+    pub fn get<T: FromValue>(&self, setting: &Setting<T>) -> Result<T, ConfigProblem> {
         let entry = self.entries.get(setting.declared().key);
         let value = entry.and_then(|entry| T::from_value(entry.value.as_ref()));
         value.ok_or_else(|| self.problem(setting, "is not declared with this type"))
@@ -51,16 +51,16 @@ impl Config {
 
     /// A problem with the value of a setting that only its service can see, such as a limit above another.
     #[must_use]
-    pub fn problem<T>(&self, setting: &Setting<T>, reason: impl Into<String>) -> Problem {
+    pub fn problem<T>(&self, setting: &Setting<T>, reason: impl Into<String>) -> ConfigProblem {
         let key = setting.declared().key;
         let origin = self.entries.get(key).map(|entry| entry.origin.clone());
-        Problem { origin, key: Some(key.to_owned()), reason: reason.into() }
+        ConfigProblem { origin, key: Some(key.to_owned()), reason: reason.into() }
     }
 
     /// All settings by key, for `finops config show`.
     #[must_use]
-    pub fn rows(&self) -> Vec<Row> {
-        let row = |entry: &Entry| Row {
+    pub fn rows(&self) -> Vec<ConfigRow> {
+        let row = |entry: &Entry| ConfigRow {
             key: entry.declaration.key,
             value: entry.value.as_ref().map(ToString::to_string),
             origin: entry.origin.to_string(),

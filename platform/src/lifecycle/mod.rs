@@ -9,4 +9,4 @@ mod supervise;
 pub use input::{StoppableInput, Stopped, is_stopped};
 pub use shutdown::Shutdown;
 pub use signals::{stop_on_signals, stop_on_signals_telling};
-pub use supervise::{BoxError, Ended, Outcome, Service, first_failure, supervise};
+pub use supervise::{BoxError, Ended, ServiceOutcome, SupervisedService, first_failure, supervise};

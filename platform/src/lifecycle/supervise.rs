@@ -16,12 +16,12 @@ const STOP_REMINDER: Duration = Duration::from_secs(10);
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A service to be run on its own thread.
-pub struct Service<T> {
+pub struct SupervisedService<T> {
     name: String,
     run: Box<dyn FnOnce(Shutdown) -> Result<T, BoxError> + Send>,
 }
 
-impl<T> Service<T> {
+impl<T> SupervisedService<T> {
     /// A service named for people, and what it does until it is done or asked to stop.
     pub fn new<F, E>(name: impl Into<String>, run: F) -> Self
     where
@@ -34,7 +34,7 @@ impl<T> Service<T> {
 
 /// How a service ended.
 #[derive(Debug)]
-pub enum Outcome<T> {
+pub enum ServiceOutcome<T> {
     /// By itself or as asked, with this result.
     Done(T),
     /// With an error.
@@ -49,14 +49,14 @@ pub struct Ended<T> {
     /// Its name.
     pub name: String,
     /// How.
-    pub outcome: Outcome<T>,
+    pub outcome: ServiceOutcome<T>,
     /// How long it ran.
     pub after: Duration,
 }
 
 /// Runs all services until each has ended and says how, in the order in which they ended. When one fails
 /// or panics, the others are asked to stop; one that is done leaves the others running.
-pub fn supervise<T: Send + 'static>(services: Vec<Service<T>>, shutdown: &Shutdown) -> Vec<Ended<T>> {
+pub fn supervise<T: Send + 'static>(services: Vec<SupervisedService<T>>, shutdown: &Shutdown) -> Vec<Ended<T>> {
     let (report, reports) = channel();
     let mut running: Vec<String> = services.iter().map(|s| s.name.clone()).collect();
     for service in services {
@@ -81,22 +81,22 @@ pub fn first_failure<T>(ended: &[Ended<T>]) -> Option<String> {
     ended.iter().find_map(failure)
 }
 
-fn start<T: Send + 'static>(service: Service<T>, shutdown: &Shutdown, report: Sender<Ended<T>>) {
-    let Service { name, run } = service;
+fn start<T: Send + 'static>(service: SupervisedService<T>, shutdown: &Shutdown, report: Sender<Ended<T>>) {
+    let SupervisedService { name, run } = service;
     let started = Instant::now();
     let (thread_name, thread_report, shutdown) = (name.clone(), report.clone(), shutdown.clone());
     let body = move || {
         // Nothing of the service outlives the panic but its message.
         let outcome = match catch_unwind(AssertUnwindSafe(|| run(shutdown))) {
-            Ok(Ok(result)) => Outcome::Done(result),
-            Ok(Err(error)) => Outcome::Failed(error),
-            Err(panic) => Outcome::Panicked(message(panic.as_ref())),
+            Ok(Ok(result)) => ServiceOutcome::Done(result),
+            Ok(Err(error)) => ServiceOutcome::Failed(error),
+            Err(panic) => ServiceOutcome::Panicked(message(panic.as_ref())),
         };
         // The supervisor listens until every sender is dropped.
         let _ = thread_report.send(Ended { name: thread_name, outcome, after: started.elapsed() });
     };
     if let Err(error) = thread::Builder::new().name(name.clone()).spawn(body) {
-        let outcome = Outcome::Failed(format!("starting its thread: {error}").into());
+        let outcome = ServiceOutcome::Failed(format!("starting its thread: {error}").into());
         let _ = report.send(Ended { name, outcome, after: started.elapsed() });
     }
 }
@@ -116,9 +116,9 @@ fn next<T>(reports: &Receiver<Ended<T>>, shutdown: &Shutdown, running: &[String]
 
 fn failure<T>(ended: &Ended<T>) -> Option<String> {
     match &ended.outcome {
-        Outcome::Done(_) => None,
-        Outcome::Failed(error) => Some(format!("{} failed: {}", ended.name, chain(error.as_ref()))),
-        Outcome::Panicked(message) => Some(format!("{} panicked: {message}", ended.name)),
+        ServiceOutcome::Done(_) => None,
+        ServiceOutcome::Failed(error) => Some(format!("{} failed: {}", ended.name, chain(error.as_ref()))),
+        ServiceOutcome::Panicked(message) => Some(format!("{} panicked: {message}", ended.name)),
     }
 }
 
@@ -155,8 +155,8 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    fn waiting(name: &str) -> Service<&'static str> {
-        Service::new(name, |shutdown| match shutdown.wait_timeout(LONG) {
+    fn waiting(name: &str) -> SupervisedService<&'static str> {
+        SupervisedService::new(name, |shutdown| match shutdown.wait_timeout(LONG) {
             true => Ok::<_, BoxError>("stopped"),
             false => Err("was never asked to stop".into()),
         })
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn one_failure_stops_all_and_comes_first() {
         let shutdown = Shutdown::new();
-        let failing = Service::new("reader", |_| Err(std::io::Error::other("disk on fire")));
+        let failing = SupervisedService::new("reader", |_| Err(std::io::Error::other("disk on fire")));
         let ended = supervise(vec![waiting("writer"), failing], &shutdown);
         assert_eq!(summary(&ended), ["reader failed: disk on fire", "writer done"]);
         assert_eq!(first_failure(&ended).as_deref(), Some("reader failed: disk on fire"));
@@ -181,18 +181,18 @@ mod tests {
     #[test]
     fn a_panic_is_caught_with_its_message() {
         let shutdown = Shutdown::new();
-        let panicking = Service::new("archiver", |_| -> Result<_, BoxError> { panic!("index {} of 2", 3) });
+        let panicking = SupervisedService::new("archiver", |_| -> Result<_, BoxError> { panic!("index {} of 2", 3) });
         let ended = supervise(vec![panicking, waiting("reader")], &shutdown);
         assert_eq!(summary(&ended), ["archiver panicked: index 3 of 2", "reader done"]);
-        assert!(matches!(ended[1].outcome, Outcome::Done("stopped")));
+        assert!(matches!(ended[1].outcome, ServiceOutcome::Done("stopped")));
     }
 
     #[test]
     fn one_that_is_done_leaves_the_others_running() {
         let shutdown = Shutdown::new();
         let later = shutdown.clone();
-        let short = Service::new("producers", |_| Ok::<_, BoxError>("published"));
-        let asker = Service::new("asker", move |s| {
+        let short = SupervisedService::new("producers", |_| Ok::<_, BoxError>("published"));
+        let asker = SupervisedService::new("asker", move |s| {
             let early = s.wait_timeout(Duration::from_millis(50));
             later.request("test is over");
             if early { Err("stopped too early") } else { Ok("asked") }
@@ -217,6 +217,6 @@ mod tests {
 
     #[test]
     fn nothing_to_run_ends_at_once() {
-        assert!(supervise(Vec::<Service<()>>::new(), &Shutdown::new()).is_empty());
+        assert!(supervise(Vec::<SupervisedService<()>>::new(), &Shutdown::new()).is_empty());
     }
 }

@@ -24,7 +24,7 @@ pub struct Definition {
     /// Name as it is scraped; ends in its unit, counters in `_total`.
     pub name: &'static str,
     /// Type.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Label names. Their values come from closed lists, or are topics and partitions: never what users bring.
     pub labels: &'static [&'static str],
     /// What it tells, without a full stop.
@@ -33,7 +33,7 @@ pub struct Definition {
 
 /// Type of a metric.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only rises.
     Counter,
     /// Only rises, in parts of a second.
@@ -73,13 +73,13 @@ macro_rules! declarations {
 
 declarations! {
     /// A declared counter.
-    Counter() Kind::Counter;
+    Counter() MetricKind::Counter;
     /// A declared counter of seconds.
-    SecondsCounter() Kind::SecondsCounter;
+    SecondsCounter() MetricKind::SecondsCounter;
     /// A declared gauge.
-    Gauge() Kind::Gauge;
+    Gauge() MetricKind::Gauge;
     /// A declared histogram.
-    Histogram(bounds: &'static [f64]) Kind::Histogram(bounds);
+    Histogram(bounds: &'static [f64]) MetricKind::Histogram(bounds);
 }
 
 /// The metrics of one crate. Made by [`declare!`], by nothing else.
@@ -155,7 +155,7 @@ impl Metrics {
         let mut all = Registered::default();
         for Definition { name, kind, help, labels } in declared() {
             match kind {
-                Kind::Counter => {
+                MetricKind::Counter => {
                     let family = Family::<Labels, counter::Counter>::default();
                     if labels.is_empty() {
                         // Prometheus sees a counter rise only from a number that it has seen before.
@@ -165,17 +165,17 @@ impl Metrics {
                     all.registry.register(name.trim_end_matches("_total"), *help, family.clone());
                     all.counters.insert(name, family);
                 }
-                Kind::SecondsCounter => {
+                MetricKind::SecondsCounter => {
                     let family = Family::default();
                     all.registry.register(name.trim_end_matches("_total"), *help, family.clone());
                     all.seconds.insert(name, family);
                 }
-                Kind::Gauge => {
+                MetricKind::Gauge => {
                     let family = Family::default();
                     all.registry.register(*name, *help, family.clone());
                     all.gauges.insert(name, family);
                 }
-                Kind::Histogram(bounds) => {
+                MetricKind::Histogram(bounds) => {
                     let family = Family::new_with_constructor(Bounds(bounds));
                     all.registry.register(*name, *help, family.clone());
                     all.histograms.insert(name, family);
@@ -282,7 +282,7 @@ mod tests {
         for Definition { name, kind, labels, .. } in declared() {
             let is_there = text.lines().any(|line| line == format!("{name}{{}} 0") || line == format!("{name} 0"));
             // A gauge that was never set must not say 0: that would be a time, or an age.
-            assert_eq!(is_there, matches!(kind, Kind::Counter) && labels.is_empty(), "{name} in\n{text}");
+            assert_eq!(is_there, matches!(kind, MetricKind::Counter) && labels.is_empty(), "{name} in\n{text}");
         }
     }
 

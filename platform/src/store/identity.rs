@@ -14,12 +14,12 @@ pub(super) const NOT_EMPTY: &str = "it holds the commits of a store, but no _sto
                                     has it), or use another place";
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Identity {
+pub(super) struct StoreIdentity {
     format_version: u32,
     pub store_id: String,
 }
 
-impl Identity {
+impl StoreIdentity {
     pub(super) fn new() -> Self {
         Self { format_version: FORMAT_VERSION, store_id: Uuid::new_v4().to_string() }
     }

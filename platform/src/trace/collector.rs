@@ -23,7 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::sampler::sampler;
 use super::{On, Tracer};
-use crate::config::{Config, ConfigProblems, Declaration, Problem, Secret, Setting};
+use crate::config::{Config, ConfigProblem, ConfigProblems, Declaration, Secret, Setting};
 
 const ENDPOINT: Setting<Option<String>> = Setting::url("telemetry.otlp.endpoint", &["http", "https"])
     .help("base URL of an OpenTelemetry collector that takes OTLP over HTTP [default: none, no traces]")
@@ -116,7 +116,7 @@ impl Drop for Traces {
     }
 }
 
-fn resource(config: &Config) -> Result<Resource, Problem> {
+fn resource(config: &Config) -> Result<Resource, ConfigProblem> {
     Ok(Resource::builder()
         .with_service_name(config.get(&SERVICE)?)
         .with_attributes([

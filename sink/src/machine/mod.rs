@@ -20,20 +20,20 @@ use std::time::Duration;
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::last_record::LastRecord;
-use lake::batch::{Payload, Row, Staging};
+use lake::batch::{BatchRow, RecordPayload, Staging};
 use lake::chain::Looked;
-use lake::hints::Hint;
+use lake::committed_offsets::CommittedOffset;
 use platform::broker::TopicPartition;
 use platform::store::{Published, StoreError};
 
 use crate::error::SinkError;
-use crate::limits::Limits;
+use crate::limits::BatchLimits;
 pub(crate) use partition::is_of_topic;
 use partition::{Partition, PartitionOptions};
 
 /// Who this sink is.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct WriterIdentity {
     /// Unique per process instance.
     pub writer_id: String,
     /// Version of the program.
@@ -42,9 +42,9 @@ pub struct Identity {
     pub store_id: String,
 }
 
-impl Identity {
+impl WriterIdentity {
     /// Whether this hint lets a sink of this store write.
-    fn share_store(&self, at: &TopicPartition, hint: &Hint) -> Result<(), SinkError> {
+    fn share_store(&self, at: &TopicPartition, hint: &CommittedOffset) -> Result<(), SinkError> {
         match &hint.store_id {
             Some(theirs) if *theirs != self.store_id => Err(SinkError::ForeignStore {
                 topic: at.topic.to_string(),
@@ -74,10 +74,10 @@ pub struct AssignedPartition {
     /// Id of its topic.
     pub topic_id: Arc<str>,
     /// The group's position.
-    pub hint: Option<Hint>,
+    pub hint: Option<CommittedOffset>,
 }
 
-/// What is to be done next; the machine waits for its [`Outcome`].
+/// What is to be done next; the machine waits for its [`ActionOutcome`].
 #[derive(Debug)]
 pub enum Action<'m, R> {
     /// Read the chain of this topic id and partition.
@@ -121,23 +121,23 @@ pub enum Action<'m, R> {
     /// Drop staged files that will never be committed.
     Discard(&'m [CommittedFile]),
     /// Read the hints of all partitions of the group.
-    ReadHints {
+    ReadOffsets {
         /// The rows of a batch wait for it, and the same was asked before they were read.
         before_commit: bool,
     },
     /// Leave the first hint of this store in the partition, with how far it is written.
     Claim(u64),
     /// Tell the group how far this partition is written.
-    LeaveHint(u64),
+    CommitOffset(u64),
     /// Keep the head of the chain as a checkpoint.
     Checkpoint(&'m ChainHead),
 }
 
 /// What became of an action.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum ActionOutcome {
     /// The chain.
-    ChainLoaded(Box<Loaded>),
+    ChainLoaded(Box<LoadedChain>),
     /// Of a publish.
     Published(Published),
     /// The files were rebuilt and are published.
@@ -145,7 +145,7 @@ pub enum Outcome {
     /// The files are staged.
     Staged(Vec<CommittedFile>),
     /// The hints of the group.
-    HintsRead(Vec<(TopicPartition, Hint)>),
+    OffsetsRead(Vec<(TopicPartition, CommittedOffset)>),
     /// The claim could not be left now: after the next poll it is known whether the partition is still this sink's.
     NotClaimed,
     /// What a look has found.
@@ -160,7 +160,7 @@ pub enum Outcome {
 
 /// A chain, and what the broker holds of its partition. The broker was asked second, so it cannot be behind.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedChain {
     /// What the commits add up to.
     pub head: ChainHead,
     /// The last commit.
@@ -202,18 +202,18 @@ pub enum RecordOutcome {
 /// The decisions of one sink.
 #[derive(Debug)]
 pub struct Machine<R> {
-    identity: Identity,
-    limits: Limits,
+    identity: WriterIdentity,
+    limits: BatchLimits,
     skips_expired: bool,
     now: Now,
     attempts: u64,
     partitions: BTreeMap<TopicPartition, Partition<R>>,
 }
 
-impl<R: Payload> Machine<R> {
+impl<R: RecordPayload> Machine<R> {
     /// A sink without assigned partitions.
     #[must_use]
-    pub fn new(identity: Identity, limits: Limits) -> Self {
+    pub fn new(identity: WriterIdentity, limits: BatchLimits) -> Self {
         Self { identity, limits, skips_expired: false, now: Now::default(), attempts: 0, partitions: BTreeMap::new() }
     }
 
@@ -256,7 +256,7 @@ impl<R: Payload> Machine<R> {
     }
 
     /// A record was read.
-    pub fn record(&mut self, at: &TopicPartition, offset: u64, row: Row<R>) -> RecordOutcome {
+    pub fn record(&mut self, at: &TopicPartition, offset: u64, row: BatchRow<R>) -> RecordOutcome {
         match self.partitions.get_mut(at) {
             Some(partition) => partition.take(offset, row, &self.limits, self.now.elapsed),
             None => RecordOutcome::Ignored,
@@ -310,12 +310,12 @@ impl<R: Payload> Machine<R> {
     /// # Errors
     /// The chain and the topic do not belong together any more, a commit was refused for good, or sinks of another store are in the
     /// group.
-    pub fn done(&mut self, at: &TopicPartition, outcome: Outcome) -> Result<(), SinkError> {
-        if let Outcome::HintsRead(hints) = &outcome {
+    pub fn done(&mut self, at: &TopicPartition, outcome: ActionOutcome) -> Result<(), SinkError> {
+        if let ActionOutcome::OffsetsRead(hints) = &outcome {
             hints.iter().try_for_each(|(at, hint)| self.identity.share_store(at, hint))?;
         }
         let Some(partition) = self.partitions.get_mut(at) else { return Ok(()) };
-        if matches!(outcome, Outcome::Staged(_)) {
+        if matches!(outcome, ActionOutcome::Staged(_)) {
             self.attempts += 1;
         }
         let nonce = format!("{}/{}", self.identity.writer_id, self.attempts);

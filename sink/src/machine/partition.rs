@@ -10,16 +10,16 @@ use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::last_record::LastRecord;
 use contracts::layout;
 use contracts::source::SrcPartition;
-use lake::batch::{Batch, Payload, Row, Staging};
+use lake::batch::{Batch, BatchRow, RecordPayload, Staging};
 use lake::chain::Looked;
 use lake::commit::{self, Author};
 use platform::broker::TopicPartition;
 use platform::store::{Published, StoreError};
 use sha2::{Digest, Sha256};
 
-use super::{Action, AssignedPartition, CommitOutcome, Identity, Loaded, Outcome, RecordOutcome};
+use super::{Action, ActionOutcome, AssignedPartition, CommitOutcome, LoadedChain, RecordOutcome, WriterIdentity};
 use crate::error::SinkError;
-use crate::limits::Limits;
+use crate::limits::BatchLimits;
 
 #[derive(Debug)]
 enum Phase {
@@ -34,7 +34,7 @@ enum Phase {
     Claim,
     /// The claim is made after the next poll.
     Unclaimed,
-    LeaveHint,
+    CommitOffset,
     Checkpoint,
     Seek,
     Consume,
@@ -96,7 +96,7 @@ pub(super) struct Partition<R> {
     leaving: bool,
 }
 
-impl<R: Payload> Partition<R> {
+impl<R: RecordPayload> Partition<R> {
     pub fn new(assigned: AssignedPartition, options: PartitionOptions) -> Self {
         let head = ChainHead::empty(&assigned.topic_id, assigned.at.partition);
         // A hint of another store was refused before.
@@ -155,7 +155,7 @@ impl<R: Payload> Partition<R> {
         }
     }
 
-    pub fn take(&mut self, offset: u64, row: Row<R>, limits: &Limits, elapsed: Duration) -> RecordOutcome {
+    pub fn take(&mut self, offset: u64, row: BatchRow<R>, limits: &BatchLimits, elapsed: Duration) -> RecordOutcome {
         if !matches!(self.phase, Phase::Consume) || offset < self.batch.next {
             return RecordOutcome::Ignored;
         }
@@ -170,7 +170,7 @@ impl<R: Payload> Partition<R> {
         }
     }
 
-    pub fn begin_if_due(&mut self, limits: &Limits, elapsed: Duration) {
+    pub fn begin_if_due(&mut self, limits: &BatchLimits, elapsed: Duration) {
         if !matches!(self.phase, Phase::Consume) {
             return;
         }
@@ -191,9 +191,9 @@ impl<R: Payload> Partition<R> {
                 let (file, next) = commit.files.get(*next..)?.split_first()?;
                 Action::Publish { file, next }
             }
-            Phase::Ask(purpose) => Action::ReadHints { before_commit: matches!(purpose, Purpose::Commit(_)) },
+            Phase::Ask(purpose) => Action::ReadOffsets { before_commit: matches!(purpose, Purpose::Commit(_)) },
             Phase::Claim => Action::Claim(self.head.end),
-            Phase::LeaveHint => Action::LeaveHint(self.head.end),
+            Phase::CommitOffset => Action::CommitOffset(self.head.end),
             Phase::Checkpoint => Action::Checkpoint(&self.head),
             Phase::Seek => Action::Seek(self.batch.next),
             Phase::Stage => Action::Stage(Staging {
@@ -217,27 +217,27 @@ impl<R: Payload> Partition<R> {
 
     pub fn done(
         &mut self,
-        outcome: Outcome,
-        identity: &Identity,
+        outcome: ActionOutcome,
+        identity: &WriterIdentity,
         nonce: String,
         wall_ms: i64,
     ) -> Result<(), SinkError> {
         let phase = std::mem::replace(&mut self.phase, Phase::Load);
         self.phase = match (phase, outcome) {
-            (Phase::Load, Outcome::ChainLoaded(loaded)) => self.loaded(*loaded)?,
-            (Phase::Publish { commit, .. }, Outcome::Published(Published::Missing)) => {
+            (Phase::Load, ActionOutcome::ChainLoaded(loaded)) => self.loaded(*loaded)?,
+            (Phase::Publish { commit, .. }, ActionOutcome::Published(Published::Missing)) => {
                 Phase::Publish { commit, next: 0, rebuild: true }
             }
-            (Phase::Publish { commit, next, .. }, Outcome::Published(_)) => self.publish(commit, next + 1),
-            (Phase::Publish { .. }, Outcome::Rebuilt) => self.after_publish(),
+            (Phase::Publish { commit, next, .. }, ActionOutcome::Published(_)) => self.publish(commit, next + 1),
+            (Phase::Publish { .. }, ActionOutcome::Rebuilt) => self.after_publish(),
             (Phase::Ask(purpose), _) => self.asked(purpose),
-            (Phase::Claim, Outcome::NotClaimed) => Phase::Unclaimed,
+            (Phase::Claim, ActionOutcome::NotClaimed) => Phase::Unclaimed,
             (Phase::Claim, _) => {
                 self.hinted = Some(self.head.end);
                 self.has_claimed = true;
                 Phase::Ask(Purpose::Consume)
             }
-            (Phase::LeaveHint, _) => {
+            (Phase::CommitOffset, _) => {
                 self.hinted = Some(self.head.end);
                 self.after_hint()
             }
@@ -249,20 +249,20 @@ impl<R: Payload> Partition<R> {
                 self.sought = true;
                 self.consume()
             }
-            (Phase::Stage, Outcome::Staged(files)) => {
+            (Phase::Stage, ActionOutcome::Staged(files)) => {
                 Phase::Ask(Purpose::Commit(Box::new(self.attempt(files, identity, nonce, wall_ms)?)))
             }
-            (Phase::Look(attempt), Outcome::Looked(looked)) => self.looked(attempt, looked)?,
-            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Created)) => Phase::ReadBack(attempt),
-            (Phase::ReadBack(attempt), Outcome::CommitRead(found)) => match found {
+            (Phase::Look(attempt), ActionOutcome::Looked(looked)) => self.looked(attempt, looked)?,
+            (Phase::Commit(attempt), ActionOutcome::Committed(CommitOutcome::Created)) => Phase::ReadBack(attempt),
+            (Phase::ReadBack(attempt), ActionOutcome::CommitRead(found)) => match found {
                 Some(commit) if commit.nonce == attempt.commit.nonce => self.committed(*attempt),
                 found => return Err(not_kept(*attempt, found.map(|commit| *commit))),
             },
-            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Exists)) => Phase::Resolve(attempt, None),
-            (Phase::Commit(attempt), Outcome::Committed(CommitOutcome::Unknown(error))) => {
+            (Phase::Commit(attempt), ActionOutcome::Committed(CommitOutcome::Exists)) => Phase::Resolve(attempt, None),
+            (Phase::Commit(attempt), ActionOutcome::Committed(CommitOutcome::Unknown(error))) => {
                 Phase::Resolve(attempt, Some(error))
             }
-            (Phase::Resolve(attempt, failed), Outcome::CommitRead(found)) => match found {
+            (Phase::Resolve(attempt, failed), ActionOutcome::CommitRead(found)) => match found {
                 None => match failed {
                     // It would be refused again.
                     Some(error) if !error.is_retriable() => return Err(error.into()),
@@ -281,8 +281,8 @@ impl<R: Payload> Partition<R> {
         Ok(())
     }
 
-    fn loaded(&mut self, loaded: Loaded) -> Result<Phase, SinkError> {
-        let Loaded { head, last, checkpointed, low, high, found } = loaded;
+    fn loaded(&mut self, loaded: LoadedChain) -> Result<Phase, SinkError> {
+        let LoadedChain { head, last, checkpointed, low, high, found } = loaded;
         let TopicPartition { topic, partition } = &self.assigned.at;
         let (topic, partition) = (topic.to_string(), *partition);
         if let Some(hint) = self.assigned.hint.as_ref().filter(|hint| hint.store_id.is_some() && hint.offset > head.end)
@@ -328,7 +328,7 @@ impl<R: Payload> Partition<R> {
     }
 
     fn hint_if_due(&self) -> Phase {
-        if self.hinted == Some(self.head.end) { self.after_hint() } else { Phase::LeaveHint }
+        if self.hinted == Some(self.head.end) { self.after_hint() } else { Phase::CommitOffset }
     }
 
     /// Also right after loading: the sink that made the last commit may have been killed before its checkpoint.
@@ -348,11 +348,11 @@ impl<R: Payload> Partition<R> {
     fn attempt(
         &mut self,
         files: Vec<CommittedFile>,
-        identity: &Identity,
+        identity: &WriterIdentity,
         nonce: String,
         wall_ms: i64,
     ) -> Result<Attempt, SinkError> {
-        let Identity { writer_id, code_version, .. } = identity;
+        let WriterIdentity { writer_id, code_version, .. } = identity;
         let author = Author { writer_id, code_version, nonce, wall_ms };
         let commit = commit::record_of(&mut self.batch, files, &self.assigned.at, &self.head, author);
         let bytes = commit.to_bytes()?;

@@ -16,16 +16,16 @@ use std::time::Duration;
 use contracts::last_record::LastRecord;
 use contracts::source::Src;
 use contracts::{datasets, layout};
-use lake::batch::{Payload, Row, Target};
-use lake::hints::Hint;
+use lake::batch::{BatchRow, FileTarget, RecordPayload};
+use lake::committed_offsets::CommittedOffset;
 use platform::broker::TopicPartition;
 use platform::store::StoreError;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Action, AssignedPartition, CommitOutcome, Identity, Machine, Now, Outcome};
+use super::{Action, ActionOutcome, AssignedPartition, CommitOutcome, Machine, Now, WriterIdentity};
 use crate::error::SinkError;
-use crate::limits::Limits;
+use crate::limits::BatchLimits;
 use store::{Lie, Store, rebuild};
 use two_stores::{hints, store_id};
 
@@ -41,14 +41,14 @@ const SEEDS: u64 = 200;
 #[derive(Debug, Clone)]
 struct Logged {
     src: Src,
-    target: Target,
+    target: FileTarget,
 }
 
 /// A record as sinks hold it.
 #[derive(Debug, Clone)]
 struct Held(Src);
 
-impl Payload for Held {
+impl RecordPayload for Held {
     fn last_record(&self, offset: u64) -> LastRecord {
         let Self(src) = self;
         LastRecord { offset, src: Some(src.clone()), sha256: format!("{offset} {src}") }
@@ -78,7 +78,7 @@ struct World {
     expected: BTreeSet<Src>,
     /// One that all share, unless sinks of several stores are in the group.
     stores: Vec<Store>,
-    hints: BTreeMap<TopicPartition, Hint>,
+    hints: BTreeMap<TopicPartition, CommittedOffset>,
     /// The store that another one takes the place of.
     replaced: Option<usize>,
     members: Vec<Member>,
@@ -151,12 +151,12 @@ impl World {
 
     fn member(&mut self, store: usize) -> Member {
         self.instances += 1;
-        let identity = Identity {
+        let identity = WriterIdentity {
             writer_id: format!("writer-{}", self.instances),
             code_version: "0".into(),
             store_id: store_id(store),
         };
-        let limits = Limits {
+        let limits = BatchLimits {
             file_rows_max: self.rng.random_range(1..8),
             file_bytes_target: 1_000,
             age_max: Duration::from_secs(self.rng.random_range(1..30)),
@@ -191,7 +191,7 @@ impl World {
         let offset = self.next_src.entry(source).or_default();
         *offset += self.rng.random_range(1..3);
         let src: Src = format!("wire/{source}/{offset}").parse().expect("a position");
-        let target = Target {
+        let target = FileTarget {
             dataset: &datasets::FINDINGS,
             tenant: format!("tenant-{}", self.rng.random_range(0..3)),
             run_date: format!("2026-01-0{}", self.rng.random_range(1..3)),
@@ -264,7 +264,7 @@ impl World {
         for offset in from as usize..upto {
             let Logged { src, target } = self.log[&at][offset].clone();
             let run = Some(("t/w/r".to_owned(), src.clone()));
-            let row = Row { target, src: src.clone(), run, bytes: 10, payload: Held(src) };
+            let row = BatchRow { target, src: src.clone(), run, bytes: 10, payload: Held(src) };
             self.members[who].machine.record(&at, offset as u64, row);
         }
         self.members[who].reading.insert(at, upto as u64);
@@ -315,27 +315,27 @@ impl World {
             Action::LoadChain { .. } => {
                 let loaded = store.load(&at, &log[&at]);
                 counts.read_max = counts.read_max.max(loaded.head.records - loaded.checkpointed);
-                Outcome::ChainLoaded(Box::new(loaded))
+                ActionOutcome::ChainLoaded(Box::new(loaded))
             }
             Action::Publish { file, .. } => {
                 if vanishes && let Some(name) = file.staged["name"].as_str() {
                     store.staged.remove(name);
                 }
-                Outcome::Published(store.publish(file))
+                ActionOutcome::Published(store.publish(file))
             }
             Action::Rebuild(commit) => {
                 counts.rebuilt += 1;
                 rebuild(store, &log[&at], commit);
-                Outcome::Rebuilt
+                ActionOutcome::Rebuilt
             }
             Action::Seek(offset) => {
                 reading.insert(at.clone(), offset);
-                Outcome::Done
+                ActionOutcome::Done
             }
-            Action::Stage(batch) => Outcome::Staged(store.stage_all(&batch)),
+            Action::Stage(batch) => ActionOutcome::Staged(store.stage_all(&batch)),
             Action::Look { last, last_sha256, next } => {
                 has_looked = true;
-                Outcome::Looked(store.look(last.as_deref(), last_sha256, next))
+                ActionOutcome::Looked(store.look(last.as_deref(), last_sha256, next))
             }
             Action::Commit { path, bytes } => {
                 let exists = store.commits.contains_key(path);
@@ -343,28 +343,28 @@ impl World {
                 counts.commits += u64::from(!exists && store.commits.contains_key(path));
                 counts.lies += u64::from(lie.is_some() && matches!(created, CommitOutcome::Created));
                 counts.unanswered += u64::from(answer_lost);
-                Outcome::Committed(if answer_lost { CommitOutcome::Unknown(no_answer()) } else { created })
+                ActionOutcome::Committed(if answer_lost { CommitOutcome::Unknown(no_answer()) } else { created })
             }
             Action::ReadCommit(path) => {
                 let commit = store.commits.get(path).map(|bytes| serde_json::from_slice(bytes).expect("a commit"));
-                Outcome::CommitRead(commit)
+                ActionOutcome::CommitRead(commit)
             }
             Action::Discard(files) => {
                 counts.races_lost += 1;
                 files.iter().filter_map(|f| f.staged["name"].as_str()).for_each(|name| drop(store.staged.remove(name)));
-                Outcome::Done
+                ActionOutcome::Done
             }
-            Action::ReadHints { .. } => Outcome::HintsRead(hints(all_hints, self.replaced).collect()),
+            Action::ReadOffsets { .. } => ActionOutcome::OffsetsRead(hints(all_hints, self.replaced).collect()),
             // A fenced member's hint is refused by the broker.
-            Action::Claim(_) if self.owner[&at] != Some(who) => Outcome::NotClaimed,
-            Action::LeaveHint(_) if self.owner[&at] != Some(who) => Outcome::Done,
-            Action::Claim(offset) | Action::LeaveHint(offset) => {
-                all_hints.insert(at.clone(), Hint { offset, store_id: Some(store_id) });
-                Outcome::Done
+            Action::Claim(_) if self.owner[&at] != Some(who) => ActionOutcome::NotClaimed,
+            Action::CommitOffset(_) if self.owner[&at] != Some(who) => ActionOutcome::Done,
+            Action::Claim(offset) | Action::CommitOffset(offset) => {
+                all_hints.insert(at.clone(), CommittedOffset { offset, store_id: Some(store_id) });
+                ActionOutcome::Done
             }
             Action::Checkpoint(head) => {
                 store.checkpoints.insert(layout::chain_checkpoint(TOPIC_ID, at.partition, head.end), head.clone());
-                Outcome::Done
+                ActionOutcome::Done
             }
         };
         if dies {

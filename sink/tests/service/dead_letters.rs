@@ -145,7 +145,7 @@ fn a_letter_whose_key_or_headers_were_cut_says_so_and_is_not_redriven() {
     let (key, headers) = (dead_letter::header::KEY_BYTES, dead_letter::header::HEADERS_BYTES);
     world.append(&[dead(0, b"{", &[]), dead(1, b"{", &[(key, b"5000")]), dead(2, b"{", &[(headers, b"70000")])]);
     world.drain().unwrap();
-    let request = redrive::Request {
+    let request = redrive::RedriveRequest {
         filter: letters::Filter::default(),
         patch: None,
         rate: None,

@@ -21,7 +21,7 @@ use contracts::{arrow_schema, dead_letter, layout};
 
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::meddled::{self, Deed, Meddled};
+use platform::broker::meddled::{self, Meddled, MeddledAct};
 use platform::broker::{Broker, BrokerError, Headers, OutRecord, TopicPartition, TopicSpec};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
@@ -29,7 +29,7 @@ use platform::service::Until;
 use platform::store::Store;
 use platform::store::local::{self, LocalStore};
 use serde_json::{Value, json};
-use sink::{Config, Counters, Limits, SinkError, Snapshot};
+use sink::{BatchLimits, SinkConfig, SinkCounters, SinkError, SinkSnapshot};
 
 struct World {
     folder: tempfile::TempDir,
@@ -60,8 +60,8 @@ impl World {
         self.broker.producer().unwrap().append(records).unwrap();
     }
 
-    fn drain(&self) -> Result<Snapshot, SinkError> {
-        drain(&self.broker, &self.store, Limits::default())
+    fn drain(&self) -> Result<SinkSnapshot, SinkError> {
+        drain(&self.broker, &self.store, BatchLimits::default())
     }
 
     fn rows(&self, dataset: &str) -> Vec<RecordBatch> {
@@ -79,8 +79,8 @@ impl World {
     }
 }
 
-fn config(limits: Limits) -> Config {
-    Config {
+fn config(limits: BatchLimits) -> SinkConfig {
+    SinkConfig {
         member: "sink-test".into(),
         pipeline_topics: contracts::topics::PipelineTopics::live(),
         limits,
@@ -91,11 +91,11 @@ fn config(limits: Limits) -> Config {
     }
 }
 
-fn drain(broker: &dyn Broker, store: &dyn Store, limits: Limits) -> Result<Snapshot, SinkError> {
-    let counters = Arc::new(Counters::default());
+fn drain(broker: &dyn Broker, store: &dyn Store, limits: BatchLimits) -> Result<SinkSnapshot, SinkError> {
+    let counters = Arc::new(SinkCounters::default());
     sink::run(
         &config(limits),
-        sink::Deps { broker, store, clock: &SystemClock, counters: &counters },
+        sink::SinkDeps { broker, store, clock: &SystemClock, counters: &counters },
         &Shutdown::new(),
     )?;
     Ok(counters.snapshot())
@@ -183,7 +183,7 @@ fn rows_lie_by_tenant_and_date_with_the_contracts_types() {
         let days = batch.column_by_name("run_ts").unwrap().as_primitive::<TimestampMillisecondType>();
         assert_eq!(days.values().iter().map(|ms| ms / 86_400_000).collect::<std::collections::HashSet<_>>().len(), 1);
     }
-    assert_eq!(world.drain().unwrap(), Snapshot::default(), "nothing is left to do");
+    assert_eq!(world.drain().unwrap(), SinkSnapshot::default(), "nothing is left to do");
     assert!(world.store.staged().unwrap().is_empty());
 }
 
@@ -209,7 +209,7 @@ fn a_sink_of_another_store_is_refused() {
     world.drain().unwrap();
     let other = LocalStore::open(&world.folder.path().join("other"), layout::SINK).unwrap();
     world.append(&[valid("acme", "2026-01-20", 2)]);
-    let error = drain(&world.broker, &other, Limits::default()).unwrap_err();
+    let error = drain(&world.broker, &other, BatchLimits::default()).unwrap_err();
     assert!(matches!(error, SinkError::ForeignStore { .. }), "{error}");
     assert_eq!(world.drain().unwrap().findings_rows, 1, "the right one goes on");
 }
@@ -299,10 +299,10 @@ fn expired_records_are_named_and_skipped_when_configured() {
     let error = world.drain().unwrap_err().to_string();
     assert!(error.contains(&format!("records 1 to {low} (exclusive) of finops.findings.valid/0 expired")), "{error}");
     assert!(error.contains("`finops sink run --drain --skip-expired` once"), "{error}");
-    let skipping = Config { skips_expired: true, ..config(Limits::default()) };
+    let skipping = SinkConfig { skips_expired: true, ..config(BatchLimits::default()) };
     sink::run(
         &skipping,
-        sink::Deps { broker: &world.broker, store: &world.store, clock: &SystemClock, counters: &Arc::default() },
+        sink::SinkDeps { broker: &world.broker, store: &world.store, clock: &SystemClock, counters: &Arc::default() },
         &Shutdown::new(),
     )
     .unwrap();
@@ -320,10 +320,10 @@ fn without_a_chain_expired_records_are_missed_too() {
     assert!(world.broker.clean().unwrap() > 1);
     let error = world.drain().unwrap_err();
     let SinkError::RecordsExpired { from: 0, low, .. } = error else { panic!("{error}") };
-    let skipping = Config { skips_expired: true, ..config(Limits::default()) };
+    let skipping = SinkConfig { skips_expired: true, ..config(BatchLimits::default()) };
     sink::run(
         &skipping,
-        sink::Deps { broker: &world.broker, store: &world.store, clock: &SystemClock, counters: &Arc::default() },
+        sink::SinkDeps { broker: &world.broker, store: &world.store, clock: &SystemClock, counters: &Arc::default() },
         &Shutdown::new(),
     )
     .unwrap();
@@ -333,7 +333,7 @@ fn without_a_chain_expired_records_are_missed_too() {
 
 #[test]
 fn limits_end_a_batch() {
-    let check = |limits: Limits, files: u64, commits: u64| {
+    let check = |limits: BatchLimits, files: u64, commits: u64| {
         let world = World::new();
         for n in 0..6 {
             world.append(&[valid(["a", "b", "c"][n as usize % 3], "2026-01-20", n)]);
@@ -341,10 +341,10 @@ fn limits_end_a_batch() {
         let done = drain(&world.broker, &world.store, limits.clone()).unwrap();
         assert_eq!((done.findings_rows, done.files, done.commits), (6, files, commits), "{limits:?}");
     };
-    check(Limits::default(), 3, 1);
+    check(BatchLimits::default(), 3, 1);
     // A poll may bring all records at once, so a batch ends at the poll in which a limit is reached, not within it.
-    check(Limits { file_rows_max: 1, ..Limits::default() }, 3, 1);
-    check(Limits { memory_bytes_max: 1, ..Limits::default() }, 3, 1);
+    check(BatchLimits { file_rows_max: 1, ..BatchLimits::default() }, 3, 1);
+    check(BatchLimits { memory_bytes_max: 1, ..BatchLimits::default() }, 3, 1);
 }
 
 /// What arrives at once, and what is held before it is written, is bounded by all that a record holds.
@@ -355,7 +355,7 @@ fn keys_count_towards_the_limits_of_a_poll_and_of_a_file() {
     for n in 0..20 {
         world.append(&[with_large_key(n)]);
     }
-    let limits = Limits { file_bytes_target: 1 << 20, ..Limits::default() };
+    let limits = BatchLimits { file_bytes_target: 1 << 20, ..BatchLimits::default() };
     let done = drain(&world.broker, &world.store, limits).unwrap();
     assert_eq!((done.dead_letter_rows, done.commits), (20, 2), "a poll brings about 16 MiB, and each is a file");
 }
@@ -370,7 +370,7 @@ fn a_commit_record_is_bounded_however_many_runs_arrive_at_once() {
         record
     };
     world.append(&(0..400).map(of_its_own_run).collect::<Vec<_>>());
-    let limits = Limits { commit_record_bytes_max: 100_000, ..Limits::default() };
+    let limits = BatchLimits { commit_record_bytes_max: 100_000, ..BatchLimits::default() };
     let done = drain(&world.broker, &world.store, limits).unwrap();
     assert_eq!(done.findings_rows, 400);
     let sizes: Vec<u64> = world.store.list(layout::CHAIN).unwrap().into_iter().map(|entry| entry.bytes).collect();
@@ -395,7 +395,7 @@ fn two_sinks_share_the_work() {
         let sinks = [0, 1].map(|_| {
             scope.spawn(|| {
                 let broker = EmbeddedBroker::open(path, EmbeddedSettings::default()).unwrap();
-                let limits = Limits { file_rows_max: 10, ..Limits::default() };
+                let limits = BatchLimits { file_rows_max: 10, ..BatchLimits::default() };
                 drain(&broker, &world.store, limits).unwrap().findings_rows
             })
         });
@@ -410,7 +410,7 @@ fn no_call_that_times_out_once_ends_a_drain() {
     let world = World::new();
     world.append(&[valid("acme", "2026-01-20", 0), dead(1, b"{", &[])]);
     let broker = Meddled::new(world.broker.clone(), meddled::each_call_fails_once());
-    let done = drain(&broker, &world.store, Limits::default()).unwrap();
+    let done = drain(&broker, &world.store, BatchLimits::default()).unwrap();
     // ensure_topic, topics, watermarks, consumer and group_offsets.
     assert_eq!((done.findings_rows, done.dead_letter_rows, done.retries), (1, 1, 5));
 }
@@ -422,21 +422,21 @@ fn a_sink_that_cannot_store_offsets_writes_what_it_holds_and_stops() {
     let mut other = valid("acme", "2026-01-20", 2);
     other.partition = Some(1);
     world.append(&[valid("acme", "2026-01-20", 0), valid("acme", "2026-01-20", 1), other]);
-    let (counters, shutdown) = (Arc::new(Counters::default()), Shutdown::new());
+    let (counters, shutdown) = (Arc::new(SinkCounters::default()), Shutdown::new());
     let read = Arc::clone(&counters);
     let broker = Meddled::new(world.broker.clone(), move |deed| match deed {
         // It has claimed its partitions.
-        Deed::Commit if read.snapshot().read > 0 => {
+        MeddledAct::Commit if read.snapshot().read > 0 => {
             Err(BrokerError::Retriable { doing: "committing offsets".to_owned(), reason: "no answer".to_owned() })
         }
         _ => Ok(()),
     });
-    let config = Config { until: Until::Shutdown, ..config(Limits::default()) };
+    let config = SinkConfig { until: Until::Shutdown, ..config(BatchLimits::default()) };
     std::thread::scope(|scope| {
         let sink = scope.spawn(|| {
             sink::run(
                 &config,
-                sink::Deps { broker: &broker, store: &world.store, clock: &SystemClock, counters: &counters },
+                sink::SinkDeps { broker: &broker, store: &world.store, clock: &SystemClock, counters: &counters },
                 &shutdown,
             )
         });

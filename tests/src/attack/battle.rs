@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 use super::load::Load;
-use super::matrix::{self, Outcome};
+use super::matrix::{self, AttackOutcome};
 use super::oracle::{self, Count};
 use super::program::{Role, Service, WAIT_MAX};
 use super::reader::Reader;
@@ -103,7 +103,7 @@ impl Drop for EndOnDrop<'_, '_> {
 
 /// Notes for the matrix how an attack ended well.
 pub fn note(fault: Fault, site: &Site, kills: u64, seed: Option<u64>, count: &Count, result: &str) {
-    matrix::note(&Outcome {
+    matrix::note(&AttackOutcome {
         fault,
         site: site.kind.name().to_owned(),
         kills,

@@ -14,7 +14,7 @@ const REPORT: &str = "FINOPS_ATTACK_REPORT";
 
 /// How an attack ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct AttackOutcome {
     /// What was done.
     pub fault: Fault,
     /// To which broker and store.
@@ -37,7 +37,7 @@ pub struct Outcome {
 ///
 /// # Panics
 /// When it cannot be written.
-pub fn note(outcome: &Outcome) {
+pub fn note(outcome: &AttackOutcome) {
     println!("{}: {}: {} produced, {}", outcome.fault, outcome.site, outcome.produced, outcome.result);
     let Some(path) = std::env::var_os(REPORT).map(PathBuf::from) else { return };
     let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
@@ -50,12 +50,12 @@ pub fn note(outcome: &Outcome) {
 /// # Panics
 /// When there are none.
 #[must_use]
-pub fn noted() -> Vec<Outcome> {
+pub fn noted() -> Vec<AttackOutcome> {
     let path = std::env::var_os(REPORT).unwrap_or_else(|| panic!("{REPORT} is not set"));
     let text = std::fs::read_to_string(path).unwrap();
-    let mut all: Vec<Outcome> = Vec::new();
+    let mut all: Vec<AttackOutcome> = Vec::new();
     for line in text.lines() {
-        let next: Outcome = serde_json::from_str(line).unwrap();
+        let next: AttackOutcome = serde_json::from_str(line).unwrap();
         match all.iter_mut().find(|o| (&o.fault, &o.site, &o.result) == (&next.fault, &next.site, &next.result)) {
             Some(outcome) => {
                 outcome.kills += next.kills;
@@ -75,10 +75,10 @@ pub fn noted() -> Vec<Outcome> {
 
 /// The document.
 #[must_use]
-pub fn document(outcomes: &[Outcome]) -> String {
-    let total = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
+pub fn document(outcomes: &[AttackOutcome]) -> String {
+    let total = |of: fn(&AttackOutcome) -> u64| outcomes.iter().map(of).sum::<u64>();
     let mut text = HEAD.to_owned();
-    let let_go = |o: &Outcome| o.fault == Fault::Deed(Deed::RetentionPassedValidator);
+    let let_go = |o: &AttackOutcome| o.fault == Fault::Deed(Deed::RetentionPassedValidator);
     let by_retention: u64 = outcomes.iter().filter(|o| let_go(o)).map(|o| o.lost).sum();
     let _ = writeln!(
         text,
@@ -94,11 +94,11 @@ pub fn document(outcomes: &[Outcome]) -> String {
     text.push_str(
         "| fault | broker, store | kills | records | lost | duplicated | result |\n|---|---|--:|--:|--:|--:|---|\n",
     );
-    for Outcome { fault, site, kills, produced, lost, duplicated, result, .. } in outcomes {
+    for AttackOutcome { fault, site, kills, produced, lost, duplicated, result, .. } in outcomes {
         let _ = writeln!(text, "| {fault} | {site} | {kills} | {produced} | {lost} | {duplicated} | {result} |");
     }
     text.push_str("\n## Seeds\n\n`FINOPS_ATTACK_SEED` repeats an attack.\n\n");
-    for Outcome { fault, site, seeds, .. } in outcomes.iter().filter(|o| !o.seeds.is_empty()) {
+    for AttackOutcome { fault, site, seeds, .. } in outcomes.iter().filter(|o| !o.seeds.is_empty()) {
         let seeds: Vec<_> = seeds.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "- {fault}, {site}: {}", seeds.join(", "));
     }

@@ -13,7 +13,7 @@ use contracts::layout;
 use platform::store::Store;
 
 use super::parquet::{self, Key};
-use super::site::{Kind, Site};
+use super::site::{Site, SiteKind};
 
 /// Files that were read before and are read again each time round.
 const READ_AGAIN: usize = 3;
@@ -32,8 +32,8 @@ impl Glob {
     #[must_use]
     pub fn of(site: &Site) -> Self {
         match site.kind {
-            Kind::EmbeddedLocal | Kind::KafkaLocal => Self::Folder(site.folder().join("data")),
-            Kind::EmbeddedS3 | Kind::KafkaS3 => Self::Bucket(site.store.clone()),
+            SiteKind::EmbeddedLocal | SiteKind::KafkaLocal => Self::Folder(site.folder().join("data")),
+            SiteKind::EmbeddedS3 | SiteKind::KafkaS3 => Self::Bucket(site.store.clone()),
         }
     }
 

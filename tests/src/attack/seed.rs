@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::site::Kind;
+use super::site::SiteKind;
 
 /// Random kills per attack from which on it is the long form.
 const LONG: u64 = 40;
@@ -34,7 +34,7 @@ pub fn seeded(attack: &str) -> Seeded {
 /// How many random kills an attack makes there. The short form makes few attacks on Kafka, each with many kills: at
 /// least 200 in all.
 #[must_use]
-pub fn kills(kind: Kind) -> u64 {
+pub fn kills(kind: SiteKind) -> u64 {
     number("FINOPS_ATTACK_KILLS").unwrap_or(if kind.is_embedded() { 12 } else { 100 })
 }
 

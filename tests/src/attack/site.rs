@@ -18,7 +18,7 @@ use crate::s3::{S3Server, variables};
 
 /// Which broker and which store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SiteKind {
     /// The broker in a file, the store in a folder.
     EmbeddedLocal,
     /// The broker in a file, the store in a bucket.
@@ -29,7 +29,7 @@ pub enum Kind {
     KafkaS3,
 }
 
-impl Kind {
+impl SiteKind {
     /// All there are.
     pub const ALL: &[Self] = &[Self::EmbeddedLocal, Self::EmbeddedS3, Self::KafkaLocal, Self::KafkaS3];
 
@@ -81,7 +81,7 @@ impl Kind {
 /// A broker and a store of one attack's own; removed with it.
 pub struct Site {
     /// Which.
-    pub kind: Kind,
+    pub kind: SiteKind,
     /// What the program needs on its command line to work here.
     pub arguments: Vec<String>,
     /// What it needs in its environment.
@@ -96,17 +96,17 @@ pub struct Site {
 }
 
 /// Brokers of the clusters that are attacked. Topics have fixed names: there is one site at each at a time.
-static KAFKA: Mutex<Vec<(Kind, String)>> = Mutex::new(Vec::new());
+static KAFKA: Mutex<Vec<(SiteKind, String)>> = Mutex::new(Vec::new());
 
 /// Says where Kafka is, for sites of this kind.
 ///
 /// # Panics
 /// Never.
-pub fn use_kafka(kind: Kind, brokers: &str) {
+pub fn use_kafka(kind: SiteKind, brokers: &str) {
     KAFKA.lock().unwrap().push((kind, brokers.to_owned()));
 }
 
-fn kafka(kind: Kind) -> Option<String> {
+fn kafka(kind: SiteKind) -> Option<String> {
     KAFKA.lock().unwrap().iter().find(|(of, _)| *of == kind).map(|(_, brokers)| brokers.clone())
 }
 
@@ -130,7 +130,7 @@ impl Site {
     /// # Panics
     /// When it cannot be made.
     #[must_use]
-    pub fn open(kind: Kind) -> Self {
+    pub fn open(kind: SiteKind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("data")).unwrap();
         Self::open_in(kind, folder)
@@ -141,15 +141,15 @@ impl Site {
     /// # Panics
     /// When it cannot be made.
     #[must_use]
-    pub fn open_in(kind: Kind, folder: TempDir) -> Self {
+    pub fn open_in(kind: SiteKind, folder: TempDir) -> Self {
         let data = folder.path().join("data");
         let mut arguments = vec!["--data".to_owned(), folder.path().display().to_string()];
         let broker: Arc<dyn Broker> = match kind {
-            Kind::EmbeddedLocal | Kind::EmbeddedS3 => {
+            SiteKind::EmbeddedLocal | SiteKind::EmbeddedS3 => {
                 let path = folder.path().join("broker.sqlite");
                 Arc::new(EmbeddedBroker::open(&path, EmbeddedSettings::default()).unwrap())
             }
-            Kind::KafkaLocal | Kind::KafkaS3 => {
+            SiteKind::KafkaLocal | SiteKind::KafkaS3 => {
                 let brokers = kafka(kind).expect("attacks on Kafka say where it is");
                 let brokers: Vec<&str> = brokers.split(',').collect();
                 let broker = KafkaBroker::connect(KafkaSettings::plaintext(&brokers)).unwrap();
@@ -160,12 +160,12 @@ impl Site {
             }
         };
         let (store, network, bucket): (Arc<dyn Store>, _, _) = match kind {
-            Kind::EmbeddedLocal | Kind::KafkaLocal => {
+            SiteKind::EmbeddedLocal | SiteKind::KafkaLocal => {
                 let out = data.join(layout::FINDINGS).display().to_string();
                 arguments.extend(["--out".to_owned(), out]);
                 (Arc::new(LocalStore::open(&data, layout::SINK).unwrap()), None, Vec::new())
             }
-            Kind::EmbeddedS3 | Kind::KafkaS3 => {
+            SiteKind::EmbeddedS3 | SiteKind::KafkaS3 => {
                 let direct = S3Server::shared().bucket("finops/prod", folder.path());
                 let network = Proxy::before(direct.endpoint.as_ref().unwrap());
                 let of_services = S3Settings {
@@ -183,9 +183,9 @@ impl Site {
         let export = ("FINOPS_EXPORT_DIR".to_owned(), data.join("export").display().to_string());
         let bucket = bucket.into_iter().map(|(name, value)| (name.to_owned(), value));
         let protocol = match kind {
-            Kind::EmbeddedLocal | Kind::EmbeddedS3 => None,
-            Kind::KafkaLocal => Some((GROUP_PROTOCOL.to_owned(), "consumer".to_owned())),
-            Kind::KafkaS3 => Some((GROUP_PROTOCOL.to_owned(), "classic".to_owned())),
+            SiteKind::EmbeddedLocal | SiteKind::EmbeddedS3 => None,
+            SiteKind::KafkaLocal => Some((GROUP_PROTOCOL.to_owned(), "consumer".to_owned())),
+            SiteKind::KafkaS3 => Some((GROUP_PROTOCOL.to_owned(), "classic".to_owned())),
         };
         let environment = haste.chain([session, export]).chain(bucket).chain(brokers).chain(protocol).collect();
         let site = Self { kind, arguments, environment, broker, store, network, folder };

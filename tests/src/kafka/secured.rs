@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::jars::{self, Listener, Server};
 use super::or_skip;
-use crate::identity::{AUDIENCE, CLIENT_ID, ISSUER, Provider};
+use crate::identity::{AUDIENCE, CLIENT_ID, ISSUER, TokenProvider};
 
 /// User name of all who have a password.
 pub const USERNAME: &str = "alice";
@@ -29,7 +29,7 @@ pub struct Secured {
     /// Where they show a password in clear.
     pub clear: String,
     /// Gives tokens.
-    pub provider: Provider,
+    pub provider: TokenProvider,
     certificates: Certificates,
     _server: Server,
 }
@@ -42,7 +42,7 @@ impl Secured {
     #[must_use]
     pub fn start() -> Option<Self> {
         let certificates = Certificates::make();
-        let provider = Provider::start(TOKEN);
+        let provider = TokenProvider::start(TOKEN);
         let listeners = [
             Listener::new("INTERNAL", "PLAINTEXT"),
             Listener::new("MUTUAL", "SSL"),
@@ -96,7 +96,7 @@ fn allow(brokers: &str) {
     }
 }
 
-fn settings(certificates: &Certificates, provider: &Provider) -> String {
+fn settings(certificates: &Certificates, provider: &TokenProvider) -> String {
     const MODULES: &str = "org.apache.kafka.common.security";
     let plain = format!("{MODULES}.plain.PlainLoginModule required user_{USERNAME}=\"{PASSWORD}\";");
     let scram = format!("{MODULES}.scram.ScramLoginModule required;");

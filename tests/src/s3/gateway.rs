@@ -33,11 +33,11 @@ pub enum Gateway {
     /// Named in the environment.
     Elsewhere(Box<S3Settings>),
     /// Started here.
-    Started(Server),
+    Started(GatewayServer),
 }
 
 /// A running versitygw; each bucket is a folder below its root.
-pub struct Server {
+pub struct GatewayServer {
     child: Child,
     /// It ends when this is closed, also when the test is killed or the value is never dropped.
     _stdin: Option<ChildStdin>,
@@ -67,7 +67,7 @@ impl Gateway {
             let settings = S3Settings::at(&url, &config, Path::new("")).map_err(|e| e.to_string())?;
             return Ok(Self::Elsewhere(Box::new(settings)));
         }
-        Server::start().map(Self::Started)
+        GatewayServer::start().map(Self::Started)
     }
 
     /// How to reach a place for one store that nothing was written to; copies of its objects go below `folder`.
@@ -100,7 +100,7 @@ impl Gateway {
 
     /// The server; `None` when only a bucket of it is known.
     #[must_use]
-    pub fn server(&self) -> Option<&Server> {
+    pub fn server(&self) -> Option<&GatewayServer> {
         match self {
             Self::Elsewhere(_) => None,
             Self::Started(server) => Some(server),
@@ -108,7 +108,7 @@ impl Gateway {
     }
 }
 
-impl Server {
+impl GatewayServer {
     fn start() -> Result<Self, String> {
         let program = program()?;
         let root = tempfile::tempdir().map_err(|e| e.to_string())?;
@@ -145,7 +145,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for GatewayServer {
     fn drop(&mut self) {
         drop(self._stdin.take());
         let _ = self.child.wait();

@@ -6,6 +6,7 @@ mod circles;
 mod crates;
 mod declared;
 mod platform;
+mod type_names;
 mod words;
 
 use std::collections::BTreeSet;

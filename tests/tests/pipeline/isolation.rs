@@ -11,7 +11,9 @@ use contracts::tenant_scope::TenantScope;
 use contracts::topics::{self, headers};
 use contracts::wire_filter::WireFilter;
 use contracts::{dead_letter, layout};
-use exporter::{DeadLetterFilter, DeadLetterScope, Deps, DuckLimits, ExportOptions, ExporterConfig, Population};
+use exporter::{
+    DeadLetterFilter, DeadLetterScope, DuckLimits, ExportOptions, ExporterConfig, ExporterDeps, Population,
+};
 use lake::cut::Cut;
 use lake::verify::Rule;
 use operations::resend::wire;
@@ -80,7 +82,7 @@ fn state(pipeline: &Pipeline, exported: &Path) -> Vec<String> {
         filter: WireFilter { tenant_id: vec!["acme".into()], ..WireFilter::default() },
         ..ReplayRequest::default()
     };
-    let request = wire::Request { replay: replay.clone(), id: None, rate: None };
+    let request = wire::WireRequest { replay: replay.clone(), id: None, rate: None };
     let plan = wire::plan(&request, &pipeline.broker, &*pipeline.store, &pipeline.policies).unwrap();
     seen.push(format!("{} would be sent again", plan.matching));
     let judged = ranges(&pipeline.broker, &replay).unwrap();
@@ -104,7 +106,7 @@ fn export(pipeline: &Pipeline, folder: &Path) -> Vec<String> {
         poll_interval: exporter::DEFAULT_POLL_INTERVAL,
     };
     let (store, clock) = (pipeline.store.clone(), Arc::new(ManualClock::at(NOW_MS)));
-    let report = exporter::once(&config, &Deps { store, clock, observer: Observer::default() }).unwrap();
+    let report = exporter::once(&config, &ExporterDeps { store, clock, observer: Observer::default() }).unwrap();
     assert!(report.errors().next().is_none(), "{report:?}");
     let mut files: Vec<_> =
         std::fs::read_dir(folder.join("acme")).unwrap().map(|entry| entry.unwrap().path()).collect();

@@ -56,7 +56,7 @@ fn refused(pipeline: &Pipeline) -> JudgedOtherwise {
 
 /// Resumes as the refusal says, and repairs.
 fn resume_and_repair(pipeline: &Pipeline) {
-    let skipping = validator::Config { skips_judged: true, ..pipeline.validator() };
+    let skipping = validator::ValidatorConfig { skips_judged: true, ..pipeline.validator() };
     let done = pipeline.validate_by(&skipping).unwrap();
     assert_eq!(done.read, 0, "nothing is judged again");
     assert_eq!(refusals(&pipeline.validator(), &pipeline.broker).unwrap(), []);
@@ -91,7 +91,7 @@ fn another_spread_and_a_group_that_is_set_back() {
     let said = refused(&pipeline).to_string();
     assert!(said.contains("validator.tenant_spread was 2 and is 1"), "{said}");
     assert!(said.contains(&format!("resumes at {}", MANY + 10)), "{said}");
-    let skipping = validator::Config { skips_judged: true, ..pipeline.validator() };
+    let skipping = validator::ValidatorConfig { skips_judged: true, ..pipeline.validator() };
     assert_eq!(pipeline.validate_by(&skipping).unwrap().read, 10);
     assert_eq!(pipeline.sink().unwrap().duplicates, 10);
 
@@ -137,7 +137,7 @@ fn a_setting_that_is_changed_while_records_are_judged_again() {
     let (broker, stop) = (pipeline.broker.clone(), platform::lifecycle::Shutdown::new());
     let stopping = stop.clone();
     let meddled = platform::broker::meddled::Meddled::new(broker, move |deed| {
-        if deed == platform::broker::meddled::Deed::Step(2) {
+        if deed == platform::broker::meddled::MeddledAct::Step(2) {
             stopping.request("test");
         }
         Ok(())
@@ -145,7 +145,7 @@ fn a_setting_that_is_changed_while_records_are_judged_again() {
     let clock = platform::clock::SystemClock;
     validator::run(
         &pipeline.validator(),
-        validator::Deps { broker: &meddled, clock: &clock, counters: &std::sync::Arc::default() },
+        validator::ValidatorDeps { broker: &meddled, clock: &clock, counters: &std::sync::Arc::default() },
         &stop,
     )
     .unwrap();

@@ -4,7 +4,7 @@
 use contracts::claims::OwnProducers;
 use contracts::topics::{self, headers};
 use contracts::{dead_letter, layout};
-use lake::verify::{Report, Rule};
+use lake::verify::{Rule, VerifyReport};
 use operations::Operator;
 use operations::repair;
 use operations::resend::letters::Filter;
@@ -23,7 +23,7 @@ fn source(pipeline: &Pipeline, message: &Message) -> String {
     format!("{id}/{}/{}", message.at.partition, message.offset)
 }
 
-fn lost(report: &Report) -> (u64, u64) {
+fn lost(report: &VerifyReport) -> (u64, u64) {
     report.missing.iter().fold((0, 0), |sum, m| (sum.0 + m.offsets.count(), sum.1 + m.claimed))
 }
 
@@ -56,8 +56,8 @@ impl Lossy {
         self.pipeline.publish([(Some("acme"), value, Headers::from_iter([(headers::REPLAY_OF, &self.lost)]))]);
     }
 
-    fn plan(&self) -> wire::Report {
-        let request = wire::Request { replay: ReplayRequest::default(), id: None, rate: None };
+    fn plan(&self) -> wire::WireReport {
+        let request = wire::WireRequest { replay: ReplayRequest::default(), id: None, rate: None };
         wire::plan(&request, &self.pipeline.broker, &*self.pipeline.store, &OwnProducers).unwrap()
     }
 }
@@ -79,7 +79,7 @@ fn a_forged_claim_hides_no_lost_record_and_changes_no_plan() {
     }
     // Each of them is a record of its own.
     assert_eq!(lossy.plan().matching, 4);
-    let request = wire::Request { replay: ReplayRequest::default(), id: None, rate: None };
+    let request = wire::WireRequest { replay: ReplayRequest::default(), id: None, rate: None };
     let operator = Operator { by: "test", clock: &SystemClock, shutdown: &Shutdown::new() };
     let (broker, store) = (&pipeline.broker, &*pipeline.store);
     wire::execute(&request, &lossy.plan(), broker, store, &OwnProducers, &operator).unwrap();
@@ -165,7 +165,7 @@ fn a_redrive_passes_on_no_forged_claim() {
     let pipeline = &lossy.pipeline;
     lossy.forge(b"{".to_vec());
     pipeline.drain();
-    let request = redrive::Request {
+    let request = redrive::RedriveRequest {
         filter: Filter { error_code: vec!["bad_json".into()], ..Filter::default() },
         patch: None,
         rate: None,

@@ -12,7 +12,7 @@ use contracts::seal::{self, Seal};
 use contracts::topics::{self, headers};
 use lake::verify::Rule;
 use operations::repair;
-use platform::broker::meddled::{Deed, Meddled};
+use platform::broker::meddled::{Meddled, MeddledAct};
 use platform::broker::{Broker, BrokerError, Headers, Message, OutRecord, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
@@ -159,12 +159,12 @@ fn a_last_commit_that_the_group_does_not_know_of_is_rebuilt() {
     let (store, id) = (pipeline.store.clone(), topic_id(&pipeline, topics::VALID));
     let is_committed = move || records_of(&*store, &id).len() == 4;
     let broker = Meddled::new(pipeline.broker.clone(), move |deed| {
-        if deed == Deed::Commit && is_committed() { Err(denied()) } else { Ok(()) }
+        if deed == MeddledAct::Commit && is_committed() { Err(denied()) } else { Ok(()) }
     });
-    let config = sink::Config {
+    let config = sink::SinkConfig {
         member: "sink".into(),
         pipeline_topics: topics::PipelineTopics::live(),
-        limits: sink::Limits::default(),
+        limits: sink::BatchLimits::default(),
         session_timeout: Duration::from_secs(10),
         until: Until::Drained,
         skips_expired: false,
@@ -174,7 +174,7 @@ fn a_last_commit_that_the_group_does_not_know_of_is_rebuilt() {
     assert!(
         sink::run(
             &config,
-            sink::Deps { broker: &broker, store, clock: &SystemClock, counters: &counters },
+            sink::SinkDeps { broker: &broker, store, clock: &SystemClock, counters: &counters },
             &Shutdown::new()
         )
         .is_err()

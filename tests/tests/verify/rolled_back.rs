@@ -16,7 +16,7 @@ use operations::Operator;
 use operations::recreate::{self, RecreateError, Recreation};
 use operations::repair;
 use platform::broker::embedded::{EmbeddedBroker, EmbeddedSettings};
-use platform::broker::meddled::{Deed, Meddled};
+use platform::broker::meddled::{Meddled, MeddledAct};
 use platform::broker::{Broker, BrokerError, Headers, TopicPartition};
 use platform::clock::SystemClock;
 use platform::lifecycle::Shutdown;
@@ -152,7 +152,7 @@ fn a_broker_that_has_grown_past_its_old_end_is_refused_and_left_behind_without_a
 fn recreating_is_resumed_wherever_it_was_interrupted() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = rolled_back(folder.path());
-    let killed = |failing: Deed, nth: u64| {
+    let killed = |failing: MeddledAct, nth: u64| {
         let other = EmbeddedBroker::open(&folder.path().join("broker.sqlite"), EmbeddedSettings::default()).unwrap();
         let calls = AtomicU64::new(0);
         let broker = Meddled::new(other, move |deed| {
@@ -168,14 +168,14 @@ fn recreating_is_resumed_wherever_it_was_interrupted() {
     asked.request("test");
     assert!(matches!(recreate_on(&pipeline.broker, &pipeline, &asked), Err(RecreateError::Stopped)));
     // It dies once everything is staged; then a producer goes on.
-    killed(Deed::Call("delete_topic"), 0);
+    killed(MeddledAct::Call("delete_topic"), 0);
     publish(&pipeline, 90..91, ">");
     let grown = recreate_on(&pipeline.broker, &pipeline, &Shutdown::new()).unwrap_err();
     assert!(matches!(&grown, RecreateError::Grown { .. }), "{grown}");
     // It dies between two topics, with one deleted, and while it copies.
-    killed(Deed::Call("delete_topic"), 2);
-    killed(Deed::Call("ensure_topic"), 1);
-    killed(Deed::Step(1), 0);
+    killed(MeddledAct::Call("delete_topic"), 2);
+    killed(MeddledAct::Call("ensure_topic"), 1);
+    killed(MeddledAct::Step(1), 0);
     let done = recreate_on(&pipeline.broker, &pipeline, &Shutdown::new()).unwrap();
     assert_eq!(carried(&done)[topics::WIRE], 23);
     assert!(pipeline.broker.topics().unwrap().iter().all(|topic| !topic.name.starts_with("finops.recreate.")));

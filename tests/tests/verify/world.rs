@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use contracts::commit_record::CommitRecord;
 use contracts::source::OffsetSet;
 use contracts::{layout, topics};
-use lake::verify::{Report, Rule};
+use lake::verify::{Rule, VerifyReport};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::broker::{Broker, Headers};
@@ -49,7 +49,7 @@ impl Filled {
     }
 }
 
-pub fn rules(report: &Report) -> Vec<Rule> {
+pub fn rules(report: &VerifyReport) -> Vec<Rule> {
     report.problems.iter().map(|problem| problem.rule).collect()
 }
 
@@ -100,6 +100,6 @@ pub fn drop_a_row(pipeline: &Pipeline, commit: &mut CommitRecord) {
     }
 }
 
-pub fn lost(report: &Report) -> u64 {
+pub fn lost(report: &VerifyReport) -> u64 {
     report.missing.iter().map(|missing| missing.offsets.count()).sum()
 }

@@ -14,7 +14,7 @@ use platform::clock::ManualClock;
 use platform::lifecycle::Shutdown;
 use platform::service::Until;
 use serde_json::{Value, json};
-use validator::{Config, Counters, ProducerPolicies, Snapshot, ValidatorError};
+use validator::{ProducerPolicies, ValidatorConfig, ValidatorCounters, ValidatorError, ValidatorSnapshot};
 
 pub const NOW_MS: i64 = 1_768_903_205_000;
 pub const PARTITIONS: u32 = 2;
@@ -75,8 +75,8 @@ impl World {
         self.broker.producer().unwrap().append(&[record]).unwrap();
     }
 
-    pub fn drain(&self, policies: ProducerPolicies) -> Snapshot {
-        let config = Config { policies, ..config("one") };
+    pub fn drain(&self, policies: ProducerPolicies) -> ValidatorSnapshot {
+        let config = ValidatorConfig { policies, ..config("one") };
         run(&config, &self.broker, &Shutdown::new()).unwrap()
     }
 
@@ -96,9 +96,17 @@ impl World {
     }
 }
 
-pub fn run(config: &Config, broker: &dyn Broker, shutdown: &Shutdown) -> std::result::Result<Snapshot, ValidatorError> {
-    let counters = Arc::new(Counters::default());
-    validator::run(config, validator::Deps { broker, clock: &ManualClock::at(NOW_MS), counters: &counters }, shutdown)?;
+pub fn run(
+    config: &ValidatorConfig,
+    broker: &dyn Broker,
+    shutdown: &Shutdown,
+) -> std::result::Result<ValidatorSnapshot, ValidatorError> {
+    let counters = Arc::new(ValidatorCounters::default());
+    validator::run(
+        config,
+        validator::ValidatorDeps { broker, clock: &ManualClock::at(NOW_MS), counters: &counters },
+        shutdown,
+    )?;
     Ok(counters.snapshot())
 }
 
@@ -106,8 +114,8 @@ pub fn own() -> ProducerPolicies {
     ProducerPolicies::own_only(SaltMode::Stable)
 }
 
-pub fn config(member: &str) -> Config {
-    Config {
+pub fn config(member: &str) -> ValidatorConfig {
+    ValidatorConfig {
         member: member.to_owned(),
         pipeline_topics: contracts::topics::PipelineTopics::live(),
         selection: None,

@@ -14,7 +14,7 @@ use self::page::page;
 use self::redrive::RedriveArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows, note, print_text, print_value, quoted, width};
-use crate::ports::Ports;
+use crate::ports::OpenPorts;
 use crate::settings::Settings;
 
 /// Which dead letters. Each option may be repeated: any of its values matches.
@@ -73,7 +73,7 @@ pub fn run(verb: &DlqVerb, settings: &Settings, output: Output) -> Result<ExitCo
     if let DlqVerb::Redrive(args) = verb {
         return redrive::run(args, settings, output);
     }
-    let store = Ports::store_only(settings)?;
+    let store = OpenPorts::store_only(settings)?;
     let cut = Cut::committed(store)?;
     match verb {
         DlqVerb::List { filter, limit } => {

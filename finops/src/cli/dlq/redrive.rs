@@ -7,7 +7,7 @@ use contracts::source::Src;
 use contracts::topics;
 use operations::resend::letters::Filter;
 use operations::resend::patch::Patch;
-use operations::resend::redrive::{Refusal, Report, Request, execute, plan};
+use operations::resend::redrive::{RedriveRefusal, RedriveReport, RedriveRequest, execute, plan};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use platform::terminal::escaped;
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::DlqFilter;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows, note, print_text, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ pub fn run(args: &RedriveArgs, settings: &Settings, output: Output) -> Result<Ex
         let why = if args.all { "--all and a filter exclude each other" } else { "give a filter, or --all" };
         return Err(Failure::usage(why));
     }
-    let request = Request {
+    let request = RedriveRequest {
         filter,
         patch: args.patch.as_deref().map(read_patch).transpose()?,
         rate: args.rate,
@@ -63,10 +63,11 @@ pub fn run(args: &RedriveArgs, settings: &Settings, output: Output) -> Result<Ex
         replays_max: args.replays_max,
         by: args.by.clone(),
     };
-    let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
+    let OpenPorts { broker, store } =
+        if args.dry_run { OpenPorts::to_look(settings)? } else { OpenPorts::existing(settings)? };
     let mut report = plan(&request, &*broker, &*store)?;
     // What was left unanswered may have to be sent yet.
-    let has_work = report.sent > 0 || report.refused.contains_key(&Refusal::Unanswered);
+    let has_work = report.sent > 0 || report.refused.contains_key(&RedriveRefusal::Unanswered);
     if !args.dry_run && has_work {
         let shutdown = ports::stop_on_signals()?;
         report = execute(&request, &report, &*broker, &*store, &SystemClock, &shutdown)?;
@@ -94,7 +95,7 @@ fn read_patch(path: &Path) -> Result<Patch> {
     Patch::parse(&text).map_err(|e| bad(e.to_string()))
 }
 
-fn print(report: &Report, dry_run: bool, output: Output) -> Result<()> {
+fn print(report: &RedriveReport, dry_run: bool, output: Output) -> Result<()> {
     let listed = |rows: &mut Rows| {
         for letter in &report.first {
             rows.push(vec![
@@ -125,7 +126,7 @@ fn print(report: &Report, dry_run: bool, output: Output) -> Result<()> {
         groups.push(vec![json!(group.count), json!(group.error_code), json!(group.tenant_id), json!(group.topic)]);
     }
     groups.print(output)?;
-    let Report { sent, matching, .. } = report;
+    let RedriveReport { sent, matching, .. } = report;
     let outcome = if dry_run { "would be sent" } else { "were sent; `finops up` or `finops run` takes them on" };
     print_text(&format!("\n{sent} of {matching} matching dead letters {outcome}\n"))?;
     for (reason, count) in &report.refused {

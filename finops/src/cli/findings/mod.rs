@@ -14,7 +14,7 @@ use platform::exit::ExitCode;
 
 use crate::failure::{Failure, Result};
 use crate::output::Output;
-use crate::ports::Ports;
+use crate::ports::OpenPorts;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -103,7 +103,7 @@ pub fn run(verb: &FindingsVerb, settings: &Settings, output: Output) -> Result<E
         FindingsVerb::Show { tenant, .. } => tenant,
     };
     let scope = TenantScope::new(tenant)?;
-    let cut = Cut::committed(Ports::store_only(settings)?)?;
+    let cut = Cut::committed(OpenPorts::store_only(settings)?)?;
     match verb {
         FindingsVerb::List(args) => list::run(args, &scope, &cut, settings, output),
         FindingsVerb::Show { id, .. } => show::run(id, &scope, &cut, settings, output),

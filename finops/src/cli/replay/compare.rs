@@ -3,7 +3,7 @@
 use contracts::tenant_scope::TenantScope;
 use exporter::{Comparison, compare};
 use lake::cut::Cut;
-use lake::verify::{Problem, verify};
+use lake::verify::{VerifyProblem, verify};
 use platform::exit::ExitCode;
 use platform::progress::Unit;
 use platform::store::Store;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows, print_text, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::progress;
 use crate::settings::Settings;
 
@@ -20,7 +20,7 @@ use crate::settings::Settings;
 const SHOWN_MAX: usize = 10;
 
 pub fn run(with: &str, tenant: Option<&str>, limit: u64, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let (store, fresh) = (Ports::store_only(settings)?, ports::existing_root(with, settings)?);
+    let (store, fresh) = (OpenPorts::store_only(settings)?, ports::existing_root(with, settings)?);
     verified(&*fresh)?;
     let scope = tenant.map(TenantScope::new).transpose()?;
     let (here, there) = (Cut::committed(store)?, Cut::committed(fresh)?);
@@ -40,7 +40,7 @@ fn verified(fresh: &dyn Store) -> Result<()> {
     bar.finish_and_clear();
     match report.problems.first() {
         None => Ok(()),
-        Some(Problem { object, detail, .. }) => {
+        Some(VerifyProblem { object, detail, .. }) => {
             let count = report.problems.len();
             let why = format!("{} is not whole, {count} problem(s): {object}: {detail}", fresh.location());
             Err(Failure::bad_input(why))

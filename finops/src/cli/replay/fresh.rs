@@ -23,14 +23,14 @@ use super::ReplayRunArgs;
 use super::records::{check, request};
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows, note, print_text, print_value, quoted};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::progress::watched;
 use crate::settings::Settings;
 
 pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let request = request(args)?;
     let mut validator = ports::validator_config(settings, Until::Drained)?;
-    let Ports { broker, store } = Ports::existing(settings)?;
+    let OpenPorts { broker, store } = OpenPorts::existing(settings)?;
     check(&request, &*broker)?;
     let ranges = ranges(&*broker, &request)?;
     if args.dry_run {
@@ -54,16 +54,17 @@ pub fn run(root: &str, args: &ReplayRunArgs, settings: &Settings, output: Output
     note!("replay {} into {}", claim.id, fresh.location());
     create_pipeline_topics(&*broker, &pipeline_topics)?;
 
-    let (judged, written) = (Arc::new(validator::Counters::default()), Arc::new(sink::Counters::default()));
+    let (judged, written) =
+        (Arc::new(validator::ValidatorCounters::default()), Arc::new(sink::SinkCounters::default()));
     let offsets: u64 = ranges.values().map(|range| range.end - range.start).sum();
     validator.pipeline_topics = pipeline_topics.clone();
     validator.selection = Some(validator::Selection { ranges, filter: request.filter });
     let mut sink = ports::sink_config(settings, Until::Drained);
     sink.pipeline_topics = pipeline_topics;
-    let deps = validator::Deps { broker: &*broker, clock: &SystemClock, counters: &judged };
+    let deps = validator::ValidatorDeps { broker: &*broker, clock: &SystemClock, counters: &judged };
     let judge = || validator::run(&validator, deps, &shutdown);
     watched("judging", Unit::Things("records"), None, || judged.snapshot().read, judge).map_err(judging_failed)?;
-    let deps = sink::Deps { broker: &*broker, store: &*fresh, clock: &SystemClock, counters: &written };
+    let deps = sink::SinkDeps { broker: &*broker, store: &*fresh, clock: &SystemClock, counters: &written };
     let write = || sink::run(&sink, deps, &shutdown);
     watched("writing", Unit::Things("records"), None, || written.snapshot().read, write)?;
     lock.check()?;

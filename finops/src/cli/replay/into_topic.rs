@@ -1,7 +1,7 @@
 //! `finops replay run --into-topic`: wire records once more through their own topic.
 
 use operations::Operator;
-use operations::resend::wire::{Report, Request, execute, plan};
+use operations::resend::wire::{WireReport, WireRequest, execute, plan};
 use platform::clock::SystemClock;
 use platform::exit::ExitCode;
 use serde_json::json;
@@ -10,12 +10,12 @@ use super::ReplayRunArgs;
 use super::records::{check, request};
 use crate::failure::Result;
 use crate::output::{Output, Rows, note, print_text, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 
 pub fn run(args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let request = Request { replay: request(args)?, id: args.id.clone(), rate: args.rate };
-    let Ports { broker, store } = Ports::existing(settings)?;
+    let request = WireRequest { replay: request(args)?, id: args.id.clone(), rate: args.rate };
+    let OpenPorts { broker, store } = OpenPorts::existing(settings)?;
     check(&request.replay, &*broker)?;
     let producers = ports::producer_policies(settings)?;
     let mut report = plan(&request, &*broker, &*store, &producers)?;
@@ -28,7 +28,7 @@ pub fn run(args: &ReplayRunArgs, settings: &Settings, output: Output) -> Result<
     Ok(if report.is_stopped { ExitCode::TryAgain } else { ExitCode::Done })
 }
 
-fn print(report: &Report, dry_run: bool, output: Output) -> Result<()> {
+fn print(report: &WireReport, dry_run: bool, output: Output) -> Result<()> {
     if matches!(output, Output::Json | Output::Ndjson) {
         let mut value = serde_json::to_value(report).unwrap_or_default();
         value["dry_run"] = json!(dry_run);
@@ -51,7 +51,7 @@ fn print(report: &Report, dry_run: bool, output: Output) -> Result<()> {
     if dry_run {
         return Ok(print_text(&format!("\n{} record(s) would be sent again\n", report.matching))?);
     }
-    let Report { sent, sent_before, .. } = report;
+    let WireReport { sent, sent_before, .. } = report;
     print_text(&format!(
         "\n{sent} record(s) were sent again, {sent_before} had been before; `finops up` or `finops run` takes them on\n"
     ))?;

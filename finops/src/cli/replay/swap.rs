@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::SwapArgs;
 use crate::failure::Result;
 use crate::output::{Output, print_text, print_value};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 
 pub fn swap(args: &SwapArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = Ports::existing(settings)?;
+    let OpenPorts { broker, store } = OpenPorts::existing(settings)?;
     let fresh = ports::existing_root(&args.with, settings)?;
     let (partial, wait_max) = (args.allow_partial, wait_max(settings));
     let done = operations::replay::swap::swap(&*broker, &*store, &*fresh, &SystemClock, partial, wait_max, &args.by)?;
@@ -28,7 +28,7 @@ pub fn swap(args: &SwapArgs, settings: &Settings, output: Output) -> Result<Exit
 }
 
 pub fn hand_over(args: &SwapArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = Ports::existing(settings)?;
+    let OpenPorts { broker, store } = OpenPorts::existing(settings)?;
     let fresh = ports::existing_root(&args.with, settings)?;
     let (partial, wait_max) = (args.allow_partial, wait_max(settings));
     let done = operations::replay::hand_over::hand_over(

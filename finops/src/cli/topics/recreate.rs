@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::failure::Result;
 use crate::output::{Output, Rows, print_text};
-use crate::ports::{self, Ports};
+use crate::ports::{self, OpenPorts};
 use crate::settings::Settings;
 
 #[derive(Debug, Args)]
@@ -24,7 +24,8 @@ pub struct RecreateArgs {
 }
 
 pub fn run(args: &RecreateArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
-    let Ports { broker, store } = if args.dry_run { Ports::to_look(settings)? } else { Ports::existing(settings)? };
+    let OpenPorts { broker, store } =
+        if args.dry_run { OpenPorts::to_look(settings)? } else { OpenPorts::existing(settings)? };
     let shutdown = ports::stop_on_signals()?;
     let operator = Operator { by: &args.by, clock: &SystemClock, shutdown: &shutdown };
     let done = match args.dry_run {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Config, ConfigProblems, Declaration, FromValue, Problem, Secret, Setting};
+use crate::config::{Config, ConfigProblem, ConfigProblems, Declaration, FromValue, Secret, Setting};
 
 const BROKERS: Setting<Option<Vec<String>>> = Setting::list("broker.kafka.brokers")
     .help("host:port of some brokers of a Kafka cluster [default: none, the embedded broker]")
@@ -177,8 +177,8 @@ fn needed<T>(
     config: &Config,
     setting: &Setting<Option<T>>,
     mechanism: &str,
-    problems: &mut Vec<Problem>,
-) -> Result<Option<T>, Problem>
+    problems: &mut Vec<ConfigProblem>,
+) -> Result<Option<T>, ConfigProblem>
 where
     Option<T>: FromValue,
 {
@@ -190,9 +190,9 @@ where
 }
 
 /// What would be ignored: its author believes that it protects the connection.
-fn unused(config: &Config, protocol: &str) -> Result<Vec<Problem>, Problem> {
+fn unused(config: &Config, protocol: &str) -> Result<Vec<ConfigProblem>, ConfigProblem> {
     let mut problems = Vec::new();
-    let mut look = |is_given: bool, problem: &dyn Fn(String) -> Problem, wants: &str| {
+    let mut look = |is_given: bool, problem: &dyn Fn(String) -> ConfigProblem, wants: &str| {
         if is_given && !protocol.contains(wants) {
             problems.push(problem(format!("has no effect with broker.kafka.security_protocol = \"{protocol}\"")));
         }

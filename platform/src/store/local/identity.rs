@@ -3,7 +3,7 @@
 use std::io::{Error, ErrorKind};
 
 use super::LocalStore;
-use crate::store::identity::{Identity, NOT_EMPTY, PATH};
+use crate::store::identity::{NOT_EMPTY, PATH, StoreIdentity};
 use crate::store::{Result, Store, StoreError};
 
 impl LocalStore {
@@ -12,7 +12,7 @@ impl LocalStore {
         let refused = |reason: String| {
             self.failed("reading the identity of the store,", PATH, Error::new(ErrorKind::InvalidData, reason))
         };
-        Ok(Some(Identity::parse(&bytes).map_err(refused)?.store_id))
+        Ok(Some(StoreIdentity::parse(&bytes).map_err(refused)?.store_id))
     }
 
     /// Two processes may open a new store at once: the first identity wins, both read it.
@@ -21,7 +21,7 @@ impl LocalStore {
             let (path, reason) = (self.location(), NOT_EMPTY.to_owned());
             return self.read_identity()?.ok_or(StoreError::Refused { doing: "making a store of", path, reason });
         }
-        let identity = Identity::new();
+        let identity = StoreIdentity::new();
         self.create(PATH, &identity.to_bytes())?;
         Ok(self.read_identity()?.unwrap_or(identity.store_id))
     }

@@ -26,7 +26,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::cache::FileCache;
-use super::identity::{Identity, NOT_EMPTY, PATH as IDENTITY};
+use super::identity::{NOT_EMPTY, PATH as IDENTITY, StoreIdentity};
 use super::{
     Entry, Lease, Object, Published, PutOutcome, ReplaceOutcome, Result, Staged, StagedWrite, Store, StoreError,
     Version,
@@ -146,7 +146,7 @@ impl S3Store {
             path: self.remote.bucket.show(IDENTITY),
             reason,
         };
-        let id = Identity::parse(&bytes).map_err(refused)?.store_id;
+        let id = StoreIdentity::parse(&bytes).map_err(refused)?.store_id;
         Ok(Some((bytes, id)))
     }
 
@@ -157,7 +157,7 @@ impl S3Store {
             let (path, reason) = (self.location(), NOT_EMPTY.to_owned());
             return self.identity()?.ok_or(StoreError::Refused { doing: "making a store of", path, reason });
         }
-        let identity = Identity::new();
+        let identity = StoreIdentity::new();
         let bytes = Bytes::from(identity.to_bytes());
         self.create(IDENTITY, bytes.clone())?;
         Ok(self.identity()?.unwrap_or((bytes, identity.store_id)))

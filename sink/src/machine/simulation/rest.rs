@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use contracts::source::Src;
-use lake::hints::Hint;
+use lake::committed_offsets::CommittedOffset;
 
 use super::SinkError;
 use super::{CHECKPOINT_COMMITS, Event, MEMBERS, PARTITIONS, World, partition};
@@ -18,7 +18,7 @@ impl World {
                 self.counts.refused += 1;
                 self.counts.claims_met += u64::from(!claims.is_empty());
                 for at in claims.into_iter().filter(|at| self.owner[at] == Some(who)) {
-                    self.hints.insert(at, Hint { offset: 0, store_id: None });
+                    self.hints.insert(at, CommittedOffset { offset: 0, store_id: None });
                 }
             }
             error if self.is_rolled_back => self.refused = Some(error),

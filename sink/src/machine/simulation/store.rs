@@ -7,13 +7,13 @@ use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::layout;
 use contracts::source::Src;
-use lake::batch::{OpenFile, Payload, Staging, Target};
+use lake::batch::{FileTarget, OpenFile, RecordPayload, Staging};
 use lake::chain::Looked;
 use platform::broker::TopicPartition;
 use platform::store::Published;
 use sha2::{Digest, Sha256};
 
-use super::super::{CommitOutcome, Loaded};
+use super::super::{CommitOutcome, LoadedChain};
 use super::{Held, Logged, TOPIC_ID};
 
 /// How a store answers that does not keep what it promises.
@@ -69,19 +69,19 @@ impl Store {
     }
 
     /// The chain of a partition, and what its topic holds.
-    pub fn load(&self, at: &TopicPartition, log: &[Logged]) -> Loaded {
+    pub fn load(&self, at: &TopicPartition, log: &[Logged]) -> LoadedChain {
         let (head, last) = self.chain(at);
         let (checkpointed, high) = (self.checkpointed(at), log.len() as u64);
         let last_offset = head.last_record.as_ref().map(|last| last.offset);
         let held = last_offset.and_then(|offset| Some((offset, log.get(offset as usize)?)));
         let found = held.map(|(offset, held)| Held(held.src.clone()).last_record(offset));
-        Loaded { head, last, checkpointed, low: 0, high, found }
+        LoadedChain { head, last, checkpointed, low: 0, high, found }
     }
 
     /// The files of a batch.
     pub fn stage_all(&mut self, batch: &Staging<'_, Held>) -> Vec<CommittedFile> {
         let Staging { partition, start, end, files, .. } = *batch;
-        let name = |t: &Target| layout::part_name(TOPIC_ID, partition, start, end, &t.tenant, &t.run_date);
+        let name = |t: &FileTarget| layout::part_name(TOPIC_ID, partition, start, end, &t.tenant, &t.run_date);
         let staged = files.iter().map(|(target, open)| {
             let rows = open.rows.iter().map(|Held(src)| src.clone()).collect();
             self.stage(name(target), target, rows)
@@ -89,7 +89,7 @@ impl Store {
         staged.collect()
     }
 
-    pub fn stage(&mut self, path: String, target: &Target, rows: Vec<Src>) -> CommittedFile {
+    pub fn stage(&mut self, path: String, target: &FileTarget, rows: Vec<Src>) -> CommittedFile {
         self.names += 1;
         let name = format!("staged-{}", self.names);
         self.staged.insert(name.clone(), StagedFile { path: path.clone(), rows: rows.clone() });
@@ -145,7 +145,7 @@ impl Store {
 }
 
 pub(super) fn rebuild(store: &mut Store, log: &[Logged], commit: &CommitRecord) {
-    let mut rows: BTreeMap<Target, OpenFile<Src>> = BTreeMap::new();
+    let mut rows: BTreeMap<FileTarget, OpenFile<Src>> = BTreeMap::new();
     let mut seen = HashSet::new();
     for Logged { src, target } in &log[commit.start as usize..commit.end as usize] {
         let was_kept = commit.src.get(&src.partition).is_some_and(|offsets| offsets.contains(src.offset));

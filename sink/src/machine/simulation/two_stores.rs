@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use lake::hints::Hint;
+use lake::committed_offsets::CommittedOffset;
 use platform::broker::TopicPartition;
 
-use super::super::Outcome;
+use super::super::ActionOutcome;
 use super::{Counts, MEMBERS, SEEDS, World, partition};
 
 pub(super) fn store_id(store: usize) -> String {
@@ -16,13 +16,13 @@ pub(super) fn store_id(store: usize) -> String {
 
 /// What a sink reads of the group's hints.
 pub(super) fn hints(
-    all: &BTreeMap<TopicPartition, Hint>,
+    all: &BTreeMap<TopicPartition, CommittedOffset>,
     replaced: Option<usize>,
-) -> impl Iterator<Item = (TopicPartition, Hint)> + '_ {
+) -> impl Iterator<Item = (TopicPartition, CommittedOffset)> + '_ {
     let replaced = replaced.map(store_id);
-    all.iter().map(move |(at, Hint { offset, store_id })| {
+    all.iter().map(move |(at, CommittedOffset { offset, store_id })| {
         let store_id = store_id.clone().filter(|id| Some(id) != replaced.as_ref());
-        (at.clone(), Hint { offset: *offset, store_id })
+        (at.clone(), CommittedOffset { offset: *offset, store_id })
     })
 }
 
@@ -103,7 +103,7 @@ fn two_stores_that_see_the_claims_of_each_other_both_stop_and_either_can_start_a
         let both: Vec<_> = hints(&world.hints, None).collect();
         for who in 0..2 {
             let machine = &mut world.members[who].machine;
-            let refused = machine.done(&partition(who as u32), Outcome::HintsRead(both.clone())).unwrap_err();
+            let refused = machine.done(&partition(who as u32), ActionOutcome::OffsetsRead(both.clone())).unwrap_err();
             world.stopped(who, refused);
         }
         assert_eq!((world.counts.refused, world.counts.claims_met), (2, 2));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::cost_manifest::{CostTotals, LiveDelivery, Source};
+use contracts::cost_manifest::{CostTotals, DeliverySource, LiveDelivery};
 use contracts::run_manifest::ReplacedDelivery;
 
 use super::rule::is_same_source;
@@ -26,7 +26,7 @@ pub struct LiveMonth {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedDelivery {
     /// Who billed.
-    pub source: Source,
+    pub source: DeliverySource,
     /// Facts.
     pub rows: u64,
     /// What it did.
@@ -64,7 +64,7 @@ pub struct SupersededDelivery {
     /// Which one.
     pub delivery_id: String,
     /// Who billed.
-    pub source: Source,
+    pub source: DeliverySource,
     /// Facts it had.
     pub rows: u64,
     /// Sums it had, by currency.
@@ -85,7 +85,7 @@ impl From<&LiveDelivery> for SupersededDelivery {
 impl SupersededDelivery {
     /// True when a delivery of this source may have replaced it.
     #[must_use]
-    pub fn is_superseded_by(&self, source: &Source) -> bool {
+    pub fn is_superseded_by(&self, source: &DeliverySource) -> bool {
         is_same_source(source, &self.source)
     }
 

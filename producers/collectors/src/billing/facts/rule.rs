@@ -11,7 +11,7 @@
 //! across all increments of a month and are in every restatement: they are compared among themselves. A delivery that
 //! has nothing else is compared by them with everything.
 
-use contracts::cost_manifest::{LiveDelivery, Source};
+use contracts::cost_manifest::{DeliverySource, LiveDelivery};
 
 use super::charges::{Charges, Shared};
 use super::periods::Periods;
@@ -35,7 +35,7 @@ pub enum Overlap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence<'a> {
     pub delivery_id: &'a str,
-    pub source: &'a Source,
+    pub source: &'a DeliverySource,
     pub columns: &'a str,
     pub daily: Periods,
     pub longer: Periods,
@@ -113,12 +113,12 @@ pub fn decide(new: &Evidence<'_>, live: &[Evidence<'_>], overlap: Overlap) -> De
     Decision::Joins { replaces }
 }
 
-pub fn is_same_source(one: &Source, other: &Source) -> bool {
+pub fn is_same_source(one: &DeliverySource, other: &DeliverySource) -> bool {
     one.name == other.name && is_same_account(one, other)
 }
 
 /// The provider of a bill may be unknown: then the account decides.
-fn is_same_account(one: &Source, other: &Source) -> bool {
+fn is_same_account(one: &DeliverySource, other: &DeliverySource) -> bool {
     let is_known_provider = one.provider.is_some() && other.provider.is_some();
     one.billing_account == other.billing_account && (one.provider == other.provider || !is_known_provider)
 }

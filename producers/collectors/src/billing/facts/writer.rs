@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 use contracts::arrow_schema::cost_facts;
-use contracts::cost_manifest::{FactsPart, LiveDelivery, RowGroups, Source};
+use contracts::cost_manifest::{DeliverySource, FactsPart, LiveDelivery, RowGroups};
 use contracts::layout;
 use inventories::billing::fact::CostFact;
 use parquet::arrow::ArrowWriter;
@@ -74,7 +74,7 @@ struct MonthWriter {
     file: PartWriter,
     encoders: ArrowRowGroupWriterFactory,
     row_groups: u32,
-    sources: BTreeMap<Source, SourceWriter>,
+    sources: BTreeMap<DeliverySource, SourceWriter>,
 }
 
 #[derive(Default)]
@@ -107,7 +107,7 @@ impl<'a> FactsWriter<'a> {
     /// # Errors
     /// Too many months or sources, or facts cannot be encoded or staged.
     pub fn add(&mut self, cloud: &str, fact: CostFact, charge: u64) -> Result<(), LoadError> {
-        let source = Source {
+        let source = DeliverySource {
             provider: (cloud != "unknown").then(|| cloud.to_owned()),
             billing_account: fact.payer_account_id.clone(),
             name: self.delivery.source_name.clone(),
@@ -223,7 +223,7 @@ impl MonthWriter {
     }
 
     /// Facts of the source that wait now; `None` when there are too many sources.
-    fn add(&mut self, source: Source, fact: CostFact, charge: u64) -> Option<usize> {
+    fn add(&mut self, source: DeliverySource, fact: CostFact, charge: u64) -> Option<usize> {
         if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
             return None;
         }
@@ -234,7 +234,7 @@ impl MonthWriter {
     }
 
     /// Encodes what waits of a source; returns how many facts.
-    fn encode(&mut self, source: &Source, tenant: &str, source_format: &str) -> Result<usize, EncodeError> {
+    fn encode(&mut self, source: &DeliverySource, tenant: &str, source_format: &str) -> Result<usize, EncodeError> {
         let Some(one) = self.sources.get_mut(source) else { return Ok(0) };
         let facts = std::mem::take(&mut one.waiting);
         if facts.is_empty() {
@@ -255,7 +255,7 @@ impl MonthWriter {
         Ok(facts.len())
     }
 
-    fn close_row_group(&mut self, source: &Source) -> Result<(), ParquetError> {
+    fn close_row_group(&mut self, source: &DeliverySource) -> Result<(), ParquetError> {
         let Some(one) = self.sources.get_mut(source) else { return Ok(()) };
         let Some(open) = one.open.take() else { return Ok(()) };
         let mut row_group = self.file.next_row_group()?;
@@ -288,7 +288,7 @@ impl SourceWriter {
         self.open.iter().flat_map(|open| &open.columns).map(ArrowColumnWriter::memory_size).sum()
     }
 
-    fn delivery(&self, source: &Source, new: &NewDelivery, part: &str) -> LiveDelivery {
+    fn delivery(&self, source: &DeliverySource, new: &NewDelivery, part: &str) -> LiveDelivery {
         LiveDelivery {
             delivery_id: new.delivery_id.clone(),
             source: source.clone(),

@@ -1,21 +1,21 @@
-//! What sinks leave with the positions of their group: which store they write to. The hints of all partitions together say
-//! whether sinks of another store are in the group.
+//! The committed offsets of the sinks' group, and what sinks leave with them: which store they write to. Those of all partitions
+//! together say whether sinks of another store are in the group.
 
 use platform::broker::{Broker, BrokerError, TopicPartition};
 use serde::{Deserialize, Serialize};
 
-/// The group's position, left as a hint by the sink that wrote last.
+/// Where the sink that wrote last left the group: a hint, the commit chain decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
+pub struct CommittedOffset {
     /// Next offset.
     pub offset: u64,
     /// Store of the one that left it, when it says so.
     pub store_id: Option<String>,
 }
 
-/// Metadata of a group's position.
+/// Metadata of a committed offset.
 #[derive(Serialize, Deserialize)]
-pub struct HintMetadata {
+pub struct OffsetMetadata {
     /// Store of the sink that left it.
     pub store_id: String,
 }
@@ -23,22 +23,22 @@ pub struct HintMetadata {
 /// The store of the sink that left this position, where its metadata names one.
 #[must_use]
 pub fn store_of(metadata: &str) -> Option<String> {
-    serde_json::from_str(metadata).ok().map(|hint: HintMetadata| hint.store_id)
+    serde_json::from_str(metadata).ok().map(|left: OffsetMetadata| left.store_id)
 }
 
-/// How a sink reads the hints of its group.
+/// How a sink reads the committed offsets of its group.
 #[derive(Debug)]
-pub struct Hints<'a> {
+pub struct CommittedOffsets<'a> {
     /// The group.
     pub group: &'a str,
-    /// A store that this sink's store takes the place of: its hints count as left by no store.
+    /// A store that this sink's store takes the place of: its offsets count as left by no store.
     pub replaced: Option<&'a str>,
 }
 
-impl Hints<'_> {
-    /// The hint of a position with this metadata.
-    pub fn of(&self, offset: u64, metadata: &str) -> Hint {
-        Hint { offset, store_id: store_of(metadata).filter(|id| Some(id.as_str()) != self.replaced) }
+impl CommittedOffsets<'_> {
+    /// The committed offset with this metadata.
+    pub fn of(&self, offset: u64, metadata: &str) -> CommittedOffset {
+        CommittedOffset { offset, store_id: store_of(metadata).filter(|id| Some(id.as_str()) != self.replaced) }
     }
 
     /// No position names the store any more that is to be replaced.
@@ -49,7 +49,7 @@ impl Hints<'_> {
     }
 
     /// Those of all partitions. Positions of deleted topics are not among them.
-    pub fn read(&self, broker: &dyn Broker) -> Result<Vec<(TopicPartition, Hint)>, BrokerError> {
+    pub fn read(&self, broker: &dyn Broker) -> Result<Vec<(TopicPartition, CommittedOffset)>, BrokerError> {
         let offsets = broker.group_offsets(self.group)?.into_iter();
         Ok(offsets.map(|left| (left.at, self.of(left.offset, &left.metadata))).collect())
     }
