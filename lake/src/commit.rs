@@ -25,17 +25,17 @@ pub struct Author<'a> {
 pub fn record_of<R: RecordPayload>(
     batch: &mut Batch<R>,
     files: Vec<CommittedFile>,
-    at: &TopicPartition,
+    topic_partition: &TopicPartition,
     head: &ChainHead,
     Author { writer_id, code_version, nonce, wall_ms }: Author<'_>,
 ) -> CommitRecord {
     CommitRecord {
         format_version: FORMAT_VERSION,
         code_version: code_version.to_owned(),
-        dataset: datasets::of_topic(&at.topic).name.to_owned(),
-        topic: at.topic.to_string(),
+        dataset: datasets::of_topic(&topic_partition.topic).name.to_owned(),
+        topic: topic_partition.topic.to_string(),
         topic_id: head.topic_id.clone(),
-        partition: at.partition,
+        partition: topic_partition.partition,
         start: batch.start,
         end: batch.next,
         rows: files.iter().map(|file| file.rows).sum(),

@@ -46,12 +46,12 @@ pub fn last_record(message: &Message) -> LastRecord {
 /// The broker refuses, or has another topic of that name by now.
 pub fn last_record_at(
     broker: &dyn Broker,
-    at: &TopicPartition,
+    topic_partition: &TopicPartition,
     topic_id: &str,
     offset: u64,
     marks: &mut Watermarks,
 ) -> Result<Option<LastRecord>, BrokerError> {
-    Ok(record_at(broker, at, topic_id, offset, marks)?.as_ref().map(last_record))
+    Ok(record_at(broker, topic_partition, topic_id, offset, marks)?.as_ref().map(last_record))
 }
 
 /// Longest `tenant/workspace/run_id` that a commit record lists: names as long as those of a manifest, and a tenant.

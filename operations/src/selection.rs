@@ -71,14 +71,14 @@ pub fn ranges(
 /// The broker refuses.
 pub fn matching(
     broker: &dyn Broker,
-    at: &TopicPartition,
+    topic_partition: &TopicPartition,
     range: &Range<u64>,
     filter: &WireFilter,
     producers: &dyn Producers,
 ) -> Result<u64, BrokerError> {
     let mut count = 0;
-    read_held(broker, at, range.start, range.end, |message| {
-        let claims = Claims::of(&at.topic, |name| message.header(name), producers);
+    read_held(broker, topic_partition, range.start, range.end, |message| {
+        let claims = Claims::of(&topic_partition.topic, |name| message.header(name), producers);
         count += u64::from(filter.matches(&message.value, &claims));
     })?;
     Ok(count)

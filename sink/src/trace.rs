@@ -32,27 +32,30 @@ impl Batches {
     }
 
     /// An action begins; it ends with the span that is returned.
-    pub fn begin(&mut self, at: &TopicPartition, action: &Action<'_, Record>) -> Span {
+    pub fn begin(&mut self, topic_partition: &TopicPartition, action: &Action<'_, Record>) -> Span {
         if !self.tracer.is_on() {
             return Span::default();
         }
         match action {
             Action::Stage(batch) => {
                 let Self { tracer, group, open } = self;
-                open.entry(at.clone()).or_insert_with(|| begin(tracer, at, group, batch)).parts.span("stage")
+                open.entry(topic_partition.clone())
+                    .or_insert_with(|| begin(tracer, topic_partition, group, batch))
+                    .parts
+                    .span("stage")
             }
-            Action::Look { .. } => self.part(at, "look"),
-            Action::Commit { .. } => self.part(at, "commit"),
-            Action::ReadCommit(_) => self.part(at, "read commit"),
+            Action::Look { .. } => self.part(topic_partition, "look"),
+            Action::Commit { .. } => self.part(topic_partition, "commit"),
+            Action::ReadCommit(_) => self.part(topic_partition, "read commit"),
             // One part for all its files: there may be thousands.
             Action::Publish { .. } | Action::Rebuild(_) => {
-                if let Some(Open { publish, parts, .. }) = self.open.get_mut(at) {
+                if let Some(Open { publish, parts, .. }) = self.open.get_mut(topic_partition) {
                     publish.get_or_insert_with(|| parts.span("publish"));
                 }
                 Span::default()
             }
             Action::Discard(_) => {
-                if let Some(mut open) = self.open.remove(at) {
+                if let Some(mut open) = self.open.remove(topic_partition) {
                     open.batch.fail(&"another sink had committed these records");
                 }
                 Span::default()
@@ -64,15 +67,15 @@ impl Batches {
             | Action::Claim(_)
             | Action::CommitOffset(_)
             | Action::Checkpoint(_) => {
-                self.end(at);
+                self.end(topic_partition);
                 Span::default()
             }
         }
     }
 
     /// The partition's batch is written, or dropped.
-    pub fn end(&mut self, at: &TopicPartition) {
-        self.open.remove(at);
+    pub fn end(&mut self, topic_partition: &TopicPartition) {
+        self.open.remove(topic_partition);
     }
 
     fn part(&self, at: &TopicPartition, name: &'static str) -> Span {

@@ -249,8 +249,8 @@ impl<'a> Registrar<'a> {
     }
 
     /// The partition belongs to another member now.
-    pub fn lost(&mut self, at: &TopicPartition) {
-        self.pending.remove(at);
+    pub fn lost(&mut self, topic_partition: &TopicPartition) {
+        self.pending.remove(topic_partition);
     }
 
     /// Records for the step that moves these offsets.

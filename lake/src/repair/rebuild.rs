@@ -19,10 +19,10 @@ const REBUILDS_MAX: u32 = 5;
 pub fn rebuild(
     broker: &dyn Broker,
     store: &dyn Store,
-    at: &TopicPartition,
+    topic_partition: &TopicPartition,
     commit: &CommitRecord,
 ) -> Result<(), LakeError> {
-    let rows = match read_again(broker, at, commit) {
+    let rows = match read_again(broker, topic_partition, commit) {
         Err(LakeError::Broker(error)) if !error.is_retriable() => {
             return Err(cannot_rebuild(commit, error.to_string()));
         }

@@ -12,7 +12,7 @@ const READ_BYTES: usize = 1;
 /// The broker refuses, or has another topic of that name by now.
 pub fn record_at(
     broker: &dyn Broker,
-    at: &TopicPartition,
+    topic_partition: &TopicPartition,
     topic_id: &str,
     offset: u64,
     marks: &mut Watermarks,
@@ -20,15 +20,15 @@ pub fn record_at(
     if !(marks.low..marks.high).contains(&offset) {
         return Ok(None);
     }
-    let read = match broker.read(at, offset, 1, READ_BYTES) {
+    let read = match broker.read(topic_partition, offset, 1, READ_BYTES) {
         Err(BrokerError::OffsetOutOfRange { low, .. }) if low > offset => {
             marks.low = low;
             return Ok(None);
         }
         other => other?,
     };
-    if !is_there(broker, at, topic_id)? {
-        return Err(BrokerError::UnknownTopic(at.topic.to_string()));
+    if !is_there(broker, topic_partition, topic_id)? {
+        return Err(BrokerError::UnknownTopic(topic_partition.topic.to_string()));
     }
     Ok(read.into_iter().find(|message| message.offset == offset))
 }
@@ -37,6 +37,6 @@ pub fn record_at(
 ///
 /// # Errors
 /// The broker refuses.
-pub fn is_there(broker: &dyn Broker, at: &TopicPartition, topic_id: &str) -> Result<bool> {
-    Ok(broker.topics()?.iter().any(|topic| topic.name == at.topic && *topic.id == *topic_id))
+pub fn is_there(broker: &dyn Broker, topic_partition: &TopicPartition, topic_id: &str) -> Result<bool> {
+    Ok(broker.topics()?.iter().any(|topic| topic.name == topic_partition.topic && *topic.id == *topic_id))
 }

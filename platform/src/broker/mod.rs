@@ -424,11 +424,17 @@ pub trait Broker: Send + Sync {
     /// A group member that reads and writes atomically.
     fn processor(&self, config: ConsumerConfig) -> Result<Box<dyn Processor>>;
     /// Reads records from an offset without a group, at most `records_max` and about `bytes_max`; empty at the end.
-    fn read(&self, at: &TopicPartition, offset: u64, records_max: usize, bytes_max: usize) -> Result<Vec<Message>>;
+    fn read(
+        &self,
+        topic_partition: &TopicPartition,
+        offset: u64,
+        records_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Message>>;
     /// Oldest and next offset.
-    fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks>;
+    fn watermarks(&self, topic_partition: &TopicPartition) -> Result<Watermarks>;
     /// First offset whose timestamp is at or after `timestamp_ms`; `None` when there is none.
-    fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>>;
+    fn offset_for_time(&self, topic_partition: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>>;
     /// Offsets of a group. Lag is `watermarks().high - offset`.
     fn group_offsets(&self, group: &str) -> Result<Vec<GroupOffset>>;
     /// Waits until all that has been sent to these partitions by now are records, or never will be: who was killed may have left
@@ -462,11 +468,11 @@ pub trait Consumer: Send {
     /// Waits at most `timeout` for an event. Also the member's sign of life.
     fn poll(&mut self, timeout: Duration) -> Result<Polled>;
     /// Moves the reading position of an assigned partition.
-    fn seek(&mut self, at: &TopicPartition, offset: u64) -> Result<()>;
+    fn seek(&mut self, topic_partition: &TopicPartition, offset: u64) -> Result<()>;
     /// Stops delivering these partitions (back-pressure) until [`resume`](Self::resume); polls still keep the member alive.
-    fn pause(&mut self, at: &[TopicPartition]) -> Result<()>;
+    fn pause(&mut self, partitions: &[TopicPartition]) -> Result<()>;
     /// Delivers them again.
-    fn resume(&mut self, at: &[TopicPartition]) -> Result<()>;
+    fn resume(&mut self, partitions: &[TopicPartition]) -> Result<()>;
     /// Stores group offsets. Fails with [`BrokerError::Fenced`] when a partition is not this member's any more.
     fn commit(&mut self, offsets: &[GroupOffset]) -> Result<()>;
     /// Leaves the group at once, so that others take over without waiting for the time-out.

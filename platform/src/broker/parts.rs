@@ -57,14 +57,14 @@ impl<'a> Parts<'a> {
 /// The broker refuses.
 pub fn read_held(
     broker: &dyn Broker,
-    at: &TopicPartition,
+    topic_partition: &TopicPartition,
     from: u64,
     until: u64,
     mut each: impl FnMut(&Message),
 ) -> Result<u64, BrokerError> {
-    let marks = broker.watermarks(at)?;
+    let marks = broker.watermarks(topic_partition)?;
     let (next, until) = (from.max(marks.low), until.min(marks.high));
-    let mut parts = Parts::held(broker, at, next..until, READ_BYTES);
+    let mut parts = Parts::held(broker, topic_partition, next..until, READ_BYTES);
     while let Some(messages) = parts.next(READ_RECORDS)? {
         messages.iter().for_each(&mut each);
     }

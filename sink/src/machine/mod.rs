@@ -243,21 +243,21 @@ impl<R: RecordPayload> Machine<R> {
     }
 
     /// A partition is being revoked: the sink writes what it has read before it gives the partition up.
-    pub fn revoked(&mut self, at: &TopicPartition) {
-        if let Some(partition) = self.partitions.get_mut(at) {
+    pub fn revoked(&mut self, topic_partition: &TopicPartition) {
+        if let Some(partition) = self.partitions.get_mut(topic_partition) {
             partition.leave();
         }
         self.partitions.retain(|_, p| !p.is_released());
     }
 
     /// A partition was revoked or lost: its batch is dropped, its new owner reads it again.
-    pub fn lost(&mut self, at: &TopicPartition) {
-        self.partitions.remove(at);
+    pub fn lost(&mut self, topic_partition: &TopicPartition) {
+        self.partitions.remove(topic_partition);
     }
 
     /// A record was read.
-    pub fn record(&mut self, at: &TopicPartition, offset: u64, row: BatchRow<R>) -> RecordOutcome {
-        match self.partitions.get_mut(at) {
+    pub fn record(&mut self, topic_partition: &TopicPartition, offset: u64, row: BatchRow<R>) -> RecordOutcome {
+        match self.partitions.get_mut(topic_partition) {
             Some(partition) => partition.take(offset, row, &self.limits, self.now.elapsed),
             None => RecordOutcome::Ignored,
         }
@@ -270,8 +270,8 @@ impl<R: RecordPayload> Machine<R> {
 
     /// Id of the topic of a partition that is ours.
     #[must_use]
-    pub fn topic_id(&self, at: &TopicPartition) -> Option<Arc<str>> {
-        Some(self.partitions.get(at)?.topic_id().clone())
+    pub fn topic_id(&self, topic_partition: &TopicPartition) -> Option<Arc<str>> {
+        Some(self.partitions.get(topic_partition)?.topic_id().clone())
     }
 
     /// Bytes of all open batches.
@@ -310,11 +310,11 @@ impl<R: RecordPayload> Machine<R> {
     /// # Errors
     /// The chain and the topic do not belong together any more, a commit was refused for good, or sinks of another store are in the
     /// group.
-    pub fn done(&mut self, at: &TopicPartition, outcome: ActionOutcome) -> Result<(), SinkError> {
+    pub fn done(&mut self, topic_partition: &TopicPartition, outcome: ActionOutcome) -> Result<(), SinkError> {
         if let ActionOutcome::OffsetsRead(hints) = &outcome {
-            hints.iter().try_for_each(|(at, hint)| self.identity.share_store(at, hint))?;
+            hints.iter().try_for_each(|(topic_partition, hint)| self.identity.share_store(topic_partition, hint))?;
         }
-        let Some(partition) = self.partitions.get_mut(at) else { return Ok(()) };
+        let Some(partition) = self.partitions.get_mut(topic_partition) else { return Ok(()) };
         if matches!(outcome, ActionOutcome::Staged(_)) {
             self.attempts += 1;
         }

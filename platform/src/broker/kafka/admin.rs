@@ -195,10 +195,17 @@ impl Admin {
     }
 
     /// The end is that of committed records: what an open transaction has written is not there yet.
-    pub fn watermarks(&self, at: &TopicPartition) -> Result<Watermarks> {
-        let ask = || self.looker.fetch_watermarks(&at.topic, signed_partition(at.partition), REQUEST_TIMEOUT);
-        let (low, high) =
-            self.knowing(at, || of_leader(ask)).map_err(|e| of_partition(&e, at, "asking for the offsets of"))?;
+    pub fn watermarks(&self, topic_partition: &TopicPartition) -> Result<Watermarks> {
+        let ask = || {
+            self.looker.fetch_watermarks(
+                &topic_partition.topic,
+                signed_partition(topic_partition.partition),
+                REQUEST_TIMEOUT,
+            )
+        };
+        let (low, high) = self
+            .knowing(topic_partition, || of_leader(ask))
+            .map_err(|e| of_partition(&e, topic_partition, "asking for the offsets of"))?;
         Ok(Watermarks { low: unsigned(low), high: unsigned(high) })
     }
 
@@ -245,17 +252,23 @@ impl Admin {
         ends(&self.looker, partitions)
     }
 
-    pub fn offset_for_time(&self, at: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
+    pub fn offset_for_time(&self, topic_partition: &TopicPartition, timestamp_ms: i64) -> Result<Option<u64>> {
         let mut times = TopicPartitionList::new();
         // Kafka keeps times before 1970 for its own meanings.
-        let _ =
-            times.add_partition_offset(&at.topic, signed_partition(at.partition), Offset::Offset(timestamp_ms.max(0)));
+        let _ = times.add_partition_offset(
+            &topic_partition.topic,
+            signed_partition(topic_partition.partition),
+            Offset::Offset(timestamp_ms.max(0)),
+        );
         let ask = || {
             let found = self.looker.offsets_for_times(times.clone(), REQUEST_TIMEOUT)?;
             let element = found.elements().first().map(|element| (element.error(), element.offset()));
             element.map(|(outcome, offset)| outcome.map(|()| offset)).transpose()
         };
-        match self.knowing(at, || of_leader(ask)).map_err(|e| of_partition(&e, at, "looking up a time in"))? {
+        match self
+            .knowing(topic_partition, || of_leader(ask))
+            .map_err(|e| of_partition(&e, topic_partition, "looking up a time in"))?
+        {
             Some(Offset::Offset(offset)) => Ok(Some(unsigned(offset))),
             _ => Ok(None),
         }

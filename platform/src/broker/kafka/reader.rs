@@ -38,9 +38,15 @@ impl Readers {
         Self { settings, idle: Mutex::default() }
     }
 
-    pub fn read(&self, at: &TopicPartition, offset: u64, records_max: usize, bytes_max: usize) -> Result<Vec<Message>> {
-        let mut reader = self.take(at, offset)?;
-        let messages = reader.read(at, offset, records_max, bytes_max)?;
+    pub fn read(
+        &self,
+        topic_partition: &TopicPartition,
+        offset: u64,
+        records_max: usize,
+        bytes_max: usize,
+    ) -> Result<Vec<Message>> {
+        let mut reader = self.take(topic_partition, offset)?;
+        let messages = reader.read(topic_partition, offset, records_max, bytes_max)?;
         reader.rest();
         let mut idle = lock(&self.idle);
         if idle.len() < KEPT_MAX {
@@ -50,11 +56,11 @@ impl Readers {
     }
 
     /// The last record from an offset up to an end; what is appended meanwhile is not waited for.
-    pub fn last_record(&self, at: &TopicPartition, offset: u64, end: u64) -> Result<Option<u64>> {
+    pub fn last_record(&self, topic_partition: &TopicPartition, offset: u64, end: u64) -> Result<Option<u64>> {
         let (mut next, mut last) = (offset, None);
         while next < end {
             let records_max = usize::try_from(end - next).unwrap_or(usize::MAX).min(1_000);
-            let found = self.read(at, next, records_max, 8 << 20)?;
+            let found = self.read(topic_partition, next, records_max, 8 << 20)?;
             let Some(message) = found.last() else { break };
             next = message.offset + 1;
             last = found.iter().rev().map(|message| message.offset).find(|offset| *offset < end).or(last);

@@ -55,13 +55,14 @@ impl Topics {
     }
 
     /// Fails when the partition is not there.
-    pub fn partition(&self, admin: &Admin, at: &TopicPartition) -> Result<()> {
-        if self.info(admin, &at.topic)?.partitions > at.partition {
+    pub fn partition(&self, admin: &Admin, topic_partition: &TopicPartition) -> Result<()> {
+        if self.info(admin, &topic_partition.topic)?.partitions > topic_partition.partition {
             return Ok(());
         }
         self.refresh(admin)?;
-        let known = self.remembered(&at.topic).is_some_and(|topic| topic.partitions > at.partition);
-        if known { Ok(()) } else { Err(unknown(at)) }
+        let known =
+            self.remembered(&topic_partition.topic).is_some_and(|topic| topic.partitions > topic_partition.partition);
+        if known { Ok(()) } else { Err(unknown(topic_partition)) }
     }
 
     /// Waits until the cluster shows a topic as it should be.

@@ -43,11 +43,11 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub fn chain(&self, at: &TopicPartition) -> (ChainHead, Option<Box<CommitRecord>>) {
-        let mut head = ChainHead::empty(TOPIC_ID, at.partition);
+    pub fn chain(&self, topic_partition: &TopicPartition) -> (ChainHead, Option<Box<CommitRecord>>) {
+        let mut head = ChainHead::empty(TOPIC_ID, topic_partition.partition);
         let mut last = None;
         for (path, bytes) in &self.commits {
-            if path.starts_with(&format!("{}/", layout::chain_dir(TOPIC_ID, at.partition))) {
+            if path.starts_with(&format!("{}/", layout::chain_dir(TOPIC_ID, topic_partition.partition))) {
                 last = Some(Box::new(head.follow(path, bytes).expect("the chain is never broken")));
             }
         }
@@ -55,23 +55,23 @@ impl Store {
     }
 
     /// Where the last commit ends.
-    pub fn end(&self, at: &TopicPartition) -> u64 {
-        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
+    pub fn end(&self, topic_partition: &TopicPartition) -> u64 {
+        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, topic_partition.partition));
         let last = self.commits.iter().rfind(|(path, _)| path.starts_with(&folder));
         last.map_or(0, |(_, bytes)| serde_json::from_slice::<CommitRecord>(bytes).expect("a commit").end)
     }
 
     /// Commits that the newest checkpoint adds up.
-    pub fn checkpointed(&self, at: &TopicPartition) -> u64 {
-        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, at.partition));
+    pub fn checkpointed(&self, topic_partition: &TopicPartition) -> u64 {
+        let folder = format!("{}/", layout::chain_dir(TOPIC_ID, topic_partition.partition));
         let newest = self.checkpoints.iter().rfind(|(path, _)| path.starts_with(&folder));
         newest.map_or(0, |(_, head)| head.records)
     }
 
     /// The chain of a partition, and what its topic holds.
-    pub fn load(&self, at: &TopicPartition, log: &[Logged]) -> LoadedChain {
-        let (head, last) = self.chain(at);
-        let (checkpointed, high) = (self.checkpointed(at), log.len() as u64);
+    pub fn load(&self, topic_partition: &TopicPartition, log: &[Logged]) -> LoadedChain {
+        let (head, last) = self.chain(topic_partition);
+        let (checkpointed, high) = (self.checkpointed(topic_partition), log.len() as u64);
         let last_offset = head.last_record.as_ref().map(|last| last.offset);
         let held = last_offset.and_then(|offset| Some((offset, log.get(offset as usize)?)));
         let found = held.map(|(offset, held)| Held(held.src.clone()).last_record(offset));
