@@ -3,62 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ListArray, MapArray, RecordBatch, StructArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use crate::avro;
-
-fn utf8(name: &str) -> Field {
-    Field::new(name, DataType::Utf8, true)
-}
-
-fn uint8(name: &str) -> Field {
-    Field::new(name, DataType::UInt8, true)
-}
-
-fn uint16(name: &str) -> Field {
-    Field::new(name, DataType::UInt16, true)
-}
-
-fn bool(name: &str) -> Field {
-    Field::new(name, DataType::Boolean, true)
-}
-
-fn date(name: &str) -> Field {
-    Field::new(name, DataType::Date32, true)
-}
-
-fn time(name: &str) -> Field {
-    Field::new(name, DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), true)
-}
-
-fn money(name: &str) -> Field {
-    Field::new(name, DataType::Decimal128(18, 6), true)
-}
-
-/// Sums of amounts have room for more digits than one of them.
-fn sum(name: &str) -> Field {
-    Field::new(name, DataType::Decimal128(38, 6), true)
-}
-
-/// Billing amounts keep twelve places (cur_attribution 3).
-fn cost(name: &str) -> Field {
-    Field::new(name, DataType::Decimal128(38, 12), true)
-}
-
-fn record(name: &str, fields: Vec<Field>) -> Field {
-    Field::new(name, DataType::Struct(fields.into()), true)
-}
-
-fn list(name: &str, item: DataType) -> Field {
-    Field::new(name, DataType::List(Arc::new(Field::new("item", item, true))), true)
-}
-
-/// R60: entries `key`/`value`, key required; R56: written sorted, but readers must not rely on it.
-fn map(name: &str, value: DataType) -> Field {
-    let entry = Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", value, true)]);
-    Field::new(name, DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entry), false)), false), true)
-}
+use crate::columns::{bool, cost, date, list, map, money, record, sum, time, uint8, utf8};
+use crate::storage::StorageRecord;
 
 fn schema(fields: Vec<Field>) -> SchemaRef {
     Arc::new(Schema::new(fields))
@@ -70,72 +20,11 @@ pub fn findings() -> SchemaRef {
     findings_of(avro::NEWEST)
 }
 
-/// `finops_findings` in one version: 34 fields in version 1. Later ones add fields at the end of their struct or of the schema (R61).
+/// `finops_findings` in one version: what [`StorageRecord`] is made of. Version 1 has 34 fields; later ones add some at the end of
+/// their struct or of the schema (R61).
 #[must_use]
 pub fn findings_of(version: u16) -> SchemaRef {
-    let texts = |names: &[&str]| names.iter().map(|n| utf8(n)).collect::<Vec<_>>();
-    let mut fields = texts(&["tenant_id", "workspace_id", "finding_id", "fingerprint", "run_id"]);
-    fields.extend([time("run_ts"), time("ingested_ts")]);
-    fields.extend(texts(&["engine_name", "engine_version", "rulepack_version"]));
-    fields.push(record(
-        "scope",
-        texts(&[
-            "cloud",
-            "provider_partition",
-            "organization_id",
-            "billing_account_id",
-            "account_id",
-            "region",
-            "availability_zone",
-            "service",
-            "resource_type",
-            "resource_id",
-            "resource_arn",
-        ]),
-    ));
-    fields.extend(texts(&["check_id", "check_name", "category", "sub_category"]));
-    fields.extend([list("frameworks", DataType::Utf8), utf8("status")]);
-    fields.push(record("severity", vec![utf8("level"), uint16("score")]));
-    fields.push(uint16("priority"));
-    fields.extend(texts(&["title", "message", "advice", "recommendation", "remediation"]));
-    fields.push(list("links", DataType::Struct(vec![utf8("label"), utf8("url")].into())));
-    fields.push(record(
-        "estimated",
-        vec![
-            money("monthly_savings"),
-            money("monthly_cost"),
-            money("one_time_savings"),
-            uint8("confidence"),
-            utf8("notes"),
-        ],
-    ));
-    fields.push(actual());
-    fields.push(record(
-        "lifecycle",
-        vec![utf8("status"), time("first_seen_ts"), time("last_seen_ts"), time("resolved_ts"), time("snooze_until_ts")],
-    ));
-    fields.extend(["tags", "labels", "dimensions"].map(|name| map(name, DataType::Utf8)));
-    fields.extend([map("metrics", DataType::Decimal128(18, 6)), utf8("metadata_json")]);
-    let mut source = vec![utf8("source_type"), utf8("source_ref"), uint16("schema_version")];
-    let mut added = Vec::new();
-    if version >= 2 {
-        source.extend([utf8("engine"), time("refreshed_ts")]);
-        added.push(record("allocation", texts(&["owner", "cost_center", "product"])));
-    }
-    fields.push(record("source", source));
-    fields.extend(added);
-    schema(fields)
-}
-
-fn actual() -> Field {
-    let mut fields: Vec<Field> =
-        ["cost_7d", "cost_30d", "cost_mtd", "cost_prev_month", "savings_7d", "savings_30d"].map(money).into();
-    fields.push(record(
-        "model",
-        vec![utf8("currency"), utf8("cost_model"), utf8("granularity"), date("period_start"), date("period_end")],
-    ));
-    fields.push(record("attribution", vec![utf8("method"), uint8("confidence"), list("matched_keys", DataType::Utf8)]));
-    record("actual", fields)
+    schema(StorageRecord::fields(version))
 }
 
 /// `finops_cost_attribution`: evidence of attribution (17 fields).

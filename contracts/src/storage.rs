@@ -3,16 +3,18 @@
 
 use std::borrow::Cow;
 
+use arrow::datatypes::{DataType, Field};
 use serde::Serialize;
 
 use crate::avro::{self, Entries};
+use crate::columns::{Column, column};
 use crate::finding::{self, Amount, ReadFinding, Text};
 use crate::number::Micros;
 use crate::violation::{Code, Violation};
 
 type Str<'a> = Option<Cow<'a, str>>;
-/// A struct whose members are those of the Avro record, in its order; those behind `since` were added by that version of the
-/// schema. In JSON they are left out when they are null: documents without them stay what they were.
+/// A struct whose members are the columns, and those of the Avro record in its order; those behind `since` were added by that version
+/// of the schema. In JSON they are left out when they are null: documents without them stay what they were.
 macro_rules! row {
     (
         $(#[$doc:meta])* $vis:vis struct $name:ident { $($field:ident: $type:ty,)* }
@@ -23,6 +25,22 @@ macro_rules! row {
         $vis struct $name<'a> {
             $(pub(crate) $field: $type,)*
             $($(#[serde(skip_serializing_if = "Option::is_none")] pub(crate) $later: $later_type,)*)*
+        }
+
+        impl<'a> $name<'a> {
+            /// Its columns in a version of the schema.
+            pub(crate) fn fields(version: u16) -> Vec<Field> {
+                let fields = vec![$(column::<$type>(stringify!($field), version)),*];
+                $(let later = vec![$(column::<$later_type>(stringify!($later), version)),*];
+                let fields = if version >= $version { [fields, later].concat() } else { fields };)*
+                fields
+            }
+        }
+
+        impl Column for $name<'_> {
+            fn data_type(version: u16) -> DataType {
+                DataType::Struct(Self::fields(version).into())
+            }
         }
 
         impl avro::Write for $name<'_> {
