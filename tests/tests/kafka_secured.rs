@@ -130,7 +130,7 @@ fn value(broker: &KafkaBroker, at: &TopicPartition) -> String {
 
 fn refused(values: &Values, expected: &[&str]) {
     let error = KafkaBroker::connect(settings(values).unwrap()).unwrap_err();
-    // Not what is tried again until somebody gives up.
+    // Not an error that callers answer by trying again.
     assert!(matches!(error, BrokerError::Denied { .. }), "{error}");
     let error = error.to_string();
     assert!(expected.iter().all(|part| error.contains(part)), "{error}");
