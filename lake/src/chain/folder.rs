@@ -53,7 +53,7 @@ pub(crate) enum End {
     /// All that was listed is read, or the caller has read enough.
     Read,
     /// A commit that was listed is not there any more.
-    Gone(String),
+    Missing(String),
     /// A commit does not continue the chain.
     Broken(BrokenChain),
 }
@@ -170,7 +170,7 @@ impl Folder {
             }
             let Some(bytes) = bytes else {
                 if commit_start(&path).is_some_and(|start| self.commits.contains_key(&start)) {
-                    end = End::Gone(path);
+                    end = End::Missing(path);
                 }
                 break;
             };
@@ -215,7 +215,9 @@ impl End {
     pub fn broken(self) -> Option<BrokenChain> {
         match self {
             Self::Read => None,
-            Self::Gone(path) => Some(BrokenChain { path, problem: "listed, but missing when it was read".to_owned() }),
+            Self::Missing(path) => {
+                Some(BrokenChain { path, problem: "listed, but missing when it was read".to_owned() })
+            }
             Self::Broken(broken) => Some(broken),
         }
     }
@@ -281,14 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_is_gone_is_told_from_one_that_was_never_there() {
+    fn a_commit_that_is_missing_is_distinguished_from_one_that_was_never_there() {
         let folder = tempfile::tempdir().unwrap();
         let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let (mut folder, _) = listed(&store, 5);
         let empty = || ChainHead::empty("id", 0);
         store.delete(&folder.commit_path(20)).unwrap();
         let (end, why) = follow(&folder, &store, empty());
-        assert!(end == 20 && matches!(&why, End::Gone(path) if *path == folder.commit_path(20)));
+        assert!(end == 20 && matches!(&why, End::Missing(path) if *path == folder.commit_path(20)));
         folder.commits.remove(&20);
         let (end, why) = follow(&folder, &store, empty());
         let End::Broken(broken) = why else { panic!("it is whole") };

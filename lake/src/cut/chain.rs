@@ -108,7 +108,7 @@ impl Chain {
         match followed.end {
             End::Broken(BrokenChain { path, problem }) => Err(CutError::BadObject { path, problem }),
             // A swap of roots takes the chains out first: what is there up to here is a state that was.
-            End::Read | End::Gone(_) => Ok(()),
+            End::Read | End::Missing(_) => Ok(()),
         }
     }
 

@@ -1,5 +1,5 @@
-//! A cut: one consistent, immutable state of the datasets. All that is made of one cut agrees with each other and can be made
-//! again; a digest names what a cut holds of a tenant.
+//! A cut: one consistent, immutable state of the datasets. All that is made of one cut agrees with each other and can be
+//! rebuilt; a digest names what a cut holds of a tenant.
 //!
 //! Two kinds: what the sinks have committed (chains, run manifests, billing deliveries), or a list of files
 //! the caller has found. The cut knows positions and files; it never looks inside a data file.
