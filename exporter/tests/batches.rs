@@ -258,7 +258,8 @@ fn a_tenant_that_was_published_meanwhile_is_built_again() {
     for tenant in ["a", "b", "z"] {
         world.lock().unwrap().commit(tenant, &[FINDING]);
     }
-    let (config, deps) = (world.lock().unwrap().config(), world.lock().unwrap().deps());
+    let config = world.lock().unwrap().config();
+    let deps = world.lock().unwrap().deps();
     let (of_other, other) = (Arc::clone(&world), ExporterConfig { tenant: Some("b".into()), ..config.clone() });
     let deps_of_other = deps.clone();
     let happens = move || {
