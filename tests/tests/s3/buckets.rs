@@ -45,7 +45,7 @@ fn buckets_are_recorded_and_what_a_role_may_not_see_is_reported() {
     let begun = server.request("POST", "/plain/large.bin?uploads", b"");
     assert!(begun.starts_with("HTTP/1.1 200 "), "{begun}");
     let proxy = Proxy::before(&server.url());
-    proxy.plan("GET", "/closed?lifecycle", u32::MAX, Fault::Answer(403, s3_error("AccessDenied")));
+    proxy.plan("GET", "/closed/?lifecycle", u32::MAX, Fault::Answer(403, s3_error("AccessDenied")));
     let home = tempfile::tempdir().unwrap();
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "buckets::buckets_are_recorded_and_what_a_role_may_not_see_is_reported", "--nocapture"])
