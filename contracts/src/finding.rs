@@ -162,5 +162,5 @@ pub(crate) enum Form {
     AsIs,
 }
 
-/// What [`Code::CurrencyUnknown`] says.
+/// What [`Code::CurrencyUnknown`](crate::violation::Code::CurrencyUnknown) says.
 pub(crate) const CURRENCY_RULE: &str = "must be the code of a currency by ISO 4217, such as USD or EUR";

@@ -1,6 +1,8 @@
 //! `finops`: every role and every operator tool in one command. Presentation and wiring only; what a
 //! role does is in its own crate.
 
+// Help texts name what is to be filled in as <topic>.
+#![allow(rustdoc::invalid_html_tags)]
 // What people and programs read passes through `output`, which makes it safe to show.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 

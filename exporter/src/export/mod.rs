@@ -192,7 +192,7 @@ pub(crate) fn make_exports(
 /// Writes what was made, in the place of `base`, which was read before the cut was taken.
 ///
 /// # Errors
-/// [`ExportError::Superseded`](crate::ExportError::Superseded), and whatever writing met; the files from before are untouched then.
+/// [`ExportError::Superseded`], and whatever writing met; the files from before are untouched then.
 pub(crate) fn publish_export(
     base: &FolderVersion,
     made: MadeExport,

@@ -2,7 +2,7 @@
 //!
 //! A service declares its [`Setting`]s in a table; the command puts the tables of all services together,
 //! so that one file serves every role. [`ConfigBuilder::resolve`] reports every problem of every source at
-//! once, and each value keeps its [`Origin`]. The sources are passed in; only [`load`] reads file and
+//! once, and each value keeps its [`Origin`]. The sources are passed in; only [`load()`] reads file and
 //! environment. This module does not know any service's settings.
 //!
 //! A value is given as `[writer] batch_rows_max = 5` in the file, `FINOPS_WRITER_BATCH_ROWS_MAX=5` in the

@@ -1,6 +1,6 @@
 //! What every attack needs: a [site](site::Site) to attack, the built program as [child processes](program), a
 //! [load](load::Load) that never stops, a [reader](reader::Reader) that looks at all data files all the time, and an
-//! [oracle](oracle) that counts what is there against what was produced. The services are seen from outside only: no
+//! [oracle] that counts what is there against what was produced. The services are seen from outside only: no
 //! line of validator, sink or exporter runs in the attacking process, except where it has to be their clock.
 
 pub mod battle;

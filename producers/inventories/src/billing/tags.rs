@@ -41,7 +41,7 @@ impl RowTags {
     }
 }
 
-/// Reads the tags of a cell, in any of the forms of [`tags_text`]. `None` when the text is in none of them.
+/// Reads the tags of a cell, in any of the forms of `tags_text`. `None` when the text is in none of them.
 #[must_use]
 pub fn parse(cell: &str) -> Option<Tags> {
     let pairs = tags_text::pairs(cell)?;
