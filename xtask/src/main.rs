@@ -14,7 +14,7 @@ use tally::Tally;
 
 const USAGE: &str = "usage: cargo xtask test|attack
 
-  test    formatting, lints and all tests of the workspace
+  test    formatting, lints, documentation and all tests of the workspace
   attack  the attacks of tests/crash in their long form; writes docs/guarantees.md";
 /// Random kills per attack and site in the long form.
 const ATTACK_KILLS: &str = "50";
@@ -40,12 +40,14 @@ fn main() -> ExitCode {
 /// Runs every step even when an earlier one failed: one run shows all that is wrong.
 fn test() -> ExitCode {
     let mut total = Tally::default();
-    for step in [
-        &["fmt", "--all", "--check"][..],
-        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-        &["test", "--workspace", "--no-fail-fast"],
+    let strict = [("RUSTDOCFLAGS", OsStr::new("-D warnings"))];
+    for (step, environment) in [
+        (&["fmt", "--all", "--check"][..], &[][..]),
+        (&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[]),
+        (&["doc", "--workspace", "--no-deps", "--document-private-items"], &strict),
+        (&["test", "--workspace", "--no-fail-fast"], &[]),
     ] {
-        total += run_step(step, &[]);
+        total += run_step(step, environment);
     }
     end(&total)
 }

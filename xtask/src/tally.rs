@@ -11,7 +11,7 @@ pub struct Tally {
     pub passed: u64,
     /// Tests that said so: the harness, which knows nothing of it, calls them passed.
     pub skipped: u64,
-    /// Failed tests; a step that failed otherwise (formatting, lints, compiler) counts as one.
+    /// Failed tests; a step that failed otherwise (formatting, lints, documentation, compiler) counts as one.
     pub failed: u64,
     /// Those skipped since the last result. A test may say it more than once.
     skipping: BTreeSet<String>,
