@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use checkers::run_context::{RunContext, RunFacts};
+use chrono::DateTime;
 use contracts::identity::SaltMode;
 use contracts::layout;
 use contracts::run_manifest::{self, RunManifest, RunStatus};
@@ -23,6 +25,24 @@ use platform::service::Until;
 use platform::store::Store;
 use platform::store::local::LocalStore;
 use validator::ProducerPolicies;
+
+/// The facts of run `run-1` of acme, which starts then.
+#[must_use]
+pub fn run_context(started_ms: i64) -> RunContext {
+    let facts = RunFacts {
+        tenant_id: "acme".into(),
+        workspace_id: "prod".into(),
+        run_id: "run-1".into(),
+        run_ts: DateTime::from_timestamp_millis(started_ms).unwrap(),
+        engine_name: "finops".into(),
+        engine_version: "0.1.0".into(),
+        schema_version: 1,
+        default_currency: "USD".into(),
+        finding_id_mode: SaltMode::Stable,
+        rulepack: Arc::default(),
+    };
+    RunContext::new(facts).unwrap()
+}
 
 /// A data folder with everything in it.
 pub struct Pipeline {

@@ -8,11 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use checkers::registry::Registry;
-use checkers::run_context::{RunContext, RunFacts};
-use chrono::DateTime;
 use collectors::billing::LoadOptions;
 use collectors::registry::CollectorRegistry;
-use contracts::identity::SaltMode;
 use contracts::layout;
 use contracts::tenant_scope::TenantScope;
 use exporter::{DuckLimits, ExportOptions, ExporterConfig, ExporterDeps, FindingFilter, Population};
@@ -37,21 +34,9 @@ use tests::s3::gateway::Gateway;
 const NOW_MS: i64 = 1_789_000_000_000;
 
 fn plan() -> RunPlan {
-    let context = RunContext::new(RunFacts {
-        tenant_id: "acme".into(),
-        workspace_id: "prod".into(),
-        run_id: "run-1".into(),
-        run_ts: DateTime::from_timestamp_millis(NOW_MS).unwrap(),
-        engine_name: "finops".into(),
-        engine_version: "0.1.0".into(),
-        schema_version: 1,
-        default_currency: "USD".into(),
-        finding_id_mode: SaltMode::Stable,
-        rulepack: Arc::default(),
-    });
     let registry = Registry::linked().unwrap();
     RunPlan {
-        context: context.unwrap(),
+        context: tests::pipeline::run_context(NOW_MS),
         checkers: registry.all().iter().copied().filter(|checker| checker.provider().is_none()).collect(),
         checkers_named: false,
         collectors: CollectorRegistry::linked().unwrap(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use checkers::checker::{Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule};
+use checkers::checker::{Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope};
 use contracts::topics;
 use inventories::services::Services;
 use platform::lifecycle::Shutdown;
@@ -91,16 +91,7 @@ static HANGS: CheckerRegistration = CheckerRegistration {
     scope: CheckerScope::Global,
     needs: &[],
     checks: &[],
-    docs: &CheckerDocs {
-        what: "",
-        why: "",
-        money: "",
-        month: MonthRule::NoMoney,
-        verdict: "",
-        thresholds: &[],
-        data: "",
-        limits: "",
-    },
+    docs: &CheckerDocs::EMPTY,
     factory: |_, _| Ok(Box::new(Hangs)),
 };
 

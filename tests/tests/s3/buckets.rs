@@ -5,11 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use checkers::registry::Registry;
-use checkers::run_context::{RunContext, RunFacts};
-use chrono::DateTime;
 use collectors::billing::LoadOptions;
 use collectors::registry::CollectorRegistry;
-use contracts::identity::SaltMode;
 use contracts::run_manifest::{RunManifest, RunStatus};
 use contracts::topics;
 use platform::clock::ManualClock;
@@ -89,21 +86,9 @@ fn check_outcome() {
 }
 
 fn run(pipeline: &Pipeline) -> RunManifest {
-    let context = RunContext::new(RunFacts {
-        tenant_id: "acme".into(),
-        workspace_id: "prod".into(),
-        run_id: "run-1".into(),
-        run_ts: DateTime::from_timestamp_millis(NOW_MS).unwrap(),
-        engine_name: "finops".into(),
-        engine_version: "0.1.0".into(),
-        schema_version: 1,
-        default_currency: "USD".into(),
-        finding_id_mode: SaltMode::Stable,
-        rulepack: Arc::default(),
-    });
     let checkers = ["aws.s3.governance.lifecycle_missing", "aws.s3.uploads.incomplete"].map(str::to_owned);
     let plan = RunPlan {
-        context: context.unwrap(),
+        context: tests::pipeline::run_context(NOW_MS),
         checkers: select(&Registry::linked().unwrap(), &checkers, &[]).unwrap(),
         checkers_named: true,
         collectors: CollectorRegistry::linked().unwrap(),

@@ -1,12 +1,12 @@
 //! Buckets whose objects stay for ever in the class they were written to.
 
-use contracts::draft::{Level, Scope, Severity, Status};
-use contracts::resource_type::ResourceType;
+use contracts::draft::{Level, Severity, Status};
 use inventories::bootstrap::Bootstrap;
 use inventories::kind::Inventory;
 use inventories::s3::{Bucket, Lifecycle, S3Inventory};
 use inventories::services::Services;
 
+use super::bucket_scope;
 use crate::checker::{
     CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule,
 };
@@ -71,9 +71,10 @@ impl S3LifecycleMissingChecker {
             Lifecycle::Denied => (Status::Info, severity::UNKNOWN),
             Lifecycle::Missing | Lifecycle::Rules { .. } => (Status::Fail, MISSING),
         };
-        let finding = Finding::new(CHECK_ID, self.scope(bucket), status, severity)
-            .issue("check_id", CHECK_ID)
-            .issue("bucket", name);
+        let finding =
+            Finding::new(CHECK_ID, bucket_scope(&self.account, &bucket.region, &bucket.name), status, severity)
+                .issue("check_id", CHECK_ID)
+                .issue("bucket", name);
         Some(match bucket.lifecycle {
             Lifecycle::Denied => finding.issue("reason", "access_denied").text(
                 "Lifecycle rules may not be read",
@@ -91,24 +92,6 @@ impl S3LifecycleMissingChecker {
                 "Add rules that move objects to a cheaper class or expire them once they are no longer read.",
             ),
         })
-    }
-
-    fn scope(&self, bucket: &Bucket) -> Scope {
-        let Bootstrap { account_id, partition, billing_account_id, .. } = &self.account;
-        let account_id = account_id.clone().unwrap_or_default();
-        let partition = partition.as_deref().unwrap_or("aws");
-        Scope {
-            cloud: "aws".into(),
-            provider_partition: partition.to_owned(),
-            billing_account_id: billing_account_id.clone().unwrap_or_else(|| account_id.clone()),
-            account_id,
-            region: bucket.region.clone(),
-            service: "AmazonS3".into(),
-            resource_type: ResourceType::S3Bucket.into(),
-            resource_id: bucket.name.clone(),
-            resource_arn: format!("arn:{partition}:s3:::{}", bucket.name),
-            ..Scope::default()
-        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Buckets that keep parts of uploads which were never completed.
 
-use contracts::draft::{Level, Scope, Severity, Status};
-use contracts::resource_type::ResourceType;
+use contracts::draft::{Level, Severity, Status};
 use inventories::bootstrap::Bootstrap;
 use inventories::kind::Inventory;
 use inventories::s3_uploads::{BucketUploads, S3Uploads};
 use inventories::services::Services;
 use rust_decimal::Decimal;
 
+use super::bucket_scope;
 use crate::checker::{
     CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, MonthRule,
 };
@@ -87,38 +87,25 @@ impl S3UploadsIncompleteChecker {
             self.age_days_min
         );
         let advice = "Add a lifecycle rule that aborts uploads which are not completed within a week.";
-        let finding = Finding::new(CHECK_ID, self.scope(bucket), Status::Fail, SEVERITY)
-            .text("Parts of unfinished uploads", message, advice)
-            .metric("uploads", Decimal::from(count))
-            .metric("age_days_max", *oldest)
-            .label("amount", "unknown")
-            .remediation(format!(
-                "aws s3api put-bucket-lifecycle-configuration --bucket {name} replaces all rules of a bucket: read them \
+        let finding = Finding::new(
+            CHECK_ID,
+            bucket_scope(&self.account, &bucket.region, &bucket.name),
+            Status::Fail,
+            SEVERITY,
+        )
+        .text("Parts of unfinished uploads", message, advice)
+        .metric("uploads", Decimal::from(count))
+        .metric("age_days_max", *oldest)
+        .label("amount", "unknown")
+        .remediation(format!(
+            "aws s3api put-bucket-lifecycle-configuration --bucket {name} replaces all rules of a bucket: read them \
                  first, and add one with AbortIncompleteMultipartUpload, DaysAfterInitiation 7"
-            ))
-            .link(
-                "Aborting unfinished uploads",
-                "https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html",
-            );
+        ))
+        .link(
+            "Aborting unfinished uploads",
+            "https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html",
+        );
         Some(finding)
-    }
-
-    fn scope(&self, bucket: &BucketUploads) -> Scope {
-        let Bootstrap { account_id, partition, billing_account_id, .. } = &self.account;
-        let account_id = account_id.clone().unwrap_or_default();
-        let partition = partition.as_deref().unwrap_or("aws");
-        Scope {
-            cloud: "aws".into(),
-            provider_partition: partition.to_owned(),
-            billing_account_id: billing_account_id.clone().unwrap_or_else(|| account_id.clone()),
-            account_id,
-            region: bucket.region.clone(),
-            service: "AmazonS3".into(),
-            resource_type: ResourceType::S3Bucket.into(),
-            resource_id: bucket.name.clone(),
-            resource_arn: format!("arn:{partition}:s3:::{}", bucket.name),
-            ..Scope::default()
-        }
     }
 }
 
