@@ -40,7 +40,7 @@ fn counts_look_at_the_rows_they_say() {
         FINDING,
         Finding { fingerprint: "f2", status: "pass", level: "low", savings: None, ..FINDING },
         Finding { fingerprint: "f3", level: "critical", category: "", ..FINDING },
-        Finding { fingerprint: "f4", state: "ignored", ..FINDING },
+        Finding { fingerprint: "f4", state: "ignored", check_id: "aws.ec2.nat.idle", ..FINDING },
     ];
     check(&findings, "findings.count", &["{} 4.000000"]);
     let statuses =
@@ -58,6 +58,8 @@ fn counts_look_at_the_rows_they_say() {
         ],
     );
     check(&findings, "findings.count_by_category", &["{category=cost} 2.000000", "{category=unknown} 1.000000"]);
+    let checks = ["{check_id=aws.ec2.ebs.gp2.to.gp3} 2.000000", "{check_id=aws.ec2.nat.idle} 1.000000"];
+    check(&findings, "findings.count_by_check", &checks);
     check(
         &findings,
         "findings.matrix",

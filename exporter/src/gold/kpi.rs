@@ -50,6 +50,7 @@ pub const KPIS: &[Kpi] = &[
     kpi!("cost.total", Money, Facts),
     kpi!("findings.count", Count, Snapshot),
     kpi!("findings.count_by_category", Count, Snapshot),
+    kpi!("findings.count_by_check", Count, Snapshot),
     kpi!("findings.count_by_severity", Count, Snapshot),
     kpi!("findings.count_by_state", Count, Snapshot),
     kpi!("findings.count_by_status", Count, Snapshot),
