@@ -31,6 +31,15 @@ pub struct Kpi {
     pub(crate) sql: &'static str,
 }
 
+impl Kpi {
+    /// What it says, in words.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        let comment = self.sql.lines().map_while(|line| line.strip_prefix("-- ")).collect::<Vec<_>>().join(" ");
+        comment.split_once(": ").map_or_else(|| comment.clone(), |(_, meaning)| meaning.to_owned())
+    }
+}
+
 macro_rules! kpi {
     ($name:literal, $unit:ident, $population:ident) => {
         Kpi {
@@ -75,6 +84,17 @@ macro_rules! check {
 /// Every check, by name.
 pub(crate) const CHECKS: &[Check] =
     &[check!("costs_add_up"), check!("costs_reconcile"), check!("counts_add_up"), check!("savings_add_up")];
+
+impl KpiPopulation {
+    /// In words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Snapshot => "findings of the last complete runs of the period",
+            Self::Facts => "costs of the period",
+        }
+    }
+}
 
 impl KpiUnit {
     /// As in column `unit`.
@@ -136,5 +156,9 @@ mod tests {
         for (name, sql) in all {
             assert!(sql.starts_with(&format!("-- {name}: ")), "{name}");
         }
+        let total = KPIS.iter().find(|kpi| kpi.name == "cost.total").unwrap();
+        let meaning = "cost of the period per model: one row without tax, and one row per charge category, tax among them. \
+                       In lower case, since facts of loads before closed lists were folded keep the spelling of the export.";
+        assert_eq!(total.meaning(), meaning);
     }
 }

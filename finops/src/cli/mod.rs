@@ -12,6 +12,7 @@ mod doctor;
 mod exporter;
 mod findings;
 mod headline;
+mod kpis;
 mod repair;
 mod replay;
 mod run;
@@ -70,6 +71,9 @@ pub enum Verb {
     /// Findings of one tenant, from the dataset
     #[command(subcommand)]
     Findings(findings::FindingsVerb),
+    /// KPIs of the gold tables
+    #[command(subcommand)]
+    Kpis(kpis::KpisVerb),
     /// Dead letters: what was refused and why
     #[command(subcommand)]
     Dlq(dlq::DlqVerb),
@@ -130,6 +134,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Collectors(verb) => collectors::run(&verb, form),
         Verb::Contract(verb) => contract::run(&verb, &settings, form),
         Verb::Findings(verb) => findings::run(&verb, &settings, form),
+        Verb::Kpis(verb) => kpis::run(&verb, form),
         Verb::Dlq(verb) => dlq::run(&verb, &settings, form),
         Verb::Verify(args) => verify::run(&args, &settings, form),
         Verb::Repair(args) => repair::run(&args, &settings, form),
