@@ -96,6 +96,9 @@ const FINDINGS_MAX: Setting<u64> = Setting::integer("exporter.findings_max", 1..
 const DUCK_MEMORY: Setting<u64> = Setting::bytes("exporter.memory_bytes_max", 64 << 20..=1 << 40)
     .default("2GiB")
     .help("memory DuckDB may use in one process");
+const DUCK_THREADS: Setting<Option<usize>> = Setting::integer("exporter.threads_max", 1..=1_024)
+    .help("threads DuckDB may use in one process [default: one for each core]")
+    .optional();
 
 const HTTP_LISTEN: Setting<Option<String>> = Setting::text("http.listen")
     .help("address such as 127.0.0.1:9464 where a service answers /live, /ready and /metrics [default: nowhere]")
@@ -133,6 +136,7 @@ const SETTINGS: &[Declaration] = &[
     POLL.declared(),
     FINDINGS_MAX.declared(),
     DUCK_MEMORY.declared(),
+    DUCK_THREADS.declared(),
     HTTP_LISTEN.declared(),
     HTTP_STALLED.declared(),
 ];
@@ -207,8 +211,8 @@ pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Setti
     }
     let duck = exporter::DuckLimits {
         memory_max_mb: config.get(&DUCK_MEMORY)? >> 20,
+        threads: config.get(&DUCK_THREADS)?.unwrap_or_else(|| exporter::DuckLimits::default().threads),
         spill_dir: if only_looks { std::env::temp_dir() } else { root.join("_exporter").join("spill") },
-        ..exporter::DuckLimits::default()
     };
     Ok(Settings {
         export: config.get(&EXPORT)?.unwrap_or_else(|| root.join("export")),
