@@ -261,6 +261,7 @@ fn build_changed(config: &ExporterConfig, deps: &ExporterDeps, done: &mut Done, 
     }
     let cut = take_cut(deps, &mut done.known)?;
     let built = build_tenants(config, deps, &cut, changed, true, shutdown)?;
+    deps.observer.metrics.add(&metrics::EXPORT_BUILDS, [], built.len() as u64);
     let built: Vec<_> = built.into_iter().map(|built| (LastBuild::new(&built), built.scope)).collect();
     let failures = built.iter().map(|(last, _)| last.failures).sum();
     done.tenants.extend(built.into_iter().map(|(last, scope)| (scope, last)));

@@ -280,6 +280,8 @@ fn what_fails_is_reported_as_long_as_it_does() {
         assert!(after_globex.contains("finops_export_failures_total{} 2\n"), "{after_globex}");
         world.commit_rows_of("broken", "acme", &[FINDING]);
         wait_for_line("finops_export_failures_total{} 4\n");
+        // What keeps failing is not built again, and neither is what has not changed.
+        wait_for_line("finops_export_builds_total{} 5\n");
         wait_for_line("finops_export_failing{} 2.0\n");
     });
 }
