@@ -14,8 +14,11 @@ use crate::number::Micros;
 
 /// Every released version of the Avro schema, the first is version 1, as published in `schemas/avro/`. A version only adds
 /// members, each at the end of its record and null unless given (R61).
-pub const SCHEMAS: [&str; 2] =
-    [include_str!("../../schemas/avro/finding.v1.avsc"), include_str!("../../schemas/avro/finding.avsc")];
+pub const SCHEMAS: [&str; 3] = [
+    include_str!("../../schemas/avro/finding.v1.avsc"),
+    include_str!("../../schemas/avro/finding.v2.avsc"),
+    include_str!("../../schemas/avro/finding.avsc"),
+];
 /// The newest version. There is no registry to ask: the id in a frame is the version.
 pub const NEWEST: u16 = SCHEMAS.len() as u16;
 

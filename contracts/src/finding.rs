@@ -149,6 +149,7 @@ pub(crate) struct Allocation<'a> {
     pub owner: Text<'a>,
     pub cost_center: Text<'a>,
     pub product: Text<'a>,
+    pub environment: Text<'a>,
 }
 
 /// How a message is to be read.

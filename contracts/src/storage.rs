@@ -196,6 +196,9 @@ row!(
         cost_center: Str<'a>,
         product: Str<'a>,
     }
+    since 3 {
+        environment: Str<'a>,
+    }
 );
 
 /// The cast: pure, one record at a time, the schema decides.
@@ -306,6 +309,7 @@ impl Cast {
                 owner: text(&a.owner),
                 cost_center: text(&a.cost_center),
                 product: text(&a.product),
+                environment: text(&a.environment),
             }),
         }
     }

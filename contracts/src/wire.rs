@@ -85,7 +85,7 @@ raw_object!(Model { currency, cost_model, granularity, period_start, period_end 
 raw_object!(Attribution { method, confidence, matched_keys });
 raw_object!(Lifecycle { status, first_seen_ts, last_seen_ts, resolved_ts, snooze_until_ts });
 raw_object!(Source { source_type, source_ref, schema_version, engine, refreshed_ts });
-raw_object!(Allocation { owner, cost_center, product });
+raw_object!(Allocation { owner, cost_center, product, environment });
 
 /// Free-key members in document order, a key given twice by its last value, sorted by key bytes (R56).
 pub(crate) struct Entries<'a>(pub Vec<(Cow<'a, str>, Raw<'a>)>);

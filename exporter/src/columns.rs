@@ -84,6 +84,7 @@ pub(crate) const FINDINGS: Table = Table {
         column("allocation_owner", &["allocation", "owner"], Kind::Text),
         column("allocation_cost_center", &["allocation", "cost_center"], Kind::Text),
         column("allocation_product", &["allocation", "product"], Kind::Text),
+        column("allocation_environment", &["allocation", "environment"], Kind::Text),
     ],
 };
 

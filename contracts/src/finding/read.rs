@@ -304,8 +304,10 @@ impl Reader {
             owner: self.added(a.owner, format_args!("allocation.owner")),
             cost_center: self.added(a.cost_center, format_args!("allocation.cost_center")),
             product: self.added(a.product, format_args!("allocation.product")),
+            environment: self.added(a.environment, format_args!("allocation.environment")),
         };
-        let is_given = allocation.owner.is_some() || allocation.cost_center.is_some() || allocation.product.is_some();
+        let Allocation { owner, cost_center, product, environment } = &allocation;
+        let is_given = [owner, cost_center, product, environment].into_iter().any(Option::is_some);
         is_given.then_some(allocation)
     }
 

@@ -46,11 +46,12 @@ const EVERY_FIELD: &str = r#"{
   "metrics": {"m": "-12.5", "n": null}, "metadata_json": "{}",
   "source": {"source_type": "s", "source_ref": "r", "schema_version": 65535, "engine": "compute-optimizer",
     "refreshed_ts": "2026-01-20T10:00:00Z"},
-  "allocation": {"owner": "payments", "cost_center": "4711", "product": "shop"}
+  "allocation": {"owner": "payments", "cost_center": "4711", "product": "shop", "environment": "test"}
 }"#;
 
 /// What versions after the first have added, by its place in the JSON view.
-const ADDED: [(&str, &str); 3] = [("", "allocation"), ("/source", "engine"), ("/source", "refreshed_ts")];
+const ADDED: [(&str, &str); 4] =
+    [("/allocation", "environment"), ("", "allocation"), ("/source", "engine"), ("/source", "refreshed_ts")];
 
 /// Without what is left out when it is null, or without all that was added.
 fn without_added(mut row: Value, also_if_set: bool) -> Value {
@@ -76,6 +77,7 @@ fn texts() -> Vec<String> {
         r#"{"source": {"engine": "e"}}"#.to_owned(),
         r#"{"source": {"refreshed_ts": "2026-01-20"}}"#.to_owned(),
         r#"{"allocation": {"product": "p"}}"#.to_owned(),
+        r#"{"allocation": {"environment": "e"}}"#.to_owned(),
         r#"{"allocation": {"owner": " "}, "source": {"engine": ""}}"#.to_owned(),
     ]);
     for (i, line) in files.iter().enumerate().flat_map(|(i, file)| file.lines().map(move |line| (i, line))) {

@@ -61,6 +61,7 @@ const PARTS: &[(&str, &[PageField])] = &[
             ("owner", "/allocation/owner", Plain),
             ("cost center", "/allocation/cost_center", Plain),
             ("product", "/allocation/product", Plain),
+            ("environment", "/allocation/environment", Plain),
         ],
     ),
     (
