@@ -65,8 +65,16 @@ pub(crate) struct Duck {
     borrowed: Borrowed,
 }
 
-/// Databases without a job. To open one takes as long as all statements about a small tenant.
+/// Databases without a job, those that were used last at the end. To open one takes as long as all statements about a small tenant.
 static IDLE: Mutex<Vec<Database>> = Mutex::new(Vec::new());
+
+/// Most of them, on a machine with few cores; else one for each core. Limits change with the number of jobs, and what no job asks for
+/// again has to go.
+const IDLE_MAX: usize = 8;
+
+fn idle_max() -> usize {
+    thread::available_parallelism().map_or(IDLE_MAX, |cores| cores.get().max(IDLE_MAX))
+}
 
 struct Database {
     connection: Connection,
@@ -78,7 +86,7 @@ impl Database {
     /// An idle one with these limits, else a new one.
     fn of(limits: &DuckLimits) -> Result<Self> {
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = idle.iter().position(|database| database.limits == *limits).map(|at| idle.swap_remove(at));
+        let found = idle.iter().position(|database| database.limits == *limits).map(|at| idle.remove(at));
         drop(idle);
         found.map_or_else(|| Self::open(limits), Ok)
     }
@@ -115,8 +123,14 @@ impl Drop for Borrowed {
     fn drop(&mut self) {
         // One that has failed may be broken as a whole; one that has spilled removes its files only when it is closed.
         let is_sound = |database: &Database| !self.has_failed.get() && !thread::panicking() && !database.spill.exists();
-        let database = self.database.take().filter(is_sound);
-        IDLE.lock().unwrap_or_else(PoisonError::into_inner).extend(database);
+        let Some(database) = self.database.take().filter(is_sound) else { return };
+        let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push(database);
+        let surplus = idle.len().saturating_sub(idle_max());
+        let closed: Vec<Database> = idle.drain(..surplus).collect();
+        // To close one takes a while, and others wait for the lock.
+        drop(idle);
+        drop(closed);
     }
 }
 
@@ -284,6 +298,10 @@ mod tests {
         let other = DuckLimits { memory_max_mb: 65, ..limits };
         drop(beside);
         assert!(!is_there(&Duck::open(&other).unwrap(), "mark"), "limits are those that were asked for");
+        for memory_max_mb in 66..66 + 2 * idle_max() as u64 {
+            drop(Duck::open(&DuckLimits { memory_max_mb, ..other.clone() }).unwrap());
+        }
+        assert!(IDLE.lock().unwrap().len() <= idle_max(), "what no job asks for again is closed");
     }
 
     #[test]
