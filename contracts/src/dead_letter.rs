@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use crate::columns::{map, time, utf8};
 use crate::source::Src;
 use crate::topics::headers;
 
@@ -218,12 +219,6 @@ pub fn cut_text(text: &str, bytes_max: usize) -> &str {
 /// Columns of the dataset `finops_dead_letters`.
 #[must_use]
 pub fn arrow_schema() -> SchemaRef {
-    let utf8 = |name: &str| Field::new(name, DataType::Utf8, true);
-    let ts = |name: &str| Field::new(name, DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())), true);
-    let entry = DataType::Struct(Fields::from(vec![
-        Field::new("key", DataType::Utf8, false),
-        Field::new("value", DataType::Binary, true),
-    ]));
     Arc::new(Schema::new(vec![
         utf8("tenant_id"),
         utf8("workspace_id"),
@@ -231,16 +226,16 @@ pub fn arrow_schema() -> SchemaRef {
         utf8("src"),
         utf8("replay_of"),
         utf8("src_topic"),
-        ts("src_ts"),
+        time("src_ts"),
         utf8("error_code"),
         utf8("error_field"),
         utf8("error_detail"),
         utf8("errors"),
         utf8("contract_version"),
         utf8("validator_version"),
-        ts("first_seen_ts"),
+        time("first_seen_ts"),
         Field::new("replays", DataType::UInt32, true),
-        Field::new("headers", DataType::Map(Arc::new(Field::new("entries", entry, false)), false), true),
+        map("headers", DataType::Binary),
         Field::new("key", DataType::Binary, true),
         Field::new("value", DataType::Binary, true),
         Field::new("value_bytes", DataType::UInt64, true),

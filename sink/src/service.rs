@@ -417,14 +417,14 @@ impl ActionExecutor<'_> {
             Action::ReadOffsets { .. } => ActionOutcome::OffsetsRead(self.hints.read(self.broker)?),
             Action::Claim(offset) => {
                 failpoint::hit!("sink.claim.begin");
-                let is_left = self.leave_hint(at, *offset)?;
+                let is_left = self.commit_offset(at, *offset)?;
                 failpoint::hit!("sink.claim.left");
                 if is_left { ActionOutcome::Done } else { ActionOutcome::NotClaimed }
             }
             Action::CommitOffset(offset) => {
-                failpoint::hit!("sink.hint.begin");
-                let _chain_decides = self.leave_hint(at, *offset)?;
-                failpoint::hit!("sink.hint.left");
+                failpoint::hit!("sink.offset.begin");
+                let _chain_decides = self.commit_offset(at, *offset)?;
+                failpoint::hit!("sink.offset.left");
                 ActionOutcome::Done
             }
             Action::Checkpoint(head) => {
@@ -486,11 +486,11 @@ impl ActionExecutor<'_> {
     }
 
     /// False when the partition is not this member's now.
-    fn leave_hint(&mut self, at: &TopicPartition, offset: u64) -> Result<bool, SinkError> {
+    fn commit_offset(&mut self, at: &TopicPartition, offset: u64) -> Result<bool, SinkError> {
         let metadata = serde_json::to_string(&OffsetMetadata { store_id: self.store.id().to_owned() })?;
         match self.consumer.commit(&[GroupOffset { at: at.clone(), offset, metadata }]) {
             Err(BrokerError::Fenced { .. }) => {
-                debug!(topic = %at.topic, partition = at.partition, "no hint: fenced");
+                debug!(topic = %at.topic, partition = at.partition, "no offset committed: fenced");
                 Ok(false)
             }
             other => Ok(other.map(|()| true)?),

@@ -14,6 +14,9 @@ use tracing::warn;
 
 use super::READS_MAX;
 
+/// Records that are read ahead of the one that is followed.
+const AHEAD_BYTES_MAX: u64 = 8 << 20;
+
 /// What was listed in the folder of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folder {
@@ -178,7 +181,15 @@ impl Folder {
                 Ok(commit) => {
                     let step = ChainStep { path: &path, commit: &commit, head: &head, is_last: start >= last_listed };
                     let has_enough = each(step)?.is_break();
+                    let inside = self.commits.range(commit.start + 1..commit.end).next();
                     last = Some(commit);
+                    if let Some((_, stray)) = inside {
+                        end = End::Broken(BrokenChain {
+                            path: stray.path.clone(),
+                            problem: format!("it starts inside the record {path}, which ends at {}", head.end),
+                        });
+                        break;
+                    }
                     if has_enough {
                         break;
                     }
@@ -201,7 +212,12 @@ impl Folder {
         ahead: &mut BTreeMap<u64, Option<Bytes>>,
     ) -> Result<Option<Bytes>, StoreError> {
         if !ahead.contains_key(&start) {
-            let listed = self.commits.range(start + 1..).map(|(start, _)| *start);
+            let mut bytes = 0;
+            let is_room = |(_, entry): &(&u64, &Entry)| {
+                bytes += entry.bytes;
+                bytes <= AHEAD_BYTES_MAX
+            };
+            let listed = self.commits.range(start + 1..).take_while(is_room).map(|(start, _)| *start);
             let starts: Vec<u64> = std::iter::once(start).chain(listed).take(OBJECTS_AT_ONCE).collect();
             let paths: Vec<String> = starts.iter().map(|start| self.commit_path(*start)).collect();
             *ahead = starts.into_iter().zip(get_all(store, &paths)?).collect();
@@ -298,6 +314,20 @@ mod tests {
         assert_eq!(broken.problem, "the record before it ends at 20, this one starts at 30");
         let walked = folder.walk(&store, |_| Ok::<_, StoreError>(())).unwrap();
         assert_eq!((walked.broken, walked.unread.len()), (Some(broken), 2));
+    }
+
+    /// Two sinks on a store that has stopped keeping put-if-absent.
+    #[test]
+    fn a_commit_that_starts_inside_another_breaks_the_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
+        let (mut folder, _) = listed(&store, 5);
+        let stray = Entry { path: folder.commit_path(25), ..folder.commits[&20].clone() };
+        folder.commits.insert(25, stray);
+        let (end, why) = follow(&folder, &store, ChainHead::empty("id", 0));
+        let End::Broken(broken) = why else { panic!("it is whole") };
+        assert_eq!((end, &broken.path), (30, &folder.commit_path(25)));
+        assert!(broken.problem.starts_with("it starts inside the record "), "{}", broken.problem);
     }
 
     #[test]

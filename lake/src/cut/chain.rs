@@ -65,9 +65,13 @@ pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
         let id = (folder.topic_id.clone(), folder.partition);
         let mut chain =
             before.remove(&id).filter(|chain| chain.is_part_of(&folder)).unwrap_or_else(|| Chain::empty(&folder));
-        chain.read_on(store, &folder, &sizes, &staged)?;
-        chain.add_to(&mut chains, &sizes)?;
+        let read = chain.read_on(store, &folder, &sizes, &staged).and_then(|()| chain.add_to(&mut chains, &sizes));
         known.0.insert(id, chain);
+        if let Err(error) = read {
+            // What was read need not be read again when it is tried again.
+            known.0.append(&mut before);
+            return Err(error);
+        }
     }
     chains.findings.sort_by(|a, b| (&a.path_tenant, &a.path).cmp(&(&b.path_tenant, &b.path)));
     chains.dead_letters.sort_by(|a, b| a.path.cmp(&b.path));

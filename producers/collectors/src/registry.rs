@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use inventories::kind::{InventoryKind, Source};
+use inventories::kind::{Extent, InventoryKind, Source};
 
 use crate::collector::{Collect, CollectorRegistration, ProviderRegistration};
 
@@ -37,6 +37,18 @@ pub enum CollectorRegistryError {
     /// Two providers claim one source.
     #[error("two providers of the {0} are registered")]
     DuplicateProvider(&'static str),
+    /// What a collector fills is not once for what it looks at, so nothing would find it.
+    #[error("collector {collector} fills {kind}, which is once for {extent}, and looks at {looks_at}")]
+    Extent {
+        /// Id.
+        collector: &'static str,
+        /// Kind of inventory.
+        kind: &'static str,
+        /// What there is one for.
+        extent: &'static str,
+        /// What the collector is called for.
+        looks_at: &'static str,
+    },
     /// A collector looks at accounts that cannot be found.
     #[error("collector {collector} looks at accounts of the {source_name}, and no provider of them is registered")]
     NoProvider {
@@ -85,6 +97,15 @@ impl CollectorRegistry {
         let registry = Self { collectors, providers };
         for collector in &registry.collectors {
             let source = collector.fills.source;
+            let (looks_at, is_for_run) = match collector.collect {
+                Collect::Bill(_) => ("billing files", true),
+                Collect::Account(_) => ("accounts", false),
+            };
+            if (collector.fills.extent == Extent::Run) != is_for_run {
+                let (collector, kind, extent) =
+                    (collector.id, collector.fills.name, collector.fills.extent.as_str());
+                return Err(CollectorRegistryError::Extent { collector, kind, extent, looks_at });
+            }
             if matches!(collector.collect, Collect::Account(_)) && registry.provider(source).is_none() {
                 return Err(CollectorRegistryError::NoProvider {
                     collector: collector.id,
@@ -126,7 +147,6 @@ impl CollectorRegistry {
 #[cfg(test)]
 mod tests {
     use inventories::collected::Unavailable;
-    use inventories::kind::Extent;
 
     use super::*;
 
@@ -177,6 +197,10 @@ mod tests {
         let twice = "\"a\" is registered twice: by collector a and by collector a";
         check(&[collector("a", "disks"), collector("a", "nets")], &[provider()], twice);
         check(&[collector("a", "disks")], &[provider(), provider()], "two providers of the AWS API are registered");
+        let fills = InventoryKind { extent: Extent::Run, ..kind("disks") };
+        let for_the_run = CollectorRegistration { fills, ..*collector("a", "disks") };
+        let unfit = "collector a fills disks, which is once for the run, and looks at accounts";
+        check(&[Box::leak(Box::new(for_the_run))], &[provider()], unfit);
         let lacking = "collector a looks at accounts of the AWS API, and no provider of them is registered";
         check(&[collector("a", "disks")], &[], lacking);
     }

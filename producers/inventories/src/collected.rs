@@ -70,7 +70,7 @@ pub enum UnavailableKind {
     Skipped,
     /// It was not attempted: there are no credentials.
     NoCredentials,
-    /// The provider does not accept the credentials.
+    /// There are credentials, and they cannot be used: the provider does not accept them, or they cannot be loaded.
     Refused,
     /// It went wrong.
     Failed,

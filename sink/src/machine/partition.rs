@@ -239,7 +239,7 @@ impl<R: RecordPayload> Partition<R> {
             }
             (Phase::CommitOffset, _) => {
                 self.hinted = Some(self.head.end);
-                self.after_hint()
+                self.after_offset()
             }
             (Phase::Checkpoint, _) => {
                 self.checkpointed = self.head.records;
@@ -312,7 +312,7 @@ impl<R: RecordPayload> Partition<R> {
     }
 
     fn after_publish(&self) -> Phase {
-        if self.has_asked { self.hint_if_due() } else { Phase::Ask(Purpose::Claim) }
+        if self.has_asked { self.commit_offset_if_due() } else { Phase::Ask(Purpose::Claim) }
     }
 
     /// No sink of another store has left a hint.
@@ -321,18 +321,18 @@ impl<R: RecordPayload> Partition<R> {
             Purpose::Claim if self.hinted.is_none() => Phase::Claim,
             Purpose::Claim | Purpose::Consume => {
                 self.has_asked = true;
-                self.hint_if_due()
+                self.commit_offset_if_due()
             }
             Purpose::Commit(attempt) => Phase::Look(attempt),
         }
     }
 
-    fn hint_if_due(&self) -> Phase {
-        if self.hinted == Some(self.head.end) { self.after_hint() } else { Phase::CommitOffset }
+    fn commit_offset_if_due(&self) -> Phase {
+        if self.hinted == Some(self.head.end) { self.after_offset() } else { Phase::CommitOffset }
     }
 
     /// Also right after loading: the sink that made the last commit may have been killed before its checkpoint.
-    fn after_hint(&self) -> Phase {
+    fn after_offset(&self) -> Phase {
         let is_due = self.head.records.saturating_sub(self.checkpointed) >= self.options.checkpoint_commits;
         if is_due { Phase::Checkpoint } else { self.after_checkpoint() }
     }

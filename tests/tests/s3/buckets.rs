@@ -43,6 +43,12 @@ fn buckets_are_recorded_and_what_a_role_may_not_see_is_reported() {
     assert!(begun.starts_with("HTTP/1.1 200 "), "{begun}");
     let proxy = Proxy::before(&server.url());
     proxy.plan("GET", "/closed/?lifecycle", u32::MAX, Fault::Answer(403, s3_error("AccessDenied")));
+    // The old upload is on the second page; of another bucket the server does not say where the next page is.
+    let next = "<NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>";
+    proxy.plan("GET", "upload-id-marker=1", 1, Fault::Answer(200, page("2026-01-20T10:00:00.000Z", "")));
+    proxy.plan("GET", "/plain/?uploads", 1, Fault::Answer(200, page("2096-10-01T10:00:00.000Z", &more(next))));
+    proxy.plan("GET", "/closed/?uploads", 1, Fault::Answer(200, page("2096-10-01T10:00:00.000Z", &more(""))));
+    proxy.plan("GET", "/ruled/?location", u32::MAX, Fault::Answer(400, s3_error("Odd")));
     let home = tempfile::tempdir().unwrap();
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "buckets::buckets_are_recorded_and_what_a_role_may_not_see_is_reported", "--nocapture"])
@@ -56,17 +62,32 @@ fn buckets_are_recorded_and_what_a_role_may_not_see_is_reported() {
     assert_eq!(proxy.unmet(), []);
 }
 
+fn page(initiated: &str, rest: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListMultipartUploadsResult>{rest}<Upload><Key>k</Key><UploadId>1</UploadId>\
+         <Initiated>{initiated}</Initiated></Upload></ListMultipartUploadsResult>"
+    )
+}
+
+fn more(next: &str) -> String {
+    format!("<IsTruncated>true</IsTruncated>{next}")
+}
+
 fn check_outcome() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(folder.path());
     let manifest = run(&pipeline);
     let [scope, uploads] = manifest.scopes.as_slice() else { panic!("{manifest:?}") };
     assert_eq!((&*scope.account_id, &*scope.region, scope.status), ("123456789012", "global", RunStatus::Partial));
-    assert_eq!(scope.reason, "denied: s3:GetLifecycleConfiguration");
+    let region = "bucket ruled: its region is unknown: Odd: ";
+    assert!(scope.reason.starts_with("denied: s3:GetLifecycleConfiguration") && scope.reason.contains(region), "{scope:?}");
     assert_eq!(scope.denied_operations, ["s3:GetLifecycleConfiguration"]);
     // One list, and for each of three buckets its region and its rules.
     assert_eq!((scope.api_calls, scope.findings), (7, 2));
-    assert_eq!((uploads.status, uploads.api_calls, uploads.findings), (RunStatus::Complete, 7, 1), "{uploads:?}");
+    assert_eq!((uploads.status, uploads.api_calls, uploads.findings), (RunStatus::Partial, 8, 1), "{uploads:?}");
+    for gap in [region, "bucket closed: only the first 1 uploads were looked at"] {
+        assert!(uploads.reason.contains(gap), "{uploads:?}");
+    }
     let values = pipeline.records(topics::WIRE).into_iter().map(|record| record.value.into_bytes());
     let found: Vec<Value> = values.map(|value| serde_json::from_slice(&value).unwrap()).collect();
     let text = |value: &Value| value.as_str().unwrap().to_owned();

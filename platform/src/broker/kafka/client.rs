@@ -25,8 +25,16 @@ use crate::config::Secret;
 /// names its place. Memory is taken only for what comes.
 const BATCH_BYTES_MAX: usize = 256 << 20;
 
-/// In OpenSSL's words for what the other side says before it closes a connection.
-const TLS_ALERT: &str = "SSL alert number";
+/// In OpenSSL's words for what the other side says before it closes a connection. librdkafka passes on no more than this text.
+const TLS_ALERT: &str = "SSL alert number ";
+/// Alerts about a certificate (RFC 8446, 6.2): bad, unsupported, revoked, expired, unknown, of an unknown issuer, denied, required.
+/// Others, such as an internal error of a broker that is starting, may pass.
+const CERTIFICATE_ALERTS: [&str; 9] = ["42", "43", "44", "45", "46", "48", "49", "113", "116"];
+
+fn is_about_certificates(reason: &str) -> bool {
+    let number = reason.split_once(TLS_ALERT).map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next());
+    number.flatten().is_some_and(|number| CERTIFICATE_ALERTS.contains(&number))
+}
 
 /// A change of the assignment, as the group's coordinator decided it.
 #[derive(Debug)]
@@ -120,7 +128,7 @@ impl ClientContext for Client {
             Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL) => self.refused(reason),
             // A broker that does not accept our certificate says so after the handshake (TLS 1.3), which is a failure of transport
             // to librdkafka. The next attempts may find a closed connection only.
-            _ if reason.contains(TLS_ALERT) => self.refused(reason),
+            _ if is_about_certificates(reason) => self.refused(reason),
             _ => self.note(reason),
         }
         debug!(%error, reason, "kafka client in trouble");
@@ -265,4 +273,21 @@ pub(super) fn onlooker_ahead(settings: &KafkaSettings) -> Result<BaseConsumer<Cl
 /// A client that joins no group.
 pub(super) fn made(config: &ClientConfig) -> Result<BaseConsumer<Client>> {
     config.create_with_context(Client::default()).map_err(|e| errors::of(&e, || "making a Kafka client".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_about_certificates;
+
+    #[test]
+    fn alerts_about_certificates_are_distinguished_from_others() {
+        let alert = |number| format!("ssl://b:9093/0: SSL routines::tlsv13 alert certificate required: SSL alert number {number}: x");
+        for number in [42, 46, 116] {
+            assert!(is_about_certificates(&alert(number)), "{number}");
+        }
+        for number in [40, 80, 4] {
+            assert!(!is_about_certificates(&alert(number)), "{number}");
+        }
+        assert!(!is_about_certificates("Disconnected"));
+    }
 }

@@ -9,7 +9,7 @@ use inventories::collected::{CollectionReport, Unavailable};
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::api_error::{Meaning, meaning, unavailable};
+use super::api_error::{Meaning, describe, meaning, unavailable};
 
 /// Buckets looked at; an account with more gets the first ones by name and a gap in its coverage.
 const BUCKETS_MAX: usize = 10_000;
@@ -21,19 +21,31 @@ pub(super) struct Answer<T> {
     value: T,
     denied: Option<&'static str>,
     throttled: Option<&'static str>,
+    /// What else could not be seen, and why.
+    gap: Option<String>,
+    calls: u64,
 }
 
 impl<T> Answer<T> {
     pub(super) fn of(value: T) -> Self {
-        Self { value, denied: None, throttled: None }
+        Self { value, denied: None, throttled: None, gap: None, calls: 1 }
     }
 
     pub(super) fn failed(value: T, operation: &'static str, meaning: Meaning) -> Self {
         Self {
-            value,
             denied: (meaning == Meaning::Denied).then_some(operation),
             throttled: (meaning == Meaning::Throttled).then_some(operation),
+            ..Self::of(value)
         }
+    }
+
+    pub(super) fn with_gap(self, gap: String) -> Self {
+        Self { gap: Some(gap), ..self }
+    }
+
+    /// It took this many calls.
+    pub(super) fn after(self, calls: u64) -> Self {
+        Self { calls, ..self }
     }
 }
 
@@ -128,9 +140,10 @@ where
             None => return answers,
             Some(Err(error)) => report.gaps.push(format!("asking about a bucket: {error}")),
             Some(Ok((name, answer))) => {
-                report.api_calls += 1;
+                report.api_calls += answer.calls;
                 report.denied_operations.extend(answer.denied.map(str::to_owned));
                 report.throttled_operations.extend(answer.throttled.map(str::to_owned));
+                report.gaps.extend(answer.gap.map(|gap| format!("bucket {name}: {gap}")));
                 answers.insert(name, answer.value);
             }
         }
@@ -146,6 +159,13 @@ async fn region(client: Client, name: String) -> Answer<String> {
             "EU" => "eu-west-1".to_owned(),
             region => region.to_owned(),
         }),
-        Err(error) => Answer::failed(String::new(), "s3:GetBucketLocation", meaning(error.code())),
+        // What is in an unknown region would be another finding.
+        Err(error) => match meaning(error.code()) {
+            Meaning::NotFound => Answer::of(String::new()),
+            meaning => {
+                let answer = Answer::failed(String::new(), "s3:GetBucketLocation", meaning);
+                answer.with_gap(format!("its region is unknown: {}", describe(&error)))
+            }
+        },
     }
 }

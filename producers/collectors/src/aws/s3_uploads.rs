@@ -1,7 +1,8 @@
 //! Uploads in parts that were begun and neither completed nor aborted, bucket by bucket.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::list_multipart_uploads::ListMultipartUploadsError;
 use inventories::collected::{Collected, CollectionReport, Unavailable};
 use inventories::kind::Inventory;
 use inventories::s3_uploads::{BucketUploads, S3Uploads};
@@ -21,9 +22,9 @@ inventory::submit! {
     }
 }
 
-/// The API lists uploads by key: the first page says that there are some, and how old these are. Of a bucket with more, the
-/// others say the same.
-const UPLOADS_MAX: i32 = 1_000;
+/// Pages of uploads that are read of a bucket, each of 1,000. The API lists them by key, so the oldest may be on the last one: of a
+/// bucket with more, the rest is a gap.
+const PAGES_MAX: u64 = 20;
 
 async fn collect(aws: Aws) -> Result<Collected, Unavailable> {
     let mut report = CollectionReport::default();
@@ -51,21 +52,37 @@ enum Uploads {
 }
 
 async fn uploads(client: Client, name: String) -> Answer<Uploads> {
-    match client.list_multipart_uploads().bucket(name).max_uploads(UPLOADS_MAX).send().await {
-        Ok(answer) => {
-            let begun = answer.uploads().iter().map(|upload| upload.initiated()?.to_millis().ok());
-            let mut begun_ms: Vec<Option<i64>> = begun.collect();
+    let mut begun_ms: Vec<Option<i64>> = Vec::new();
+    let (mut calls, mut next) = (0, (None, None));
+    loop {
+        let (key, upload) = next;
+        let asked = client.list_multipart_uploads().bucket(&name).set_key_marker(key).set_upload_id_marker(upload);
+        calls += 1;
+        let page = match asked.send().await {
+            Ok(page) => page,
+            Err(error) => return refused(&error).after(calls),
+        };
+        begun_ms.extend(page.uploads().iter().map(|upload| upload.initiated()?.to_millis().ok()));
+        // A server that says there is more, and not where, would be asked for the first page again.
+        let is_last = page.next_key_marker().is_none() || calls == PAGES_MAX;
+        let is_whole = page.is_truncated() != Some(true);
+        if is_whole || is_last {
             begun_ms.sort_unstable();
-            Answer::of(Uploads::Listed(begun_ms))
+            let looked_at = begun_ms.len();
+            let answer = Answer::of(Uploads::Listed(begun_ms)).after(calls);
+            let gap = || format!("only the first {looked_at} uploads were looked at");
+            return if is_whole { answer } else { answer.with_gap(gap()) };
         }
-        Err(error) => {
-            let meaning = meaning(error.code());
-            let value = match meaning {
-                Meaning::NotFound => Uploads::Deleted,
-                Meaning::Denied => Uploads::Denied,
-                _ => Uploads::Unknown(describe(&error)),
-            };
-            Answer::failed(value, "s3:ListBucketMultipartUploads", meaning)
-        }
+        next = (page.next_key_marker, page.next_upload_id_marker);
     }
+}
+
+fn refused(error: &SdkError<ListMultipartUploadsError>) -> Answer<Uploads> {
+    let meaning = meaning(error.code());
+    let value = match meaning {
+        Meaning::NotFound => Uploads::Deleted,
+        Meaning::Denied => Uploads::Denied,
+        _ => Uploads::Unknown(describe(error)),
+    };
+    Answer::failed(value, "s3:ListBucketMultipartUploads", meaning)
 }

@@ -108,7 +108,7 @@ fn connect(options: &ConnectOptions) -> Result<Vec<Account>, Unavailable> {
 /// Region, credentials, retries and timeouts.
 ///
 /// # Errors
-/// There are no credentials, or they cannot be loaded (failed).
+/// There are no credentials, or they cannot be loaded (refused).
 async fn configure() -> Result<SdkConfig, Unavailable> {
     let region = || {
         RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
@@ -134,7 +134,10 @@ async fn configure() -> Result<SdkConfig, Unavailable> {
             CredentialsError::ProviderTimedOut(_) => no_credentials("no AWS credentials were found in time"),
             // The chain's last resort. A machine in no cloud, or one whose metadata service is off, has no credentials.
             other if is_of_metadata_service(&other) => no_credentials("no AWS credentials are configured"),
-            other => Unavailable::failed(format!("loading AWS credentials: {}", DisplayErrorContext(&other))),
+            other => {
+                let reason = format!("loading AWS credentials: {}", DisplayErrorContext(&other));
+                Unavailable::new(UnavailableKind::Refused, reason)
+            }
         });
     }
     let timeouts = TimeoutConfig::builder()

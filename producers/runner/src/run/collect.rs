@@ -112,7 +112,12 @@ fn connect_one(provider: Provider, plan: &RunPlan, shutdown: &Shutdown) -> Accou
     let connected =
         supervise(&name, plan.deadline.saturating_add(GRACE), shutdown, move || (provider.connect)(&options));
     let accounts = connected.unwrap_or_else(|error| Err(Unavailable::failed(error.to_string())))?;
-    Ok(accounts.into_iter().map(Arc::new).collect())
+    let once = |mut account: Account| {
+        let mut seen = BTreeSet::new();
+        account.facts.regions.retain(|region| seen.insert(region.clone()));
+        Arc::new(account)
+    };
+    Ok(accounts.into_iter().map(once).collect())
 }
 
 /// One call of a collector.
