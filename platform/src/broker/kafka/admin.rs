@@ -25,6 +25,8 @@ use crate::retry::Backoff;
 
 /// How often a client that connects is asked how it goes.
 const ASK_EVERY: Duration = Duration::from_millis(500);
+/// For what librdkafka has to tell after an attempt that failed.
+const EVENTS_TIME: Duration = Duration::from_millis(200);
 /// A broker that no client reaches within this time is not just starting.
 const UNREACHABLE: Duration = Duration::from_secs(5);
 
@@ -331,8 +333,12 @@ fn wait_for_answer(looker: &BaseConsumer<Client>, doing: &dyn Fn() -> String) ->
     let started = Instant::now();
     loop {
         let Err(error) = looker.fetch_metadata(None, ASK_EVERY) else { return Ok(()) };
-        // librdkafka tells in passing, when it is polled, why it has no connection, and goes on trying.
-        while looker.poll(Duration::ZERO).is_some() {}
+        // librdkafka tells in passing, when it is polled, why it has no connection, and goes on trying. A poll serves one event, and that
+        // it was a refusal may come behind what is only logged of it.
+        let asked = Instant::now();
+        while asked.elapsed() < EVENTS_TIME && !looker.context().is_refused() {
+            let _no_record = looker.poll(EVENTS_TIME / 10);
+        }
         let trouble = looker.context().trouble();
         let reason = format!("{error}{trouble}");
         if looker.context().is_refused() {
