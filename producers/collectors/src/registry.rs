@@ -102,8 +102,7 @@ impl CollectorRegistry {
                 Collect::Account(_) => ("accounts", false),
             };
             if (collector.fills.extent == Extent::Run) != is_for_run {
-                let (collector, kind, extent) =
-                    (collector.id, collector.fills.name, collector.fills.extent.as_str());
+                let (collector, kind, extent) = (collector.id, collector.fills.name, collector.fills.extent.as_str());
                 return Err(CollectorRegistryError::Extent { collector, kind, extent, looks_at });
             }
             if matches!(collector.collect, Collect::Account(_)) && registry.provider(source).is_none() {

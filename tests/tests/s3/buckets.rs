@@ -80,7 +80,10 @@ fn check_outcome() {
     let [scope, uploads] = manifest.scopes.as_slice() else { panic!("{manifest:?}") };
     assert_eq!((&*scope.account_id, &*scope.region, scope.status), ("123456789012", "global", RunStatus::Partial));
     let region = "bucket ruled: its region is unknown: Odd: ";
-    assert!(scope.reason.starts_with("denied: s3:GetLifecycleConfiguration") && scope.reason.contains(region), "{scope:?}");
+    assert!(
+        scope.reason.starts_with("denied: s3:GetLifecycleConfiguration") && scope.reason.contains(region),
+        "{scope:?}"
+    );
     assert_eq!(scope.denied_operations, ["s3:GetLifecycleConfiguration"]);
     // One list, and for each of three buckets its region and its rules.
     assert_eq!((scope.api_calls, scope.findings), (7, 2));

@@ -281,7 +281,9 @@ mod tests {
 
     #[test]
     fn alerts_about_certificates_are_distinguished_from_others() {
-        let alert = |number| format!("ssl://b:9093/0: SSL routines::tlsv13 alert certificate required: SSL alert number {number}: x");
+        let alert = |number| {
+            format!("ssl://b:9093/0: SSL routines::tlsv13 alert certificate required: SSL alert number {number}: x")
+        };
         for number in [42, 46, 116] {
             assert!(is_about_certificates(&alert(number)), "{number}");
         }
