@@ -82,6 +82,17 @@ pub struct LiveDelivery {
     pub rows: u64,
     /// Sums by currency.
     pub totals: BTreeMap<String, CostTotals>,
+    /// What of the unblended total is on an invoice, by currency and invoice id; empty when the export names none. In manifests
+    /// of earlier versions of the program it is not there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub invoiced: BTreeMap<String, BTreeMap<String, String>>,
+    /// Facts with a flag, by the name of its column: `currency_defaulted`, `model_fallback`, `unknown_type`. Only those that
+    /// are there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flagged: BTreeMap<String, u64>,
+    /// Refused rows of the delivery by reason, with the first of its months and sources: a refused row may name neither.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rejected: BTreeMap<String, u64>,
     /// Charge periods of at most a day, merged: start and end (exclusive), sorted.
     pub daily_periods: Vec<(String, String)>,
     /// Longer charge periods (fees, taxes, commitments), as above.
@@ -191,6 +202,9 @@ impl From<Version1> for CostManifest {
             columns: String::new(),
             rows: old.main.rows,
             totals: BTreeMap::new(),
+            invoiced: BTreeMap::new(),
+            flagged: BTreeMap::new(),
+            rejected: BTreeMap::new(),
             daily_periods: Vec::new(),
             longer_periods: Vec::new(),
             charges: BTreeMap::new(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cost_manifest::CostTotals;
+
 /// Version of this format.
 pub const FORMAT_VERSION: u32 = 1;
 
@@ -97,6 +99,9 @@ pub struct BillingDelivery {
     /// Provider and billing account; empty in manifests of earlier versions of the program.
     #[serde(default)]
     pub source: String,
+    /// `focus`, `legacy` or `cur2`; empty as above.
+    #[serde(default)]
+    pub source_format: String,
     /// `added`, `replaced` or `unchanged`; empty as above.
     #[serde(default)]
     pub effect: String,
@@ -104,6 +109,15 @@ pub struct BillingDelivery {
     pub accepted: u64,
     /// Rejected lines by reason.
     pub rejected: BTreeMap<String, u64>,
+    /// Sums by currency; empty as above.
+    #[serde(default)]
+    pub totals: BTreeMap<String, CostTotals>,
+    /// What of the unblended total is on an invoice, by currency and invoice id; empty when the export names none.
+    #[serde(default)]
+    pub invoiced: BTreeMap<String, BTreeMap<String, String>>,
+    /// Facts with a flag, by the name of its column.
+    #[serde(default)]
+    pub flagged: BTreeMap<String, u64>,
     /// What was live of its source and is not any more.
     #[serde(default)]
     pub replaced: Vec<ReplacedDelivery>,

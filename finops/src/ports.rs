@@ -41,13 +41,7 @@ pub struct OpenPorts {
 impl OpenPorts {
     /// Opens both, making folders and topics that are not there.
     pub fn open(settings: &Settings) -> Result<Self> {
-        local::create_folder(&settings.data).map_err(|e| {
-            Failure::new(ExitCode::Io, format!("creating data folder {}: {e}", settings.data.display()))
-        })?;
-        let store: Arc<dyn Store> = match &settings.s3 {
-            Some(s3) => Arc::new(S3Store::open(s3.clone(), layout::SINK)?),
-            None => Arc::new(LocalStore::open(&settings.root, layout::SINK)?),
-        };
+        let store = Self::store_to_write(settings)?;
         let broker: Arc<dyn Broker> = match &settings.kafka {
             Some(kafka) => Arc::new(KafkaBroker::connect(kafka.clone())?),
             None => Arc::new(EmbeddedBroker::open(&settings.data.join(BROKER_FILE), settings.broker.clone())?),
@@ -64,6 +58,17 @@ impl OpenPorts {
             apply_retention(&*broker, retention_ms)?;
         }
         Ok(Self { broker, store })
+    }
+
+    /// Opens the store to write to it, making folders that are not there.
+    pub fn store_to_write(settings: &Settings) -> Result<Arc<dyn Store>> {
+        local::create_folder(&settings.data).map_err(|e| {
+            Failure::new(ExitCode::Io, format!("creating data folder {}: {e}", settings.data.display()))
+        })?;
+        Ok(match &settings.s3 {
+            Some(s3) => Arc::new(S3Store::open(s3.clone(), layout::SINK)?),
+            None => Arc::new(LocalStore::open(&settings.root, layout::SINK)?),
+        })
     }
 
     /// Opens what a reader needs; nothing is made.
@@ -174,7 +179,7 @@ fn with_next_step(failure: Failure, settings: &Settings) -> Failure {
     if failure.code() != ExitCode::BadInput {
         return failure;
     }
-    let run = format!("`finops run --tenant TENANT --focus FILE {}`", settings.flags());
+    let run = format!("`finops run --tenant TENANT --bill PATH {}`", settings.flags());
     Failure::bad_input(format!("{}; {run} makes it, or --data names another folder", failure.message()))
 }
 

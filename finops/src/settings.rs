@@ -93,6 +93,9 @@ const POLL: Setting<Duration> =
 const FINDINGS_MAX: Setting<u64> = Setting::integer("exporter.findings_max", 1..=10_000_000)
     .default("50000")
     .help("rows of findings.json, of each currency those with the largest savings; about 1.3 KB each");
+const REJECTS_MAX: Setting<u64> = Setting::integer("costs.rejects_per_thousand_max", 0..=999)
+    .default("1")
+    .help("refused rows in a thousand of a bill; with more of them nothing of the bill is stored");
 const DUCK_MEMORY: Setting<u64> = Setting::bytes("exporter.memory_bytes_max", 64 << 20..=1 << 40)
     .default("2GiB")
     .help("memory DuckDB may use in one process");
@@ -135,6 +138,7 @@ const SETTINGS: &[Declaration] = &[
     CHECKPOINT.declared(),
     POLL.declared(),
     FINDINGS_MAX.declared(),
+    REJECTS_MAX.declared(),
     DUCK_MEMORY.declared(),
     DUCK_THREADS.declared(),
     HTTP_LISTEN.declared(),
@@ -181,6 +185,8 @@ pub struct Settings {
     pub sink_limits: sink::BatchLimits,
     pub export_poll_interval: Duration,
     pub findings_max: u64,
+    /// Refused rows in a thousand of a bill.
+    pub rejects_per_thousand_max: u64,
     pub duck: exporter::DuckLimits,
     pub http_listen: Option<String>,
     pub http_stalled_after: Duration,
@@ -249,6 +255,7 @@ pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Setti
         },
         export_poll_interval: config.get(&POLL)?,
         findings_max: config.get(&FINDINGS_MAX)?,
+        rejects_per_thousand_max: config.get(&REJECTS_MAX)?,
         duck,
         http_listen: config.get(&HTTP_LISTEN)?,
         http_stalled_after: config.get(&HTTP_STALLED)?,

@@ -290,6 +290,9 @@ impl World {
         let delivery = LiveDelivery {
             delivery_id: delivery_id.into(),
             source: DeliverySource::default(),
+            invoiced: BTreeMap::new(),
+            flagged: BTreeMap::new(),
+            rejected: BTreeMap::new(),
             source_format: "focus".into(),
             columns: String::new(),
             rows,

@@ -1,10 +1,14 @@
 //! The command line: one file per verb, with its arguments and what it does. Help texts are the doc comments; completions are
 //! generated from here.
 
+mod bill;
+mod billing;
 mod checkers;
 mod collectors;
 mod config;
 mod contract;
+mod costs;
+mod counts;
 mod coverage;
 mod delivered;
 mod dlq;
@@ -68,6 +72,9 @@ pub enum Verb {
     /// The contract, for producers
     #[command(subcommand)]
     Contract(contract::ContractVerb),
+    /// Bills as cost facts: load them, and see what is live
+    #[command(subcommand)]
+    Costs(costs::CostsVerb),
     /// Findings of one tenant, from the dataset
     #[command(subcommand)]
     Findings(findings::FindingsVerb),
@@ -133,6 +140,7 @@ pub fn dispatch(cli: Cli) -> Result<ExitCode> {
         Verb::Checkers(verb) => checkers::run(&verb, form),
         Verb::Collectors(verb) => collectors::run(&verb, form),
         Verb::Contract(verb) => contract::run(&verb, &settings, form),
+        Verb::Costs(verb) => costs::run(&verb, &settings, form),
         Verb::Findings(verb) => findings::run(&verb, &settings, form),
         Verb::Kpis(verb) => kpis::run(&verb, form),
         Verb::Dlq(verb) => dlq::run(&verb, &settings, form),
@@ -162,6 +170,7 @@ fn is_service(verb: &Verb) -> bool {
 fn only_looks(verb: &Verb) -> bool {
     match verb {
         Verb::Findings(_) | Verb::Verify(_) | Verb::Status(_) | Verb::Tap(_) | Verb::Doctor(_) => true,
+        Verb::Costs(costs::CostsVerb::Status(_)) => true,
         Verb::Sink(sink::SinkVerb::Inspect { .. }) | Verb::Topics(topics::TopicsVerb::List) => true,
         Verb::Dlq(dlq::DlqVerb::Redrive(args)) => args.dry_run,
         Verb::Dlq(_) => true,

@@ -10,8 +10,7 @@ use checkers::rulepack::Rulepack;
 use checkers::run_context::{RunContext, RunFacts, run_id};
 use chrono::{DateTime, Utc};
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
-use collectors::billing::{self, LoadOptions, Overlap};
+use collectors::billing;
 use collectors::registry::CollectorRegistry;
 use contracts::identity::SaltMode;
 use exporter::{ExportError, ExportOptions, PassReport};
@@ -28,6 +27,7 @@ use runner::selection::select;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::bill::BillArgs;
 use super::delivered::Delivered;
 use super::summary::Summary;
 use crate::failure::{Failure, Result};
@@ -44,18 +44,12 @@ pub struct RunArgs {
     /// Workspace of the tenant
     #[arg(long, default_value = "default")]
     pub workspace: String,
-    /// Billing files in FOCUS 0.5 to 1.4: CSV, CSV.gz or Parquet; repeatable
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    pub focus: Vec<PathBuf>,
-    /// Name of this export, where one billing account has several: each name adds up and is restated by itself
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    pub source: Option<String>,
-    /// The bill replaces the deliveries of the same account and month that it overlaps, each as a whole
-    #[arg(long, conflicts_with = "increment")]
-    pub restate: bool,
-    /// The bill adds to what it overlaps of the same account and month
-    #[arg(long)]
-    pub increment: bool,
+    /// Bills: AWS cost and usage reports (legacy and 2.0) or FOCUS 0.5 to 1.4, as CSV, CSV.gz or Parquet; files, folders or
+    /// manifests; repeatable
+    #[arg(long, visible_alias = "focus", num_args = 1.., value_name = "PATH")]
+    pub bill: Vec<PathBuf>,
+    #[command(flatten)]
+    pub taken: BillArgs,
     /// Another producer's wire findings, one JSON object on each line, packed with gzip or not, published as they are; - is
     /// standard input; repeatable
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -78,17 +72,6 @@ pub struct RunArgs {
     /// Say what would be checked, and stop
     #[arg(long)]
     pub dry_run: bool,
-}
-
-impl RunArgs {
-    /// How a bill is taken that overlaps what is live.
-    pub fn overlap(&self) -> Overlap {
-        match (self.restate, self.increment) {
-            (true, _) => Overlap::Restate,
-            (_, true) => Overlap::Increment,
-            _ => Overlap::Decide,
-        }
-    }
 }
 
 /// Version of the stored findings, as own checkers write it.
@@ -165,12 +148,12 @@ impl Job<'_> {
 }
 
 fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
-    if args.focus.is_empty() && args.findings.is_empty() && args.checker.is_empty() {
-        let why = "nothing to do: give billing files (--focus), findings (--findings) or a checker (--checker)";
+    if args.bill.is_empty() && args.findings.is_empty() && args.checker.is_empty() {
+        let why = "nothing to do: give bills (--bill), findings (--findings) or a checker (--checker)";
         return Err(Failure::usage(why));
     }
     let registry = Registry::linked()?;
-    let has_something_to_check = !args.focus.is_empty() || !args.checker.is_empty();
+    let has_something_to_check = !args.bill.is_empty() || !args.checker.is_empty();
     let checkers = match has_something_to_check {
         true => select(&registry, &args.checker, &args.exclude_checker)?,
         false => Vec::new(),
@@ -203,12 +186,8 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
         checkers,
         checkers_named: !args.checker.is_empty(),
         collectors: CollectorRegistry::linked()?,
-        billing_files: args.focus.clone(),
-        billing_options: LoadOptions {
-            source_name: args.source.clone(),
-            overlap: args.overlap(),
-            ..LoadOptions::default()
-        },
+        billing_files: args.bill.clone(),
+        billing_options: args.taken.options(settings),
         findings_files: args.findings.clone(),
         regions: settings.regions.clone(),
         deadline: settings.deadline,
@@ -218,18 +197,18 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
 }
 
 /// Every file to be read, with its bytes.
-fn inputs(plan: &RunPlan) -> Result<Vec<(&Path, u64)>> {
+fn inputs(plan: &RunPlan) -> Result<Vec<(PathBuf, u64)>> {
     let standard_input = plan.billing_files.iter().chain(&plan.findings_files).filter(|path| is_standard_input(path));
     if standard_input.count() > 1 {
         return Err(Failure::usage("standard input (-) can be read once only"));
     }
-    let mut inputs: Vec<(&Path, u64)> = Vec::new();
-    for path in &plan.billing_files {
+    let mut inputs: Vec<(PathBuf, u64)> = Vec::new();
+    for path in billing::find(&plan.billing_files).map_err(RunError::from)?.files() {
         let file = billing::open(path).map_err(RunError::from)?;
-        inputs.push((path, file.metadata().map(|meta| meta.len()).unwrap_or_default()));
+        inputs.push((path.to_owned(), file.metadata().map(|meta| meta.len()).unwrap_or_default()));
     }
     for path in &plan.findings_files {
-        inputs.push((path, findings_bytes(path)?));
+        inputs.push((path.clone(), findings_bytes(path)?));
     }
     Ok(inputs)
 }
@@ -245,7 +224,7 @@ fn findings_bytes(path: &Path) -> Result<u64> {
     Ok(std::fs::metadata(path).map(|meta| meta.len()).unwrap_or_default())
 }
 
-fn dry_run(plan: &RunPlan, inputs: &[(&Path, u64)], output: Output) -> Result<ExitCode> {
+fn dry_run(plan: &RunPlan, inputs: &[(PathBuf, u64)], output: Output) -> Result<ExitCode> {
     let mut rows = Rows::new(&["would", "what", "bytes"]);
     inputs.iter().for_each(|(path, bytes)| rows.push(vec![json!("read"), json!(path), json!(bytes)]));
     let in_accounts = collectors_of(plan).into_iter().filter(|collector| !collector.actions.is_empty());

@@ -1,12 +1,11 @@
 //! What `finops run` says at its end, in numbers and money.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use collectors::billing::{Effect, LiveMonth, LoadReport, Observed, SupersededDelivery};
-use contracts::run_manifest::{BillingDelivery, ReplacedDelivery, RunManifest, RunStatus};
+use contracts::run_manifest::{RunManifest, RunStatus};
 use exporter::{LeftOut, PassReport};
 use platform::exit::ExitCode;
 use platform::terminal::escaped;
@@ -14,6 +13,8 @@ use runner::run::RunReport;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::billing::Billing;
+use super::counts::by_name;
 use super::coverage::Scopes;
 use super::delivered::{Delivered, Potential};
 use super::headline::{Headline, headlines, left_out_text};
@@ -23,8 +24,6 @@ use crate::settings::Settings;
 
 /// Tenants whose exported files are listed for people; programs get all.
 const EXPORTS_SHOWN: usize = 3;
-/// Replaced bills that are listed for people.
-const REPLACED_SHOWN: usize = 10;
 
 /// The end of a run.
 #[derive(Debug, Serialize)]
@@ -64,87 +63,6 @@ pub struct Summary {
     stages_ms: Vec<(&'static str, u64)>,
     #[serde(skip)]
     next: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Billing {
-    files: usize,
-    rows_accepted: u64,
-    rows_refused: BTreeMap<&'static str, u64>,
-    months: Vec<String>,
-    currencies: Vec<String>,
-    /// What was noticed in accepted rows: FOCUS versions, values outside closed lists, unreadable cells and columns.
-    observed: Observed,
-    /// Each with the name of the file that has the same content and was read.
-    files_repeated: Vec<(String, String)>,
-    files_without_rows: Vec<String>,
-    deliveries: Vec<BillingDelivery>,
-    /// By month in which this run replaced nothing: deliveries that were live before and add up with what it brought.
-    beside: BTreeMap<String, usize>,
-    /// By month: what was live and whose file is not there any more.
-    lost: Vec<(String, ReplacedDelivery)>,
-}
-
-impl Billing {
-    fn write_deliveries(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (file, kept) in &self.files_repeated {
-            writeln!(f, "            {file} has the content of {kept} and was read once")?;
-        }
-        for file in &self.files_without_rows {
-            writeln!(f, "            {file} has a header and no rows")?;
-        }
-        let unchanged = self.deliveries.iter().filter(|delivery| delivery.effect == "unchanged").count();
-        if unchanged > 0 {
-            let all = self.deliveries.len();
-            writeln!(f, "            unchanged: {unchanged} of {all} bill(s) by account and month were live already")?;
-        }
-        for (month, others) in &self.beside {
-            writeln!(f, "            {month}: added to {others} bill(s) that were live already; nothing was replaced")?;
-        }
-        let replaced = || self.deliveries.iter().flat_map(|new| new.replaced.iter().map(move |old| (new, old)));
-        for (new, old) in replaced().take(REPLACED_SHOWN) {
-            writeln!(
-                f,
-                "            {} {}: {} rows replace {}",
-                new.billing_period,
-                new.source,
-                new.accepted,
-                former(old)
-            )?;
-        }
-        if let Some(more @ 1..) = replaced().count().checked_sub(REPLACED_SHOWN) {
-            writeln!(f, "            and {more} more were replaced; --output json lists them")?;
-        }
-        for (month, old) in &self.lost {
-            let source = &old.source;
-            writeln!(
-                f,
-                "            {month} {source}: lost {}: its file is missing, load this bill again",
-                former(old)
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// `3 rows, 100 USD billed (delivery …)`.
-fn former(old: &ReplacedDelivery) -> String {
-    let billed: Vec<_> = old.billed.iter().map(|(currency, amount)| format!("{amount} {currency}")).collect();
-    format!("{} rows, {} billed (delivery {})", old.rows, billed.join(" + "), old.delivery_id)
-}
-
-fn beside(load: &LoadReport) -> BTreeMap<String, usize> {
-    let adds = |month: &&LiveMonth| month.deliveries.iter().any(|delivery| delivery.effect == Effect::Added);
-    let added = load.months.iter().filter(adds).filter(|month| month.beside > 0 && month.replaced.is_empty());
-    added.map(|month| (month.billing_period.clone(), month.beside)).collect()
-}
-
-fn lost(load: &LoadReport) -> Vec<(String, ReplacedDelivery)> {
-    let of = |month: &LiveMonth| {
-        let named = |old: &SupersededDelivery| (month.billing_period.clone(), old.for_manifest());
-        month.lost.iter().map(named).collect::<Vec<_>>()
-    };
-    load.months.iter().flat_map(of).collect()
 }
 
 #[derive(Debug, Serialize)]
@@ -193,19 +111,7 @@ impl Summary {
             tenant_id: manifest.tenant_id.clone(),
             workspace_id: manifest.workspace_id.clone(),
             status: manifest.status,
-            billing: report.billing.as_ref().map(|load| Billing {
-                files: load.files.len(),
-                rows_accepted: load.rejects.rows - load.rejects.total(),
-                rows_refused: load.rejects.by_reason.iter().map(|(reason, n)| (reason.as_str(), *n)).collect(),
-                months: load.months.iter().map(|month| month.billing_period.clone()).collect(),
-                currencies: load.currencies.keys().cloned().collect(),
-                files_repeated: load.repeated_files.clone(),
-                files_without_rows: load.empty_files.clone(),
-                deliveries: load.deliveries(),
-                beside: beside(load),
-                lost: lost(load),
-                observed: load.observed.clone(),
-            }),
+            billing: report.billing.as_ref().map(Billing::of),
             scopes: Scopes::of(manifest),
             published: manifest.published,
             delivered: delivered.records,
@@ -308,14 +214,7 @@ impl fmt::Display for Summary {
         let status = serde_json::to_value(self.status).ok().and_then(|v| v.as_str().map(str::to_owned));
         writeln!(f, "Run {} of {}/{}: {}", self.run_id, self.tenant_id, self.workspace_id, status.unwrap_or_default())?;
         if let Some(billing) = &self.billing {
-            let refused = by_name(billing.rows_refused.iter().map(|(reason, n)| (*reason, *n)));
-            let (months, currencies) = (billing.months.join(", "), billing.currencies.join(", "));
-            writeln!(
-                f,
-                "\nBilling     {} file(s), {} rows accepted, refused: {refused}; {months}, in {currencies}",
-                billing.files, billing.rows_accepted
-            )?;
-            billing.write_deliveries(f)?;
+            write!(f, "\n{billing}")?;
         }
         write!(f, "{}", self.scopes)?;
         self.write_records(f)?;
@@ -417,17 +316,6 @@ fn potential_table(what: &str, map: &BTreeMap<String, Potential>, has_one_curren
         }
     }
     table
-}
-
-/// `3: required 2, enum 1`, or `0`.
-fn by_name<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> String {
-    let mut total = 0;
-    let mut text = String::new();
-    for (name, n) in counts {
-        total += n;
-        let _ = write!(text, "{}{name} {n}", if text.is_empty() { ": " } else { ", " });
-    }
-    format!("{total}{text}")
 }
 
 /// Stage times as milliseconds.

@@ -33,25 +33,34 @@ fn billing_files_that_cannot_be_read() {
         "legacy.csv",
         "lineItem/UsageStartDate,lineItem/LineItemType,lineItem/UnblendedCost\n2026-01-01,Usage,5\n",
     );
+    place.write("azure.csv", "Date,MeterCategory,CostInBillingCurrency\n2026-01-01,x,5\n");
+    std::fs::create_dir(place.path().join("empty")).unwrap();
     let packed = gzip(&sample);
     place.write("cut.csv.gz", &packed[..packed.len() / 2]);
     place.write("text.csv.gz", "not gzip");
     place.write("latin1.csv", [header, b"\xe9\n"].concat());
     let run = |file: &str, message: &str| check(&place, &format!("run --tenant acme --focus {file}"), 65, message);
     run("none.csv", "error: reading billing file none.csv: there is no such file");
-    run(".", "error: billing file . is a directory: name the files in it that belong to one export");
+    run("empty", "error: billing folder empty holds no CSV, gzip or Parquet file");
     run("empty.csv", "error: billing file empty.csv is empty");
     run("empty.csv.gz", "error: billing file empty.csv.gz is empty");
     run("header.csv", "error: billing file header.csv has a header but no rows");
     run(
         "other.csv",
-        "error: cur_format_unknown: billing file other.csv is no FOCUS cost and usage export and no other export that is \
-         known; columns seen: date, amount; export FOCUS 1.0 or later",
+        "error: cur_format_unknown: billing file other.csv is no FOCUS cost and usage export, no AWS cost and usage report and \
+         no other export that is known; columns seen: date, amount; export FOCUS 1.0 or later, or CUR 2.0",
     );
     run(
         "legacy.csv",
-        "error: cur_format_unknown: billing file legacy.csv is an AWS cost and usage report (legacy): not yet supported, only \
-         FOCUS cost and usage is; create an AWS Data Exports export of the table FOCUS 1.2 (or 1.0) with AWS columns",
+        "error: cur_format_unknown: billing file legacy.csv looks like an AWS cost and usage report but lacks \
+         line_item_usage_account_id, without which its figures would be wrong: export all columns of the report (CUR 2.0, or \
+         FOCUS 1.0 or later)",
+    );
+    run(
+        "azure.csv",
+        "error: cur_format_unknown: billing file azure.csv is an Azure cost export (actual or amortized cost), which is not \
+         read; FOCUS cost and usage and AWS cost and usage reports are: create an Azure export of the dataset \"Cost and usage \
+         details (FOCUS)\"",
     );
     let cut = place.finops("run --tenant acme --focus cut.csv.gz");
     assert_eq!(cut.code, Some(65), "{cut}");
@@ -77,7 +86,7 @@ fn what_is_missing_is_reported_before_anything_is_made() {
     check(&place, "contract test none.ndjson", 65, "error: reading findings file none.ndjson: there is no such file");
     for reader in ["findings list --tenant acme", "dlq list", "dlq stats", "exporter once", "verify", "repair"] {
         let why = "error: no data in data: opening store data: No such file or directory (os error 2); `finops run --tenant \
-                   TENANT --focus FILE --data data` makes it, or --data names another folder";
+                   TENANT --bill PATH --data data` makes it, or --data names another folder";
         check(&place, reader, 65, why);
     }
     assert_eq!(place.names(), ["fine.ndjson"], "no folder was made");
@@ -235,7 +244,7 @@ fn names_that_do_not_exist() {
         &place,
         "run --tenant acme",
         64,
-        "error: nothing to do: give billing files (--focus), findings (--findings) or a checker (--checker)",
+        "error: nothing to do: give bills (--bill), findings (--findings) or a checker (--checker)",
     );
     assert_eq!(place.finops("run --tenant acme --findings fine.ndjson").code, Some(0));
     let illegal = "error: tenant \"../x\" is not a legal tenant id: expected [a-z0-9][a-z0-9._-]{0,62}";

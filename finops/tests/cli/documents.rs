@@ -30,7 +30,7 @@ fn the_commands_of_the_page_on_the_data_folder_work() {
 #[test]
 fn the_page_on_the_data_folder_names_what_lies_in_it() {
     let place = reader();
-    let focus = "--focus examples/data/focus-1.0-sample.csv --findings my-findings.ndjson";
+    let focus = "--bill examples/data/focus-1.0-sample.csv --findings my-findings.ndjson";
     let ended = place.finops(&format!("run --tenant acme {focus}"));
     assert_eq!(ended.code, Some(0), "{ended}");
     let page = std::fs::read_to_string(repo("docs/data-folder.md")).unwrap();

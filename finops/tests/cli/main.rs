@@ -7,6 +7,7 @@ mod bills;
 mod chart;
 mod configuration;
 mod contract_test;
+mod costs;
 mod data_folder;
 mod deploy;
 mod documents;

@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use support::bill::Bill;
-use support::{World, golden, plan};
+use support::{World, plan};
 
 const HEADER: &str = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,SubAccountId,ChargePeriodStart,ResourceId,ChargeCategory";
 const GOOD: &str = "1.5,1.5,USD,999900001111,111122223333,2024-09-01 00:00:00,i-1,Usage";
@@ -113,23 +113,16 @@ fn a_file_that_cannot_be_used_is_named_with_the_reason() {
 }
 
 #[test]
-fn the_aws_forms_are_distinguished_and_refused() {
-    let said = |file: &str| {
-        let world = World::new();
-        world.run(&plan("run-1", vec![golden(file)])).unwrap_err().to_string()
-    };
-    assert!(said("legacy.csv.gz").contains("AWS cost and usage report (legacy): not yet supported"));
-    assert!(said("cur2.snappy.parquet").contains("AWS cost and usage report (cur2): not yet supported"));
-}
-
-#[test]
 fn a_file_that_is_not_there_is_named() {
     let world = World::new();
     let missing = world.dir.path().join("missing.csv");
     let error = world.run(&plan("run-1", vec![missing.clone()])).unwrap_err().to_string();
     assert_eq!(error, format!("reading billing file {}: there is no such file", missing.display()));
-    let folder = world.dir.path().to_owned();
-    for (path, what) in [(folder, "is a directory"), ("-".into(), "is standard input and cannot be read twice")] {
+    let folder = world.dir.path().join("empty");
+    std::fs::create_dir(&folder).unwrap();
+    for (path, what) in
+        [(folder, "holds no CSV, gzip or Parquet file"), ("-".into(), "is standard input and cannot be read twice")]
+    {
         let error = world.run(&plan("run-1", vec![path])).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
     }

@@ -231,7 +231,7 @@ fn versions_are_recognized_by_their_columns_and_every_name_of_the_provider_is_re
         ("focus_1_4_gcp", "1.4"),
     ];
     for (file, version) in cases {
-        let done = run_in(&World::new(), vec![golden(&format!("../focus-versions/{file}.csv"))]);
+        let done = run_in(&World::new(), vec![golden(&format!("focus-versions/{file}.csv"))]);
         let observed = &done.load().observed;
         assert_eq!(observed.versions.keys().collect::<Vec<_>>(), [&version], "{file}");
         assert_eq!((done.facts.len(), observed.lines()), (3, Vec::new()), "{file}");

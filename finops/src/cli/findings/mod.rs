@@ -115,7 +115,7 @@ pub fn unknown_tenant(error: ExportError, cut: &Cut, settings: &Settings) -> Fai
     let next = match &error {
         ExportError::TenantNotFound { .. } => there_are(cut),
         ExportError::NoRows | ExportError::NoInputFiles { .. } => {
-            format!("; `finops run --tenant TENANT --focus FILE {}` brings the first findings", settings.flags())
+            format!("; `finops run --tenant TENANT --bill PATH {}` brings the first findings", settings.flags())
         }
         _ => String::new(),
     };

@@ -98,6 +98,25 @@ pub fn read(path: &Path, progress: &Arc<dyn Progress>, visitor: &mut dyn Visitor
     }
 }
 
+/// True for a file of a folder that is to be read: its name or its content is that of a bill. Others lie beside bills.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_bill(path: &Path, name: &str) -> Result<bool, LoadError> {
+    let name = name.to_lowercase();
+    if !path.is_file() {
+        return Ok(false);
+    }
+    if NAME_ENDS.iter().any(|end| name.ends_with(end)) {
+        return Ok(true);
+    }
+    let head = open(path).and_then(|mut file| head_of(&mut file).map_err(|source| io_error(path, source)))?;
+    Ok(matches!(sniff(&head), Content::Parquet | Content::Gzip))
+}
+
+/// Ends of the names of bills, in lower case.
+const NAME_ENDS: [&str; 3] = [".csv", ".gz", ".parquet"];
+
 /// Opens a billing file, which must be a file: it is read twice.
 ///
 /// # Errors

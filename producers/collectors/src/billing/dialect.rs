@@ -1,18 +1,47 @@
 //! Which export a file is, and of which FOCUS version, recognized by its columns.
 
+use super::header::Header;
+
 /// Exports that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// FOCUS cost and usage, 0.5 to 1.4.
     Focus,
+    /// AWS cost and usage report with a column for each attribute and tag.
+    Legacy,
+    /// AWS cost and usage report 2.0, with maps of attributes and tags.
+    Cur2,
 }
 
 impl Dialect {
+    /// All of them.
+    const ALL: [Self; 3] = [Self::Focus, Self::Legacy, Self::Cur2];
+    /// Their names.
+    pub const NAMES: [&'static str; 3] = ["focus", "legacy", "cur2"];
+
+    /// The one with this name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)
+    }
+
     /// As stored in `source_format`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Focus => "focus",
+            Self::Legacy => "legacy",
+            Self::Cur2 => "cur2",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Focus => "FOCUS cost and usage",
+            Self::Legacy => "an AWS cost and usage report (legacy)",
+            Self::Cur2 => "an AWS cost and usage report 2.0",
         }
     }
 }
@@ -31,6 +60,18 @@ pub enum Recognised {
     FocusIncomplete {
         /// Version; information only.
         version: &'static str,
+        /// Columns.
+        missing: Vec<&'static str>,
+    },
+    /// An AWS cost and usage report.
+    Cur {
+        /// Legacy or 2.0.
+        dialect: Dialect,
+        /// Columns it lacks, with what that means.
+        missing: Vec<(&'static str, &'static str)>,
+    },
+    /// Most likely an AWS cost and usage report, without columns that a bill needs.
+    CurIncomplete {
         /// Columns.
         missing: Vec<&'static str>,
     },
@@ -111,7 +152,32 @@ const VERSIONS: [(&str, &[&str]); 7] = [
 /// A bill with so few columns that any version could have made it.
 const VERSION_UNKNOWN: &str = "unknown";
 
-const OTHERS: [OtherExport; 9] = [
+/// Columns of AWS reports without which figures would be wrong.
+const CUR_REQUIRED: [&str; 4] = [
+    "line_item_usage_start_date",
+    "line_item_line_item_type",
+    "line_item_unblended_cost",
+    "line_item_usage_account_id",
+];
+/// Columns that only version 2.0 has.
+const CUR2_MARKS: [&str; 5] =
+    ["resource_tags", "tags", "product", "bill_payer_account_name", "line_item_usage_account_name"];
+/// Columns of AWS reports whose absence is reported, since less is known without them. AWS leaves out many of the others
+/// where a bill has no use for them.
+const CUR_EXPECTED: [(&str, &str); 8] = [
+    ("line_item_resource_id", "no_resource_ids: no finding can name a resource"),
+    ("line_item_currency_code", "all amounts are taken for USD"),
+    ("line_item_usage_end_date", "hours of usage are unknown"),
+    ("bill_billing_period_start_date", "the month of the charge is taken for the billing month"),
+    ("bill_payer_account_id", "the paying account is unknown"),
+    ("line_item_product_code", "services are unknown"),
+    ("line_item_usage_type", "what is charged for is known by its description only"),
+    ("line_item_line_item_description", "what is charged for is known by its usage type only"),
+];
+/// Columns from which a file without all that are required is taken for an AWS report.
+const CUR_NAMES_MIN: usize = 3;
+
+const OTHERS: [OtherExport; 7] = [
     OtherExport {
         what: "a FOCUS contract commitment dataset",
         advice: "load the FOCUS cost and usage dataset of the same export",
@@ -122,18 +188,6 @@ const OTHERS: [OtherExport; 9] = [
         advice: "load the FOCUS cost and usage dataset of the same export",
         marks: &[&["invoicedetailid", "invoiceid"]],
     },
-    OtherExport {
-        what: "an AWS cost and usage report (cur2)",
-        advice: AWS_ADVICE,
-        marks: &[
-            &[CUR[0], CUR[1], CUR[2], "resource_tags"],
-            &[CUR[0], CUR[1], CUR[2], "tags"],
-            &[CUR[0], CUR[1], CUR[2], "product"],
-            &[CUR[0], CUR[1], CUR[2], "bill_payer_account_name"],
-            &[CUR[0], CUR[1], CUR[2], "line_item_usage_account_name"],
-        ],
-    },
-    OtherExport { what: "an AWS cost and usage report (legacy)", advice: AWS_ADVICE, marks: &[&CUR] },
     OtherExport {
         what: "an AWS detailed billing report",
         advice: AWS_ADVICE,
@@ -161,8 +215,8 @@ const OTHERS: [OtherExport; 9] = [
     },
 ];
 
-const AWS_ADVICE: &str = "create an AWS Data Exports export of the table FOCUS 1.2 (or 1.0) with AWS columns";
-const CUR: [&str; 3] = ["line_item_usage_start_date", "line_item_line_item_type", "line_item_unblended_cost"];
+const AWS_ADVICE: &str =
+    "create an AWS Data Exports export of the table CUR 2.0, or FOCUS 1.2 (or 1.0) with AWS columns";
 /// FOCUS names from which a file without `BilledCost` is taken for FOCUS.
 const FOCUS_NAMES_MIN: usize = 3;
 
@@ -179,8 +233,13 @@ pub fn recognise(columns: &[String]) -> Recognised {
         let missing = lacking.map(|(name, _, effect)| (*name, *effect)).collect();
         return Recognised::Focus { version, missing };
     }
-    let snake: Vec<String> = columns.iter().map(|c| snake(c)).collect();
-    let is_there = |mark: &&str| has(mark) || snake.iter().any(|c| c == mark);
+    let header = Header::new(columns);
+    if !has(&"billedcost")
+        && let Some(report) = report_of_aws(&header)
+    {
+        return report;
+    }
+    let is_there = |mark: &&str| has(mark) || header.has(mark);
     let other = OTHERS.iter().find(|other| other.marks.iter().any(|group| group.iter().all(is_there)));
     match other {
         Some(other) if !has(&"billedcost") => Recognised::Other(other),
@@ -194,6 +253,21 @@ pub fn recognise(columns: &[String]) -> Recognised {
     }
 }
 
+/// The AWS report with these columns; `None` when it is none.
+fn report_of_aws(header: &Header) -> Option<Recognised> {
+    let is_missing = |name: &&&str| !header.has(name);
+    let missing: Vec<_> = CUR_REQUIRED.iter().filter(is_missing).copied().collect();
+    if missing.is_empty() {
+        let is_cur2 = CUR2_MARKS.iter().any(|mark| header.has(mark));
+        let lacking = CUR_EXPECTED.iter().filter(|(name, _)| !header.has(name)).copied().collect();
+        let dialect = if is_cur2 { Dialect::Cur2 } else { Dialect::Legacy };
+        return Some(Recognised::Cur { dialect, missing: lacking });
+    }
+    let expected = CUR_EXPECTED.iter().map(|(name, _)| name);
+    let known = CUR_REQUIRED.iter().chain(expected).filter(|name| header.has(name)).count();
+    (known >= CUR_NAMES_MIN).then_some(Recognised::CurIncomplete { missing })
+}
+
 fn version(has: impl Fn(&&str) -> bool) -> &'static str {
     // 1.4 dropped the name that 1.3 still has beside the new ones.
     if has(&"serviceprovidername") && !has(&"providername") {
@@ -203,45 +277,20 @@ fn version(has: impl Fn(&&str) -> bool) -> &'static str {
     brought.map_or(VERSION_UNKNOWN, |(version, _)| *version)
 }
 
-/// The name space in which the CSV and Parquet forms of AWS reports meet: `lineItem/UsageStartDate` becomes
-/// `line_item_usage_start_date`.
-fn snake(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 8);
-    for c in name.trim().chars() {
-        if c.is_uppercase() && !out.ends_with('_') {
-            out.push('_');
-        }
-        if c.is_alphanumeric() {
-            out.extend(c.to_lowercase());
-        } else if !out.ends_with('_') {
-            out.push('_');
-        }
-    }
-    out.trim_matches('_').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_both_forms_meet() {
-        let cases = [
-            ("lineItem/UsageStartDate", "line_item_usage_start_date"),
-            ("reservation/ReservationARN", "reservation_reservation_a_r_n"),
-            ("product/ProductName", "product_product_name"),
-            ("line_item_usage_start_date", "line_item_usage_start_date"),
-            ("resourceTags/user:a b", "resource_tags_user_a_b"),
-        ];
-        for (name, expected) in cases {
-            assert_eq!(snake(name), expected);
-        }
-    }
 
     const BILL: &str = "BILLEDCOST,ChargePeriodStart,billingCurrency,ChargeCategory,SubAccountId";
 
     fn of(columns: &str) -> Recognised {
         recognise(&columns.split(',').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn dialects_have_names() {
+        assert_eq!(Dialect::ALL.map(Dialect::as_str), Dialect::NAMES);
+        assert_eq!((Dialect::of_name("cur2"), Dialect::of_name("cur3")), (Some(Dialect::Cur2), None));
     }
 
     #[test]
@@ -277,11 +326,32 @@ mod tests {
     }
 
     #[test]
+    fn reports_of_aws_are_distinguished_by_what_only_one_has() {
+        let flat = "lineItem/UsageStartDate,lineItem/LineItemType,lineItem/UnblendedCost,lineItem/UsageAccountId";
+        let dialect = |columns: &str| match of(columns) {
+            Recognised::Cur { dialect, .. } => Some(dialect),
+            _ => None,
+        };
+        assert_eq!(dialect(flat), Some(Dialect::Legacy));
+        assert_eq!(dialect(&format!("{flat},resourceTags/user:x,product/region")), Some(Dialect::Legacy));
+        for mark in CUR2_MARKS {
+            assert_eq!(dialect(&format!("{flat},{mark}")), Some(Dialect::Cur2), "{mark}");
+        }
+        let capitals = "LINE_ITEM_USAGE_START_DATE,LINE_ITEM_LINE_ITEM_TYPE,LINE_ITEM_UNBLENDED_COST,PRODUCT,";
+        assert_eq!(dialect(&format!("{capitals}LINE_ITEM_USAGE_ACCOUNT_ID")), Some(Dialect::Cur2));
+        let Recognised::Cur { missing, .. } = of(flat) else { panic!() };
+        assert_eq!(missing.len(), CUR_EXPECTED.len());
+        for name in flat.split(',') {
+            let columns: Vec<_> = flat.split(',').filter(|column| *column != name).collect();
+            let Recognised::CurIncomplete { missing } = of(&columns.join(",")) else { panic!("{name}") };
+            assert_eq!(missing.len(), 1, "{name}");
+        }
+        assert_eq!(of("lineItem/UsageStartDate,lineItem/UnblendedCost"), Recognised::Unknown);
+    }
+
+    #[test]
     fn other_exports_are_distinguished() {
-        let cur = "lineItem/UsageStartDate,lineItem/LineItemType,lineItem/UnblendedCost";
         let cases = [
-            (cur, "an AWS cost and usage report (legacy)"),
-            (&format!("{cur},product"), "an AWS cost and usage report (cur2)"),
             ("Date,MeterCategory,CostInBillingCurrency,Tags", "an Azure cost export (actual or amortized cost)"),
             ("billing_account_id,service.description,cost", "a Google Cloud billing export (standard or detailed)"),
             ("ContractCommitmentId,ContractId,BillingCurrency", "a FOCUS contract commitment dataset"),
@@ -293,7 +363,6 @@ mod tests {
                 unexpected => panic!("{columns}: {unexpected:?}"),
             }
         }
-        assert_eq!(of(&cur[..60]), Recognised::Unknown);
         assert_eq!(of("date,amount"), Recognised::Unknown);
     }
 }

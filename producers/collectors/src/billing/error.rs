@@ -44,7 +44,9 @@ pub enum LoadError {
         advice: &'static str,
     },
     /// The first bytes are those of another kind of file.
-    #[error("billing file {file} is {what}; a bill is a FOCUS export as CSV, gzip of CSV, or Parquet: {advice}")]
+    #[error(
+        "billing file {file} is {what}; a bill is a FOCUS export or an AWS cost and usage report as CSV, gzip of CSV, or Parquet: {advice}"
+    )]
     NotABill {
         /// File.
         file: String,
@@ -66,8 +68,8 @@ pub enum LoadError {
     },
     /// The columns are those of no known export.
     #[error(
-        "cur_format_unknown: billing file {file} is no FOCUS cost and usage export and no other export that is known; columns \
-         seen: {}; export FOCUS 1.0 or later",
+        "cur_format_unknown: billing file {file} is no FOCUS cost and usage export, no AWS cost and usage report and no other \
+         export that is known; columns seen: {}; export FOCUS 1.0 or later, or CUR 2.0",
         columns_text(.columns)
     )]
     FormatUnknown {
@@ -90,9 +92,37 @@ pub enum LoadError {
         /// Columns.
         missing: Vec<&'static str>,
     },
+    /// An AWS report lacks columns without which figures would be wrong.
+    #[error(
+        "cur_format_unknown: billing file {file} looks like an AWS cost and usage report but lacks {}, without which its figures \
+         would be wrong: export all columns of the report (CUR 2.0, or FOCUS 1.0 or later)",
+        .missing.join(", ")
+    )]
+    CurIncomplete {
+        /// File.
+        file: String,
+        /// Columns.
+        missing: Vec<&'static str>,
+    },
+    /// One source is there in two dialects.
+    #[error(
+        "ambiguous_source: billing month {period} of {source_name} is {there} and this bill is {new}: the same bill in two dialects \
+         would count twice. Choose one with --dialect, or give --restate to replace what is live. Nothing was changed"
+    )]
+    AmbiguousSource {
+        /// Month.
+        period: String,
+        /// Source, for people.
+        source_name: String,
+        /// What is there already, such as `live as legacy`.
+        there: String,
+        /// Dialect of the other one.
+        new: String,
+    },
     /// The export is known but not read.
     #[error(
-        "cur_format_unknown: billing file {file} is {what}: not yet supported, only FOCUS cost and usage is; {advice}"
+        "cur_format_unknown: billing file {file} is {what}, which is not read; FOCUS cost and usage and AWS cost and usage reports \
+         are: {advice}"
     )]
     OtherExport {
         /// File.
@@ -101,6 +131,75 @@ pub enum LoadError {
         what: &'static str,
         /// What to do.
         advice: &'static str,
+    },
+    /// A folder holds nothing that could be a bill.
+    #[error("billing folder {folder} holds no CSV, gzip or Parquet file")]
+    NoBills {
+        /// Folder.
+        folder: String,
+    },
+    /// A folder holds more than is looked at.
+    #[error(
+        "billing folder {folder} holds more than {limit} files, or too many folders inside each other: name a part of it"
+    )]
+    TooManyFiles {
+        /// Folder.
+        folder: String,
+        /// Limit.
+        limit: usize,
+    },
+    /// A manifest names a file that is not there.
+    #[error(
+        "billing manifest {manifest} names {key}, which is not there: copy the delivery again, whole. Nothing was changed"
+    )]
+    ManifestFileMissing {
+        /// Manifest.
+        manifest: String,
+        /// File, as the manifest has it.
+        key: String,
+    },
+    /// Nothing says which delivery of a period is current.
+    #[error(
+        "billing folder {period} holds several deliveries of one period and no manifest that says which is current: name the \
+         newest of {}",
+        .folders.join(", ")
+    )]
+    SeveralDeliveries {
+        /// Folder of the period.
+        period: String,
+        /// Folders of the deliveries.
+        folders: Vec<String>,
+    },
+    /// Two deliveries of one load are about the same charges.
+    #[error(
+        "billing month {period} of {source_name} is in two deliveries of this load, {one} and {other}, which charge for the same \
+         days: load the current one only. Nothing was changed"
+    )]
+    TwoDeliveries {
+        /// Month.
+        period: String,
+        /// Source, for people.
+        source_name: String,
+        /// A delivery.
+        one: String,
+        /// Another one.
+        other: String,
+    },
+    /// No file is of the chosen dialect.
+    #[error("no billing file is of the dialect {dialect}: leave --dialect out, or name other files")]
+    NoneOfDialect {
+        /// Chosen.
+        dialect: &'static str,
+    },
+    /// The file is of another dialect than the chosen one: it is left out.
+    #[error("billing file {file} is {found}, and --dialect says {wanted}")]
+    DialectNotChosen {
+        /// File.
+        file: String,
+        /// Its dialect.
+        found: &'static str,
+        /// Chosen.
+        wanted: &'static str,
     },
     /// A column that figures need has a type that cannot be read.
     #[error("billing file {file}, column {column}: it is {kind}, wanted {wanted}")]

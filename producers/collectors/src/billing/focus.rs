@@ -10,29 +10,27 @@ use inventories::billing::closed_lists::{
 };
 use inventories::billing::fact::{CostFact, RowDetail};
 use inventories::billing::tags::{self, RowTags};
-use inventories::billing::{cells, cloud, period};
+use inventories::billing::{cells, cloud};
 use rust_decimal::Decimal;
 
+use super::fields::{Months, TagsCache, account, amount, currency, number, time};
 use super::focus_columns::Columns;
 use super::observed::Observed;
 use super::rejects::{Reason, Refusal};
 use super::row::Row;
 
-/// Distinct tag texts remembered; a bill has few.
-const TAGS_MAX: usize = 100_000;
 /// Reads FOCUS rows.
 #[derive(Debug)]
 pub struct FocusReader {
     columns: Columns,
     source_ref: Arc<str>,
-    tags: HashMap<String, RowTags>,
+    tags: TagsCache,
     /// True when the column of tags has a type that cannot be read.
     are_tags_unreadable: bool,
     /// True when the file has a readable column that marks corrections.
     has_class: bool,
     clouds: HashMap<String, Arc<str>>,
-    /// Months by billing period; the same one comes with every row.
-    month: Option<(i64, Option<i64>, String)>,
+    months: Months,
     /// What was noticed in accepted rows.
     pub observed: Observed,
 }
@@ -46,10 +44,10 @@ impl FocusReader {
             has_class: columns.class.is_some(),
             columns,
             source_ref,
-            tags: HashMap::new(),
+            tags: TagsCache::default(),
             are_tags_unreadable: false,
             clouds: HashMap::new(),
-            month: None,
+            months: Months::default(),
             observed: Observed::default(),
         }
     }
@@ -97,24 +95,19 @@ impl FocusReader {
         let account_id = account(row, c.sub_account, "SubAccountId", &cloud)?
             .or_else(|| payer_account_id.clone())
             .ok_or_else(|| Refusal::blank(Reason::MissingAccount, "SubAccountId"))?;
-        let currency =
-            row.first(&c.currency).ok_or_else(|| Refusal::blank(Reason::MissingCurrency, "BillingCurrency"))?;
-        let currency = currency.to_uppercase();
-        if !contracts::currency::is_known(&currency) {
-            return Err(Refusal::of(Reason::UnknownCurrency, "BillingCurrency", &currency));
-        }
+        let code = row.first(&c.currency).ok_or_else(|| Refusal::blank(Reason::MissingCurrency, "BillingCurrency"))?;
+        let currency = currency(code, "BillingCurrency")?;
         let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
             .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
         let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
 
         let class = self.listed::<ChargeClass>(row.get(c.class));
-        let month_start_ms = billing_period_start_ms.unwrap_or(usage_start_ms);
-        let month_end_ms = billing_period_start_ms.and(billing_period_end_ms);
         let service_code = row.first(&c.service);
         let region = row.first(&c.region).map(str::to_lowercase);
         let fact = CostFact {
             billing_period: self
-                .month(month_start_ms, month_end_ms)
+                .months
+                .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
                 .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "BillingPeriodStart"))?,
             billing_period_start_ms,
             billing_period_end_ms,
@@ -126,6 +119,7 @@ impl FocusReader {
             service: service_code.map(service_family::family_of),
             service_code: service_code.map(str::to_owned),
             resource_id: text(c.resource),
+            line_item_type: None,
             charge_category: self.category(row),
             is_correction: class.as_ref().is_some_and(|class| class.is(ChargeClass::Correction)),
             usage_type: row.first(&c.usage_type).map(str::to_owned),
@@ -138,6 +132,8 @@ impl FocusReader {
             cost_amortized: effective.unwrap_or(billed),
             cost_blended: billed,
             model_fallback: effective.is_none(),
+            currency_defaulted: false,
+            unknown_type: false,
             tags: self.tags(row.get(c.tags)),
             source_ref: Arc::clone(&self.source_ref),
         };
@@ -146,10 +142,13 @@ impl FocusReader {
             description: text(c.description),
             resource_type: text(c.resource_type),
             pricing: self.pricing(row),
-            quantity: self.number(row, c.pricing_quantity, "PricingQuantity"),
-            unit_price: self.number(row, c.list_unit_price, "ListUnitPrice"),
+            quantity: number(row, c.pricing_quantity, "PricingQuantity", &mut self.observed),
+            unit_price: number(row, c.list_unit_price, "ListUnitPrice", &mut self.observed),
+            invoice: text(c.invoice),
             is_class_stated: self.has_class && !matches!(class, Some(ListCell::Unlisted(_))),
+            parts: None,
         };
+        self.observed.model_fallback += u64::from(fact.model_fallback);
         self.observe_unused_lists(row);
         Ok((fact, detail))
     }
@@ -194,44 +193,14 @@ impl FocusReader {
         self.listed::<CommitmentCategory>(row.get(self.columns.commitment_category));
     }
 
-    /// A number that is no amount: unreadable means unknown.
-    fn number(&mut self, row: Row<'_>, column: Option<usize>, name: &'static str) -> Option<Decimal> {
-        let number = cells::decimal(row.get(column)?);
-        if number.is_none() {
-            self.observed.unreadable_cell(name);
-        }
-        number
-    }
-
-    fn month(&mut self, start_ms: i64, end_ms: Option<i64>) -> Option<String> {
-        if let Some((start, end, month)) = &self.month
-            && (*start, *end) == (start_ms, end_ms)
-        {
-            return Some(month.clone());
-        }
-        let month = period::month(start_ms, end_ms)?;
-        self.month = Some((start_ms, end_ms, month.clone()));
-        Some(month)
-    }
-
-    /// The same tag text comes with every row of a resource: it is parsed once.
     fn tags(&mut self, cell: Option<&str>) -> RowTags {
-        if self.are_tags_unreadable {
-            self.observed.unreadable_cell("Tags");
-            return RowTags::Unknown;
-        }
-        let Some(cell) = cell else {
+        let tags = match cell {
+            _ if self.are_tags_unreadable => RowTags::Unknown,
+            Some(cell) => self.tags.of(cell, || tags::parse(cell)),
             // A bill without the column tells nothing; a blank cell tells that there are none.
-            return if self.columns.tags.is_some() { RowTags::default() } else { RowTags::Unknown };
+            None if self.columns.tags.is_some() => RowTags::default(),
+            None => return RowTags::Unknown,
         };
-        if !self.tags.contains_key(cell) {
-            if self.tags.len() >= TAGS_MAX {
-                self.tags.clear();
-            }
-            let tags = tags::parse(cell).map_or(RowTags::Unknown, |tags| RowTags::Known(Arc::new(tags)));
-            self.tags.insert(cell.to_owned(), tags);
-        }
-        let tags = self.tags.get(cell).cloned().unwrap_or_default();
         if tags == RowTags::Unknown {
             self.observed.unreadable_cell("Tags");
         }
@@ -250,21 +219,6 @@ impl FocusReader {
         self.clouds.insert(provider.to_owned(), Arc::clone(&cloud));
         cloud
     }
-}
-
-fn time(row: Row<'_>, column: Option<usize>, name: &'static str) -> Result<Option<i64>, Refusal> {
-    let Some(cell) = row.get(column) else { return Ok(None) };
-    cells::timestamp_ms(cell).map(Some).ok_or_else(|| Refusal::of(Reason::BadTimestamp, name, cell))
-}
-
-fn account(row: Row<'_>, column: Option<usize>, name: &'static str, cloud: &str) -> Result<Option<String>, Refusal> {
-    let Some(cell) = row.get(column) else { return Ok(None) };
-    cells::account(cell, cloud).map(Some).ok_or_else(|| Refusal::of(Reason::BadAccount, name, cell))
-}
-
-fn amount(row: Row<'_>, columns: &[Option<usize>], name: &'static str) -> Result<Option<Decimal>, Refusal> {
-    let Some(cell) = columns.iter().find_map(|column| row.amount(*column)) else { return Ok(None) };
-    cells::decimal(cell).map(Some).ok_or_else(|| Refusal::of(Reason::BadDecimal, name, cell))
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub struct Columns {
     pub list_unit_price: Option<usize>,
     pub provider: Numbers,
     pub seller: Numbers,
+    pub invoice: Option<usize>,
     pub tags: Option<usize>,
 }
 
@@ -87,6 +88,7 @@ impl Columns {
             list_unit_price: at("listunitprice"),
             provider: any(PROVIDER),
             seller: any(SELLER),
+            invoice: at("invoiceid"),
             tags: at("tags"),
         }
     }
@@ -108,7 +110,7 @@ impl Columns {
             [self.subcategory, self.frequency, self.description, self.zone],
             [self.resource, self.resource_type, self.operation, self.commitment],
             [self.commitment_category, self.commitment_status, self.pricing_quantity, self.list_unit_price],
-            [self.tags, None, None, None],
+            [self.tags, self.invoice, None, None],
         ];
         numbers.into_iter().flatten().flatten()
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use inventories::billing::closed_lists::{LineType, Listed};
 use serde::Serialize;
 
 use super::quote::quote;
@@ -15,9 +16,11 @@ const OTHER_VALUES: &str = "(other values)";
 /// Observations of all files of a load.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Observed {
-    /// Files by the FOCUS version their columns are of.
+    /// Files by dialect.
+    pub dialects: BTreeMap<&'static str, u64>,
+    /// FOCUS files by the version their columns are of.
     pub versions: BTreeMap<&'static str, u64>,
-    /// FOCUS columns that files lack, with what that means.
+    /// Columns that files lack, with what that means.
     pub missing_columns: BTreeMap<&'static str, &'static str>,
     /// Rows by column and value, for values that are not in the column's closed list.
     pub unlisted_values: BTreeMap<&'static str, BTreeMap<String, u64>>,
@@ -25,6 +28,10 @@ pub struct Observed {
     pub unreadable_cells: BTreeMap<&'static str, u64>,
     /// Columns whose type could not be read, with the type. The rows count, without this column.
     pub unreadable_columns: BTreeMap<String, String>,
+    /// Rows without a currency, taken for USD.
+    pub currency_defaulted: u64,
+    /// Rows whose amortized cost is their unblended cost because an input of its formula is missing.
+    pub model_fallback: u64,
 }
 
 impl Observed {
@@ -40,9 +47,11 @@ impl Observed {
 
     /// Adds what another file showed.
     pub fn merge(&mut self, other: Self) {
-        for (version, files) in other.versions {
-            *self.versions.entry(version).or_default() += files;
+        for (mine, others) in [(&mut self.dialects, other.dialects), (&mut self.versions, other.versions)] {
+            others.into_iter().for_each(|(name, files)| *mine.entry(name).or_default() += files);
         }
+        self.currency_defaulted += other.currency_defaulted;
+        self.model_fallback += other.model_fallback;
         self.missing_columns.extend(other.missing_columns);
         for (column, values) in other.unlisted_values {
             let mine = self.unlisted_values.entry(column).or_default();
@@ -63,14 +72,14 @@ impl Observed {
         if !self.missing_columns.is_empty() {
             let missing: Vec<_> =
                 self.missing_columns.iter().map(|(column, effect)| format!("{column} ({effect})")).collect();
-            lines.push(format!("the bill lacks FOCUS columns: {}", missing.join("; ")));
+            lines.push(format!("the bill lacks columns: {}", missing.join("; ")));
         }
         for (column, kind) in &self.unreadable_columns {
             lines.push(format!("column {column} cannot be read as text (it is {kind}): its values are unknown"));
         }
         for (column, rows) in &self.unreadable_cells {
             let effect = match *column {
-                "Tags" => "the tags of these rows are unknown, which is not the same as none",
+                "Tags" | "tags" => "the tags of these rows are unknown, which is not the same as none",
                 _ => "the value is unknown in these rows",
             };
             lines.push(format!("{column} could not be read in {rows} row(s): {effect}"));
@@ -78,7 +87,20 @@ impl Observed {
         for (column, values) in &self.unlisted_values {
             let values: Vec<_> =
                 values.iter().map(|(value, rows)| format!("{} in {rows} row(s)", quote(value))).collect();
-            lines.push(format!("{column} has values that FOCUS does not list: {}; they were kept", values.join(", ")));
+            let publisher = if *column == LineType::LIST.column { "AWS" } else { "FOCUS" };
+            lines.push(format!(
+                "{column} has values that {publisher} does not list: {}; they were kept",
+                values.join(", ")
+            ));
+        }
+        if self.currency_defaulted > 0 {
+            lines.push(format!("{} row(s) name no currency: they were taken for USD", self.currency_defaulted));
+        }
+        if self.model_fallback > 0 {
+            lines.push(format!(
+                "the amortized cost of {} row(s) is unknown: their unblended cost was taken for it",
+                self.model_fallback
+            ));
         }
         lines
     }

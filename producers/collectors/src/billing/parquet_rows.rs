@@ -42,10 +42,12 @@ pub(super) fn read(
         let batch = batch.map_err(|e| bad(format!("{e} after row {rows}")))?;
         let mut texts: Vec<Option<StringArray>> = vec![None; columns.len()];
         for (index, column) in needed.iter().zip(batch.columns()) {
-            let text = if column.data_type().is_nested() && !visitor.takes_nested(*index) {
-                None
-            } else {
-                as_text(column).ok()
+            let is_nested = column.data_type().is_nested();
+            let member = if is_nested { visitor.member(*index) } else { None };
+            let text = match member {
+                Some(member) => member_text(column, member).ok(),
+                None if is_nested && !visitor.takes_nested(*index) => None,
+                None => as_text(column).ok(),
             };
             if text.is_none() {
                 visitor.unreadable(*index, &kind_of(column.data_type()))?;
@@ -87,6 +89,39 @@ fn as_text(column: &ArrayRef) -> Result<StringArray, ArrowError> {
     // Bytes that are no text must not become an absent value.
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     Ok(cast_with_options(&column, &DataType::Utf8, &strict)?.as_string::<i32>().clone())
+}
+
+/// One member of each map or struct.
+fn member_text(column: &ArrayRef, member: &str) -> Result<StringArray, ArrowError> {
+    match column.data_type() {
+        DataType::Map(_, _) => {
+            let maps = column.as_map();
+            let (keys, values) = (as_text(maps.keys())?, as_text(maps.values())?);
+            let offsets = maps.value_offsets();
+            let is_member = |slot: &usize| keys.is_valid(*slot) && keys.value(*slot) == member;
+            let find = |at: usize| slots(offsets, at).find(is_member).filter(|slot| values.is_valid(*slot));
+            let text = |at: usize| find(at).filter(|_| maps.is_valid(at)).map(|slot| values.value(slot));
+            Ok((0..maps.len()).map(text).collect())
+        }
+        DataType::Struct(_) => {
+            let structs = column.as_struct();
+            let Some(values) = structs.column_by_name(member) else { return Ok(StringArray::new_null(structs.len())) };
+            let values = as_text(values)?;
+            let text = |at: usize| (structs.is_valid(at) && values.is_valid(at)).then(|| values.value(at));
+            Ok((0..structs.len()).map(text).collect())
+        }
+        _ => {
+            let find = |value: Value| match value {
+                Value::Array(pairs) => pairs.into_iter().find_map(|mut pair| {
+                    let is_member = pair.get("key").and_then(Value::as_str) == Some(member);
+                    is_member.then(|| pair.get_mut("value").map(Value::take)).flatten()
+                }),
+                _ => None,
+            };
+            let text = |value| find(value).and_then(|value| value.as_str().map(str::to_owned));
+            Ok(json_of(column)?.into_iter().map(text).collect())
+        }
+    }
 }
 
 fn json_text(value: Value) -> Option<String> {
@@ -183,6 +218,34 @@ mod tests {
         let structs =
             StructArray::from(vec![(field("a"), numbers([Some(1), None])), (field("b"), numbers([None, Some(2)]))]);
         assert_eq!(texts(structs), [Some(r#"{"a":"1","b":null}"#.into()), Some(r#"{"a":null,"b":"2"}"#.into())]);
+    }
+
+    #[test]
+    fn one_member_is_taken_out_of_every_form() {
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        for (key, value) in [("name", Some("x")), ("region", Some("eu")), ("region", None)] {
+            maps.keys().append_value(key);
+            maps.values().append_option(value);
+            maps.append(true).unwrap();
+        }
+        maps.append(false).unwrap();
+        let maps: ArrayRef = Arc::new(maps.finish());
+        let texts = |column: &ArrayRef| {
+            member_text(column, "region").unwrap().iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(&maps), [None, Some("eu".into()), None, None]);
+        assert_eq!(texts(&maps.slice(1, 1)), [Some("eu".into())]);
+        let field = |name: &str| Arc::new(Field::new(name, DataType::Utf8, true));
+        let column = |texts: [Option<&str>; 2]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
+        let structs: ArrayRef = Arc::new(StructArray::from(vec![
+            (field("key"), column([Some("region"), Some("name")])),
+            (field("value"), column([Some("eu"), Some("x")])),
+        ]));
+        assert_eq!(texts(&structs), [None, None], "a struct without the member");
+        let offsets = arrow::buffer::OffsetBuffer::new(vec![0, 1, 2].into());
+        let item = Arc::new(Field::new("item", structs.data_type().clone(), true));
+        let lists: ArrayRef = Arc::new(arrow::array::ListArray::new(item, offsets, structs, None));
+        assert_eq!(texts(&lists), [Some("eu".into()), None]);
     }
 
     #[test]

@@ -7,8 +7,6 @@ use super::quote::quote;
 
 /// Samples kept.
 const SAMPLES_MAX: usize = 100;
-/// Rejected rows per thousand that a load may have.
-const PER_THOUSAND_MAX: u64 = 1;
 
 /// Why a row was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,8 +104,10 @@ impl std::fmt::Display for Sample {
 }
 
 /// Rows read and refused.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejects {
+    /// Refused rows in a thousand that a load may have.
+    pub per_thousand_max: u64,
     /// Rows read.
     pub rows: u64,
     /// Refused rows by reason.
@@ -117,6 +117,12 @@ pub struct Rejects {
 }
 
 impl Rejects {
+    /// None yet.
+    #[must_use]
+    pub fn new(per_thousand_max: u64) -> Self {
+        Self { per_thousand_max, rows: 0, by_reason: BTreeMap::new(), samples: Vec::new() }
+    }
+
     /// Counts a refused row.
     pub fn add(&mut self, file: &str, row: u64, refusal: Refusal) {
         *self.by_reason.entry(refusal.reason).or_default() += 1;
@@ -125,16 +131,27 @@ impl Rejects {
         }
     }
 
+    /// Refused rows by reason that are not in `before`.
+    #[must_use]
+    pub fn since(&self, before: &BTreeMap<Reason, u64>) -> BTreeMap<String, u64> {
+        let new = |(reason, rows): (&Reason, &u64)| {
+            let rows = rows - before.get(reason).copied().unwrap_or_default();
+            (rows > 0).then(|| (reason.as_str().to_owned(), rows))
+        };
+        self.by_reason.iter().filter_map(new).collect()
+    }
+
     /// Refused rows.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.by_reason.values().sum()
     }
 
-    /// True when more than 0.1 % of the rows were refused.
+    /// True when more rows were refused than may be, or all of them.
     #[must_use]
     pub fn are_too_many(&self) -> bool {
-        self.total().saturating_mul(1000) > self.rows.saturating_mul(PER_THOUSAND_MAX)
+        let (refused, all) = (self.total(), self.rows);
+        refused.saturating_mul(1000) > all.saturating_mul(self.per_thousand_max) || (refused > 0 && refused == all)
     }
 
     /// One line for people.
@@ -143,7 +160,7 @@ impl Rejects {
         let reasons: Vec<_> = self.by_reason.iter().map(|(r, n)| format!("{n} {}", r.as_str())).collect();
         let mut text = format!("{} of {} rows were refused ({})", self.total(), self.rows, reasons.join(", "));
         if self.are_too_many() {
-            text += &format!(", more than {PER_THOUSAND_MAX} in 1000");
+            text += &format!(", more than {} in 1000", self.per_thousand_max);
         }
         if let Some(first) = self.samples.first() {
             text += &format!("; the first is {first}");
@@ -158,7 +175,7 @@ mod tests {
 
     #[test]
     fn one_in_a_thousand_is_still_allowed() {
-        let mut rejects = Rejects { rows: 1000, ..Rejects::default() };
+        let mut rejects = Rejects { rows: 1000, ..Rejects::new(1) };
         rejects.add("f", 3, Refusal::of(Reason::BadDecimal, "BilledCost", "1,5"));
         assert_eq!(
             rejects.summary(),

@@ -33,6 +33,12 @@ impl<'a> Row<'a> {
         cells::present(self.cell(column)?)
     }
 
+    /// The cell with its blanks; `None` when there is nothing else in it, or when it is null.
+    #[must_use]
+    pub fn as_it_is(self, column: Option<usize>) -> Option<&'a str> {
+        self.cell(column).filter(|cell| !cell.trim().is_empty())
+    }
+
     fn cell(self, column: Option<usize>) -> Option<&'a str> {
         match self {
             Self::Csv(record) => record.get(column?),

@@ -12,6 +12,8 @@ pub trait Visitor {
     fn header(&mut self, columns: &[String]) -> Result<Vec<usize>, LoadError>;
     /// True for a column whose maps, structs and lists are read, as JSON text.
     fn takes_nested(&self, column: usize) -> bool;
+    /// The only member that is read of a column of maps or structs; `None` for all of it.
+    fn member(&mut self, column: usize) -> Option<&'static str>;
     /// A needed column, or a part of it, cannot be read as text; its type is `kind`. Rows that follow lack it.
     ///
     /// # Errors

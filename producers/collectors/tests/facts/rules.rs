@@ -189,7 +189,10 @@ fn what_is_replaced_is_reported_with_its_total() {
     let report = desk.load(&days(1..5, "i-1", 9)).unwrap();
     assert_eq!(report.months[0].deliveries[0].effect, Effect::Replaced);
     let [old] = report.months[0].replaced.as_slice() else { panic!("{report:?}") };
-    assert_eq!((&*old.delivery_id, old.rows, &*old.totals["USD"].unblended), (&*first.delivery_id, 4, "40"));
+    assert_eq!(
+        (&*old.delivery_id, old.rows, &*old.totals["USD"].unblended),
+        (&*first.deliveries_read[0].delivery_id, 4, "40")
+    );
     let [entry] = &report.deliveries()[..] else { panic!("one month, one source") };
     assert_eq!((&*entry.source, &*entry.effect, entry.accepted), ("aws/999988887777", "replaced", 4));
     assert_eq!(entry.replaced[0].billed, BTreeMap::from([("USD".to_owned(), "40".to_owned())]));

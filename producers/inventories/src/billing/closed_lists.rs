@@ -157,6 +157,74 @@ impl Listed for CommitmentCategory {
     };
 }
 
+/// What an AWS cost and usage report says a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the values are those of AWS")]
+pub enum LineType {
+    Usage,
+    DiscountedUsage,
+    SavingsPlanCoveredUsage,
+    SavingsPlanNegation,
+    Fee,
+    RiFee,
+    SavingsPlanRecurringFee,
+    SavingsPlanUpfrontFee,
+    Tax,
+    Credit,
+    /// Discounts of all kinds, each a line of its own.
+    Discount,
+    Refund,
+}
+
+impl Listed for LineType {
+    const LIST: ClosedList<Self> = ClosedList {
+        column: "line_item_line_item_type",
+        values: &[
+            (Self::Usage, &["Usage"]),
+            (Self::DiscountedUsage, &["DiscountedUsage"]),
+            (Self::SavingsPlanCoveredUsage, &["SavingsPlanCoveredUsage"]),
+            (Self::SavingsPlanNegation, &["SavingsPlanNegation"]),
+            (Self::Fee, &["Fee"]),
+            (Self::RiFee, &["RIFee"]),
+            (Self::SavingsPlanRecurringFee, &["SavingsPlanRecurringFee"]),
+            (Self::SavingsPlanUpfrontFee, &["SavingsPlanUpfrontFee"]),
+            (Self::Tax, &["Tax"]),
+            (Self::Credit, &["Credit"]),
+            (
+                Self::Discount,
+                &[
+                    "Discount",
+                    "EdpDiscount",
+                    "PrivateRateDiscount",
+                    "BundledDiscount",
+                    "RiVolumeDiscount",
+                    "SppDiscount",
+                    "DistributorDiscount",
+                ],
+            ),
+            (Self::Refund, &["Refund"]),
+        ],
+    };
+}
+
+impl LineType {
+    /// The charge category of its lines.
+    #[must_use]
+    pub fn category(self) -> ChargeCategory {
+        match self {
+            Self::Usage | Self::DiscountedUsage | Self::SavingsPlanCoveredUsage | Self::SavingsPlanNegation => {
+                ChargeCategory::Usage
+            }
+            Self::Fee | Self::RiFee | Self::SavingsPlanRecurringFee | Self::SavingsPlanUpfrontFee => {
+                ChargeCategory::Purchase
+            }
+            Self::Tax => ChargeCategory::Tax,
+            Self::Credit | Self::Discount => ChargeCategory::Credit,
+            Self::Refund => ChargeCategory::Adjustment,
+        }
+    }
+}
+
 /// A cell of a closed list: a known value, or the text of one that is not in the list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ListCell<T> {
@@ -231,6 +299,7 @@ mod tests {
         ]);
         check(&[("UN-USED", Some(CommitmentStatus::Unused)), ("used", Some(CommitmentStatus::Used))]);
         check(&[("spend", Some(CommitmentCategory::Spend))]);
+        check(&[("EdpDiscount", Some(LineType::Discount)), ("SomethingNew", None)]);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct CostFact {
     pub service: Option<String>,
     /// Resource, as the export names it.
     pub resource_id: Option<String>,
+    /// Line type of AWS reports, as the export has it; FOCUS has none.
+    pub line_item_type: Option<String>,
     /// Charge category.
     pub charge_category: ListCell<ChargeCategory>,
     /// True when it corrects an earlier charge.
@@ -56,6 +58,10 @@ pub struct CostFact {
     pub cost_blended: Decimal,
     /// True when an input of the amortised cost was missing.
     pub model_fallback: bool,
+    /// True when the export does not say the currency and `USD` was taken.
+    pub currency_defaulted: bool,
+    /// True for a line type that no table lists: it counts as usage.
+    pub unknown_type: bool,
     /// Tags.
     pub tags: RowTags,
     /// Delivery and file the row came from.
@@ -77,6 +83,44 @@ pub struct RowDetail {
     pub quantity: Option<Decimal>,
     /// Public price of one unit.
     pub unit_price: Option<Decimal>,
+    /// Invoice that it is on.
+    pub invoice: Option<String>,
     /// False when the export does not tell corrections from other charges.
     pub is_class_stated: bool,
+    /// What the inventory adds up of the row; `None` for the row as it is stored.
+    pub parts: Option<Vec<RowPart>>,
+}
+
+/// What the inventory adds up of a row that FOCUS has as another row, as several, or (with no part) not at all: an AWS
+/// report charges covered usage at the on-demand price and takes it back on a line of its own, and has the unused part of a
+/// commitment inside its fee. With parts, checkers see the same lines of a bill in every dialect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowPart {
+    /// Charge category.
+    pub category: ListCell<ChargeCategory>,
+    /// How the price came about.
+    pub pricing: Pricing,
+    /// Cost as invoiced.
+    pub billed: Decimal,
+    /// Cost with commitments spread over their term.
+    pub amortized: Decimal,
+    /// Quantity in pricing units.
+    pub quantity: Option<Decimal>,
+    /// True for the part of a commitment that nothing used.
+    pub is_unused: bool,
+}
+
+impl RowPart {
+    /// The row as it is stored.
+    #[must_use]
+    pub fn whole(fact: &CostFact, detail: &RowDetail) -> Self {
+        Self {
+            category: fact.charge_category.clone(),
+            pricing: detail.pricing,
+            billed: fact.cost_unblended,
+            amortized: fact.cost_amortized,
+            quantity: detail.quantity,
+            is_unused: fact.commitment_status.as_ref().is_some_and(|status| status.is(CommitmentStatus::Unused)),
+        }
+    }
 }

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::closed_lists::CommitmentStatus;
 use super::coverage::{CurrentMonth, Payer, current_months, payer, resource_key};
-use super::fact::{CostFact, RowDetail};
+use super::fact::{CostFact, RowDetail, RowPart};
 use super::hours::HourSet;
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
@@ -114,9 +113,16 @@ impl InventoryBuilder {
         Self { lines: HashMap::new(), texts: HashSet::new(), meters: HashMap::new(), lines_max, dropped_rows: 0 }
     }
 
-    /// Adds a row to its line.
+    /// Adds a row to its line, or its parts to theirs.
     pub fn add(&mut self, fact: &CostFact, detail: &RowDetail) {
-        let key = self.key(fact, detail);
+        match &detail.parts {
+            None => self.add_part(fact, detail, &RowPart::whole(fact, detail)),
+            Some(parts) => parts.iter().for_each(|part| self.add_part(fact, detail, part)),
+        }
+    }
+
+    fn add_part(&mut self, fact: &CostFact, detail: &RowDetail, part: &RowPart) {
+        let key = self.key(fact, detail, part);
         if self.lines.len() >= self.lines_max && !self.lines.contains_key(&key) {
             self.dropped_rows += 1;
             return;
@@ -132,9 +138,9 @@ impl InventoryBuilder {
             is_class_stated: true,
             description,
         });
-        sums.billed += fact.cost_unblended;
-        sums.amortized += fact.cost_amortized;
-        sums.quantity = sums.quantity.zip(detail.quantity).map(|(sum, more)| sum + more);
+        sums.billed += part.billed;
+        sums.amortized += part.amortized;
+        sums.quantity = sums.quantity.zip(part.quantity).map(|(sum, more)| sum + more);
         sums.unit_price = detail.unit_price.or(sums.unit_price);
         sums.rows += 1;
         sums.is_class_stated &= detail.is_class_stated;
@@ -151,7 +157,7 @@ impl InventoryBuilder {
         BillingInventory { current: current_months(&lines), lines, dropped_rows: self.dropped_rows }
     }
 
-    fn key(&mut self, fact: &CostFact, detail: &RowDetail) -> LineKey {
+    fn key(&mut self, fact: &CostFact, detail: &RowDetail, part: &RowPart) -> LineKey {
         LineKey {
             cloud: Arc::clone(&detail.cloud),
             billing_account: self.share_or_empty(fact.payer_account_id.as_deref()),
@@ -162,12 +168,12 @@ impl InventoryBuilder {
             resource: self.share_or_empty(fact.resource_id.as_deref()),
             resource_type: self.share_or_empty(detail.resource_type.as_deref()),
             meter: self.meter(fact, detail),
-            category: fact.charge_category.clone(),
+            category: part.category.clone(),
             is_correction: fact.is_correction,
-            is_negative: fact.cost_unblended.is_sign_negative() && !fact.cost_unblended.is_zero(),
-            pricing: detail.pricing,
+            is_negative: part.billed.is_sign_negative() && !part.billed.is_zero(),
+            pricing: part.pricing,
             commitment: self.share_or_empty(fact.commitment_id.as_deref()),
-            is_unused: fact.commitment_status.as_ref().is_some_and(|status| status.is(CommitmentStatus::Unused)),
+            is_unused: part.is_unused,
             currency: self.share(&fact.currency),
             tags: fact.tags.clone(),
         }
@@ -232,6 +238,7 @@ mod tests {
             service_code: Some("AmazonEC2".into()),
             service: Some("ec2".into()),
             resource_id: Some(resource.into()),
+            line_item_type: None,
             charge_category: "Usage".into(),
             is_correction: false,
             usage_type: Some("EBS:VolumeUsage.gp2".into()),
@@ -244,6 +251,8 @@ mod tests {
             cost_amortized: cost.into(),
             cost_blended: cost.into(),
             model_fallback: false,
+            currency_defaulted: false,
+            unknown_type: false,
             tags: RowTags::default(),
             source_ref: "".into(),
         };
@@ -254,7 +263,9 @@ mod tests {
             pricing: Pricing::Standard,
             quantity: Some(Decimal::ONE),
             unit_price: None,
+            invoice: None,
             is_class_stated: true,
+            parts: None,
         };
         (fact, detail)
     }

@@ -48,6 +48,19 @@ pub fn parse(cell: &str) -> Option<Tags> {
     Some(pairs.into_iter().filter_map(|(key, value)| Some((kept_key(&key)?.to_owned(), kept_value(value)?))).collect())
 }
 
+/// Columns that are a tag each, in the CSV and the Parquet form of AWS reports, and the mark in front of its key.
+const COLUMNS: [(&str, &str); 2] = [("resourceTags/", "user:"), ("resource_tags_", "user_")];
+
+/// The key of a tag that has a column of its own. `None` when the column is no tag.
+#[must_use]
+pub fn key_of_column(column: &str) -> Option<String> {
+    let is_capitals = !column.chars().any(char::is_lowercase);
+    let column = if is_capitals { column.to_lowercase() } else { column.to_owned() };
+    let (rest, mark) = COLUMNS.iter().find_map(|(start, mark)| Some((column.strip_prefix(start)?, mark)))?;
+    let key = rest.strip_prefix(mark).unwrap_or(rest);
+    (!key.is_empty()).then(|| key.to_owned())
+}
+
 fn kept_key(key: &str) -> Option<&str> {
     if SKIPPED.iter().any(|mark| key.starts_with(mark)) {
         return None;
@@ -86,6 +99,25 @@ mod tests {
         assert_eq!(tags, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
         assert_eq!(parse("[1]"), None);
         assert_eq!(parse("{"), None);
+    }
+
+    #[test]
+    fn columns_name_their_tag() {
+        let cases = [
+            ("resourceTags/user:CostCenter", Some("CostCenter")),
+            ("resourceTags/aws:createdBy", Some("aws:createdBy")),
+            ("resourceTags/user:user_a", Some("user_a")),
+            (r#"resourceTags/user:O'Brien "x""#, Some(r#"O'Brien "x""#)),
+            ("resource_tags_user_cost_center", Some("cost_center")),
+            ("resource_tags_aws_created_by", Some("aws_created_by")),
+            ("RESOURCE_TAGS_USER_NAME", Some("name")),
+            ("resource_tags", None),
+            ("resourceTags/user:", None),
+            ("product/region", None),
+        ];
+        for (column, expected) in cases {
+            assert_eq!(key_of_column(column).as_deref(), expected, "{column}");
+        }
     }
 
     #[test]

@@ -47,12 +47,12 @@ pub enum WrongForm {
     #[error("is {0}; unpack it first (only gzip is read as it is)")]
     Packed(&'static str),
     /// A file of another kind.
-    #[error("is {0}; findings are JSON, one object on each line (a bill is given with --focus)")]
+    #[error("is {0}; findings are JSON, one object on each line (a bill is given with --bill)")]
     Other(&'static str),
     /// Rows with a delimiter.
     #[error(
         "is no JSON: its first line has values with {0:?} between them; findings are JSON, one object on each line (a bill is \
-         given with --focus)"
+         given with --bill)"
     )]
     Delimited(char),
     /// No JSON at all.

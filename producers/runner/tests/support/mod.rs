@@ -34,7 +34,7 @@ pub fn sample() -> PathBuf {
 }
 
 pub fn golden(path: &str) -> PathBuf {
-    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden/focus").join(path)
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden").join(path)
 }
 
 /// A plan of all checkers over these billing files, without those that ask a provider.

@@ -39,6 +39,7 @@ pub(super) fn row(description: &str) -> Row {
         service_code: Some("AmazonEC2".into()),
         service: None,
         resource_id: None,
+        line_item_type: None,
         charge_category: "Usage".into(),
         is_correction: false,
         usage_type: None,
@@ -51,6 +52,8 @@ pub(super) fn row(description: &str) -> Row {
         cost_amortized: Decimal::ONE,
         cost_blended: Decimal::ONE,
         model_fallback: false,
+        currency_defaulted: false,
+        unknown_type: false,
         tags: RowTags::default(),
         source_ref: "".into(),
     };
@@ -61,7 +64,9 @@ pub(super) fn row(description: &str) -> Row {
         pricing: Pricing::Standard,
         quantity: Some(Decimal::ONE),
         unit_price: None,
+        invoice: None,
         is_class_stated: true,
+        parts: None,
     };
     Row { fact, detail }
 }

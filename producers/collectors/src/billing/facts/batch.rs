@@ -36,8 +36,7 @@ pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<Re
         text(facts, |f| f.service_code.as_deref()),
         text(facts, |f| f.service.as_deref()),
         text(facts, |f| f.resource_id.as_deref()),
-        // Line types exist in AWS reports only.
-        text(facts, |_| None),
+        text(facts, |f| f.line_item_type.as_deref()),
         text(facts, |f| Some(f.charge_category.as_str())),
         flag(facts, |f| f.is_correction),
         text(facts, |f| f.usage_type.as_deref()),
@@ -50,9 +49,8 @@ pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<Re
         cost(facts, |f| f.cost_amortized)?,
         cost(facts, |f| f.cost_blended)?,
         flag(facts, |f| f.model_fallback),
-        // FOCUS rows without a currency are refused, and FOCUS has no line types to be unknown.
-        flag(facts, |_| false),
-        flag(facts, |_| false),
+        flag(facts, |f| f.currency_defaulted),
+        flag(facts, |f| f.unknown_type),
         tags(facts)?,
         text(facts, |f| Some(&f.source_ref)),
     ];

@@ -12,6 +12,7 @@
 
 mod batch;
 mod charges;
+mod live;
 mod merge;
 mod month;
 mod options;
@@ -25,7 +26,8 @@ mod upgrade;
 mod writer;
 
 pub use self::charges::hash as charge_hash;
+pub use self::live::live;
 pub use self::options::LoadOptions;
 pub use self::report::{Effect, LiveMonth, LoadedDelivery, SupersededDelivery};
 pub use self::rule::Overlap;
-pub use self::writer::{FactsWriter, NewDelivery};
+pub use self::writer::{FactOrigin, FactsWriter};

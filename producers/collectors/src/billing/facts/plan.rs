@@ -6,7 +6,7 @@ use contracts::cost_manifest::{self, LiveDelivery};
 
 use super::month::{Live, Month};
 use super::report::{Effect, LiveMonth, LoadedDelivery};
-use super::rule::{Decision, Evidence, decide};
+use super::rule::{Decision, Evidence, Overlap, decide};
 use super::writer::OwnFacts;
 use crate::billing::error::{LoadError, UnclearOverlap};
 
@@ -37,6 +37,14 @@ impl Live {
                         live: present[live].source.to_string(),
                     });
                 }
+                Decision::OtherDialect { live } => {
+                    return Err(LoadError::AmbiguousSource {
+                        period: month.period.clone(),
+                        source_name: delivery.source.to_string(),
+                        there: format!("live as {}", present[live].source_format),
+                        new: delivery.source_format.clone(),
+                    });
+                }
                 Decision::Unclear { live } => {
                     let other = &self.present[live];
                     return Err(LoadError::Overlap(Box::new(UnclearOverlap {
@@ -55,6 +63,29 @@ impl Live {
     }
 }
 
+/// Two deliveries of one load must not charge for the same: which one is current, nothing says.
+pub(super) fn are_distinct(period: &str, own: &[LiveDelivery], overlap: Overlap) -> Result<(), LoadError> {
+    if overlap == Overlap::Increment {
+        return Ok(());
+    }
+    for (number, delivery) in own.iter().enumerate() {
+        for other in &own[..number] {
+            let (Some(new), Some(before)) = (Evidence::of(delivery), Evidence::of(other)) else { continue };
+            let joins =
+                matches!(decide(&new, &[before], Overlap::Decide), Decision::Joins { replaces } if replaces.is_empty());
+            if !joins {
+                return Err(LoadError::TwoDeliveries {
+                    period: period.to_owned(),
+                    source_name: delivery.source.to_string(),
+                    one: other.delivery_id.clone(),
+                    other: delivery.delivery_id.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 pub(super) struct Plan {
     /// Own deliveries that join, by number.
@@ -68,10 +99,15 @@ pub(super) struct Plan {
 impl Plan {
     pub fn report(&self, month: &Month<'_>, live: &Live, own: &OwnFacts) -> LiveMonth {
         let loaded = |(delivery, effect): (&LiveDelivery, &Effect)| LoadedDelivery {
+            delivery_id: delivery.delivery_id.clone(),
             source: delivery.source.clone(),
+            source_format: delivery.source_format.clone(),
             rows: delivery.rows,
             effect: *effect,
             totals: delivery.totals.clone(),
+            invoiced: delivery.invoiced.clone(),
+            flagged: delivery.flagged.clone(),
+            rejected: delivery.rejected.clone(),
         };
         let is_own = |other: &LiveDelivery| {
             own.deliveries.iter().any(|own| (&own.source, &own.delivery_id) == (&other.source, &other.delivery_id))

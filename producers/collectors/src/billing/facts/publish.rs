@@ -14,7 +14,7 @@ use platform::store::ReplaceOutcome;
 use super::merge::{Merge, Merged};
 use super::month::{Live, Month, names};
 use super::options::LoadOptions;
-use super::plan::Plan;
+use super::plan::{Plan, are_distinct};
 use super::report::LiveMonth;
 use super::upgrade;
 use super::writer::{FactsWriter, OwnFacts};
@@ -37,6 +37,7 @@ impl<'a> FactsWriter<'a> {
         let mut own = BTreeMap::new();
         for period in &periods {
             let deliveries = self.deliveries(period)?;
+            are_distinct(period, &deliveries, options.overlap)?;
             let month = self.month(period, options);
             let live = month.read()?;
             if live.plan(&month, &deliveries)?.joins.is_empty() {

@@ -25,14 +25,24 @@ pub struct LiveMonth {
 /// A delivery of this load in one month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedDelivery {
+    /// Which one.
+    pub delivery_id: String,
     /// Who billed.
     pub source: DeliverySource,
+    /// Dialect of its files.
+    pub source_format: String,
     /// Facts.
     pub rows: u64,
     /// What it did.
     pub effect: Effect,
     /// Sums by currency.
     pub totals: BTreeMap<String, CostTotals>,
+    /// What of the unblended total is on an invoice, by currency and invoice id.
+    pub invoiced: BTreeMap<String, BTreeMap<String, String>>,
+    /// Facts with a flag, by the name of its column.
+    pub flagged: BTreeMap<String, u64>,
+    /// Refused rows of the delivery by reason, with the first of its months and sources.
+    pub rejected: BTreeMap<String, u64>,
 }
 
 /// What a delivery did to its month.

@@ -1,6 +1,7 @@
 //! What a delivery does to the live ones of its source and month. Pure.
 //!
 //! - Deliveries of different sources add up.
+//! - A source in another dialect than the live one is the same bill twice: refused, and `--restate` replaces the live one.
 //! - The same content is live already: nothing to do; refused when it is live under another `--source` name.
 //! - Charge periods that do not overlap: an increment, both count.
 //! - The same columns, and nothing that both charge for: parts of one export (one file per subscription), both count.
@@ -36,6 +37,7 @@ pub enum Overlap {
 pub struct Evidence<'a> {
     pub delivery_id: &'a str,
     pub source: &'a DeliverySource,
+    pub source_format: &'a str,
     pub columns: &'a str,
     pub daily: Periods,
     pub longer: Periods,
@@ -49,6 +51,7 @@ impl<'a> Evidence<'a> {
         Some(Self {
             delivery_id: &delivery.delivery_id,
             source: &delivery.source,
+            source_format: &delivery.source_format,
             columns: &delivery.columns,
             daily: Periods::from_text(&delivery.daily_periods)?,
             longer: Periods::from_text(&delivery.longer_periods)?,
@@ -78,6 +81,11 @@ pub enum Decision {
         /// Number in the list of live deliveries.
         live: usize,
     },
+    /// The live delivery with this number is the same source in another dialect.
+    OtherDialect {
+        /// Number in the list of live deliveries.
+        live: usize,
+    },
     /// The rule does not decide about the live delivery with this number.
     Unclear {
         /// Number in the list of live deliveries.
@@ -104,6 +112,8 @@ pub fn decide(new: &Evidence<'_>, live: &[Evidence<'_>], overlap: Overlap) -> De
     let mut replaces = Vec::new();
     for (number, other) in same_source() {
         match (overlap, relation(new, other)) {
+            (Overlap::Restate, _) if other.source_format != new.source_format => replaces.push(number),
+            _ if other.source_format != new.source_format => return Decision::OtherDialect { live: number },
             (_, Relation::Apart) | (Overlap::Increment, _) => {}
             (Overlap::Restate, _) | (_, Relation::Restates) => replaces.push(number),
             (Overlap::Decide, Relation::OtherCharges) => {}

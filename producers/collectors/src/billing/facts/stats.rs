@@ -13,6 +13,13 @@ use super::periods::Periods;
 /// Longest charge period that says which day a delivery is about: a day of 25 hours, when clocks go back.
 const DAY_MS_MAX: i64 = 25 * 3_600_000;
 
+/// Columns of flags.
+const FLAGS: [&str; 3] = ["currency_defaulted", "model_fallback", "unknown_type"];
+/// Invoices that are counted one by one; a month of one account has a few, with a marketplace some dozen.
+const INVOICES_MAX: usize = 1_000;
+/// Stands for all others.
+const OTHER_INVOICES: &str = "(others)";
+
 /// Facts of one delivery in one month.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FactsStats {
@@ -24,13 +31,18 @@ pub struct FactsStats {
     pub longer: Periods,
     /// What is charged.
     pub charges: Charges,
+    /// In the order of [`FLAGS`].
+    flagged: [u64; 3],
     sums: BTreeMap<String, [i128; 4]>,
+    invoiced: BTreeMap<String, BTreeMap<String, i128>>,
 }
 
 impl FactsStats {
-    /// Counts a fact; `charge` is the hash of what it charges for.
-    pub fn add(&mut self, fact: &CostFact, charge: u64) {
+    /// Counts a fact on an invoice; `charge` is the hash of what it charges for.
+    pub fn add(&mut self, fact: &CostFact, charge: u64, invoice: Option<&str>) {
         self.rows += 1;
+        let flags = [fact.currency_defaulted, fact.model_fallback, fact.unknown_type];
+        self.flagged.iter_mut().zip(flags).for_each(|(rows, is_set)| *rows += u64::from(is_set));
         let (start, end) = (fact.usage_start_ms, fact.usage_end_ms.unwrap_or(fact.usage_start_ms));
         let periods = if end.saturating_sub(start) <= DAY_MS_MAX { &mut self.daily } else { &mut self.longer };
         periods.add(start, end);
@@ -44,6 +56,38 @@ impl FactsStats {
             // 38 digits hold ten trillion rows of the largest amount.
             *sum = sum.saturating_add(scaled(cost));
         }
+        if let Some(invoice) = invoice {
+            self.add_to_invoice(fact, invoice);
+        }
+    }
+
+    /// Facts with a flag, by the name of its column; only those that are there.
+    #[must_use]
+    pub fn flagged(&self) -> BTreeMap<String, u64> {
+        let flagged = FLAGS.iter().zip(self.flagged).filter(|(_, rows)| *rows > 0);
+        flagged.map(|(flag, rows)| ((*flag).to_owned(), rows)).collect()
+    }
+
+    fn add_to_invoice(&mut self, fact: &CostFact, invoice: &str) {
+        if !self.invoiced.contains_key(&fact.currency) {
+            self.invoiced.insert(fact.currency.clone(), BTreeMap::new());
+        }
+        let Some(invoices) = self.invoiced.get_mut(&fact.currency) else { return };
+        let is_named = invoices.len() < INVOICES_MAX || invoices.contains_key(invoice);
+        let name = if is_named { invoice } else { OTHER_INVOICES };
+        let amount = scaled(fact.cost_unblended);
+        match invoices.get_mut(name) {
+            Some(sum) => *sum = sum.saturating_add(amount),
+            None => drop(invoices.insert(name.to_owned(), amount)),
+        }
+    }
+
+    /// What is on invoices, by currency and invoice id, as text.
+    #[must_use]
+    pub fn invoiced(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let of =
+            |sums: &BTreeMap<String, i128>| sums.iter().map(|(id, sum)| (id.clone(), decimal_text(*sum))).collect();
+        self.invoiced.iter().map(|(currency, sums)| (currency.clone(), of(sums))).collect()
     }
 
     /// Sums by currency, as text.

@@ -18,7 +18,7 @@ use rust_decimal::Decimal;
 use super::charges;
 use super::merge::Merged;
 use super::month::{Live, Month};
-use super::writer::{FactsWriter, NewDelivery, encode_error, store_error};
+use super::writer::{FactOrigin, FactsWriter, encode_error, store_error};
 use crate::billing::error::LoadError;
 
 /// The only export that version 1 knew.
@@ -34,13 +34,8 @@ pub(super) fn upgrade(
     manifest: &CostManifest,
     old: &LiveDelivery,
 ) -> Result<(), LoadError> {
-    let new = NewDelivery {
-        delivery_id: old.delivery_id.clone(),
-        source_format: SOURCE_FORMAT,
-        columns: String::new(),
-        source_name: None,
-    };
-    let mut writer = FactsWriter::new(month.store, &month.tenant, new);
+    let mut writer = FactsWriter::new(month.store, &month.tenant, None);
+    writer.begin_delivery(&old.delivery_id);
     let path = month.path(&manifest.main.part);
     let object = Object { path: &path, bytes: manifest.main.bytes, sha256: &manifest.main.sha256 };
     let failed = |source| store_error(&month.period, source);
@@ -54,7 +49,7 @@ pub(super) fn upgrade(
         let facts = facts(&batch).ok_or_else(|| bad("its columns are not those of cost facts".to_owned()))?;
         for fact in facts {
             let charge = charges::hash(&fact);
-            writer.add("unknown", fact, charge)?;
+            writer.add(fact, FactOrigin { cloud: "unknown", source_format: SOURCE_FORMAT, invoice: None, charge })?;
         }
     }
     let deliveries = writer.deliveries(&month.period)?;
@@ -93,6 +88,7 @@ fn facts(batch: &RecordBatch) -> Option<Vec<CostFact>> {
             service_code: optional("service_code")?,
             service: optional("service")?,
             resource_id: optional("resource_id")?,
+            line_item_type: optional("line_item_type")?,
             charge_category: needed("charge_category")?.as_str().into(),
             is_correction: flag("is_correction")?.value(row),
             usage_type: optional("usage_type")?,
@@ -105,6 +101,8 @@ fn facts(batch: &RecordBatch) -> Option<Vec<CostFact>> {
             cost_amortized: amount("cost_amortized")?,
             cost_blended: amount("cost_blended")?,
             model_fallback: flag("model_fallback")?.value(row),
+            currency_defaulted: flag("currency_defaulted")?.value(row),
+            unknown_type: flag("unknown_type")?.value(row),
             tags: RowTags::Known(Arc::new(tags_of(tags.value(row).columns())?)),
             source_ref: needed("source_ref")?.into(),
         })

@@ -2,6 +2,7 @@
 //! reader looks at the file before a manifest names it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use contracts::arrow_schema::cost_facts;
@@ -19,6 +20,7 @@ use platform::store::{Published, Staged, StagedWrite, Store, StoreError};
 use uuid::Uuid;
 
 use super::batch;
+use super::rule::is_same_source;
 use super::stats::FactsStats;
 use crate::billing::error::LoadError;
 
@@ -42,23 +44,29 @@ pub(super) type PartWriter = SerializedFileWriter<Box<dyn StagedWrite>>;
 pub struct FactsWriter<'a> {
     store: &'a dyn Store,
     tenant: String,
-    /// What every delivery of this load has in common.
-    pub(super) delivery: NewDelivery,
+    /// Given with `--source`.
+    source_name: Option<String>,
+    /// The delivery whose files are being read.
+    delivery_id: Arc<str>,
+    /// Digests of the column names, by delivery.
+    columns: BTreeMap<Arc<str>, String>,
+    /// Refused rows by delivery and reason, until a month of the delivery takes them.
+    rejected: BTreeMap<Arc<str>, BTreeMap<String, u64>>,
     months: BTreeMap<String, MonthWriter>,
     waiting_rows: usize,
 }
 
-/// What the deliveries of one load have in common.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewDelivery {
-    /// Digest over the unpacked contents.
-    pub delivery_id: String,
-    /// Export they were made from.
+/// Where a fact comes from, beyond what it says itself.
+#[derive(Debug, Clone, Copy)]
+pub struct FactOrigin<'a> {
+    /// Cloud, `unknown` when nothing names it.
+    pub cloud: &'a str,
+    /// Dialect of the export.
     pub source_format: &'static str,
-    /// Digest of the column names.
-    pub columns: String,
-    /// Given with `--source`.
-    pub source_name: Option<String>,
+    /// Invoice.
+    pub invoice: Option<&'a str>,
+    /// Hash of what it charges for.
+    pub charge: u64,
 }
 
 /// Facts of a month, in a file that no manifest names.
@@ -74,11 +82,15 @@ struct MonthWriter {
     file: PartWriter,
     encoders: ArrowRowGroupWriterFactory,
     row_groups: u32,
-    sources: BTreeMap<DeliverySource, SourceWriter>,
+    sources: BTreeMap<SourceKey, SourceWriter>,
 }
 
-#[derive(Default)]
+/// A source and the id of its delivery.
+type SourceKey = (DeliverySource, Arc<str>);
+
 struct SourceWriter {
+    /// Dialect of its files.
+    source_format: &'static str,
     stats: FactsStats,
     waiting: Vec<CostFact>,
     open: Option<OpenRowGroup>,
@@ -93,25 +105,41 @@ struct OpenRowGroup {
 impl<'a> FactsWriter<'a> {
     /// For one load of one tenant.
     #[must_use]
-    pub fn new(store: &'a dyn Store, tenant: &str, delivery: NewDelivery) -> Self {
-        Self { store, tenant: tenant.to_owned(), delivery, months: BTreeMap::new(), waiting_rows: 0 }
+    pub fn new(store: &'a dyn Store, tenant: &str, source_name: Option<String>) -> Self {
+        Self {
+            store,
+            tenant: tenant.to_owned(),
+            source_name,
+            delivery_id: "".into(),
+            columns: BTreeMap::new(),
+            rejected: BTreeMap::new(),
+            months: BTreeMap::new(),
+            waiting_rows: 0,
+        }
     }
 
-    /// Names the columns of the export, which are known when all files are read.
-    pub fn set_columns(&mut self, columns: String) {
-        self.delivery.columns = columns;
+    /// Facts that follow are of this delivery.
+    pub fn begin_delivery(&mut self, delivery_id: &str) {
+        self.delivery_id = delivery_id.into();
     }
 
-    /// Adds a fact of a cloud to its month and source; `charge` is the hash of what it charges for.
+    /// Names the columns of the delivery and its refused rows by reason, which are known when all its files are read.
+    pub fn end_delivery(&mut self, columns: String, rejected: BTreeMap<String, u64>) {
+        self.columns.insert(Arc::clone(&self.delivery_id), columns);
+        self.rejected.insert(Arc::clone(&self.delivery_id), rejected);
+    }
+
+    /// Adds a fact to its month and source.
     ///
     /// # Errors
-    /// Too many months or sources, or facts cannot be encoded or staged.
-    pub fn add(&mut self, cloud: &str, fact: CostFact, charge: u64) -> Result<(), LoadError> {
+    /// Too many months or sources, a source in two dialects, or facts cannot be encoded or staged.
+    pub fn add(&mut self, fact: CostFact, origin: FactOrigin<'_>) -> Result<(), LoadError> {
         let source = DeliverySource {
-            provider: (cloud != "unknown").then(|| cloud.to_owned()),
+            provider: (origin.cloud != "unknown").then(|| origin.cloud.to_owned()),
             billing_account: fact.payer_account_id.clone(),
-            name: self.delivery.source_name.clone(),
+            name: self.source_name.clone(),
         };
+        let source = (source, Arc::clone(&self.delivery_id));
         if !self.months.contains_key(&fact.billing_period) {
             let period = fact.billing_period.clone();
             if self.months.len() >= PERIODS_MAX {
@@ -121,7 +149,7 @@ impl<'a> FactsWriter<'a> {
             self.months.insert(period, month);
         }
         let Some(month) = self.months.get_mut(&fact.billing_period) else { return Ok(()) };
-        let waiting = month.add(source, fact, charge).ok_or(LoadError::TooManySources { limit: SOURCES_MAX })?;
+        let waiting = month.add(source, fact, origin)?;
         self.waiting_rows += 1;
         if waiting >= BATCH_ROWS || self.waiting_rows > WAITING_ROWS_MAX {
             self.encode_largest()?;
@@ -141,8 +169,7 @@ impl<'a> FactsWriter<'a> {
             .map(|(_, period, source)| (period.clone(), source.clone()));
         let Some((period, source)) = largest else { return Ok(()) };
         let Some(month) = self.months.get_mut(&period) else { return Ok(()) };
-        self.waiting_rows -=
-            month.encode(&source, &self.tenant, self.delivery.source_format).map_err(|e| e.into_load_error(&period))?;
+        self.waiting_rows -= month.encode(&source, &self.tenant).map_err(|e| e.into_load_error(&period))?;
         self.close_while_too_large()
     }
 
@@ -176,11 +203,17 @@ impl<'a> FactsWriter<'a> {
         let Some(month) = self.months.get_mut(period) else { return Ok(Vec::new()) };
         let sources: Vec<_> = month.sources.keys().cloned().collect();
         for source in &sources {
-            let encoded = month.encode(source, &self.tenant, self.delivery.source_format);
+            let encoded = month.encode(source, &self.tenant);
             self.waiting_rows -= encoded.map_err(|e| e.into_load_error(period))?;
             month.close_row_group(source).map_err(|e| encode_error(period, e))?;
         }
-        Ok(month.sources.iter().map(|(source, one)| one.delivery(source, &self.delivery, &month.name)).collect())
+        let columns = |id: &str| self.columns.get(id).cloned().unwrap_or_default();
+        let rejected = &mut self.rejected;
+        let delivery = |(key, one): (&SourceKey, &SourceWriter)| LiveDelivery {
+            rejected: rejected.remove(&key.1).unwrap_or_default(),
+            ..one.delivery(key, columns(&key.1), &month.name)
+        };
+        Ok(month.sources.iter().map(delivery).collect())
     }
 
     /// Makes the file of a month complete, visible and durable under its own name. No manifest names it yet.
@@ -222,25 +255,42 @@ impl MonthWriter {
         Ok(Self { name, file, encoders, row_groups: 0, sources: BTreeMap::new() })
     }
 
-    /// Facts of the source that wait now; `None` when there are too many sources.
-    fn add(&mut self, source: DeliverySource, fact: CostFact, charge: u64) -> Option<usize> {
+    /// Facts of the source that wait now.
+    fn add(&mut self, source: SourceKey, fact: CostFact, origin: FactOrigin<'_>) -> Result<usize, LoadError> {
+        let source_format = origin.source_format;
         if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
-            return None;
+            return Err(LoadError::TooManySources { limit: SOURCES_MAX });
         }
-        let one = self.sources.entry(source).or_default();
-        one.stats.add(&fact, charge);
+        let has_two_dialects = match self.sources.get(&source) {
+            Some(one) if one.source_format == source_format => false,
+            // A bill may name its provider in one dialect only.
+            _ => self
+                .sources
+                .iter()
+                .any(|((other, _), one)| is_same_source(other, &source.0) && one.source_format != source_format),
+        };
+        if has_two_dialects {
+            return Err(LoadError::AmbiguousSource {
+                period: fact.billing_period,
+                source_name: source.0.to_string(),
+                there: "given in another dialect".to_owned(),
+                new: source_format.to_owned(),
+            });
+        }
+        let one = self.sources.entry(source).or_insert_with(|| SourceWriter::new(source_format));
+        one.stats.add(&fact, origin.charge, origin.invoice);
         one.waiting.push(fact);
-        Some(one.waiting.len())
+        Ok(one.waiting.len())
     }
 
     /// Encodes what waits of a source; returns how many facts.
-    fn encode(&mut self, source: &DeliverySource, tenant: &str, source_format: &str) -> Result<usize, EncodeError> {
+    fn encode(&mut self, source: &SourceKey, tenant: &str) -> Result<usize, EncodeError> {
         let Some(one) = self.sources.get_mut(source) else { return Ok(0) };
         let facts = std::mem::take(&mut one.waiting);
         if facts.is_empty() {
             return Ok(0);
         }
-        let batch = batch::batch(tenant, source_format, &facts)?;
+        let batch = batch::batch(tenant, one.source_format, &facts)?;
         let mut open = match one.open.take() {
             Some(open) => open,
             // The number is of use to encrypted files only.
@@ -255,7 +305,7 @@ impl MonthWriter {
         Ok(facts.len())
     }
 
-    fn close_row_group(&mut self, source: &DeliverySource) -> Result<(), ParquetError> {
+    fn close_row_group(&mut self, source: &SourceKey) -> Result<(), ParquetError> {
         let Some(one) = self.sources.get_mut(source) else { return Ok(()) };
         let Some(open) = one.open.take() else { return Ok(()) };
         let mut row_group = self.file.next_row_group()?;
@@ -284,18 +334,25 @@ impl OpenRowGroup {
 }
 
 impl SourceWriter {
+    fn new(source_format: &'static str) -> Self {
+        Self { source_format, stats: FactsStats::default(), waiting: Vec::new(), open: None, row_groups: Vec::new() }
+    }
+
     fn open_bytes(&self) -> usize {
         self.open.iter().flat_map(|open| &open.columns).map(ArrowColumnWriter::memory_size).sum()
     }
 
-    fn delivery(&self, source: &DeliverySource, new: &NewDelivery, part: &str) -> LiveDelivery {
+    fn delivery(&self, (source, delivery_id): &SourceKey, columns: String, part: &str) -> LiveDelivery {
         LiveDelivery {
-            delivery_id: new.delivery_id.clone(),
+            delivery_id: delivery_id.to_string(),
             source: source.clone(),
-            source_format: new.source_format.to_owned(),
-            columns: new.columns.clone(),
+            source_format: self.source_format.to_owned(),
+            columns,
             rows: self.stats.rows,
             totals: self.stats.totals(),
+            invoiced: self.stats.invoiced(),
+            flagged: self.stats.flagged(),
+            rejected: BTreeMap::new(),
             daily_periods: self.stats.daily.to_text(),
             longer_periods: self.stats.longer.to_text(),
             charges: self.stats.charges.to_text(),

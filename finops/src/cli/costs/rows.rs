@@ -1,0 +1,136 @@
+//! Deliveries with their totals, one row for each currency.
+
+use std::collections::BTreeMap;
+
+use contracts::cost_manifest::{CostTotals, LiveDelivery};
+use contracts::run_manifest::BillingDelivery;
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use crate::output::{Column, Kind, Rows, rounded};
+
+/// What is listed of a delivery.
+pub struct CostRow {
+    period: String,
+    source: String,
+    dialect: String,
+    delivery: String,
+    /// What the load did; blank for what is live.
+    effect: String,
+    rows: u64,
+    rejected: BTreeMap<String, u64>,
+    flagged: BTreeMap<String, u64>,
+    totals: BTreeMap<String, CostTotals>,
+    invoiced: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Columns that a narrow terminal does without, the first ones first.
+const SPARED: [&str; 7] = ["delivery", "blended", "net", "effect", "flagged", "rejected", "invoices"];
+
+/// Columns of amounts, which are text so that programs get every digit.
+const AMOUNTS: [&str; 5] = ["unblended", "invoiced", "amortized", "net", "blended"];
+
+impl CostRow {
+    pub fn of_load(loaded: &BillingDelivery) -> Self {
+        Self {
+            period: loaded.billing_period.clone(),
+            source: loaded.source.clone(),
+            dialect: loaded.source_format.clone(),
+            delivery: loaded.delivery_id.clone(),
+            effect: loaded.effect.clone(),
+            rows: loaded.accepted,
+            rejected: loaded.rejected.clone(),
+            flagged: loaded.flagged.clone(),
+            totals: loaded.totals.clone(),
+            invoiced: loaded.invoiced.clone(),
+        }
+    }
+
+    pub fn of_live(period: &str, live: &LiveDelivery) -> Self {
+        Self {
+            period: period.to_owned(),
+            source: live.source.to_string(),
+            dialect: live.source_format.clone(),
+            delivery: live.delivery_id.clone(),
+            effect: "live".to_owned(),
+            rows: live.rows,
+            rejected: live.rejected.clone(),
+            flagged: live.flagged.clone(),
+            totals: live.totals.clone(),
+            invoiced: live.invoiced.clone(),
+        }
+    }
+
+    /// What the provider's invoices say of a currency: how many they are, and their sum. Null when the bill names none.
+    fn invoices(&self, currency: &str) -> (Value, Value) {
+        let Some(invoices) = self.invoiced.get(currency) else { return (Value::Null, Value::Null) };
+        let sum: Option<Decimal> = invoices.values().map(|text| text.parse::<Decimal>().ok()).sum();
+        (json!(invoices.len()), sum.map_or(Value::Null, |sum| json!(sum.normalize().to_string())))
+    }
+}
+
+/// All as rows; amounts are exact.
+pub fn rows(found: &[CostRow]) -> Rows {
+    build(found, |text| text.to_owned())
+}
+
+/// For people: amounts with two decimals.
+pub fn table(found: &[CostRow]) -> String {
+    build(found, |text| text.parse().map_or_else(|_| text.to_owned(), rounded)).table(None).0
+}
+
+fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
+    let columns = [
+        "period",
+        "source",
+        "dialect",
+        "effect",
+        "rows",
+        "rejected",
+        "flagged",
+        "currency",
+        "unblended",
+        "invoiced",
+        "invoices",
+        "amortized",
+        "net",
+        "blended",
+        "delivery",
+    ];
+    let column = |name| match AMOUNTS.contains(&name) {
+        true => Column::sized(name, Kind::Number, 0, 0),
+        false => Column::new(name),
+    };
+    let mut rows = Rows::of(columns.map(column).into()).may_lack(&SPARED);
+    for row in found {
+        let (rejected, flagged) = (counted(&row.rejected), counted(&row.flagged));
+        for (currency, totals) in &row.totals {
+            let (invoices, invoiced) = row.invoices(currency);
+            let invoiced = invoiced.as_str().map_or(Value::Null, |text| json!(amount(text)));
+            rows.push(vec![
+                json!(row.period),
+                json!(row.source),
+                json!(row.dialect),
+                json!(row.effect),
+                json!(row.rows),
+                rejected.clone(),
+                flagged.clone(),
+                json!(currency),
+                json!(amount(&totals.unblended)),
+                invoiced,
+                invoices,
+                json!(amount(&totals.amortized)),
+                json!(amount(&totals.net)),
+                json!(amount(&totals.blended)),
+                json!(row.delivery),
+            ]);
+        }
+    }
+    rows
+}
+
+/// `bad_decimal 2, missing_cost 1`; 0 for none.
+fn counted(counts: &BTreeMap<String, u64>) -> Value {
+    let counts: Vec<_> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+    if counts.is_empty() { json!(0) } else { json!(counts.join(", ")) }
+}

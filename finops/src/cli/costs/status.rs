@@ -1,0 +1,28 @@
+//! `finops costs status`.
+
+use collectors::billing::live;
+use contracts::tenant_scope::TenantScope;
+use platform::exit::ExitCode;
+use runner::run::RunError;
+
+use super::StatusArgs;
+use super::rows::{CostRow, rows};
+use crate::failure::Result;
+use crate::output::{Output, note};
+use crate::ports::OpenPorts;
+use crate::settings::Settings;
+
+pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
+    let scope = TenantScope::new(&args.tenant)?;
+    let store = OpenPorts::store_only(settings)?;
+    let mut found = Vec::new();
+    for (period, manifest) in live(&*store, scope.as_str()).map_err(RunError::from)? {
+        found.extend(manifest.deliveries.iter().map(|delivery| CostRow::of_live(&period, delivery)));
+    }
+    if found.is_empty() && output == Output::Table {
+        note!("no cost facts of {}; `finops costs load --tenant {0} PATH` brings some", scope.as_str());
+        return Ok(ExitCode::Done);
+    }
+    rows(&found).print(output)?;
+    Ok(ExitCode::Done)
+}

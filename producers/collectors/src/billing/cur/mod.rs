@@ -1,0 +1,270 @@
+//! AWS cost and usage reports: legacy (flat columns that vary by month) and 2.0 (maps of tags and product attributes).
+//! Columns to cost facts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use contracts::service_family;
+use inventories::billing::cells;
+use inventories::billing::closed_lists::{ChargeCategory, LineType, ListCell, Listed, Pricing};
+use inventories::billing::fact::{CostFact, RowDetail};
+use inventories::billing::tags::{self, RowTags, Tags};
+
+use self::columns::Columns;
+use self::costs::Amounts;
+use super::fields::{Months, TagsCache, account, currency, number, time};
+use super::observed::Observed;
+use super::rejects::{Reason, Refusal};
+use super::row::Row;
+
+mod columns;
+mod costs;
+
+const CLOUD: &str = "aws";
+/// Currency of reports that do not name one.
+const CURRENCY_DEFAULT: &str = "USD";
+/// Member of the map of product attributes that holds the region.
+const PRODUCT_REGION: &str = "region";
+/// Distinct texts of product attributes remembered.
+const PRODUCTS_MAX: usize = 100_000;
+/// Between the cells that make up the tags of a row.
+const SEPARATOR: char = '\u{1f}';
+
+/// Reads rows of a report.
+#[derive(Debug)]
+pub struct CurReader {
+    columns: Columns,
+    source_ref: Arc<str>,
+    cloud: Arc<str>,
+    months: Months,
+    tags: TagsCache,
+    /// The cells that make up the tags of the row at hand.
+    tags_text: String,
+    /// True when a column of tags has a type that cannot be read.
+    are_tags_unreadable: bool,
+    /// True when the column of product attributes holds their region alone.
+    is_product_region: bool,
+    regions: HashMap<String, Option<String>>,
+    /// What was noticed in accepted rows.
+    pub observed: Observed,
+}
+
+impl CurReader {
+    /// For a file with these columns; `source_ref` goes into every fact.
+    #[must_use]
+    pub fn new(columns: &[String], source_ref: Arc<str>) -> Self {
+        Self {
+            columns: Columns::of(columns),
+            source_ref,
+            cloud: CLOUD.into(),
+            months: Months::default(),
+            tags: TagsCache::default(),
+            tags_text: String::new(),
+            are_tags_unreadable: false,
+            is_product_region: false,
+            regions: HashMap::new(),
+            observed: Observed::default(),
+        }
+    }
+
+    /// Numbers of the columns that are read.
+    #[must_use]
+    pub fn needed(&self) -> Vec<usize> {
+        self.columns.all()
+    }
+
+    /// True for columns of tags: they may hold maps, structs and lists.
+    #[must_use]
+    pub fn takes_nested(&self, column: usize) -> bool {
+        self.columns.is_of_tags(column)
+    }
+
+    /// The only member that is read of a column of maps or structs.
+    pub fn member(&mut self, column: usize) -> Option<&'static str> {
+        let is_product = self.columns.product == Some(column);
+        self.is_product_region |= is_product;
+        is_product.then_some(PRODUCT_REGION)
+    }
+
+    /// A column whose type `kind` cannot be read: its cells are unknown from here on.
+    ///
+    /// # Errors
+    /// What the column must hold, when figures would be wrong without it.
+    pub fn unreadable(&mut self, column: usize, name: &str, kind: &str) -> Result<(), &'static str> {
+        if let Some(wanted) = self.columns.wanted(column) {
+            return Err(wanted);
+        }
+        self.are_tags_unreadable |= self.columns.is_of_tags(column);
+        self.observed.unreadable_columns.insert(name.to_owned(), kind.to_owned());
+        Ok(())
+    }
+
+    /// A row as fact and detail.
+    ///
+    /// # Errors
+    /// Why the row is refused: times first, then account, currency, costs.
+    pub fn read(&mut self, row: Row<'_>) -> Result<(CostFact, RowDetail), Refusal> {
+        let c = &self.columns;
+        let text = |column| row.get(column).map(str::to_owned);
+        let usage_start = "line_item_usage_start_date";
+        let usage_start_ms =
+            time(row, c.usage_start, usage_start)?.ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?;
+        let usage_end_ms = time(row, c.usage_end, "line_item_usage_end_date")?;
+        let billing_period_start_ms = time(row, c.billing_start, "bill_billing_period_start_date")?;
+        let billing_period_end_ms = time(row, c.billing_end, "bill_billing_period_end_date")?;
+        let payer_account_id = account(row, c.payer, "bill_payer_account_id", CLOUD)?;
+        let usage_account = "line_item_usage_account_id";
+        let account_id = account(row, c.account, usage_account, CLOUD)?
+            .ok_or_else(|| Refusal::blank(Reason::MissingAccount, usage_account))?;
+        let code = row.get(c.currency);
+        let currency = currency(code.unwrap_or(CURRENCY_DEFAULT), "line_item_currency_code")?;
+        let amounts = Amounts::of(row, &c.costs)?;
+
+        let reservation = row.get(c.reservation);
+        let type_cell = row.get(c.line_type).unwrap_or(LineType::LIST.name(LineType::Usage));
+        let line_type = LineType::LIST.find(type_cell);
+        let amortized = amounts.amortized(line_type, reservation.is_some());
+        let pricing = pricing(line_type, row.get(c.usage_type), row.get(c.term));
+        let service_code = row.first(&c.service);
+        let fact = CostFact {
+            billing_period: self
+                .months
+                .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
+                .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?,
+            billing_period_start_ms,
+            billing_period_end_ms,
+            usage_start_ms,
+            usage_end_ms,
+            payer_account_id,
+            account_id,
+            region: region(row, c, self.is_product_region, &mut self.regions),
+            service: service_code.map(service_family::family_of),
+            service_code: service_code.map(str::to_owned),
+            resource_id: text(c.resource),
+            line_item_type: Some(type_cell.to_owned()),
+            charge_category: ListCell::Known(line_type.map_or(ChargeCategory::Usage, LineType::category)),
+            is_correction: line_type == Some(LineType::Refund),
+            usage_type: text(c.usage_type),
+            operation: text(c.operation),
+            commitment_id: reservation.or_else(|| row.get(c.savings_plan)).map(str::to_owned),
+            commitment_status: None,
+            currency,
+            cost_unblended: amounts.unblended,
+            cost_net: amounts.net.unwrap_or(amounts.unblended),
+            cost_amortized: amortized.unwrap_or(amounts.unblended),
+            cost_blended: amounts.blended.unwrap_or(amounts.unblended),
+            model_fallback: amortized.is_none(),
+            currency_defaulted: code.is_none(),
+            unknown_type: line_type.is_none(),
+            tags: RowTags::default(),
+            source_ref: Arc::clone(&self.source_ref),
+        };
+        let quantity = number(row, c.quantity, "line_item_usage_amount", &mut self.observed);
+        let detail = RowDetail {
+            cloud: Arc::clone(&self.cloud),
+            description: text(c.description),
+            resource_type: None,
+            pricing,
+            quantity,
+            unit_price: number(row, c.unit_price, "pricing_public_on_demand_rate", &mut self.observed),
+            invoice: text(c.invoice),
+            is_class_stated: true,
+            parts: amounts.parts(line_type, amortized, pricing, quantity),
+        };
+        self.observe(&fact);
+        Ok((CostFact { tags: self.tags(row), ..fact }, detail))
+    }
+
+    fn observe(&mut self, fact: &CostFact) {
+        let observed = &mut self.observed;
+        observed.currency_defaulted += u64::from(fact.currency_defaulted);
+        observed.model_fallback += u64::from(fact.model_fallback);
+        if let (true, Some(line_type)) = (fact.unknown_type, &fact.line_item_type) {
+            observed.unlisted(LineType::LIST.column, line_type);
+        }
+    }
+
+    /// Tags that have a column of their own, and those of maps. The same cells come with every row of a resource.
+    fn tags(&mut self, row: Row<'_>) -> RowTags {
+        let c = &self.columns;
+        if self.are_tags_unreadable {
+            self.observed.unreadable_cell("tags");
+            return RowTags::Unknown;
+        }
+        if !c.has_tags() {
+            return RowTags::Unknown;
+        }
+        self.tags_text.clear();
+        let columns = c.tag_columns.iter().map(|(number, _)| row.as_it_is(Some(*number)));
+        let mut is_plain = true;
+        for cell in columns.chain(c.tag_maps.iter().map(|column| row.get(*column))) {
+            let cell = cell.unwrap_or_default();
+            is_plain &= !cell.contains(SEPARATOR);
+            self.tags_text.push_str(cell);
+            self.tags_text.push(SEPARATOR);
+        }
+        let tags = match is_plain {
+            true => self.tags.of(&self.tags_text, || read_tags(row, c)),
+            // Two rows with such cells could have the same text.
+            false => read_tags(row, c).map_or(RowTags::Unknown, |tags| RowTags::Known(Arc::new(tags))),
+        };
+        if tags == RowTags::Unknown {
+            self.observed.unreadable_cell("tags");
+        }
+        tags
+    }
+}
+
+/// `None` when a map cannot be read.
+fn read_tags(row: Row<'_>, c: &Columns) -> Option<Tags> {
+    let of_column = |(number, key): &(usize, String)| Some((key.clone(), row.as_it_is(Some(*number))?.to_owned()));
+    let mut all: Tags = c.tag_columns.iter().filter_map(of_column).collect();
+    for cell in c.tag_maps.iter().filter_map(|column| row.get(*column)) {
+        all.extend(tags::parse(cell)?);
+    }
+    Some(all)
+}
+
+/// The region: of the product, else the one that its zone lies in.
+fn region(
+    row: Row<'_>,
+    c: &Columns,
+    is_product_region: bool,
+    known: &mut HashMap<String, Option<String>>,
+) -> Option<String> {
+    let named = row.first(&c.region).map(str::to_lowercase);
+    let of_product = || {
+        let cell = row.get(c.product)?;
+        if is_product_region {
+            return Some(cell.to_lowercase());
+        }
+        if let Some(region) = known.get(cell) {
+            return region.clone();
+        }
+        if known.len() >= PRODUCTS_MAX {
+            known.clear();
+        }
+        let region =
+            tags::parse(cell).and_then(|members| cells::text(members.get(PRODUCT_REGION)?).map(str::to_lowercase));
+        known.insert(cell.to_owned(), region.clone());
+        region
+    };
+    named.or_else(of_product).or_else(|| cells::region_of_zone(row.get(c.zone)?))
+}
+
+/// How the price of a line came about, as FOCUS says it.
+fn pricing(line_type: Option<LineType>, usage_type: Option<&str>, term: Option<&str>) -> Pricing {
+    let is_spot = || {
+        term.is_some_and(|term| term.eq_ignore_ascii_case("spot"))
+            || usage_type.is_some_and(|usage_type| usage_type.contains("SpotUsage"))
+    };
+    match line_type {
+        Some(LineType::DiscountedUsage | LineType::SavingsPlanCoveredUsage) => Pricing::Committed,
+        Some(LineType::Usage) if is_spot() => Pricing::Dynamic,
+        None => Pricing::Unknown,
+        _ => Pricing::Standard,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,322 @@
+//! Which files a user's arguments are, and which of them belong together as one delivery. Files named one by one are one
+//! delivery; in a folder a manifest names the files of a delivery, and without one all files of a billing period are one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::container;
+use super::error::LoadError;
+use super::layout::period_folder;
+use super::manifest::{self, DeliveryManifest};
+
+/// Files looked at in one folder. A bucket's copy of years has some ten thousand.
+const FILES_MAX: usize = 200_000;
+/// Folders inside each other; more is a circle of links.
+const DEPTH_MAX: usize = 32;
+
+/// Billing files by delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BillPaths {
+    /// Deliveries; their order says nothing.
+    pub deliveries: Vec<DeliveryPaths>,
+    /// Files in folders that are not read, with the reason.
+    pub left_out: Vec<(PathBuf, String)>,
+}
+
+/// Files that were delivered together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryPaths {
+    /// The provider's own id of the delivery.
+    pub assembly: Option<String>,
+    /// Files, sorted.
+    pub files: Vec<PathBuf>,
+}
+
+impl BillPaths {
+    /// All files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.deliveries.iter().flat_map(|delivery| delivery.files.iter().map(PathBuf::as_path))
+    }
+}
+
+/// Finds the billing files of these arguments: files, folders and manifests.
+///
+/// # Errors
+/// A folder cannot be read or holds no bill; a manifest names a file that is not there; or nothing says which of several
+/// deliveries of a billing period is the current one.
+pub fn find(paths: &[PathBuf]) -> Result<BillPaths, LoadError> {
+    let mut found = BillPaths::default();
+    let mut loose = DeliveryPaths::default();
+    for path in paths {
+        if path.is_dir() {
+            let (folder, found) = (Folder::read(path)?, &mut found);
+            let before = found.deliveries.len();
+            folder.sort_into(path, found)?;
+            if found.deliveries.len() == before {
+                return Err(LoadError::NoBills { folder: path.display().to_string() });
+            }
+        } else if let Some(manifest) = manifest::read_named(path)? {
+            let root = path.parent().and_then(Path::parent).unwrap_or(path);
+            found.deliveries.push(delivery_of(&manifest, root)?);
+        } else {
+            loose.files.push(path.clone());
+        }
+    }
+    loose.files.sort();
+    found.deliveries.extend((!loose.files.is_empty()).then_some(loose));
+    Ok(found)
+}
+
+/// What is in a folder.
+#[derive(Default)]
+struct Folder {
+    manifests: Vec<DeliveryManifest>,
+    bills: Vec<PathBuf>,
+    others: Vec<PathBuf>,
+}
+
+impl Folder {
+    fn read(root: &Path) -> Result<Self, LoadError> {
+        let mut folder = Self::default();
+        folder.walk(root, root, 0)?;
+        // Those of a period before those of its deliveries.
+        folder.manifests.sort_by_key(|manifest| (manifest.folder().components().count(), manifest.path.clone()));
+        Ok(folder)
+    }
+
+    fn walk(&mut self, root: &Path, folder: &Path, depth: usize) -> Result<(), LoadError> {
+        let failed = |source| LoadError::Io { file: folder.display().to_string(), source };
+        let entries = std::fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            // Marks and drafts of tools, such as `_SUCCESS`, `.part.csv.crc` and `_temporary`.
+            if name.starts_with(['.', '_']) {
+                continue;
+            }
+            if path.is_dir() {
+                if depth >= DEPTH_MAX {
+                    return Err(LoadError::TooManyFiles { folder: root.display().to_string(), limit: FILES_MAX });
+                }
+                self.walk(root, &path, depth + 1)?;
+            } else if let Some(manifest) = manifest::read(&path)? {
+                self.manifests.push(manifest);
+            } else if container::is_bill(&path, &name)? {
+                self.bills.push(path);
+            } else {
+                self.others.push(path);
+            }
+            if self.bills.len() > FILES_MAX {
+                return Err(LoadError::TooManyFiles { folder: root.display().to_string(), limit: FILES_MAX });
+            }
+        }
+        Ok(())
+    }
+
+    /// First what manifests name; of the rest, what no manifest is about.
+    fn sort_into(self, root: &Path, found: &mut BillPaths) -> Result<(), LoadError> {
+        let mut decided: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let mut taken = BTreeSet::new();
+        for manifest in &self.manifests {
+            // A delivery's own copy of its manifest lies below the one of the period, which says what is current.
+            if decided.keys().any(|folder| manifest.folder() != folder && manifest.folder().starts_with(folder)) {
+                continue;
+            }
+            let delivery = delivery_of(manifest, root)?;
+            let why = format!("{} does not name it", manifest.path.display());
+            let periods = delivery.files.iter().filter_map(|file| period_folder(file, root));
+            for folder in periods.chain([manifest.folder().to_owned()]) {
+                decided.entry(folder).or_insert_with(|| why.clone());
+            }
+            taken.extend(delivery.files.iter().cloned());
+            found.deliveries.push(delivery);
+        }
+        let mut rest: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+        for file in self.bills {
+            if taken.contains(&file) {
+                continue;
+            }
+            if let Some((_, why)) = decided.iter().find(|(folder, _)| file.starts_with(folder)) {
+                found.left_out.push((file, why.clone()));
+                continue;
+            }
+            rest.entry(period_folder(&file, root).unwrap_or_else(|| root.to_owned())).or_default().push(file);
+        }
+        for (folder, files) in rest {
+            if files.iter().any(|file| period_folder(file, root).is_some()) {
+                one_delivery(&folder, &files)?;
+            }
+            found.deliveries.push(DeliveryPaths { assembly: None, files });
+        }
+        let others = self.others.into_iter().map(|file| (file, "it is neither CSV nor Parquet".to_owned()));
+        found.left_out.extend(others);
+        Ok(())
+    }
+}
+
+/// The files that a manifest names.
+fn delivery_of(manifest: &DeliveryManifest, root: &Path) -> Result<DeliveryPaths, LoadError> {
+    let place = |key: &String| {
+        manifest.place(key, root).ok_or_else(|| LoadError::ManifestFileMissing {
+            manifest: manifest.path.display().to_string(),
+            key: key.clone(),
+        })
+    };
+    let mut files = manifest.keys.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    files.sort();
+    files.dedup();
+    Ok(DeliveryPaths { assembly: manifest.assembly.clone(), files })
+}
+
+/// Several folders of a period with files of one name are several deliveries of it, and nothing says which one is current.
+fn one_delivery(period: &Path, files: &[PathBuf]) -> Result<(), LoadError> {
+    let mut folders: BTreeMap<_, BTreeSet<&Path>> = BTreeMap::new();
+    for file in files {
+        let folder = file.parent().filter(|folder| *folder != period);
+        if let (Some(name), Some(folder)) = (file.file_name(), folder) {
+            folders.entry(name).or_default().insert(folder);
+        }
+    }
+    match folders.into_values().find(|folders| folders.len() > 1) {
+        None => Ok(()),
+        Some(folders) => Err(LoadError::SeveralDeliveries {
+            period: period.display().to_string(),
+            folders: folders.into_iter().map(|folder| folder.display().to_string()).collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with these files; a path that ends in `.json` has its content.
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        dir
+    }
+
+    /// Deliveries and what is left out, as text.
+    #[track_caller]
+    fn check(files: &[(&str, &str)], deliveries: &[&str], left_out: &[&str]) {
+        let dir = folder(files);
+        let found = find(&[dir.path().to_owned()]).unwrap();
+        let name = |path: &Path| path.strip_prefix(dir.path()).unwrap().display().to_string();
+        let text = |delivery: &DeliveryPaths| {
+            let files: Vec<_> = delivery.files.iter().map(|file| name(file)).collect();
+            format!("{}: {}", delivery.assembly.as_deref().unwrap_or("-"), files.join(" "))
+        };
+        assert_eq!(found.deliveries.iter().map(text).collect::<Vec<_>>(), deliveries);
+        assert_eq!(found.left_out.iter().map(|(file, _)| name(file)).collect::<Vec<_>>(), left_out);
+    }
+
+    const MANIFEST: &str =
+        r#"{"assemblyId": "b", "reportKeys": ["p/r/20260101-20260201/b/r-1.csv", "p/r/20260101-20260201/b/r-2.csv"]}"#;
+
+    #[test]
+    fn a_manifest_says_which_delivery_is_current() {
+        check(
+            &[
+                ("20260101-20260201/r-Manifest.json", MANIFEST),
+                ("20260101-20260201/a/r-1.csv", "x"),
+                ("20260101-20260201/b/r-1.csv", "x"),
+                ("20260101-20260201/b/r-2.csv", "x"),
+                ("20260101-20260201/b/r-Manifest.json", MANIFEST),
+                ("20260201-20260301/c/r-1.csv", "x"),
+                ("notes.txt", "x"),
+                ("_SUCCESS", ""),
+            ],
+            &["b: 20260101-20260201/b/r-1.csv 20260101-20260201/b/r-2.csv", "-: 20260201-20260301/c/r-1.csv"],
+            &["20260101-20260201/a/r-1.csv", "notes.txt"],
+        );
+    }
+
+    #[test]
+    fn a_manifest_may_lie_beside_its_files() {
+        let parquet = r#"{"assemblyId": "a", "reportKeys": ["p/r/r/year=2026/month=1/r-1.snappy.parquet"]}"#;
+        check(
+            &[("r/20260101-20260201/r-Manifest.json", parquet), ("r/r/year=2026/month=1/r-1.snappy.parquet", "x")],
+            &["a: r/r/year=2026/month=1/r-1.snappy.parquet"],
+            &[],
+        );
+        let of_exports =
+            r#"{"executionId": "e2", "dataFiles": ["s3://b/p/x/data/BILLING_PERIOD=2026-01/e2/x-1.csv.gz"]}"#;
+        check(
+            &[
+                ("x/metadata/BILLING_PERIOD=2026-01/x-Manifest.json", of_exports),
+                ("x/data/BILLING_PERIOD=2026-01/e1/x-1.csv.gz", "x"),
+                ("x/data/BILLING_PERIOD=2026-01/e2/x-1.csv.gz", "x"),
+            ],
+            &["e2: x/data/BILLING_PERIOD=2026-01/e2/x-1.csv.gz"],
+            &["x/data/BILLING_PERIOD=2026-01/e1/x-1.csv.gz"],
+        );
+        let of_azure = r#"{"runInfo": {"runId": "r1"}, "blobs": [{"blobName": "exports/run/part_0_0001.csv"}]}"#;
+        check(&[("any/manifest.json", of_azure), ("any/part_0_0001.csv", "x")], &["r1: any/part_0_0001.csv"], &[]);
+    }
+
+    #[test]
+    fn a_file_that_a_manifest_names_must_be_there() {
+        let dir = folder(&[
+            ("20260101-20260201/r-Manifest.json", MANIFEST),
+            ("20260101-20260201/b/r-1.csv", "x"),
+            ("20260101-20260201/r-2.csv", "of another delivery"),
+        ]);
+        let error = find(&[dir.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("p/r/20260101-20260201/b/r-2.csv"), "{error}");
+    }
+
+    #[test]
+    fn the_files_of_a_period_are_one_delivery() {
+        check(
+            &[
+                ("BILLING_PERIOD=2025-12/x-1.csv.gz", "x"),
+                ("BILLING_PERIOD=2026-01/x-1.csv.gz", "x"),
+                ("BILLING_PERIOD=2026-01/x-2.csv.gz", "x"),
+                ("year=2026/month=2/x.parquet", "x"),
+            ],
+            &[
+                "-: BILLING_PERIOD=2025-12/x-1.csv.gz",
+                "-: BILLING_PERIOD=2026-01/x-1.csv.gz BILLING_PERIOD=2026-01/x-2.csv.gz",
+                "-: year=2026/month=2/x.parquet",
+            ],
+            &[],
+        );
+        check(&[("one.csv", "x"), ("two/three.CSV", "x")], &["-: one.csv two/three.CSV"], &[]);
+    }
+
+    #[test]
+    fn two_deliveries_of_a_period_without_a_manifest_are_refused() {
+        let dir = folder(&[("20260101-20260201/a/r-1.csv", "x"), ("20260101-20260201/b/r-1.csv", "x")]);
+        let error = find(&[dir.path().to_owned()]).unwrap_err();
+        assert!(matches!(error, LoadError::SeveralDeliveries { .. }), "{error}");
+        let one = find(&[dir.path().join("20260101-20260201/b")]).unwrap();
+        assert_eq!(one.files().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_without_a_bill_is_refused() {
+        let dir = folder(&[("notes.txt", "x")]);
+        assert!(matches!(find(&[dir.path().to_owned()]), Err(LoadError::NoBills { .. })));
+    }
+
+    #[test]
+    fn files_named_one_by_one_are_one_delivery_and_a_manifest_may_be_named_itself() {
+        let dir = folder(&[
+            ("20260101-20260201/r-Manifest.json", MANIFEST),
+            ("20260101-20260201/b/r-1.csv", "x"),
+            ("20260101-20260201/b/r-2.csv", "x"),
+        ]);
+        let file = |name: &str| dir.path().join("20260101-20260201").join(name);
+        let loose = find(&[file("b/r-2.csv"), file("b/r-1.csv")]).unwrap();
+        assert_eq!((loose.deliveries.len(), loose.deliveries[0].files.len()), (1, 2));
+        let named = find(&[file("r-Manifest.json")]).unwrap();
+        assert_eq!(named.deliveries[0].assembly.as_deref(), Some("b"));
+        assert_eq!(find(&["none.csv".into()]).unwrap().files().count(), 1, "a missing file is named when it is opened");
+    }
+}

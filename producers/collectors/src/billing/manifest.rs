@@ -1,0 +1,116 @@
+//! Manifests that providers put beside a delivery: which files it is. AWS reports (`reportKeys`), AWS data exports
+//! (`dataFiles`) and Azure exports (`blobs`).
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::error::LoadError;
+
+/// End of the names of manifests, in lower case.
+const NAME_END: &str = "manifest.json";
+/// Longest manifest that is read: one of AWS has its columns and some thousand file names.
+const BYTES_MAX: u64 = 16 << 20;
+
+/// The manifest that was named among files; `None` when the file is none. One that is called `manifest.json` is taken for a
+/// mistake: it is there because all files of a folder were named.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_named(path: &Path) -> Result<Option<DeliveryManifest>, LoadError> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if name.ends_with("-manifest.json") { read(path) } else { Ok(None) }
+}
+
+/// A manifest and where it lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryManifest {
+    /// Its path.
+    pub path: PathBuf,
+    /// The provider's own id of the delivery.
+    pub assembly: Option<String>,
+    /// Names of the files, as the provider has them: paths in a bucket.
+    pub keys: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    #[serde(rename = "assemblyId", alias = "executionId")]
+    assembly: Option<String>,
+    #[serde(rename = "runInfo")]
+    run: Option<RunInfo>,
+    #[serde(rename = "reportKeys", alias = "dataFiles")]
+    keys: Option<Vec<String>>,
+    blobs: Option<Vec<Blob>>,
+}
+
+#[derive(Deserialize)]
+struct RunInfo {
+    #[serde(rename = "runId")]
+    run_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Blob {
+    #[serde(rename = "blobName")]
+    name: String,
+}
+
+/// The manifest at this path; `None` when the file is none.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read(path: &Path) -> Result<Option<DeliveryManifest>, LoadError> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if !name.ends_with(NAME_END) {
+        return Ok(None);
+    }
+    let failed = |source| LoadError::Io { file: path.display().to_string(), source };
+    if std::fs::metadata(path).map_err(failed)?.len() > BYTES_MAX {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let Ok(content) = serde_json::from_slice::<Content>(bytes) else { return Ok(None) };
+    let blobs = || content.blobs.map(|blobs| blobs.into_iter().map(|blob| blob.name).collect());
+    let Some(keys) = content.keys.or_else(blobs).filter(|keys| !keys.is_empty()) else { return Ok(None) };
+    let assembly = content.assembly.or_else(|| content.run.and_then(|run| run.run_id));
+    Ok(Some(DeliveryManifest { path: path.to_owned(), assembly, keys }))
+}
+
+impl DeliveryManifest {
+    /// The folder that it lies in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Where a file that it names lies in a copy of the bucket, or of a part of it, below `root`. `None` when it is not there.
+    ///
+    /// A folder of the copy that has the name of one in the key stands for it. A copy with other names is searched by the end
+    /// of the key, but only when the manifest's own folder is none of the key: else a file of another delivery, which has the
+    /// same name, would be taken for a missing one.
+    #[must_use]
+    pub fn place(&self, key: &str, root: &Path) -> Option<PathBuf> {
+        let key = key.split_once("://").map_or(key, |(_, rest)| rest);
+        let parts: Vec<&str> = key.split('/').filter(|part| !part.is_empty() && !matches!(*part, "." | "..")).collect();
+        let folders: Vec<&Path> = self.folder().ancestors().take_while(|folder| folder.starts_with(root)).collect();
+        let name = |folder: &Path| folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        let below = |folder: &Path, from: usize| {
+            Some(parts[from..].iter().fold(folder.to_owned(), |path, part| path.join(part)))
+        };
+        let is_there = |path: &PathBuf| path.is_file();
+        for folder in &folders {
+            let Some(name) = name(folder) else { continue };
+            let same = (1..parts.len()).filter(|from| parts[from - 1] == name);
+            if let Some(path) = same.filter_map(|from| below(folder, from)).find(is_there) {
+                return Some(path);
+            }
+        }
+        if name(self.folder()).is_some_and(|name| parts.contains(&name.as_str())) {
+            return None;
+        }
+        let ends = folders.iter().flat_map(|folder| (0..parts.len()).filter_map(|from| below(folder, from)));
+        ends.into_iter().find(is_there)
+    }
+}
