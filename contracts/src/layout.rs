@@ -9,6 +9,10 @@ pub const FINDINGS: &str = "finops_findings";
 pub const DEAD_LETTERS: &str = "finops_dead_letters";
 /// Dataset of cost facts, `tenant_id=<t>/billing_period=<YYYY-MM>/part-<id>.parquet`.
 pub const COST_FACTS: &str = "cur_facts";
+/// Dataset of findings with the costs that were attributed to them.
+pub const FINDINGS_ENRICHED: &str = "finops_findings_enriched";
+/// Dataset of the billing lines behind attributed costs.
+pub const COST_ATTRIBUTION: &str = "finops_cost_attribution";
 /// Dataset of KPI gold tables.
 pub const KPI_GOLD: &str = "finops_kpi_gold";
 /// Run manifests, `_runs/<tenant>/<workspace>/<run_id>.json`, all segments encoded.

@@ -14,6 +14,7 @@ use platform::observe::Observer;
 use platform::store::Store;
 use platform::store::many::{is_remote, several_at_a_time};
 
+use crate::attribution::{AttributionReport, Priced, Pricing, attribution_base};
 use crate::batch::TenantBatch;
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
@@ -22,7 +23,9 @@ use crate::export::{
     remove_leftovers,
 };
 use crate::findings_db::{self, Held};
-use crate::gold::{Computed, GoldBase, GoldReport, compute_gold, compute_gold_alone, publish_gold};
+use crate::gold::{Computed, GoldReport, compute_gold, compute_gold_alone, gold_base, publish_gold};
+use crate::priced::PricedFiles;
+use crate::tables::TableBase;
 
 /// What an exporter works with.
 #[derive(Clone)]
@@ -70,10 +73,20 @@ pub struct TenantReport {
     pub export: Option<ExportReport>,
     /// The gold tables, when asked for.
     pub gold: Option<GoldReport>,
+    /// The priced findings; `None` while the tenant has no bill.
+    pub attribution: Option<AttributionReport>,
     /// Why some of it failed; what was there before is still there.
     pub errors: Vec<ExportError>,
     /// Why there are no JSON files yet; no failure, unless the tenant was asked for.
     pub not_yet: Option<ExportError>,
+}
+
+impl TenantReport {
+    /// Of a tenant of which nothing is made yet.
+    fn of(scope: &TenantScope) -> Self {
+        let tenant_id = scope.to_string();
+        Self { tenant_id, export: None, gold: None, attribution: None, errors: Vec::new(), not_yet: None }
+    }
 }
 
 /// Builds of a tenant while other exporters keep publishing it. Each refusal is another one's success, with a cut as new.
@@ -88,15 +101,25 @@ pub(crate) struct Task {
 /// What a tenant's outputs are before a cut is taken. Whatever is published after that was made of another cut, which may
 /// be newer; so a build replaces its base and nothing else.
 struct Base {
-    /// Read where gold is built; an unreadable manifest is that build's error.
-    gold: Option<Result<GoldBase>>,
+    attribution: Attribution,
+    /// Read where gold is built.
+    gold: Option<Result<TableBase>>,
     export: Result<FolderVersion>,
+}
+
+/// How far the pricing of a tenant's findings is. What is done is not done again when fewer tenants are built together.
+enum Attribution {
+    /// What it replaces; an unreadable manifest is an error of the tenant.
+    Base(Result<TableBase>),
+    /// Published; nothing of a tenant without bills.
+    Done(Option<Priced>),
 }
 
 impl Base {
     fn read(config: &ExporterConfig, store: &dyn Store, scope: &TenantScope) -> Self {
         Self {
-            gold: config.gold.then(|| GoldBase::read(store, scope)),
+            attribution: Attribution::Base(attribution_base(store, scope)),
+            gold: config.gold.then(|| gold_base(store, scope)),
             export: FolderVersion::of(&folder_of(&config.export_dir, scope)),
         }
     }
@@ -162,32 +185,80 @@ impl Builder<'_> {
             return Vec::new();
         }
         let now_ms = self.begin();
+        let failed = match self.price_together(&mut tasks, now_ms) {
+            Ok(failed) => failed,
+            Err(error) => return self.build_fewer(tasks, &error),
+        };
+        let failed = failed.into_iter().map(|(scope, error)| {
+            let report = TenantReport { errors: vec![error], ..TenantReport::of(&scope) };
+            self.until_published(scope, report, now_ms)
+        });
+        let failed: Vec<Built> = failed.collect();
+        if tasks.is_empty() {
+            return failed;
+        }
         let scopes: Vec<TenantScope> = tasks.iter().map(|task| task.scope.clone()).collect();
-        match self.make(&scopes, now_ms) {
+        let mut files = PricedFiles::default();
+        for task in &tasks {
+            if let Attribution::Done(Some(priced)) = &task.base.attribution {
+                files.add(self.cut, &task.scope, &priced.manifest);
+            }
+        }
+        let built = match self.make(&scopes, &files, now_ms) {
             Ok(made) => tasks.into_iter().zip(made).map(|(task, made)| self.publish(task, made, now_ms)).collect(),
-            // Of the machine, not of a tenant's data: fewer tenants would meet it, too.
-            Err(error) if error.code().is_none() => {
-                tracing::debug!(tenants = tasks.len(), %error, "building tenants together failed: building each alone");
-                tasks.into_iter().filter_map(|task| self.build_alone(task)).collect()
-            }
-            Err(error) => {
-                tracing::debug!(tenants = tasks.len(), %error, "building tenants together failed: building fewer at a time");
-                let others = tasks.split_off(tasks.len() / 2);
-                match tasks.is_empty() {
-                    true => others.into_iter().filter_map(|task| self.build_alone(task)).collect(),
-                    false => [tasks, others].into_iter().flat_map(|tasks| self.build_together(tasks)).collect(),
-                }
-            }
+            Err(error) => self.build_fewer(tasks, &error),
+        };
+        failed.into_iter().chain(built).collect()
+    }
+
+    /// Builds tenants that could not be built together.
+    fn build_fewer(&self, mut tasks: Vec<Task>, error: &ExportError) -> Vec<Built> {
+        // Of the machine, not of a tenant's data: fewer tenants would meet it, too.
+        if error.code().is_none() {
+            tracing::debug!(tenants = tasks.len(), %error, "building tenants together failed: building each alone");
+            return tasks.into_iter().filter_map(|task| self.build_alone(task)).collect();
+        }
+        tracing::debug!(tenants = tasks.len(), %error, "building tenants together failed: building fewer at a time");
+        let others = tasks.split_off(tasks.len() / 2);
+        match tasks.is_empty() {
+            true => others.into_iter().filter_map(|task| self.build_alone(task)).collect(),
+            false => [tasks, others].into_iter().flat_map(|tasks| self.build_together(tasks)).collect(),
         }
     }
 
+    /// Prices the findings of the tenants; takes those out that it cannot price, and says why. When all of them met something
+    /// they are as they were.
+    fn price_together(&self, tasks: &mut Vec<Task>, now_ms: i64) -> Result<Vec<(TenantScope, ExportError)>> {
+        let bases = tasks.iter().filter_map(|task| match &task.base.attribution {
+            Attribution::Base(Ok(base)) => Some((&task.scope, base)),
+            _ => None,
+        });
+        let bases: Vec<(&TenantScope, &TableBase)> = bases.collect();
+        let mut priced = pricing(self.config, self.deps, self.cut, now_ms).price(&bases)?.into_iter();
+        let mut failed = Vec::new();
+        for Task { scope, base } in std::mem::take(tasks) {
+            let outcome = match base.attribution {
+                Attribution::Done(priced) => Ok(priced),
+                Attribution::Base(Ok(_)) => priced.next().unwrap_or(Ok(None)),
+                Attribution::Base(Err(error)) => Err(error),
+            };
+            match outcome {
+                Ok(priced) => {
+                    tasks.push(Task { scope, base: Base { attribution: Attribution::Done(priced), ..base } });
+                }
+                Err(error) => failed.push((scope, error)),
+            }
+        }
+        Ok(failed)
+    }
+
     /// Makes what is to be published of the tenants, of all of them or none.
-    fn make(&self, scopes: &[TenantScope], now_ms: i64) -> Result<Vec<Made>> {
+    fn make(&self, scopes: &[TenantScope], priced: &PricedFiles, now_ms: i64) -> Result<Vec<Made>> {
         let (config, cut, held) = (self.config, self.cut, Held::InMemory);
         if let Some(scope) = scopes.iter().find(|scope| !cut.has(scope)) {
             return Err(ExportError::TenantNotFound { tenant: scope.to_string() });
         }
-        let duck = findings_db::open(cut, scopes, Some(&config.default_currency), held, &config.limits)?;
+        let duck = findings_db::open(cut, scopes, Some(&config.default_currency), held, priced, &config.limits)?;
         let gold: Vec<Option<Computed>> = match config.gold {
             true => compute_gold(&duck, cut, scopes, held, now_ms)?.into_iter().map(Some).collect(),
             false => scopes.iter().map(|_| None).collect(),
@@ -203,12 +274,16 @@ impl Builder<'_> {
         let gold = base.gold.zip(made.gold).map(|(base, computed)| {
             base.and_then(|base| publish_gold(&base, computed, cut, &scope, &*self.deps.store, began_ms))
         });
-        let (base, made) = (base.export, made.export);
+        let (export_base, export) = (base.export, made.export);
         let report = report(&scope, gold, |gold| {
-            let (base, options) = (base?, config.options(gold));
-            publish_export(&base, made?, cut, &scope, &config.export_dir, &options)
+            let (export_base, options) = (export_base?, config.options(gold));
+            publish_export(&export_base, export?, cut, &scope, &config.export_dir, &options)
         });
-        self.until_published(scope, report, began_ms)
+        let attribution = match base.attribution {
+            Attribution::Done(priced) => priced.map(|priced| priced.report),
+            Attribution::Base(_) => None,
+        };
+        self.until_published(scope, TenantReport { attribution, ..report }, began_ms)
     }
 
     fn build_alone(&self, Task { scope, base }: Task) -> Option<Built> {
@@ -254,18 +329,47 @@ impl Builder<'_> {
 /// Builds one tenant by itself, whatever its size.
 fn build(config: &ExporterConfig, deps: &ExporterDeps, cut: &Cut, scope: &TenantScope, base: Base) -> TenantReport {
     let (currency, limits) = (&config.default_currency, &config.limits);
+    let now_ms = deps.clock.now_ms();
+    let priced = match base.attribution {
+        Attribution::Done(priced) => Ok(priced),
+        Attribution::Base(base) => base.and_then(|base| {
+            let mut priced = pricing(config, deps, cut, now_ms).price(&[(scope, &base)])?;
+            priced.pop().unwrap_or(Ok(None))
+        }),
+    };
+    let mut files = PricedFiles::default();
+    let attribution = match priced {
+        Ok(priced) => priced.map(|Priced { report, manifest }| {
+            files.add(cut, scope, &manifest);
+            report
+        }),
+        // What is made without prices would contradict what is there.
+        Err(error) => return TenantReport { errors: vec![error], ..TenantReport::of(scope) },
+    };
     let mut opened = None;
     let gold = base.gold.map(|base| {
-        let (base, now_ms) = (base?, deps.clock.now_ms());
-        let (computed, duck) = compute_gold_alone(cut, scope, currency, now_ms, limits)?;
+        let base = base?;
+        let (computed, duck) = compute_gold_alone(cut, scope, currency, &files, now_ms, limits)?;
         opened = Some(duck);
         publish_gold(&base, computed, cut, scope, &*deps.store, now_ms)
     });
-    report(scope, gold, |gold| {
+    let report = report(scope, gold, |gold| {
         let (base, options) = (base.export?, config.options(gold));
-        let made = make_export_alone(cut, scope, &options, limits, opened)?;
+        let made = make_export_alone(cut, scope, &options, &files, limits, opened)?;
         publish_export(&base, made, cut, scope, &config.export_dir, &options)
-    })
+    });
+    TenantReport { attribution, ..report }
+}
+
+fn pricing<'p>(config: &'p ExporterConfig, deps: &'p ExporterDeps, cut: &'p Cut, now_ms: i64) -> Pricing<'p> {
+    Pricing {
+        cut,
+        store: &*deps.store,
+        options: &config.options.attribution,
+        reporting_currency: &config.default_currency,
+        limits: &config.limits,
+        now_ms,
+    }
 }
 
 /// The JSON files come last: their manifest says whether the tables are of the same cut.
@@ -274,8 +378,7 @@ fn report(
     gold: Option<Result<GoldReport>>,
     export: impl FnOnce(bool) -> Result<ExportReport>,
 ) -> TenantReport {
-    let tenant_id = scope.to_string();
-    let mut report = TenantReport { tenant_id, export: None, gold: None, errors: Vec::new(), not_yet: None };
+    let mut report = TenantReport::of(scope);
     match gold.transpose() {
         Ok(gold) => report.gold = gold,
         Err(error) => report.errors.push(error),

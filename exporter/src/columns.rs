@@ -25,6 +25,7 @@ enum Kind {
     Money,
     /// `DECIMAL(38,12)`: costs of single billing rows.
     Cost,
+    Flag,
     /// UTC instant; held as a plain TIMESTAMP, which needs no time zone database.
     Time,
     TextMap,
@@ -88,6 +89,72 @@ pub(crate) const FINDINGS: Table = Table {
     ],
 };
 
+/// Findings, with what costs are attributed by.
+pub(crate) const UNPRICED: Table = Table {
+    dataset: contracts::layout::FINDINGS,
+    columns: &[
+        column("tenant_id", &["tenant_id"], Kind::Text),
+        column("workspace_id", &["workspace_id"], Kind::Text),
+        column("finding_id", &["finding_id"], Kind::Text),
+        column("fingerprint", &["fingerprint"], Kind::Text),
+        column("run_id", &["run_id"], Kind::Text),
+        column("run_ts", &["run_ts"], Kind::Time),
+        column("ingested_ts", &["ingested_ts"], Kind::Time),
+        column("cloud", &["scope", "cloud"], Kind::Text),
+        column("account_id", &["scope", "account_id"], Kind::Text),
+        column("region", &["scope", "region"], Kind::Text),
+        column("raw_service", &["scope", "service"], Kind::Text),
+        column("resource_type", &["scope", "resource_type"], Kind::Text),
+        column("resource_id", &["scope", "resource_id"], Kind::Text),
+        column("resource_arn", &["scope", "resource_arn"], Kind::Text),
+        column("tags", &["tags"], Kind::TextMap),
+        column("method", &["actual", "attribution", "method"], Kind::Text),
+    ],
+};
+
+/// What priced findings say of costs, by the identity of a row.
+pub(crate) const PRICED: Table = Table {
+    dataset: contracts::layout::FINDINGS_ENRICHED,
+    columns: &[
+        column("tenant_id", &["tenant_id"], Kind::Text),
+        column("workspace_id", &["workspace_id"], Kind::Text),
+        column("run_id", &["run_id"], Kind::Text),
+        column("finding_id", &["finding_id"], Kind::Text),
+        column("cost_30d", &["actual", "cost_30d"], Kind::Money),
+        column("currency", &["actual", "model", "currency"], Kind::Text),
+        column("method", &["actual", "attribution", "method"], Kind::Text),
+    ],
+};
+
+/// Cost facts, with what they are attributed by.
+pub(crate) const BILLING_LINES: Table = Table {
+    dataset: contracts::layout::COST_FACTS,
+    columns: &[
+        column("tenant_id", &["tenant_id"], Kind::Text),
+        column("billing_period", &["billing_period"], Kind::Text),
+        column("usage_start", &["usage_start"], Kind::Time),
+        column("usage_end", &["usage_end"], Kind::Time),
+        column("payer_account_id", &["payer_account_id"], Kind::Text),
+        column("account_id", &["account_id"], Kind::Text),
+        column("region", &["region"], Kind::Text),
+        column("service_code", &["service_code"], Kind::Text),
+        column("service", &["service"], Kind::Text),
+        column("resource_id", &["resource_id"], Kind::Text),
+        column("line_item_type", &["line_item_type"], Kind::Text),
+        column("charge_category", &["charge_category"], Kind::Text),
+        column("usage_type", &["usage_type"], Kind::Text),
+        column("operation", &["operation"], Kind::Text),
+        column("currency", &["currency"], Kind::Text),
+        column("cost_unblended", &["cost_unblended"], Kind::Cost),
+        column("cost_net", &["cost_net"], Kind::Cost),
+        column("cost_amortized", &["cost_amortized"], Kind::Cost),
+        column("cost_blended", &["cost_blended"], Kind::Cost),
+        column("model_fallback", &["model_fallback"], Kind::Flag),
+        column("tags", &["tags"], Kind::TextMap),
+        column("source_ref", &["source_ref"], Kind::Text),
+    ],
+};
+
 /// Cost facts.
 pub(crate) const COST_FACTS: Table = Table {
     dataset: contracts::layout::COST_FACTS,
@@ -141,6 +208,7 @@ impl Kind {
             Self::Integer => "BIGINT",
             Self::Money => "DECIMAL(18,6)",
             Self::Cost => "DECIMAL(38,12)",
+            Self::Flag => "BOOLEAN",
             Self::Time => "TIMESTAMP",
             Self::TextMap => "MAP(VARCHAR, VARCHAR)",
             Self::Binary => "BLOB",
@@ -195,6 +263,15 @@ impl Table {
 
     /// A query over `files` with the flat columns and nothing else. Without files it has the columns and no row.
     pub(crate) fn query(&self, duck: &Duck, files: &[PathBuf]) -> Result<String> {
+        self.query_with(duck, files, "")
+    }
+
+    /// The same with `__file` and `__row`, which tell a row of a file from every other one. There is a file.
+    pub(crate) fn query_of_rows(&self, duck: &Duck, files: &[PathBuf]) -> Result<String> {
+        self.query_with(duck, files, ", __file, file_row_number AS __row")
+    }
+
+    fn query_with(&self, duck: &Duck, files: &[PathBuf], further: &str) -> Result<String> {
         if files.is_empty() {
             let none = Fields::empty();
             let items: Vec<String> =
@@ -209,7 +286,7 @@ impl Table {
         }
         let items: Vec<String> =
             self.columns.iter().map(|c| c.select(self.dataset, schema.fields())).collect::<Result<_>>()?;
-        Ok(format!("SELECT {} FROM {source}", items.join(", ")))
+        Ok(format!("SELECT {}{further} FROM {source}", items.join(", ")))
     }
 }
 
@@ -230,6 +307,9 @@ mod tests {
             }
         };
         check(&FINDINGS, arrow_schema::findings());
+        check(&UNPRICED, arrow_schema::findings());
+        check(&PRICED, arrow_schema::findings());
+        check(&BILLING_LINES, arrow_schema::cost_facts());
         check(&COST_FACTS, arrow_schema::cost_facts());
         check(&DEAD_LETTERS, dead_letter::arrow_schema());
     }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use duckdb::types::FromSql;
 use duckdb::{Config, Connection, Params, Row, params_from_iter};
 use platform::store::Lease;
@@ -192,6 +193,15 @@ impl Duck {
             let values = vec![format!("({cells})"); some.len()].join(", ");
             let sql = format!("INSERT INTO {table} VALUES {values}");
             self.answered(doing, self.connection.execute(&sql, params_from_iter(some.iter().flatten())).map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// Hands the rows of a query over as they come, some thousands at a time; what cannot be held is spilled.
+    pub(crate) fn stream(&self, doing: &str, sql: &str, mut take: impl FnMut(RecordBatch) -> Result<()>) -> Result<()> {
+        let mut statement = self.answered(doing, self.connection.prepare(sql))?;
+        for batch in self.answered(doing, statement.stream_arrow([]))? {
+            take(self.answered(doing, batch)?)?;
         }
         Ok(())
     }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use contracts::tenant_scope::TenantScope;
 use lake::cut::{Cut, DataFile};
 
-use crate::columns::FINDINGS;
+use crate::columns::{FINDINGS, PRICED};
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
 use crate::files::refuse_empty;
+use crate::priced::PricedFiles;
 use crate::producer;
 
 /// How a session holds the rows that it reads from files.
@@ -33,7 +34,7 @@ impl Held {
 }
 
 /// Opens the findings of the tenants. Amounts that name no currency are of `default_currency`; without one their currency stays
-/// unknown.
+/// unknown. What `priced` says of costs takes the place of what findings say.
 ///
 /// # Errors
 /// `bad_object` when an object of a tenant is unreadable; `no_input_files` when the cut has neither findings nor runs nor bills; `tenant_mismatch` when a file holds a row that
@@ -43,6 +44,7 @@ pub(crate) fn open(
     scopes: &[TenantScope],
     default_currency: Option<&str>,
     held: Held,
+    priced: &PricedFiles,
     limits: &DuckLimits,
 ) -> Result<Duck> {
     refuse_empty(cut)?;
@@ -54,14 +56,22 @@ pub(crate) fn open(
     let query = FINDINGS.query(&duck, &paths)?;
     let (relation, tenants) = (held.relation(), tenant_list(scopes));
     let currency = default_currency.map_or_else(|| "NULL".to_owned(), literal);
-    duck.run(
-        "opening findings",
-        &format!(
-            "CREATE TEMP {relation} findings AS \
-             SELECT * REPLACE (coalesce(nullif(upper(trim(currency)), ''), {currency}) AS currency) \
-             FROM ({query}) WHERE tenant_id IN ({tenants})"
-        ),
-    )?;
+    let named = format!("coalesce(nullif(upper(trim(currency)), ''), {currency})");
+    let stored = format!(
+        "SELECT * REPLACE ({named} AS currency), {named} AS actual_currency FROM ({query}) WHERE tenant_id IN ({tenants})"
+    );
+    match priced.files() {
+        [] => duck.run("opening findings", &format!("CREATE TEMP {relation} findings AS {stored}"))?,
+        files => {
+            let query = PRICED.query(&duck, &cut.local(files, &duck.lease)?)?;
+            let sql = include_str!("../sql/base/priced.sql")
+                .replace("{tenants}", &tenants)
+                .replace("{relation}", relation)
+                .replace("{query}", &query)
+                .replace("{stored}", &stored);
+            duck.run("opening priced findings", &sql)?;
+        }
+    }
     producer::load(&duck)?;
     duck.run("preparing findings", include_str!("../sql/base/newest_rows.sql"))?;
     load_runs(&duck, cut, scopes)?;

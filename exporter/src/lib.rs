@@ -2,6 +2,7 @@
 //! consistent [`lake::cut::Cut`]. Every question starts from a [`contracts::tenant_scope::TenantScope`]. This crate never writes findings and knows
 //! nothing of topics beyond the positions a cut names.
 
+mod attribution;
 mod batch;
 mod build;
 mod by_tenant;
@@ -11,30 +12,34 @@ mod duck;
 mod error;
 mod export;
 mod facts_db;
+mod families;
 mod files;
 mod findings_db;
 mod gold;
 mod metrics;
 mod population;
+mod priced;
 mod producer;
 mod query;
 mod service;
 mod spend;
+mod tables;
 mod time;
 
+pub use attribution::{AttributionOptions, AttributionReport, CostModel};
 pub use build::{ExporterConfig, ExporterDeps, TenantReport};
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
 pub use duck::DuckLimits;
 pub use error::{ExportError, IdCandidate, Result};
 pub use export::{
-    CorrelatedFinding, Coverage, DEFAULT_CURRENCY, DEFAULT_FINDINGS_MAX, DatasetLabel, ExportManifest, ExportOptions,
-    ExportReport, ExportSummary, ExportedFile, ExportedFinding, MatrixCell, PotentialSavings, TopSaving, export_tenant,
-    folder_of,
+    CorrelatedFinding, CostCoverage, CostSettings, Coverage, DEFAULT_CURRENCY, DEFAULT_FINDINGS_MAX, DatasetLabel,
+    ExportManifest, ExportOptions, ExportReport, ExportSummary, ExportedFile, ExportedFinding, MatrixCell,
+    PotentialSavings, TopSaving, export_tenant, folder_of,
 };
 pub use files::cut_of_files;
 pub use gold::{
-    GoldManifest, GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, KpiUnit, LeftOutKpis, PeriodTable, build_gold, dim_key,
-    gold_manifest,
+    GoldReport, KPIS, Kpi, KpiPopulation, KpiRow, KpiUnit, LeftOutKpis, PeriodTable, TableManifest, build_gold,
+    dim_key, gold_manifest,
 };
 pub use population::{LeftOut, Population, RunRef};
 pub use query::{

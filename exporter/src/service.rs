@@ -208,7 +208,9 @@ impl Done {
 impl LastBuild {
     fn new(Built { report, of, began_ms, .. }: &Built) -> Self {
         let fails_for_now = report.errors.iter().any(|error| error.code().is_none());
-        let again_at_ms = report.gold.as_ref().and_then(|gold| gold.again_at_ms);
+        let of_gold = report.gold.as_ref().and_then(|gold| gold.again_at_ms);
+        let of_attribution = report.attribution.as_ref().and_then(|attribution| attribution.again_at_ms);
+        let again_at_ms = of_gold.into_iter().chain(of_attribution).min();
         let again_at_ms = if fails_for_now { Some(*began_ms) } else { again_at_ms };
         Self { of: of.clone(), failures: report.errors.len() as u64, again_at_ms }
     }

@@ -209,7 +209,7 @@ fn files_that_are_empty_by_construction_say_why() {
         ]
     );
     let reason = read(&world, "coverage.json")["reason"].as_str().unwrap().to_owned();
-    assert!(reason.contains("does not attribute billed costs to findings"), "{reason}");
+    assert!(reason.contains("no bill of the tenant is loaded"), "{reason}");
     let meta = Finding { source_ref: "correlation:rule.x", ..finding("USD", Some("1"), "meta") };
     world.commit("acme", &[meta]);
     let manifest = export(&world, &ExportOptions::default());

@@ -19,9 +19,9 @@ fn dataset() -> Vec<String> {
 const ADDED: &[(&str, &[&str])] = &[
     ("coverage.json", &["reason"]),
     ("summary.json", &["total", "truncated", "left_out", "potential_savings"]),
-    ("findings.json", &["currency"]),
+    ("findings.json", &["currency", "actual_currency"]),
     ("top_savings.json", &["currency"]),
-    ("correlated_findings.json", &["currency"]),
+    ("correlated_findings.json", &["currency", "actual_currency"]),
 ];
 
 /// The document without what we add, which must be there.

@@ -269,7 +269,7 @@ pub fn exporter_config(settings: &Settings, options: ExportOptions) -> ExporterC
     ExporterConfig {
         tenant: None,
         export_dir: settings.export.clone(),
-        options,
+        options: ExportOptions { attribution: settings.attribution.clone(), ..options },
         gold: true,
         default_currency: settings.default_currency.clone(),
         limits: settings.duck.clone(),

@@ -102,6 +102,16 @@ const DUCK_MEMORY: Setting<u64> = Setting::bytes("exporter.memory_bytes_max", 64
 const DUCK_THREADS: Setting<Option<usize>> = Setting::integer("exporter.threads_max", 1..=1_024)
     .help("threads DuckDB may use in one process [default: one for each core]")
     .optional();
+const COST_MODEL: Setting<String> = Setting::one_of("costs.model", &["amortized", "unblended", "net", "blended"])
+    .default("amortized")
+    .help("which cost of a billing line counts as the actual cost of a finding");
+const COST_TAG_KEYS: Setting<Vec<String>> =
+    Setting::list("costs.tag_keys").default("Name,app,application").help("tags that tell the resource of a finding");
+const COST_EXCLUDED: Setting<Vec<String>> =
+    Setting::list("costs.exclude_charge_categories").default("Tax").help("charge categories that no finding is given");
+const COST_ROLLUP: Setting<bool> = Setting::bool("costs.resource_rollup")
+    .default("false")
+    .help("give a finding about a resource without billing lines the cost of the whole service of its account");
 
 const HTTP_LISTEN: Setting<Option<String>> = Setting::text("http.listen")
     .help("address such as 127.0.0.1:9464 where a service answers /live, /ready and /metrics [default: nowhere]")
@@ -141,6 +151,10 @@ const SETTINGS: &[Declaration] = &[
     REJECTS_MAX.declared(),
     DUCK_MEMORY.declared(),
     DUCK_THREADS.declared(),
+    COST_MODEL.declared(),
+    COST_TAG_KEYS.declared(),
+    COST_EXCLUDED.declared(),
+    COST_ROLLUP.declared(),
     HTTP_LISTEN.declared(),
     HTTP_STALLED.declared(),
 ];
@@ -188,6 +202,7 @@ pub struct Settings {
     /// Refused rows in a thousand of a bill.
     pub rejects_per_thousand_max: u64,
     pub duck: exporter::DuckLimits,
+    pub attribution: exporter::AttributionOptions,
     pub http_listen: Option<String>,
     pub http_stalled_after: Duration,
     /// The last ones are sent when the settings go.
@@ -257,6 +272,7 @@ pub fn load(global: &Global, is_service: bool, only_looks: bool) -> Result<Setti
         findings_max: config.get(&FINDINGS_MAX)?,
         rejects_per_thousand_max: config.get(&REJECTS_MAX)?,
         duck,
+        attribution: attribution(&config)?,
         http_listen: config.get(&HTTP_LISTEN)?,
         http_stalled_after: config.get(&HTTP_STALLED)?,
         config,
@@ -304,6 +320,17 @@ fn currency(config: &Config) -> Result<String, ConfigProblems> {
         return Ok(code);
     }
     Err(config.problem(&CURRENCY, "must be the code of a currency by ISO 4217, such as USD or EUR").into())
+}
+
+/// How costs are attributed. An unknown model is refused before, by its choices.
+fn attribution(config: &Config) -> Result<exporter::AttributionOptions, ConfigProblems> {
+    let model = exporter::CostModel::named(&config.get(&COST_MODEL)?);
+    Ok(exporter::AttributionOptions {
+        model: model.ok_or_else(|| config.problem(&COST_MODEL, "must be the name of a cost model"))?,
+        tag_keys: config.get(&COST_TAG_KEYS)?,
+        excluded_charge_categories: config.get(&COST_EXCLUDED)?,
+        resource_rollup: config.get(&COST_ROLLUP)?,
+    })
 }
 
 /// Data folder and store root: each follows from the other unless both are given.

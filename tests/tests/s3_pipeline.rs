@@ -354,7 +354,7 @@ fn an_exporter_notices_that_a_bucket_has_stopped_keeping_conditions() {
     let often = S3Settings { endpoint: Some(proxy.url()), prove_every: Duration::ZERO, ..own };
     let store = Arc::new(S3Store::open(often, layout::SINK).unwrap());
     let (config, deps) = (config(&folder.path().join("export")), deps(store.clone()));
-    let manifest = contracts::gold_manifest::path("acme");
+    let manifest = contracts::table_manifest::path(contracts::layout::KPI_GOLD, "acme");
     proxy.plan("PUT", "/finops/", u32::MAX, Fault::ForgetHeader("if-match".into()));
     let report = exporter::once(&config, &deps).unwrap();
     let errors: Vec<String> = report.errors().map(|(_, error)| error.to_string()).collect();

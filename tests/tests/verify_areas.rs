@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use contracts::claims::OwnProducers;
-use contracts::{gold_manifest, layout};
+use contracts::{layout, table_manifest};
 use exporter::{DuckLimits, ExportOptions, ExporterConfig, ExporterDeps};
 use lake::verify::{Area, Rule, Subject, VerifyReport, verify_all};
 use parquet::arrow::ArrowWriter;
@@ -50,6 +50,7 @@ impl Filled {
         let report = exporter::once(&config, &ExporterDeps { store, clock, observer: Observer::default() }).unwrap();
         assert_eq!(report.errors().count(), 0);
         facts(&*pipeline.store);
+        priced(&*pipeline.store);
         Self(folder)
     }
 
@@ -61,14 +62,40 @@ impl Filled {
     }
 }
 
-/// The cost facts of a month, as a manifest of the first version names them.
-fn facts(store: &dyn Store) {
+/// A file of three rows.
+fn parquet() -> Vec<u8> {
     let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
     let batch = RecordBatch::try_from_iter([("cost", column)]).unwrap();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
+    bytes
+}
+
+/// The priced findings of a run date and their evidence, made of the same commits as the gold tables.
+fn priced(store: &dyn Store) {
+    let bytes = parquet();
+    let digest = json!({"bytes": bytes.len(), "sha256": hex::encode(Sha256::digest(&bytes))});
+    let table = |dataset: &str| {
+        let path = format!("{}/part-p.parquet", layout::partition_dir(dataset, "acme", "2026-01-20"));
+        store.put(&path, &bytes).unwrap();
+        json!({"generation": "g", "rows": 3, "computed_ts": "2026-01-20T00:00:00.000Z", "files": [path], "digests": {path: digest}})
+    };
+    let gold = store.get(&table_manifest::path(layout::KPI_GOLD, "acme")).unwrap().unwrap();
+    let mut manifest: Value = serde_json::from_slice(&gold).unwrap();
+    manifest.as_object_mut().unwrap().remove("own_sha256");
+    manifest["periods"] = json!({
+        table_manifest::priced_period("2026-01-20"): table(layout::FINDINGS_ENRICHED),
+        table_manifest::evidence_period("2026-01-20"): table(layout::COST_ATTRIBUTION),
+    });
+    let path = table_manifest::path(layout::FINDINGS_ENRICHED, "acme");
+    store.put(&path, manifest.to_string().as_bytes()).unwrap();
+}
+
+/// The cost facts of a month, as a manifest of the first version names them.
+fn facts(store: &dyn Store) {
+    let bytes = parquet();
     let folder = layout::cost_facts_dir("acme", "2026-01");
     store.put(&format!("{folder}/part-d.parquet"), &bytes).unwrap();
     let manifest = json!({"format_version": 1, "delivery_id": "d", "part": "part-d.parquet", "rows": 3, "bytes": bytes.len(),
@@ -93,7 +120,16 @@ impl World {
     }
 
     fn gold_manifest(&self) -> PathBuf {
-        self.stored(&gold_manifest::path("acme"))
+        self.stored(&table_manifest::path(layout::KPI_GOLD, "acme"))
+    }
+
+    fn priced_manifest(&self) -> PathBuf {
+        self.stored(&table_manifest::path(layout::FINDINGS_ENRICHED, "acme"))
+    }
+
+    fn evidence_file(&self) -> PathBuf {
+        let folder = layout::partition_dir(layout::COST_ATTRIBUTION, "acme", "2026-01-20");
+        self.stored(&format!("{folder}/part-p.parquet"))
     }
 
     fn gold_file(&self) -> PathBuf {
@@ -170,6 +206,7 @@ fn what_is_not_as_its_manifest_says_is_noticed() {
     check("gold tables newer than the chain", &[Rule::GoldAhead], |w| {
         edit(&w.gold_manifest(), |m| m["positions"][0]["end"] = json!(99));
     });
+    check_priced(&check);
     check("an exported file removed", &[Rule::ExportMissing], |w| {
         std::fs::remove_file(w.export("summary.json")).unwrap()
     });
@@ -190,6 +227,21 @@ fn what_is_not_as_its_manifest_says_is_noticed() {
     }
     remove(everything.facts("part-d.parquet"));
     assert!(operations::repair::plan(&everything.verify()).blocked_by.is_empty(), "what is derived hides nothing");
+}
+
+fn check_priced(check: &impl Fn(&str, &[Rule], fn(&World))) {
+    check("evidence removed", &[Rule::AttributionMissing], |w| std::fs::remove_file(w.evidence_file()).unwrap());
+    check("evidence changed", &[Rule::AttributionChanged], |w| flip_a_byte(&w.evidence_file()));
+    check("rows of priced findings", &[Rule::AttributionChanged], |w| {
+        let period = table_manifest::priced_period("2026-01-20");
+        edit(&w.priced_manifest(), |m| m["periods"][&period]["rows"] = json!(1));
+    });
+    check("priced findings of another tenant", &[Rule::AttributionManifest], |w| {
+        edit(&w.priced_manifest(), |m| m["tenant_id"] = json!("globex"));
+    });
+    check("priced findings newer than the chain", &[Rule::AttributionAhead], |w| {
+        edit(&w.priced_manifest(), |m| m["positions"][0]["end"] = json!(99));
+    });
 }
 
 #[test]
@@ -247,7 +299,9 @@ fn what_could_not_be_compared_is_named() {
         &[],
         |w| {
             std::fs::remove_dir_all(w.folder.path().join("export")).unwrap();
-            std::fs::remove_dir_all(w.folder.path().join(layout::KPI_GOLD)).unwrap();
+            for dataset in [layout::KPI_GOLD, layout::FINDINGS_ENRICHED, layout::COST_ATTRIBUTION] {
+                std::fs::remove_dir_all(w.folder.path().join(dataset)).unwrap();
+            }
             w.verify()
         },
         "",

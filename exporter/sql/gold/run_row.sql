@@ -14,6 +14,7 @@ SELECT
     nullif(resource_id, '') AS resource_id,
     nullif(title, '') AS title,
     est_monthly_savings AS savings,
+    actual_cost_30d, coalesce(nullif(lower(trim(attribution_method)), ''), 'none') AS method,
     currency,
     nullif(lifecycle_status, '') AS lifecycle_status,
     snooze_until_ts,

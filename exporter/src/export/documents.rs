@@ -51,8 +51,11 @@ pub struct ExportedFinding {
     pub attribution_method: Option<String>,
     pub tags: Option<BTreeMap<String, Option<String>>>,
     pub source_ref: Option<String>,
-    /// Currency of every amount of the finding.
+    /// Currency of every amount of the finding but its actual cost.
     pub currency: Option<String>,
+    /// Currency of the actual cost, if there is one: bills may be in another one than estimates.
+    #[serde(default)]
+    pub actual_currency: Option<String>,
 }
 
 /// A finding that correlation made, as exported: an [`ExportedFinding`] without `cloud` and `tags`.
@@ -85,8 +88,11 @@ pub struct CorrelatedFinding {
     pub actual_cost_30d: Option<String>,
     pub attribution_method: Option<String>,
     pub source_ref: Option<String>,
-    /// Currency of every amount of the finding.
+    /// Currency of every amount of the finding but its actual cost.
     pub currency: Option<String>,
+    /// Currency of the actual cost, if there is one: bills may be in another one than estimates.
+    #[serde(default)]
+    pub actual_currency: Option<String>,
 }
 
 impl From<ExportedFinding> for CorrelatedFinding {
@@ -119,6 +125,7 @@ impl From<ExportedFinding> for CorrelatedFinding {
             attribution_method: finding.attribution_method,
             source_ref: finding.source_ref,
             currency: finding.currency,
+            actual_currency: finding.actual_currency,
         }
     }
 }
@@ -201,8 +208,20 @@ pub struct Coverage {
     pub reason: Option<String>,
 }
 
+/// How findings came by their actual costs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct CostCoverage {
+    /// Rows per attribution method; `none` for those that have none.
+    pub findings_by_method: BTreeMap<String, u64>,
+    /// Rows with `actual.cost_30d`.
+    pub findings_with_cost_30d: u64,
+    /// Their share in percent, half up to two places.
+    pub cost_30d_pct: f64,
+}
+
 /// Why `coverage.json` is all 0.
-const NOT_ATTRIBUTED: &str = "no finding carries an actual cost: this version does not attribute billed costs to findings, and no producer sent any";
+const NOT_ATTRIBUTED: &str =
+    "no finding carries an actual cost: no bill of the tenant is loaded, or none of its lines is of a finding";
 /// Why `correlated_findings.json` is empty.
 const NOT_CORRELATED: &str =
     "no finding is a correlated one: this version has no correlation rules, and no producer sent any";
@@ -227,6 +246,7 @@ pub(super) struct Documents {
     pub files: Vec<Document>,
     pub rows_read: u64,
     pub left_out: LeftOut,
+    pub costs: CostCoverage,
 }
 
 /// What the documents of tenants are made from.
@@ -234,6 +254,7 @@ pub(super) struct Answers {
     listed: ByTenant<ExportedFinding>,
     top_savings: ByTenant<(TopSaving, u64)>,
     coverage: ByTenant<(u64, u64)>,
+    methods: ByTenant<(String, u64)>,
     left_out: ByTenant<LeftOut>,
     matrix: ByTenant<MatrixCell>,
     potential_savings: ByTenant<PotentialSavings>,
@@ -254,6 +275,8 @@ impl Answers {
         let top_savings = top_savings(duck, options.population)?;
         let coverage = include_str!("../../sql/export/coverage.sql");
         let coverage = duck.rows_by_tenant("measuring coverage", coverage, |row| Ok((row.get(1)?, row.get(2)?)))?;
+        let methods = include_str!("../../sql/export/methods.sql");
+        let methods = duck.rows_by_tenant("counting methods", methods, |row| Ok((row.get(1)?, row.get(2)?)))?;
         let left_out = options.population.left_out(duck, None)?;
         let matrix = include_str!("../../sql/export/summary.sql");
         let matrix = duck.rows_by_tenant("counting findings", matrix, |row| {
@@ -264,7 +287,7 @@ impl Answers {
             Ok(PotentialSavings { currency: row.get(1)?, findings: row.get(2)?, savings_monthly: row.get(3)? })
         })?;
         let correlated = options.correlated.then(|| correlated(duck, tenants, options)).transpose()?;
-        Ok(Self { listed, top_savings, coverage, left_out, matrix, potential_savings, correlated })
+        Ok(Self { listed, top_savings, coverage, methods, left_out, matrix, potential_savings, correlated })
     }
 
     /// Makes the documents of one tenant.
@@ -289,7 +312,12 @@ impl Answers {
                 correlated.listed.take(scope).into_iter().map(CorrelatedFinding::from).collect();
             files.push(list(CORRELATED, &listed, total, NOT_CORRELATED));
         }
-        Documents { files, rows_read: total, left_out }
+        let costs = CostCoverage {
+            findings_by_method: self.methods.take(scope).into_iter().collect(),
+            findings_with_cost_30d: coverage.findings_with_actual_cost,
+            cost_30d_pct: coverage.actual_cost_coverage_pct,
+        };
+        Documents { files, rows_read: total, left_out, costs }
     }
 
     fn summary_of(&mut self, scope: &TenantScope) -> ExportSummary {
@@ -349,7 +377,8 @@ pub(crate) fn finding_columns() -> String {
         "tenant_id, workspace_id, finding_id, fingerprint, run_id, {run_ts}, check_id, check_name, category, status, \
          severity_level, severity_score, cloud, account_id, region, service, resource_type, resource_id, title, message, \
          recommendation, CAST(est_monthly_cost AS VARCHAR), CAST(est_monthly_savings AS VARCHAR), est_confidence, \
-         CAST(actual_cost_30d AS VARCHAR), attribution_method, CAST(to_json(tags) AS VARCHAR), source_ref, currency"
+         CAST(actual_cost_30d AS VARCHAR), attribution_method, CAST(to_json(tags) AS VARCHAR), source_ref, currency, \
+         CASE WHEN actual_cost_30d IS NOT NULL THEN actual_currency END"
     )
 }
 
@@ -387,6 +416,7 @@ impl ExportedFinding {
             tags: tags.map(|text| json_cell(26, &text)).transpose()?,
             source_ref: row.get(27)?,
             currency: row.get(28)?,
+            actual_currency: row.get(29)?,
         })
     }
 }

@@ -8,8 +8,9 @@ use lake::cut::Cut;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::documents::{self, Documents};
+use super::documents::{self, CostCoverage, Documents};
 use super::{DatasetLabel, ExportOptions};
+use crate::attribution::AttributionOptions;
 use crate::population::{LeftOut, Population, RunRef};
 
 const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -18,7 +19,7 @@ const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(super) const NAME: &str = FILE_NAME;
 
 /// The manifest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExportManifest {
     /// Version of this format, 1.
     pub format_version: u32,
@@ -48,6 +49,12 @@ pub struct ExportManifest {
     pub runs: Vec<RunRef>,
     /// What the population leaves out.
     pub left_out: LeftOut,
+    /// How costs are attributed; empty in files of versions that did not.
+    #[serde(default)]
+    pub attribution: CostSettings,
+    /// How findings came by their actual costs.
+    #[serde(default)]
+    pub costs: CostCoverage,
     /// Rows that counted.
     pub rows_read: u64,
     /// Rows that `findings.json` would have without a limit.
@@ -56,6 +63,30 @@ pub struct ExportManifest {
     pub truncated: bool,
     /// The files, in the order of contract §12.
     pub files: Vec<ExportedFile>,
+}
+
+/// How costs are attributed to findings.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostSettings {
+    /// Which cost of a billing line counts.
+    pub cost_model: String,
+    /// Tags that tell a resource.
+    pub tag_keys: Vec<String>,
+    /// Charge categories that no finding is given.
+    pub excluded_charge_categories: Vec<String>,
+    /// True when a finding about a resource without lines is given the cost of its service.
+    pub resource_rollup: bool,
+}
+
+impl CostSettings {
+    fn of(options: &AttributionOptions) -> Self {
+        Self {
+            cost_model: options.model.as_str().to_owned(),
+            tag_keys: options.tag_keys.clone(),
+            excluded_charge_categories: options.excluded_charge_categories.clone(),
+            resource_rollup: options.resource_rollup,
+        }
+    }
 }
 
 impl ExportManifest {
@@ -68,8 +99,12 @@ impl ExportManifest {
             dataset: self.dataset,
             default_currency: self.default_currency.clone(),
             gold: self.gold,
+            attribution: options.attribution.clone(),
         };
-        self.code_version == CODE_VERSION && made_with == *options && self.cut == cut.digest_of(scope)
+        self.code_version == CODE_VERSION
+            && made_with == *options
+            && self.attribution == CostSettings::of(&options.attribution)
+            && self.cut == cut.digest_of(scope)
     }
 }
 
@@ -110,6 +145,8 @@ pub(super) fn build(
         positions: cut.positions_of(scope).to_vec(),
         runs,
         left_out: documents.left_out,
+        attribution: CostSettings::of(&options.attribution),
+        costs: documents.costs.clone(),
         rows_read: documents.rows_read,
         total: documents.rows_read,
         truncated,

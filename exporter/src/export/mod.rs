@@ -14,18 +14,20 @@ use serde::Serialize;
 
 pub use contracts::export_manifest::ExportedFile;
 pub use documents::{
-    CorrelatedFinding, Coverage, ExportSummary, ExportedFinding, MatrixCell, PotentialSavings, TopSaving,
+    CorrelatedFinding, CostCoverage, Coverage, ExportSummary, ExportedFinding, MatrixCell, PotentialSavings, TopSaving,
 };
 pub(crate) use documents::{finding_columns, json, json_cell};
-pub use manifest::ExportManifest;
+pub use manifest::{CostSettings, ExportManifest};
 pub(crate) use swap::{FolderVersion, remove_leftovers};
 
 use self::documents::{Answers, Documents};
+use crate::attribution::AttributionOptions;
 use crate::by_tenant::ByTenant;
 use crate::duck::{Duck, DuckLimits};
 use crate::error::{ExportError, Result};
 use crate::findings_db::{self, Held};
 use crate::population::{Population, RunRef};
+use crate::priced::PricedFiles;
 
 /// Rows in `findings.json` and `correlated_findings.json` unless configured otherwise. It holds the findings of most
 /// tenants whole; at about 1.3 KB a row the file stays below 70 MB, and an export in memory below 200 MB.
@@ -60,6 +62,8 @@ pub struct ExportOptions {
     pub default_currency: String,
     /// The gold tables are of the same cut.
     pub gold: bool,
+    /// How costs are attributed.
+    pub attribution: AttributionOptions,
 }
 
 impl Default for ExportOptions {
@@ -71,12 +75,13 @@ impl Default for ExportOptions {
             dataset: DatasetLabel::default(),
             default_currency: DEFAULT_CURRENCY.to_owned(),
             gold: false,
+            attribution: AttributionOptions::default(),
         }
     }
 }
 
 /// What became of one tenant's files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExportReport {
     /// Tenant.
     pub tenant_id: String,
@@ -118,7 +123,8 @@ pub fn export_tenant(
     limits: &DuckLimits,
 ) -> Result<ExportReport> {
     let base = FolderVersion::of(&folder_of(export_dir, scope))?;
-    let made = make_export_alone(cut, scope, options, limits, None)?;
+    let priced = PricedFiles::of_cut(cut, scope)?;
+    let made = make_export_alone(cut, scope, options, &priced, limits, None)?;
     publish_export(&base, made, cut, scope, export_dir, options)
 }
 
@@ -130,11 +136,12 @@ pub(crate) fn make_export_alone(
     cut: &Cut,
     scope: &TenantScope,
     options: &ExportOptions,
+    priced: &PricedFiles,
     limits: &DuckLimits,
     opened: Option<Duck>,
 ) -> Result<MadeExport> {
     let (scopes, currency) = (from_ref(scope), Some(options.default_currency.as_str()));
-    let open = || findings_db::open(cut, scopes, currency, Held::InFiles, limits);
+    let open = || findings_db::open(cut, scopes, currency, Held::InFiles, priced, limits);
     let duck = opened.map_or_else(open, Ok)?;
     let made = make_exports(&duck, cut, scopes, options)?.pop();
     // One for each scope.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use contracts::gold_manifest::LeftOutKpis;
+use contracts::table_manifest::LeftOutKpis;
 use contracts::tenant_scope::TenantScope;
 use lake::cut::Cut;
 
@@ -14,6 +14,7 @@ use crate::duck::{Duck, literal};
 use crate::error::{ExportError, Result};
 use crate::export::json_cell;
 use crate::facts_db;
+use crate::families;
 use crate::findings_db::Held;
 
 /// What one build has computed.
@@ -69,7 +70,7 @@ fn load_snapshot(duck: &Duck, now_ms: i64) -> Result<()> {
     let doing = "taking snapshots";
     duck.run(doing, include_str!("../../sql/gold/anchor.sql"))?;
     duck.run(doing, include_str!("../../sql/gold/run_row.sql"))?;
-    load_families(duck)?;
+    families::load(duck, "run_row")?;
     let now = format!("make_timestamp({now_ms} * 1000)");
     duck.run(doing, &include_str!("../../sql/gold/snapshot.sql").replace("{now}", &now))
 }
@@ -80,21 +81,6 @@ fn snooze_ends(duck: &Duck, now_ms: i64) -> Result<ByTenant<Option<i64>>> {
          WHERE lifecycle_status = 'snoozed' AND snooze_until_ts > make_timestamp({now_ms} * 1000) GROUP BY tenant_id"
     );
     duck.rows_by_tenant("looking for the end of snoozes", &sql, |row| row.get(1))
-}
-
-/// Checkers spell services in many ways; KPIs use the family, as cost facts do.
-fn load_families(duck: &Duck) -> Result<()> {
-    let doing = "naming service families";
-    duck.run(doing, "CREATE TEMP TABLE family (raw_service VARCHAR, service VARCHAR)")?;
-    let sql = "SELECT DISTINCT raw_service FROM run_row WHERE raw_service IS NOT NULL";
-    let services = duck.rows(doing, sql, [], |row| row.get::<_, String>(0))?;
-    let families: Vec<_> = services.iter().map(|service| contracts::service_family::family_of(service)).collect();
-    let mut rows: Vec<Vec<Option<&str>>> = Vec::new();
-    for (service, family) in services.iter().zip(&families) {
-        let family: &str = family;
-        rows.push(vec![Some(service), Some(family).filter(|family| !family.is_empty())]);
-    }
-    duck.insert(doing, "family", &rows)
 }
 
 fn run_kpis(duck: &Duck) -> Result<()> {

@@ -7,6 +7,8 @@ pub enum KpiUnit {
     Count,
     /// Money; the row has a currency.
     Money,
+    /// A share of a hundred.
+    Percent,
 }
 
 /// What a KPI looks at.
@@ -57,6 +59,8 @@ pub const KPIS: &[Kpi] = &[
     kpi!("cost.by_region", Money, Facts),
     kpi!("cost.by_service", Money, Facts),
     kpi!("cost.total", Money, Facts),
+    kpi!("coverage.actual_cost_pct", Percent, Snapshot),
+    kpi!("coverage.method_count", Count, Snapshot),
     kpi!("findings.count", Count, Snapshot),
     kpi!("findings.count_by_category", Count, Snapshot),
     kpi!("findings.count_by_check", Count, Snapshot),
@@ -103,6 +107,7 @@ impl KpiUnit {
         match self {
             Self::Count => "count",
             Self::Money => "money",
+            Self::Percent => "pct",
         }
     }
 }
@@ -148,7 +153,7 @@ mod tests {
     #[test]
     fn every_statement_keeps_tenants_apart() {
         let root = std::path::Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("sql");
-        let all = ["base", "checks", "export", "gold", "kpi"].into_iter();
+        let all = ["attribution", "attribution_rows", "base", "checks", "export", "gold", "kpi"].into_iter();
         for (folder, name) in all.flat_map(|folder| files(folder).into_iter().map(move |name| (folder, name))) {
             let text = std::fs::read_to_string(root.join(folder).join(format!("{name}.sql"))).unwrap();
             let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();

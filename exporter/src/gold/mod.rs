@@ -3,21 +3,19 @@
 
 mod compute;
 mod kpi;
-mod manifest;
 mod publish;
 mod row;
 mod table;
 
 pub(crate) use compute::{Computed, compute as compute_gold};
-pub use contracts::gold_manifest::{GoldManifest, LeftOutKpis, PeriodTable};
+pub use contracts::table_manifest::{LeftOutKpis, PeriodTable, TableManifest};
 pub use kpi::{KPIS, Kpi, KpiPopulation, KpiUnit};
-pub(crate) use manifest::GoldBase;
-pub use manifest::gold_manifest;
 pub use publish::GoldReport;
 pub use row::{KpiRow, dim_key};
 
 use std::slice::from_ref;
 
+use contracts::layout::KPI_GOLD;
 use contracts::tenant_scope::TenantScope;
 use lake::cut::Cut;
 use platform::store::Store;
@@ -26,6 +24,24 @@ use crate::duck::{Duck, DuckLimits};
 use crate::error::{ExportError, Result};
 use crate::files::refuse_empty;
 use crate::findings_db::{self, Held};
+use crate::priced::PricedFiles;
+use crate::tables::{Origin, TableBase};
+
+/// The tenant's manifest of gold tables, to be replaced.
+///
+/// # Errors
+/// When the store refuses, or the manifest is unreadable or newer than this program.
+pub(crate) fn gold_base(store: &dyn Store, scope: &TenantScope) -> Result<TableBase> {
+    TableBase::read(store, scope, KPI_GOLD, row::SCHEMA_VERSION)
+}
+
+/// The tenant's manifest of gold tables as it is in the store.
+///
+/// # Errors
+/// When the store refuses, or the manifest is unreadable or newer than this program.
+pub fn gold_manifest(store: &dyn Store, scope: &TenantScope) -> Result<Option<TableManifest>> {
+    Ok(gold_base(store, scope)?.into_manifest())
+}
 
 /// Rebuilds the gold tables of one tenant, in the place of what is there now: for a caller that knows that no other exporter is at
 /// work. They have every day and month that has a complete run or a cost fact. `now_ms` is the build time; it decides whether a
@@ -42,8 +58,9 @@ pub fn build_gold(
     now_ms: i64,
     limits: &DuckLimits,
 ) -> Result<GoldReport> {
-    let base = GoldBase::read(store, scope)?;
-    let (computed, _) = compute_gold_alone(cut, scope, default_currency, now_ms, limits)?;
+    let base = gold_base(store, scope)?;
+    let priced = PricedFiles::of_cut(cut, scope)?;
+    let (computed, _) = compute_gold_alone(cut, scope, default_currency, &priced, now_ms, limits)?;
     publish_gold(&base, computed, cut, scope, store, now_ms)
 }
 
@@ -55,6 +72,7 @@ pub(crate) fn compute_gold_alone(
     cut: &Cut,
     scope: &TenantScope,
     default_currency: &str,
+    priced: &PricedFiles,
     now_ms: i64,
     limits: &DuckLimits,
 ) -> Result<(Computed, Duck)> {
@@ -64,7 +82,7 @@ pub(crate) fn compute_gold_alone(
         return Err(unknown());
     }
     let (held, scopes) = (Held::InFiles, from_ref(scope));
-    let duck = findings_db::open(cut, scopes, Some(default_currency), held, limits)?;
+    let duck = findings_db::open(cut, scopes, Some(default_currency), held, priced, limits)?;
     // One for each scope.
     let computed = compute_gold(&duck, cut, scopes, held, now_ms)?.pop().ok_or_else(unknown)?;
     Ok((computed, duck))
@@ -75,7 +93,7 @@ pub(crate) fn compute_gold_alone(
 /// # Errors
 /// [`ExportError::Superseded`] when another exporter has replaced the base; a store that refuses. The tables from before stay then.
 pub(crate) fn publish_gold(
-    base: &GoldBase,
+    base: &TableBase,
     computed: Computed,
     cut: &Cut,
     scope: &TenantScope,
@@ -92,7 +110,7 @@ pub(crate) fn publish_gold(
             kpis.join(", ")
         );
     }
-    let origin = publish::Origin { cut: &cut.digest_of(scope), positions: cut.positions_of(scope) };
+    let origin = Origin { cut: &cut.digest_of(scope), positions: cut.positions_of(scope) };
     let mut report = publish::publish(store, scope, base, &origin, &periods, left_out, now_ms)?;
     report.again_at_ms = report.again_at_ms.into_iter().chain(snooze_end_ms).min();
     tracing::info!(tenant = %scope, periods = report.periods, changed = report.changed, rows = report.rows, "gold built");

@@ -1,4 +1,4 @@
-//! KPI rows as Parquet bytes, and back to what the manifest needs of them.
+//! KPI rows as Parquet bytes.
 
 use std::sync::Arc;
 
@@ -6,10 +6,8 @@ use arrow::array::{
     ArrayRef, Decimal128Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
     TimestampMillisecondArray,
 };
-use bytes::Bytes;
 use contracts::arrow_schema::kpi_gold;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -23,15 +21,6 @@ pub(super) fn encode(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
     writer.write(&batch)?;
     writer.into_inner()
-}
-
-/// Number of rows of a file made by [`encode`].
-pub(super) fn count_rows(bytes: Bytes) -> Result<u64, ParquetError> {
-    let mut rows = 0;
-    for batch in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
-        rows += batch?.num_rows() as u64;
-    }
-    Ok(rows)
 }
 
 fn batch(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<RecordBatch, ParquetError> {

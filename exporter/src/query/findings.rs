@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::export::{ExportedFinding, finding_columns, json_cell};
 use crate::findings_db::{self, Held};
 use crate::population::{LeftOut, Population, RunRef, sql_time};
+use crate::priced::PricedFiles;
 
 /// What to list. Empty lists and texts ask for nothing; several values of one member mean *or*, members mean *and*. Case
 /// does not matter.
@@ -75,8 +76,11 @@ pub struct FindingList {
 /// One finding, whole.
 #[derive(Debug, Clone, Serialize)]
 pub struct FindingDetail {
-    /// Its newest row, every column.
+    /// Its newest row as it is stored, every column.
     pub record: Box<RawValue>,
+    /// What its resource cost, in the place of the stored `actual`; none without bills.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Box<RawValue>>,
     /// When it was seen, newest first.
     pub sightings: Vec<Sighting>,
 }
@@ -190,7 +194,8 @@ pub fn list_findings(
 /// # Errors
 /// `ambiguous_id` with the candidates when several begin so; the codes of R74.
 pub fn show_finding(cut: &Cut, scope: &TenantScope, id: &str, limits: &DuckLimits) -> Result<Option<FindingDetail>> {
-    let duck = open(cut, scope, None, limits)?;
+    let priced = PricedFiles::of_cut(cut, scope)?;
+    let duck = open_with(cut, scope, None, &priced, limits)?;
     let Some(Matched { column, id }) = identify(&duck, id)? else { return Ok(None) };
     let doing = "reading a finding";
     let paths = cut.local(cut.findings_of(scope), &duck.lease)?;
@@ -201,13 +206,62 @@ pub fn show_finding(cut: &Cut, scope: &TenantScope, id: &str, limits: &DuckLimit
         "SELECT {record} FROM {files} WHERE tenant_id = {tenant} AND {column} = ? \
          ORDER BY run_ts DESC, ingested_ts DESC LIMIT 1"
     );
-    let record = duck.rows(doing, &sql, params![id], |row| json_cell(0, &row.get::<_, String>(0)?))?.pop();
-    let sightings = sightings(&duck, column, &id)?;
-    Ok(record.map(|record| FindingDetail { record, sightings }))
+    let record: Option<Box<RawValue>> =
+        duck.rows(doing, &sql, params![id], |row| json_cell(0, &row.get::<_, String>(0)?))?.pop();
+    let Some(record) = record else { return Ok(None) };
+    let actual = actual(&duck, cut, scope, &priced, record.get())?;
+    Ok(Some(FindingDetail { record, actual, sightings: sightings(&duck, column, &id)? }))
+}
+
+/// What priced findings say of a stored row.
+fn actual(
+    duck: &Duck,
+    cut: &Cut,
+    scope: &TenantScope,
+    priced: &PricedFiles,
+    record: &str,
+) -> Result<Option<Box<RawValue>>> {
+    #[derive(Deserialize)]
+    struct Row {
+        workspace_id: Option<String>,
+        run_id: Option<String>,
+        finding_id: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Priced {
+        actual: Box<RawValue>,
+    }
+    let doing = "reading the costs of a finding";
+    let Ok(row) = serde_json::from_str::<Row>(record) else { return Ok(None) };
+    if priced.files().is_empty() {
+        return Ok(None);
+    }
+    let paths = cut.local(priced.files(), &duck.lease)?;
+    let files = read_parquet(paths.iter().map(PathBuf::as_path));
+    let schema = duck.schema(doing, &format!("SELECT actual FROM {files}"))?;
+    let sql = format!(
+        "SELECT {} FROM {files} WHERE tenant_id = {} AND workspace_id IS NOT DISTINCT FROM ? AND run_id = ? \
+         AND finding_id = ? ORDER BY 1 LIMIT 1",
+        record_json(schema.fields()),
+        literal(scope.as_str())
+    );
+    let params = params![row.workspace_id, row.run_id, row.finding_id];
+    let found: Option<Priced> = duck.rows(doing, &sql, params, |row| json_cell(0, &row.get::<_, String>(0)?))?.pop();
+    Ok(found.map(|priced| priced.actual))
 }
 
 fn open(cut: &Cut, scope: &TenantScope, default_currency: Option<&str>, limits: &DuckLimits) -> Result<Duck> {
-    let duck = findings_db::open(cut, from_ref(scope), default_currency, Held::InFiles, limits)?;
+    open_with(cut, scope, default_currency, &PricedFiles::of_cut(cut, scope)?, limits)
+}
+
+fn open_with(
+    cut: &Cut,
+    scope: &TenantScope,
+    default_currency: Option<&str>,
+    priced: &PricedFiles,
+    limits: &DuckLimits,
+) -> Result<Duck> {
+    let duck = findings_db::open(cut, from_ref(scope), default_currency, Held::InFiles, priced, limits)?;
     findings_db::refuse_unknown_tenant(&duck, cut, scope)?;
     Ok(duck)
 }

@@ -186,6 +186,48 @@ impl World {
         self.record(layout::DEAD_LETTERS, tenant, "2026-01-20", &path, rows, bytes, sha256, BTreeMap::new());
     }
 
+    /// Commits a file of findings made by a query.
+    pub fn commit_query(&mut self, tenant: &str, run_date: &str, rows: u64, query: &str) -> String {
+        let path = self.next_path(layout::FINDINGS, tenant, run_date);
+        let (bytes, sha256) = self.parquet(&path, query);
+        self.record(layout::FINDINGS, tenant, run_date, &path, rows, bytes, sha256, BTreeMap::new());
+        path
+    }
+
+    /// Makes what these queries give the bill of a period, one delivery of a source of its own each; `days` are charged.
+    pub fn deliver_queries(&self, tenant: &str, period: &str, days: (&str, &str), deliveries: &[(&str, u64, &str)]) {
+        let folder = layout::cost_facts_dir(tenant, period);
+        let day = |day: &str| format!("{day}T00:00:00.000Z");
+        let (mut parts, mut live) = (Vec::new(), Vec::new());
+        for (delivery_id, rows, query) in deliveries {
+            let part = format!("part-{delivery_id}.parquet");
+            let (bytes, sha256) = self.parquet(&format!("{folder}/{part}"), query);
+            live.push(LiveDelivery {
+                delivery_id: (*delivery_id).into(),
+                source: DeliverySource { name: Some((*delivery_id).into()), ..DeliverySource::default() },
+                source_format: "focus".into(),
+                columns: String::new(),
+                rows: *rows,
+                totals: BTreeMap::new(),
+                daily_periods: vec![(day(days.0), day(days.1))],
+                longer_periods: Vec::new(),
+                charges: BTreeMap::new(),
+                row_groups: vec![RowGroups { part: part.clone(), row_groups: vec![0] }],
+            });
+            parts.push(FactsPart { part, rows: *rows, bytes, sha256 });
+        }
+        let main = parts.remove(0);
+        let manifest = CostManifest {
+            format_version: cost_manifest::FORMAT_VERSION,
+            generation: 1,
+            main,
+            further_parts: parts,
+            previous_parts: Vec::new(),
+            deliveries: live,
+        };
+        self.store.put(&format!("{folder}/_manifest.json"), &serde_json::to_vec(&manifest).unwrap()).unwrap();
+    }
+
     fn next_path(&self, dataset: &str, tenant: &str, run_date: &str) -> String {
         let name = layout::part_name("valid", 0, self.next, self.next + 1, tenant, run_date);
         format!("{}/{name}", layout::partition_dir(dataset, tenant, run_date))

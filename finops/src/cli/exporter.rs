@@ -1,7 +1,7 @@
 //! `finops exporter once|run`.
 
 use clap::{Args, Subcommand};
-use exporter::{ExportError, ExportOptions, PassReport, Population};
+use exporter::{CostCoverage, ExportError, ExportOptions, PassReport, Population};
 use lake::cut::Cut;
 use platform::exit::ExitCode;
 use platform::observe::Observer;
@@ -108,6 +108,16 @@ fn print(report: &PassReport, output: Output) -> Result<()> {
                 ]);
             }
         }
+        if let (Some(export), Some(_)) = (&tenant.export, &tenant.attribution) {
+            let CostCoverage { findings_by_method, findings_with_cost_30d, cost_30d_pct } = &export.manifest.costs;
+            let what = format!("findings with an actual cost ({cost_30d_pct} %)");
+            let methods =
+                findings_by_method.iter().map(|(method, findings)| (format!("findings by {method}"), findings));
+            for (what, findings) in std::iter::once((what, findings_with_cost_30d)).chain(methods) {
+                let datasets = contracts::layout::FINDINGS_ENRICHED;
+                rows.push(vec![json!(tenant.tenant_id), json!(what), json!(findings), json!(null), json!(datasets)]);
+            }
+        }
         if let Some(gold) = &tenant.gold {
             rows.push(vec![
                 json!(tenant.tenant_id),
@@ -133,6 +143,7 @@ mod tests {
             tenant_id: tenant.to_owned(),
             export: None,
             gold: None,
+            attribution: None,
             errors: vec![error],
             not_yet: None,
         };

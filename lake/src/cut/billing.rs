@@ -3,6 +3,7 @@
 
 use contracts::cost_manifest::{CostManifest, FILE_NAME, FactsPart, LiveDelivery};
 use contracts::layout;
+use contracts::time::{format_timestamp, timestamp};
 use platform::store::Store;
 use serde::Serialize;
 
@@ -23,6 +24,10 @@ pub struct BillingPeriod {
     /// Files with the facts. They say nothing more than the deliveries do: the same facts may lie in other files.
     #[serde(skip)]
     pub files: Vec<DataFile>,
+    /// First and last day (`YYYY-MM-DD`) that its charges touch: corrections may be of other months. `None` when a delivery does
+    /// not say.
+    #[serde(skip)]
+    pub charged_days: Option<(String, String)>,
 }
 
 /// A delivery of a billing period.
@@ -85,5 +90,22 @@ fn period(path: &str, manifest: &[u8]) -> Result<BillingPeriod> {
     };
     let (files, deliveries) =
         (manifest.parts().map(file).collect(), manifest.deliveries.iter().map(delivery).collect());
-    Ok(BillingPeriod { tenant_id, billing_period, deliveries, files })
+    let charged_days = charged_days(&manifest);
+    Ok(BillingPeriod { tenant_id, billing_period, deliveries, files, charged_days })
+}
+
+fn charged_days(manifest: &CostManifest) -> Option<(String, String)> {
+    let day = |ms: i64| format_timestamp(ms).get(..10).map(str::to_owned);
+    let (mut first, mut last) = (None, None);
+    for delivery in &manifest.deliveries {
+        let mut charged = delivery.daily_periods.iter().chain(&delivery.longer_periods).peekable();
+        charged.peek()?;
+        for (start, end) in charged {
+            let (start, end) = (timestamp(start).ok()?, timestamp(end).ok()?);
+            first = Some(first.map_or(start, |first: i64| first.min(start)));
+            // The end is not charged.
+            last = last.max(Some(end.saturating_sub(1).max(start)));
+        }
+    }
+    Some((day(first?)?, day(last?)?))
 }

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use contracts::layout;
 use contracts::source::ChainPosition;
 use contracts::tenant_scope::TenantScope;
@@ -121,6 +122,17 @@ impl Cut {
             unreadable: Vec::new(),
             row_tenants,
             origin: None,
+        }
+    }
+
+    /// An object of the store; `None` when there is none, and for a list of files.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn object(&self, path: &str) -> Result<Option<Bytes>> {
+        match &self.origin {
+            Some(local::Origin(store)) => Ok(store.get(path)?),
+            None => Ok(None),
         }
     }
 

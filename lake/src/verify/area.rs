@@ -18,6 +18,8 @@ pub enum Area {
     RunManifests,
     /// Files of cost facts, against the manifests of their months.
     CostFacts,
+    /// Files of priced findings and their evidence, against the tenants' manifests and the commit chains.
+    Attribution,
     /// Files of gold tables, against the tenants' manifests and the commit chains.
     Gold,
     /// Exported files, against the tenants' manifests and the commit chains.
@@ -26,12 +28,13 @@ pub enum Area {
 
 impl Area {
     /// All there are, in the order of a report.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CommitChains,
         Self::DataFiles,
         Self::WireRecords,
         Self::RunManifests,
         Self::CostFacts,
+        Self::Attribution,
         Self::Gold,
         Self::Exports,
     ];
@@ -45,6 +48,7 @@ impl fmt::Display for Area {
             Self::WireRecords => "wire records",
             Self::RunManifests => "run manifests",
             Self::CostFacts => "cost fact files",
+            Self::Attribution => "priced finding files",
             Self::Gold => "gold files",
             Self::Exports => "exported files",
         })

@@ -1,6 +1,6 @@
 //! Proves that the dataset is what was committed and that nothing of the wire topics is missing: chains continuous,
 //! digests right, rows add up, no source position twice, and valid ∪ dead rows cover every judged wire record; that cost facts,
-//! gold tables and exports are what their manifests say. Reads only; reports every problem it finds, not the first, and names
+//! derived tables and exports are what their manifests say. Reads only; reports every problem it finds, not the first, and names
 //! what it could not compare. Services may be running meanwhile.
 
 mod area;
@@ -10,12 +10,12 @@ mod ends;
 mod exports;
 mod facts;
 mod file;
-mod gold;
 mod manifest;
 mod pending;
 mod report;
 mod rollback;
 mod runs;
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -94,7 +94,8 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<VerifyRep
     let manifests = runs::manifests(store, &mut report)?;
     let hints = broker.map(|broker| broker.group_offsets(groups::SINK)).transpose()?.unwrap_or_default();
     let exported = exports::look(exports, progress);
-    let gold = gold::look(store, progress)?;
+    let found_tables =
+        tables::ALL.iter().map(|tables| tables::look(tables, store, progress)).collect::<Result<Vec<_>, _>>()?;
     let present = dataset_files(store)?;
     let (folders, strays) = folders(store)?;
     let mut held = Held::default();
@@ -123,8 +124,10 @@ pub fn verify_all(subject: Subject<'_>, progress: &dyn Fn()) -> Result<VerifyRep
     }
     runs::check(&manifests, &held.runs, on_the_way.as_ref(), &mut report);
     facts::verify(store, &mut report, progress)?;
-    let was_exported = !gold.is_empty();
-    gold::report(gold, &held, &mut report);
+    let was_exported = found_tables.iter().any(|found| !found.is_empty());
+    for (tables, found) in tables::ALL.iter().zip(found_tables) {
+        tables::report(tables, found, &held, &mut report);
+    }
     exports::report(exported, was_exported, &held, &mut report);
     pending::look_again(store, &held.pending, &mut report)?;
     report.chain_heads = held.whole;

@@ -64,6 +64,14 @@ pub enum Rule {
     GoldManifest,
     /// Gold tables were made from commits that the chains do not hold.
     GoldAhead,
+    /// A file of priced findings or their evidence that a tenant's manifest names is not there.
+    AttributionMissing,
+    /// A file of priced findings or their evidence has another size, digest or number of rows than its manifest says.
+    AttributionChanged,
+    /// A manifest of priced findings is unreadable, or that of another tenant.
+    AttributionManifest,
+    /// Findings were priced from commits that the chains do not hold.
+    AttributionAhead,
     /// A file that an export manifest names is not there.
     ExportMissing,
     /// An exported file has another size or digest than its manifest says, or no manifest names it.
@@ -91,6 +99,10 @@ impl Rule {
             }
             Self::CostFactsMissing | Self::CostFactsChanged | Self::CostFactsManifest => Area::CostFacts,
             Self::GoldMissing | Self::GoldChanged | Self::GoldManifest | Self::GoldAhead => Area::Gold,
+            Self::AttributionMissing
+            | Self::AttributionChanged
+            | Self::AttributionManifest
+            | Self::AttributionAhead => Area::Attribution,
             Self::ExportMissing | Self::ExportChanged | Self::ExportManifest | Self::ExportAhead => Area::Exports,
         }
     }

@@ -113,12 +113,19 @@ pub fn run(id: &str, scope: &TenantScope, cut: &Cut, settings: &Settings, output
 /// The finding for people; `--output json` has every column.
 fn page(found: &FindingDetail, width: Option<usize>) -> String {
     let record: Value = serde_json::from_str(found.record.get()).unwrap_or_default();
-    let text = |path: &str| match record.pointer(path) {
+    let actual: Option<Value> = found.actual.as_ref().and_then(|actual| serde_json::from_str(actual.get()).ok());
+    // Costs that were attributed take the place of the stored ones; their currency is that of the bill.
+    let member = |path: &str| match (path.strip_prefix("/actual"), &actual) {
+        (Some(path), Some(actual)) => actual.pointer(path),
+        _ => record.pointer(path),
+    };
+    let text = |path: &str| match member(path) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    let currency = text("/actual/model/currency");
+    let billed_in = text("/actual/model/currency");
+    let currency = record.pointer("/actual/model/currency").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut page = Page::new(width);
     page.text(&text("/title"));
     page.text(&format!("{} (score {}), {}", text("/severity/level"), text("/severity/score"), text("/status")));
@@ -137,7 +144,8 @@ fn page(found: &FindingDetail, width: Option<usize>) -> String {
         page.heading(heading);
         for (label, path, form) in filled {
             let value = text(path);
-            page.field(label, &if *form == Amount { amount(&value, &currency) } else { value });
+            let currency = if path.starts_with("/actual") { &billed_in } else { &currency };
+            page.field(label, &if *form == Amount { amount(&value, currency) } else { value });
         }
     }
     for (heading, path) in MAPS {
@@ -215,7 +223,11 @@ mod tests {
             est_monthly_savings: Some("10.005000".into()),
             currency: Some("EUR".into()),
         };
-        FindingDetail { record: RawValue::from_string(record.to_string()).unwrap(), sightings: vec![sighting; runs] }
+        FindingDetail {
+            record: RawValue::from_string(record.to_string()).unwrap(),
+            actual: None,
+            sightings: vec![sighting; runs],
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! Which files hold the gold tables of a tenant: `finops_kpi_gold/tenant_id=<t>/_manifest.json`. Readers read the files it
-//! names and no others; listing the folder is only for repair.
+//! Which files hold the tables that exporters derive for a tenant: `<dataset>/tenant_id=<t>/_manifest.json`. Readers read the
+//! files it names and no others; listing the folder is only for repair.
 //!
 //! Exporters replace it conditionally: each replacement names the next revision, so two of them never write equal bytes, and a
 //! build of an older cut cannot take the place of a newer one.
+//!
+//! One manifest for the gold tables, whose periods are days and months; one for the priced findings and their evidence, which
+//! change together: its periods are [`priced_period`] and [`evidence_period`] of a run date.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +18,12 @@ use crate::source::ChainPosition;
 /// Version of this format; a reader refuses a higher one. 2 brought revision, positions and digests; what version 1 lacks
 /// is empty when it is read.
 pub const FORMAT_VERSION: u32 = 2;
-/// Name of the manifest in the folder of a tenant's gold tables.
+/// Name of the manifest in the folder of a tenant's tables.
 pub const FILE_NAME: &str = "_manifest.json";
 
-/// The gold tables of one tenant.
+/// The derived tables of one tenant in one dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GoldManifest {
+pub struct TableManifest {
     /// [`FORMAT_VERSION`].
     pub format_version: u32,
     /// Version of the columns.
@@ -60,6 +63,17 @@ pub struct PeriodTable {
     /// Size and digest of its files, by path; empty in format version 1.
     #[serde(default)]
     pub digests: BTreeMap<String, FileDigest>,
+    /// Digest of the findings that it prices, for a table of a run date: a reader of the same findings may use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<String>,
+    /// Rows that have no cost, because an amount of theirs has more digits than it can hold.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub amount_overflows: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// KPIs of one period and currency that have no row, because their sums have more digits than a value can hold.
@@ -82,7 +96,7 @@ pub struct FileDigest {
     pub sha256: String,
 }
 
-impl GoldManifest {
+impl TableManifest {
     /// Reads a manifest of any version.
     ///
     /// # Errors
@@ -106,16 +120,28 @@ impl GoldManifest {
     }
 }
 
-/// Folder of a tenant's gold tables.
+/// Folder of a tenant's tables in a dataset.
 #[must_use]
-pub fn folder(tenant: &str) -> String {
-    format!("{}/tenant_id={}", layout::KPI_GOLD, layout::encode_segment(tenant))
+pub fn folder(dataset: &str, tenant: &str) -> String {
+    format!("{dataset}/tenant_id={}", layout::encode_segment(tenant))
 }
 
-/// Path of a tenant's manifest.
+/// Path of a tenant's manifest of a dataset.
 #[must_use]
-pub fn path(tenant: &str) -> String {
-    format!("{}/{FILE_NAME}", folder(tenant))
+pub fn path(dataset: &str, tenant: &str) -> String {
+    format!("{}/{FILE_NAME}", folder(dataset, tenant))
+}
+
+/// Period of the priced findings of a run date.
+#[must_use]
+pub fn priced_period(run_date: &str) -> String {
+    format!("{}/{run_date}", layout::FINDINGS_ENRICHED)
+}
+
+/// Period of the evidence of a run date.
+#[must_use]
+pub fn evidence_period(run_date: &str) -> String {
+    format!("{}/{run_date}", layout::COST_ATTRIBUTION)
 }
 
 #[cfg(test)]
@@ -127,13 +153,13 @@ mod tests {
         let text = r#"{"format_version": 1, "schema_version": 1, "tenant_id": "acme", "cut": "c",
             "computed_ts": "2026-01-01T00:00:00.000Z", "retired": {"b": 5}, "periods": {"2026-01":
             {"generation": "g", "rows": 3, "computed_ts": "2026-01-01T00:00:00.000Z", "files": ["a"]}}}"#;
-        let read = GoldManifest::parse(text.as_bytes()).unwrap();
+        let read = TableManifest::parse(text.as_bytes()).unwrap();
         assert_eq!((read.revision, read.positions.len(), read.periods["2026-01"].digests.len()), (0, 0, 0));
         assert!(read.lists("a") && !read.lists("b"));
         let mut bytes = read.to_bytes().unwrap();
-        assert_eq!(GoldManifest::parse(&bytes).unwrap(), read);
+        assert_eq!(TableManifest::parse(&bytes).unwrap(), read);
         bytes[10] ^= 1;
-        assert!(matches!(GoldManifest::parse(&bytes), Err(SealError::Broken)));
-        assert_eq!(path("acme"), "finops_kpi_gold/tenant_id=acme/_manifest.json");
+        assert!(matches!(TableManifest::parse(&bytes), Err(SealError::Broken)));
+        assert_eq!(path(layout::KPI_GOLD, "acme"), "finops_kpi_gold/tenant_id=acme/_manifest.json");
     }
 }

@@ -1,0 +1,111 @@
+-- finding_row: per row of the findings what it is attributed by. A row with a method was filled by its producer and is left
+-- out. tag_values: of each configured key in its order the value, '' when the finding has none. as_of: UTC day of its run.
+CREATE TEMP TABLE finding_row AS
+WITH named AS (
+    SELECT
+        tenant_id, workspace_id, run_id, finding_id, fingerprint, __file, __row, CAST(run_ts AS DATE) AS as_of,
+        padded_account(account_id, cloud) AS account_id, canonical_region(region) AS region, family.service AS family,
+        lower(trim(resource_type)) AS resource_type, canonical_id(resource_id) AS resource_id,
+        canonical_id(resource_arn) AS resource_arn, tag_values(tags) AS tag_values,
+        padded_account(resource_id, cloud) AS resource_account
+    FROM unpriced
+    LEFT JOIN family USING (raw_service)
+),
+described AS (
+    SELECT
+        * EXCLUDE (resource_id, resource_account),
+        resource_type IN (
+            'account', 'cost_service', 'api_access', 'permission', 'metric', 'organization', 'savings-plan-portfolio',
+            'reserved-instance-class', 'backup_inventory', 'rds_inventory'
+        )
+        OR (resource_id IS NULL AND resource_arn IS NULL)
+        OR coalesce(resource_account = account_id, false) AS is_account_level,
+        list_distinct([id FOR id IN [resource_arn, CASE WHEN is_arn(resource_id) THEN resource_id END] IF id IS NOT NULL]) AS arns,
+        CASE WHEN NOT is_arn(resource_id) THEN resource_id END AS plain_id
+    FROM named
+    WHERE account_id IS NOT NULL AND as_of IS NOT NULL
+)
+SELECT
+    * REPLACE (
+        coalesce(is_account_level, false) AS is_account_level,
+        CASE WHEN coalesce(is_account_level, false) THEN [] ELSE arns END AS arns,
+        CASE WHEN coalesce(is_account_level, false) THEN NULL ELSE plain_id END AS plain_id,
+        CASE WHEN coalesce(is_account_level, false) THEN [] ELSE tag_values END AS tag_values
+    )
+FROM described;
+
+-- subject: what findings are about, each once: many findings ask for the same lines.
+CREATE TEMP TABLE subject AS
+SELECT row_number() OVER () AS subject_id, *
+FROM (
+    SELECT DISTINCT tenant_id, account_id, region, family, is_account_level, arns, plain_id, tag_values
+    FROM finding_row
+);
+
+-- day_range: per tenant and as-of day the days that its windows touch, first and behind the last; the first days of its months.
+CREATE TEMP TABLE day_range AS
+SELECT
+    tenant_id, as_of, least(as_of - 30, prev_month) AS first_day, as_of + 1 AS end_day, month_start, prev_month
+FROM (
+    SELECT DISTINCT
+        tenant_id, as_of, CAST(date_trunc('month', as_of) AS DATE) AS month_start,
+        CAST(date_trunc('month', as_of) - INTERVAL 1 MONTH AS DATE) AS prev_month
+    FROM finding_row
+);
+
+-- named_want: resources that findings name: by which ids, and what a line that is not named by a provider id must be compatible with.
+CREATE TEMP TABLE named_want AS
+SELECT row_number() OVER () AS source_id, *
+FROM (
+    SELECT DISTINCT tenant_id, account_id, region, family, arns, plain_id
+    FROM subject
+    WHERE NOT is_account_level AND (len(arns) > 0 OR plain_id IS NOT NULL)
+);
+
+-- wanted_id: their ids. `short` ids are those of ARNs; also that of a finding which names its resource by an ARN alone.
+CREATE TEMP TABLE wanted_id AS
+SELECT tenant_id, account_id, source_id, 'arn' AS form, unnest(arns) AS id FROM named_want
+UNION
+SELECT tenant_id, account_id, source_id, 'plain', plain_id FROM named_want WHERE plain_id IS NOT NULL
+UNION
+SELECT tenant_id, account_id, source_id, 'short', id
+FROM (SELECT tenant_id, account_id, source_id, short_id(unnest(arns)) AS id FROM named_want)
+WHERE id IS NOT NULL;
+
+-- tag_want: values of configured tags that resource-level findings carry.
+CREATE TEMP TABLE tag_want AS
+SELECT row_number() OVER () AS source_id, *, [wanted <> '' FOR wanted IN tag_values] AS carried
+FROM (
+    SELECT DISTINCT tenant_id, account_id, region, family, tag_values
+    FROM subject
+    WHERE NOT is_account_level AND len(list_filter(tag_values, lambda wanted: wanted <> '')) > 0
+);
+
+-- pool_want: services of accounts that findings are about.
+CREATE TEMP TABLE pool_want AS
+SELECT row_number() OVER () AS source_id, *
+FROM (SELECT DISTINCT tenant_id, account_id, region, family FROM subject WHERE family IS NOT NULL);
+
+-- tag_hit: which combinations of tag values of the bills carry what findings ask for. `wanted` is a combination without the keys
+-- that a finding does not carry.
+CREATE TEMP TABLE tag_hit AS
+WITH combination AS MATERIALIZED (
+    SELECT DISTINCT tenant_id, account_id, tag_values(tags) AS tag_values
+    FROM fact
+    SEMI JOIN tag_want USING (tenant_id, account_id)
+),
+billed AS MATERIALIZED (
+    SELECT
+        combination.tenant_id, combination.account_id, combination.tag_values, carried.carried,
+        [
+            CASE WHEN carried.carried[position] THEN value ELSE '' END
+            FOR value, position IN combination.tag_values
+        ] AS wanted
+    FROM combination
+    JOIN (SELECT DISTINCT tenant_id, account_id, carried FROM tag_want) AS carried USING (tenant_id, account_id)
+)
+SELECT billed.tenant_id, billed.account_id, billed.tag_values, want.source_id
+FROM billed
+JOIN tag_want AS want
+    ON want.tenant_id = billed.tenant_id AND want.account_id = billed.account_id AND want.carried = billed.carried
+    AND want.tag_values = billed.wanted;

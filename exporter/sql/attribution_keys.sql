@@ -1,0 +1,97 @@
+-- What a finding and a billing line are compared by (cur_attribution 3.2, 5, 6.2). Null never equals anything, so text that says
+-- nothing is null.
+
+-- Account ids of AWS that lost their leading zeros in a spreadsheet get them back.
+CREATE TEMP MACRO padded_account(account, cloud) AS
+    CASE
+        WHEN coalesce(lower(trim(cloud)), '') IN ('', 'aws') AND regexp_full_match(trim(account), '[0-9]{1,11}')
+            THEN lpad(trim(account), 12, '0')
+        ELSE nullif(trim(account), '')
+    END;
+
+CREATE TEMP MACRO is_arn(id) AS starts_with(id, 'arn:');
+
+-- A log group's ARN may end in `:*`, which says nothing.
+CREATE TEMP MACRO canonical_id(id) AS
+    CASE
+        WHEN trim(id) = '' THEN NULL
+        WHEN starts_with(trim(id), 'arn:') AND ends_with(trim(id), ':*') THEN left(trim(id), length(trim(id)) - 2)
+        ELSE trim(id)
+    END;
+
+-- Unique by itself: `i-0abc…`, `vol-…`.
+CREATE TEMP MACRO is_provider_id(id) AS regexp_full_match(id, '[a-z][a-z0-9]*-[0-9a-f]{8,}');
+
+-- The part of an ARN after its account.
+CREATE TEMP MACRO arn_rest(arn) AS regexp_extract(arn, '(?s)^arn:[^:]*:[^:]*:[^:]*:[^:]*:(.*)$', 1);
+
+-- Its service. DuckDB 2.0.0 cannot compare `split_part` of a column that is all null with a constant.
+CREATE TEMP MACRO arn_service(arn) AS string_split(arn, ':')[3];
+
+-- The short id by service and the part after the account.
+CREATE TEMP MACRO short_id_of(service, rest) AS
+    nullif(
+        CASE
+            WHEN service = 's3' THEN split_part(rest, '/', 1)
+            WHEN service = 'lambda' AND starts_with(rest, 'function:') THEN split_part(rest, ':', 2)
+            WHEN service = 'logs' AND starts_with(rest, 'log-group:') THEN substr(rest, 11)
+            WHEN service = 'elasticloadbalancing' AND starts_with(rest, 'loadbalancer/')
+                AND string_split(rest, '/')[2] IN ('app', 'net', 'gwy')
+                THEN split_part(rest, '/', 3)
+            WHEN service = 'elasticloadbalancing' THEN split_part(rest, '/', 2)
+            WHEN service = 'eks' AND starts_with(rest, 'nodegroup/') THEN split_part(rest, '/', 3)
+            WHEN service = 'dynamodb' AND starts_with(rest, 'table/') THEN split_part(rest, '/', 2)
+            WHEN contains(rest, '/') THEN split_part(rest, '/', -1)
+            ELSE split_part(rest, ':', -1)
+        END,
+        ''
+    );
+
+-- The name by which people know what an ARN names; null for other text.
+CREATE TEMP MACRO short_id(id) AS CASE WHEN is_arn(id) THEN short_id_of(arn_service(id), arn_rest(id)) END;
+
+-- Names of closed lists and keys of tags are compared by their letters and digits.
+CREATE TEMP MACRO canonical_key(name) AS regexp_replace(lower(name), '[^\p{L}\p{N}]', '', 'g');
+
+-- Null where a region says nothing.
+CREATE TEMP MACRO canonical_region(region) AS nullif(nullif(lower(trim(region)), ''), 'global');
+
+-- An unknown side is compatible with every other one.
+CREATE TEMP MACRO is_compatible(one, other) AS one IS NULL OR other IS NULL OR one = other;
+
+-- Exact sums that cannot overflow: whole units and fractions of a cost are added apart.
+CREATE TEMP MACRO whole_units(cost) AS CAST(trunc(cost) AS HUGEINT);
+CREATE TEMP MACRO fraction(cost) AS CAST(cost - trunc(cost) AS DECIMAL(38,12));
+
+-- The nearest whole number, half-even.
+CREATE TEMP MACRO half_even(amount) AS
+    CAST(floor(amount) AS HUGEINT)
+    + CASE
+        WHEN amount - floor(amount) > 0.5 THEN 1
+        WHEN amount - floor(amount) = 0.5 AND CAST(floor(amount) AS HUGEINT) % 2 <> 0 THEN 1
+        ELSE 0
+    END;
+
+-- A sum in millionths, with all its digits; null when it has more than thirteen before the point, or is none.
+CREATE TEMP MACRO in_millionths(whole, fractions) AS
+    CASE
+        WHEN abs(whole + whole_units(fractions)) <= 1000000000000
+            THEN CAST(CAST(whole + whole_units(fractions) AS DECIMAL(20,0)) + fraction(fractions) AS DECIMAL(30,12))
+                * CAST(1000000 AS DECIMAL(7,0))
+    END;
+
+-- So many millionths as an amount; null when it has more than twelve digits before the point.
+CREATE TEMP MACRO amount_of_micros(micros) AS
+    CASE
+        WHEN abs(micros) < 1000000000000000000
+            THEN CAST(CAST(micros AS DECIMAL(18,0)) * CAST(0.000001 AS DECIMAL(7,6)) AS DECIMAL(18,6))
+    END;
+
+-- A sum as an amount with six places; null when it is too large. Lists of one element: each step is computed once.
+CREATE TEMP MACRO amount_of(whole, fractions) AS [
+    amount_of_micros(micros)
+    FOR micros IN [half_even(millionths) FOR millionths IN [in_millionths(whole, fractions)]]
+][1];
+
+-- Whether a sum is no amount.
+CREATE TEMP MACRO is_overflow(whole, fractions) AS whole IS NOT NULL AND amount_of(whole, fractions) IS NULL;
