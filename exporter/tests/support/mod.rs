@@ -213,6 +213,9 @@ impl World {
                 longer_periods: Vec::new(),
                 charges: BTreeMap::new(),
                 row_groups: vec![RowGroups { part: part.clone(), row_groups: vec![0] }],
+                rejected: BTreeMap::new(),
+                flagged: BTreeMap::new(),
+                invoiced: BTreeMap::new(),
             });
             parts.push(FactsPart { part, rows: *rows, bytes, sha256 });
         }
