@@ -18,21 +18,12 @@ WITH large AS (
     SELECT DISTINCT tenant_id, kind, source_id, as_of, true AS has_large_slice FROM slice WHERE is_overflow(whole, fractions)
 )
 SELECT
-    finding_row.tenant_id, finding_row.workspace_id, finding_row.run_id, finding_row.finding_id, finding_row.fingerprint,
-    finding_row.__file, finding_row.__row, finding_row.as_of,
-    outcome.* EXCLUDE (tenant_id, subject_id, as_of, has_overflow),
+    finding_subject.* EXCLUDE (subject_id), outcome.* EXCLUDE (tenant_id, subject_id, as_of, has_overflow),
     coalesce(has_overflow OR coalesce(has_large_slice, false), false) AS has_overflow
-FROM finding_row
-JOIN subject
-    ON subject.tenant_id = finding_row.tenant_id AND subject.account_id = finding_row.account_id
-    AND subject.arns = finding_row.arns AND subject.tag_values = finding_row.tag_values
-    AND subject.is_account_level = finding_row.is_account_level
-    AND subject.plain_id IS NOT DISTINCT FROM finding_row.plain_id
-    AND subject.region IS NOT DISTINCT FROM finding_row.region
-    AND subject.family IS NOT DISTINCT FROM finding_row.family
+FROM finding_subject
 LEFT JOIN outcome
-    ON outcome.tenant_id = subject.tenant_id AND outcome.subject_id = subject.subject_id
-    AND outcome.as_of = finding_row.as_of
+    ON outcome.tenant_id = finding_subject.tenant_id AND outcome.subject_id = finding_subject.subject_id
+    AND outcome.as_of = finding_subject.as_of
 LEFT JOIN large
     ON large.tenant_id = outcome.tenant_id AND large.kind = outcome.kind AND large.source_id = outcome.source_id
     AND large.as_of = outcome.as_of;

@@ -26,16 +26,7 @@ WHERE CASE pool.kind WHEN 'service' THEN is_account_level OR {resource_rollup} E
 
 -- asked: the findings' subjects by as-of day, each once.
 CREATE TEMP TABLE asked AS
-SELECT subject.tenant_id, subject.subject_id, finding_row.as_of
-FROM finding_row
-JOIN subject
-    ON subject.tenant_id = finding_row.tenant_id AND subject.account_id = finding_row.account_id
-    AND subject.arns = finding_row.arns AND subject.tag_values = finding_row.tag_values
-    AND subject.is_account_level = finding_row.is_account_level
-    AND subject.plain_id IS NOT DISTINCT FROM finding_row.plain_id
-    AND subject.region IS NOT DISTINCT FROM finding_row.region
-    AND subject.family IS NOT DISTINCT FROM finding_row.family
-GROUP BY subject.tenant_id, subject.subject_id, finding_row.as_of;
+SELECT DISTINCT tenant_id, subject_id, as_of FROM finding_subject;
 
 -- tally: per source, as-of day and currency its lines inside the horizon, and its cost in each window.
 CREATE TEMP TABLE tally AS

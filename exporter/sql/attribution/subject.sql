@@ -42,6 +42,20 @@ FROM (
     FROM finding_row
 );
 
+-- finding_subject: per row of the findings what it is about.
+CREATE TEMP TABLE finding_subject AS
+SELECT
+    finding_row.tenant_id, finding_row.workspace_id, finding_row.run_id, finding_row.finding_id, finding_row.fingerprint,
+    finding_row.__file, finding_row.__row, finding_row.as_of, subject.subject_id
+FROM finding_row
+JOIN subject
+    ON subject.tenant_id = finding_row.tenant_id AND subject.account_id = finding_row.account_id
+    AND subject.arns = finding_row.arns AND subject.tag_values = finding_row.tag_values
+    AND subject.is_account_level = finding_row.is_account_level
+    AND subject.plain_id IS NOT DISTINCT FROM finding_row.plain_id
+    AND subject.region IS NOT DISTINCT FROM finding_row.region
+    AND subject.family IS NOT DISTINCT FROM finding_row.family;
+
 -- day_range: per tenant and as-of day the days that its windows touch, first and behind the last; the first days of its months.
 CREATE TEMP TABLE day_range AS
 SELECT
@@ -50,7 +64,7 @@ FROM (
     SELECT DISTINCT
         tenant_id, as_of, CAST(date_trunc('month', as_of) AS DATE) AS month_start,
         CAST(date_trunc('month', as_of) - INTERVAL 1 MONTH AS DATE) AS prev_month
-    FROM finding_row
+    FROM finding_subject
 );
 
 -- named_want: resources that findings name: by which ids, and what a line that is not named by a provider id must be compatible with.
