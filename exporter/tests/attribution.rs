@@ -55,7 +55,7 @@ fn facts(tenant: &str, period: &str, delivery_id: &str, change: &str) -> String 
             operation: 'VARCHAR', currency: 'VARCHAR', cost_amortized: 'VARCHAR', cost_unblended: 'VARCHAR',
             model_fallback: 'BOOLEAN', tags: 'MAP(VARCHAR, VARCHAR)'
         }}) WHERE billing_period = '{period}'",
-        golden("expected/legacy_parquet/normalized.jsonl").display()
+        golden("../../../../producers/collectors/tests/golden/cur/expected/legacy_parquet/normalized.jsonl").display()
     )
 }
 

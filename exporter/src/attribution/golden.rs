@@ -13,6 +13,11 @@ fn folder() -> PathBuf {
     PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden/attribution")
 }
 
+/// The facts of an input: what the loader of bills is compared with.
+fn facts_of(input: &str) -> String {
+    format!("../../../../producers/collectors/tests/golden/cur/expected/{input}/normalized.jsonl")
+}
+
 fn lines(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(folder().join(path)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -113,7 +118,7 @@ fn sorted(values: impl Iterator<Item = Value>) -> Vec<String> {
 }
 
 fn check(input: &str, model: CostModel, findings: &str, enriched: &str) -> Duck {
-    let duck = session(&format!("expected/{input}/normalized.jsonl"), &format!("findings/{findings}.jsonl"));
+    let duck = session(&facts_of(input), &format!("findings/{findings}.jsonl"));
     compute(&duck, &AttributionOptions { model, ..AttributionOptions::default() }, "USD").unwrap();
     let found = actuals(&duck, model);
     let expected = lines(&format!("expected/{input}/{}/{enriched}.jsonl", model.as_str()));
@@ -155,7 +160,7 @@ fn two_runs_are_each_priced_by_their_own_day() {
 #[test]
 fn dialects_of_one_bill_price_alike() {
     let priced = |input: &str| {
-        let duck = session(&format!("expected/{input}/normalized.jsonl"), "findings/findings.jsonl");
+        let duck = session(&facts_of(input), "findings/findings.jsonl");
         compute(&duck, &AttributionOptions::default(), "USD").unwrap();
         (actuals(&duck, CostModel::Amortized), evidence(&duck))
     };
