@@ -26,15 +26,15 @@ mod spend;
 mod tables;
 mod time;
 
-pub use attribution::{AttributionOptions, AttributionReport, CostModel};
+pub use attribution::{AttributionOptions, AttributionReport, CostModel, CostSettings};
 pub use build::{ExporterConfig, ExporterDeps, TenantReport};
 pub use compare::{Changed, Comparison, DeadCounts, FindingRef, Sums, compare};
 pub use duck::DuckLimits;
 pub use error::{ExportError, IdCandidate, Result};
 pub use export::{
-    CorrelatedFinding, CostCoverage, CostSettings, Coverage, DEFAULT_CURRENCY, DEFAULT_FINDINGS_MAX, DatasetLabel,
-    ExportManifest, ExportOptions, ExportReport, ExportSummary, ExportedFile, ExportedFinding, MatrixCell,
-    PotentialSavings, TopSaving, export_tenant, folder_of,
+    CorrelatedFinding, CostCoverage, Coverage, DEFAULT_CURRENCY, DEFAULT_FINDINGS_MAX, DatasetLabel, ExportManifest,
+    ExportOptions, ExportReport, ExportSummary, ExportedFile, ExportedFinding, MatrixCell, PotentialSavings, TopSaving,
+    export_tenant, folder_of,
 };
 pub use files::cut_of_files;
 pub use gold::{

@@ -3,9 +3,10 @@
 use chrono::{Datelike, Days, Months, NaiveDate};
 use contracts::tenant_scope::TenantScope;
 use lake::cut::{BillingPeriod, Cut, DataFile};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::options::AttributionOptions;
+use super::options::{AttributionOptions, CostSettings};
 use crate::priced::{digest, files_by_date};
 
 /// Grows when the same inputs give other rows.
@@ -40,8 +41,9 @@ pub(super) fn run_dates<'c>(
             cut.billing_of(scope).iter().filter(|period| touches(period, &run_date)).collect();
         let findings = digest(&files);
         let mut all = Sha256::new();
-        all.update(format!("{RULES_VERSION} {options:?} {reporting_currency:?} {findings}\n"));
-        periods.iter().for_each(|period| all.update(serde_json::to_string(period).unwrap_or_default() + "\n"));
+        all.update(
+            json!([RULES_VERSION, CostSettings::of(options), reporting_currency, findings, periods]).to_string(),
+        );
         let generation = hex::encode(all.finalize())[..16].to_owned();
         RunDate { run_date, files, periods, findings, generation }
     });

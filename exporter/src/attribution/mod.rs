@@ -22,7 +22,7 @@ use contracts::tenant_scope::TenantScope;
 use lake::cut::Cut;
 use platform::store::Store;
 
-pub use options::{AttributionOptions, CostModel};
+pub use options::{AttributionOptions, CostModel, CostSettings};
 
 use self::inputs::{RunDate, run_dates};
 use self::session::Session;

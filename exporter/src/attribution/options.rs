@@ -1,5 +1,7 @@
 //! How costs are attributed: what of it a customer chooses.
 
+use serde::{Deserialize, Serialize};
+
 /// Which cost of a billing line counts (cur_attribution 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CostModel {
@@ -66,6 +68,32 @@ impl Default for AttributionOptions {
             tag_keys: ["Name", "app", "application"].map(str::to_owned).to_vec(),
             excluded_charge_categories: vec!["Tax".to_owned()],
             resource_rollup: false,
+        }
+    }
+}
+
+/// [`AttributionOptions`] as they are stored, and what tells that findings are to be priced again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostSettings {
+    /// Which cost of a billing line counts.
+    pub cost_model: String,
+    /// Tags that tell a resource.
+    pub tag_keys: Vec<String>,
+    /// Charge categories that no finding is given.
+    pub excluded_charge_categories: Vec<String>,
+    /// True when a finding about a resource without lines is given the cost of its service.
+    pub resource_rollup: bool,
+}
+
+impl CostSettings {
+    /// Of the options.
+    #[must_use]
+    pub fn of(options: &AttributionOptions) -> Self {
+        Self {
+            cost_model: options.model.as_str().to_owned(),
+            tag_keys: options.tag_keys.clone(),
+            excluded_charge_categories: options.excluded_charge_categories.clone(),
+            resource_rollup: options.resource_rollup,
         }
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::documents::{self, CostCoverage, Documents};
 use super::{DatasetLabel, ExportOptions};
-use crate::attribution::AttributionOptions;
+use crate::attribution::CostSettings;
 use crate::population::{LeftOut, Population, RunRef};
 
 const CODE_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -63,30 +63,6 @@ pub struct ExportManifest {
     pub truncated: bool,
     /// The files, in the order of contract §12.
     pub files: Vec<ExportedFile>,
-}
-
-/// How costs are attributed to findings.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CostSettings {
-    /// Which cost of a billing line counts.
-    pub cost_model: String,
-    /// Tags that tell a resource.
-    pub tag_keys: Vec<String>,
-    /// Charge categories that no finding is given.
-    pub excluded_charge_categories: Vec<String>,
-    /// True when a finding about a resource without lines is given the cost of its service.
-    pub resource_rollup: bool,
-}
-
-impl CostSettings {
-    fn of(options: &AttributionOptions) -> Self {
-        Self {
-            cost_model: options.model.as_str().to_owned(),
-            tag_keys: options.tag_keys.clone(),
-            excluded_charge_categories: options.excluded_charge_categories.clone(),
-            resource_rollup: options.resource_rollup,
-        }
-    }
 }
 
 impl ExportManifest {

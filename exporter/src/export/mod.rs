@@ -17,7 +17,7 @@ pub use documents::{
     CorrelatedFinding, CostCoverage, Coverage, ExportSummary, ExportedFinding, MatrixCell, PotentialSavings, TopSaving,
 };
 pub(crate) use documents::{finding_columns, json, json_cell};
-pub use manifest::{CostSettings, ExportManifest};
+pub use manifest::ExportManifest;
 pub(crate) use swap::{FolderVersion, remove_leftovers};
 
 use self::documents::{Answers, Documents};
