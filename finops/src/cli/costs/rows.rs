@@ -7,6 +7,7 @@ use contracts::run_manifest::BillingDelivery;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use crate::cli::counts::listed;
 use crate::output::{Column, Kind, Rows, rounded};
 
 /// What is listed of a delivery.
@@ -104,9 +105,13 @@ fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
     let mut rows = Rows::of(columns.map(column).into()).may_lack(&SPARED);
     for row in found {
         let (rejected, flagged) = (counted(&row.rejected), counted(&row.flagged));
-        for (currency, totals) in &row.totals {
-            let (invoices, invoiced) = row.invoices(currency);
+        // What an earlier version of the program has loaded may have no totals.
+        let by_currency = row.totals.iter().map(|(currency, totals)| (Some(currency), Some(totals)));
+        let unknown = row.totals.is_empty().then_some((None, None));
+        for (currency, totals) in by_currency.chain(unknown) {
+            let (invoices, invoiced) = currency.map_or((Value::Null, Value::Null), |currency| row.invoices(currency));
             let invoiced = invoiced.as_str().map_or(Value::Null, |text| json!(amount(text)));
+            let total = |of: fn(&CostTotals) -> &String| totals.map_or(Value::Null, |totals| json!(amount(of(totals))));
             rows.push(vec![
                 json!(row.period),
                 json!(row.source),
@@ -116,12 +121,12 @@ fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
                 rejected.clone(),
                 flagged.clone(),
                 json!(currency),
-                json!(amount(&totals.unblended)),
+                total(|totals| &totals.unblended),
                 invoiced,
                 invoices,
-                json!(amount(&totals.amortized)),
-                json!(amount(&totals.net)),
-                json!(amount(&totals.blended)),
+                total(|totals| &totals.amortized),
+                total(|totals| &totals.net),
+                total(|totals| &totals.blended),
                 json!(row.delivery),
             ]);
         }
@@ -131,6 +136,28 @@ fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
 
 /// `bad_decimal 2, missing_cost 1`; 0 for none.
 fn counted(counts: &BTreeMap<String, u64>) -> Value {
-    let counts: Vec<_> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
-    if counts.is_empty() { json!(0) } else { json!(counts.join(", ")) }
+    let listed = listed(counts.iter().map(|(name, n)| (name.as_str(), *n)));
+    if listed.is_empty() { json!(0) } else { json!(listed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_without_totals_is_listed_all_the_same() {
+        let row = CostRow {
+            period: "2026-01".into(),
+            source: "aws/1".into(),
+            dialect: "focus".into(),
+            delivery: "d".into(),
+            effect: "live".into(),
+            rows: 7,
+            rejected: BTreeMap::new(),
+            flagged: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            invoiced: BTreeMap::new(),
+        };
+        assert!(table(&[row]).contains("2026-01"));
+    }
 }
