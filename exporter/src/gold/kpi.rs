@@ -34,7 +34,7 @@ pub struct Kpi {
 }
 
 impl Kpi {
-    /// What it says, in words.
+    /// What it says, in words: the first paragraph of its file.
     #[must_use]
     pub fn meaning(&self) -> String {
         let comment = self.sql.lines().map_while(|line| line.strip_prefix("-- ")).collect::<Vec<_>>().join(" ");
@@ -181,8 +181,8 @@ mod tests {
             assert!(sql.starts_with(&format!("-- {name}: ")), "{name}");
         }
         let total = KPIS.iter().find(|kpi| kpi.name == "cost.total").unwrap();
-        let meaning = "cost of the period per model: one row without tax, and one row per charge category, tax among them. \
-                       In lower case, since facts of loads before closed lists were folded keep the spelling of the export.";
+        let meaning =
+            "cost of the period per model: one row without tax, and one row per charge category, tax among them.";
         assert_eq!(total.meaning(), meaning);
     }
 }
