@@ -78,7 +78,7 @@ pub static DEAD_LETTERS: Dataset = Dataset {
     dated_by: None,
     has_unknown_tenants: true,
     columns: |_| dead_letter::arrow_schema(),
-    is_topic: |topic| !topics::is_valid(topic),
+    is_topic: topics::is_dead_letters,
 };
 
 /// All there are.
@@ -96,10 +96,10 @@ pub fn has_topic(topic: &str) -> bool {
     topics().contains(&topic)
 }
 
-/// The dataset that a topic's records belong to; the topic is one that sinks read, of the live pipeline or of a replay.
+/// The dataset that a topic's records belong to, of the live pipeline or of a replay; `None` for topics that no sink reads.
 #[must_use]
-pub fn of_topic(topic: &str) -> &'static Dataset {
-    ALL.into_iter().find(|dataset| (dataset.is_topic)(topic)).unwrap_or(&DEAD_LETTERS)
+pub fn of_topic(topic: &str) -> Option<&'static Dataset> {
+    ALL.into_iter().find(|dataset| (dataset.is_topic)(topic))
 }
 
 /// The dataset that a data file lies in.
@@ -112,11 +112,12 @@ pub fn of_path(path: &str) -> Option<&'static Dataset> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::topics::PipelineTopics;
 
     #[test]
     fn each_dataset_has_a_topic_and_a_folder_of_its_own() {
         for dataset in ALL {
-            assert_eq!(of_topic(dataset.topic), dataset);
+            assert_eq!(of_topic(dataset.topic), Some(dataset));
             assert!(has_topic(dataset.topic));
             let holders = ALL.map(|other| other.holds(&format!("{}/tenant_id=acme/x.parquet", dataset.name)));
             assert_eq!(holders, ALL.map(|other| other == dataset));
@@ -134,7 +135,9 @@ mod tests {
         }
         assert_eq!(of_path("cur_facts/tenant_id=acme/x.parquet"), None);
         assert!(!has_topic(topics::WIRE));
-        let replay = topics::PipelineTopics::replay("r1");
-        assert_eq!((of_topic(&replay.valid), of_topic(&replay.dead_letters)), (&FINDINGS, &DEAD_LETTERS));
+        let replay = PipelineTopics::replay("r1");
+        assert_eq!(replay.written().map(of_topic), [Some(&FINDINGS), Some(&DEAD_LETTERS)]);
+        assert_eq!(PipelineTopics::live().written(), topics());
+        assert_eq!([topics::WIRE, topics::RUNS, "finops.replay.r1"].map(of_topic), [None; 3]);
     }
 }

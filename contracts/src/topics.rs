@@ -74,12 +74,24 @@ impl PipelineTopics {
             dead_letters: format!("{REPLAY}{id}.dlq"),
         }
     }
+
+    /// The topics that its sinks write to files, in the order of [`crate::datasets::ALL`].
+    #[must_use]
+    pub fn written(&self) -> [&str; 2] {
+        [&self.valid, &self.dead_letters]
+    }
 }
 
 /// True for the topic of valid records, and for that of a replay.
 #[must_use]
 pub fn is_valid(topic: &str) -> bool {
     topic == VALID || (topic.starts_with(REPLAY) && topic.ends_with(".valid"))
+}
+
+/// True for the topic of dead letters, and for that of a replay.
+#[must_use]
+pub fn is_dead_letters(topic: &str) -> bool {
+    topic == DEAD_LETTERS || (topic.starts_with(REPLAY) && topic.ends_with(".dlq"))
 }
 
 /// True for the wire topic and every producer topic below it.

@@ -1,6 +1,7 @@
 //! Two states of the datasets side by side: the current root, and one that a replay has made. An operator's view over all
 //! tenants, or one of them. The newest row of each finding counts; when a row was ingested is no difference.
 
+use contracts::datasets;
 use contracts::layout::UNKNOWN_TENANT;
 use contracts::tenant_scope::TenantScope;
 use duckdb::Row;
@@ -110,8 +111,8 @@ pub fn compare(
 ) -> Result<Comparison> {
     let duck = Duck::open(limits)?;
     for (cut, name) in [(current, "current"), (fresh, "fresh")] {
-        view(&duck, &FINDINGS, cut, &cut.findings, tenant, name)?;
-        view(&duck, &DEAD_LETTERS, cut, &cut.dead_letters, tenant, &format!("dead_{name}"))?;
+        view(&duck, &FINDINGS, cut, cut.files(&datasets::FINDINGS), tenant, name)?;
+        view(&duck, &DEAD_LETTERS, cut, cut.files(&datasets::DEAD_LETTERS), tenant, &format!("dead_{name}"))?;
     }
     let doing = "comparing findings";
     duck.run(doing, include_str!("../sql/compare/newest.sql"))?;

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use contracts::datasets;
 use contracts::tenant_scope::TenantScope;
 use lake::cut::{Cut, DataFile};
 
@@ -111,7 +112,7 @@ pub(crate) fn refuse_unknown_tenant(duck: &Duck, cut: &Cut, scope: &TenantScope)
         return Ok(());
     }
     // One by one: the first file of a store has rows, and the others need not be fetched.
-    for file in &cut.findings {
+    for file in cut.files(&datasets::FINDINGS) {
         let source = read_parquet(cut.local([file], &duck.lease)?.iter().map(PathBuf::as_path));
         if duck.value::<i64>("looking for rows", &format!("SELECT 1 FROM {source} LIMIT 1"))?.is_some() {
             return Err(ExportError::TenantNotFound { tenant: scope.to_string() });

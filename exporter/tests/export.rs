@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use contracts::layout;
 use contracts::run_manifest::RunStatus;
 use contracts::tenant_scope::TenantScope;
+use contracts::{datasets, layout};
 use exporter::{DuckLimits, ExportError, ExportOptions, ExportReport, Population, cut_of_files, export_tenant};
 use lake::cut::Cut;
 use platform::store::Store;
@@ -213,7 +213,7 @@ fn a_record_whose_files_are_still_being_published_is_not_in_the_cut() {
     let hidden = local.with_extension("hidden");
     fs::rename(&local, &hidden).unwrap();
     let cut = world.cut();
-    assert_eq!((cut.findings.len(), cut.positions["acme"][0].end), (1, 1));
+    assert_eq!((cut.files(&datasets::FINDINGS).len(), cut.positions["acme"][0].end), (1, 1));
     assert_eq!(export(&world).rows_read, 1);
     fs::rename(&hidden, &local).unwrap();
     assert_eq!(export(&world).rows_read, 2);

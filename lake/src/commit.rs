@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use contracts::chain::ChainHead;
 use contracts::commit_record::{CommitRecord, CommittedFile, FORMAT_VERSION};
-use contracts::{datasets, time};
+use contracts::datasets::{self, Dataset};
+use contracts::time;
 use platform::broker::TopicPartition;
 
 use crate::batch::{Batch, RecordPayload};
+use crate::error::LakeError;
 
 /// Who commits, which attempt it is, and when.
 pub struct Author<'a> {
@@ -22,17 +24,20 @@ pub struct Author<'a> {
 }
 
 /// Takes the source positions of the batch; its rows stay until the record is committed.
+///
+/// # Errors
+/// As [`dataset_of`].
 pub fn record_of<R: RecordPayload>(
     batch: &mut Batch<R>,
     files: Vec<CommittedFile>,
     topic_partition: &TopicPartition,
     head: &ChainHead,
     Author { writer_id, code_version, nonce, wall_ms }: Author<'_>,
-) -> CommitRecord {
-    CommitRecord {
+) -> Result<CommitRecord, LakeError> {
+    Ok(CommitRecord {
         format_version: FORMAT_VERSION,
         code_version: code_version.to_owned(),
-        dataset: datasets::of_topic(&topic_partition.topic).name.to_owned(),
+        dataset: dataset_of(&topic_partition.topic)?.name.to_owned(),
         topic: topic_partition.topic.to_string(),
         topic_id: head.topic_id.clone(),
         partition: topic_partition.partition,
@@ -49,5 +54,13 @@ pub fn record_of<R: RecordPayload>(
         nonce,
         previous_sha256: head.last_sha256.clone(),
         committed_at: time::format_timestamp(wall_ms),
-    }
+    })
+}
+
+/// The dataset of a topic that sinks read.
+///
+/// # Errors
+/// No sink reads it.
+pub fn dataset_of(topic: &str) -> Result<&'static Dataset, LakeError> {
+    datasets::of_topic(topic).ok_or_else(|| LakeError::NoDataset(topic.to_owned()))
 }

@@ -57,6 +57,9 @@ pub enum LakeError {
         /// Why.
         problem: String,
     },
+    /// Sinks write records of this topic to no dataset.
+    #[error("records of topic {0} belong to no dataset")]
+    NoDataset(String),
     /// Parquet or Arrow refused.
     #[error("encoding {path}: {problem}")]
     Encode {

@@ -133,10 +133,10 @@ fn begin(
     shutdown: &Shutdown,
 ) -> Result<(Vec<(TopicPartition, u64)>, Box<dyn Consumer>), BrokerError> {
     let pipeline_topics = &config.pipeline_topics;
-    for name in [&pipeline_topics.valid, &pipeline_topics.dead_letters] {
+    for name in pipeline_topics.written() {
         let (retention_ms, retention_bytes) = (None, None);
         broker.ensure_topic(&TopicSpec {
-            name: name.clone(),
+            name: name.to_owned(),
             partitions: 1,
             compacted: false,
             retention_ms,
@@ -146,13 +146,13 @@ fn begin(
     let ends = match config.until {
         Until::Shutdown => Vec::new(),
         Until::Drained => {
-            let is_ours = |topic: &str| [&*pipeline_topics.valid, &*pipeline_topics.dead_letters].contains(&topic);
+            let is_ours = |topic: &str| pipeline_topics.written().contains(&topic);
             platform::broker::lag::ends(broker, is_ours, shutdown)?
         }
     };
     let consumer = broker.consumer(ConsumerConfig {
         group: pipeline_topics.sinks.clone(),
-        topics: Topics::Names(vec![pipeline_topics.valid.clone(), pipeline_topics.dead_letters.clone()]),
+        topics: Topics::Names(pipeline_topics.written().map(str::to_owned).to_vec()),
         member: config.member.clone(),
         start: Start::Earliest,
         session_timeout: config.session_timeout,

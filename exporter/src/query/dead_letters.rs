@@ -1,6 +1,7 @@
 //! `dlq list`, `dlq show` and `dlq stats`: records the contract refused. Who asks says for whom: a tenant has what is its own; an
 //! operator has all of it, because a record too broken to tell its tenant belongs to no tenant.
 
+use contracts::datasets;
 use contracts::layout::UNKNOWN_TENANT;
 use contracts::tenant_scope::TenantScope;
 use contracts::topics::WIRE;
@@ -244,7 +245,7 @@ pub fn dead_letter_stats(
 
 fn open(cut: &Cut, scope: &DeadLetterScope, limits: &DuckLimits) -> Result<Duck> {
     let duck = Duck::open(limits)?;
-    let files: Vec<&DataFile> = cut.dead_letters.iter().filter(|file| scope.may_have(file)).collect();
+    let files: Vec<&DataFile> = cut.files(&datasets::DEAD_LETTERS).iter().filter(|file| scope.may_have(file)).collect();
     let paths = extreme_times::readable(cut.local(files.iter().copied(), &duck.lease)?, duck.scratch())?;
     let (named, condition) = match scope {
         DeadLetterScope::Tenant(tenant) => {

@@ -16,7 +16,7 @@ use platform::store::{Entry, Staged, Store};
 
 use super::error::{CutError, Result};
 use super::unreadable::Unreadable;
-use super::{DataFile, tenant_of_path};
+use super::{DataFile, DatasetFiles, tenant_of_path};
 use crate::chain::{End, Folder, folders};
 
 /// What all chains together say.
@@ -24,8 +24,7 @@ use crate::chain::{End, Folder, folders};
 pub(super) struct Chains {
     /// Per tenant, the last record of each chain that holds findings of it.
     pub positions: BTreeMap<String, Vec<ChainPosition>>,
-    pub findings: Vec<DataFile>,
-    pub dead_letters: Vec<DataFile>,
+    pub files: DatasetFiles,
     /// First source positions per run key, over valid and dead records.
     pub delivered: BTreeMap<String, SrcSet>,
     /// Files that are absent, or of another size than their commit says.
@@ -73,8 +72,7 @@ pub(super) fn read(store: &dyn Store, known: &mut Known) -> Result<Chains> {
             return Err(error);
         }
     }
-    chains.findings.sort_by(|a, b| (&a.path_tenant, &a.path).cmp(&(&b.path_tenant, &b.path)));
-    chains.dead_letters.sort_by(|a, b| a.path.cmp(&b.path));
+    chains.files.sort();
     Ok(chains)
 }
 
@@ -143,11 +141,7 @@ impl Chain {
             if let Some(problem) = problem_of(file, sizes) {
                 chains.unreadable.push(Unreadable::of(CutError::BadObject { path: file.path.clone(), problem })?);
             }
-            if datasets::FINDINGS.holds(&file.path) {
-                chains.findings.push(file.clone());
-            } else if datasets::DEAD_LETTERS.holds(&file.path) {
-                chains.dead_letters.push(file.clone());
-            }
+            chains.files.add(file.clone());
         }
         Ok(())
     }
@@ -285,7 +279,10 @@ mod tests {
             assert_eq!(read_on, read(&self.store, &mut Known::default()).unwrap());
             let end = read_on.positions.get("acme").map(|positions| positions[0].end);
             let delivered: u64 = read_on.delivered.values().flatten().map(|(_, offsets)| offsets.count()).sum();
-            assert_eq!((read_on.findings.len() as u64, delivered), (end.unwrap_or(0), end.unwrap_or(0)));
+            assert_eq!(
+                (read_on.files.of(&datasets::FINDINGS).len() as u64, delivered),
+                (end.unwrap_or(0), end.unwrap_or(0))
+            );
             end
         }
     }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use contracts::datasets::{self, Dataset};
 use contracts::layout;
 use contracts::source::ChainPosition;
 use contracts::tenant_scope::TenantScope;
@@ -39,10 +40,8 @@ pub struct Cut {
     pub location: String,
     /// How far each sink partition had come with findings of a tenant, by tenant; empty for a list of files.
     pub positions: BTreeMap<String, Vec<ChainPosition>>,
-    /// Files of valid findings, by tenant and path; first those whose path names no tenant.
-    pub findings: Vec<DataFile>,
-    /// Files of dead letters, by path.
-    pub dead_letters: Vec<DataFile>,
+    /// Data files, by dataset.
+    files: DatasetFiles,
     /// Runs that announced themselves, by tenant, workspace and id.
     pub runs: Vec<RunFact>,
     /// Billing periods, by tenant and period.
@@ -75,6 +74,29 @@ pub struct DataFile {
     pub local: Option<PathBuf>,
 }
 
+/// Data files by the dataset that they lie in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct DatasetFiles(BTreeMap<&'static Dataset, Vec<DataFile>>);
+
+impl DatasetFiles {
+    /// A file that lies in no dataset is no data file.
+    fn add(&mut self, file: DataFile) {
+        if let Some(dataset) = datasets::of_path(&file.path) {
+            self.0.entry(dataset).or_default().push(file);
+        }
+    }
+
+    fn sort(&mut self) {
+        for files in self.0.values_mut() {
+            files.sort_by(|a, b| (&a.path_tenant, &a.path).cmp(&(&b.path_tenant, &b.path)));
+        }
+    }
+
+    fn of(&self, dataset: &Dataset) -> &[DataFile] {
+        self.0.get(dataset).map_or(&[], Vec::as_slice)
+    }
+}
+
 impl Cut {
     /// Reads what the sinks have committed and published.
     ///
@@ -98,8 +120,7 @@ impl Cut {
         Ok(Self {
             location: store.location(),
             positions: chains.positions,
-            findings: chains.findings,
-            dead_letters: chains.dead_letters,
+            files: chains.files,
             runs,
             billing,
             unreadable,
@@ -115,8 +136,7 @@ impl Cut {
         Self {
             location,
             positions: BTreeMap::new(),
-            findings,
-            dead_letters: Vec::new(),
+            files: DatasetFiles(BTreeMap::from([(&datasets::FINDINGS, findings)])),
             runs: Vec::new(),
             billing: Vec::new(),
             unreadable: Vec::new(),
@@ -145,13 +165,13 @@ impl Cut {
     /// True when it has neither findings nor runs nor bills.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.findings.len() + self.runs.len() + self.billing.len() + self.unreadable.len() == 0
+        self.files(&datasets::FINDINGS).len() + self.runs.len() + self.billing.len() + self.unreadable.len() == 0
     }
 
     /// Tenants that own a file, a run or a bill of this cut.
     #[must_use]
     pub fn tenants(&self) -> Vec<TenantScope> {
-        let files = self.findings.iter().filter_map(|file| file.path_tenant.as_deref());
+        let files = self.files(&datasets::FINDINGS).iter().filter_map(|file| file.path_tenant.as_deref());
         let runs = self.runs.iter().map(|run| run.tenant_id.as_str());
         let bills = self.billing.iter().map(|period| period.tenant_id.as_str());
         let rows = self.row_tenants.iter().map(String::as_str);
@@ -188,6 +208,12 @@ impl Cut {
         hex::encode(hash.finalize())
     }
 
+    /// Its files of a dataset, by tenant and path; first those whose path names no tenant.
+    #[must_use]
+    pub fn files(&self, dataset: &Dataset) -> &[DataFile] {
+        self.files.of(dataset)
+    }
+
     /// How far each sink partition had come with findings of the tenant.
     #[must_use]
     pub fn positions_of(&self, scope: &TenantScope) -> &[ChainPosition] {
@@ -201,7 +227,7 @@ impl Cut {
 
     /// Files that may hold rows of one of the tenants, each file once.
     pub fn findings_of_any<'c>(&'c self, scopes: &'c [TenantScope]) -> impl Iterator<Item = &'c DataFile> {
-        let of = |tenant| of_tenant(&self.findings, tenant, |file| file.path_tenant.as_deref());
+        let of = |tenant| of_tenant(self.files(&datasets::FINDINGS), tenant, |file| file.path_tenant.as_deref());
         of(None).iter().chain(scopes.iter().flat_map(move |scope| of(Some(scope.as_str()))))
     }
 

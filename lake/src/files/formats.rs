@@ -8,6 +8,7 @@ use platform::broker::Message;
 use super::encoder::Encoder;
 use super::{dead_letters, findings};
 use crate::batch::BatchRow;
+use crate::commit::dataset_of;
 use crate::row::{self, Record};
 
 pub(super) struct Format {
@@ -32,8 +33,8 @@ pub(super) fn of(dataset: &Dataset) -> &'static Format {
 /// Finds out where a record's row belongs. A record that is not what its topic promises becomes a dead letter of itself.
 pub fn row_of(message: Message, topic_id: &str) -> BatchRow<Record> {
     let message = Arc::new(message);
-    let format = of(datasets::of_topic(&message.at.topic));
-    (format.row)(&message).unwrap_or_else(|problem| row::quarantined(&message, topic_id, problem))
+    let row = dataset_of(&message.at.topic).map_err(|e| e.to_string()).and_then(|dataset| (of(dataset).row)(&message));
+    row.unwrap_or_else(|problem| row::quarantined(&message, topic_id, problem))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use platform::store::{Published, PutOutcome, Store};
 use uuid::Uuid;
 
 use crate::chain;
+use crate::commit::dataset_of;
 use crate::error::LakeError;
 use crate::files::staged_of;
 
@@ -48,14 +49,14 @@ pub fn close(
             if head.end < low {
                 let last = last(store, &head)?;
                 last.iter().try_for_each(|last| publish(store, last))?;
-                put(store, &closing(&head, &topic.name, low, clock))?;
+                put(store, &closing(&head, &topic.name, low, clock)?)?;
             }
         }
     }
     for head in heads.values().filter(|head| topics.iter().all(|topic| *topic.id != *head.topic_id)) {
         let Some(last) = last(store, head)?.filter(|last| !is_closed(last)) else { continue };
         publish(store, &last)?;
-        put(store, &closing(head, &last.topic, head.end + 1, clock))?;
+        put(store, &closing(head, &last.topic, head.end + 1, clock)?)?;
     }
     Ok(())
 }
@@ -79,7 +80,7 @@ pub fn close_all(broker: &dyn Broker, store: &dyn Store, clock: &dyn Clock) -> R
                 break;
             }
             last.iter().try_for_each(|last| publish(store, last))?;
-            match put(store, &closing(&head, topic, head.end + 1, clock)) {
+            match put(store, &closing(&head, topic, head.end + 1, clock)?) {
                 Err(LakeError::CommittedMeanwhile { .. }) => {}
                 other => break other?,
             }
@@ -108,11 +109,11 @@ fn publish(store: &dyn Store, commit: &CommitRecord) -> Result<(), LakeError> {
 }
 
 /// A commit without rows up to there.
-fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> CommitRecord {
-    CommitRecord {
+fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> Result<CommitRecord, LakeError> {
+    Ok(CommitRecord {
         format_version: FORMAT_VERSION,
         code_version: env!("CARGO_PKG_VERSION").to_owned(),
-        dataset: datasets::of_topic(topic).name.to_owned(),
+        dataset: dataset_of(topic)?.name.to_owned(),
         topic: topic.to_owned(),
         topic_id: head.topic_id.clone(),
         partition: head.partition,
@@ -129,7 +130,7 @@ fn closing(head: &ChainHead, topic: &str, until: u64, clock: &dyn Clock) -> Comm
         nonce: Uuid::new_v4().simple().to_string(),
         previous_sha256: head.last_sha256.clone(),
         committed_at: time::format_timestamp(clock.now_ms()),
-    }
+    })
 }
 
 fn put(store: &dyn Store, commit: &CommitRecord) -> Result<(), LakeError> {

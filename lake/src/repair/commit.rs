@@ -279,7 +279,7 @@ impl<'a> Lost<'a> {
             nonce: id.clone(),
             wall_ms: self.clock.now_ms(),
         };
-        let record = commit::record_of(batch, made, &self.at, head, author);
+        let record = commit::record_of(batch, made, &self.at, head, author)?;
         if let Some(kept) = self.checkpoint.as_ref().filter(|kept| kept.end == record.end) {
             let adds_up = (head.rows + record.rows, head.duplicates + record.duplicates);
             if (kept.rows, kept.duplicates) != adds_up || kept.source_watermarks != *source_watermarks {

@@ -100,8 +100,12 @@ impl Chain<'_> {
         if !self.held.files.insert(file.path.clone()) {
             self.report.problem(Rule::CommitAddsUp, &file.path, "two commit records name this file");
         }
-        let is_finding = datasets::FINDINGS.holds(&file.path);
-        *(if is_finding { &mut self.report.findings_rows } else { &mut self.report.dead_letter_rows }) += file.rows;
+        for (dataset, rows) in [
+            (&datasets::FINDINGS, &mut self.report.findings_rows),
+            (&datasets::DEAD_LETTERS, &mut self.report.dead_letter_rows),
+        ] {
+            *rows += if dataset.holds(&file.path) { file.rows } else { 0 };
+        }
         let checked = file::check(self.store, commit, file)?;
         if matches!(checked, Checked::Missing) && is_last {
             return Ok(true);
@@ -188,7 +192,7 @@ fn contradictions(commit: &CommitRecord) -> Vec<String> {
     if in_runs > *rows {
         all.push(format!("{rows} rows, {in_runs} of them belong to runs"));
     }
-    if commit.dataset != datasets::of_topic(&commit.topic).name {
+    if datasets::of_topic(&commit.topic).is_none_or(|dataset| dataset.name != commit.dataset) {
         all.push(format!("records of topic {} do not make dataset {}", commit.topic, commit.dataset));
     }
     all

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use contracts::chain::{ChainHead, commit_start};
-use contracts::layout;
-use contracts::topics::{DEAD_LETTERS, VALID};
+use contracts::{datasets, layout};
 use platform::broker::{Broker, BrokerError, GroupOffset, TopicPartition};
 
 use super::{Held, Rule, VerifyReport, store_of};
@@ -79,7 +78,7 @@ pub(super) fn all(
     // Of a deleted topic the record cannot be rebuilt, which `repair` says.
     let is_deleted = |end: &&OpenEnd| !topics.iter().any(|topic| *topic.id == *end.topic_id);
     let mut ends: Vec<OpenEnd> = held.broken.values().flatten().filter(is_deleted).cloned().collect();
-    for topic in topics.iter().filter(|topic| [VALID, DEAD_LETTERS].contains(&&*topic.name)) {
+    for topic in topics.iter().filter(|topic| datasets::has_topic(&topic.name)) {
         for partition in 0..topic.partitions {
             let at = TopicPartition { topic: topic.name.clone(), partition };
             let chain = (topic.id.to_string(), partition);

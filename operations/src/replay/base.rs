@@ -8,6 +8,7 @@ use contracts::commit_record::{CommitRecord, FORMAT_VERSION};
 use contracts::source::SrcSet;
 use contracts::{datasets, layout, time};
 use lake::chain;
+use lake::commit::dataset_of;
 use platform::broker::{Broker, TopicPartition};
 use platform::clock::Clock;
 use platform::store::Store;
@@ -48,7 +49,7 @@ pub(super) fn write(
         let base = CommitRecord {
             format_version: FORMAT_VERSION,
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
-            dataset: datasets::of_topic(&at.topic).name.to_owned(),
+            dataset: dataset_of(&at.topic).map_err(|e| refused(fresh, e.to_string()))?.name.to_owned(),
             topic: at.topic.to_string(),
             topic_id: topic_id.clone(),
             partition: at.partition,

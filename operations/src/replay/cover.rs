@@ -26,7 +26,7 @@ pub(super) fn check(
 ) -> Result<u64, ReplayError> {
     all_written(broker, current, groups::SINK, &datasets::topics())
         .map_err(|e| first(e, "run `finops sink run --drain`"))?;
-    all_written(broker, fresh, &pipeline_topics.sinks, &[&pipeline_topics.valid, &pipeline_topics.dead_letters])
+    all_written(broker, fresh, &pipeline_topics.sinks, &pipeline_topics.written())
         .map_err(|e| first(e, "give the same `finops replay run` again"))?;
     let replayed = judged(broker, &pipeline_topics.validators)?;
     for (at, offset) in judged(broker, groups::VALIDATOR)? {

@@ -64,13 +64,12 @@ pub enum ReplayError {
 /// There are no live topics, or the broker refuses.
 pub fn create_pipeline_topics(broker: &dyn Broker, pipeline_topics: &PipelineTopics) -> Result<(), BrokerError> {
     let all = broker.topics()?;
-    for (live, own) in [(topics::VALID, &pipeline_topics.valid), (topics::DEAD_LETTERS, &pipeline_topics.dead_letters)]
-    {
+    for (live, own) in datasets::topics().into_iter().zip(pipeline_topics.written()) {
         let Some(live) = all.iter().find(|topic| &*topic.name == live) else {
             return Err(BrokerError::UnknownTopic(live.to_owned()));
         };
         broker.ensure_topic(&TopicSpec {
-            name: own.clone(),
+            name: own.to_owned(),
             partitions: live.partitions,
             compacted: false,
             retention_ms: None,
@@ -82,7 +81,7 @@ pub fn create_pipeline_topics(broker: &dyn Broker, pipeline_topics: &PipelineTop
 
 /// Its records are in files now. What cannot be removed does no harm.
 fn delete_pipeline_topics(broker: &dyn Broker, pipeline_topics: &PipelineTopics) {
-    for topic in [&pipeline_topics.valid, &pipeline_topics.dead_letters] {
+    for topic in pipeline_topics.written() {
         match broker.delete_topic(topic) {
             Ok(()) | Err(BrokerError::UnknownTopic(_)) => {}
             Err(error) => tracing::warn!(%error, topic, "could not remove a topic of the replay"),

@@ -354,7 +354,7 @@ impl<R: RecordPayload> Partition<R> {
     ) -> Result<Attempt, SinkError> {
         let WriterIdentity { writer_id, code_version, .. } = identity;
         let author = Author { writer_id, code_version, nonce, wall_ms };
-        let commit = commit::record_of(&mut self.batch, files, &self.assigned.at, &self.head, author);
+        let commit = commit::record_of(&mut self.batch, files, &self.assigned.at, &self.head, author)?;
         let bytes = commit.to_bytes()?;
         Ok(Attempt { path: layout::chain_record(&commit.topic_id, commit.partition, commit.start), commit, bytes })
     }
