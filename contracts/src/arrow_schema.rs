@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use crate::avro;
-use crate::columns::{bool, cost, date, list, map, money, record, sum, time, uint8, utf8};
+use crate::columns::{bool, cost, date, int64, list, map, money, record, sum, time, uint8, utf8};
 use crate::storage::StorageRecord;
 
 fn schema(fields: Vec<Field>) -> SchemaRef {
@@ -77,6 +77,23 @@ pub fn kpi_gold() -> SchemaRef {
         utf8("period_type"),
         utf8("unit"),
         utf8("dim_key"),
+    ])
+}
+
+/// `finops_runs`: runs that announced themselves, and how much of each has arrived (10 fields).
+#[must_use]
+pub fn runs() -> SchemaRef {
+    schema(vec![
+        utf8("tenant_id"),
+        utf8("workspace_id"),
+        utf8("run_id"),
+        time("run_ts"),
+        utf8("engine_name"),
+        utf8("status"),
+        int64("published"),
+        int64("delivered"),
+        bool("is_complete"),
+        bool("is_import"),
     ])
 }
 

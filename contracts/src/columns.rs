@@ -93,6 +93,10 @@ pub(crate) fn uint8(name: &str) -> Field {
     column::<u8>(name, 1)
 }
 
+pub(crate) fn int64(name: &str) -> Field {
+    Field::new(name, DataType::Int64, true)
+}
+
 pub(crate) fn bool(name: &str) -> Field {
     Field::new(name, DataType::Boolean, true)
 }

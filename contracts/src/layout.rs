@@ -15,6 +15,8 @@ pub const FINDINGS_ENRICHED: &str = "finops_findings_enriched";
 pub const COST_ATTRIBUTION: &str = "finops_cost_attribution";
 /// Dataset of KPI gold tables.
 pub const KPI_GOLD: &str = "finops_kpi_gold";
+/// Dataset of runs, `tenant_id=<t>/month=<YYYY-MM>/part-<id>.parquet`.
+pub const RUN_TABLE: &str = "finops_runs";
 /// Run manifests, `_runs/<tenant>/<workspace>/<run_id>.json`, all segments encoded.
 pub const RUNS: &str = "_runs";
 /// Audit records of what operators sent again, one folder each.

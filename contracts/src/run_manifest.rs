@@ -62,6 +62,19 @@ pub enum RunStatus {
     Skipped,
 }
 
+impl RunStatus {
+    /// As manifests and tables spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// What happened to one checker in one scope. "Not checked" is never read as "fixed".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeOutcome {

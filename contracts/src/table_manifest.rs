@@ -144,6 +144,12 @@ pub fn evidence_period(run_date: &str) -> String {
     format!("{}/{run_date}", layout::COST_ATTRIBUTION)
 }
 
+/// Period of the runs that began in a month.
+#[must_use]
+pub fn runs_period(month: &str) -> String {
+    format!("{}/{month}", layout::RUN_TABLE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

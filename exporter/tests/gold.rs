@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
+use contracts::layout;
 use contracts::run_manifest::RunStatus;
 use contracts::tenant_scope::TenantScope;
 use exporter::{build_gold, gold_manifest};
@@ -201,6 +204,56 @@ fn a_snapshot_is_the_last_complete_run_and_counts_a_fingerprint_once() {
     assert_eq!(counts[0], "2026-01 * {} 0.000000");
     assert!(counts.contains(&"2026-01-20 prod {} 1.000000".to_owned()), "{counts:?}");
     assert!(counts.contains(&"2026-01-21 prod {} 0.000000".to_owned()), "{counts:?}");
+}
+
+/// The rows of `finops_runs` as the manifest lists them: run, status, records, whether it is complete.
+fn runs(world: &World, tenant: &str) -> BTreeMap<String, Vec<String>> {
+    let manifest = gold_manifest(&*world.store, &TenantScope::new(tenant).unwrap()).unwrap().unwrap();
+    let duck = duckdb::Connection::open_in_memory().unwrap();
+    let tables = manifest.periods.into_iter().filter(|(period, _)| period.starts_with(layout::RUN_TABLE));
+    let rows = tables.map(|(period, table)| {
+        let file = world.store.local_path(&table.files[0]).unwrap();
+        let sql = format!(
+            "SELECT concat_ws(' ', run_id, run_ts AT TIME ZONE 'UTC', status, delivered || '/' || published, is_complete) \
+             FROM read_parquet('{}', hive_partitioning = false) WHERE tenant_id = '{tenant}' ORDER BY run_ts",
+            file.display()
+        );
+        let mut statement = duck.prepare(&sql).unwrap();
+        (period, statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect())
+    });
+    rows.collect()
+}
+
+#[test]
+fn runs_are_a_table_that_says_what_has_arrived_of_each() {
+    let mut world = World::new();
+    world.commit("acme", &[Finding { run_id: "r1", ..FINDING }]);
+    world.run_manifest("acme", "r1", "2026-01-20T10:00:00.000Z", RunStatus::Complete, 1);
+    world.run_manifest("acme", "r2", "2026-01-31T23:59:59.999Z", RunStatus::Partial, 1);
+    world.run_manifest("acme", "r3", "2026-02-01T00:00:00.000Z", RunStatus::Failed, 0);
+    world.run_manifest("other", "r4", "2026-01-20T10:00:00.000Z", RunStatus::Complete, 0);
+    build(&world);
+    let february = ["r3 2026-02-01 00:00:00 failed 0/0 false".to_owned()];
+    let january = [
+        "r1 2026-01-20 10:00:00 complete 1/1 true".to_owned(),
+        "r2 2026-01-31 23:59:59.999 partial 0/1 false".to_owned(),
+    ];
+    let before = runs(&world, "acme");
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["finops_runs/2026-01", "finops_runs/2026-02"]);
+    assert_eq!((&before["finops_runs/2026-01"][..], &before["finops_runs/2026-02"][..]), (&january[..], &february[..]));
+
+    let scope = TenantScope::new("acme").unwrap();
+    let tables = |world: &World| gold_manifest(&*world.store, &scope).unwrap().unwrap().periods;
+    let first = tables(&world);
+    world.commit("acme", &[Finding { run_id: "r2", ..FINDING }]);
+    build(&world);
+    let after = runs(&world, "acme");
+    assert_eq!(after["finops_runs/2026-01"][1], "r2 2026-01-31 23:59:59.999 partial 1/1 true");
+    assert_eq!(
+        tables(&world)["finops_runs/2026-02"],
+        first["finops_runs/2026-02"],
+        "a month as it was is not written again"
+    );
 }
 
 #[test]

@@ -32,6 +32,7 @@ const DATASETS: &[(&str, &[&str])] = &[
     (layout::DEAD_LETTERS, &["first_seen_ts", "headers.run_id", "run_id", "src", "src_ts"]),
     (layout::COST_FACTS, &[]),
     (layout::KPI_GOLD, &["computed_ts", "source_ref"]),
+    (layout::RUN_TABLE, &["run_id", "run_ts"]),
 ];
 
 /// A row of a data file: every value by its column, in nested columns by the names on the way to it.
@@ -92,13 +93,18 @@ impl Place {
     /// All rows of a dataset.
     fn rows(&self, dataset: &str) -> Vec<Row> {
         let store = self.store();
-        let listed = store.list(dataset).unwrap();
+        let listed = store.list(if dataset == layout::RUN_TABLE { layout::KPI_GOLD } else { dataset }).unwrap();
         let of_kind =
             |ending: &'static str| listed.iter().map(|entry| &*entry.path).filter(move |path| path.ends_with(ending));
-        if dataset == layout::KPI_GOLD {
+        if [layout::KPI_GOLD, layout::RUN_TABLE].contains(&dataset) {
             // Files of former states stay for a while; the manifest of a tenant names the live ones.
             let manifest = |path| serde_json::from_slice(&store.get(path).unwrap().unwrap()).unwrap();
-            of_kind("_manifest.json").map(manifest).flat_map(live).flat_map(|path| rows(&*store, &path)).collect()
+            of_kind("_manifest.json")
+                .map(manifest)
+                .flat_map(live)
+                .filter(|path| path.starts_with(dataset))
+                .flat_map(|path| rows(&*store, &path))
+                .collect()
         } else {
             of_kind(".parquet").flat_map(|path| rows(&*store, path)).collect()
         }

@@ -5,11 +5,13 @@ mod compute;
 mod kpi;
 mod publish;
 mod row;
+mod runs;
 mod table;
 
 pub(crate) use compute::{Computed, compute as compute_gold};
 pub use contracts::table_manifest::{LeftOutKpis, PeriodTable, TableManifest};
 pub use kpi::{KPIS, Kpi, KpiPopulation, KpiUnit};
+use publish::Contents;
 pub use publish::GoldReport;
 pub use row::{KpiRow, dim_key};
 
@@ -111,7 +113,8 @@ pub(crate) fn publish_gold(
         );
     }
     let origin = Origin { cut: &cut.digest_of(scope), positions: cut.positions_of(scope) };
-    let mut report = publish::publish(store, scope, base, &origin, &periods, left_out, now_ms)?;
+    let contents = Contents { periods: &periods, left_out, runs: cut.runs_of(scope) };
+    let mut report = publish::publish(store, scope, base, &origin, contents, now_ms)?;
     report.again_at_ms = report.again_at_ms.into_iter().chain(snooze_end_ms).min();
     tracing::info!(tenant = %scope, periods = report.periods, changed = report.changed, rows = report.rows, "gold built");
     Ok(report)

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use contracts::layout::RUN_TABLE;
 use contracts::table_manifest::{self, LeftOutKpis, PeriodTable};
 use contracts::tenant_scope::TenantScope;
+use lake::cut::RunFact;
 use platform::failpoint;
 use platform::store::Store;
 
 use super::row::{KpiRow, generation};
-use super::table;
+use super::{runs, table};
 use crate::error::{ExportError, Result};
 use crate::tables::{Origin, Publication, TableBase, Written};
 
@@ -32,6 +34,17 @@ pub struct GoldReport {
     pub again_at_ms: Option<i64>,
 }
 
+/// What the tables of a tenant hold.
+#[derive(Clone)]
+pub(super) struct Contents<'a> {
+    /// Rows of each period.
+    pub periods: &'a BTreeMap<String, Vec<KpiRow>>,
+    /// KPIs that have no row.
+    pub left_out: Vec<LeftOutKpis>,
+    /// Runs of the tenant.
+    pub runs: &'a [RunFact],
+}
+
 /// Publishes the rows of all periods in the place of `base`; equal content is not written again.
 ///
 /// # Errors
@@ -41,11 +54,11 @@ pub(super) fn publish(
     scope: &TenantScope,
     base: &TableBase,
     origin: &Origin<'_>,
-    periods: &BTreeMap<String, Vec<KpiRow>>,
-    left_out: Vec<LeftOutKpis>,
+    contents: Contents<'_>,
     now_ms: i64,
 ) -> Result<GoldReport> {
-    let publication = Publication::begin(store, scope, base, &[base.dataset], now_ms)?;
+    let Contents { periods, left_out, runs } = contents;
+    let publication = Publication::begin(store, scope, base, &[base.dataset, RUN_TABLE], now_ms)?;
     let folder = table_manifest::folder(base.dataset, scope.as_str());
     let mut tables = BTreeMap::new();
     let mut changed = 0;
@@ -66,8 +79,9 @@ pub(super) fn publish(
         };
         tables.insert(period.clone(), table);
     }
-    failpoint::hit!("exporter.gold.files.published");
     let (periods, rows) = (tables.len() as u64, tables.values().map(|table| table.rows).sum());
+    tables.extend(runs::tables(&publication, scope, runs)?);
+    failpoint::hit!("exporter.gold.files.published");
     let (_, again_at_ms) = publication.finish(origin, tables, &left_out)?;
     Ok(GoldReport { tenant_id: scope.to_string(), periods, changed, rows, left_out, again_at_ms })
 }
@@ -108,6 +122,10 @@ mod tests {
         BTreeMap::from([("2026-01".to_owned(), vec![row])])
     }
 
+    fn of(periods: &BTreeMap<String, Vec<KpiRow>>) -> Contents<'_> {
+        Contents { periods, left_out: Vec::new(), runs: &[] }
+    }
+
     fn base_of(store: &LocalStore, scope: &TenantScope) -> Result<TableBase> {
         TableBase::read(store, scope, layout::KPI_GOLD, 2)
     }
@@ -132,14 +150,11 @@ mod tests {
             let build = |now_ms| {
                 let base = base_of(&store, &scope).unwrap();
                 start.wait();
-                let published = publish(&store, &scope, &base, &ORIGIN, &periods, Vec::new(), now_ms);
+                let published = publish(&store, &scope, &base, &ORIGIN, of(&periods), now_ms);
                 if let Err(error) = &published {
                     assert!(matches!(error, ExportError::Superseded { .. }), "{error}");
                     let base = base_of(&store, &scope).unwrap();
-                    assert_eq!(
-                        publish(&store, &scope, &base, &ORIGIN, &periods, Vec::new(), now_ms).unwrap().changed,
-                        0
-                    );
+                    assert_eq!(publish(&store, &scope, &base, &ORIGIN, of(&periods), now_ms).unwrap().changed, 0);
                 }
                 published.is_ok()
             };
@@ -159,8 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = LocalStore::open(folder.path(), layout::SINK).unwrap();
         let scope = TenantScope::new("acme").unwrap();
-        let build =
-            |base: &TableBase, value, now_ms| publish(&store, &scope, base, &ORIGIN, &rows(value), Vec::new(), now_ms);
+        let build = |base: &TableBase, value, now_ms| publish(&store, &scope, base, &ORIGIN, of(&rows(value)), now_ms);
         let none = base_of(&store, &scope).unwrap();
         build(&none, 1, 0).unwrap();
         let older = base_of(&store, &scope).unwrap();
@@ -183,7 +197,7 @@ mod tests {
         let scope = TenantScope::new("acme").unwrap();
         let build = || {
             let base = base_of(&store, &scope).unwrap();
-            publish(&store, &scope, &base, &ORIGIN, &rows(1), Vec::new(), 0).unwrap().changed
+            publish(&store, &scope, &base, &ORIGIN, of(&rows(1)), 0).unwrap().changed
         };
         assert_eq!((build(), build()), (1, 0));
         let base = base_of(&store, &scope).unwrap();

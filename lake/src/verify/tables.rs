@@ -27,7 +27,7 @@ pub(super) struct Tables {
 pub(super) static ALL: [Tables; 2] = [
     Tables {
         dataset: layout::KPI_GOLD,
-        datasets: &[layout::KPI_GOLD],
+        datasets: &[layout::KPI_GOLD, layout::RUN_TABLE],
         area: Area::Gold,
         missing: Rule::GoldMissing,
         changed: Rule::GoldChanged,
