@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use contracts::chain::ChainHead;
 use contracts::topics::PipelineTopics;
 use lake::chain;
-use lake::row::last_record_at;
 use platform::broker::{Broker, TopicPartition};
 use platform::store::Store;
 
 use crate::error::SinkError;
 use crate::machine;
+use crate::topic_end::topic_end;
 
 /// The group's offsets say so, and the chains agree: any tool may set offsets.
 pub(crate) fn is_drained(
@@ -49,10 +49,6 @@ pub(crate) fn is_drained(
 /// # Errors
 /// They do not, or the broker refuses.
 fn check(broker: &dyn Broker, at: &TopicPartition, topic_id: &str, head: &ChainHead) -> Result<(), SinkError> {
-    let mut marks = broker.watermarks(at)?;
-    let found = match &head.last_record {
-        Some(last) => last_record_at(broker, at, topic_id, last.offset, &mut marks)?,
-        None => None,
-    };
+    let (marks, found) = topic_end(broker, at, topic_id, head)?;
     machine::is_of_topic(at, head, marks.low..marks.high, found.as_ref())
 }

@@ -9,6 +9,7 @@ pub mod limits;
 pub mod machine;
 mod metrics;
 pub mod service;
+mod topic_end;
 mod trace;
 
 pub use counters::{SinkCounters, SinkSnapshot};

@@ -11,7 +11,7 @@ use lake::chain;
 use lake::committed_offsets::{CommittedOffsets, OffsetMetadata};
 use lake::files::{self, Publisher};
 use lake::repair::rebuild;
-use lake::row::{Record, last_record_at};
+use lake::row::Record;
 use platform::broker::{
     self, Assignment, Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Message, Polled, Start,
     TopicPartition, TopicSpec, Topics,
@@ -33,6 +33,7 @@ use crate::machine::{
     Action, ActionOutcome, AssignedPartition, CommitOutcome, LoadedChain, Machine, Now, RecordOutcome, WriterIdentity,
 };
 use crate::metrics;
+use crate::topic_end::topic_end;
 use crate::trace::Batches;
 
 /// Staging that no chain names is swept at this age: no writer takes so long from staging to commit.
@@ -439,15 +440,7 @@ impl ActionExecutor<'_> {
 
     fn load(&self, at: &TopicPartition, topic_id: &str, partition: u32) -> Result<ActionOutcome, SinkError> {
         let chain::Chain { head, last, checkpointed } = chain::read(self.store, topic_id, partition)?;
-        let mut marks = self.broker.watermarks(at)?;
-        // Recreated since it was assigned: these are the marks of another topic.
-        if head.end > marks.high && !broker::is_there(self.broker, at, topic_id)? {
-            return Err(BrokerError::UnknownTopic(at.topic.to_string()).into());
-        }
-        let found = match &head.last_record {
-            Some(last) => last_record_at(self.broker, at, topic_id, last.offset, &mut marks)?,
-            None => None,
-        };
+        let (marks, found) = topic_end(self.broker, at, topic_id, &head)?;
         if let Some(end) = head.position().filter(|end| *end < marks.low) {
             warn!(topic = %at.topic, partition = at.partition, from = end, to = marks.low, "records expired unwritten");
         }

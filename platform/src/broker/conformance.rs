@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::{
     Broker, BrokerError, Consumer, ConsumerConfig, GroupOffset, Headers, Limit, Message, OutRecord, Polled,
-    RecordValue, Start, TopicChange, TopicPartition, TopicSpec, Topics, Watermarks,
+    RecordValue, Start, TopicChange, TopicPartition, TopicSpec, Topics, Watermarks, record_at,
 };
 
 /// Opens the broker under test on its data.
@@ -386,11 +386,15 @@ fn a_recreated_topic_has_another_id(open: Open<'_>) {
     let broker = open();
     topic(&*broker, "t", 1);
     append(&*broker, &[record("t", 0, "a")]);
-    let before = broker.topics().unwrap()[0].id.clone();
+    let (at, before) = (at("t", 0), broker.topics().unwrap()[0].id.clone());
+    let mut marks = broker.watermarks(&at).unwrap();
     broker.delete_topic("t").unwrap();
     topic(&*broker, "t", 1);
     assert_ne!(broker.topics().unwrap()[0].id, before);
     assert!(all(&*broker, "t", 0).is_empty());
+    // Whoever knows the former topic must not take the offsets of this one for its own.
+    let looked_up = record_at(&*broker, &at, &before, 0, &mut marks);
+    assert!(matches!(looked_up, Err(BrokerError::UnknownTopic(_))), "{looked_up:?}");
 }
 
 fn a_family_takes_in_new_topics(open: Open<'_>) {

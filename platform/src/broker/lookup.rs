@@ -20,16 +20,18 @@ pub fn record_at(
     if !(marks.low..marks.high).contains(&offset) {
         return Ok(None);
     }
-    let read = match broker.read(topic_partition, offset, 1, READ_BYTES) {
+    let read = broker.read(topic_partition, offset, 1, READ_BYTES);
+    // Before the answer counts, whatever it is: a topic that was recreated meanwhile holds other offsets.
+    if !is_there(broker, topic_partition, topic_id)? {
+        return Err(BrokerError::UnknownTopic(topic_partition.topic.to_string()));
+    }
+    let read = match read {
         Err(BrokerError::OffsetOutOfRange { low, .. }) if low > offset => {
             marks.low = low;
             return Ok(None);
         }
         other => other?,
     };
-    if !is_there(broker, topic_partition, topic_id)? {
-        return Err(BrokerError::UnknownTopic(topic_partition.topic.to_string()));
-    }
     Ok(read.into_iter().find(|message| message.offset == offset))
 }
 
