@@ -214,7 +214,7 @@ fn runs(world: &World, tenant: &str) -> BTreeMap<String, Vec<String>> {
     let rows = tables.map(|(period, table)| {
         let file = world.store.local_path(&table.files[0]).unwrap();
         let sql = format!(
-            "SELECT concat_ws(' ', run_id, run_ts AT TIME ZONE 'UTC', status, delivered || '/' || published, is_complete) \
+            "SELECT concat_ws(' ', run_id, epoch_ms(run_ts), status, delivered || '/' || published, is_complete) \
              FROM read_parquet('{}', hive_partitioning = false) WHERE tenant_id = '{tenant}' ORDER BY run_ts",
             file.display()
         );
@@ -233,11 +233,8 @@ fn runs_are_a_table_that_says_what_has_arrived_of_each() {
     world.run_manifest("acme", "r3", "2026-02-01T00:00:00.000Z", RunStatus::Failed, 0);
     world.run_manifest("other", "r4", "2026-01-20T10:00:00.000Z", RunStatus::Complete, 0);
     build(&world);
-    let february = ["r3 2026-02-01 00:00:00 failed 0/0 false".to_owned()];
-    let january = [
-        "r1 2026-01-20 10:00:00 complete 1/1 true".to_owned(),
-        "r2 2026-01-31 23:59:59.999 partial 0/1 false".to_owned(),
-    ];
+    let february = ["r3 1769904000000 failed 0/0 false".to_owned()];
+    let january = ["r1 1768903200000 complete 1/1 true".to_owned(), "r2 1769903999999 partial 0/1 false".to_owned()];
     let before = runs(&world, "acme");
     assert_eq!(before.keys().collect::<Vec<_>>(), ["finops_runs/2026-01", "finops_runs/2026-02"]);
     assert_eq!((&before["finops_runs/2026-01"][..], &before["finops_runs/2026-02"][..]), (&january[..], &february[..]));
@@ -248,7 +245,7 @@ fn runs_are_a_table_that_says_what_has_arrived_of_each() {
     world.commit("acme", &[Finding { run_id: "r2", ..FINDING }]);
     build(&world);
     let after = runs(&world, "acme");
-    assert_eq!(after["finops_runs/2026-01"][1], "r2 2026-01-31 23:59:59.999 partial 1/1 true");
+    assert_eq!(after["finops_runs/2026-01"][1], "r2 1769903999999 partial 1/1 true");
     assert_eq!(
         tables(&world)["finops_runs/2026-02"],
         first["finops_runs/2026-02"],

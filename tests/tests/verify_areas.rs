@@ -299,7 +299,7 @@ fn what_could_not_be_compared_is_named() {
         &[],
         |w| {
             std::fs::remove_dir_all(w.folder.path().join("export")).unwrap();
-            for dataset in [layout::KPI_GOLD, layout::RUN_TABLE, layout::FINDINGS_ENRICHED, layout::COST_ATTRIBUTION] {
+            for dataset in [layout::KPI_GOLD, layout::FINDINGS_ENRICHED, layout::COST_ATTRIBUTION] {
                 std::fs::remove_dir_all(w.folder.path().join(dataset)).unwrap();
             }
             w.verify()

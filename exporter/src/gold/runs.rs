@@ -10,12 +10,10 @@ use contracts::table_manifest::{self, PeriodTable};
 use contracts::tenant_scope::TenantScope;
 use contracts::{arrow_schema, time};
 use lake::cut::RunFact;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
+use super::table;
 use crate::error::{ExportError, Result};
 use crate::tables::{Publication, Written};
 
@@ -41,7 +39,7 @@ pub(super) fn tables(
                 let folder = format!("{}/month={month}", table_manifest::folder(RUN_TABLE, scope.as_str()));
                 publication.write(&folder, generation, |out| {
                     let parquet = |source| ExportError::Parquet { doing: "encoding", path: period.clone(), source };
-                    let bytes = encode(&runs).map_err(parquet)?;
+                    let bytes = batch(&runs).and_then(|batch| table::parquet(&batch)).map_err(parquet)?;
                     out.write_all(&bytes).map_err(ExportError::io("staging", folder.as_ref()))?;
                     Ok(Written { rows: runs.len() as u64, amount_overflows: 0 })
                 })?
@@ -57,14 +55,6 @@ fn generation(runs: &[(&RunFact, i64)]) -> String {
     hash.update("columns 1\n");
     runs.iter().for_each(|(run, _)| hash.update(serde_json::to_string(run).unwrap_or_default() + "\n"));
     hex::encode(hash.finalize())[..16].to_owned()
-}
-
-fn encode(runs: &[(&RunFact, i64)]) -> std::result::Result<Vec<u8>, ParquetError> {
-    let batch = batch(runs)?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?)).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
-    writer.write(&batch)?;
-    writer.into_inner()
 }
 
 fn batch(runs: &[(&RunFact, i64)]) -> std::result::Result<RecordBatch, ParquetError> {

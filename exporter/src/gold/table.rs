@@ -16,10 +16,14 @@ use super::row::KpiRow;
 
 /// Sorted rows as a Parquet file.
 pub(super) fn encode(tenant: &str, rows: &[KpiRow], computed_ms: i64) -> Result<Vec<u8>, ParquetError> {
-    let batch = batch(tenant, rows, computed_ms)?;
+    parquet(&batch(tenant, rows, computed_ms)?)
+}
+
+/// The rows of one file.
+pub(super) fn parquet(batch: &RecordBatch) -> Result<Vec<u8>, ParquetError> {
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?)).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties))?;
-    writer.write(&batch)?;
+    writer.write(batch)?;
     writer.into_inner()
 }
 

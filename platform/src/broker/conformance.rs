@@ -392,7 +392,7 @@ fn a_recreated_topic_has_another_id(open: Open<'_>) {
     topic(&*broker, "t", 1);
     assert_ne!(broker.topics().unwrap()[0].id, before);
     assert!(all(&*broker, "t", 0).is_empty());
-    // Whoever knows the former topic must not take the offsets of this one for its own.
+    // A reader that knows the former topic must not take the offsets of this one for its own.
     let looked_up = record_at(&*broker, &at, &before, 0, &mut marks);
     assert!(matches!(looked_up, Err(BrokerError::UnknownTopic(_))), "{looked_up:?}");
 }

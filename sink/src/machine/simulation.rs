@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use contracts::last_record::LastRecord;
 use contracts::source::Src;
+use contracts::topics::VALID;
 use contracts::{datasets, layout};
 use lake::batch::{BatchRow, FileTarget, RecordPayload};
 use lake::committed_offsets::CommittedOffset;
@@ -118,7 +119,7 @@ struct Counts {
 }
 
 fn partition(n: u32) -> TopicPartition {
-    TopicPartition { topic: Arc::from("valid"), partition: n }
+    TopicPartition { topic: Arc::from(VALID), partition: n }
 }
 
 impl World {

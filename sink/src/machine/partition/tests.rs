@@ -1,6 +1,7 @@
 //! One partition, action by action: what it does when an answer is lost, when the store lies, and when another store is in the group.
 
 use contracts::datasets;
+use contracts::topics::VALID;
 use lake::batch::FileTarget;
 use lake::committed_offsets::CommittedOffset;
 
@@ -20,7 +21,7 @@ impl RecordPayload for Nothing {
 fn asking() -> (Machine<Nothing>, TopicPartition) {
     let identity = WriterIdentity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
     let mut machine = Machine::new(identity, BatchLimits::default());
-    let at = TopicPartition { topic: "valid".into(), partition: 0 };
+    let at = TopicPartition { topic: VALID.into(), partition: 0 };
     machine.assigned(AssignedPartition { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
     let head = ChainHead::empty("id", 0);
     let loaded = LoadedChain { head, last: None, checkpointed: 0, low: 0, high: 1, found: None };
@@ -139,7 +140,7 @@ fn a_commit_that_was_not_made_is_tried_again_unless_it_was_refused_for_good() {
 
 #[test]
 fn a_hint_of_another_store_stops_a_commit() {
-    let other = TopicPartition { topic: "valid".into(), partition: 1 };
+    let other = TopicPartition { topic: VALID.into(), partition: 1 };
     let hint = |store: &str| vec![(other.clone(), CommittedOffset { offset: 0, store_id: Some(store.into()) })];
     let (mut machine, at) = asking();
     let stopped = machine.done(&at, ActionOutcome::OffsetsRead(hint("foreign"))).unwrap_err().to_string();
@@ -156,7 +157,7 @@ fn a_hint_of_another_store_stops_a_commit() {
 fn a_claim_that_cannot_be_left_is_left_after_the_next_poll() {
     let identity = WriterIdentity { writer_id: "w".into(), code_version: "0".into(), store_id: "s".into() };
     let mut machine = Machine::<Nothing>::new(identity, BatchLimits::default());
-    let at = TopicPartition { topic: "valid".into(), partition: 0 };
+    let at = TopicPartition { topic: VALID.into(), partition: 0 };
     machine.assigned(AssignedPartition { at: at.clone(), topic_id: "id".into(), hint: None }).unwrap();
     let loaded =
         LoadedChain { head: ChainHead::empty("id", 0), last: None, checkpointed: 0, low: 0, high: 1, found: None };
