@@ -26,6 +26,15 @@ fn valid() -> TopicPartition {
     TopicPartition { topic: topics::VALID.into(), partition: 0 }
 }
 
+impl Feed {
+    fn message(&self, offset: u64) -> Message {
+        let mut message = self.templates[(offset % self.templates.len() as u64) as usize].clone();
+        message.offset = offset;
+        message.headers.push(headers::SRC, format!("wire/0/{offset}").as_bytes());
+        message
+    }
+}
+
 impl Broker for Feed {
     fn ensure_topic(&self, spec: &TopicSpec) -> Result<TopicInfo> {
         Ok(TopicInfo { name: spec.name.as_str().into(), id: spec.name.as_str().into(), partitions: 1 })
@@ -50,8 +59,9 @@ impl Broker for Feed {
     fn processor(&self, _: ConsumerConfig) -> Result<Box<dyn Processor>> {
         unused()
     }
-    fn read(&self, _: &TopicPartition, _: u64, _: usize, _: usize) -> Result<Vec<Message>> {
-        unused()
+    /// A sink compares the last record of its chain with what is there.
+    fn read(&self, _: &TopicPartition, offset: u64, _: usize, _: usize) -> Result<Vec<Message>> {
+        Ok(vec![self.message(offset)])
     }
     fn watermarks(&self, _: &TopicPartition) -> Result<Watermarks> {
         Ok(Watermarks { low: 0, high: self.total })
@@ -86,14 +96,7 @@ impl Consumer for Member {
         if until == self.next {
             return Ok(Polled::Idle);
         }
-        let count = self.feed.templates.len() as u64;
-        let message = |offset: u64| {
-            let mut message = self.feed.templates[(offset % count) as usize].clone();
-            message.offset = offset;
-            message.headers.push(headers::SRC, format!("wire/0/{offset}").as_bytes());
-            message
-        };
-        let messages = (self.next..until).map(message).collect();
+        let messages = (self.next..until).map(|offset| self.feed.message(offset)).collect();
         self.next = until;
         Ok(Polled::Records(messages))
     }
