@@ -148,3 +148,15 @@ pub struct ReplacedDelivery {
     /// Billed cost it had by currency, as decimal text.
     pub billed: BTreeMap<String, String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_spell_a_status_as_manifests_do() {
+        for status in [RunStatus::Complete, RunStatus::Partial, RunStatus::Failed, RunStatus::Skipped] {
+            assert_eq!(serde_json::to_value(status).ok(), Some(status.as_str().into()));
+        }
+    }
+}

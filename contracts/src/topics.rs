@@ -85,13 +85,17 @@ impl PipelineTopics {
 /// True for the topic of valid records, and for that of a replay.
 #[must_use]
 pub fn is_valid(topic: &str) -> bool {
-    topic == VALID || (topic.starts_with(REPLAY) && topic.ends_with(".valid"))
+    topic == VALID || is_of_replay(topic, ".valid")
 }
 
 /// True for the topic of dead letters, and for that of a replay.
 #[must_use]
 pub fn is_dead_letters(topic: &str) -> bool {
-    topic == DEAD_LETTERS || (topic.starts_with(REPLAY) && topic.ends_with(".dlq"))
+    topic == DEAD_LETTERS || is_of_replay(topic, ".dlq")
+}
+
+fn is_of_replay(topic: &str, ending: &str) -> bool {
+    topic.starts_with(REPLAY) && topic.ends_with(ending)
 }
 
 /// True for the wire topic and every producer topic below it.

@@ -40,6 +40,7 @@ const SORTS: &[Sort] = &[
     Sort { name: "cost facts", has: |path| is_parquet_of(path, layout::COST_FACTS) },
     Sort { name: "manifest of cost facts", has: |path| is_manifest_of(path, layout::COST_FACTS) },
     Sort { name: "gold table", has: |path| is_parquet_of(path, layout::KPI_GOLD) },
+    Sort { name: "table of runs", has: |path| is_parquet_of(path, layout::RUN_TABLE) },
     Sort { name: "manifest of gold tables", has: |path| is_manifest_of(path, layout::KPI_GOLD) },
 ];
 

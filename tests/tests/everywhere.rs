@@ -93,11 +93,12 @@ impl Place {
     /// All rows of a dataset.
     fn rows(&self, dataset: &str) -> Vec<Row> {
         let store = self.store();
-        let listed = store.list(if dataset == layout::RUN_TABLE { layout::KPI_GOLD } else { dataset }).unwrap();
+        // Files of former states stay for a while; the manifest of a tenant names the live ones.
+        let has_manifest = [layout::KPI_GOLD, layout::RUN_TABLE].contains(&dataset);
+        let listed = store.list(if has_manifest { layout::KPI_GOLD } else { dataset }).unwrap();
         let of_kind =
             |ending: &'static str| listed.iter().map(|entry| &*entry.path).filter(move |path| path.ends_with(ending));
-        if [layout::KPI_GOLD, layout::RUN_TABLE].contains(&dataset) {
-            // Files of former states stay for a while; the manifest of a tenant names the live ones.
+        if has_manifest {
             let manifest = |path| serde_json::from_slice(&store.get(path).unwrap().unwrap()).unwrap();
             of_kind("_manifest.json")
                 .map(manifest)

@@ -11,8 +11,8 @@ use platform::store::Store;
 
 use super::row::{KpiRow, generation};
 use super::{runs, table};
-use crate::error::{ExportError, Result};
-use crate::tables::{Origin, Publication, TableBase, Written};
+use crate::error::Result;
+use crate::tables::{Origin, Publication, TableBase};
 
 /// A period that loses more than four fifths of its rows is worth a look.
 const SHRINK_WARNING: u64 = 5;
@@ -35,7 +35,6 @@ pub struct GoldReport {
 }
 
 /// What the tables of a tenant hold.
-#[derive(Clone)]
 pub(super) struct Contents<'a> {
     /// Rows of each period.
     pub periods: &'a BTreeMap<String, Vec<KpiRow>>,
@@ -48,7 +47,7 @@ pub(super) struct Contents<'a> {
 /// Publishes the rows of all periods in the place of `base`; equal content is not written again.
 ///
 /// # Errors
-/// [`ExportError::Superseded`] when another exporter has replaced the base.
+/// [`ExportError::Superseded`](crate::error::ExportError::Superseded) when another exporter has replaced the base.
 pub(super) fn publish(
     store: &dyn Store,
     scope: &TenantScope,
@@ -69,11 +68,9 @@ pub(super) fn publish(
             None => {
                 changed += 1;
                 warn_if_shrunk(scope, period, publication.before(period), rows);
-                publication.write(&format!("{folder}/period={period}"), generation, |out| {
-                    let parquet = |source| ExportError::Parquet { doing: "encoding", path: period.clone(), source };
-                    let bytes = table::encode(scope.as_str(), rows, now_ms).map_err(parquet)?;
-                    out.write_all(&bytes).map_err(ExportError::io("staging", folder.as_ref()))?;
-                    Ok(Written { rows: rows.len() as u64, amount_overflows: 0 })
+                let folder = format!("{folder}/period={period}");
+                publication.write(&folder, generation, |out| {
+                    table::write(table::batch(scope.as_str(), rows, now_ms), &folder, out)
                 })?
             }
         };
@@ -103,6 +100,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
+    use crate::error::ExportError;
 
     const ORIGIN: Origin<'_> = Origin { cut: "cut", positions: &[] };
 

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::error::ArrowError;
 use contracts::layout::{self, RUN_TABLE};
 use contracts::table_manifest::{self, PeriodTable};
 use contracts::tenant_scope::TenantScope;
 use contracts::{arrow_schema, time};
 use lake::cut::RunFact;
-use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 
 use super::table;
 use crate::error::{ExportError, Result};
-use crate::tables::{Publication, Written};
+use crate::tables::Publication;
 
 /// The table of each month in which a run of the tenant began, by period; a month that is as it was is not written again.
 pub(super) fn tables(
@@ -37,12 +37,7 @@ pub(super) fn tables(
             Some(table) => table,
             None => {
                 let folder = format!("{}/month={month}", table_manifest::folder(RUN_TABLE, scope.as_str()));
-                publication.write(&folder, generation, |out| {
-                    let parquet = |source| ExportError::Parquet { doing: "encoding", path: period.clone(), source };
-                    let bytes = batch(&runs).and_then(|batch| table::parquet(&batch)).map_err(parquet)?;
-                    out.write_all(&bytes).map_err(ExportError::io("staging", folder.as_ref()))?;
-                    Ok(Written { rows: runs.len() as u64, amount_overflows: 0 })
-                })?
+                publication.write(&folder, generation, |out| table::write(batch(&runs), &folder, out))?
             }
         };
         Ok((period, table))
@@ -57,7 +52,7 @@ fn generation(runs: &[(&RunFact, i64)]) -> String {
     hex::encode(hash.finalize())[..16].to_owned()
 }
 
-fn batch(runs: &[(&RunFact, i64)]) -> std::result::Result<RecordBatch, ParquetError> {
+fn batch(runs: &[(&RunFact, i64)]) -> std::result::Result<RecordBatch, ArrowError> {
     let text = |cell: fn(&RunFact) -> &str| -> ArrayRef {
         Arc::new(runs.iter().map(|(run, _)| Some(cell(run))).collect::<StringArray>())
     };
@@ -80,5 +75,5 @@ fn batch(runs: &[(&RunFact, i64)]) -> std::result::Result<RecordBatch, ParquetEr
         flag(|run| run.is_complete),
         flag(|run| run.is_import),
     ];
-    Ok(RecordBatch::try_new(arrow_schema::runs(), columns)?)
+    RecordBatch::try_new(arrow_schema::runs(), columns)
 }

@@ -20,7 +20,7 @@ pub enum Area {
     CostFacts,
     /// Files of priced findings and their evidence, against the tenants' manifests and the commit chains.
     Attribution,
-    /// Files of gold tables, against the tenants' manifests and the commit chains.
+    /// Files of gold tables and of the table of runs, against the tenants' manifests and the commit chains.
     Gold,
     /// Exported files, against the tenants' manifests and the commit chains.
     Exports,
