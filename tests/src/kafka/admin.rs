@@ -1,8 +1,12 @@
 //! What an administrator does to records and groups, and the product never does.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use platform::broker::TopicPartition;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,13 +34,22 @@ pub fn set_topic(brokers: &str, topic: &str, key: &str, value: &str) {
     altered.into_iter().for_each(|topic| drop(topic.unwrap()));
 }
 
-/// Deletes a group that has no members.
+/// Deletes a group whose members have ended; on a busy machine the coordinator learns a little later of it.
 ///
 /// # Panics
-/// When the cluster refuses.
+/// When the cluster refuses, or still sees a member after two minutes.
 pub fn delete_group(brokers: &str, group: &str) {
-    let deleted = runtime().block_on(client(brokers).delete_groups(&[group], &AdminOptions::new())).unwrap();
-    deleted.into_iter().for_each(|group| drop(group.unwrap()));
+    let last_try = Instant::now() + Duration::from_secs(120);
+    loop {
+        let deleted = runtime().block_on(client(brokers).delete_groups(&[group], &AdminOptions::new())).unwrap();
+        match deleted.into_iter().next().unwrap() {
+            Ok(_) => return,
+            Err((_, RDKafkaErrorCode::NonEmptyGroup)) if Instant::now() < last_try => {
+                thread::sleep(Duration::from_millis(200));
+            }
+            Err(refused) => panic!("{refused:?}"),
+        }
+    }
 }
 
 fn client(brokers: &str) -> AdminClient<DefaultClientContext> {
