@@ -48,7 +48,9 @@ fn billing_files_that_cannot_be_read() {
     run(
         "other.csv",
         "error: cur_format_unknown: billing file other.csv is no FOCUS cost and usage export, no AWS cost and usage report and \
-         no other export that is known; columns seen: date, amount; export FOCUS 1.0 or later, or CUR 2.0",
+         no other export that is known; columns seen: date, amount; no column is of any dialect; the nearest, FOCUS cost and usage, \
+         needs BilledCost, BillingCurrency, ChargeCategory, ChargePeriodStart, SubAccountId or BillingAccountId; export FOCUS \
+         1.0 or later, or CUR 2.0",
     );
     run(
         "legacy.csv",

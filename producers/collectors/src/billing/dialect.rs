@@ -253,6 +253,32 @@ pub fn recognise(columns: &[String]) -> Recognised {
     }
 }
 
+/// The dialect whose columns a file of no dialect has most of, in words.
+#[must_use]
+pub fn nearest(columns: &[String]) -> String {
+    let lower: Vec<String> = columns.iter().map(|c| c.trim().to_lowercase()).collect();
+    let header = Header::new(columns);
+    let focus = |names: &[&str]| names.iter().any(|name| lower.iter().any(|column| column == name));
+    let required = REQUIRED.iter().map(|(name, names)| (*name, focus(names)));
+    let of_focus: Vec<_> = required.chain(EXPECTED.iter().map(|(name, names, _)| (*name, focus(names)))).collect();
+    let names = CUR_REQUIRED.iter().chain(CUR_EXPECTED.iter().map(|(name, _)| name)).chain(&CUR2_MARKS);
+    let of_aws: Vec<_> = names.map(|name| (*name, header.has(name))).collect();
+    let count = |of: &[(&str, bool)]| of.iter().filter(|(_, is_there)| *is_there).count();
+    let (title, of, required) = match count(&of_focus) >= count(&of_aws) {
+        true => (Dialect::Focus.title(), of_focus, REQUIRED.len()),
+        false => (Dialect::Cur2.title(), of_aws, CUR_REQUIRED.len()),
+    };
+    let listed = |of: &[(&'static str, bool)], is_wanted: bool| {
+        let names = of.iter().filter(|(_, is_there)| *is_there == is_wanted).map(|(name, _)| *name);
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if count(&of) == 0 {
+        return format!("no column is of any dialect; the nearest, {title}, needs {}", listed(&of[..required], false));
+    }
+    let lacking = listed(&of[..required], false);
+    format!("the nearest dialect is {title}: it has {} and lacks {lacking}", listed(&of, true))
+}
+
 /// The AWS report with these columns; `None` when it is none.
 fn report_of_aws(header: &Header) -> Option<Recognised> {
     let is_missing = |name: &&&str| !header.has(name);

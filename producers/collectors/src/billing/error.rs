@@ -7,6 +7,7 @@ use platform::io_error::plain;
 use platform::lifecycle::Stopped;
 use platform::store::StoreError;
 
+use super::dialect::nearest;
 use super::quote::escaped;
 use super::rejects::Rejects;
 
@@ -69,8 +70,9 @@ pub enum LoadError {
     /// The columns are those of no known export.
     #[error(
         "cur_format_unknown: billing file {file} is no FOCUS cost and usage export, no AWS cost and usage report and no other \
-         export that is known; columns seen: {}; export FOCUS 1.0 or later, or CUR 2.0",
-        columns_text(.columns)
+         export that is known; columns seen: {}; {}; export FOCUS 1.0 or later, or CUR 2.0",
+        columns_text(.columns),
+        nearest(.columns)
     )]
     FormatUnknown {
         /// File.

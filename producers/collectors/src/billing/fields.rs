@@ -13,14 +13,51 @@ use super::row::Row;
 
 /// Distinct tag texts remembered; a bill has few.
 const TAGS_MAX: usize = 100_000;
+/// Columns of times: start and end of what is charged and of its billing period.
+const TIMES: usize = 4;
+/// Months of one file that are remembered.
+const MONTHS_MAX: usize = 8;
 
-/// A time; `None` when the cell is blank.
-///
-/// # Errors
-/// The cell is no time.
-pub fn time(row: Row<'_>, column: Option<usize>, name: &'static str) -> Result<Option<i64>, Refusal> {
-    let Some(cell) = row.get(column) else { return Ok(None) };
-    cells::timestamp_ms(cell).map(Some).ok_or_else(|| Refusal::of(Reason::BadTimestamp, name, cell))
+/// The times of a row. In text the same ones come again and again, and are read once.
+#[derive(Debug, Default)]
+pub struct Times {
+    /// The last text of each column, and what it says.
+    last: [Option<(String, i64)>; TIMES],
+}
+
+impl Times {
+    /// The time in one of the columns of times; `None` when the cell is blank.
+    ///
+    /// # Errors
+    /// The cell is no time.
+    pub fn of(
+        &mut self,
+        number: usize,
+        row: Row<'_>,
+        column: Option<usize>,
+        name: &'static str,
+    ) -> Result<Option<i64>, Refusal> {
+        if let Some(ms) = row.instant_ms(column) {
+            return Ok(Some(ms));
+        }
+        let Some(cell) = row.get(column) else { return Ok(None) };
+        let last = self.last.get_mut(number);
+        if let Some(Some((text, ms))) = &last
+            && text == cell
+        {
+            return Ok(Some(*ms));
+        }
+        let ms = cells::timestamp_ms(cell).ok_or_else(|| Refusal::of(Reason::BadTimestamp, name, cell))?;
+        if let Some(last) = last {
+            *last = Some((cell.to_owned(), ms));
+        }
+        Ok(Some(ms))
+    }
+}
+
+/// The times in these columns that can be read.
+pub fn readable_times<const N: usize>(row: Row<'_>, columns: [Option<usize>; N]) -> [Option<i64>; N] {
+    columns.map(|column| row.instant_ms(column).or_else(|| cells::timestamp_ms(row.get(column)?)))
 }
 
 /// An account of a cloud; `None` when the cell is blank.
@@ -64,23 +101,25 @@ pub fn number(row: Row<'_>, column: Option<usize>, name: &'static str, observed:
     number
 }
 
-/// The month of a row; the same one comes with every row.
+/// The months of rows; the same ones come again and again.
 #[derive(Debug, Default)]
 pub struct Months {
-    last: Option<(i64, Option<i64>, String)>,
+    known: Vec<(i64, Option<i64>, Arc<str>)>,
 }
 
 impl Months {
     /// The month of a billing period, else of the usage.
-    pub fn of(&mut self, start_ms: Option<i64>, end_ms: Option<i64>, usage_start_ms: i64) -> Option<String> {
+    pub fn of(&mut self, start_ms: Option<i64>, end_ms: Option<i64>, usage_start_ms: i64) -> Option<Arc<str>> {
         let (start_ms, end_ms) = (start_ms.unwrap_or(usage_start_ms), start_ms.and(end_ms));
-        if let Some((start, end, month)) = &self.last
-            && (*start, *end) == (start_ms, end_ms)
-        {
-            return Some(month.clone());
+        let is_same = |(start, end, _): &&(i64, Option<i64>, Arc<str>)| (*start, *end) == (start_ms, end_ms);
+        if let Some((_, _, month)) = self.known.iter().find(is_same) {
+            return Some(Arc::clone(month));
         }
-        let month = period::month(start_ms, end_ms)?;
-        self.last = Some((start_ms, end_ms, month.clone()));
+        let month: Arc<str> = period::month(start_ms, end_ms)?.into();
+        if self.known.len() >= MONTHS_MAX {
+            self.known.clear();
+        }
+        self.known.push((start_ms, end_ms, Arc::clone(&month)));
         Some(month)
     }
 }

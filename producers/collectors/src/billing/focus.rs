@@ -8,14 +8,16 @@ use contracts::service_family;
 use inventories::billing::closed_lists::{
     ChargeCategory, ChargeClass, ChargeFrequency, CommitmentCategory, CommitmentStatus, ListCell, Listed, Pricing,
 };
-use inventories::billing::fact::{CostFact, RowDetail};
+use inventories::billing::fact::{Charge, CostFact, RowDetail};
 use inventories::billing::tags::{self, RowTags};
 use inventories::billing::{cells, cloud};
 use rust_decimal::Decimal;
 
-use super::fields::{Months, TagsCache, account, amount, currency, number, time};
+use super::fields::{Months, TagsCache, Times, account, amount, currency, number, readable_times};
 use super::focus_columns::Columns;
+use super::known_charges::{KnownCharge, KnownCharges, Noticed};
 use super::observed::Observed;
+use super::read_row::ReadRow;
 use super::rejects::{Reason, Refusal};
 use super::row::Row;
 
@@ -24,6 +26,8 @@ use super::row::Row;
 pub struct FocusReader {
     columns: Columns,
     source_ref: Arc<str>,
+    times: Times,
+    known: KnownCharges<()>,
     tags: TagsCache,
     /// True when the column of tags has a type that cannot be read.
     are_tags_unreadable: bool,
@@ -42,6 +46,8 @@ impl FocusReader {
         let columns = Columns::of(columns);
         Self {
             has_class: columns.class.is_some(),
+            times: Times::default(),
+            known: KnownCharges::new(columns.of_charge()),
             columns,
             source_ref,
             tags: TagsCache::default(),
@@ -74,22 +80,75 @@ impl FocusReader {
         }
         self.are_tags_unreadable |= self.columns.tags == Some(column);
         self.has_class &= self.columns.class != Some(column);
-        self.observed.unreadable_columns.insert(name.to_owned(), kind.to_owned());
+        if self.observed.unreadable_columns.insert(name.to_owned(), kind.to_owned()).is_none() {
+            self.known.forget();
+        }
         Ok(())
     }
 
-    /// A row as fact and detail.
+    /// A row.
     ///
     /// # Errors
     /// Why the row is refused: times first, then account, currency, costs.
-    pub fn read(&mut self, row: Row<'_>) -> Result<(CostFact, RowDetail), Refusal> {
+    pub fn read(&mut self, row: Row<'_>) -> Result<ReadRow, Refusal> {
+        let c = self.columns;
+        let times = &mut self.times;
+        let usage_start_ms = times
+            .of(0, row, c.charge_start, "ChargePeriodStart")?
+            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "ChargePeriodStart"))?;
+        let usage_end_ms = times.of(1, row, c.charge_end, "ChargePeriodEnd")?;
+        let billing_period_start_ms = times.of(2, row, c.billing_start, "BillingPeriodStart")?;
+        let billing_period_end_ms = times.of(3, row, c.billing_end, "BillingPeriodEnd")?;
+        let month = self
+            .months
+            .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
+            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "BillingPeriodStart"))?;
+        let known = match self.known.find(row, &month) {
+            Some(known) => known,
+            None => {
+                let new = self.charge(row, &month)?;
+                self.known.add(&new);
+                new
+            }
+        };
+        let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
+            .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
+        let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
+        let fact = CostFact {
+            charge: Arc::clone(&known.charge),
+            billing_period_start_ms,
+            billing_period_end_ms,
+            usage_start_ms,
+            usage_end_ms,
+            cost_unblended: billed,
+            cost_net: billed,
+            cost_amortized: effective.unwrap_or(billed),
+            cost_blended: billed,
+            model_fallback: effective.is_none(),
+            source_ref: Arc::clone(&self.source_ref),
+        };
+        let detail = RowDetail {
+            quantity: number(row, c.pricing_quantity, "PricingQuantity", &mut self.observed),
+            unit_price: number(row, c.list_unit_price, "ListUnitPrice", &mut self.observed),
+            parts: None,
+        };
+        self.observed.model_fallback += u64::from(fact.model_fallback);
+        known.observe(&mut self.observed);
+        Ok(ReadRow { fact, detail, charge_hash: known.hash })
+    }
+
+    /// The billing month of a row that was refused, when it tells it.
+    pub fn month_of(&mut self, row: Row<'_>) -> Option<Arc<str>> {
+        let c = &self.columns;
+        let times = [c.billing_start, c.billing_end, c.charge_start];
+        let [start_ms, end_ms, usage_start_ms] = readable_times(row, times);
+        self.months.of(start_ms, end_ms, usage_start_ms.or(start_ms)?)
+    }
+
+    /// What a row charges for, from the cells that say it.
+    fn charge(&mut self, row: Row<'_>, month: &str) -> Result<Arc<KnownCharge<()>>, Refusal> {
         let c = self.columns;
         let text = |column| row.get(column).map(str::to_owned);
-        let usage_start_ms = time(row, c.charge_start, "ChargePeriodStart")?
-            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "ChargePeriodStart"))?;
-        let usage_end_ms = time(row, c.charge_end, "ChargePeriodEnd")?;
-        let billing_period_start_ms = time(row, c.billing_start, "BillingPeriodStart")?;
-        let billing_period_end_ms = time(row, c.billing_end, "BillingPeriodEnd")?;
         let cloud = self.cloud(row);
         let payer_account_id = account(row, c.billing_account, "BillingAccountId", &cloud)?;
         let account_id = account(row, c.sub_account, "SubAccountId", &cloud)?
@@ -97,103 +156,43 @@ impl FocusReader {
             .ok_or_else(|| Refusal::blank(Reason::MissingAccount, "SubAccountId"))?;
         let code = row.first(&c.currency).ok_or_else(|| Refusal::blank(Reason::MissingCurrency, "BillingCurrency"))?;
         let currency = currency(code, "BillingCurrency")?;
-        let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
-            .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
-        let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
-
-        let class = self.listed::<ChargeClass>(row.get(c.class));
+        let noticed = &mut Vec::new();
+        let class = listed::<ChargeClass>(row.get(c.class), noticed);
         let service_code = row.first(&c.service);
         let region = row.first(&c.region).map(str::to_lowercase);
-        let fact = CostFact {
-            billing_period: self
-                .months
-                .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
-                .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "BillingPeriodStart"))?,
-            billing_period_start_ms,
-            billing_period_end_ms,
-            usage_start_ms,
-            usage_end_ms,
+        let charge = Charge {
+            cloud,
+            billing_period: month.to_owned(),
             payer_account_id,
             account_id,
             region: region.or_else(|| row.get(c.zone).and_then(cells::region_of_zone)),
             service: service_code.map(service_family::family_of),
             service_code: service_code.map(str::to_owned),
             resource_id: text(c.resource),
+            resource_type: text(c.resource_type),
             line_item_type: None,
-            charge_category: self.category(row),
+            charge_category: category(row, &c, noticed),
             is_correction: class.as_ref().is_some_and(|class| class.is(ChargeClass::Correction)),
+            is_class_stated: self.has_class && !matches!(class, Some(ListCell::Unlisted(_))),
             usage_type: row.first(&c.usage_type).map(str::to_owned),
             operation: text(c.operation),
+            description: text(c.description),
+            pricing: pricing(row, &c, noticed),
             commitment_id: text(c.commitment),
-            commitment_status: self.commitment_status(row),
+            commitment_status: commitment_status(row, &c, noticed),
             currency,
-            cost_unblended: billed,
-            cost_net: billed,
-            cost_amortized: effective.unwrap_or(billed),
-            cost_blended: billed,
-            model_fallback: effective.is_none(),
             currency_defaulted: false,
             unknown_type: false,
-            tags: self.tags(row.get(c.tags)),
-            source_ref: Arc::clone(&self.source_ref),
-        };
-        let detail = RowDetail {
-            cloud,
-            description: text(c.description),
-            resource_type: text(c.resource_type),
-            pricing: self.pricing(row),
-            quantity: number(row, c.pricing_quantity, "PricingQuantity", &mut self.observed),
-            unit_price: number(row, c.list_unit_price, "ListUnitPrice", &mut self.observed),
             invoice: text(c.invoice),
-            is_class_stated: self.has_class && !matches!(class, Some(ListCell::Unlisted(_))),
-            parts: None,
+            tags: self.tags(row.nested(c.tags).as_deref(), noticed),
         };
-        self.observed.model_fallback += u64::from(fact.model_fallback);
-        self.observe_unused_lists(row);
-        Ok((fact, detail))
+        // Lists that no fact needs yet, so that a bill which spells them in a new way is noticed.
+        listed::<ChargeFrequency>(row.get(c.frequency), noticed);
+        listed::<CommitmentCategory>(row.get(c.commitment_category), noticed);
+        Ok(KnownCharge::new(charge, std::mem::take(noticed), ()))
     }
 
-    /// A cell of a closed list. A value outside the list is counted.
-    fn listed<T: Listed>(&mut self, cell: Option<&str>) -> Option<ListCell<T>> {
-        let cell = cell?;
-        Some(match T::LIST.find(cell) {
-            Some(value) => ListCell::Known(value),
-            None => {
-                self.observed.unlisted(T::LIST.column, cell);
-                ListCell::Unlisted(cell.into())
-            }
-        })
-    }
-
-    /// A blank category is taken for usage, as AWS does with its line types, and counted.
-    fn category(&mut self, row: Row<'_>) -> ListCell<ChargeCategory> {
-        self.listed(row.first(&self.columns.category)).unwrap_or_else(|| {
-            self.observed.unlisted(ChargeCategory::LIST.column, "");
-            ListCell::Known(ChargeCategory::Usage)
-        })
-    }
-
-    /// FOCUS 1.0-preview has the status in the subcategory of the charge, among values of other meaning.
-    fn commitment_status(&mut self, row: Row<'_>) -> Option<ListCell<CommitmentStatus>> {
-        let status = self.listed(row.get(self.columns.commitment_status));
-        let of_preview = || CommitmentStatus::LIST.find(row.get(self.columns.subcategory)?).map(ListCell::Known);
-        status.or_else(of_preview)
-    }
-
-    fn pricing(&mut self, row: Row<'_>) -> Pricing {
-        match self.listed::<Pricing>(row.first(&self.columns.pricing_category)) {
-            Some(ListCell::Known(pricing)) => pricing,
-            _ => Pricing::Unknown,
-        }
-    }
-
-    /// Lists that no fact needs yet, so that a bill which spells them in a new way is noticed.
-    fn observe_unused_lists(&mut self, row: Row<'_>) {
-        self.listed::<ChargeFrequency>(row.get(self.columns.frequency));
-        self.listed::<CommitmentCategory>(row.get(self.columns.commitment_category));
-    }
-
-    fn tags(&mut self, cell: Option<&str>) -> RowTags {
+    fn tags(&mut self, cell: Option<&str>, noticed: &mut Vec<Noticed>) -> RowTags {
         let tags = match cell {
             _ if self.are_tags_unreadable => RowTags::Unknown,
             Some(cell) => self.tags.of(cell, || tags::parse(cell)),
@@ -202,7 +201,7 @@ impl FocusReader {
             None => return RowTags::Unknown,
         };
         if tags == RowTags::Unknown {
-            self.observed.unreadable_cell("Tags");
+            noticed.push(Noticed::Unreadable("Tags"));
         }
         tags
     }
@@ -218,6 +217,40 @@ impl FocusReader {
         let cloud: Arc<str> = cloud::cloud_of(provider).into();
         self.clouds.insert(provider.to_owned(), Arc::clone(&cloud));
         cloud
+    }
+}
+
+/// A cell of a closed list. A value outside the list is counted.
+fn listed<T: Listed>(cell: Option<&str>, noticed: &mut Vec<Noticed>) -> Option<ListCell<T>> {
+    let cell = cell?;
+    Some(match T::LIST.find(cell) {
+        Some(value) => ListCell::Known(value),
+        None => {
+            noticed.push(Noticed::Unlisted(T::LIST.column, cell.to_owned()));
+            ListCell::Unlisted(cell.into())
+        }
+    })
+}
+
+/// A blank category is taken for usage, as AWS does with its line types, and counted.
+fn category(row: Row<'_>, c: &Columns, noticed: &mut Vec<Noticed>) -> ListCell<ChargeCategory> {
+    listed(row.first(&c.category), noticed).unwrap_or_else(|| {
+        noticed.push(Noticed::Unlisted(ChargeCategory::LIST.column, String::new()));
+        ListCell::Known(ChargeCategory::Usage)
+    })
+}
+
+/// FOCUS 1.0-preview has the status in the subcategory of the charge, among values of other meaning.
+fn commitment_status(row: Row<'_>, c: &Columns, noticed: &mut Vec<Noticed>) -> Option<ListCell<CommitmentStatus>> {
+    let status = listed(row.get(c.commitment_status), noticed);
+    let of_preview = || CommitmentStatus::LIST.find(row.get(c.subcategory)?).map(ListCell::Known);
+    status.or_else(of_preview)
+}
+
+fn pricing(row: Row<'_>, c: &Columns, noticed: &mut Vec<Noticed>) -> Pricing {
+    match listed::<Pricing>(row.first(&c.pricing_category), noticed) {
+        Some(ListCell::Known(pricing)) => pricing,
+        _ => Pricing::Unknown,
     }
 }
 
@@ -258,7 +291,8 @@ mod tests {
 
     fn read(cells: [&str; 12]) -> Result<(CostFact, RowDetail), Refusal> {
         let mut reader = FocusReader::new(&HEADER.map(str::to_owned), "d/f".into());
-        reader.read(Row::Csv(&StringRecord::from(cells.to_vec())))
+        let row = reader.read(Row::Csv(&StringRecord::from(cells.to_vec())))?;
+        Ok((row.fact, row.detail))
     }
 
     fn with(column: &str, cell: &'static str) -> [&'static str; 12] {
@@ -269,14 +303,17 @@ mod tests {
 
     #[test]
     fn a_row_becomes_a_fact() {
-        let (fact, detail) = read(GOOD).unwrap();
-        assert_eq!(fact.billing_period, "2024-10");
-        assert_eq!((&*fact.account_id, fact.payer_account_id.as_deref()), ("011353890204", Some("1234567890123")));
-        assert_eq!((&*fact.currency, fact.region.as_deref()), ("USD", Some("us-east-1")));
-        assert_eq!(fact.service.as_deref(), Some("ec2"));
+        let (fact, _) = read(GOOD).unwrap();
+        assert_eq!(fact.charge.billing_period, "2024-10");
+        assert_eq!(
+            (&*fact.charge.account_id, fact.charge.payer_account_id.as_deref()),
+            ("011353890204", Some("1234567890123"))
+        );
+        assert_eq!((&*fact.charge.currency, fact.charge.region.as_deref()), ("USD", Some("us-east-1")));
+        assert_eq!(fact.charge.service.as_deref(), Some("ec2"));
         assert_eq!((fact.cost_amortized, fact.model_fallback), (Decimal::new(15, 1), true));
-        assert_eq!(fact.tags.known().unwrap().get("a").map(String::as_str), Some("b"));
-        assert_eq!(&*detail.cloud, "aws");
+        assert_eq!(fact.charge.tags.known().unwrap().get("a").map(String::as_str), Some("b"));
+        assert_eq!(&*fact.charge.cloud, "aws");
     }
 
     #[test]
@@ -315,7 +352,7 @@ mod tests {
         let mut reader = FocusReader::new(&HEADER.map(str::to_owned), "d/f".into());
         let mut read = |cell| {
             let record = StringRecord::from(with("Tags", cell).to_vec());
-            reader.read(Row::Csv(&record)).unwrap().0.tags
+            reader.read(Row::Csv(&record)).unwrap().fact.charge.tags.clone()
         };
         assert_eq!([read("{oops"), read("{oops")], [RowTags::Unknown, RowTags::Unknown]);
         for none in ["", "NULL", "None", "{}", "[]"] {
@@ -334,7 +371,7 @@ mod tests {
         assert_eq!(reader.unreadable(at("billedcost"), "billedcost", "a list"), Err("decimal numbers"));
         assert_eq!(reader.unreadable(at("SubAccountId"), "SubAccountId", "a list"), Err("account ids as text"));
         let record = StringRecord::from(with("Tags", "").to_vec());
-        assert_eq!(reader.read(Row::Csv(&record)).unwrap().0.tags, RowTags::Unknown);
+        assert_eq!(reader.read(Row::Csv(&record)).unwrap().fact.charge.tags, RowTags::Unknown);
     }
 
     /// What a row of these columns and cells says its cloud is.
@@ -343,7 +380,7 @@ mod tests {
         let (columns, cells): (Vec<_>, Vec<_>) = bill.map(|(c, v)| (*c, v)).chain(cells.iter().copied()).unzip();
         let columns: Vec<_> = columns.into_iter().map(str::to_owned).collect();
         let record = StringRecord::from(cells);
-        FocusReader::new(&columns, "d/f".into()).read(Row::Csv(&record)).unwrap().1.cloud.to_string()
+        FocusReader::new(&columns, "d/f".into()).read(Row::Csv(&record)).unwrap().fact.charge.cloud.to_string()
     }
 
     #[test]
@@ -376,17 +413,18 @@ mod tests {
         let mut reader = FocusReader::new(&header, "d/f".into());
         let mut read = |cells: [&str; 4]| {
             let record = StringRecord::from([GOOD.as_slice(), &cells].concat());
-            reader.read(Row::Csv(&record)).unwrap()
+            let row = reader.read(Row::Csv(&record)).unwrap();
+            (row.fact, row.detail)
         };
-        let (fact, detail) = read(["tax", "CORRECTION", "commitment based", "un_used"]);
-        assert_eq!((fact.charge_category.as_str(), fact.is_correction), ("Tax", true));
-        assert_eq!(detail.pricing, Pricing::Committed);
-        assert!(fact.commitment_status.unwrap().is(CommitmentStatus::Unused));
-        let (fact, detail) = read(["Surcharge", "", "Spot", ""]);
-        assert_eq!((fact.charge_category.as_str(), detail.pricing), ("Surcharge", Pricing::Unknown));
-        assert!(detail.is_class_stated && !read(["Usage", "Corrected", "", ""]).1.is_class_stated);
+        let (fact, _) = read(["tax", "CORRECTION", "commitment based", "un_used"]);
+        assert_eq!((fact.charge.charge_category.as_str(), fact.charge.is_correction), ("Tax", true));
+        assert_eq!(fact.charge.pricing, Pricing::Committed);
+        assert!(fact.charge.commitment_status.clone().unwrap().is(CommitmentStatus::Unused));
+        let (fact, _) = read(["Surcharge", "", "Spot", ""]);
+        assert_eq!((fact.charge.charge_category.as_str(), fact.charge.pricing), ("Surcharge", Pricing::Unknown));
+        assert!(fact.charge.is_class_stated && !read(["Usage", "Corrected", "", ""]).0.charge.is_class_stated);
         assert!(
-            !self::read(GOOD).unwrap().1.is_class_stated,
+            !self::read(GOOD).unwrap().0.charge.is_class_stated,
             "without the column a correction looks like any other row"
         );
         let unlisted = &reader.observed.unlisted_values;

@@ -115,6 +115,18 @@ impl Columns {
         numbers.into_iter().flatten().flatten()
     }
 
+    /// Those that say what is charged: all but times and numbers.
+    #[must_use]
+    pub fn of_charge(&self) -> Vec<usize> {
+        let times = [self.billing_start, self.billing_end, self.charge_start, self.charge_end];
+        let numbers = [self.billed_cost, self.pricing_quantity, self.list_unit_price, None];
+        let others: Vec<_> = [times, numbers, self.effective_cost].into_iter().flatten().flatten().collect();
+        let mut columns: Vec<_> = self.all().filter(|column| !others.contains(column)).collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+
     /// What a column must hold for figures to be right; `None` for all others.
     #[must_use]
     pub fn wanted(&self, column: usize) -> Option<&'static str> {

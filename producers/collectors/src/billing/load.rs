@@ -13,10 +13,11 @@ use sha2::{Digest, Sha256};
 use super::container::{self, FileIdentity};
 use super::dialect::{self, Dialect, Recognised};
 use super::error::LoadError;
-use super::facts::{FactOrigin, FactsWriter, LoadOptions, charge_hash};
+use super::facts::{FactsWriter, LoadOptions};
 use super::folder::{self, BillPaths};
 use super::load_report::{DeliveryRead, LoadReport};
 use super::observed::Observed;
+use super::read_row::ReadRow;
 use super::reader::RowReader;
 use super::rejects::Rejects;
 use super::row::Row;
@@ -218,10 +219,11 @@ impl Load<'_> {
         Ok(())
     }
 
-    fn finish(self) -> Result<Loaded, LoadError> {
+    fn finish(mut self) -> Result<Loaded, LoadError> {
         if self.shutdown.is_requested() {
             return Err(Stopped.into());
         }
+        self.rejects.judge_months(&self.facts.rows_by_month());
         if self.rejects.are_too_many() {
             return Err(LoadError::Quality(Box::new(self.rejects)));
         }
@@ -315,21 +317,19 @@ impl Visitor for Load<'_> {
             return Err(Stopped.into());
         }
         match reader.read(row) {
-            Ok((fact, detail)) => {
+            Ok(ReadRow { fact, detail, charge_hash }) => {
                 self.inventory.add(&fact, &detail);
-                self.rows_with_resource += u64::from(fact.resource_id.is_some());
-                match self.currencies.get_mut(&fact.currency) {
+                self.rows_with_resource += u64::from(fact.charge.resource_id.is_some());
+                match self.currencies.get_mut(&fact.charge.currency) {
                     Some(rows) => *rows += 1,
-                    None => drop(self.currencies.insert(fact.currency.clone(), 1)),
+                    None => drop(self.currencies.insert(fact.charge.currency.clone(), 1)),
                 }
-                let charge = charge_hash(&fact);
-                self.rows_sum.add(&fact, charge);
-                let source_format = self.dialect.as_str();
-                let (cloud, invoice) = (&*detail.cloud, detail.invoice.as_deref());
-                self.facts.add(fact, FactOrigin { cloud, source_format, invoice, charge })
+                self.rows_sum.add(&fact, charge_hash);
+                self.facts.add(fact, self.dialect.as_str(), charge_hash)
             }
             Err(refusal) => {
-                self.rejects.add(&self.file, number, refusal);
+                let month = reader.month_of(row);
+                self.rejects.add(&self.file, number, month.as_deref(), refusal);
                 Ok(())
             }
         }

@@ -1,6 +1,8 @@
 //! The billing collector: reads billing files in a stream, stores their rows as cost facts and records the inventory that
 //! checkers run over. Knows no checker. One file or folder per export dialect, one file per container.
 
+mod batch_columns;
+mod cell_text;
 mod container;
 mod csv_rows;
 mod cur;
@@ -12,6 +14,7 @@ mod focus;
 mod focus_columns;
 mod folder;
 mod header;
+mod known_charges;
 mod layout;
 mod load;
 mod load_report;
@@ -19,10 +22,13 @@ mod manifest;
 mod observed;
 mod parquet_rows;
 mod quote;
+mod read_row;
 mod reader;
 mod rejects;
 mod row;
+mod row_key;
 mod same_rows;
+mod text_ids;
 mod visitor;
 
 pub use self::container::{FileIdentity, open};

@@ -1,20 +1,17 @@
-//! Rows of Parquet. Every needed column becomes text, so that both containers share one reading of cells; a double is
-//! read through its shortest text, and stays what the export wrote.
+//! Rows of Parquet, batch by batch.
 
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, StringArray};
-use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, TimeUnit};
-use arrow::error::ArrowError;
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use platform::progress::Progress;
-use serde_json::Value;
 
+use super::batch_columns::{BatchColumn, Wanted};
 use super::error::LoadError;
 use super::row::Row;
+use super::text_ids::ColumnIds;
 use super::visitor::Visitor;
 
 /// Rows decoded at once.
@@ -29,39 +26,74 @@ pub(super) fn read(
 ) -> Result<(), LoadError> {
     let bad = |reason: String| LoadError::Parquet { file: name.to_owned(), reason };
     let file_bytes = file.metadata().map(|meta| meta.len()).unwrap_or_default();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| bad(e.to_string()))?;
-    let columns: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
-    let rows_total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(|e| bad(e.to_string()))?;
+    let schema = Arc::clone(metadata.schema());
+    let columns: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let rows_total = u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or_default();
     let mut needed = visitor.header(&columns)?;
     needed.sort_unstable();
     needed.dedup();
+    let wanted: Vec<_> = needed.iter().map(|index| wanted(*index, schema.field(*index), visitor)).collect();
+    let metadata = with_dictionaries(metadata, &needed, &wanted);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
     let mask = ProjectionMask::roots(builder.parquet_schema(), needed.iter().copied());
     let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(|e| bad(e.to_string()))?;
-    let mut rows = 0;
+    let (mut rows, mut ids) = (0, ColumnIds::default());
     for batch in reader {
         let batch = batch.map_err(|e| bad(format!("{e} after row {rows}")))?;
-        let mut texts: Vec<Option<StringArray>> = vec![None; columns.len()];
-        for (index, column) in needed.iter().zip(batch.columns()) {
-            let is_nested = column.data_type().is_nested();
-            let member = if is_nested { visitor.member(*index) } else { None };
-            let text = match member {
-                Some(member) => member_text(column, member).ok(),
-                None if is_nested && !visitor.takes_nested(*index) => None,
-                None => as_text(column).ok(),
-            };
-            if text.is_none() {
+        let mut cells: Vec<Option<BatchColumn>> = columns.iter().map(|_| None).collect();
+        for (number, (index, column)) in needed.iter().zip(batch.columns()).enumerate() {
+            cells[*index] = BatchColumn::of(column, wanted[number], ids.item(number));
+            if cells[*index].is_none() {
                 visitor.unreadable(*index, &kind_of(column.data_type()))?;
             }
-            texts[*index] = text;
         }
         for index in 0..batch.num_rows() {
             rows += 1;
-            visitor.row(rows, Row::Batch(&texts, index))?;
+            visitor.row(rows, Row::Batch(&cells, index))?;
         }
         let share = u128::from(file_bytes) * batch.num_rows() as u128 / u128::from(rows_total.max(1));
         progress.advance(u64::try_from(share).unwrap_or_default());
     }
     if rows == 0 { Err(LoadError::NoRows { file: name.to_owned() }) } else { Ok(()) }
+}
+
+/// What is read of a column.
+fn wanted(index: usize, field: &Field, visitor: &mut dyn Visitor) -> Wanted {
+    let member = if field.data_type().is_nested() { visitor.member(index) } else { None };
+    match member {
+        Some(member) => Wanted::Member(member),
+        None if visitor.takes_nested(index) => Wanted::Nested,
+        None => Wanted::Text,
+    }
+}
+
+/// Texts are read as dictionaries, which is what they mostly are in the file.
+fn with_dictionaries(metadata: ArrowReaderMetadata, needed: &[usize], wanted: &[Wanted]) -> ArrowReaderMetadata {
+    let is_asked = |index: usize| {
+        let number = needed.binary_search(&index).ok();
+        number.and_then(|number| wanted.get(number)).is_some_and(|wanted| !matches!(wanted, Wanted::Member(_)))
+    };
+    let field =
+        |(index, field): (usize, &FieldRef)| if is_asked(index) { as_dictionary(field) } else { Arc::clone(field) };
+    let schema = metadata.schema();
+    let fields: Vec<_> = schema.fields().iter().enumerate().map(field).collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    // What cannot be read that way is read as it is.
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata)
+}
+
+fn as_dictionary(field: &FieldRef) -> FieldRef {
+    let fields = |fields: &Fields| fields.iter().map(as_dictionary).collect::<Fields>();
+    let kind = match field.data_type() {
+        DataType::Utf8 => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+        DataType::Map(entries, is_sorted) => DataType::Map(as_dictionary(entries), *is_sorted),
+        DataType::List(item) => DataType::List(as_dictionary(item)),
+        DataType::Struct(members) => DataType::Struct(fields(members)),
+        other => other.clone(),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(kind))
 }
 
 /// The type in a few words: that of a nested column can fill pages.
@@ -74,184 +106,5 @@ fn kind_of(kind: &DataType) -> String {
             "binary that is not UTF-8 text".into()
         }
         other => format!("of type {other}"),
-    }
-}
-
-fn as_text(column: &ArrayRef) -> Result<StringArray, ArrowError> {
-    let column = match column.data_type() {
-        kind if kind.is_nested() => return Ok(json_of(column)?.into_iter().map(json_text).collect()),
-        // Only the instant counts; a named zone would need a zone database to print.
-        DataType::Timestamp(_, _) => cast(column, &DataType::Timestamp(TimeUnit::Millisecond, None))?,
-        // As binary of any length, which casts to text.
-        DataType::FixedSizeBinary(_) => cast(column, &DataType::Binary)?,
-        _ => Arc::clone(column),
-    };
-    // Bytes that are no text must not become an absent value.
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
-    Ok(cast_with_options(&column, &DataType::Utf8, &strict)?.as_string::<i32>().clone())
-}
-
-/// One member of each map or struct.
-fn member_text(column: &ArrayRef, member: &str) -> Result<StringArray, ArrowError> {
-    match column.data_type() {
-        DataType::Map(_, _) => {
-            let maps = column.as_map();
-            let (keys, values) = (as_text(maps.keys())?, as_text(maps.values())?);
-            let offsets = maps.value_offsets();
-            let is_member = |slot: &usize| keys.is_valid(*slot) && keys.value(*slot) == member;
-            let find = |at: usize| slots(offsets, at).find(is_member).filter(|slot| values.is_valid(*slot));
-            let text = |at: usize| find(at).filter(|_| maps.is_valid(at)).map(|slot| values.value(slot));
-            Ok((0..maps.len()).map(text).collect())
-        }
-        DataType::Struct(_) => {
-            let structs = column.as_struct();
-            let Some(values) = structs.column_by_name(member) else { return Ok(StringArray::new_null(structs.len())) };
-            let values = as_text(values)?;
-            let text = |at: usize| (structs.is_valid(at) && values.is_valid(at)).then(|| values.value(at));
-            Ok((0..structs.len()).map(text).collect())
-        }
-        _ => {
-            let find = |value: Value| match value {
-                Value::Array(pairs) => pairs.into_iter().find_map(|mut pair| {
-                    let is_member = pair.get("key").and_then(Value::as_str) == Some(member);
-                    is_member.then(|| pair.get_mut("value").map(Value::take)).flatten()
-                }),
-                _ => None,
-            };
-            let text = |value| find(value).and_then(|value| value.as_str().map(str::to_owned));
-            Ok(json_of(column)?.into_iter().map(text).collect())
-        }
-    }
-}
-
-fn json_text(value: Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        value => Some(value.to_string()),
-    }
-}
-
-/// The values of a column as JSON, as the CSV form of the same export has them: maps and structs are objects, lists are
-/// lists, everything else is text.
-fn json_of(column: &ArrayRef) -> Result<Vec<Value>, ArrowError> {
-    let mut values = match column.data_type() {
-        DataType::Map(_, _) => {
-            let maps = column.as_map();
-            let keys = as_text(maps.keys())?;
-            let mut members = json_of(maps.values())?;
-            let map = |at: usize| {
-                let offsets = maps.value_offsets();
-                let members = slots(offsets, at).map(|slot| (keys.value(slot).to_owned(), members[slot].take()));
-                Value::Object(members.collect())
-            };
-            (0..maps.len()).map(map).collect()
-        }
-        DataType::Struct(fields) => {
-            let mut members = column.as_struct().columns().iter().map(json_of).collect::<Result<Vec<_>, _>>()?;
-            let object = |at: usize| {
-                let members =
-                    fields.iter().zip(&mut members).map(|(field, values)| (field.name().clone(), values[at].take()));
-                Value::Object(members.collect())
-            };
-            (0..column.len()).map(object).collect()
-        }
-        DataType::List(_) => {
-            let lists = column.as_list::<i32>();
-            lists_of(lists.value_offsets(), json_of(lists.values())?)
-        }
-        DataType::LargeList(_) => {
-            let lists = column.as_list::<i64>();
-            lists_of(lists.value_offsets(), json_of(lists.values())?)
-        }
-        kind if kind.is_nested() => {
-            return Err(ArrowError::NotYetImplemented(format!("reading {kind}")));
-        }
-        _ => as_text(column)?.iter().map(|text| text.map_or(Value::Null, Value::from)).collect::<Vec<_>>(),
-    };
-    for (at, value) in values.iter_mut().enumerate() {
-        if column.is_null(at) {
-            *value = Value::Null;
-        }
-    }
-    Ok(values)
-}
-
-fn lists_of<O: OffsetSizeTrait>(offsets: &[O], mut items: Vec<Value>) -> Vec<Value> {
-    let lists = offsets.len().saturating_sub(1);
-    (0..lists).map(|at| Value::Array(slots(offsets, at).map(|slot| items[slot].take()).collect())).collect()
-}
-
-/// Where the items of a list or map lie in its child column.
-fn slots<O: OffsetSizeTrait>(offsets: &[O], at: usize) -> std::ops::Range<usize> {
-    offsets[at].as_usize()..offsets[at + 1].as_usize()
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow::array::{BinaryArray, Int32Array, ListBuilder, MapBuilder, StringBuilder, StructArray};
-    use arrow::datatypes::Field;
-
-    use super::*;
-
-    fn texts(column: impl Array + 'static) -> Vec<Option<String>> {
-        let column: ArrayRef = Arc::new(column);
-        as_text(&column).unwrap().iter().map(|text| text.map(str::to_owned)).collect()
-    }
-
-    #[test]
-    fn nested_columns_become_json() {
-        let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-        maps.keys().append_value("team");
-        maps.values().append_value("a");
-        maps.append(true).unwrap();
-        maps.append(false).unwrap();
-        maps.append(true).unwrap();
-        let maps = maps.finish();
-        assert_eq!(texts(maps.clone()), [Some(r#"{"team":"a"}"#.into()), None, Some("{}".into())]);
-        assert_eq!(texts(maps.slice(1, 2)), [None, Some("{}".into())]);
-        let mut lists = ListBuilder::new(StringBuilder::new());
-        lists.append_value([Some("a"), None]);
-        lists.append_null();
-        assert_eq!(texts(lists.finish()), [Some(r#"["a",null]"#.into()), None]);
-        let field = |name: &str| Arc::new(Field::new(name, DataType::Int32, true));
-        let numbers = |values: [Option<i32>; 2]| Arc::new(Int32Array::from(values.to_vec())) as ArrayRef;
-        let structs =
-            StructArray::from(vec![(field("a"), numbers([Some(1), None])), (field("b"), numbers([None, Some(2)]))]);
-        assert_eq!(texts(structs), [Some(r#"{"a":"1","b":null}"#.into()), Some(r#"{"a":null,"b":"2"}"#.into())]);
-    }
-
-    #[test]
-    fn one_member_is_taken_out_of_every_form() {
-        let mut maps = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-        for (key, value) in [("name", Some("x")), ("region", Some("eu")), ("region", None)] {
-            maps.keys().append_value(key);
-            maps.values().append_option(value);
-            maps.append(true).unwrap();
-        }
-        maps.append(false).unwrap();
-        let maps: ArrayRef = Arc::new(maps.finish());
-        let texts = |column: &ArrayRef| {
-            member_text(column, "region").unwrap().iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>()
-        };
-        assert_eq!(texts(&maps), [None, Some("eu".into()), None, None]);
-        assert_eq!(texts(&maps.slice(1, 1)), [Some("eu".into())]);
-        let field = |name: &str| Arc::new(Field::new(name, DataType::Utf8, true));
-        let column = |texts: [Option<&str>; 2]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
-        let structs: ArrayRef = Arc::new(StructArray::from(vec![
-            (field("key"), column([Some("region"), Some("name")])),
-            (field("value"), column([Some("eu"), Some("x")])),
-        ]));
-        assert_eq!(texts(&structs), [None, None], "a struct without the member");
-        let offsets = arrow::buffer::OffsetBuffer::new(vec![0, 1, 2].into());
-        let item = Arc::new(Field::new("item", structs.data_type().clone(), true));
-        let lists: ArrayRef = Arc::new(arrow::array::ListArray::new(item, offsets, structs, None));
-        assert_eq!(texts(&lists), [Some("eu".into()), None]);
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_not_an_absent_value() {
-        assert_eq!(texts(BinaryArray::from(vec![&b"a"[..]])), [Some("a".into())]);
-        let column: ArrayRef = Arc::new(BinaryArray::from(vec![&b"\xff"[..]]));
-        assert!(as_text(&column).is_err());
     }
 }

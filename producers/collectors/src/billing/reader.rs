@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use inventories::billing::fact::{CostFact, RowDetail};
-
 use super::cur::CurReader;
 use super::dialect::Dialect;
 use super::focus::FocusReader;
 use super::observed::Observed;
+use super::read_row::ReadRow;
 use super::rejects::Refusal;
 use super::row::Row;
 
@@ -67,14 +66,22 @@ impl RowReader {
         }
     }
 
-    /// A row as fact and detail.
+    /// A row.
     ///
     /// # Errors
     /// Why the row is refused.
-    pub fn read(&mut self, row: Row<'_>) -> Result<(CostFact, RowDetail), Refusal> {
+    pub fn read(&mut self, row: Row<'_>) -> Result<ReadRow, Refusal> {
         match self {
             Self::Focus(reader) => reader.read(row),
             Self::Cur(reader) => reader.read(row),
+        }
+    }
+
+    /// The billing month of a row that was refused, when it tells it.
+    pub fn month_of(&mut self, row: Row<'_>) -> Option<Arc<str>> {
+        match self {
+            Self::Focus(reader) => reader.month_of(row),
+            Self::Cur(reader) => reader.month_of(row),
         }
     }
 

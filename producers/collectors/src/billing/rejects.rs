@@ -112,20 +112,42 @@ pub struct Rejects {
     pub rows: u64,
     /// Refused rows by reason.
     pub by_reason: BTreeMap<Reason, u64>,
+    /// Refused rows by billing month, of those that tell it.
+    pub by_month: BTreeMap<String, u64>,
+    /// The first month that has too many of them.
+    month_over: Option<MonthOver>,
     /// The first of them.
     pub samples: Vec<Sample>,
+}
+
+/// A billing month of which too many rows were refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct MonthOver {
+    month: String,
+    refused: u64,
+    rows: u64,
 }
 
 impl Rejects {
     /// None yet.
     #[must_use]
     pub fn new(per_thousand_max: u64) -> Self {
-        Self { per_thousand_max, rows: 0, by_reason: BTreeMap::new(), samples: Vec::new() }
+        Self {
+            per_thousand_max,
+            rows: 0,
+            by_reason: BTreeMap::new(),
+            by_month: BTreeMap::new(),
+            month_over: None,
+            samples: Vec::new(),
+        }
     }
 
-    /// Counts a refused row.
-    pub fn add(&mut self, file: &str, row: u64, refusal: Refusal) {
+    /// Counts a refused row, whose billing month may be known.
+    pub fn add(&mut self, file: &str, row: u64, month: Option<&str>, refusal: Refusal) {
         *self.by_reason.entry(refusal.reason).or_default() += 1;
+        if let Some(month) = month {
+            *self.by_month.entry(month.to_owned()).or_default() += 1;
+        }
         if self.samples.len() < SAMPLES_MAX {
             self.samples.push(Sample { file: file.to_owned(), row, refusal });
         }
@@ -147,11 +169,24 @@ impl Rejects {
         self.by_reason.values().sum()
     }
 
-    /// True when more rows were refused than may be, or all of them.
+    /// Looks at each billing month by itself: many good rows of other months must not hide a broken one.
+    pub fn judge_months(&mut self, accepted: &BTreeMap<String, u64>) {
+        let over = |(month, refused): (&String, &u64)| {
+            let rows = refused + accepted.get(month).copied().unwrap_or_default();
+            let over = MonthOver { month: month.clone(), refused: *refused, rows };
+            self.is_too_much(over.refused, over.rows).then_some(over)
+        };
+        self.month_over = self.by_month.iter().find_map(over);
+    }
+
+    /// True when more rows were refused than may be, or all of them; of the load, or of one of its months.
     #[must_use]
     pub fn are_too_many(&self) -> bool {
-        let (refused, all) = (self.total(), self.rows);
-        refused.saturating_mul(1000) > all.saturating_mul(self.per_thousand_max) || (refused > 0 && refused == all)
+        self.month_over.is_some() || self.is_too_much(self.total(), self.rows)
+    }
+
+    fn is_too_much(&self, refused: u64, rows: u64) -> bool {
+        refused.saturating_mul(1000) > rows.saturating_mul(self.per_thousand_max) || (refused > 0 && refused == rows)
     }
 
     /// One line for people.
@@ -159,8 +194,12 @@ impl Rejects {
     pub fn summary(&self) -> String {
         let reasons: Vec<_> = self.by_reason.iter().map(|(r, n)| format!("{n} {}", r.as_str())).collect();
         let mut text = format!("{} of {} rows were refused ({})", self.total(), self.rows, reasons.join(", "));
-        if self.are_too_many() {
+        if self.is_too_much(self.total(), self.rows) {
             text += &format!(", more than {} in 1000", self.per_thousand_max);
+        } else if let Some(MonthOver { month, refused, rows }) = &self.month_over {
+            let per_thousand_max = self.per_thousand_max;
+            text +=
+                &format!(", and of billing month {month} {refused} of {rows}, more than {per_thousand_max} in 1000");
         }
         if let Some(first) = self.samples.first() {
             text += &format!("; the first is {first}");
@@ -176,18 +215,32 @@ mod tests {
     #[test]
     fn one_in_a_thousand_is_still_allowed() {
         let mut rejects = Rejects { rows: 1000, ..Rejects::new(1) };
-        rejects.add("f", 3, Refusal::of(Reason::BadDecimal, "BilledCost", "1,5"));
+        rejects.add("f", 3, None, Refusal::of(Reason::BadDecimal, "BilledCost", "1,5"));
         assert_eq!(
             rejects.summary(),
             "1 of 1000 rows were refused (1 bad_decimal); the first is row 3 of f: bad_decimal in BilledCost: it is \
              \"1,5\", wanted a decimal number such as 12.34, of at most 15 digits before the point"
         );
         assert!(!rejects.are_too_many());
-        rejects.add("f", 4, Refusal::blank(Reason::MissingCost, "BilledCost"));
+        rejects.add("f", 4, None, Refusal::blank(Reason::MissingCost, "BilledCost"));
         assert!(rejects.are_too_many());
         let said = rejects.summary();
         let expected =
             "2 of 1000 rows were refused (1 bad_decimal, 1 missing_cost), more than 1 in 1000; the first is row 3 of";
         assert!(said.starts_with(expected), "{said}");
+    }
+    #[test]
+    fn a_broken_month_is_not_hidden_by_good_ones() {
+        let mut rejects = Rejects { rows: 10_000, ..Rejects::new(1) };
+        rejects.add("f", 3, Some("2026-01"), Refusal::blank(Reason::MissingCost, "BilledCost"));
+        let accepted = |rows| [("2025-12".to_owned(), 9_999 - rows), ("2026-01".to_owned(), rows)].into();
+        rejects.judge_months(&accepted(999));
+        assert!(!rejects.are_too_many(), "one in a thousand is allowed in a month, too");
+        rejects.judge_months(&accepted(998));
+        assert!(rejects.are_too_many());
+        let said = rejects.summary();
+        assert!(said.contains("of billing month 2026-01 1 of 999, more than 1 in 1000"), "{said}");
+        rejects.judge_months(&accepted(0));
+        assert!(rejects.are_too_many(), "a month without any accepted row");
     }
 }

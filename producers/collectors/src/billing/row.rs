@@ -1,17 +1,21 @@
 //! One row of a billing file, whatever container it came in: cells by column number, as text.
 
-use arrow::array::{Array, StringArray};
+use std::borrow::Cow;
+
 use csv::StringRecord;
 
 use inventories::billing::cells;
+
+use super::batch_columns::BatchColumn;
+use super::row_key::write_text;
 
 /// A row.
 #[derive(Debug, Clone, Copy)]
 pub enum Row<'a> {
     /// From CSV.
     Csv(&'a StringRecord),
-    /// From Parquet: the batch's columns as text, and the index in it. Columns that no code needs are not there.
-    Batch(&'a [Option<StringArray>], usize),
+    /// From Parquet: the batch's columns, and the index in it. Columns that no code needs are not there.
+    Batch(&'a [Option<BatchColumn>], usize),
 }
 
 impl<'a> Row<'a> {
@@ -19,6 +23,19 @@ impl<'a> Row<'a> {
     #[must_use]
     pub fn get(self, column: Option<usize>) -> Option<&'a str> {
         cells::text(self.cell(column)?)
+    }
+
+    /// The same of a column that may hold maps, structs or lists, which become JSON text here, one cell at a time.
+    #[must_use]
+    pub fn nested(self, column: Option<usize>) -> Option<Cow<'a, str>> {
+        let cell = match self {
+            Self::Batch(columns, index) => columns.get(column?)?.as_ref()?.nested(index)?,
+            Self::Csv(_) => Cow::Borrowed(self.cell(column)?),
+        };
+        match cell {
+            Cow::Borrowed(cell) => cells::text(cell).map(Cow::Borrowed),
+            Cow::Owned(cell) => cells::text(&cell).map(|cell| Cow::Owned(cell.to_owned())),
+        }
     }
 
     /// The first of these cells that is there.
@@ -39,13 +56,30 @@ impl<'a> Row<'a> {
         self.cell(column).filter(|cell| !cell.trim().is_empty())
     }
 
+    /// The instant in a column of instants, in milliseconds since the epoch; `None` for a blank cell and any other column.
+    #[must_use]
+    pub fn instant_ms(self, column: Option<usize>) -> Option<i64> {
+        match self {
+            Self::Batch(columns, index) => columns.get(column?)?.as_ref()?.instant_ms(index),
+            Self::Csv(_) => None,
+        }
+    }
+
+    /// Writes the cell as bytes: two rows have the same ones exactly if their cells are the same.
+    pub fn write_key(self, column: usize, key: &mut Vec<u8>) {
+        match self {
+            Self::Csv(record) => write_text(record.get(column), key),
+            Self::Batch(columns, index) => match columns.get(column).and_then(Option::as_ref) {
+                Some(column) => column.write_key(index, key),
+                None => write_text(None, key),
+            },
+        }
+    }
+
     fn cell(self, column: Option<usize>) -> Option<&'a str> {
         match self {
             Self::Csv(record) => record.get(column?),
-            Self::Batch(columns, index) => {
-                let column = columns.get(column?)?.as_ref()?;
-                (!column.is_null(index)).then(|| column.value(index))
-            }
+            Self::Batch(columns, index) => columns.get(column?)?.as_ref()?.text(index),
         }
     }
 }

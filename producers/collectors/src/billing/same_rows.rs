@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 use inventories::billing::fact::CostFact;
 
+use super::facts::scaled;
+
 /// Rows of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct RowsSum {
@@ -15,12 +17,12 @@ pub struct RowsSum {
 impl RowsSum {
     /// Adds a row; `charge` is the hash of what it charges for.
     pub fn add(&mut self, fact: &CostFact, charge: u64) {
-        let cost = fact.cost_unblended.normalize();
+        let cost = scaled(fact.cost_unblended);
         let numbers = [
             fact.usage_start_ms.unsigned_abs(),
             fact.usage_end_ms.unwrap_or_default().unsigned_abs(),
-            cost.mantissa().unsigned_abs() as u64,
-            u64::from(cost.is_sign_negative()) << 32 | u64::from(cost.scale()),
+            cost.unsigned_abs() as u64,
+            (cost >> 64) as u64,
         ];
         let hash = numbers.into_iter().fold(mixed(charge), |hash, number| mixed(hash ^ number));
         self.rows += 1;

@@ -7,6 +7,17 @@ pub const SCALE: u32 = 12;
 /// Integer digits allowed. Ten trillion rows of the largest amount still add up without overflow.
 const INTEGER_DIGITS_MAX: usize = 15;
 
+/// Powers of ten.
+const POWERS: [u64; SCALE as usize + 1] = {
+    let mut powers = [1; SCALE as usize + 1];
+    let mut power = 1;
+    while power < powers.len() {
+        powers[power] = powers[power - 1] * 10;
+        power += 1;
+    }
+    powers
+};
+
 /// Words that exporters and data frames write for an absent value. Only these spellings: `none`, `NA` and `nil` are names
 /// that people give to buckets, regions and tags.
 const NULL_WORDS: [&str; 13] =
@@ -42,6 +53,14 @@ pub fn decimal(cell: &str) -> Option<Decimal> {
     let (integer, fraction) = (&number[..point], number.get(point + 1..).unwrap_or_default());
     if integer.len() + fraction.len() == 0 || !integer.iter().chain(fraction).all(u8::is_ascii_digit) {
         return None;
+    }
+    if exponent == 0 && integer.len() <= INTEGER_DIGITS_MAX && fraction.len() <= SCALE as usize {
+        // Nearly every cell: no digit is rounded away.
+        let fold = |all: u64, digit: &u8| all * 10 + u64::from(digit - b'0');
+        let places = fraction.iter().fold(0, fold) * POWERS[SCALE as usize - fraction.len()];
+        let mantissa =
+            i128::from(integer.iter().fold(0, fold)) * i128::from(POWERS[SCALE as usize]) + i128::from(places);
+        return Some(Decimal::from_i128_with_scale(if negative { -mantissa } else { mantissa }, SCALE));
     }
     let digits: Vec<u8> = integer.iter().chain(fraction).map(|b| b - b'0').skip_while(|digit| *digit == 0).collect();
     let shift = i64::from(exponent) - i64::try_from(fraction.len()).ok()? + i64::from(SCALE);

@@ -7,19 +7,13 @@ use rust_decimal::Decimal;
 use super::closed_lists::{ChargeCategory, CommitmentStatus, ListCell, Pricing};
 use super::tags::RowTags;
 
-/// A cost fact: one normalised row, as stored in the dataset `cur_facts`.
+/// What a row charges for: all that comes again with the other hours of the same thing. The rows share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CostFact {
+pub struct Charge {
+    /// `aws`, `azure`, `oci`, `gcp`, or the provider's name in lower case.
+    pub cloud: Arc<str>,
     /// Billing month, `YYYY-MM`.
     pub billing_period: String,
-    /// First instant of the billing period.
-    pub billing_period_start_ms: Option<i64>,
-    /// End of the billing period.
-    pub billing_period_end_ms: Option<i64>,
-    /// First instant the charge covers.
-    pub usage_start_ms: i64,
-    /// End of what the charge covers.
-    pub usage_end_ms: Option<i64>,
     /// Account that pays.
     pub payer_account_id: Option<String>,
     /// Account that used it.
@@ -32,22 +26,53 @@ pub struct CostFact {
     pub service: Option<String>,
     /// Resource, as the export names it.
     pub resource_id: Option<String>,
+    /// Resource type as the export names it.
+    pub resource_type: Option<String>,
     /// Line type of AWS reports, as the export has it; FOCUS has none.
     pub line_item_type: Option<String>,
     /// Charge category.
     pub charge_category: ListCell<ChargeCategory>,
     /// True when it corrects an earlier charge.
     pub is_correction: bool,
+    /// False when the export does not tell corrections from other charges.
+    pub is_class_stated: bool,
     /// Usage type or meter.
     pub usage_type: Option<String>,
     /// Operation.
     pub operation: Option<String>,
+    /// Description.
+    pub description: Option<String>,
+    /// How the price came about.
+    pub pricing: Pricing,
     /// Reservation or plan it was charged under.
     pub commitment_id: Option<String>,
     /// Whether something used the commitment.
     pub commitment_status: Option<ListCell<CommitmentStatus>>,
     /// Billing currency, upper case.
     pub currency: String,
+    /// True when the export does not say the currency and `USD` was taken.
+    pub currency_defaulted: bool,
+    /// True for a line type that no table lists: it counts as usage.
+    pub unknown_type: bool,
+    /// Invoice that it is on.
+    pub invoice: Option<String>,
+    /// Tags.
+    pub tags: RowTags,
+}
+
+/// A cost fact: one normalised row, as stored in the dataset `cur_facts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CostFact {
+    /// What is charged.
+    pub charge: Arc<Charge>,
+    /// First instant of the billing period.
+    pub billing_period_start_ms: Option<i64>,
+    /// End of the billing period.
+    pub billing_period_end_ms: Option<i64>,
+    /// First instant the charge covers.
+    pub usage_start_ms: i64,
+    /// End of what the charge covers.
+    pub usage_end_ms: Option<i64>,
     /// Cost as invoiced.
     pub cost_unblended: Decimal,
     /// Cost after discounts.
@@ -58,35 +83,17 @@ pub struct CostFact {
     pub cost_blended: Decimal,
     /// True when an input of the amortised cost was missing.
     pub model_fallback: bool,
-    /// True when the export does not say the currency and `USD` was taken.
-    pub currency_defaulted: bool,
-    /// True for a line type that no table lists: it counts as usage.
-    pub unknown_type: bool,
-    /// Tags.
-    pub tags: RowTags,
     /// Delivery and file the row came from.
     pub source_ref: Arc<str>,
 }
 
 /// What checkers look at beyond the stored fact.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RowDetail {
-    /// `aws`, `azure`, `oci`, `gcp`, or the provider's name in lower case.
-    pub cloud: Arc<str>,
-    /// Charge description.
-    pub description: Option<String>,
-    /// Resource type as the export names it.
-    pub resource_type: Option<String>,
-    /// How the price came about.
-    pub pricing: Pricing,
     /// Quantity in pricing units.
     pub quantity: Option<Decimal>,
     /// Public price of one unit.
     pub unit_price: Option<Decimal>,
-    /// Invoice that it is on.
-    pub invoice: Option<String>,
-    /// False when the export does not tell corrections from other charges.
-    pub is_class_stated: bool,
     /// What the inventory adds up of the row; `None` for the row as it is stored.
     pub parts: Option<Vec<RowPart>>,
 }
@@ -115,12 +122,12 @@ impl RowPart {
     #[must_use]
     pub fn whole(fact: &CostFact, detail: &RowDetail) -> Self {
         Self {
-            category: fact.charge_category.clone(),
-            pricing: detail.pricing,
+            category: fact.charge.charge_category.clone(),
+            pricing: fact.charge.pricing,
             billed: fact.cost_unblended,
             amortized: fact.cost_amortized,
             quantity: detail.quantity,
-            is_unused: fact.commitment_status.as_ref().is_some_and(|status| status.is(CommitmentStatus::Unused)),
+            is_unused: fact.charge.commitment_status.as_ref().is_some_and(|status| status.is(CommitmentStatus::Unused)),
         }
     }
 }

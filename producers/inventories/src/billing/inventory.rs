@@ -2,14 +2,14 @@
 //! memory grows with the number of distinct things charged, not with the number of rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
 
+use super::closed_lists::{ChargeCategory, ListCell, Pricing};
 use super::coverage::{CurrentMonth, Payer, current_months, payer, resource_key};
-use super::fact::{CostFact, RowDetail, RowPart};
-use super::hours::HourSet;
+use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
 use super::period;
@@ -19,6 +19,8 @@ use crate::kind::{Extent, Inventory, InventoryKind, Source};
 pub const LINES_MAX: usize = 2_000_000;
 /// Recognised wordings remembered at most; descriptions that name a resource would fill memory otherwise.
 const METERS_MAX: usize = 100_000;
+/// Charges whose line is remembered at most; a bill that has more is looked up line by line.
+const KNOWN_MAX: usize = 300_000;
 
 /// Lines of all billing months read, in a fixed order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -84,16 +86,71 @@ fn month_start(period: &str) -> Option<NaiveDate> {
 
 /// Where the hours of a row's month are counted from: the start of the billing period as the bill has it, which is a
 /// month's first midnight somewhere on earth; else that of UTC.
-fn period_start_ms(fact: &CostFact) -> Option<i64> {
-    let utc_ms = month_start(&fact.billing_period)?.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis();
-    let stated = fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= period::OFFSET_MAX_MS);
-    Some(stated.unwrap_or(utc_ms))
+fn period_start_ms(fact: &CostFact, utc_ms: i64) -> i64 {
+    fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= period::OFFSET_MAX_MS).unwrap_or(utc_ms)
+}
+
+fn utc_start_ms(period: &str) -> Option<i64> {
+    Some(month_start(period)?.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())
+}
+
+/// A part of a charge that came before: it belongs to the same line again.
+#[derive(Debug)]
+struct KnownPart {
+    /// Compared by address, which is its own as long as it is held here.
+    charge: Arc<Charge>,
+    category: ChargeCategory,
+    pricing: Pricing,
+    is_unused: bool,
+    is_negative: bool,
+}
+
+impl KnownPart {
+    /// `None` for a category outside the closed list.
+    fn of(fact: &CostFact, part: &RowPart) -> Option<Self> {
+        let ListCell::Known(category) = part.category else { return None };
+        Some(Self {
+            charge: Arc::clone(&fact.charge),
+            category,
+            pricing: part.pricing,
+            is_unused: part.is_unused,
+            is_negative: is_negative(part),
+        })
+    }
+
+    fn identity(&self) -> (*const Charge, ChargeCategory, Pricing, bool, bool) {
+        (Arc::as_ptr(&self.charge), self.category, self.pricing, self.is_unused, self.is_negative)
+    }
+}
+
+impl PartialEq for KnownPart {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for KnownPart {}
+
+impl Hash for KnownPart {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
+}
+
+fn is_negative(part: &RowPart) -> bool {
+    part.billed.is_sign_negative() && !part.billed.is_zero()
 }
 
 /// Adds rows up.
 #[derive(Debug)]
 pub struct InventoryBuilder {
-    lines: HashMap<LineKey, LineSums>,
+    /// Numbers of lines in `sums`.
+    lines: HashMap<LineKey, usize>,
+    sums: Vec<LineSums>,
+    /// Lines of charges that came before.
+    known: HashMap<KnownPart, usize>,
+    /// The month of the last row, and its start.
+    month: (String, Option<i64>),
     texts: HashSet<Arc<str>>,
     meters: HashMap<String, Meter>,
     lines_max: usize,
@@ -110,7 +167,16 @@ impl InventoryBuilder {
     /// Keeps at most `lines_max` lines.
     #[must_use]
     pub fn with_limit(lines_max: usize) -> Self {
-        Self { lines: HashMap::new(), texts: HashSet::new(), meters: HashMap::new(), lines_max, dropped_rows: 0 }
+        Self {
+            lines: HashMap::new(),
+            sums: Vec::new(),
+            known: HashMap::new(),
+            month: (String::new(), None),
+            texts: HashSet::new(),
+            meters: HashMap::new(),
+            lines_max,
+            dropped_rows: 0,
+        }
     }
 
     /// Adds a row to its line, or its parts to theirs.
@@ -122,72 +188,96 @@ impl InventoryBuilder {
     }
 
     fn add_part(&mut self, fact: &CostFact, detail: &RowDetail, part: &RowPart) {
-        let key = self.key(fact, detail, part);
-        if self.lines.len() >= self.lines_max && !self.lines.contains_key(&key) {
+        let Some(line) = self.line(fact, part) else {
             self.dropped_rows += 1;
             return;
-        }
-        let description = self.share(detail.description.as_deref().unwrap_or_default());
-        let sums = self.lines.entry(key).or_insert_with(|| LineSums {
-            billed: Decimal::ZERO,
-            amortized: Decimal::ZERO,
-            quantity: Some(Decimal::ZERO),
-            unit_price: None,
-            hours: HourSet::default(),
-            rows: 0,
-            is_class_stated: true,
-            description,
-        });
+        };
+        let month_start_ms = self.month_start_ms(fact);
+        let Some(sums) = self.sums.get_mut(line) else { return };
         sums.billed += part.billed;
         sums.amortized += part.amortized;
         sums.quantity = sums.quantity.zip(part.quantity).map(|(sum, more)| sum + more);
         sums.unit_price = detail.unit_price.or(sums.unit_price);
         sums.rows += 1;
-        sums.is_class_stated &= detail.is_class_stated;
-        if let (Some(start_ms), Some(end)) = (period_start_ms(fact), fact.usage_end_ms) {
+        sums.is_class_stated &= fact.charge.is_class_stated;
+        if let (Some(start_ms), Some(end)) = (month_start_ms, fact.usage_end_ms) {
             sums.hours.add(start_ms, fact.usage_start_ms, end);
         }
+    }
+
+    /// The number of the line that the part belongs to; `None` when it is a new one and there is no room.
+    fn line(&mut self, fact: &CostFact, part: &RowPart) -> Option<usize> {
+        let known = KnownPart::of(fact, part);
+        if let Some(line) = known.as_ref().and_then(|known| self.known.get(known)) {
+            return Some(*line);
+        }
+        let key = self.key(&fact.charge, part);
+        let line = match self.lines.get(&key) {
+            Some(line) => *line,
+            None if self.lines.len() >= self.lines_max => return None,
+            None => {
+                let description = self.share(fact.charge.description.as_deref().unwrap_or_default());
+                self.lines.insert(key, self.sums.len());
+                self.sums.push(LineSums::empty(description));
+                self.sums.len() - 1
+            }
+        };
+        if self.known.len() >= KNOWN_MAX {
+            self.known.clear();
+        }
+        self.known.extend(known.map(|known| (known, line)));
+        Some(line)
+    }
+
+    fn month_start_ms(&mut self, fact: &CostFact) -> Option<i64> {
+        let period = &fact.charge.billing_period;
+        if self.month.0 != *period {
+            self.month = (period.clone(), utc_start_ms(period));
+        }
+        self.month.1.map(|utc_ms| period_start_ms(fact, utc_ms))
     }
 
     /// The finished inventory.
     #[must_use]
     pub fn finish(self) -> BillingInventory {
-        let mut lines: Vec<_> = self.lines.into_iter().map(|(key, sums)| UsageLine { key, sums }).collect();
+        let mut sums: Vec<_> = self.sums.into_iter().map(Some).collect();
+        let line = |(key, line): (LineKey, usize)| Some(UsageLine { key, sums: sums.get_mut(line)?.take()? });
+        let mut lines: Vec<_> = self.lines.into_iter().filter_map(line).collect();
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         BillingInventory { current: current_months(&lines), lines, dropped_rows: self.dropped_rows }
     }
 
-    fn key(&mut self, fact: &CostFact, detail: &RowDetail, part: &RowPart) -> LineKey {
+    fn key(&mut self, charge: &Charge, part: &RowPart) -> LineKey {
         LineKey {
-            cloud: Arc::clone(&detail.cloud),
-            billing_account: self.share_or_empty(fact.payer_account_id.as_deref()),
-            period: self.share(&fact.billing_period),
-            account: self.share(&fact.account_id),
-            region: self.share_or_empty(fact.region.as_deref()),
-            service: self.share_or_empty(fact.service_code.as_deref()),
-            resource: self.share_or_empty(fact.resource_id.as_deref()),
-            resource_type: self.share_or_empty(detail.resource_type.as_deref()),
-            meter: self.meter(fact, detail),
+            cloud: Arc::clone(&charge.cloud),
+            billing_account: self.share_or_empty(charge.payer_account_id.as_deref()),
+            period: self.share(&charge.billing_period),
+            account: self.share(&charge.account_id),
+            region: self.share_or_empty(charge.region.as_deref()),
+            service: self.share_or_empty(charge.service_code.as_deref()),
+            resource: self.share_or_empty(charge.resource_id.as_deref()),
+            resource_type: self.share_or_empty(charge.resource_type.as_deref()),
+            meter: self.meter(charge),
             category: part.category.clone(),
-            is_correction: fact.is_correction,
-            is_negative: part.billed.is_sign_negative() && !part.billed.is_zero(),
+            is_correction: charge.is_correction,
+            is_negative: is_negative(part),
             pricing: part.pricing,
-            commitment: self.share_or_empty(fact.commitment_id.as_deref()),
+            commitment: self.share_or_empty(charge.commitment_id.as_deref()),
             is_unused: part.is_unused,
-            currency: self.share(&fact.currency),
-            tags: fact.tags.clone(),
+            currency: self.share(&charge.currency),
+            tags: charge.tags.clone(),
         }
     }
 
     /// Few wordings make up millions of rows: each is recognised once.
-    fn meter(&mut self, fact: &CostFact, detail: &RowDetail) -> Meter {
+    fn meter(&mut self, charge: &Charge) -> Meter {
         let row = Wording {
-            service: fact.service_code.as_deref().map(contracts::service_family::product_code).unwrap_or_default(),
-            usage_type: fact.usage_type.as_deref(),
-            operation: fact.operation.as_deref(),
-            description: detail.description.as_deref(),
+            service: charge.service_code.as_deref().map(contracts::service_family::product_code).unwrap_or_default(),
+            usage_type: charge.usage_type.as_deref(),
+            operation: charge.operation.as_deref(),
+            description: charge.description.as_deref(),
         };
-        let texts = [Some(&*detail.cloud), Some(row.service), row.usage_type, row.operation, row.description];
+        let texts = [Some(&*charge.cloud), Some(row.service), row.usage_type, row.operation, row.description];
         let wording = texts.map(Option::unwrap_or_default).join("\u{1f}");
         if let Some(meter) = self.meters.get(&wording) {
             return meter.clone();
@@ -195,7 +285,7 @@ impl InventoryBuilder {
         if self.meters.len() >= METERS_MAX {
             self.meters.clear();
         }
-        let meter = meter::of(&detail.cloud, row);
+        let meter = meter::of(&charge.cloud, row);
         self.meters.insert(wording, meter.clone());
         meter
     }
@@ -219,54 +309,54 @@ impl InventoryBuilder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::closed_lists::Pricing;
+    use rust_decimal::Decimal;
+
     use super::super::tags::RowTags;
     use super::*;
 
     fn row(period: &str, hour: i64, resource: &str, cost: i64) -> (CostFact, RowDetail) {
         let start_ms = month_start(period).unwrap().and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()
             + hour * 3_600_000;
-        let fact = CostFact {
+        let charge = Charge {
+            cloud: "aws".into(),
             billing_period: period.into(),
-            billing_period_start_ms: None,
-            billing_period_end_ms: None,
-            usage_start_ms: start_ms,
-            usage_end_ms: Some(start_ms + 3_600_000),
             payer_account_id: Some("payer".into()),
             account_id: "account".into(),
             region: None,
             service_code: Some("AmazonEC2".into()),
             service: Some("ec2".into()),
             resource_id: Some(resource.into()),
+            resource_type: None,
             line_item_type: None,
             charge_category: "Usage".into(),
             is_correction: false,
+            is_class_stated: true,
             usage_type: Some("EBS:VolumeUsage.gp2".into()),
             operation: None,
+            description: None,
+            pricing: Pricing::Standard,
             commitment_id: None,
             commitment_status: None,
             currency: "USD".into(),
+            currency_defaulted: false,
+            unknown_type: false,
+            invoice: None,
+            tags: RowTags::default(),
+        };
+        let fact = CostFact {
+            charge: Arc::new(charge),
+            billing_period_start_ms: None,
+            billing_period_end_ms: None,
+            usage_start_ms: start_ms,
+            usage_end_ms: Some(start_ms + 3_600_000),
             cost_unblended: cost.into(),
             cost_net: cost.into(),
             cost_amortized: cost.into(),
             cost_blended: cost.into(),
             model_fallback: false,
-            currency_defaulted: false,
-            unknown_type: false,
-            tags: RowTags::default(),
             source_ref: "".into(),
         };
-        let detail = RowDetail {
-            cloud: "aws".into(),
-            description: None,
-            resource_type: None,
-            pricing: Pricing::Standard,
-            quantity: Some(Decimal::ONE),
-            unit_price: None,
-            invoice: None,
-            is_class_stated: true,
-            parts: None,
-        };
+        let detail = RowDetail { quantity: Some(Decimal::ONE), ..RowDetail::default() };
         (fact, detail)
     }
 
@@ -324,7 +414,7 @@ mod tests {
     #[test]
     fn a_resource_has_all_its_lines_and_no_other() {
         let mut other_meter = row("2024-09", 1, "b", 2);
-        other_meter.0.usage_type = Some("EBS:VolumeIOUsage".into());
+        Arc::make_mut(&mut other_meter.0.charge).usage_type = Some("EBS:VolumeIOUsage".into());
         let rows = [row("2024-09", 0, "a", 1), row("2024-09", 0, "b", 1), other_meter, row("2024-10", 0, "b", 1)];
         let inventory = build(10, &rows);
         let line = |resource: &str| inventory.lines().iter().find(|line| &*line.key.resource == resource).unwrap();

@@ -70,6 +70,23 @@ pub struct LineSums {
     pub description: Arc<str>,
 }
 
+impl LineSums {
+    /// Before the first row.
+    #[must_use]
+    pub fn empty(description: Arc<str>) -> Self {
+        Self {
+            billed: Decimal::ZERO,
+            amortized: Decimal::ZERO,
+            quantity: Some(Decimal::ZERO),
+            unit_price: None,
+            hours: HourSet::default(),
+            rows: 0,
+            is_class_stated: true,
+            description,
+        }
+    }
+}
+
 /// A line: key and sums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageLine {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use inventories::billing::closed_lists::Pricing;
-use inventories::billing::fact::{CostFact, RowDetail};
+use inventories::billing::fact::{Charge, CostFact, RowDetail};
 use inventories::billing::inventory::{BillingInventory, InventoryBuilder};
 use inventories::billing::tags::RowTags;
 use inventories::services::Services;
@@ -27,75 +27,78 @@ pub(super) struct Row {
 
 /// On-demand usage of EC2 in us-east-1 that costs 1 USD for the first hour of September 2024.
 pub(super) fn row(description: &str) -> Row {
-    let fact = CostFact {
+    let charge = Charge {
+        cloud: "aws".into(),
         billing_period: "2024-09".into(),
-        billing_period_start_ms: Some(SEPTEMBER_MS),
-        billing_period_end_ms: None,
-        usage_start_ms: SEPTEMBER_MS,
-        usage_end_ms: Some(SEPTEMBER_MS + HOUR_MS),
         payer_account_id: Some("999900001111".into()),
         account_id: "111122223333".into(),
         region: Some("us-east-1".into()),
         service_code: Some("AmazonEC2".into()),
         service: None,
         resource_id: None,
+        resource_type: None,
         line_item_type: None,
         charge_category: "Usage".into(),
         is_correction: false,
+        is_class_stated: true,
         usage_type: None,
         operation: None,
+        description: Some(description.to_owned()),
+        pricing: Pricing::Standard,
         commitment_id: None,
         commitment_status: None,
         currency: "USD".into(),
+        currency_defaulted: false,
+        unknown_type: false,
+        invoice: None,
+        tags: RowTags::default(),
+    };
+    let fact = CostFact {
+        charge: Arc::new(charge),
+        billing_period_start_ms: Some(SEPTEMBER_MS),
+        billing_period_end_ms: None,
+        usage_start_ms: SEPTEMBER_MS,
+        usage_end_ms: Some(SEPTEMBER_MS + HOUR_MS),
         cost_unblended: Decimal::ONE,
         cost_net: Decimal::ONE,
         cost_amortized: Decimal::ONE,
         cost_blended: Decimal::ONE,
         model_fallback: false,
-        currency_defaulted: false,
-        unknown_type: false,
-        tags: RowTags::default(),
         source_ref: "".into(),
     };
-    let detail = RowDetail {
-        cloud: "aws".into(),
-        description: Some(description.to_owned()),
-        resource_type: None,
-        pricing: Pricing::Standard,
-        quantity: Some(Decimal::ONE),
-        unit_price: None,
-        invoice: None,
-        is_class_stated: true,
-        parts: None,
-    };
+    let detail = RowDetail { quantity: Some(Decimal::ONE), ..RowDetail::default() };
     Row { fact, detail }
 }
 
 impl Row {
+    fn charge(&mut self) -> &mut Charge {
+        Arc::make_mut(&mut self.fact.charge)
+    }
+
     pub(super) fn resource(mut self, resource: &str) -> Self {
-        self.fact.resource_id = Some(resource.into());
+        self.charge().resource_id = Some(resource.into());
         self
     }
 
     pub(super) fn account(mut self, account: &str) -> Self {
-        self.fact.account_id = account.into();
+        self.charge().account_id = account.into();
         self
     }
 
     /// Empty: not stated.
     pub(super) fn region(mut self, region: &str) -> Self {
-        self.fact.region = Some(region.to_owned()).filter(|region| !region.is_empty());
+        self.charge().region = Some(region.to_owned()).filter(|region| !region.is_empty());
         self
     }
 
     pub(super) fn service(mut self, service: &str) -> Self {
-        self.fact.service_code = Some(service.into());
-        self.fact.service = Some(contracts::service_family::family_of(service));
+        self.charge().service_code = Some(service.into());
+        self.charge().service = Some(contracts::service_family::family_of(service));
         self
     }
 
     pub(super) fn cloud(mut self, cloud: &str) -> Self {
-        self.detail.cloud = cloud.into();
+        self.charge().cloud = cloud.into();
         self
     }
 
@@ -121,14 +124,14 @@ impl Row {
     }
 
     pub(super) fn category(mut self, category: &str) -> Self {
-        self.fact.charge_category = category.into();
+        self.charge().charge_category = category.into();
         self
     }
 
     pub(super) fn committed(mut self, id: &str, status: &str) -> Self {
-        self.fact.commitment_id = Some(id.into());
-        self.fact.commitment_status = Some(status.into());
-        self.detail.pricing = Pricing::Committed;
+        self.charge().commitment_id = Some(id.into());
+        self.charge().commitment_status = Some(status.into());
+        self.charge().pricing = Pricing::Committed;
         self
     }
 
@@ -146,26 +149,26 @@ impl Row {
 
     /// From an export that does not tell corrections from other charges.
     pub(super) fn class_unstated(mut self) -> Self {
-        self.detail.is_class_stated = false;
+        self.charge().is_class_stated = false;
         self
     }
 
     /// With tags that could not be read.
     pub(super) fn unknown_tags(mut self) -> Self {
-        self.fact.tags = RowTags::Unknown;
+        self.charge().tags = RowTags::Unknown;
         self
     }
 
     pub(super) fn tag(mut self, key: &str, value: &str) -> Self {
-        let mut tags = self.fact.tags.known().cloned().unwrap_or_default();
+        let mut tags = self.charge().tags.known().cloned().unwrap_or_default();
         tags.insert(key.into(), value.into());
-        self.fact.tags = RowTags::Known(Arc::new(tags));
+        self.charge().tags = RowTags::Known(Arc::new(tags));
         self
     }
 
     /// Moved to August, keeping its length.
     pub(super) fn in_august(mut self) -> Self {
-        self.fact.billing_period = "2024-08".into();
+        self.charge().billing_period = "2024-08".into();
         for time in [Some(&mut self.fact.usage_start_ms), self.fact.usage_end_ms.as_mut()].into_iter().flatten() {
             *time += AUGUST_MS - SEPTEMBER_MS;
         }

@@ -51,6 +51,11 @@ pub struct Costs {
     pub savings_plan_effective: Option<usize>,
     pub savings_plan_commitment: Option<usize>,
     pub savings_plan_used: Option<usize>,
+    /// After private discounts; AWS has these columns only where there are some.
+    pub net_reservation_effective: Option<usize>,
+    pub net_reservation_unused_upfront: Option<usize>,
+    pub net_reservation_unused_recurring: Option<usize>,
+    pub net_savings_plan_effective: Option<usize>,
 }
 
 impl Costs {
@@ -66,10 +71,14 @@ impl Costs {
             savings_plan_effective: at("savings_plan_savings_plan_effective_cost"),
             savings_plan_commitment: at("savings_plan_total_commitment_to_date"),
             savings_plan_used: at("savings_plan_used_commitment"),
+            net_reservation_effective: at("reservation_net_effective_cost"),
+            net_reservation_unused_upfront: at("reservation_net_unused_amortized_upfront_fee_for_billing_period"),
+            net_reservation_unused_recurring: at("reservation_net_unused_recurring_fee"),
+            net_savings_plan_effective: at("savings_plan_net_savings_plan_effective_cost"),
         }
     }
 
-    fn all(&self) -> [Option<usize>; 9] {
+    fn all(&self) -> [Option<usize>; 13] {
         [
             self.unblended,
             self.net,
@@ -80,6 +89,10 @@ impl Costs {
             self.savings_plan_effective,
             self.savings_plan_commitment,
             self.savings_plan_used,
+            self.net_reservation_effective,
+            self.net_reservation_unused_upfront,
+            self.net_reservation_unused_recurring,
+            self.net_savings_plan_effective,
         ]
     }
 }
@@ -134,6 +147,19 @@ impl Columns {
         ];
         let tags = self.tag_columns.iter().map(|(number, _)| *number);
         single.into_iter().flatten().chain(self.costs.all()).flatten().chain(tags).collect()
+    }
+
+    /// Those that say what is charged: all but times and numbers.
+    #[must_use]
+    pub fn of_charge(&self) -> Vec<usize> {
+        let times = [self.usage_start, self.usage_end, self.billing_start, self.billing_end];
+        let numbers = [self.quantity, self.unit_price];
+        let others: Vec<_> = times.into_iter().chain(numbers).chain(self.costs.all()).flatten().collect();
+        let mut columns = self.all();
+        columns.retain(|column| !others.contains(column));
+        columns.sort_unstable();
+        columns.dedup();
+        columns
     }
 
     /// True when the file tells tags.

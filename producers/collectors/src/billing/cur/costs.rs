@@ -24,6 +24,10 @@ pub struct Amounts {
     savings_plan_effective: Option<Decimal>,
     savings_plan_commitment: Option<Decimal>,
     savings_plan_used: Option<Decimal>,
+    /// What the amortized cost is after private discounts.
+    net_reservation_effective: Option<Decimal>,
+    net_reservation_unused: [Option<Decimal>; 2],
+    net_savings_plan_effective: Option<Decimal>,
 }
 
 impl Amounts {
@@ -60,6 +64,20 @@ impl Amounts {
                 "savings_plan_total_commitment_to_date",
             )?,
             savings_plan_used: amount(row, &[c.savings_plan_used], "savings_plan_used_commitment")?,
+            net_reservation_effective: amount(row, &[c.net_reservation_effective], "reservation_net_effective_cost")?,
+            net_reservation_unused: [
+                amount(
+                    row,
+                    &[c.net_reservation_unused_upfront],
+                    "reservation_net_unused_amortized_upfront_fee_for_billing_period",
+                )?,
+                amount(row, &[c.net_reservation_unused_recurring], "reservation_net_unused_recurring_fee")?,
+            ],
+            net_savings_plan_effective: amount(
+                row,
+                &[c.net_savings_plan_effective],
+                "savings_plan_net_savings_plan_effective_cost",
+            )?,
         })
     }
 
@@ -83,6 +101,17 @@ impl Amounts {
         }
     }
 
+    /// The amortized cost of a commitment after private discounts, where the report has it: FOCUS has discounts inside the
+    /// charges that they are for.
+    fn net_amortized(&self, line_type: LineType) -> Option<Decimal> {
+        match line_type {
+            LineType::DiscountedUsage => self.net_reservation_effective,
+            LineType::RiFee => of_parts(self.net_reservation_unused, |one, other| one + other),
+            LineType::SavingsPlanCoveredUsage => self.net_savings_plan_effective,
+            _ => None,
+        }
+    }
+
     /// What of the line FOCUS would have, when that is not the line as it is.
     #[must_use]
     pub fn parts(
@@ -101,7 +130,13 @@ impl Amounts {
             quantity,
             is_unused: false,
         };
+        let net_amortized = self.net_amortized(line_type?);
+        let amortized = net_amortized.or(amortized);
         match line_type? {
+            LineType::DiscountedUsage => {
+                let net = self.net.unwrap_or(self.unblended);
+                Some(vec![part(ChargeCategory::Usage, pricing, net, net_amortized?, quantity)])
+            }
             // It takes back the on-demand price of covered usage, which is not billed at that price here either.
             LineType::SavingsPlanNegation => Some(Vec::new()),
             LineType::SavingsPlanCoveredUsage => {
@@ -146,6 +181,9 @@ mod tests {
         savings_plan_effective: None,
         savings_plan_commitment: None,
         savings_plan_used: None,
+        net_reservation_effective: None,
+        net_reservation_unused: [None; 2],
+        net_savings_plan_effective: None,
     };
 
     fn all() -> Amounts {
@@ -212,5 +250,37 @@ mod tests {
         assert_eq!(shown(net(9), LineType::Usage), text(&["Usage 9 9 false"]));
         assert_eq!(shown(net(10), LineType::Usage), None);
         assert_eq!((shown(net(0), LineType::Discount), shown(NONE, LineType::Discount)), (text(&[]), None));
+    }
+    #[test]
+    fn what_commitments_cover_is_priced_after_private_discounts() {
+        let discounted = Amounts {
+            net: Some(Decimal::ZERO),
+            net_reservation_effective: Some(Decimal::new(9, 1)),
+            net_reservation_unused: [None, Some(Decimal::new(27, 1))],
+            net_savings_plan_effective: Some(Decimal::new(36, 1)),
+            ..all()
+        };
+        let amortized = |amounts: &Amounts, line_type| {
+            let stored = amounts.amortized(Some(line_type), false);
+            let parts = amounts.parts(Some(line_type), stored, Pricing::Committed, None);
+            parts.map(|parts| parts.iter().map(|part| part.amortized).sum::<Decimal>())
+        };
+        let cases = [
+            (LineType::DiscountedUsage, Some(Decimal::new(9, 1)), None),
+            (LineType::RiFee, Some(Decimal::new(27, 1)), Some(Decimal::from(5))),
+            (LineType::SavingsPlanCoveredUsage, Some(Decimal::new(36, 1)), Some(Decimal::from(4))),
+        ];
+        for (line_type, with, without) in cases {
+            assert_eq!(
+                (amortized(&discounted, line_type), amortized(&all(), line_type)),
+                (with, without),
+                "{line_type:?}"
+            );
+        }
+        assert_eq!(
+            discounted.amortized(Some(LineType::DiscountedUsage), false),
+            Some(1.into()),
+            "stored as the table says"
+        );
     }
 }

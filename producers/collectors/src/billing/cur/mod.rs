@@ -1,19 +1,22 @@
 //! AWS cost and usage reports: legacy (flat columns that vary by month) and 2.0 (maps of tags and product attributes).
 //! Columns to cost facts.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use contracts::service_family;
 use inventories::billing::cells;
 use inventories::billing::closed_lists::{ChargeCategory, LineType, ListCell, Listed, Pricing};
-use inventories::billing::fact::{CostFact, RowDetail};
+use inventories::billing::fact::{Charge, CostFact, RowDetail};
 use inventories::billing::tags::{self, RowTags, Tags};
 
 use self::columns::Columns;
 use self::costs::Amounts;
-use super::fields::{Months, TagsCache, account, currency, number, time};
+use super::fields::{Months, TagsCache, Times, account, currency, number, readable_times};
+use super::known_charges::{KnownCharge, KnownCharges, Noticed};
 use super::observed::Observed;
+use super::read_row::ReadRow;
 use super::rejects::{Reason, Refusal};
 use super::row::Row;
 
@@ -37,6 +40,8 @@ pub struct CurReader {
     source_ref: Arc<str>,
     cloud: Arc<str>,
     months: Months,
+    times: Times,
+    known: KnownCharges<OfLine>,
     tags: TagsCache,
     /// The cells that make up the tags of the row at hand.
     tags_text: String,
@@ -53,8 +58,11 @@ impl CurReader {
     /// For a file with these columns; `source_ref` goes into every fact.
     #[must_use]
     pub fn new(columns: &[String], source_ref: Arc<str>) -> Self {
+        let columns = Columns::of(columns);
         Self {
-            columns: Columns::of(columns),
+            times: Times::default(),
+            known: KnownCharges::new(columns.of_charge()),
+            columns,
             source_ref,
             cloud: CLOUD.into(),
             months: Months::default(),
@@ -95,131 +103,167 @@ impl CurReader {
             return Err(wanted);
         }
         self.are_tags_unreadable |= self.columns.is_of_tags(column);
-        self.observed.unreadable_columns.insert(name.to_owned(), kind.to_owned());
+        if self.observed.unreadable_columns.insert(name.to_owned(), kind.to_owned()).is_none() {
+            self.known.forget();
+        }
         Ok(())
     }
 
-    /// A row as fact and detail.
+    /// A row.
     ///
     /// # Errors
     /// Why the row is refused: times first, then account, currency, costs.
-    pub fn read(&mut self, row: Row<'_>) -> Result<(CostFact, RowDetail), Refusal> {
+    pub fn read(&mut self, row: Row<'_>) -> Result<ReadRow, Refusal> {
+        let c = &self.columns;
+        let usage_start = "line_item_usage_start_date";
+        let times = &mut self.times;
+        let usage_start_ms = times
+            .of(0, row, c.usage_start, usage_start)?
+            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?;
+        let usage_end_ms = times.of(1, row, c.usage_end, "line_item_usage_end_date")?;
+        let billing_period_start_ms = times.of(2, row, c.billing_start, "bill_billing_period_start_date")?;
+        let billing_period_end_ms = times.of(3, row, c.billing_end, "bill_billing_period_end_date")?;
+        let month = self
+            .months
+            .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
+            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?;
+        let known = match self.known.find(row, &month) {
+            Some(known) => known,
+            None => {
+                let new = self.charge(row, &month)?;
+                self.known.add(&new);
+                new
+            }
+        };
+        let c = &self.columns;
+        let OfLine { line_type, has_reservation } = known.more;
+        let amounts = Amounts::of(row, &c.costs)?;
+        let amortized = amounts.amortized(line_type, has_reservation);
+        let fact = CostFact {
+            charge: Arc::clone(&known.charge),
+            billing_period_start_ms,
+            billing_period_end_ms,
+            usage_start_ms,
+            usage_end_ms,
+            cost_unblended: amounts.unblended,
+            cost_net: amounts.net.unwrap_or(amounts.unblended),
+            cost_amortized: amortized.unwrap_or(amounts.unblended),
+            cost_blended: amounts.blended.unwrap_or(amounts.unblended),
+            model_fallback: amortized.is_none(),
+            source_ref: Arc::clone(&self.source_ref),
+        };
+        let quantity = number(row, c.quantity, "line_item_usage_amount", &mut self.observed);
+        let detail = RowDetail {
+            quantity,
+            unit_price: number(row, c.unit_price, "pricing_public_on_demand_rate", &mut self.observed),
+            parts: amounts.parts(line_type, amortized, known.charge.pricing, quantity),
+        };
+        self.observed.currency_defaulted += u64::from(known.charge.currency_defaulted);
+        self.observed.model_fallback += u64::from(fact.model_fallback);
+        known.observe(&mut self.observed);
+        Ok(ReadRow { fact, detail, charge_hash: known.hash })
+    }
+
+    /// The billing month of a row that was refused, when it tells it.
+    pub fn month_of(&mut self, row: Row<'_>) -> Option<Arc<str>> {
+        let c = &self.columns;
+        let times = [c.billing_start, c.billing_end, c.usage_start];
+        let [start_ms, end_ms, usage_start_ms] = readable_times(row, times);
+        self.months.of(start_ms, end_ms, usage_start_ms.or(start_ms)?)
+    }
+
+    /// What a row charges for, from the cells that say it.
+    fn charge(&mut self, row: Row<'_>, month: &str) -> Result<Arc<KnownCharge<OfLine>>, Refusal> {
         let c = &self.columns;
         let text = |column| row.get(column).map(str::to_owned);
-        let usage_start = "line_item_usage_start_date";
-        let usage_start_ms =
-            time(row, c.usage_start, usage_start)?.ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?;
-        let usage_end_ms = time(row, c.usage_end, "line_item_usage_end_date")?;
-        let billing_period_start_ms = time(row, c.billing_start, "bill_billing_period_start_date")?;
-        let billing_period_end_ms = time(row, c.billing_end, "bill_billing_period_end_date")?;
         let payer_account_id = account(row, c.payer, "bill_payer_account_id", CLOUD)?;
         let usage_account = "line_item_usage_account_id";
         let account_id = account(row, c.account, usage_account, CLOUD)?
             .ok_or_else(|| Refusal::blank(Reason::MissingAccount, usage_account))?;
         let code = row.get(c.currency);
         let currency = currency(code.unwrap_or(CURRENCY_DEFAULT), "line_item_currency_code")?;
-        let amounts = Amounts::of(row, &c.costs)?;
-
         let reservation = row.get(c.reservation);
         let type_cell = row.get(c.line_type).unwrap_or(LineType::LIST.name(LineType::Usage));
         let line_type = LineType::LIST.find(type_cell);
-        let amortized = amounts.amortized(line_type, reservation.is_some());
-        let pricing = pricing(line_type, row.get(c.usage_type), row.get(c.term));
         let service_code = row.first(&c.service);
-        let fact = CostFact {
-            billing_period: self
-                .months
-                .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
-                .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?,
-            billing_period_start_ms,
-            billing_period_end_ms,
-            usage_start_ms,
-            usage_end_ms,
+        let mut noticed = Vec::new();
+        if line_type.is_none() {
+            noticed.push(Noticed::Unlisted(LineType::LIST.column, type_cell.to_owned()));
+        }
+        let charge = Charge {
+            cloud: Arc::clone(&self.cloud),
+            billing_period: month.to_owned(),
             payer_account_id,
             account_id,
             region: region(row, c, self.is_product_region, &mut self.regions),
             service: service_code.map(service_family::family_of),
             service_code: service_code.map(str::to_owned),
             resource_id: text(c.resource),
+            resource_type: None,
             line_item_type: Some(type_cell.to_owned()),
             charge_category: ListCell::Known(line_type.map_or(ChargeCategory::Usage, LineType::category)),
             is_correction: line_type == Some(LineType::Refund),
+            is_class_stated: true,
             usage_type: text(c.usage_type),
             operation: text(c.operation),
+            description: text(c.description),
+            pricing: pricing(line_type, row.get(c.usage_type), row.get(c.term)),
             commitment_id: reservation.or_else(|| row.get(c.savings_plan)).map(str::to_owned),
             commitment_status: None,
             currency,
-            cost_unblended: amounts.unblended,
-            cost_net: amounts.net.unwrap_or(amounts.unblended),
-            cost_amortized: amortized.unwrap_or(amounts.unblended),
-            cost_blended: amounts.blended.unwrap_or(amounts.unblended),
-            model_fallback: amortized.is_none(),
             currency_defaulted: code.is_none(),
             unknown_type: line_type.is_none(),
-            tags: RowTags::default(),
-            source_ref: Arc::clone(&self.source_ref),
-        };
-        let quantity = number(row, c.quantity, "line_item_usage_amount", &mut self.observed);
-        let detail = RowDetail {
-            cloud: Arc::clone(&self.cloud),
-            description: text(c.description),
-            resource_type: None,
-            pricing,
-            quantity,
-            unit_price: number(row, c.unit_price, "pricing_public_on_demand_rate", &mut self.observed),
             invoice: text(c.invoice),
-            is_class_stated: true,
-            parts: amounts.parts(line_type, amortized, pricing, quantity),
+            tags: self.tags(row, &mut noticed),
         };
-        self.observe(&fact);
-        Ok((CostFact { tags: self.tags(row), ..fact }, detail))
+        let of_line = OfLine { line_type, has_reservation: reservation.is_some() };
+        Ok(KnownCharge::new(charge, noticed, of_line))
     }
 
-    fn observe(&mut self, fact: &CostFact) {
-        let observed = &mut self.observed;
-        observed.currency_defaulted += u64::from(fact.currency_defaulted);
-        observed.model_fallback += u64::from(fact.model_fallback);
-        if let (true, Some(line_type)) = (fact.unknown_type, &fact.line_item_type) {
-            observed.unlisted(LineType::LIST.column, line_type);
-        }
-    }
-
-    /// Tags that have a column of their own, and those of maps. The same cells come with every row of a resource.
-    fn tags(&mut self, row: Row<'_>) -> RowTags {
+    /// Tags that have a column of their own, and those of maps. The same cells come with every thing of a resource.
+    fn tags(&mut self, row: Row<'_>, noticed: &mut Vec<Noticed>) -> RowTags {
         let c = &self.columns;
         if self.are_tags_unreadable {
-            self.observed.unreadable_cell("tags");
+            noticed.push(Noticed::Unreadable("tags"));
             return RowTags::Unknown;
         }
         if !c.has_tags() {
             return RowTags::Unknown;
         }
+        let maps = c.tag_maps.map(|column| row.nested(column));
         self.tags_text.clear();
         let columns = c.tag_columns.iter().map(|(number, _)| row.as_it_is(Some(*number)));
         let mut is_plain = true;
-        for cell in columns.chain(c.tag_maps.iter().map(|column| row.get(*column))) {
+        for cell in columns.chain(maps.iter().map(Option::as_deref)) {
             let cell = cell.unwrap_or_default();
             is_plain &= !cell.contains(SEPARATOR);
             self.tags_text.push_str(cell);
             self.tags_text.push(SEPARATOR);
         }
         let tags = match is_plain {
-            true => self.tags.of(&self.tags_text, || read_tags(row, c)),
+            true => self.tags.of(&self.tags_text, || read_tags(row, &maps, c)),
             // Two rows with such cells could have the same text.
-            false => read_tags(row, c).map_or(RowTags::Unknown, |tags| RowTags::Known(Arc::new(tags))),
+            false => read_tags(row, &maps, c).map_or(RowTags::Unknown, |tags| RowTags::Known(Arc::new(tags))),
         };
         if tags == RowTags::Unknown {
-            self.observed.unreadable_cell("tags");
+            noticed.push(Noticed::Unreadable("tags"));
         }
         tags
     }
 }
 
+/// What the costs of a line depend on.
+#[derive(Debug, Clone, Copy)]
+struct OfLine {
+    line_type: Option<LineType>,
+    has_reservation: bool,
+}
+
 /// `None` when a map cannot be read.
-fn read_tags(row: Row<'_>, c: &Columns) -> Option<Tags> {
+fn read_tags(row: Row<'_>, maps: &[Option<Cow<'_, str>>], c: &Columns) -> Option<Tags> {
     let of_column = |(number, key): &(usize, String)| Some((key.clone(), row.as_it_is(Some(*number))?.to_owned()));
     let mut all: Tags = c.tag_columns.iter().filter_map(of_column).collect();
-    for cell in c.tag_maps.iter().filter_map(|column| row.get(*column)) {
+    for cell in maps.iter().flatten() {
         all.extend(tags::parse(cell)?);
     }
     Some(all)

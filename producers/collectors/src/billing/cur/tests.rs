@@ -39,21 +39,24 @@ fn read_by(cells: &[(&str, &str)]) -> (CurReader, Result<(CostFact, RowDetail), 
     }
     let (columns, cells): (Vec<_>, Vec<_>) = all.into_iter().map(|(c, v)| (c.to_owned(), v.to_owned())).unzip();
     let mut reader = CurReader::new(&columns, "d/f".into());
-    let row = reader.read(Row::Csv(&StringRecord::from(cells)));
+    let row = reader.read(Row::Csv(&StringRecord::from(cells))).map(|row| (row.fact, row.detail));
     (reader, row)
 }
 
 #[test]
 fn a_row_becomes_a_fact() {
     let (fact, detail) = read(&[]).unwrap();
-    assert_eq!((&*fact.billing_period, &*fact.account_id), ("2026-01", "055413496693"));
-    assert_eq!((&*fact.currency, fact.currency_defaulted), ("USD", false));
-    assert_eq!((fact.region.as_deref(), fact.service.as_deref()), (Some("us-west-2"), Some("ec2")));
-    assert_eq!((fact.line_item_type.as_deref(), fact.charge_category.as_str()), (Some("Usage"), "Usage"));
+    assert_eq!((&*fact.charge.billing_period, &*fact.charge.account_id), ("2026-01", "055413496693"));
+    assert_eq!((&*fact.charge.currency, fact.charge.currency_defaulted), ("USD", false));
+    assert_eq!((fact.charge.region.as_deref(), fact.charge.service.as_deref()), (Some("us-west-2"), Some("ec2")));
+    assert_eq!((fact.charge.line_item_type.as_deref(), fact.charge.charge_category.as_str()), (Some("Usage"), "Usage"));
     assert_eq!([fact.cost_net, fact.cost_amortized, fact.cost_blended], [Decimal::new(15, 1); 3]);
-    assert!(!fact.model_fallback && !fact.unknown_type && !fact.is_correction);
-    assert_eq!(fact.tags.known().unwrap().get("app").map(String::as_str), Some("pixel"));
-    assert_eq!((&*detail.cloud, detail.pricing, detail.quantity), ("aws", Pricing::Standard, Some(24.into())));
+    assert!(!fact.model_fallback && !fact.charge.unknown_type && !fact.charge.is_correction);
+    assert_eq!(fact.charge.tags.known().unwrap().get("app").map(String::as_str), Some("pixel"));
+    assert_eq!(
+        (&*fact.charge.cloud, fact.charge.pricing, detail.quantity),
+        ("aws", Pricing::Standard, Some(24.into()))
+    );
 }
 
 #[test]
@@ -91,8 +94,11 @@ fn what_is_not_said_has_a_default_and_is_counted() {
     let cells = [("lineItem/CurrencyCode", " "), ("lineItem/LineItemType", "SomethingNew")];
     let (reader, row) = read_by(&cells);
     let fact = row.unwrap().0;
-    assert_eq!((&*fact.currency, fact.currency_defaulted, fact.unknown_type), ("USD", true, true));
-    assert_eq!((fact.line_item_type.as_deref(), fact.charge_category.as_str()), (Some("SomethingNew"), "Usage"));
+    assert_eq!((&*fact.charge.currency, fact.charge.currency_defaulted, fact.charge.unknown_type), ("USD", true, true));
+    assert_eq!(
+        (fact.charge.line_item_type.as_deref(), fact.charge.charge_category.as_str()),
+        (Some("SomethingNew"), "Usage")
+    );
     assert_eq!(reader.observed.currency_defaulted, 1);
     assert_eq!(reader.observed.unlisted_values["line_item_line_item_type"]["SomethingNew"], 1);
     let (reader, row) = read_by(&[("lineItem/LineItemType", "DiscountedUsage")]);
@@ -100,7 +106,7 @@ fn what_is_not_said_has_a_default_and_is_counted() {
     assert_eq!((fact.model_fallback, fact.cost_amortized), (true, fact.cost_unblended));
     assert_eq!(reader.observed.model_fallback, 1);
     let blank = read(&[("lineItem/LineItemType", "")]).unwrap().0;
-    assert_eq!((blank.line_item_type.as_deref(), blank.unknown_type), (Some("Usage"), false));
+    assert_eq!((blank.charge.line_item_type.as_deref(), blank.charge.unknown_type), (Some("Usage"), false));
 }
 
 #[test]
@@ -108,7 +114,7 @@ fn regions_are_read_in_order() {
     let product = ("product", r#"{"region":"EU-West-1","product_name":"x"}"#);
     let check = |cells: &[(&str, &str)], expected: Option<&str>| {
         let fact = read(cells).unwrap().0;
-        assert_eq!(fact.region.as_deref(), expected, "{cells:?}");
+        assert_eq!(fact.charge.region.as_deref(), expected, "{cells:?}");
     };
     check(&[("product/regionCode", "us-east-1"), ("product/region", "x"), product], Some("us-east-1"));
     check(&[("product/regionCode", ""), ("product/region", "Us-East-2"), product], Some("us-east-2"));
@@ -121,7 +127,7 @@ fn regions_are_read_in_order() {
 fn tags_come_from_columns_and_maps() {
     let tags = |cells: &[(&str, &str)]| {
         let fact = read(cells).unwrap().0;
-        fact.tags.known().map(|tags| tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","))
+        fact.charge.tags.known().map(|tags| tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(","))
     };
     assert_eq!(
         tags(&[("resourceTags/aws:createdBy", " x "), ("resourceTags/user:e", " ")]).unwrap(),
@@ -141,7 +147,7 @@ fn a_bill_without_tags_tells_none() {
     let columns: Vec<_> = GOOD[..14].iter().map(|(column, _)| (*column).to_owned()).collect();
     let cells = StringRecord::from(GOOD[..14].iter().map(|(_, cell)| *cell).collect::<Vec<_>>());
     let mut reader = CurReader::new(&columns, "d/f".into());
-    assert_eq!(reader.read(Row::Csv(&cells)).unwrap().0.tags, RowTags::Unknown);
+    assert_eq!(reader.read(Row::Csv(&cells)).unwrap().fact.charge.tags, RowTags::Unknown);
     assert!(reader.observed.unreadable_cells.is_empty(), "there was nothing to read");
 }
 

@@ -25,32 +25,32 @@ pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<Re
     let columns: Vec<ArrayRef> = vec![
         constant(tenant),
         constant(source_format),
-        text(facts, |f| Some(&f.billing_period)),
+        text(facts, |f| Some(&f.charge.billing_period)),
         time(facts, |f| f.billing_period_start_ms),
         time(facts, |f| f.billing_period_end_ms),
         time(facts, |f| Some(f.usage_start_ms)),
         time(facts, |f| f.usage_end_ms),
-        text(facts, |f| f.payer_account_id.as_deref()),
-        text(facts, |f| Some(&f.account_id)),
-        text(facts, |f| f.region.as_deref()),
-        text(facts, |f| f.service_code.as_deref()),
-        text(facts, |f| f.service.as_deref()),
-        text(facts, |f| f.resource_id.as_deref()),
-        text(facts, |f| f.line_item_type.as_deref()),
-        text(facts, |f| Some(f.charge_category.as_str())),
-        flag(facts, |f| f.is_correction),
-        text(facts, |f| f.usage_type.as_deref()),
-        text(facts, |f| f.operation.as_deref()),
-        text(facts, |f| f.commitment_id.as_deref()),
-        text(facts, |f| f.commitment_status.as_ref().map(ListCell::as_str)),
-        text(facts, |f| Some(&f.currency)),
+        text(facts, |f| f.charge.payer_account_id.as_deref()),
+        text(facts, |f| Some(&f.charge.account_id)),
+        text(facts, |f| f.charge.region.as_deref()),
+        text(facts, |f| f.charge.service_code.as_deref()),
+        text(facts, |f| f.charge.service.as_deref()),
+        text(facts, |f| f.charge.resource_id.as_deref()),
+        text(facts, |f| f.charge.line_item_type.as_deref()),
+        text(facts, |f| Some(f.charge.charge_category.as_str())),
+        flag(facts, |f| f.charge.is_correction),
+        text(facts, |f| f.charge.usage_type.as_deref()),
+        text(facts, |f| f.charge.operation.as_deref()),
+        text(facts, |f| f.charge.commitment_id.as_deref()),
+        text(facts, |f| f.charge.commitment_status.as_ref().map(ListCell::as_str)),
+        text(facts, |f| Some(&f.charge.currency)),
         cost(facts, |f| f.cost_unblended)?,
         cost(facts, |f| f.cost_net)?,
         cost(facts, |f| f.cost_amortized)?,
         cost(facts, |f| f.cost_blended)?,
         flag(facts, |f| f.model_fallback),
-        flag(facts, |f| f.currency_defaulted),
-        flag(facts, |f| f.unknown_type),
+        flag(facts, |f| f.charge.currency_defaulted),
+        flag(facts, |f| f.charge.unknown_type),
         tags(facts)?,
         text(facts, |f| Some(&f.source_ref)),
     ];
@@ -88,7 +88,7 @@ fn tags(facts: &[CostFact]) -> Result<ArrayRef, ArrowError> {
     let mut builder = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
     for fact in facts {
         // Unknown tags are stored as none: the report of the load counts them.
-        for (key, value) in fact.tags.known().into_iter().flatten() {
+        for (key, value) in fact.charge.tags.known().into_iter().flatten() {
             builder.keys().append_value(key);
             builder.values().append_value(value);
         }

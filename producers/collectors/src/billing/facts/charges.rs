@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use contracts::time::{date, format_date};
 use sha2::{Digest, Sha256};
 
-use inventories::billing::fact::CostFact;
+use inventories::billing::fact::Charge;
 
 /// Smallest hashes kept of a day: enough that a day with a twentieth of the charges of another can be compared with it. A
 /// manifest holds some 24 KB of them for a whole month.
@@ -103,21 +103,21 @@ fn complete_up_to(marks: &BTreeSet<u64>) -> u64 {
     if marks.len() < MARKS_PER_DAY { u64::MAX } else { marks.last().copied().unwrap_or(u64::MAX) }
 }
 
-/// Hash of what a fact charges for. Case is left out, because exports of one provider spell resources in several ways.
+/// Hash of what is charged. Case is left out, because exports of one provider spell resources in several ways.
 #[must_use]
-pub fn hash(fact: &CostFact) -> u64 {
+pub fn hash(charge: &Charge) -> u64 {
     let optional = [
-        &fact.payer_account_id,
-        &fact.resource_id,
-        &fact.service_code,
-        &fact.usage_type,
-        &fact.operation,
-        &fact.region,
-        &fact.commitment_id,
+        &charge.payer_account_id,
+        &charge.resource_id,
+        &charge.service_code,
+        &charge.usage_type,
+        &charge.operation,
+        &charge.region,
+        &charge.commitment_id,
     ];
     let mut hasher = Sha256::new();
     let fields = optional.into_iter().map(|field| field.as_deref().unwrap_or_default());
-    for field in fields.chain([&*fact.account_id, fact.charge_category.as_str(), &*fact.currency]) {
+    for field in fields.chain([&*charge.account_id, charge.charge_category.as_str(), &*charge.currency]) {
         hasher.update(field.to_lowercase());
         hasher.update([0]);
     }

@@ -30,4 +30,5 @@ pub use self::live::live;
 pub use self::options::LoadOptions;
 pub use self::report::{Effect, LiveMonth, LoadedDelivery, SupersededDelivery};
 pub use self::rule::Overlap;
-pub use self::writer::{FactOrigin, FactsWriter};
+pub use self::stats::scaled;
+pub use self::writer::FactsWriter;

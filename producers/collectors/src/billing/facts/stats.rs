@@ -38,25 +38,25 @@ pub struct FactsStats {
 }
 
 impl FactsStats {
-    /// Counts a fact on an invoice; `charge` is the hash of what it charges for.
-    pub fn add(&mut self, fact: &CostFact, charge: u64, invoice: Option<&str>) {
+    /// Counts a fact; `charge_hash` is the hash of what it charges for.
+    pub fn add(&mut self, fact: &CostFact, charge_hash: u64) {
         self.rows += 1;
-        let flags = [fact.currency_defaulted, fact.model_fallback, fact.unknown_type];
+        let flags = [fact.charge.currency_defaulted, fact.model_fallback, fact.charge.unknown_type];
         self.flagged.iter_mut().zip(flags).for_each(|(rows, is_set)| *rows += u64::from(is_set));
         let (start, end) = (fact.usage_start_ms, fact.usage_end_ms.unwrap_or(fact.usage_start_ms));
         let periods = if end.saturating_sub(start) <= DAY_MS_MAX { &mut self.daily } else { &mut self.longer };
         periods.add(start, end);
-        self.charges.add(start, charge);
+        self.charges.add(start, charge_hash);
         let costs = [fact.cost_unblended, fact.cost_net, fact.cost_amortized, fact.cost_blended];
-        let sums = match self.sums.get_mut(&fact.currency) {
+        let sums = match self.sums.get_mut(&fact.charge.currency) {
             Some(sums) => sums,
-            None => self.sums.entry(fact.currency.clone()).or_default(),
+            None => self.sums.entry(fact.charge.currency.clone()).or_default(),
         };
         for (sum, cost) in sums.iter_mut().zip(costs) {
             // 38 digits hold ten trillion rows of the largest amount.
             *sum = sum.saturating_add(scaled(cost));
         }
-        if let Some(invoice) = invoice {
+        if let Some(invoice) = &fact.charge.invoice {
             self.add_to_invoice(fact, invoice);
         }
     }
@@ -69,10 +69,10 @@ impl FactsStats {
     }
 
     fn add_to_invoice(&mut self, fact: &CostFact, invoice: &str) {
-        if !self.invoiced.contains_key(&fact.currency) {
-            self.invoiced.insert(fact.currency.clone(), BTreeMap::new());
+        if !self.invoiced.contains_key(&fact.charge.currency) {
+            self.invoiced.insert(fact.charge.currency.clone(), BTreeMap::new());
         }
-        let Some(invoices) = self.invoiced.get_mut(&fact.currency) else { return };
+        let Some(invoices) = self.invoiced.get_mut(&fact.charge.currency) else { return };
         let is_named = invoices.len() < INVOICES_MAX || invoices.contains_key(invoice);
         let name = if is_named { invoice } else { OTHER_INVOICES };
         let amount = scaled(fact.cost_unblended);
@@ -103,7 +103,8 @@ impl FactsStats {
     }
 }
 
-fn scaled(mut amount: Decimal) -> i128 {
+/// In units of the last place that is kept.
+pub fn scaled(mut amount: Decimal) -> i128 {
     amount.rescale(SCALE);
     // An amount that does not fit was refused as a cell.
     amount.mantissa()

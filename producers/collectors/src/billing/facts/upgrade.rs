@@ -9,7 +9,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, TimestampMillisecondType};
 use contracts::cost_manifest::{CostManifest, LiveDelivery};
 use inventories::billing::cells::SCALE;
-use inventories::billing::fact::CostFact;
+use inventories::billing::closed_lists::Pricing;
+use inventories::billing::fact::{Charge, CostFact};
 use inventories::billing::tags::{RowTags, Tags};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::store::{Lease, Object, ReplaceOutcome, StoreError};
@@ -18,7 +19,7 @@ use rust_decimal::Decimal;
 use super::charges;
 use super::merge::Merged;
 use super::month::{Live, Month};
-use super::writer::{FactOrigin, FactsWriter, encode_error, store_error};
+use super::writer::{FactsWriter, UNKNOWN_CLOUD, encode_error, store_error};
 use crate::billing::error::LoadError;
 
 /// The only export that version 1 knew.
@@ -48,8 +49,8 @@ pub(super) fn upgrade(
         let batch = batch.map_err(|e| bad(e.to_string()))?;
         let facts = facts(&batch).ok_or_else(|| bad("its columns are not those of cost facts".to_owned()))?;
         for fact in facts {
-            let charge = charges::hash(&fact);
-            writer.add(fact, FactOrigin { cloud: "unknown", source_format: SOURCE_FORMAT, invoice: None, charge })?;
+            let charge_hash = charges::hash(&fact.charge);
+            writer.add(fact, SOURCE_FORMAT, charge_hash)?;
         }
     }
     let deliveries = writer.deliveries(&month.period)?;
@@ -76,34 +77,43 @@ fn facts(batch: &RecordBatch) -> Option<Vec<CostFact>> {
         let needed = |name: &str| optional(name)?;
         let instant = |name: &str| Some(time(name)?).map(|all| all.is_valid(row).then(|| all.value(row)));
         let amount = |name: &str| Decimal::try_from_i128_with_scale(cost(name)?.value(row), SCALE).ok();
-        Some(CostFact {
+        let charge = Charge {
+            cloud: UNKNOWN_CLOUD.into(),
             billing_period: needed("billing_period")?,
-            billing_period_start_ms: instant("billing_period_start")?,
-            billing_period_end_ms: instant("billing_period_end")?,
-            usage_start_ms: instant("usage_start")??,
-            usage_end_ms: instant("usage_end")?,
             payer_account_id: optional("payer_account_id")?,
             account_id: needed("account_id")?,
             region: optional("region")?,
             service_code: optional("service_code")?,
             service: optional("service")?,
             resource_id: optional("resource_id")?,
+            resource_type: None,
             line_item_type: optional("line_item_type")?,
             charge_category: needed("charge_category")?.as_str().into(),
             is_correction: flag("is_correction")?.value(row),
+            is_class_stated: false,
             usage_type: optional("usage_type")?,
             operation: optional("operation")?,
+            description: None,
+            pricing: Pricing::Unknown,
             commitment_id: optional("commitment_id")?,
             commitment_status: optional("commitment_status")?.map(|status| status.as_str().into()),
             currency: needed("currency")?,
+            currency_defaulted: flag("currency_defaulted")?.value(row),
+            unknown_type: flag("unknown_type")?.value(row),
+            invoice: None,
+            tags: RowTags::Known(Arc::new(tags_of(tags.value(row).columns())?)),
+        };
+        Some(CostFact {
+            charge: Arc::new(charge),
+            billing_period_start_ms: instant("billing_period_start")?,
+            billing_period_end_ms: instant("billing_period_end")?,
+            usage_start_ms: instant("usage_start")??,
+            usage_end_ms: instant("usage_end")?,
             cost_unblended: amount("cost_unblended")?,
             cost_net: amount("cost_net")?,
             cost_amortized: amount("cost_amortized")?,
             cost_blended: amount("cost_blended")?,
             model_fallback: flag("model_fallback")?.value(row),
-            currency_defaulted: flag("currency_defaulted")?.value(row),
-            unknown_type: flag("unknown_type")?.value(row),
-            tags: RowTags::Known(Arc::new(tags_of(tags.value(row).columns())?)),
             source_ref: needed("source_ref")?.into(),
         })
     };

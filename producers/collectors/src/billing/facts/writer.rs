@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use contracts::arrow_schema::cost_facts;
 use contracts::cost_manifest::{DeliverySource, FactsPart, LiveDelivery, RowGroups};
 use contracts::layout;
@@ -13,8 +14,9 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
 use platform::failpoint;
 use platform::store::{Published, Staged, StagedWrite, Store, StoreError};
 use uuid::Uuid;
@@ -37,6 +39,11 @@ const ROW_GROUP_ROWS: usize = 128 * 1024;
 /// Memory of all open row groups; beyond it the largest is closed early.
 const OPEN_BYTES_MAX: usize = 256 << 20;
 
+/// Texts by which queries skip row groups.
+const SKIPPED_BY: [&str; 4] = ["tenant_id", "billing_period", "payer_account_id", "account_id"];
+/// Cloud of a bill that names none.
+pub(super) const UNKNOWN_CLOUD: &str = "unknown";
+
 /// A Parquet file on its way into the store.
 pub(super) type PartWriter = SerializedFileWriter<Box<dyn StagedWrite>>;
 
@@ -53,20 +60,9 @@ pub struct FactsWriter<'a> {
     /// Refused rows by delivery and reason, until a month of the delivery takes them.
     rejected: BTreeMap<Arc<str>, BTreeMap<String, u64>>,
     months: BTreeMap<String, MonthWriter>,
+    /// Dialect and source of the last fact.
+    last_source: Option<(&'static str, SourceKey)>,
     waiting_rows: usize,
-}
-
-/// Where a fact comes from, beyond what it says itself.
-#[derive(Debug, Clone, Copy)]
-pub struct FactOrigin<'a> {
-    /// Cloud, `unknown` when nothing names it.
-    pub cloud: &'a str,
-    /// Dialect of the export.
-    pub source_format: &'static str,
-    /// Invoice.
-    pub invoice: Option<&'a str>,
-    /// Hash of what it charges for.
-    pub charge: u64,
 }
 
 /// Facts of a month, in a file that no manifest names.
@@ -114,6 +110,7 @@ impl<'a> FactsWriter<'a> {
             columns: BTreeMap::new(),
             rejected: BTreeMap::new(),
             months: BTreeMap::new(),
+            last_source: None,
             waiting_rows: 0,
         }
     }
@@ -121,6 +118,7 @@ impl<'a> FactsWriter<'a> {
     /// Facts that follow are of this delivery.
     pub fn begin_delivery(&mut self, delivery_id: &str) {
         self.delivery_id = delivery_id.into();
+        self.last_source = None;
     }
 
     /// Names the columns of the delivery and its refused rows by reason, which are known when all its files are read.
@@ -129,27 +127,40 @@ impl<'a> FactsWriter<'a> {
         self.rejected.insert(Arc::clone(&self.delivery_id), rejected);
     }
 
-    /// Adds a fact to its month and source.
+    /// Adds a fact of a file in this dialect to its month and source; `charge_hash` is the hash of what it charges for.
     ///
     /// # Errors
     /// Too many months or sources, a source in two dialects, or facts cannot be encoded or staged.
-    pub fn add(&mut self, fact: CostFact, origin: FactOrigin<'_>) -> Result<(), LoadError> {
-        let source = DeliverySource {
-            provider: (origin.cloud != "unknown").then(|| origin.cloud.to_owned()),
-            billing_account: fact.payer_account_id.clone(),
-            name: self.source_name.clone(),
-        };
-        let source = (source, Arc::clone(&self.delivery_id));
-        if !self.months.contains_key(&fact.billing_period) {
-            let period = fact.billing_period.clone();
+    pub fn add(&mut self, fact: CostFact, source_format: &'static str, charge_hash: u64) -> Result<(), LoadError> {
+        let period = &fact.charge.billing_period;
+        if !self.months.contains_key(period) {
+            let period = period.clone();
             if self.months.len() >= PERIODS_MAX {
                 return Err(LoadError::TooManyPeriods { period, limit: PERIODS_MAX });
             }
             let month = MonthWriter::begin(self.store, &self.tenant, &period)?;
             self.months.insert(period, month);
         }
-        let Some(month) = self.months.get_mut(&fact.billing_period) else { return Ok(()) };
-        let waiting = month.add(source, fact, origin)?;
+        let Some(month) = self.months.get_mut(period) else { return Ok(()) };
+        // Nearly every fact is of the source of the one before.
+        let is_of_last = |(source, _): &SourceKey| {
+            source.billing_account == fact.charge.payer_account_id
+                && source.provider.as_deref().unwrap_or(UNKNOWN_CLOUD) == &*fact.charge.cloud
+        };
+        let last = self.last_source.as_ref().filter(|(format, source)| *format == source_format && is_of_last(source));
+        let last = match last {
+            Some((_, source)) => source,
+            None => {
+                let source = DeliverySource {
+                    provider: (&*fact.charge.cloud != UNKNOWN_CLOUD).then(|| fact.charge.cloud.to_string()),
+                    billing_account: fact.charge.payer_account_id.clone(),
+                    name: self.source_name.clone(),
+                };
+                let source = (source, Arc::clone(&self.delivery_id));
+                &self.last_source.insert((source_format, source)).1
+            }
+        };
+        let waiting = month.add(last, fact, source_format, charge_hash)?;
         self.waiting_rows += 1;
         if waiting >= BATCH_ROWS || self.waiting_rows > WAITING_ROWS_MAX {
             self.encode_largest()?;
@@ -188,6 +199,13 @@ impl<'a> FactsWriter<'a> {
             let Some(month) = self.months.get_mut(&period) else { return Ok(()) };
             month.close_row_group(&source).map_err(|e| encode_error(&period, e))?;
         }
+    }
+
+    /// Facts by month.
+    #[must_use]
+    pub fn rows_by_month(&self) -> BTreeMap<String, u64> {
+        let rows = |month: &MonthWriter| month.sources.values().map(|one| one.stats.rows).sum();
+        self.months.iter().map(|(period, month)| (period.clone(), rows(month))).collect()
     }
 
     /// The months, in order; each is finished by [`finish_month`](Self::finish_month).
@@ -256,31 +274,45 @@ impl MonthWriter {
     }
 
     /// Facts of the source that wait now.
-    fn add(&mut self, source: SourceKey, fact: CostFact, origin: FactOrigin<'_>) -> Result<usize, LoadError> {
-        let source_format = origin.source_format;
-        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
+    fn add(
+        &mut self,
+        source: &SourceKey,
+        fact: CostFact,
+        source_format: &'static str,
+        charge_hash: u64,
+    ) -> Result<usize, LoadError> {
+        let one = match self.sources.get_mut(source) {
+            Some(one) if one.source_format == source_format => one,
+            _ => self.begin_source(source, source_format, &fact)?,
+        };
+        one.stats.add(&fact, charge_hash);
+        one.waiting.push(fact);
+        Ok(one.waiting.len())
+    }
+
+    fn begin_source(
+        &mut self,
+        source: &SourceKey,
+        source_format: &'static str,
+        fact: &CostFact,
+    ) -> Result<&mut SourceWriter, LoadError> {
+        if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(source) {
             return Err(LoadError::TooManySources { limit: SOURCES_MAX });
         }
-        let has_two_dialects = match self.sources.get(&source) {
-            Some(one) if one.source_format == source_format => false,
-            // A bill may name its provider in one dialect only.
-            _ => self
-                .sources
-                .iter()
-                .any(|((other, _), one)| is_same_source(other, &source.0) && one.source_format != source_format),
-        };
+        // A bill may name its provider in one dialect only.
+        let has_two_dialects = self
+            .sources
+            .iter()
+            .any(|((other, _), one)| is_same_source(other, &source.0) && one.source_format != source_format);
         if has_two_dialects {
             return Err(LoadError::AmbiguousSource {
-                period: fact.billing_period,
+                period: fact.charge.billing_period.clone(),
                 source_name: source.0.to_string(),
                 there: "given in another dialect".to_owned(),
                 new: source_format.to_owned(),
             });
         }
-        let one = self.sources.entry(source).or_insert_with(|| SourceWriter::new(source_format));
-        one.stats.add(&fact, origin.charge, origin.invoice);
-        one.waiting.push(fact);
-        Ok(one.waiting.len())
+        Ok(self.sources.entry(source.clone()).or_insert_with(|| SourceWriter::new(source_format)))
     }
 
     /// Encodes what waits of a source; returns how many facts.
@@ -370,10 +402,31 @@ pub(super) fn begin_part(
     let name = format!("part-{}.parquet", Uuid::new_v4().simple());
     let staged = store.stage(&format!("{folder}/{name}")).map_err(|source| store_error(period, source))?;
     let level = ZstdLevel::try_new(1).map_err(|e| encode_error(period, e))?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+    let properties = properties(level);
     let writer = ArrowWriter::try_new(staged, cost_facts(), Some(properties)).map_err(|e| encode_error(period, e))?;
     let (file, encoders) = writer.into_serialized_writer().map_err(|e| encode_error(period, e))?;
     Ok((name, file, encoders))
+}
+
+/// Least and largest values are kept where a query can skip row groups by them; to find them in all the texts takes a tenth of
+/// a load. Amounts are hardly ever the same, so a dictionary of them only costs time.
+fn properties(level: ZstdLevel) -> WriterProperties {
+    let mut properties = WriterProperties::builder().set_compression(Compression::ZSTD(level));
+    for field in cost_facts().fields() {
+        let column = ColumnPath::from(field.name().as_str());
+        properties = match field.data_type() {
+            DataType::Utf8 if !SKIPPED_BY.contains(&field.name().as_str()) => {
+                properties.set_column_statistics_enabled(column, EnabledStatistics::None)
+            }
+            DataType::Decimal128(_, _) => properties.set_column_dictionary_enabled(column, false),
+            _ => properties,
+        };
+    }
+    for leaf in ["key", "value"] {
+        let column = ColumnPath::new(vec!["tags".to_owned(), "entries".to_owned(), leaf.to_owned()]);
+        properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
+    }
+    properties.build()
 }
 
 /// Completes a file; it is still invisible.
