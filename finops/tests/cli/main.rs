@@ -8,6 +8,7 @@ mod chart;
 mod configuration;
 mod contract_test;
 mod costs;
+mod costs_bad_input;
 mod data_folder;
 mod deploy;
 mod documents;

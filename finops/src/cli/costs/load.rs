@@ -1,8 +1,9 @@
 //! `finops costs load`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use collectors::billing::{LoadOptions, load};
+use collectors::billing::{LoadError, LoadOptions, Loaded, load};
 use contracts::tenant_scope::TenantScope;
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
@@ -10,8 +11,8 @@ use platform::progress::Progress;
 use runner::run::RunError;
 use serde_json::json;
 
-use super::LoadArgs;
 use super::rows::{CostRow, table};
+use super::{LoadArgs, report};
 use crate::cli::billing::Billing;
 use crate::failure::Result;
 use crate::output::{Output, print_text, print_value};
@@ -21,15 +22,11 @@ use crate::settings::Settings;
 
 pub fn run(args: &LoadArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let scope = TenantScope::new(&args.tenant)?;
-    // What is missing is reported before anything is made.
-    for path in collectors::billing::find(&args.paths).map_err(RunError::from)?.files() {
-        collectors::billing::open(path).map_err(RunError::from)?;
+    let outcome = read(args, settings, &scope)?;
+    if let Some(path) = &args.report {
+        report::write(path, scope.as_str(), &outcome)?;
     }
-    let store = OpenPorts::store_to_write(settings)?;
-    let shutdown = ports::stop_on_signals()?;
-    let progress: Arc<dyn Progress> = Arc::new(Bars::default());
-    let options = LoadOptions { now_ms: SystemClock.now_ms(), ..args.taken.options(settings) };
-    let loaded = load(scope.as_str(), &args.paths, &options, &*store, &progress, &shutdown).map_err(RunError::from)?;
+    let loaded = outcome.map_err(RunError::from)?;
     let billing = Billing::of(&loaded.report);
     if output == Output::Table {
         let rows: Vec<_> = loaded.report.deliveries().iter().map(CostRow::of_load).collect();
@@ -38,4 +35,21 @@ pub fn run(args: &LoadArgs, settings: &Settings, output: Output) -> Result<ExitC
         print_value(&json!({"tenant_id": scope.as_str(), "billing": billing}), output)?;
     }
     Ok(ExitCode::Done)
+}
+
+/// Reads the bills; what is wrong with them goes into the report, too.
+fn read(args: &LoadArgs, settings: &Settings, scope: &TenantScope) -> Result<std::result::Result<Loaded, LoadError>> {
+    // What is missing is reported before anything is made.
+    if let Err(error) = are_there(&args.paths) {
+        return Ok(Err(error));
+    }
+    let store = OpenPorts::store_to_write(settings)?;
+    let shutdown = ports::stop_on_signals()?;
+    let progress: Arc<dyn Progress> = Arc::new(Bars::default());
+    let options = LoadOptions { now_ms: SystemClock.now_ms(), ..args.taken.options(settings) };
+    Ok(load(scope.as_str(), &args.paths, &options, &*store, &progress, &shutdown))
+}
+
+fn are_there(paths: &[PathBuf]) -> std::result::Result<(), LoadError> {
+    collectors::billing::find(paths)?.files().try_for_each(|path| collectors::billing::open(path).map(drop))
 }

@@ -1,6 +1,7 @@
 //! `finops costs`: bills as cost facts.
 
 mod load;
+mod report;
 mod rows;
 mod status;
 
@@ -33,6 +34,9 @@ pub struct LoadArgs {
     pub tenant: String,
     #[command(flatten)]
     pub taken: BillArgs,
+    /// Write what was read, refused and stored, or why nothing was, as JSON into this file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Bills: AWS cost and usage reports (legacy and 2.0) or FOCUS 0.5 to 1.4, as CSV, CSV.gz or Parquet; files, folders or
     /// manifests
     #[arg(required = true, value_name = "PATH")]

@@ -1,0 +1,99 @@
+//! Bills that are broken or odd in one place: what is said, what the report has, and that nothing is published by halves.
+
+use serde_json::{Value, json};
+
+use super::place::{Place, repo};
+
+const HEADER: &str = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,SubAccountId,ProviderName,BillingPeriodStart,\
+                      ChargePeriodStart,ChargePeriodEnd,ResourceId,ChargeCategory,Tags";
+
+fn row(cost: &str, month: &str, resource: usize, tags: &str) -> String {
+    format!(
+        "{cost},{cost},USD,999988887777,111122223333,AWS,{month}-01,{month}-03,{month}-04,vol-{resource},Usage,\"{}\"\n",
+        tags.replace('"', "\"\"")
+    )
+}
+
+fn rows(cost: &str, month: &str, count: usize) -> String {
+    (0..count).map(|n| row(cost, month, n, "{}")).collect()
+}
+
+fn live(place: &Place) -> Value {
+    place.finops("costs status --tenant acme --output json").json(0)
+}
+
+/// Loads a bill that is refused, over one that is live, which must stay as it is; returns what the report says.
+fn refused(name: &str, content: &[u8], said: &str) -> Value {
+    let place = Place::new();
+    place.write("before.csv", format!("{HEADER}\n{}", rows("1", "2026-08", 10)));
+    assert_eq!(place.finops("costs load --tenant acme before.csv").code, Some(0));
+    let before = live(&place);
+    place.write(name, content);
+    let ended = place.finops(&format!("costs load --tenant acme --report run_report.json {name}"));
+    assert_eq!(ended.code, Some(65), "{ended}");
+    assert!(ended.stderr.contains(said), "{ended}");
+    assert_eq!(live(&place), before, "{name}: nothing is published by halves");
+    let report = std::fs::read(place.path().join("run_report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!((&report["result"], &report["billing"]), (&json!("failed"), &Value::Null));
+    assert!(report["error"].as_str().unwrap().contains(said), "{report}");
+    report
+}
+
+#[test]
+fn a_bill_that_cannot_be_used_leaves_what_is_live() {
+    let other = refused("other.csv", b"day,Tags,ServiceName,cost\n2026-09-01,{},x,5\n", "columns seen: day, Tags");
+    let nearest = "the nearest dialect is FOCUS cost and usage: it has ServiceName, Tags and lacks BilledCost";
+    assert!(other["error"].as_str().unwrap().contains(nearest), "{other}");
+
+    // 0.2 % broken lines, in one month; beside a month that is whole, and makes them 0.04 %.
+    let broken = [rows("1", "2026-09", 998), rows("1,5", "2026-09", 2).replace("1,5", "1e")].concat();
+    let both = [rows("1", "2026-08", 4_000), broken.clone()].concat();
+    let said = "of billing month 2026-09 2 of 1000, more than 1 in 1000";
+    let report = refused("month.csv", format!("{HEADER}\n{both}").as_bytes(), said);
+    assert_eq!(report["lines"]["rejected_by_month"], json!({"2026-09": 2}));
+    let report = refused("broken.csv", format!("{HEADER}\n{broken}").as_bytes(), "2 of 1000 rows were refused");
+    let lines = &report["lines"];
+    assert_eq!((&lines["read"], &lines["accepted"], &lines["rejected"]), (&json!(1000), &json!(998), &json!(2)));
+    assert_eq!(lines["rejected_by_reason"], json!({"bad_decimal": 2}));
+    let first = &lines["first_rejected"][0];
+    assert_eq!(
+        (&first["row"], &first["column"], &first["value"]),
+        (&json!(999), &json!("BilledCost"), &json!("\"1e\""))
+    );
+
+    let huge = row("1000000000000000", "2026-09", 1, "{}");
+    refused("huge.csv", format!("{HEADER}\n{huge}").as_bytes(), "bad_decimal in BilledCost");
+
+    let golden = "producers/collectors/tests/golden/cur/input/cur2_parquet/BILLING_PERIOD=2026-01";
+    let file = std::fs::read_dir(repo(golden)).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(file).unwrap();
+    refused("truncated.parquet", &whole[..whole.len() / 2], "truncated.parquet");
+    // Whole at its end, damaged in the middle: some of its rows have been read when it is noticed.
+    let mut damaged = whole.clone();
+    damaged[4..whole.len() / 2].fill(0);
+    refused("damaged.parquet", &damaged, "damaged.parquet");
+
+    let manifest = br#"{"assemblyId": "a", "reportKeys": ["p/r/20260901-20261001/a/r-1.csv.gz"]}"#;
+    refused("r-Manifest.json", manifest, "names p/r/20260901-20261001/a/r-1.csv.gz, which is not there");
+}
+
+#[test]
+fn what_is_odd_is_stored_as_it_is() {
+    let place = Place::new();
+    let key = r#"O'Brien "x"; DROP TABLE cur_facts; --"#;
+    let tags = json!({key: "a'b\"; SELECT 1"}).to_string();
+    let bill = [row("-7.25", "2026-09", 1, &tags), row("2", "2026-09", 2, &tags)].concat();
+    place.write("bill.csv", format!("{HEADER}\n{bill}"));
+    let ended = place.finops("costs load --tenant acme --report run_report.json bill.csv");
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let live = live(&place);
+    assert_eq!((&live[0]["rows"], &live[0]["unblended"]), (&json!(2), &json!("-5.25")), "negative totals are legal");
+    let report: Value = serde_json::from_slice(&std::fs::read(place.path().join("run_report.json")).unwrap()).unwrap();
+    assert_eq!((&report["result"], &report["error"]), (&json!("loaded"), &Value::Null));
+    assert_eq!(report["billing"]["deliveries"][0]["totals"]["USD"]["net"], "-5.25");
+    // The same tags through both passes over them: the report of a load, and the prices of a run.
+    let run = place.finops("run --tenant acme --bill bill.csv");
+    assert_eq!(run.code, Some(0), "{run}");
+    assert_eq!(self::live(&place)[0]["rows"], 2, "the same bill again is live once");
+}
