@@ -1,6 +1,7 @@
 //! `cargo run --bin bench -- <what>`: throughput and memory, measured in CPU time and beside a peer in the same run. A
 //! plain program, so that it is built as the product is and DuckDB is not compiled a second time.
 
+mod bills;
 mod chain;
 mod cpu;
 mod feed;
@@ -18,7 +19,8 @@ use std::process::ExitCode;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const USAGE: &str = "usage: bench validator | sink FOLDER RECORDS [TENANTS] | chain FOLDER RECORDS [BROKERS] | \
-                     side-by-side FOLDER RECORDS [BROKERS] | findings RECORDS";
+                     side-by-side FOLDER RECORDS [BROKERS] | findings RECORDS | bill-files FOLDER LINES | \
+                     bills FOLDER BILL… | bill-findings RECORDS LINES";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +31,11 @@ fn main() -> ExitCode {
         [stages @ ("chain" | "side-by-side"), folder, records, ref brokers @ ..] if brokers.len() < 2 => {
             let run = |n| chain::run(Path::new(folder), n, brokers.first().copied(), stages == "chain");
             count(records).and_then(run)
+        }
+        ["bill-files", folder, lines] => count(lines).and_then(|lines| bills::write(Path::new(folder), lines)),
+        ["bills", folder, ref bills @ ..] if !bills.is_empty() => bills::run(Path::new(folder), bills),
+        ["bill-findings", records, lines] => {
+            count(records).and_then(|records| bills::print_findings(records, count(lines)?))
         }
         ["findings", records] => count(records).and_then(print),
         _ => Err(USAGE.to_owned()),
