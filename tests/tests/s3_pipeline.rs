@@ -46,6 +46,7 @@ fn plan() -> RunPlan {
         regions: Vec::new(),
         deadline: DEADLINE_DEFAULT,
         limits: TaskLimits::default(),
+        given: Vec::new(),
         notes: BTreeMap::default(),
     }
 }

@@ -72,7 +72,8 @@ fn page(checker: Registration, collectors: &CollectorRegistry, width: Option<usi
     let docs = checker.docs;
     let mut page = Page::new(width);
     page.text(checker.spec);
-    page.text(&format!("checker_id {}, reads {}", checker.checker_id, checker.sources_text()));
+    let request = if checker.is_on_request { ", runs only where it is named" } else { "" };
+    page.text(&format!("checker_id {}, reads {}{request}", checker.checker_id, checker.sources_text()));
     for (heading, body) in [
         ("What it looks for", docs.what),
         ("Why it matters", docs.why),
@@ -122,6 +123,7 @@ fn value(checker: Registration, collectors: &CollectorRegistry) -> Value {
         "spec": checker.spec,
         "checker_id": checker.checker_id,
         "source": checker.sources_text(),
+        "on_request": checker.is_on_request,
         "what": docs.what,
         "why": docs.why,
         "money": docs.money,

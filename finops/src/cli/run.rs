@@ -75,7 +75,7 @@ pub struct RunArgs {
 }
 
 /// Version of the stored findings, as own checkers write it.
-const SCHEMA_VERSION: u16 = 1;
+pub const SCHEMA_VERSION: u16 = 1;
 
 pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let plan = plan(args, settings)?;
@@ -84,14 +84,35 @@ pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCo
     if args.dry_run {
         return dry_run(&plan, &inputs, output);
     }
+    let Delivery { summary, code } = deliver(&plan, settings, args.limit, &ports::stop_on_signals()?)?;
+    summary.print(output)?;
+    code
+}
+
+/// What a run has come to.
+pub struct Delivery {
+    pub summary: Summary,
+    /// With what it ends once the summary is printed.
+    pub code: Result<ExitCode>,
+}
+
+/// Runs the plan through all stages; `limit` is that of findings.json.
+pub fn deliver(plan: &RunPlan, settings: &Settings, limit: Option<u64>, shutdown: &Shutdown) -> Result<Delivery> {
     let validator_config = ports::validator_config(settings, Until::Drained)?;
     let ports = OpenPorts::open(settings)?;
-    let shutdown = ports::stop_on_signals()?;
     let mut span = settings.traces.tracer().span("finops run");
     span.set("finops.run_id", || plan.context.run_id.clone());
     let tracer = settings.traces.tracer().within(&span);
-    let mut job = Job { plan: &plan, settings, ports: &ports, shutdown: &shutdown, tracer, stages: Vec::new() };
-    job.run(args, &validator_config, output).inspect_err(|failure| span.fail(&failure.message()))
+    let mut job = Job { plan, settings, ports: &ports, shutdown, tracer, stages: Vec::new() };
+    let done = job.run(limit, &validator_config);
+    let failure = match &done {
+        Ok(delivery) => delivery.code.as_ref().err(),
+        Err(failure) => Some(failure),
+    };
+    if let Some(failure) = failure {
+        span.fail(&failure.message());
+    }
+    done
 }
 
 /// A run that has begun.
@@ -106,7 +127,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&mut self, args: &RunArgs, validator: &validator::ValidatorConfig, output: Output) -> Result<ExitCode> {
+    fn run(&mut self, limit: Option<u64>, validator: &validator::ValidatorConfig) -> Result<Delivery> {
         let (settings, ports) = (self.settings, self.ports);
         let report = collect_check_publish(self.plan, ports, self.tracer.clone(), self.shutdown)?;
         self.stages.clone_from(&report.stages);
@@ -117,7 +138,7 @@ impl Job<'_> {
             let why = stopped_behind_publishing(report.manifest.published, &judged, &written);
             return Err(Failure::new(ExitCode::TryAgain, why));
         }
-        let exported = self.stage("export", |_| export(args, settings, ports, shutdown))?;
+        let exported = self.stage("export", |_| export(limit, settings, ports, shutdown))?;
         if let Some(left) = exported.as_ref().map(|pass| pass.left).filter(|left| *left > 0) {
             let why = format!(
                 "stopped: all findings are written, the files of {left} tenant(s) are not exported; `finops exporter once` \
@@ -127,13 +148,14 @@ impl Job<'_> {
         }
         let delivered = Delivered::of_run(ports, settings, &report)?;
         let summary = Summary::new(settings, &report, &judged, &written, exported.as_ref(), delivered, &self.stages);
-        summary.print(output)?;
         let own = Some(&*report.manifest.tenant_id);
         let failed = exported.as_ref().map_or(ExitCode::Done, |pass| super::exporter::code(pass, own));
-        if let Some(why) = summary.refused_whole(&report) {
-            return Err(Failure::bad_input(why));
-        }
-        Ok(if failed == ExitCode::Done { summary.exit_code(&report) } else { failed })
+        let code = match summary.refused_whole(&report) {
+            Some(why) => Err(Failure::bad_input(why)),
+            None if failed == ExitCode::Done => Ok(summary.exit_code(&report)),
+            None => Ok(failed),
+        };
+        Ok(Delivery { summary, code })
     }
 
     /// A stage, its time and its part of the trace.
@@ -192,6 +214,7 @@ fn plan(args: &RunArgs, settings: &Settings) -> Result<RunPlan> {
         regions: settings.regions.clone(),
         deadline: settings.deadline,
         limits: settings.task_limits,
+        given: Vec::new(),
         notes: BTreeMap::new(),
     })
 }
@@ -313,8 +336,13 @@ fn write(
 }
 
 /// `None` when there is nothing to export.
-fn export(args: &RunArgs, settings: &Settings, ports: &OpenPorts, shutdown: &Shutdown) -> Result<Option<PassReport>> {
-    let options = ExportOptions { limit: args.limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
+fn export(
+    limit: Option<u64>,
+    settings: &Settings,
+    ports: &OpenPorts,
+    shutdown: &Shutdown,
+) -> Result<Option<PassReport>> {
+    let options = ExportOptions { limit: limit.unwrap_or(settings.findings_max), ..ExportOptions::default() };
     let config = ports::exporter_config(settings, options);
     let deps = ports::exporter_deps(ports.store.clone(), Observer::default());
     let bar = progress::bar("exporting", Unit::Things("tenants"), None);

@@ -9,6 +9,7 @@ mod configuration;
 mod contract_test;
 mod costs;
 mod costs_bad_input;
+mod costs_check;
 mod data_folder;
 mod deploy;
 mod documents;

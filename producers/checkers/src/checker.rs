@@ -160,6 +160,8 @@ pub struct CheckerRegistration {
     pub checks: &'static [CheckInfo],
     /// Documentation.
     pub docs: &'static CheckerDocs,
+    /// True for one that runs only where it is named: it costs much, or few want its findings.
+    pub is_on_request: bool,
     /// Builds it.
     pub factory: Factory,
 }

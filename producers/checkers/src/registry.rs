@@ -94,6 +94,7 @@ mod tests {
             needs: &[],
             checks: &[],
             docs: &CheckerDocs::EMPTY,
+            is_on_request: false,
             factory: |_, _| unreachable!(),
         }))
     }

@@ -36,6 +36,8 @@ inventory::collect!(CollectorRegistration);
 pub enum Collect {
     /// With the billing files of the run, once. What cannot be read ends the run: the user gave it.
     Bill(fn(&BillTask<'_>) -> Result<CollectedBill, LoadError>),
+    /// With the billing files of the run, once, where a chosen checker needs it. Stores nothing; what goes wrong is in the run manifest.
+    Files(fn(&FilesTask<'_>) -> Result<Collected, Unavailable>),
     /// For one account, or one region of it, beside other tasks, with a deadline. What goes wrong is in the run manifest.
     Account(fn(&AccountTask) -> Result<Collected, Unavailable>),
 }
@@ -50,6 +52,18 @@ pub struct BillTask<'a> {
     pub options: &'a LoadOptions,
     /// Where their rows are stored as cost facts.
     pub store: &'a dyn Store,
+    /// Hears how far it is.
+    pub progress: &'a Arc<dyn Progress>,
+    /// Ends it.
+    pub shutdown: &'a Shutdown,
+}
+
+/// Billing files to look at.
+pub struct FilesTask<'a> {
+    /// The files.
+    pub files: &'a [PathBuf],
+    /// Distinguishes the exports of one billing account.
+    pub source_name: Option<&'a str>,
     /// Hears how far it is.
     pub progress: &'a Arc<dyn Progress>,
     /// Ends it.

@@ -6,4 +6,5 @@ pub mod aws;
 pub mod billing;
 mod billing_files;
 pub mod collector;
+mod focus_conformance;
 pub mod registry;

@@ -98,7 +98,7 @@ impl CollectorRegistry {
         for collector in &registry.collectors {
             let source = collector.fills.source;
             let (looks_at, is_for_run) = match collector.collect {
-                Collect::Bill(_) => ("billing files", true),
+                Collect::Bill(_) | Collect::Files(_) => ("billing files", true),
                 Collect::Account(_) => ("accounts", false),
             };
             if (collector.fills.extent == Extent::Run) != is_for_run {

@@ -30,7 +30,7 @@ fn unknown_text(unknown: &[UnknownChecker]) -> String {
     unknown.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The checkers to run: `include` (all, when empty) without `exclude`, by SPEC or checker id, sorted and each once
+/// The checkers to run: `include` (all but those on request, when empty) without `exclude`, by SPEC or checker id, sorted and each once
 /// whatever the order of the arguments.
 ///
 /// # Errors
@@ -50,7 +50,8 @@ pub fn select(
     if !unknown.is_empty() {
         return Err(SelectionError::Unknown(unknown));
     }
-    let is_chosen = |r: &Registration| (include.is_empty() || has(r, include)) && !has(r, exclude);
+    let is_included = |r: &Registration| if include.is_empty() { !r.is_on_request } else { has(r, include) };
+    let is_chosen = |r: &Registration| is_included(r) && !has(r, exclude);
     let chosen: Vec<_> = registry.all().iter().copied().filter(is_chosen).collect();
     if chosen.is_empty() { Err(SelectionError::NothingLeft) } else { Ok(chosen) }
 }
@@ -69,7 +70,7 @@ mod tests {
 
     use super::*;
 
-    fn registration(spec: &'static str, checker_id: &'static str) -> Registration {
+    fn registration(spec: &'static str, checker_id: &'static str, is_on_request: bool) -> Registration {
         Box::leak(Box::new(CheckerRegistration {
             spec,
             checker_id,
@@ -77,13 +78,14 @@ mod tests {
             needs: &[],
             checks: &[],
             docs: &CheckerDocs::EMPTY,
+            is_on_request,
             factory: |_, _| unreachable!(),
         }))
     }
 
     fn registry() -> Registry {
-        let all = [("m.c:C", "c"), ("m.a:A", "a"), ("m.b:B", "b"), ("m.d:D", "d")];
-        Registry::new(all.map(|(spec, id)| registration(spec, id))).unwrap()
+        let all = [("m.c:C", "c"), ("m.a:A", "a"), ("m.b:B", "b"), ("m.d:D", "d"), ("m.e:E", "on.request")];
+        Registry::new(all.map(|(spec, id)| registration(spec, id, id == "on.request"))).unwrap()
     }
 
     fn select(include: &[&str], exclude: &[&str]) -> Result<Vec<&'static str>, SelectionError> {
@@ -97,6 +99,7 @@ mod tests {
         assert_eq!(select(&[], &[]).unwrap(), ["m.a:A", "m.b:B", "m.c:C", "m.d:D"]);
         assert_eq!(select(&["m.c:C", "a", "c", "m.a:A"], &[]).unwrap(), ["m.a:A", "m.c:C"]);
         assert_eq!(select(&[], &["b", "m.d:D"]).unwrap(), ["m.a:A", "m.c:C"]);
+        assert_eq!(select(&["a", "on.request"], &[]).unwrap(), ["m.a:A", "m.e:E"]);
     }
 
     #[test]

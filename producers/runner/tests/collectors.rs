@@ -168,6 +168,7 @@ macro_rules! checker {
             needs: $needs,
             checks: CHECKS,
             docs: &CheckerDocs::EMPTY,
+            is_on_request: false,
             factory: $factory,
         };
         &REGISTRATION

@@ -92,6 +92,7 @@ static HANGS: CheckerRegistration = CheckerRegistration {
     needs: &[],
     checks: &[],
     docs: &CheckerDocs::EMPTY,
+    is_on_request: false,
     factory: |_, _| Ok(Box::new(Hangs)),
 };
 

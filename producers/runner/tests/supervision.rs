@@ -31,6 +31,7 @@ macro_rules! checker {
             needs: &[],
             checks: &[],
             docs: &CheckerDocs::EMPTY,
+            is_on_request: false,
             factory: |_, _| Ok(Box::new(Does($does))),
         };
         &REGISTRATION

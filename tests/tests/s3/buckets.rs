@@ -122,6 +122,7 @@ fn run(pipeline: &Pipeline) -> RunManifest {
         regions: Vec::new(),
         deadline: DEADLINE_DEFAULT,
         limits: TaskLimits::default(),
+        given: Vec::new(),
         notes: BTreeMap::default(),
     };
     let ports = Ports {

@@ -1,18 +1,18 @@
 //! FOCUS 0.5 to 1.4: columns to cost facts. Newer versions renamed some columns and added others; each fact column names
 //! the columns it may come from, first match wins.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use contracts::service_family;
+use inventories::billing::cells;
 use inventories::billing::closed_lists::{
     ChargeCategory, ChargeClass, ChargeFrequency, CommitmentCategory, CommitmentStatus, ListCell, Listed, Pricing,
 };
 use inventories::billing::fact::{Charge, CostFact, RowDetail};
 use inventories::billing::tags::{self, RowTags};
-use inventories::billing::{cells, cloud};
 use rust_decimal::Decimal;
 
+use super::clouds::Clouds;
 use super::fields::{Months, TagsCache, Times, account, amount, currency, number, readable_times};
 use super::focus_columns::Columns;
 use super::known_charges::{KnownCharge, KnownCharges, Noticed};
@@ -33,7 +33,7 @@ pub struct FocusReader {
     are_tags_unreadable: bool,
     /// True when the file has a readable column that marks corrections.
     has_class: bool,
-    clouds: HashMap<String, Arc<str>>,
+    clouds: Clouds,
     months: Months,
     /// What was noticed in accepted rows.
     pub observed: Observed,
@@ -46,13 +46,13 @@ impl FocusReader {
         let columns = Columns::of(columns);
         Self {
             has_class: columns.class.is_some(),
+            clouds: Clouds::of(&columns),
             times: Times::default(),
             known: KnownCharges::new(columns.of_charge()),
             columns,
             source_ref,
             tags: TagsCache::default(),
             are_tags_unreadable: false,
-            clouds: HashMap::new(),
             months: Months::default(),
             observed: Observed::default(),
         }
@@ -149,7 +149,7 @@ impl FocusReader {
     fn charge(&mut self, row: Row<'_>, month: &str) -> Result<Arc<KnownCharge<()>>, Refusal> {
         let c = self.columns;
         let text = |column| row.get(column).map(str::to_owned);
-        let cloud = self.cloud(row);
+        let cloud = self.clouds.name(row);
         let payer_account_id = account(row, c.billing_account, "BillingAccountId", &cloud)?;
         let account_id = account(row, c.sub_account, "SubAccountId", &cloud)?
             .or_else(|| payer_account_id.clone())
@@ -204,19 +204,6 @@ impl FocusReader {
             noticed.push(Noticed::Unreadable("Tags"));
         }
         tags
-    }
-
-    fn cloud(&mut self, row: Row<'_>) -> Arc<str> {
-        let provider = row
-            .first(&self.columns.provider)
-            .or_else(|| self.columns.seller.iter().filter_map(|column| row.get(*column)).find_map(cloud::known_cloud));
-        let provider = provider.unwrap_or_default();
-        if let Some(cloud) = self.clouds.get(provider) {
-            return Arc::clone(cloud);
-        }
-        let cloud: Arc<str> = cloud::cloud_of(provider).into();
-        self.clouds.insert(provider.to_owned(), Arc::clone(&cloud));
-        cloud
     }
 }
 

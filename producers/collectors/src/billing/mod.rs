@@ -3,6 +3,8 @@
 
 mod batch_columns;
 mod cell_text;
+mod clouds;
+pub mod conformance;
 mod container;
 mod csv_rows;
 mod cur;

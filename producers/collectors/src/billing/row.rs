@@ -56,6 +56,21 @@ impl<'a> Row<'a> {
         self.cell(column).filter(|cell| !cell.trim().is_empty())
     }
 
+    /// True when the container has types, so that its cells have no format of their own.
+    #[must_use]
+    pub fn is_typed(self) -> bool {
+        matches!(self, Self::Batch(..))
+    }
+
+    /// The line of a CSV file where the row begins, 1 is the header.
+    #[must_use]
+    pub fn line(self) -> Option<u64> {
+        match self {
+            Self::Csv(record) => record.position().map(csv::Position::line),
+            Self::Batch(..) => None,
+        }
+    }
+
     /// The instant in a column of instants, in milliseconds since the epoch; `None` for a blank cell and any other column.
     #[must_use]
     pub fn instant_ms(self, column: Option<usize>) -> Option<i64> {

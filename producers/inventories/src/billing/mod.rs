@@ -4,6 +4,7 @@
 pub mod cells;
 pub mod closed_lists;
 pub mod cloud;
+pub mod conformance;
 pub mod coverage;
 pub mod fact;
 pub mod hours;

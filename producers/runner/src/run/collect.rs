@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use checkers::registry::Registration;
 use collectors::billing::{LoadError, LoadOptions, LoadReport};
-use collectors::collector::{Account, AccountTask, BillTask, Collect, CollectedBill, ConnectOptions};
+use collectors::collector::{Account, AccountTask, BillTask, Collect, CollectedBill, ConnectOptions, FilesTask};
 use collectors::registry::{Collector, Provider};
 use inventories::collected::{Collected, Unavailable, UnavailableKind};
 use inventories::kind::{ANY, Extent, GLOBAL, InventoryKind, Source};
@@ -18,7 +18,7 @@ use platform::trace::Tracer;
 
 use super::pool::run_all;
 use super::supervise::supervise;
-use super::{Ports, RunPlan};
+use super::{Given, Ports, RunPlan};
 
 /// A collector ends its calls at its deadline, and says more about it than the thread that only waits.
 const GRACE: Duration = Duration::from_secs(5);
@@ -51,13 +51,15 @@ impl Target {
     }
 }
 
-/// The collectors of a run, by id: those that its checkers need, and those over files that it was given.
+/// The collectors of a run, by id: those that its checkers need, and the one that stores the bills that it was given.
 #[must_use]
 pub fn collectors_of(plan: &RunPlan) -> Vec<Collector> {
+    let is_wanted = |collector: Collector| plan.checkers.iter().any(|checker| checker.needs.contains(&collector.fills));
     let is_needed = |collector: Collector| match collector.collect {
         // Facts are stored even when no checker reads billing rows: costs and attribution need them.
         Collect::Bill(_) => !plan.billing_files.is_empty(),
-        Collect::Account(_) => plan.checkers.iter().any(|checker| checker.needs.contains(&collector.fills)),
+        Collect::Files(_) => !plan.billing_files.is_empty() && is_wanted(collector),
+        Collect::Account(_) => is_wanted(collector),
     };
     plan.collectors.all().iter().copied().filter(|collector| is_needed(collector)).collect()
 }
@@ -72,6 +74,10 @@ pub fn collect(
     tracer: &Tracer,
 ) -> Result<(Collections, Option<LoadReport>), LoadError> {
     let mut collections = Collections::default();
+    for Given { kind, collected } in &plan.given {
+        let key = (kind.name, ANY.to_owned(), ANY.to_owned());
+        collections.outcomes.insert(key, Ok(Arc::clone(collected)));
+    }
     let mut report = None;
     let mut in_accounts = Vec::new();
     for collector in collectors_of(plan) {
@@ -84,6 +90,11 @@ pub fn collect(
                 let CollectedBill { outcome, report: read } = load(&task)?;
                 collections.add(collector.fills, ANY, ANY, outcome);
                 report = Some(read);
+            }
+            Collect::Files(ask) => {
+                let (files, source_name) = (&plan.billing_files, plan.billing_options.source_name.as_deref());
+                let Ports { progress, shutdown, .. } = ports;
+                collections.add(collector.fills, ANY, ANY, ask(&FilesTask { files, source_name, progress, shutdown }));
             }
             Collect::Account(ask) => in_accounts.push((collector, ask)),
         }

@@ -14,6 +14,8 @@ use contracts::members::Misspelt;
 use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
 use contracts::time::format_timestamp;
 use contracts::topics;
+use inventories::collected::{Collected, CollectionReport};
+use inventories::kind::{Inventory, InventoryKind};
 use platform::broker::{Broker, BrokerError};
 use platform::clock::Clock;
 use platform::lifecycle::{Shutdown, Stopped};
@@ -86,8 +88,31 @@ pub struct RunPlan {
     pub deadline: Duration,
     /// How many of them run at the same time.
     pub limits: TaskLimits,
+    /// What was collected before the run, of kinds that are there once for a run.
+    pub given: Vec<Given>,
     /// Further facts for the manifest.
     pub notes: BTreeMap<String, String>,
+}
+
+/// An inventory that was collected before the run.
+#[derive(Clone)]
+pub struct Given {
+    kind: InventoryKind,
+    collected: Arc<Collected>,
+}
+
+impl Given {
+    /// Of an inventory that was seen whole.
+    #[must_use]
+    pub fn new<T: Inventory>(inventory: T) -> Self {
+        Self { kind: T::KIND, collected: Arc::new(Collected::new(inventory, CollectionReport::default())) }
+    }
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind.name)
+    }
 }
 
 /// What a run works with. The topics `finops.findings.wire` and `finops.runs` must exist.

@@ -188,6 +188,7 @@ mod tests {
                 needs: &[],
                 checks: &[CheckInfo { check_id: "t.one", name: "", category: "", sub_category: "" }],
                 docs: &CheckerDocs::EMPTY,
+                is_on_request: false,
                 factory: |_, _| Ok(Box::new(Scripted($script))),
             };
             &REGISTRATION

@@ -37,7 +37,7 @@ pub fn golden(path: &str) -> PathBuf {
     Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden").join(path)
 }
 
-/// A plan of all checkers over these billing files, without those that ask a provider.
+/// A plan of all checkers over these billing files, without those that ask a provider or run on request.
 pub fn plan(run_id: &str, billing_files: Vec<PathBuf>) -> RunPlan {
     let context = RunContext::new(RunFacts {
         tenant_id: "acme".into(),
@@ -55,7 +55,12 @@ pub fn plan(run_id: &str, billing_files: Vec<PathBuf>) -> RunPlan {
     let registry = Registry::linked().unwrap();
     RunPlan {
         context,
-        checkers: registry.all().iter().copied().filter(|checker| checker.provider().is_none()).collect(),
+        checkers: registry
+            .all()
+            .iter()
+            .copied()
+            .filter(|checker| checker.provider().is_none() && !checker.is_on_request)
+            .collect(),
         checkers_named: false,
         collectors: CollectorRegistry::linked().unwrap(),
         billing_files,
@@ -64,6 +69,7 @@ pub fn plan(run_id: &str, billing_files: Vec<PathBuf>) -> RunPlan {
         regions: Vec::new(),
         deadline: DEADLINE_DEFAULT,
         limits: TaskLimits::default(),
+        given: Vec::new(),
         notes: Default::default(),
     }
 }

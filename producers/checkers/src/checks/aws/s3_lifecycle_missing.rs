@@ -41,6 +41,7 @@ inventory::submit! {
             sub_category: "storage",
         }],
         docs: &DOCS,
+        is_on_request: false,
         factory: |_, account| Ok(Box::new(S3LifecycleMissingChecker { account: account.clone() })),
     }
 }

@@ -48,6 +48,7 @@ inventory::submit! {
             sub_category: "storage",
         }],
         docs: &DOCS,
+        is_on_request: false,
         factory: |context, account| {
             let thresholds = context.rulepack.of(CHECKER_ID, DOCS.thresholds);
             let age_days_min = thresholds.number("age_days_min")?;

@@ -24,6 +24,7 @@ mod text;
 
 pub mod commitment_gap;
 pub mod commitment_unused;
+pub mod conformance;
 pub mod credit_masking;
 pub mod database_support_extended;
 pub mod effective_cost_mismatch;
@@ -72,5 +73,14 @@ const fn over_bill(
     docs: &'static CheckerDocs,
     factory: Factory,
 ) -> CheckerRegistration {
-    CheckerRegistration { spec, checker_id, scope: CheckerScope::Global, needs: BILL, checks, docs, factory }
+    CheckerRegistration {
+        spec,
+        checker_id,
+        scope: CheckerScope::Global,
+        needs: BILL,
+        checks,
+        docs,
+        is_on_request: false,
+        factory,
+    }
 }
