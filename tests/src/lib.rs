@@ -21,6 +21,7 @@ mod protocol;
 pub mod proxy;
 pub mod read_hook;
 pub mod repo;
+pub mod rows;
 pub mod s3;
 pub mod sample;
 pub mod schemas;
