@@ -45,7 +45,7 @@ pub struct RunArgs {
     #[arg(long, default_value = "default")]
     pub workspace: String,
     /// Bills: AWS cost and usage reports (legacy and 2.0) or FOCUS 0.5 to 1.4, as CSV, CSV.gz or Parquet; files, folders or
-    /// manifests; repeatable
+    /// manifests, also in a bucket (s3://BUCKET/PREFIX); repeatable
     #[arg(long, visible_alias = "focus", num_args = 1.., value_name = "PATH")]
     pub bill: Vec<PathBuf>,
     #[command(flatten)]
@@ -225,11 +225,7 @@ fn inputs(plan: &RunPlan) -> Result<Vec<(PathBuf, u64)>> {
     if standard_input.count() > 1 {
         return Err(Failure::usage("standard input (-) can be read once only"));
     }
-    let mut inputs: Vec<(PathBuf, u64)> = Vec::new();
-    for path in billing::find(&plan.billing_files).map_err(RunError::from)?.files() {
-        let file = billing::open(path).map_err(RunError::from)?;
-        inputs.push((path.to_owned(), file.metadata().map(|meta| meta.len()).unwrap_or_default()));
-    }
+    let mut inputs = billing::find(&plan.billing_files).and_then(|found| found.sizes()).map_err(RunError::from)?;
     for path in &plan.findings_files {
         inputs.push((path.clone(), findings_bytes(path)?));
     }

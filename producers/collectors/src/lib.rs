@@ -3,6 +3,7 @@
 //! knows a checker or a topic.
 
 pub mod aws;
+mod aws_client;
 pub mod billing;
 mod billing_files;
 pub mod collector;

@@ -41,9 +41,7 @@ pub fn run(args: &CheckArgs, settings: &Settings, output: Output) -> Result<Exit
     };
     // What is missing is reported before an hour of work.
     let context = args.tenant.as_deref().map(|tenant| context(tenant, args, settings)).transpose()?;
-    for path in collectors::billing::find(&args.paths).map_err(RunError::from)?.files() {
-        collectors::billing::open(path).map_err(RunError::from)?;
-    }
+    collectors::billing::find(&args.paths).and_then(|found| found.sizes()).map_err(RunError::from)?;
     let shutdown = ports::stop_on_signals()?;
     let progress: Arc<dyn Progress> = Arc::new(Bars::default());
     let checked = check(&args.paths, &options, &progress, &shutdown).map_err(RunError::from)?;

@@ -48,7 +48,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Bills: AWS cost and usage reports (legacy and 2.0) or FOCUS 0.5 to 1.4, as CSV, CSV.gz or Parquet; files, folders or
-    /// manifests
+    /// manifests, also in a bucket (s3://BUCKET/PREFIX)
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }
@@ -70,7 +70,8 @@ pub struct CheckArgs {
     /// Name of this export, where one billing account has several
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub source: Option<String>,
-    /// FOCUS cost and usage exports, as CSV, CSV.gz or Parquet; files or folders
+    /// FOCUS cost and usage exports, as CSV, CSV.gz or Parquet; files or folders, also in a
+    /// bucket (s3://BUCKET/PREFIX)
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 }

@@ -1,19 +1,16 @@
-//! Collectors over the AWS API, one file each. The only place that builds AWS clients; the async runtime lives and ends with
-//! the session.
+//! Collectors over the AWS API, one file each. The async runtime lives and ends with the session.
 
 use aws_config::SdkConfig;
 use inventories::collected::{Collected, Unavailable};
 
+use crate::aws_client::session::Session;
 use crate::collector::AccountTask;
 
-mod api_error;
+mod account;
 mod s3;
-mod session;
 
 mod s3_buckets;
 mod s3_uploads;
-
-use self::session::Session;
 
 /// What a collector asks with: an account, in a region.
 struct Aws {

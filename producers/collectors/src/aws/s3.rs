@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use inventories::collected::{CollectionReport, Unavailable};
 use tokio::task::JoinSet;
 
 use super::Aws;
-use super::api_error::{Meaning, describe, meaning, unavailable};
+use crate::aws_client::api_error::{Meaning, describe, meaning, unavailable};
+use crate::aws_client::s3_client;
 
 /// Buckets looked at; an account with more gets the first ones by name and a gap in its coverage.
 const BUCKETS_MAX: usize = 10_000;
@@ -63,13 +63,13 @@ impl Buckets {
     /// # Errors
     /// They cannot be listed.
     pub(super) async fn list(aws: &Aws, report: &mut CollectionReport) -> Result<Self, Unavailable> {
-        let home = client(&aws.config, None);
+        let home = s3_client(&aws.config, None);
         let listed = list(&home, report).await?;
         let unknown = listed.iter().filter(|(_, region)| region.is_empty()).map(|(name, _)| name.clone());
         let asked = ask_all(unknown.collect(), report, |name| region(home.clone(), name)).await;
         let regions: BTreeMap<String, String> = listed.into_iter().chain(asked).collect();
         let known = regions.values().filter(|region| !region.is_empty());
-        let clients = known.map(|region| (region.clone(), client(&aws.config, Some(region)))).collect();
+        let clients = known.map(|region| (region.clone(), s3_client(&aws.config, Some(region)))).collect();
         Ok(Self { regions, home, clients })
     }
 
@@ -87,16 +87,6 @@ impl Buckets {
         let names = self.regions.keys().cloned().collect();
         ask_all(names, report, |name| ask(client(&name).unwrap_or(&self.home).clone(), name)).await
     }
-}
-
-fn client(config: &SdkConfig, region: Option<&String>) -> Client {
-    let mut builder = aws_sdk_s3::config::Builder::from(config);
-    if let Some(region) = region {
-        builder = builder.region(Region::new(region.clone()));
-    }
-    // Bucket names cannot be host names of an endpoint that is not Amazon's.
-    builder = builder.force_path_style(config.endpoint_url().is_some());
-    Client::from_conf(builder.build())
 }
 
 /// Names with regions, as far as the list tells them.

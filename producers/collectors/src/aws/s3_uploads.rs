@@ -7,9 +7,9 @@ use inventories::collected::{Collected, CollectionReport, Unavailable};
 use inventories::kind::Inventory;
 use inventories::s3_uploads::{BucketUploads, S3Uploads};
 
-use super::api_error::{Meaning, describe, meaning};
 use super::s3::{Answer, Buckets};
 use super::{Aws, ask};
+use crate::aws_client::api_error::{Meaning, describe, meaning};
 use crate::collector::{Collect, CollectorRegistration};
 
 inventory::submit! {

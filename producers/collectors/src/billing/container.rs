@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use platform::lifecycle::{Shutdown, Stopped};
-use platform::progress::Progress;
+use platform::progress::{Progress, Silent};
 use sha2::{Digest, Sha256};
 
 use super::error::LoadError;
+use super::storage::BillStorage;
 use super::visitor::Visitor;
 use super::{csv_rows, parquet_rows};
 
@@ -30,9 +31,14 @@ pub struct FileIdentity {
 ///
 /// # Errors
 /// It cannot be read, or a stop is requested.
-pub fn identify(path: &Path, shutdown: &Shutdown) -> Result<FileIdentity, LoadError> {
-    let mut file = open(path)?;
-    let failed = |source| io_error(path, source);
+pub fn identify(
+    storage: &BillStorage,
+    path: &Path,
+    progress: &dyn Progress,
+    shutdown: &Shutdown,
+) -> Result<FileIdentity, LoadError> {
+    let mut file = storage.open(path, progress, shutdown)?;
+    let failed = |source| LoadError::io(path, source);
     let bytes = file.metadata().map_err(failed)?.len();
     let head = head_of(&mut file).map_err(failed)?;
     file.rewind().map_err(failed)?;
@@ -70,11 +76,17 @@ fn digest(content: &mut dyn Read, shutdown: &Shutdown) -> io::Result<String> {
 ///
 /// # Errors
 /// The file, or what the visitor says.
-pub fn read(path: &Path, progress: &Arc<dyn Progress>, visitor: &mut dyn Visitor) -> Result<(), LoadError> {
-    let mut file = open(path)?;
+pub fn read(
+    storage: &BillStorage,
+    path: &Path,
+    progress: &Arc<dyn Progress>,
+    shutdown: &Shutdown,
+    visitor: &mut dyn Visitor,
+) -> Result<(), LoadError> {
+    let mut file = storage.open(path, &Silent, shutdown)?;
     let display = path.display().to_string();
-    let head = head_of(&mut file).map_err(|source| io_error(path, source))?;
-    file.rewind().map_err(|source| io_error(path, source))?;
+    let head = head_of(&mut file).map_err(|source| LoadError::io(path, source))?;
+    file.rewind().map_err(|source| LoadError::io(path, source))?;
     let counted = |file| BufReader::with_capacity(1 << 16, Counted { file, progress: Arc::clone(progress) });
     match sniff(&head) {
         Content::Nothing => Err(LoadError::Empty { file: display }),
@@ -102,46 +114,19 @@ pub fn read(path: &Path, progress: &Arc<dyn Progress>, visitor: &mut dyn Visitor
 ///
 /// # Errors
 /// It cannot be read.
-pub fn is_bill(path: &Path, name: &str) -> Result<bool, LoadError> {
-    let name = name.to_lowercase();
-    if !path.is_file() {
+pub fn is_bill(storage: &BillStorage, path: &Path) -> Result<bool, LoadError> {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if !storage.is_file(path) {
         return Ok(false);
     }
     if NAME_ENDS.iter().any(|end| name.ends_with(end)) {
         return Ok(true);
     }
-    let head = open(path).and_then(|mut file| head_of(&mut file).map_err(|source| io_error(path, source)))?;
-    Ok(matches!(sniff(&head), Content::Parquet | Content::Gzip))
+    Ok(matches!(sniff(&storage.first_bytes(path, HEAD_BYTES)?), Content::Parquet | Content::Gzip))
 }
 
 /// Ends of the names of bills, in lower case.
 const NAME_ENDS: [&str; 3] = [".csv", ".gz", ".parquet"];
-
-/// Opens a billing file, which must be a file: it is read twice.
-///
-/// # Errors
-/// It is something else, or cannot be opened.
-pub fn open(path: &Path) -> Result<File, LoadError> {
-    let not_a_file = |what, advice| Err(LoadError::NotAFile { file: path.display().to_string(), what, advice });
-    // A bill is read twice: once for its digest, by which the same delivery is known again, once for its rows.
-    let advice = "write it into a file and name that";
-    if path.as_os_str() == "-" {
-        return not_a_file("standard input and cannot be read twice", advice);
-    }
-    // Asked before opening: opening a pipe that no process writes to would wait for ever.
-    let kind = std::fs::metadata(path).map_err(|source| io_error(path, source))?.file_type();
-    if kind.is_dir() {
-        return not_a_file("a directory", "name the files in it that belong to one export");
-    }
-    if !kind.is_file() {
-        return not_a_file("a pipe or device and cannot be read twice", advice);
-    }
-    File::open(path).map_err(|source| io_error(path, source))
-}
-
-fn io_error(path: &Path, source: io::Error) -> LoadError {
-    LoadError::Io { file: path.display().to_string(), source }
-}
 
 /// Bytes by which a file is known.
 const HEAD_BYTES: u64 = 512;

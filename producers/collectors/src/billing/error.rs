@@ -2,7 +2,9 @@
 //! row after the header.
 
 use std::io;
+use std::path::Path;
 
+use inventories::collected::Unavailable;
 use platform::io_error::plain;
 use platform::lifecycle::Stopped;
 use platform::store::StoreError;
@@ -21,6 +23,32 @@ pub enum LoadError {
         file: String,
         /// Why.
         source: io::Error,
+    },
+    /// An object cannot be read.
+    #[error("reading {url}: {why}")]
+    Object {
+        /// URL of the object, or of what it is looked for in.
+        url: String,
+        /// Why.
+        why: Unavailable,
+    },
+    /// The URL is of nothing.
+    #[error("reading {url}: no object has this key, and none lies below it")]
+    NoObject {
+        /// URL.
+        url: String,
+    },
+    /// Two objects have one name for this program.
+    #[error(
+        "bucket {bucket} has the objects {one} and {other}, whose keys differ in slashes only: name one of their folders"
+    )]
+    LikeNames {
+        /// Bucket.
+        bucket: String,
+        /// Key.
+        one: String,
+        /// Key.
+        other: String,
     },
     /// The file has no bytes, or none after unpacking.
     #[error("billing file {file} is empty")]
@@ -403,11 +431,20 @@ impl std::fmt::Display for UnclearOverlap {
 }
 
 impl LoadError {
+    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { file: path.display().to_string(), source }
+    }
+
+    pub(super) fn object(path: &Path, why: Unavailable) -> Self {
+        Self::Object { url: path.display().to_string(), why }
+    }
+
     /// True when the input is to blame, false when disk or store are.
     #[must_use]
     pub fn is_bad_input(&self) -> bool {
         match self {
             Self::Store { .. }
+            | Self::Object { .. }
             | Self::Manifest { .. }
             | Self::Encode { .. }
             | Self::Contended { .. }

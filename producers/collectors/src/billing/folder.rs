@@ -8,15 +8,13 @@ use super::container;
 use super::error::LoadError;
 use super::layout::period_folder;
 use super::manifest::{self, DeliveryManifest};
-
-/// Files looked at in one folder. A bucket's copy of years has some ten thousand.
-const FILES_MAX: usize = 200_000;
-/// Folders inside each other; more is a circle of links.
-const DEPTH_MAX: usize = 32;
+use super::storage::BillStorage;
 
 /// Billing files by delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Default)]
 pub struct BillPaths {
+    /// Where they lie.
+    pub storage: BillStorage,
     /// Deliveries; their order says nothing.
     pub deliveries: Vec<DeliveryPaths>,
     /// Files in folders that are not read, with the reason.
@@ -37,9 +35,17 @@ impl BillPaths {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.deliveries.iter().flat_map(|delivery| delivery.files.iter().map(PathBuf::as_path))
     }
+
+    /// All files that are read, with their bytes.
+    ///
+    /// # Errors
+    /// One of them is not there, or is no file.
+    pub fn sizes(&self) -> Result<Vec<(PathBuf, u64)>, LoadError> {
+        self.files().map(|path| Ok((path.to_owned(), self.storage.bytes(path)?))).collect()
+    }
 }
 
-/// Finds the billing files of these arguments: files, folders and manifests.
+/// Finds the billing files of these arguments: files, folders and manifests, on this machine or in a bucket (`s3://…`).
 ///
 /// # Errors
 /// A folder cannot be read or holds no bill; a manifest names a file that is not there; or nothing says which of several
@@ -48,16 +54,18 @@ pub fn find(paths: &[PathBuf]) -> Result<BillPaths, LoadError> {
     let mut found = BillPaths::default();
     let mut loose = DeliveryPaths::default();
     for path in paths {
-        if path.is_dir() {
-            let (folder, found) = (Folder::read(path)?, &mut found);
+        if let Some(files) = found.storage.files_below(path)? {
+            let folder = Folder::of(files, &found.storage)?;
             let before = found.deliveries.len();
-            folder.sort_into(path, found)?;
+            folder.sort_into(path, &mut found)?;
             if found.deliveries.len() == before {
                 return Err(LoadError::NoBills { folder: path.display().to_string() });
             }
-        } else if let Some(manifest) = manifest::read_named(path)? {
+        } else if let Some(manifest) = manifest::read_named(&found.storage, path)? {
             let root = path.parent().and_then(Path::parent).unwrap_or(path);
-            found.deliveries.push(delivery_of(&manifest, root)?);
+            found.storage.look_below(root)?;
+            let delivery = delivery_of(&manifest, root, &found.storage)?;
+            found.deliveries.push(delivery);
         } else {
             loose.files.push(path.clone());
         }
@@ -76,42 +84,20 @@ struct Folder {
 }
 
 impl Folder {
-    fn read(root: &Path) -> Result<Self, LoadError> {
+    fn of(files: Vec<PathBuf>, storage: &BillStorage) -> Result<Self, LoadError> {
         let mut folder = Self::default();
-        folder.walk(root, root, 0)?;
+        for path in files {
+            if let Some(manifest) = manifest::read(storage, &path)? {
+                folder.manifests.push(manifest);
+            } else if container::is_bill(storage, &path)? {
+                folder.bills.push(path);
+            } else {
+                folder.others.push(path);
+            }
+        }
         // Those of a period before those of its deliveries.
         folder.manifests.sort_by_key(|manifest| (manifest.folder().components().count(), manifest.path.clone()));
         Ok(folder)
-    }
-
-    fn walk(&mut self, root: &Path, folder: &Path, depth: usize) -> Result<(), LoadError> {
-        let failed = |source| LoadError::Io { file: folder.display().to_string(), source };
-        let entries = std::fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
-        paths.sort();
-        for path in paths {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            // Marks and drafts of tools, such as `_SUCCESS`, `.part.csv.crc` and `_temporary`.
-            if name.starts_with(['.', '_']) {
-                continue;
-            }
-            if path.is_dir() {
-                if depth >= DEPTH_MAX {
-                    return Err(LoadError::TooManyFiles { folder: root.display().to_string(), limit: FILES_MAX });
-                }
-                self.walk(root, &path, depth + 1)?;
-            } else if let Some(manifest) = manifest::read(&path)? {
-                self.manifests.push(manifest);
-            } else if container::is_bill(&path, &name)? {
-                self.bills.push(path);
-            } else {
-                self.others.push(path);
-            }
-            if self.bills.len() > FILES_MAX {
-                return Err(LoadError::TooManyFiles { folder: root.display().to_string(), limit: FILES_MAX });
-            }
-        }
-        Ok(())
     }
 
     /// First what manifests name; of the rest, what no manifest is about.
@@ -123,7 +109,7 @@ impl Folder {
             if decided.keys().any(|folder| manifest.folder() != folder && manifest.folder().starts_with(folder)) {
                 continue;
             }
-            let delivery = delivery_of(manifest, root)?;
+            let delivery = delivery_of(manifest, root, &found.storage)?;
             let why = format!("{} does not name it", manifest.path.display());
             let periods = delivery.files.iter().filter_map(|file| period_folder(file, root));
             for folder in periods.chain([manifest.folder().to_owned()]) {
@@ -156,9 +142,9 @@ impl Folder {
 }
 
 /// The files that a manifest names.
-fn delivery_of(manifest: &DeliveryManifest, root: &Path) -> Result<DeliveryPaths, LoadError> {
+fn delivery_of(manifest: &DeliveryManifest, root: &Path, storage: &BillStorage) -> Result<DeliveryPaths, LoadError> {
     let place = |key: &String| {
-        manifest.place(key, root).ok_or_else(|| LoadError::ManifestFileMissing {
+        manifest.place(storage, key, root).ok_or_else(|| LoadError::ManifestFileMissing {
             manifest: manifest.path.display().to_string(),
             key: key.clone(),
         })

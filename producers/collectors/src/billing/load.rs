@@ -22,6 +22,7 @@ use super::reader::RowReader;
 use super::rejects::Rejects;
 use super::row::Row;
 use super::same_rows::{FilesRead, RowsSum};
+use super::storage::BillStorage;
 use super::visitor::Visitor;
 
 /// Goes into every delivery id: facts made by another reading of the same files are another delivery.
@@ -56,7 +57,7 @@ pub fn load(
     shutdown: &Shutdown,
 ) -> Result<Loaded, LoadError> {
     let found = folder::find(paths)?;
-    let (files, repeated_files) = identify(&found, shutdown)?;
+    let (files, repeated_files) = identify(&found, progress, shutdown)?;
     let bytes = files.iter().map(|file| file.identity.bytes).sum();
     let mut load = Load {
         file: String::new(),
@@ -108,12 +109,25 @@ struct BillFile<'p> {
 type Repeated = Vec<(String, String)>;
 
 /// The files by content, and those that are left out because another one has the same.
-fn identify<'p>(found: &'p BillPaths, shutdown: &Shutdown) -> Result<(Vec<BillFile<'p>>, Repeated), LoadError> {
+fn identify<'p>(
+    found: &'p BillPaths,
+    progress: &Arc<dyn Progress>,
+    shutdown: &Shutdown,
+) -> Result<(Vec<BillFile<'p>>, Repeated), LoadError> {
+    let remote = found.sizes()?.into_iter().filter(|(path, _)| BillStorage::is_remote(path));
+    let remote_bytes = remote.map(|(_, bytes)| bytes).sum();
+    if remote_bytes > 0 {
+        progress.begin("fetching billing files", Unit::Bytes, Some(remote_bytes));
+    }
     let mut files = Vec::new();
     for (delivery, of) in found.deliveries.iter().enumerate() {
         for path in &of.files {
-            files.push(BillFile { delivery, identity: container::identify(path, shutdown)?, path });
+            let identity = container::identify(&found.storage, path, progress.as_ref(), shutdown)?;
+            files.push(BillFile { delivery, identity, path });
         }
+    }
+    if remote_bytes > 0 {
+        progress.end();
     }
     // The order of the arguments must not matter.
     files.sort_by(|a, b| (&a.identity, a.path).cmp(&(&b.identity, b.path)));
@@ -185,7 +199,7 @@ impl Load<'_> {
             self.columns.clear();
             self.facts.begin_delivery(&self.delivery_id);
             let before = self.rejects.by_reason.clone();
-            files.iter().try_for_each(|file| self.read(&file.identity, file.path, progress))?;
+            files.iter().try_for_each(|file| self.read(file, &found.storage, progress))?;
             self.facts.end_delivery(columns_digest(&self.columns), self.rejects.since(&before));
             read.push(DeliveryRead {
                 delivery_id: self.delivery_id.clone(),
@@ -196,9 +210,15 @@ impl Load<'_> {
         Ok(read)
     }
 
-    fn read(&mut self, file: &FileIdentity, path: &Path, progress: &Arc<dyn Progress>) -> Result<(), LoadError> {
+    fn read(
+        &mut self,
+        file: &BillFile<'_>,
+        storage: &BillStorage,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<(), LoadError> {
+        let BillFile { identity: file, path, .. } = file;
         self.file = path.display().to_string();
-        match container::read(path, progress, self) {
+        match container::read(storage, path, progress, self.shutdown, self) {
             // Exports have parts without rows; alone, such a file is refused.
             Err(LoadError::NoRows { .. }) => {
                 self.empty_files.push(file.name.clone());

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::LoadError;
+use super::storage::BillStorage;
 
 /// End of the names of manifests, in lower case.
 const NAME_END: &str = "manifest.json";
@@ -17,9 +18,9 @@ const BYTES_MAX: u64 = 16 << 20;
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read_named(path: &Path) -> Result<Option<DeliveryManifest>, LoadError> {
+pub fn read_named(storage: &BillStorage, path: &Path) -> Result<Option<DeliveryManifest>, LoadError> {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if name.ends_with("-manifest.json") { read(path) } else { Ok(None) }
+    if name.ends_with("-manifest.json") { read(storage, path) } else { Ok(None) }
 }
 
 /// A manifest and where it lies.
@@ -60,16 +61,15 @@ struct Blob {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read(path: &Path) -> Result<Option<DeliveryManifest>, LoadError> {
+pub fn read(storage: &BillStorage, path: &Path) -> Result<Option<DeliveryManifest>, LoadError> {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     if !name.ends_with(NAME_END) {
         return Ok(None);
     }
-    let failed = |source| LoadError::Io { file: path.display().to_string(), source };
-    if std::fs::metadata(path).map_err(failed)?.len() > BYTES_MAX {
+    if storage.bytes(path)? > BYTES_MAX {
         return Ok(None);
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
+    let bytes = storage.first_bytes(path, BYTES_MAX)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let Ok(content) = serde_json::from_slice::<Content>(bytes) else { return Ok(None) };
     let blobs = || content.blobs.map(|blobs| blobs.into_iter().map(|blob| blob.name).collect());
@@ -91,7 +91,7 @@ impl DeliveryManifest {
     /// of the key, but only when the manifest's own folder is none of the key: else a file of another delivery, which has the
     /// same name, would be taken for a missing one.
     #[must_use]
-    pub fn place(&self, key: &str, root: &Path) -> Option<PathBuf> {
+    pub fn place(&self, storage: &BillStorage, key: &str, root: &Path) -> Option<PathBuf> {
         let key = key.split_once("://").map_or(key, |(_, rest)| rest);
         let parts: Vec<&str> = key.split('/').filter(|part| !part.is_empty() && !matches!(*part, "." | "..")).collect();
         let folders: Vec<&Path> = self.folder().ancestors().take_while(|folder| folder.starts_with(root)).collect();
@@ -99,7 +99,7 @@ impl DeliveryManifest {
         let below = |folder: &Path, from: usize| {
             Some(parts[from..].iter().fold(folder.to_owned(), |path, part| path.join(part)))
         };
-        let is_there = |path: &PathBuf| path.is_file();
+        let is_there = |path: &PathBuf| storage.is_file(path);
         for folder in &folders {
             let Some(name) = name(folder) else { continue };
             let same = (1..parts.len()).filter(|from| parts[from - 1] == name);

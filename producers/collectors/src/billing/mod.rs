@@ -30,10 +30,11 @@ mod rejects;
 mod row;
 mod row_key;
 mod same_rows;
+mod storage;
 mod text_ids;
 mod visitor;
 
-pub use self::container::{FileIdentity, open};
+pub use self::container::FileIdentity;
 pub use self::csv_rows::LINE_BYTES_MAX;
 pub use self::dialect::Dialect;
 pub use self::error::{LoadError, UnclearOverlap};
@@ -43,3 +44,4 @@ pub use self::load::{Loaded, load};
 pub use self::load_report::{DeliveryRead, LoadReport};
 pub use self::observed::Observed;
 pub use self::rejects::{Reason, Refusal, Rejects, Sample};
+pub use self::storage::BillStorage;

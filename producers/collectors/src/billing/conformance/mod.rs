@@ -24,6 +24,7 @@ use super::dialect::{self, Recognised};
 use super::error::LoadError;
 use super::focus_columns::Columns;
 use super::row::Row;
+use super::storage::BillStorage;
 use super::visitor::Visitor;
 use super::{container, folder};
 use columns::{COLUMNS, Column, Kind, Level};
@@ -57,11 +58,7 @@ pub fn check(
     shutdown: &Shutdown,
 ) -> Result<FocusConformance, LoadError> {
     let found = folder::find(paths)?;
-    let bytes = |path: &Path| {
-        let failed = |source| LoadError::Io { file: path.display().to_string(), source };
-        container::open(path)?.metadata().map(|file| file.len()).map_err(failed)
-    };
-    let bytes = found.files().map(bytes).sum::<Result<u64, LoadError>>()?;
+    let bytes = found.sizes()?.iter().map(|(_, bytes)| bytes).sum();
     progress.begin("checking billing files", Unit::Bytes, Some(bytes));
     let mut checking = Checking {
         version: options.version,
@@ -74,7 +71,7 @@ pub fn check(
         rows: 0,
         shutdown,
     };
-    let checked = found.files().try_for_each(|path| checking.read(path, progress));
+    let checked = found.files().try_for_each(|path| checking.read(path, &found.storage, progress));
     progress.end();
     checked?;
     Ok(checking.finish())
@@ -104,9 +101,9 @@ struct OpenFile {
 }
 
 impl Checking<'_> {
-    fn read(&mut self, path: &Path, progress: &Arc<dyn Progress>) -> Result<(), LoadError> {
+    fn read(&mut self, path: &Path, storage: &BillStorage, progress: &Arc<dyn Progress>) -> Result<(), LoadError> {
         self.name = path.display().to_string();
-        let read = container::read(path, progress, self);
+        let read = container::read(storage, path, progress, self.shutdown, self);
         self.file = None;
         self.tallies.end_file();
         match read {

@@ -1,8 +1,6 @@
-//! Sessions: credentials, identity and the async runtime, what clients of all services are made of. The provider's entry in the
-//! registry.
+//! Sessions: credentials, region and the async runtime, what clients of all services are made of.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
@@ -15,32 +13,24 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, imds};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::error::DisplayErrorContext;
-use inventories::bootstrap::Bootstrap;
 use inventories::collected::{Unavailable, UnavailableKind};
-use inventories::kind::{GLOBAL, Source};
+use inventories::kind::GLOBAL;
 use tokio::runtime::Runtime;
-
-use super::api_error::unavailable;
-use crate::collector::{Account, ConnectOptions, ProviderRegistration};
 
 /// Looking for credentials takes at most this long; a machine without any must not wait for a metadata service.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// One try of the metadata service.
 const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
 /// Where to ask when nothing names a region; buckets are listed from any region.
-const REGION_DEFAULT: &str = "us-east-1";
+pub const REGION_DEFAULT: &str = "us-east-1";
 
 /// Threads that drive the connections of all tasks: they wait, and compute next to nothing.
 const RUNTIME_THREADS: usize = 2;
 
-inventory::submit! {
-    ProviderRegistration { source: Source::Aws, actions: &["sts:GetCallerIdentity"], connect }
-}
-
 /// What the collectors of one account share.
-pub(super) struct Session {
+pub struct Session {
     config: SdkConfig,
-    runtime: Arc<SessionRuntime>,
+    runtime: SessionRuntime,
 }
 
 /// Ends without waiting: a name that is still being looked up must not hold the program.
@@ -60,16 +50,31 @@ impl SessionRuntime {
         Ok(Self(Some(builder.worker_threads(RUNTIME_THREADS).thread_name("aws").enable_all().build()?)))
     }
 
-    fn run<T>(&self, deadline: Duration, work: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
-        let Some(runtime) = &self.0 else { return Err(Unavailable::failed("bug: the AWS client has ended")) };
+    fn run<T, E>(&self, deadline: Duration, work: impl Future<Output = Result<T, E>>) -> Result<T, E>
+    where
+        E: From<Unavailable>,
+    {
+        let failed = |reason: String| Err(Unavailable::failed(reason).into());
+        let Some(runtime) = &self.0 else { return failed("bug: the AWS client has ended".to_owned()) };
         let outcome = runtime.block_on(async { tokio::time::timeout(deadline, work).await });
-        outcome.unwrap_or_else(|_| Err(Unavailable::failed(format!("not done within {} s", deadline.as_secs()))))
+        outcome.unwrap_or_else(|_| failed(format!("not done within {} s", deadline.as_secs())))
     }
 }
 
 impl Session {
+    /// With the credentials in use; whose they are is not asked.
+    ///
+    /// # Errors
+    /// There are no credentials, or they cannot be used.
+    pub fn open(deadline: Duration) -> Result<Self, Unavailable> {
+        let runtime =
+            SessionRuntime::new().map_err(|error| Unavailable::failed(format!("starting the AWS client: {error}")))?;
+        let config = runtime.run(deadline, configure())?;
+        Ok(Self { config, runtime })
+    }
+
     /// For clients in this region; in the configured one for what has no region.
-    pub(super) fn config_in(&self, region: &str) -> SdkConfig {
+    pub fn config_in(&self, region: &str) -> SdkConfig {
         match region {
             GLOBAL => self.config.clone(),
             region => self.config.to_builder().region(Region::new(region.to_owned())).build(),
@@ -77,32 +82,12 @@ impl Session {
     }
 
     /// Runs calls to their end, at most for so long.
-    pub(super) fn run<T>(
-        &self,
-        deadline: Duration,
-        calls: impl Future<Output = Result<T, Unavailable>>,
-    ) -> Result<T, Unavailable> {
+    pub fn run<T, E>(&self, deadline: Duration, calls: impl Future<Output = Result<T, E>>) -> Result<T, E>
+    where
+        E: From<Unavailable>,
+    {
         self.runtime.run(deadline, calls)
     }
-}
-
-/// The account of the credentials in use.
-fn connect(options: &ConnectOptions) -> Result<Vec<Account>, Unavailable> {
-    let runtime =
-        SessionRuntime::new().map_err(|error| Unavailable::failed(format!("starting the AWS client: {error}")))?;
-    let (config, mut facts) = runtime.run(options.deadline, async {
-        let config = configure().await?;
-        let facts = identity(&config).await?;
-        Ok((config, facts))
-    })?;
-    let Some(id) = facts.account_id.clone() else {
-        return Err(Unavailable::failed("sts:GetCallerIdentity: the answer names no account"));
-    };
-    facts.regions.clone_from(&options.regions);
-    if facts.regions.is_empty() {
-        facts.regions.push(config.region().map_or_else(|| REGION_DEFAULT.to_owned(), ToString::to_string));
-    }
-    Ok(vec![Account { id, facts, session: Arc::new(Session { config, runtime: Arc::new(runtime) }) }])
 }
 
 /// Region, credentials, retries and timeouts.
@@ -156,16 +141,6 @@ async fn configure() -> Result<SdkConfig, Unavailable> {
 
 fn is_of_metadata_service(error: &CredentialsError) -> bool {
     error.source().is_some_and(|source| source.is::<imds::client::error::ImdsError>())
-}
-
-/// Whose credentials they are.
-///
-/// # Errors
-/// The credentials are not accepted (refused), or the API cannot be used (failed).
-async fn identity(config: &SdkConfig) -> Result<Bootstrap, Unavailable> {
-    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-    let identity = answer.map_err(|error| unavailable("sts:GetCallerIdentity", &error))?;
-    Ok(Bootstrap::from_caller_arn(identity.arn().unwrap_or_default()))
 }
 
 fn no_credentials(reason: &str) -> Unavailable {

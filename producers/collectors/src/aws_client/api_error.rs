@@ -6,7 +6,7 @@ use inventories::collected::{Unavailable, UnavailableKind};
 
 /// What an error means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub enum Meaning {
     /// The caller may not do this.
     Denied,
     /// The credentials themselves are not accepted.
@@ -37,7 +37,7 @@ const REFUSED: [&str; 6] = [
 ];
 
 /// Looks an error code up.
-pub(super) fn meaning(code: Option<&str>) -> Meaning {
+pub fn meaning(code: Option<&str>) -> Meaning {
     match code {
         Some(code) if DENIED.contains(&code) => Meaning::Denied,
         Some(code) if REFUSED.contains(&code) => Meaning::Refused,
@@ -49,7 +49,7 @@ pub(super) fn meaning(code: Option<&str>) -> Meaning {
 }
 
 /// Text of an error for people, cut to what fits a reason.
-pub(super) fn describe<E, R>(error: &SdkError<E, R>) -> String
+pub fn describe<E, R>(error: &SdkError<E, R>) -> String
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     R: std::fmt::Debug,
@@ -65,7 +65,7 @@ where
 }
 
 /// The reason an operation that everything depends on gives.
-pub(super) fn unavailable<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Unavailable
+pub fn unavailable<E>(operation: &str, error: &SdkError<E, HttpResponse>) -> Unavailable
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
     SdkError<E, HttpResponse>: std::error::Error + ProvideErrorMetadata,

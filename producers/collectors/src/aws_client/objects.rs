@@ -1,0 +1,185 @@
+//! Objects of S3 as input: which ones there are, and their bytes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use aws_sdk_s3::primitives::ByteStream;
+use inventories::collected::Unavailable;
+use inventories::kind::GLOBAL;
+use platform::lifecycle::{Shutdown, Stopped};
+use platform::progress::Progress;
+
+use super::api_error::unavailable;
+use super::s3_client;
+use super::session::Session;
+
+/// Credentials are found and a list of objects is complete within this time.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(600);
+/// Connections may break this often while an object is fetched.
+const BREAKS_MAX: u32 = 10;
+const LIST: &str = "s3:ListBucket";
+const GET: &str = "s3:GetObject";
+/// Where answers of S3 name the region of a bucket, refusals included.
+const REGION_HEADER: &str = "x-amz-bucket-region";
+
+/// Reads objects of any bucket with the credentials in use.
+pub struct Objects {
+    session: Session,
+    /// By bucket: each is asked in its own region.
+    clients: Mutex<BTreeMap<String, Client>>,
+}
+
+/// An object, as a list tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    pub bucket: String,
+    pub key: String,
+    pub bytes: u64,
+    etag: Option<String>,
+}
+
+/// Why an object could not be fetched.
+#[derive(Debug)]
+pub enum FetchError {
+    /// S3 did not give it.
+    Object(Unavailable),
+    /// Its copy could not be written, or a stop was requested.
+    Copy(io::Error),
+}
+
+impl From<Unavailable> for FetchError {
+    fn from(reason: Unavailable) -> Self {
+        Self::Object(reason)
+    }
+}
+
+impl Objects {
+    /// # Errors
+    /// There are no credentials, or they cannot be used.
+    pub fn connect() -> Result<Self, Unavailable> {
+        Ok(Self { session: Session::open(ANSWER_DEADLINE)?, clients: Mutex::default() })
+    }
+
+    /// Objects whose keys begin with `prefix`, by key; at most one more than `objects_max`.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn list(&self, bucket: &str, prefix: &str, objects_max: usize) -> Result<Vec<ListedObject>, Unavailable> {
+        self.session.run(ANSWER_DEADLINE, async {
+            let client = self.client(bucket).await;
+            let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
+            let mut objects = Vec::new();
+            while let Some(page) = pages.next().await {
+                let page = page.map_err(|error| unavailable(LIST, &error))?;
+                objects.extend(page.contents().iter().filter_map(|object| {
+                    Some(ListedObject {
+                        bucket: bucket.to_owned(),
+                        key: object.key()?.to_owned(),
+                        bytes: u64::try_from(object.size()?).ok()?,
+                        etag: object.e_tag().map(str::to_owned),
+                    })
+                }));
+                if objects.len() > objects_max {
+                    break;
+                }
+            }
+            objects.truncate(objects_max.saturating_add(1));
+            Ok(objects)
+        })
+    }
+
+    /// Its first bytes, at most `bytes_max`.
+    ///
+    /// # Errors
+    /// S3 does not give them.
+    pub fn first_bytes(&self, object: &ListedObject, bytes_max: u64) -> Result<Vec<u8>, Unavailable> {
+        let wanted = bytes_max.min(object.bytes);
+        if wanted == 0 {
+            return Ok(Vec::new());
+        }
+        self.session.run(ANSWER_DEADLINE, async {
+            let body = self.body(object, &format!("bytes=0-{}", wanted - 1)).await?;
+            let bytes = body.collect().await.map_err(|error| Unavailable::failed(format!("{GET}: {error}")))?;
+            Ok(bytes.to_vec())
+        })
+    }
+
+    /// Copies it into a file. Where a connection breaks, the next one goes on.
+    ///
+    /// # Errors
+    /// S3 does not give it, it is another one than was listed, the copy cannot be written, or a stop is requested.
+    pub fn fetch(
+        &self,
+        object: &ListedObject,
+        into: &mut File,
+        progress: &dyn Progress,
+        shutdown: &Shutdown,
+    ) -> Result<(), FetchError> {
+        // A large object takes its time; the client itself gives up a connection that brings nothing.
+        self.session.run(Duration::MAX, async {
+            let (mut done, mut breaks) = (0, 0);
+            while done < object.bytes {
+                let mut body = self.body(object, &format!("bytes={done}-")).await?;
+                loop {
+                    match body.try_next().await {
+                        Ok(Some(chunk)) => {
+                            into.write_all(&chunk).map_err(FetchError::Copy)?;
+                            done += chunk.len() as u64;
+                            progress.advance(chunk.len() as u64);
+                        }
+                        Ok(None) => break,
+                        Err(error) if breaks >= BREAKS_MAX => {
+                            let reason = format!("{GET}: the connection broke {breaks} times: {error}");
+                            return Err(Unavailable::failed(reason).into());
+                        }
+                        Err(error) => {
+                            tracing::warn!(key = object.key, %error, "a connection to S3 broke; it goes on where it was");
+                            breaks += 1;
+                            break;
+                        }
+                    }
+                    if shutdown.is_requested() {
+                        return Err(FetchError::Copy(Stopped.into()));
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The bytes of the object that was listed, and of no other one.
+    async fn body(&self, object: &ListedObject, range: &str) -> Result<ByteStream, Unavailable> {
+        let client = self.client(&object.bucket).await;
+        let request = client.get_object().bucket(&object.bucket).key(&object.key).range(range);
+        let answer = request.set_if_match(object.etag.clone()).send().await;
+        answer.map(|answer| answer.body).map_err(|error| match error.code() {
+            Some("PreconditionFailed") => {
+                Unavailable::failed("it was written while it was read: load it when its delivery is complete")
+            }
+            _ => unavailable(GET, &error),
+        })
+    }
+
+    async fn client(&self, bucket: &str) -> Client {
+        let known = || self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(client) = known().get(bucket) {
+            return client.clone();
+        }
+        let config = self.session.config_in(GLOBAL);
+        let home = s3_client(&config, None);
+        let region = match home.head_bucket().bucket(bucket).send().await {
+            Ok(answer) => answer.bucket_region().map(str::to_owned),
+            Err(error) => {
+                error.raw_response().and_then(|answer| answer.headers().get(REGION_HEADER)).map(str::to_owned)
+            }
+        };
+        let client = region.map_or(home, |region| s3_client(&config, Some(&region)));
+        known().insert(bucket.to_owned(), client.clone());
+        client
+    }
+}
