@@ -131,6 +131,14 @@ pub fn cost_facts() -> SchemaRef {
         bool("unknown_type"),
         map("tags", DataType::Utf8),
         utf8("source_ref"),
+        cost("quantity"),
+        utf8("split_resource_id"),
+        utf8("split_parent_id"),
+        map("split_tags", DataType::Utf8),
+        cost("split_cost_unblended"),
+        cost("split_cost_net"),
+        cost("split_cost_amortized"),
+        cost("split_cost_blended"),
     ])
 }
 

@@ -50,6 +50,9 @@ CREATE TEMP MACRO short_id_of(service, rest) AS
 -- The name by which people know what an ARN names; null for other text.
 CREATE TEMP MACRO short_id(id) AS CASE WHEN is_arn(id) THEN short_id_of(arn_service(id), arn_rest(id)) END;
 
+-- By which a resource is recognized as the one whose cost is split; '' for charges of none.
+CREATE TEMP MACRO id_of_parent(id) AS coalesce(short_id(canonical_id(id)), canonical_id(id), '');
+
 -- Names of closed lists and keys of tags are compared by their letters and digits.
 CREATE TEMP MACRO canonical_key(name) AS regexp_replace(lower(name), '[^\p{L}\p{N}]', '', 'g');
 

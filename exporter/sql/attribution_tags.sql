@@ -18,7 +18,7 @@ SET VARIABLE tag_keys = (
             FROM (
                 SELECT DISTINCT unnest(map_keys(tags)) AS spelling FROM unpriced
                 UNION
-                SELECT DISTINCT unnest(map_keys(tags)) FROM fact
+                SELECT DISTINCT unnest(map_keys(match_tags)) FROM entry
             )
         ) AS spelled USING (canonical)
         GROUP BY ALL

@@ -152,6 +152,14 @@ pub(crate) const BILLING_LINES: Table = Table {
         column("model_fallback", &["model_fallback"], Kind::Flag),
         column("tags", &["tags"], Kind::TextMap),
         column("source_ref", &["source_ref"], Kind::Text),
+        column("quantity", &["quantity"], Kind::Cost),
+        column("split_resource_id", &["split_resource_id"], Kind::Text),
+        column("split_parent_id", &["split_parent_id"], Kind::Text),
+        column("split_tags", &["split_tags"], Kind::TextMap),
+        column("split_cost_unblended", &["split_cost_unblended"], Kind::Cost),
+        column("split_cost_net", &["split_cost_net"], Kind::Cost),
+        column("split_cost_amortized", &["split_cost_amortized"], Kind::Cost),
+        column("split_cost_blended", &["split_cost_blended"], Kind::Cost),
     ],
 };
 

@@ -3,7 +3,7 @@ CREATE TEMP TABLE slice AS
 WITH used AS (SELECT DISTINCT tenant_id, kind, source_id, as_of FROM outcome)
 SELECT
     tenant_id, kind, source_id, as_of, currency, payer_account_id, account_id, region, service_code, usage_type, operation,
-    CASE WHEN kind IN ('named', 'tag') THEN resource_id END AS resource_id, line_item_type, sum(whole) AS whole,
+    CASE WHEN kind IN ('named', 'tag') THEN resource_id END AS resource_id, line_item_type, is_split, sum(whole) AS whole,
     sum(fractions) AS fractions, bool_or(has_fallback) AS has_fallback,
     list_sort(list(DISTINCT delivery_id) FILTER (delivery_id IS NOT NULL)) AS deliveries
 FROM used
@@ -43,6 +43,7 @@ SELECT
     attributed.matched_keys,
     nullif(concat_ws(
         ',', CASE WHEN slice.currency <> attributed.currency THEN 'other_currency' END,
+        CASE WHEN slice.is_split THEN 'split_cost' END,
         CASE WHEN slice.has_fallback AND {cost_model} = 'amortized' THEN 'cost_model_fallback' END
     ), '') AS notes,
     array_to_string(slice.deliveries, ',') AS source_ref, attributed.as_of, attributed.__file, attributed.__row

@@ -60,6 +60,20 @@ WHERE
     line.is_candidate AND is_compatible(want.region, canonical_region(line.region))
     AND (pool.kind = 'service' OR NOT line.has_resource);
 
+-- A split cost is a part of the cost of its parent: where the own charges of the parent on the day are hit, it does not count again.
+DELETE FROM hit
+WHERE EXISTS (
+    SELECT 1
+    FROM line AS part
+    JOIN line AS own
+        ON own.tenant_id = part.tenant_id AND own.account_id = part.account_id AND own.day = part.day
+        AND NOT own.is_split AND id_of_parent(own.id) = part.parent_id
+    JOIN hit AS own_hit ON own_hit.tenant_id = own.tenant_id AND own_hit.line_id = own.line_id
+    WHERE
+        part.is_split AND part.tenant_id = hit.tenant_id AND part.line_id = hit.line_id AND own_hit.kind = hit.kind
+        AND own_hit.source_id = hit.source_id
+);
+
 -- hit_day: their costs by day and currency.
 CREATE TEMP TABLE hit_day AS
 SELECT

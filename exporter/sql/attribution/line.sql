@@ -1,23 +1,26 @@
 -- line: the billing lines inside the horizons, added up by day and all that attribution looks at. A resource id is kept where
 -- some finding names the resource, or carries its tags; of accounts that no finding is about nothing is kept but the length of usage.
+-- is_split: a part of the cost of parent_id.
 -- is_candidate: false for lines of charge categories that are left out. length: class of a charge period, which decides the
 -- granularity. Costs are added as whole units and fractions, which cannot overflow.
 CREATE TEMP TABLE line AS
 WITH horizon AS (SELECT tenant_id, min(first_day) AS first_day, max(end_day) AS end_day FROM day_range GROUP BY tenant_id),
 dated AS (
     SELECT
-        fact.tenant_id, CAST(usage_start AS DATE) AS day, fact.account_id, {cost} AS cost, currency,
-        payer_account_id, fact.region, service_code, nullif(service, '') AS family, usage_type, operation,
-        canonical_id(resource_id) AS id, arn_rest(canonical_id(resource_id)) AS arn_rest, resource_id, coalesce(line_item_type, charge_category) AS line_item_type,
+        entry.tenant_id, CAST(usage_start AS DATE) AS day, entry.account_id, cost, currency,
+        payer_account_id, entry.region, service_code, family, usage_type, operation, is_split,
+        CASE WHEN is_split THEN id_of_parent(parent_id) END AS parent_id,
+        canonical_id(resource_id) IS NOT NULL AS has_resource,
+        canonical_id(match_id) AS id, arn_rest(canonical_id(match_id)) AS arn_rest, resource_id, coalesce(line_item_type, charge_category) AS line_item_type,
         canonical_key(charge_category) AS category, model_fallback, split_part(source_ref, '/', 1) AS delivery_id,
-        CASE WHEN len(getvariable('tag_keys')) > 0 THEN tag_values(tags) ELSE [] END AS tag_values,
+        CASE WHEN len(getvariable('tag_keys')) > 0 THEN tag_values(match_tags) ELSE [] END AS tag_values,
         CASE
-            WHEN canonical_key(charge_category) <> 'usage' OR usage_end IS NULL THEN NULL
+            WHEN is_split OR canonical_key(charge_category) <> 'usage' OR usage_end IS NULL THEN NULL
             WHEN date_diff('millisecond', usage_start, usage_end) <= 3601000 THEN 'hourly'
             WHEN date_diff('millisecond', usage_start, usage_end) <= 90001000 THEN 'daily'
             ELSE 'monthly'
         END AS length
-    FROM fact
+    FROM entry
     JOIN horizon USING (tenant_id)
     WHERE usage_start >= first_day AND usage_start < end_day
 ),
@@ -58,7 +61,9 @@ FROM (
         CASE WHEN is_wanted THEN NOT EXISTS (
             SELECT 1 FROM excluded_category WHERE excluded_category.category = kept.category
         ) END AS is_candidate,
-        CASE WHEN is_wanted THEN id IS NOT NULL END AS has_resource,
+        CASE WHEN is_wanted THEN has_resource END AS has_resource,
+        CASE WHEN is_wanted THEN is_split END AS is_split,
+        CASE WHEN is_wanted AND is_named THEN parent_id END AS parent_id,
         CASE WHEN is_wanted AND is_named THEN id END AS id,
         CASE WHEN is_wanted AND is_named THEN resource_id END AS resource_id,
         CASE WHEN is_wanted AND is_tagged THEN tag_values END AS tag_values,

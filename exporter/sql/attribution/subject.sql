@@ -104,8 +104,8 @@ FROM (SELECT DISTINCT tenant_id, account_id, region, family FROM subject WHERE f
 -- that a finding does not carry.
 CREATE TEMP TABLE tag_hit AS
 WITH combination AS MATERIALIZED (
-    SELECT DISTINCT tenant_id, account_id, tag_values(tags) AS tag_values
-    FROM fact
+    SELECT DISTINCT tenant_id, account_id, tag_values(match_tags) AS tag_values
+    FROM entry
     SEMI JOIN tag_want USING (tenant_id, account_id)
 ),
 billed AS MATERIALIZED (

@@ -22,12 +22,15 @@ pub(super) fn compute(duck: &Duck, options: &AttributionOptions, reporting_curre
     let doing = "preparing attribution";
     duck.run(doing, include_str!("../../sql/attribution_keys.sql"))?;
     families::load(duck, "unpriced")?;
+    let model = options.model;
+    let entry = include_str!("../../sql/attribution_entry.sql")
+        .replace("{cost}", model.column())
+        .replace("{split_cost}", model.split_column());
+    duck.run(doing, &entry)?;
     load_excluded(duck, options)?;
     load_tag_keys(duck, options)?;
-    let model = options.model;
     for (doing, sql) in STATEMENTS {
         let sql = sql
-            .replace("{cost}", model.column())
             .replace("{cost_model}", &literal(model.as_str()))
             .replace("{reporting_currency}", &literal(reporting_currency))
             .replace("{resource_rollup}", if options.resource_rollup { "true" } else { "false" });

@@ -9,6 +9,12 @@ use super::compute::compute;
 use super::options::{AttributionOptions, CostModel};
 use crate::duck::{Duck, DuckLimits, literal};
 
+/// The reference splits no costs.
+const NOT_SPLIT: &str = "CAST(NULL AS VARCHAR) AS split_resource_id, CAST(NULL AS VARCHAR) AS split_parent_id, \
+    CAST(NULL AS MAP(VARCHAR, VARCHAR)) AS split_tags, CAST(NULL AS DECIMAL(38,12)) AS split_cost_unblended, \
+    CAST(NULL AS DECIMAL(38,12)) AS split_cost_net, CAST(NULL AS DECIMAL(38,12)) AS split_cost_amortized, \
+    CAST(NULL AS DECIMAL(38,12)) AS split_cost_blended";
+
 fn folder() -> PathBuf {
     PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("tests/golden/attribution")
 }
@@ -54,7 +60,7 @@ pub(super) fn session(facts: &str, findings: &str) -> Duck {
     );
     let costs = costs.map(|cost| format!("CAST({cost} AS DECIMAL(38,12)) AS {cost}")).join(", ");
     let facts = read_json(facts, &columns);
-    duck.run("facts", &format!("CREATE TEMP TABLE fact AS SELECT 'acme' AS tenant_id, * REPLACE ({costs}), 'd1/f' AS source_ref FROM {facts}"))
+    duck.run("facts", &format!("CREATE TEMP TABLE fact AS SELECT 'acme' AS tenant_id, * REPLACE ({costs}), 'd1/f' AS source_ref, {NOT_SPLIT} FROM {facts}"))
         .unwrap();
     let scope = "cloud VARCHAR, account_id VARCHAR, region VARCHAR, service VARCHAR, resource_type VARCHAR, \
                  resource_id VARCHAR, resource_arn VARCHAR";

@@ -10,7 +10,7 @@ use super::options::{AttributionOptions, CostSettings};
 use crate::priced::{digest, files_by_date};
 
 /// Grows when the same inputs give other rows.
-const RULES_VERSION: u32 = 1;
+const RULES_VERSION: u32 = 2;
 /// Days before the day of a run that its windows touch at least.
 const WINDOW_DAYS: u64 = 30;
 

@@ -42,6 +42,27 @@ struct Line {
     /// Values of `Name` and `app`.
     tags: [Option<usize>; 2],
     hours: i64,
+    split: Option<Split>,
+}
+
+/// What a line splits off for something that runs on its resource.
+#[derive(Debug, Clone)]
+struct Split {
+    id: usize,
+    /// As AWS does: a line of its own that charges the resource nothing. Else the line is a part of the charge of its resource.
+    is_own_line: bool,
+    cost: Option<i64>,
+    tags: [Option<usize>; 2],
+}
+
+/// A line as one resource has it.
+#[derive(Debug, Clone)]
+struct Entry {
+    line: Line,
+    /// Resource whose cost it is a part of.
+    parent: Option<Option<usize>>,
+    /// False when it charges no resource.
+    is_named: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -68,21 +89,31 @@ fn line() -> impl Strategy<Value = Line> {
         prop::sample::select(vec!["Usage", "Usage", "Credit", "Tax"]),
         prop_oneof![4 => Just(2_usize), 1 => 0..CURRENCIES.len()],
         prop_oneof![Just(500_000_i64), Just(-1_500_000), any::<i32>().prop_map(|n| i64::from(n) * 7_000_001)],
-        [prop::option::weighted(0.3, 0..2_usize), prop::option::weighted(0.4, 0..2_usize)],
+        tags(),
         prop::sample::select(vec![1_i64, 24, 24, 24, 720]),
     );
-    (place, what).prop_map(|((account, days_ago, region, family), (id, category, currency, cost, tags, hours))| Line {
-        account,
-        days_ago,
-        region,
-        family,
-        id,
-        category,
-        currency,
-        cost,
-        tags,
-        hours,
-    })
+    let split = (0..IDS.len(), any::<bool>(), prop::option::weighted(0.9, any::<i32>().prop_map(i64::from)), tags());
+    let split = split.prop_map(|(id, is_own_line, cost, tags)| Split { id, is_own_line, cost, tags });
+    let split = prop::option::weighted(0.3, split);
+    (place, what, split).prop_map(
+        |((account, days_ago, region, family), (id, category, currency, cost, tags, hours), split)| Line {
+            account,
+            days_ago,
+            region,
+            family,
+            id,
+            category,
+            currency,
+            cost,
+            tags,
+            hours,
+            split,
+        },
+    )
+}
+
+fn tags() -> impl Strategy<Value = [Option<usize>; 2]> {
+    [prop::option::weighted(0.3, 0..2_usize), prop::option::weighted(0.4, 0..2_usize)]
 }
 
 fn finding() -> impl Strategy<Value = Finding> {
@@ -90,7 +121,7 @@ fn finding() -> impl Strategy<Value = Finding> {
     let what = (
         prop::option::weighted(0.8, prop::sample::select(vec![0_usize, 2, 4])),
         prop::option::weighted(0.4, prop::sample::select(vec![1_usize, 3, 5])),
-        [prop::option::weighted(0.3, 0..2_usize), prop::option::weighted(0.4, 0..2_usize)],
+        tags(),
         prop::sample::select(vec![0_i64, 7]),
     );
     (place, what).prop_map(|((account, region, family), (plain, arn, tags, days_ago))| Finding {
@@ -142,6 +173,23 @@ impl Line {
         from <= self.day() && self.day() < to
     }
 
+    /// As the resources that it tells of have it.
+    fn entries(&self) -> Vec<Entry> {
+        let Some(split) = self.split.as_ref().filter(|split| Some(split.id) != self.id) else {
+            return vec![Entry { line: self.clone(), parent: None, is_named: true }];
+        };
+        // A line of its own names what it is split off for as its resource.
+        let id = if split.is_own_line { Some(split.id) } else { self.id };
+        let charged = Line { id, ..self.clone() };
+        let part = Line { id: Some(split.id), family: None, tags: split.tags, ..self.clone() };
+        let cost = if split.is_own_line { split.cost } else { Some(self.cost) };
+        let part = cost.map(|cost| Entry { line: Line { cost, ..part }, parent: Some(self.id), is_named: true });
+        [Some(Entry { line: charged, parent: None, is_named: !split.is_own_line }), part]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
     /// By what it is recognized as the finding's resource.
     fn rank(&self, finding: &Finding) -> Option<(i64, &'static str)> {
         let id = IDS[self.id?];
@@ -181,35 +229,65 @@ impl Line {
     }
 }
 
+impl Entry {
+    fn rank(&self, finding: &Finding) -> Option<(i64, &'static str)> {
+        if self.is_named { self.line.rank(finding) } else { None }
+    }
+
+    fn has_tags(&self, finding: &Finding) -> bool {
+        self.is_named && self.line.has_tags(finding)
+    }
+
+    fn is_of_service(&self, finding: &Finding) -> bool {
+        self.parent.is_none() && self.line.is_of_service(finding)
+    }
+
+    /// True when a charge of that day of its parent is among them: it is in there.
+    fn is_within(&self, hits: &[&Self]) -> bool {
+        let name = |id: Option<usize>| id.map_or("", |id| short(IDS[id]).unwrap_or(IDS[id]));
+        let Some(parent) = self.parent else { return false };
+        let is_parent = |hit: &&&Self| hit.parent.is_none() && name(hit.line.id) == name(parent);
+        hits.iter().filter(is_parent).any(|hit| hit.line.days_ago == self.line.days_ago)
+    }
+}
+
+/// Those that are no part of another one.
+fn each_once(hits: Vec<&Entry>) -> Vec<&Entry> {
+    hits.iter().copied().filter(|hit| !hit.is_within(&hits)).collect()
+}
+
 /// The rules, literally.
 fn actual(finding: &Finding, lines: &[Line]) -> Value {
     let day = LAST_DAY - finding.days_ago;
     let windows = windows(day);
     let horizon = (windows.d30.0.min(windows.prev.0), day + 1);
     let in_horizon: Vec<&Line> = lines.iter().filter(|line| line.is_in(horizon)).collect();
-    let own: Vec<&Line> = in_horizon.iter().copied().filter(|line| line.account == finding.account).collect();
-    let lines: Vec<&Line> = own.iter().copied().filter(|line| line.category != "Tax").collect();
+    let own = |account: usize| account == finding.account;
+    let is_known = |window: Window| in_horizon.iter().any(|line| own(line.account) && line.is_in(window));
+    let entries: Vec<Entry> = in_horizon.iter().flat_map(|line| line.entries()).collect();
+    let entries: Vec<&Entry> =
+        entries.iter().filter(|entry| own(entry.line.account) && entry.line.category != "Tax").collect();
     let is_account_level = finding.plain.is_none() && finding.arn.is_none();
-    let mut tiers: Vec<(&str, i64, Vec<String>, Vec<&Line>)> = Vec::new();
+    let mut tiers: Vec<(&str, i64, Vec<String>, Vec<&Entry>)> = Vec::new();
     let service_keys = || {
         let region = finding.region.map(|_| "region");
         ["account_id", "service"].into_iter().chain(region).map(str::to_owned).collect::<Vec<_>>()
     };
-    let of_service = |line: &&&Line| line.is_of_service(finding);
+    let of_service = entries.iter().copied().filter(|entry| entry.is_of_service(finding));
     if is_account_level {
-        tiers.push(("heuristic", 20, service_keys(), lines.iter().filter(of_service).copied().collect()));
+        tiers.push(("heuristic", 20, service_keys(), of_service.collect()));
     } else {
-        let ranked: Vec<(&Line, (i64, &str))> =
-            lines.iter().filter_map(|line| Some((*line, line.rank(finding)?))).collect();
-        let keys: BTreeSet<String> = ranked.iter().map(|(_, (_, key))| (*key).to_owned()).collect();
-        let confidence = ranked.iter().map(|(_, (confidence, _))| *confidence).max().unwrap_or_default();
-        let hits = ranked.iter().map(|(line, _)| *line).collect();
-        tiers.push(("exact_resource_id", confidence, keys.into_iter().collect(), hits));
+        let named = each_once(entries.iter().copied().filter(|entry| entry.rank(finding).is_some()).collect());
+        let ranks: Vec<(i64, &str)> = named.iter().filter_map(|entry| entry.rank(finding)).collect();
+        let keys: BTreeSet<String> = ranks.iter().map(|(_, key)| (*key).to_owned()).collect();
+        let confidence = ranks.iter().map(|(confidence, _)| *confidence).max().unwrap_or_default();
+        tiers.push(("exact_resource_id", confidence, keys.into_iter().collect(), named));
         let names = ["tag:Name", "tag:app"];
         let keys =
             names.iter().zip(&finding.tags).filter(|(_, value)| value.is_some()).map(|(name, _)| (*name).to_owned());
-        tiers.push(("tag", 60, keys.collect(), lines.iter().copied().filter(|line| line.has_tags(finding)).collect()));
-        let shared = lines.iter().filter(of_service).filter(|line| line.id.is_none()).copied().collect();
+        let tagged = entries.iter().copied().filter(|entry| entry.has_tags(finding)).collect();
+        tiers.push(("tag", 60, keys.collect(), each_once(tagged)));
+        let shared = of_service.filter(|entry| entry.line.id.is_none()).collect();
         tiers.push(("shared_unallocated", 10, service_keys(), shared));
     }
     let Some((method, mut confidence, mut keys, hits)) = tiers.into_iter().find(|(.., hits)| !hits.is_empty()) else {
@@ -217,6 +295,7 @@ fn actual(finding: &Finding, lines: &[Line]) -> Value {
             "cost_30d": null, "cost_mtd": null, "cost_prev_month": null, "savings_7d": null, "savings_30d": null,
             "model": {"currency": null, "cost_model": null, "granularity": null, "period_start": null, "period_end": null}});
     };
+    let hits: Vec<&Line> = hits.into_iter().map(|hit| &hit.line).collect();
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     hits.iter().for_each(|line| *counts.entry(line.currency).or_default() += 1);
     // The reporting currency is the last one.
@@ -229,7 +308,7 @@ fn actual(finding: &Finding, lines: &[Line]) -> Value {
     keys.sort();
     let granularity = granularity(&in_horizon);
     let cost = |window: Window, needs_days: bool| -> Value {
-        if !own.iter().any(|line| line.is_in(window)) || (needs_days && granularity == "monthly") {
+        if !is_known(window) || (needs_days && granularity == "monthly") {
             return Value::Null;
         }
         let in_window = hits.iter().filter(|line| line.currency == currency && line.is_in(window));
@@ -272,9 +351,18 @@ fn map(tags: [Option<usize>; 2], keys: [&str; 2]) -> Option<String> {
     Some(format!("{{{}}}", pairs.collect::<Vec<_>>().join(", ")))
 }
 
+/// Trillionths as a cost fact has them.
+fn cost_text(cost: i64) -> String {
+    let (sign, cost) = (if cost < 0 { "-" } else { "" }, cost.unsigned_abs());
+    format!("{sign}{}.{:012}", cost / 1_000_000_000_000, cost % 1_000_000_000_000)
+}
+
 fn fact_row(line: &Line) -> Vec<Option<String>> {
-    let (sign, cost) = (if line.cost < 0 { "-" } else { "" }, line.cost.unsigned_abs());
     let end = date(line.day()).and_hms_opt(0, 0, 0).unwrap() + chrono::Duration::hours(line.hours);
+    let keys = ["name", "app"];
+    let split = line.split.as_ref();
+    let resource = split.filter(|split| split.is_own_line).map_or(line.id, |split| Some(split.id));
+    let split_cost = split.and_then(|split| if split.is_own_line { split.cost } else { Some(line.cost) });
     vec![
         text("acme"),
         Some(date(line.day()).to_string()),
@@ -284,16 +372,20 @@ fn fact_row(line: &Line) -> Vec<Option<String>> {
         named(&REGIONS, line.region),
         None,
         named(&FAMILIES, line.family),
-        named(&IDS, line.id),
+        named(&IDS, resource),
         None,
         text(line.category),
         None,
         None,
         text(CURRENCIES[line.currency]),
-        Some(format!("{sign}{}.{:012}", cost / 1_000_000_000_000, cost % 1_000_000_000_000)),
+        Some(cost_text(line.cost)),
         text("false"),
-        map(line.tags, ["name", "app"]),
+        map(line.tags, keys),
         text("d/f"),
+        named(&IDS, split.map(|split| split.id)),
+        named(&IDS, split.and(line.id)),
+        split.and_then(|split| map(split.tags, keys)),
+        split_cost.map(cost_text),
     ]
 }
 
@@ -325,7 +417,8 @@ fn session(lines: &[Line], findings: &[Finding]) -> Duck {
         "CREATE TEMP TABLE fact (tenant_id VARCHAR, usage_start TIMESTAMP, usage_end TIMESTAMP, payer_account_id VARCHAR, \
          account_id VARCHAR, region VARCHAR, service_code VARCHAR, service VARCHAR, resource_id VARCHAR, \
          line_item_type VARCHAR, charge_category VARCHAR, usage_type VARCHAR, operation VARCHAR, currency VARCHAR, \
-         cost_amortized DECIMAL(38,12), model_fallback BOOLEAN, tags MAP(VARCHAR, VARCHAR), source_ref VARCHAR); \
+         cost_amortized DECIMAL(38,12), model_fallback BOOLEAN, tags MAP(VARCHAR, VARCHAR), source_ref VARCHAR, split_resource_id VARCHAR, \
+         split_parent_id VARCHAR, split_tags MAP(VARCHAR, VARCHAR), split_cost_amortized DECIMAL(38,12)); \
          CREATE TEMP TABLE unpriced (tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, finding_id VARCHAR, \
          fingerprint VARCHAR, run_ts TIMESTAMP, cloud VARCHAR, account_id VARCHAR, region VARCHAR, raw_service VARCHAR, \
          resource_type VARCHAR, resource_id VARCHAR, resource_arn VARCHAR, tags MAP(VARCHAR, VARCHAR), __file VARCHAR, \

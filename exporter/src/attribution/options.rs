@@ -46,6 +46,16 @@ impl CostModel {
             Self::Blended => "cost_blended",
         }
     }
+
+    /// Column of the cost facts that has what of the cost is split off.
+    pub(super) fn split_column(self) -> &'static str {
+        match self {
+            Self::Amortized => "split_cost_amortized",
+            Self::Unblended => "split_cost_unblended",
+            Self::Net => "split_cost_net",
+            Self::Blended => "split_cost_blended",
+        }
+    }
 }
 
 /// How costs are attributed to findings.

@@ -105,8 +105,12 @@ fn cell(column: &dyn Array, row: usize) -> Value {
 fn facts_of(batch: &RecordBatch) -> Vec<Map<String, Value>> {
     let schema = batch.schema();
     let columns: Vec<_> = schema.fields().iter().zip(batch.columns()).collect();
+    let is_split = |name: &str| name.starts_with("split_");
+    // The reference splits no costs, and says nothing of these columns.
+    assert!(columns.iter().all(|(field, column)| !is_split(field.name()) || column.null_count() == batch.num_rows()));
     let fact = |row| {
-        let known = columns.iter().filter(|(field, _)| !matches!(field.name().as_str(), "tenant_id" | "source_ref"));
+        let is_known = |name: &str| !matches!(name, "tenant_id" | "source_ref" | "quantity") && !is_split(name);
+        let known = columns.iter().filter(|(field, _)| is_known(field.name()));
         known.map(|(field, column)| (field.name().clone(), cell(column, row))).collect()
     };
     (0..batch.num_rows()).map(fact).collect()

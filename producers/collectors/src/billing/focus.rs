@@ -8,7 +8,7 @@ use inventories::billing::cells;
 use inventories::billing::closed_lists::{
     ChargeCategory, ChargeClass, ChargeFrequency, CommitmentCategory, CommitmentStatus, ListCell, Listed, Pricing,
 };
-use inventories::billing::fact::{Charge, CostFact, RowDetail};
+use inventories::billing::fact::{Charge, CostFact, RowDetail, SplitCost};
 use inventories::billing::tags::{self, RowTags};
 use rust_decimal::Decimal;
 
@@ -67,7 +67,7 @@ impl FocusReader {
     /// True for the column of tags: it may hold maps, structs and lists.
     #[must_use]
     pub fn takes_nested(&self, column: usize) -> bool {
-        self.columns.tags == Some(column)
+        [self.columns.tags, self.columns.allocated_tags].contains(&Some(column))
     }
 
     /// A column whose type `kind` cannot be read: its cells are unknown from here on.
@@ -114,7 +114,7 @@ impl FocusReader {
         let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
             .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
         let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
-        let fact = CostFact {
+        let mut fact = CostFact {
             charge: Arc::clone(&known.charge),
             billing_period_start_ms,
             billing_period_end_ms,
@@ -125,13 +125,13 @@ impl FocusReader {
             cost_amortized: effective.unwrap_or(billed),
             cost_blended: billed,
             model_fallback: effective.is_none(),
+            quantity: number(row, c.pricing_quantity, "PricingQuantity", &mut self.observed),
+            split: None,
             source_ref: Arc::clone(&self.source_ref),
         };
-        let detail = RowDetail {
-            quantity: number(row, c.pricing_quantity, "PricingQuantity", &mut self.observed),
-            unit_price: number(row, c.list_unit_price, "ListUnitPrice", &mut self.observed),
-            parts: None,
-        };
+        fact.split = self.split(row, &fact);
+        let detail =
+            RowDetail { unit_price: number(row, c.list_unit_price, "ListUnitPrice", &mut self.observed), parts: None };
         self.observed.model_fallback += u64::from(fact.model_fallback);
         known.observe(&mut self.observed);
         Ok(ReadRow { fact, detail, charge_hash: known.hash })
@@ -204,6 +204,25 @@ impl FocusReader {
             noticed.push(Noticed::Unreadable("Tags"));
         }
         tags
+    }
+
+    /// An allocated charge: a part of what was charged for its resource. All parts of a charge add up to it.
+    fn split(&mut self, row: Row<'_>, fact: &CostFact) -> Option<Box<SplitCost>> {
+        let resource_id = row.get(self.columns.allocated_resource)?.to_owned();
+        let cell = row.nested(self.columns.allocated_tags);
+        let tags = cell.map_or_else(RowTags::default, |cell| self.tags.of(&cell, || tags::parse(&cell)));
+        if tags == RowTags::Unknown {
+            self.observed.unreadable_cell("AllocatedTags");
+        }
+        Some(Box::new(SplitCost {
+            resource_id,
+            parent_id: fact.charge.resource_id.clone(),
+            tags,
+            unblended: Some(fact.cost_unblended),
+            net: Some(fact.cost_net),
+            amortized: Some(fact.cost_amortized),
+            blended: Some(fact.cost_blended),
+        }))
     }
 }
 
@@ -301,6 +320,26 @@ mod tests {
         assert_eq!((fact.cost_amortized, fact.model_fallback), (Decimal::new(15, 1), true));
         assert_eq!(fact.charge.tags.known().unwrap().get("a").map(String::as_str), Some("b"));
         assert_eq!(&*fact.charge.cloud, "aws");
+    }
+
+    #[test]
+    fn an_allocated_charge_is_a_part_of_the_charge_of_its_resource() {
+        let columns: Vec<String> = HEADER
+            .iter()
+            .chain(&["ResourceId", "AllocatedResourceId", "AllocatedTags"])
+            .map(|c| (*c).to_owned())
+            .collect();
+        let read = |cells: [&str; 3]| {
+            let all: Vec<&str> = GOOD.iter().copied().chain(cells).collect();
+            FocusReader::new(&columns, "d/f".into()).read(Row::Csv(&StringRecord::from(all))).unwrap().fact
+        };
+        let fact = read(["i-0abc", "pod-1", r#"{"app":"web"}"#]);
+        let part = fact.split.unwrap();
+        assert_eq!((&*part.resource_id, part.parent_id.as_deref()), ("pod-1", Some("i-0abc")));
+        assert_eq!(part.tags.known().unwrap().get("app").map(String::as_str), Some("web"));
+        assert_eq!([part.unblended, part.net, part.amortized, part.blended], [Some(fact.cost_unblended); 4]);
+        assert_eq!(read(["i-0abc", "", ""]).split, None);
+        assert_eq!(read(["i-0abc", "pod-1", ""]).split.unwrap().tags, RowTags::default());
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Columns {
     pub seller: Numbers,
     pub invoice: Option<usize>,
     pub tags: Option<usize>,
+    pub allocated_resource: Option<usize>,
+    pub allocated_tags: Option<usize>,
 }
 
 impl Columns {
@@ -90,6 +92,8 @@ impl Columns {
             seller: any(SELLER),
             invoice: at("invoiceid"),
             tags: at("tags"),
+            allocated_resource: at("allocatedresourceid"),
+            allocated_tags: at("allocatedtags"),
         }
     }
 
@@ -110,7 +114,7 @@ impl Columns {
             [self.subcategory, self.frequency, self.description, self.zone],
             [self.resource, self.resource_type, self.operation, self.commitment],
             [self.commitment_category, self.commitment_status, self.pricing_quantity, self.list_unit_price],
-            [self.tags, self.invoice, None, None],
+            [self.tags, self.invoice, self.allocated_resource, self.allocated_tags],
         ];
         numbers.into_iter().flatten().flatten()
     }
@@ -119,8 +123,10 @@ impl Columns {
     #[must_use]
     pub fn of_charge(&self) -> Vec<usize> {
         let times = [self.billing_start, self.billing_end, self.charge_start, self.charge_end];
-        let numbers = [self.billed_cost, self.pricing_quantity, self.list_unit_price, None];
-        let others: Vec<_> = [times, numbers, self.effective_cost].into_iter().flatten().flatten().collect();
+        let numbers = [self.billed_cost, self.pricing_quantity, self.list_unit_price];
+        let split = [self.allocated_resource, self.allocated_tags];
+        let costs = self.effective_cost.into_iter().chain(numbers);
+        let others: Vec<_> = times.into_iter().chain(costs).chain(split).flatten().collect();
         let mut columns: Vec<_> = self.all().filter(|column| !others.contains(column)).collect();
         columns.sort_unstable();
         columns.dedup();

@@ -83,15 +83,37 @@ pub struct CostFact {
     pub cost_blended: Decimal,
     /// True when an input of the amortised cost was missing.
     pub model_fallback: bool,
+    /// Quantity in pricing units.
+    pub quantity: Option<Decimal>,
+    /// What it tells of the cost of something that runs on a shared resource.
+    pub split: Option<Box<SplitCost>>,
     /// Delivery and file the row came from.
     pub source_ref: Arc<str>,
+}
+
+/// Cost of a shared resource that the provider has split off for what runs on it, such as a pod: the split line items of AWS, and
+/// the allocated charges of FOCUS. It is a part of the cost of its parent and never comes on top of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitCost {
+    /// Resource that the cost is split off for.
+    pub resource_id: String,
+    /// Resource whose cost is split.
+    pub parent_id: Option<String>,
+    /// Tags of the resource that it is split off for.
+    pub tags: RowTags,
+    /// As [`CostFact::cost_unblended`]; AWS does not split it.
+    pub unblended: Option<Decimal>,
+    /// As [`CostFact::cost_net`].
+    pub net: Option<Decimal>,
+    /// As [`CostFact::cost_amortized`].
+    pub amortized: Option<Decimal>,
+    /// As [`CostFact::cost_blended`]; AWS does not split it.
+    pub blended: Option<Decimal>,
 }
 
 /// What checkers look at beyond the stored fact.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RowDetail {
-    /// Quantity in pricing units.
-    pub quantity: Option<Decimal>,
     /// Public price of one unit.
     pub unit_price: Option<Decimal>,
     /// What the inventory adds up of the row; `None` for the row as it is stored.
@@ -120,13 +142,13 @@ pub struct RowPart {
 impl RowPart {
     /// The row as it is stored.
     #[must_use]
-    pub fn whole(fact: &CostFact, detail: &RowDetail) -> Self {
+    pub fn whole(fact: &CostFact) -> Self {
         Self {
             category: fact.charge.charge_category.clone(),
             pricing: fact.charge.pricing,
             billed: fact.cost_unblended,
             amortized: fact.cost_amortized,
-            quantity: detail.quantity,
+            quantity: fact.quantity,
             is_unused: fact.charge.commitment_status.as_ref().is_some_and(|status| status.is(CommitmentStatus::Unused)),
         }
     }

@@ -182,7 +182,7 @@ impl InventoryBuilder {
     /// Adds a row to its line, or its parts to theirs.
     pub fn add(&mut self, fact: &CostFact, detail: &RowDetail) {
         match &detail.parts {
-            None => self.add_part(fact, detail, &RowPart::whole(fact, detail)),
+            None => self.add_part(fact, detail, &RowPart::whole(fact)),
             Some(parts) => parts.iter().for_each(|part| self.add_part(fact, detail, part)),
         }
     }
@@ -354,10 +354,11 @@ mod tests {
             cost_amortized: cost.into(),
             cost_blended: cost.into(),
             model_fallback: false,
+            quantity: Some(Decimal::ONE),
+            split: None,
             source_ref: "".into(),
         };
-        let detail = RowDetail { quantity: Some(Decimal::ONE), ..RowDetail::default() };
-        (fact, detail)
+        (fact, RowDetail::default())
     }
 
     fn build(lines_max: usize, rows: &[(CostFact, RowDetail)]) -> BillingInventory {
@@ -380,7 +381,7 @@ mod tests {
     #[test]
     fn one_unknown_quantity_makes_the_sum_unknown() {
         let mut unknown = row("2024-09", 1, "vol-1", 1);
-        unknown.1.quantity = None;
+        unknown.0.quantity = None;
         let inventory = build(10, &[row("2024-09", 0, "vol-1", 1), unknown]);
         assert_eq!(inventory.lines()[0].sums.quantity, None);
     }

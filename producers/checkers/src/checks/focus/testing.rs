@@ -64,10 +64,11 @@ pub(super) fn row(description: &str) -> Row {
         cost_amortized: Decimal::ONE,
         cost_blended: Decimal::ONE,
         model_fallback: false,
+        quantity: Some(Decimal::ONE),
+        split: None,
         source_ref: "".into(),
     };
-    let detail = RowDetail { quantity: Some(Decimal::ONE), ..RowDetail::default() };
-    Row { fact, detail }
+    Row { fact, detail: RowDetail::default() }
 }
 
 impl Row {
@@ -114,7 +115,7 @@ impl Row {
     }
 
     pub(super) fn quantity(mut self, quantity: &str) -> Self {
-        self.detail.quantity = Some(quantity.parse().unwrap());
+        self.fact.quantity = Some(quantity.parse().unwrap());
         self
     }
 

@@ -31,6 +31,7 @@ pub struct Columns {
     pub unit_price: Option<usize>,
     pub reservation: Option<usize>,
     pub savings_plan: Option<usize>,
+    pub split_parent: Option<usize>,
     pub costs: Costs,
     /// Tags that have a column of their own, by key.
     pub tag_columns: Vec<(usize, String)>,
@@ -56,6 +57,10 @@ pub struct Costs {
     pub net_reservation_unused_upfront: Option<usize>,
     pub net_reservation_unused_recurring: Option<usize>,
     pub net_savings_plan_effective: Option<usize>,
+    pub split: Option<usize>,
+    pub split_unused: Option<usize>,
+    pub split_net: Option<usize>,
+    pub split_net_unused: Option<usize>,
 }
 
 impl Costs {
@@ -75,10 +80,14 @@ impl Costs {
             net_reservation_unused_upfront: at("reservation_net_unused_amortized_upfront_fee_for_billing_period"),
             net_reservation_unused_recurring: at("reservation_net_unused_recurring_fee"),
             net_savings_plan_effective: at("savings_plan_net_savings_plan_effective_cost"),
+            split: at("split_line_item_split_cost"),
+            split_unused: at("split_line_item_unused_cost"),
+            split_net: at("split_line_item_net_split_cost"),
+            split_net_unused: at("split_line_item_net_unused_cost"),
         }
     }
 
-    fn all(&self) -> [Option<usize>; 13] {
+    fn all(&self) -> [Option<usize>; 17] {
         [
             self.unblended,
             self.net,
@@ -93,6 +102,10 @@ impl Costs {
             self.net_reservation_unused_upfront,
             self.net_reservation_unused_recurring,
             self.net_savings_plan_effective,
+            self.split,
+            self.split_unused,
+            self.split_net,
+            self.split_net_unused,
         ]
     }
 }
@@ -127,6 +140,7 @@ impl Columns {
             unit_price: at("pricing_public_on_demand_rate"),
             reservation: at("reservation_reservation_a_r_n"),
             savings_plan: at("savings_plan_savings_plan_a_r_n"),
+            split_parent: at("split_line_item_parent_resource_id"),
             costs: Costs::of(&header),
             tag_columns: columns.iter().enumerate().filter_map(tag).collect(),
             tag_maps: [at("resource_tags"), at("tags")],
@@ -143,7 +157,7 @@ impl Columns {
             [self.service[0], self.service[1], self.resource, self.usage_type],
             [self.operation, self.description, self.term, self.quantity],
             [self.unit_price, self.reservation, self.savings_plan, self.invoice],
-            [self.tag_maps[0], self.tag_maps[1], None, None],
+            [self.tag_maps[0], self.tag_maps[1], self.split_parent, None],
         ];
         let tags = self.tag_columns.iter().map(|(number, _)| *number);
         single.into_iter().flatten().chain(self.costs.all()).flatten().chain(tags).collect()
@@ -153,8 +167,8 @@ impl Columns {
     #[must_use]
     pub fn of_charge(&self) -> Vec<usize> {
         let times = [self.usage_start, self.usage_end, self.billing_start, self.billing_end];
-        let numbers = [self.quantity, self.unit_price];
-        let others: Vec<_> = times.into_iter().chain(numbers).chain(self.costs.all()).flatten().collect();
+        let others = [self.quantity, self.unit_price, self.split_parent];
+        let others: Vec<_> = times.into_iter().chain(others).chain(self.costs.all()).flatten().collect();
         let mut columns = self.all();
         columns.retain(|column| !others.contains(column));
         columns.sort_unstable();

@@ -161,6 +161,33 @@ impl Amounts {
     }
 }
 
+/// What AWS split off a shared resource for what runs on it: the cost of its own use and its share of what was left unused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SplitAmounts {
+    /// With upfront payments spread over their term.
+    pub amortized: Decimal,
+    /// After private discounts too; AWS has the columns only where there are some.
+    pub net: Decimal,
+}
+
+impl SplitAmounts {
+    /// Of a row; `None` when it says neither part.
+    ///
+    /// # Errors
+    /// A cell is no decimal.
+    pub fn of(row: Row<'_>, c: &Costs) -> Result<Option<Self>, Refusal> {
+        let sum = |own, own_name, unused, unused_name| -> Result<Option<Decimal>, Refusal> {
+            let parts = [amount(row, &[own], own_name)?, amount(row, &[unused], unused_name)?];
+            Ok(of_parts(parts, |one, other| one + other))
+        };
+        let (own, unused) = ("split_line_item_split_cost", "split_line_item_unused_cost");
+        let amortized = sum(c.split, own, c.split_unused, unused)?;
+        let (own, unused) = ("split_line_item_net_split_cost", "split_line_item_net_unused_cost");
+        let net = sum(c.split_net, own, c.split_net_unused, unused)?;
+        Ok(amortized.map(|amortized| Self { amortized, net: net.unwrap_or(amortized) }))
+    }
+}
+
 /// A value of two parts: an absent one is 0; `None` when both are.
 fn of_parts(parts: [Option<Decimal>; 2], value: impl Fn(Decimal, Decimal) -> Decimal) -> Option<Decimal> {
     let is_there = parts.iter().any(Option::is_some);

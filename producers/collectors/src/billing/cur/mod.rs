@@ -8,11 +8,11 @@ use std::sync::Arc;
 use contracts::service_family;
 use inventories::billing::cells;
 use inventories::billing::closed_lists::{ChargeCategory, LineType, ListCell, Listed, Pricing};
-use inventories::billing::fact::{Charge, CostFact, RowDetail};
+use inventories::billing::fact::{Charge, CostFact, RowDetail, SplitCost};
 use inventories::billing::tags::{self, RowTags, Tags};
 
 use self::columns::Columns;
-use self::costs::Amounts;
+use self::costs::{Amounts, SplitAmounts};
 use super::fields::{Months, TagsCache, Times, account, currency, number, readable_times};
 use super::known_charges::{KnownCharge, KnownCharges, Noticed};
 use super::observed::Observed;
@@ -139,6 +139,7 @@ impl CurReader {
         let OfLine { line_type, has_reservation } = known.more;
         let amounts = Amounts::of(row, &c.costs)?;
         let amortized = amounts.amortized(line_type, has_reservation);
+        let quantity = number(row, c.quantity, "line_item_usage_amount", &mut self.observed);
         let fact = CostFact {
             charge: Arc::clone(&known.charge),
             billing_period_start_ms,
@@ -150,11 +151,11 @@ impl CurReader {
             cost_amortized: amortized.unwrap_or(amounts.unblended),
             cost_blended: amounts.blended.unwrap_or(amounts.unblended),
             model_fallback: amortized.is_none(),
+            quantity,
+            split: split(row, c, &known.charge.tags)?,
             source_ref: Arc::clone(&self.source_ref),
         };
-        let quantity = number(row, c.quantity, "line_item_usage_amount", &mut self.observed);
         let detail = RowDetail {
-            quantity,
             unit_price: number(row, c.unit_price, "pricing_public_on_demand_rate", &mut self.observed),
             parts: amounts.parts(line_type, amortized, known.charge.pricing, quantity),
         };
@@ -257,6 +258,23 @@ impl CurReader {
 struct OfLine {
     line_type: Option<LineType>,
     has_reservation: bool,
+}
+
+/// What the row splits off its parent, with the tags of the row. The row itself charges nothing: its cost is in the one of the parent.
+fn split(row: Row<'_>, c: &Columns, tags: &RowTags) -> Result<Option<Box<SplitCost>>, Refusal> {
+    let (Some(parent_id), Some(resource_id)) = (row.get(c.split_parent), row.get(c.resource)) else { return Ok(None) };
+    let of_resource = |amounts: SplitAmounts| {
+        Box::new(SplitCost {
+            resource_id: resource_id.to_owned(),
+            parent_id: Some(parent_id.to_owned()),
+            tags: tags.clone(),
+            unblended: None,
+            net: Some(amounts.net),
+            amortized: Some(amounts.amortized),
+            blended: None,
+        })
+    };
+    Ok(SplitAmounts::of(row, &c.costs)?.map(of_resource))
 }
 
 /// `None` when a map cannot be read.

@@ -45,7 +45,7 @@ fn read_by(cells: &[(&str, &str)]) -> (CurReader, Result<(CostFact, RowDetail), 
 
 #[test]
 fn a_row_becomes_a_fact() {
-    let (fact, detail) = read(&[]).unwrap();
+    let fact = read(&[]).unwrap().0;
     assert_eq!((&*fact.charge.billing_period, &*fact.charge.account_id), ("2026-01", "055413496693"));
     assert_eq!((&*fact.charge.currency, fact.charge.currency_defaulted), ("USD", false));
     assert_eq!((fact.charge.region.as_deref(), fact.charge.service.as_deref()), (Some("us-west-2"), Some("ec2")));
@@ -53,10 +53,49 @@ fn a_row_becomes_a_fact() {
     assert_eq!([fact.cost_net, fact.cost_amortized, fact.cost_blended], [Decimal::new(15, 1); 3]);
     assert!(!fact.model_fallback && !fact.charge.unknown_type && !fact.charge.is_correction);
     assert_eq!(fact.charge.tags.known().unwrap().get("app").map(String::as_str), Some("pixel"));
+    assert_eq!((&*fact.charge.cloud, fact.charge.pricing, fact.quantity), ("aws", Pricing::Standard, Some(24.into())));
+}
+
+#[test]
+fn a_split_line_item_tells_its_share_of_the_parent_and_charges_nothing_itself() {
+    let split = |cells: &[(&'static str, &'static str)]| {
+        let of_pod = [
+            ("lineItem/UnblendedCost", "0"),
+            ("lineItem/ResourceId", "arn:aws:eks:us-east-1:1:pod/c/ns/web/7f"),
+            ("splitLineItem/ParentResourceId", "i-0abc"),
+        ];
+        read(&[&of_pod[..], cells].concat()).unwrap().0
+    };
+    let fact = split(&[("splitLineItem/SplitCost", "0.4"), ("splitLineItem/UnusedCost", "0.1")]);
+    let share = fact.split.unwrap();
+    assert_eq!((fact.cost_unblended, fact.cost_amortized), (Decimal::ZERO, Decimal::ZERO));
     assert_eq!(
-        (&*fact.charge.cloud, fact.charge.pricing, detail.quantity),
-        ("aws", Pricing::Standard, Some(24.into()))
+        (&*share.resource_id, share.parent_id.as_deref()),
+        ("arn:aws:eks:us-east-1:1:pod/c/ns/web/7f", Some("i-0abc"))
     );
+    let half = Some(Decimal::new(5, 1));
+    assert_eq!([share.amortized, share.net, share.unblended, share.blended], [half, half, None, None]);
+    assert_eq!(share.tags, fact.charge.tags);
+    let with_discount = split(&[
+        ("splitLineItem/SplitCost", "0.4"),
+        ("splitLineItem/NetSplitCost", "0.3"),
+        ("splitLineItem/NetUnusedCost", ""),
+    ]);
+    let share = with_discount.split.unwrap();
+    assert_eq!([share.amortized, share.net], [Some(Decimal::new(4, 1)), Some(Decimal::new(3, 1))]);
+    // Without an amount, or without a parent (tasks of Fargate are charged themselves), nothing is split off.
+    assert_eq!(split(&[("splitLineItem/SplitCost", "")]).split, None);
+    assert_eq!(split(&[("splitLineItem/ParentResourceId", ""), ("splitLineItem/SplitCost", "1")]).split, None);
+    assert_eq!(
+        read(&[("splitLineItem/ParentResourceId", "i-0abc"), ("splitLineItem/SplitCost", "1")]).unwrap().0.split,
+        None
+    );
+    let refusal = read(&[
+        ("lineItem/ResourceId", "pod"),
+        ("splitLineItem/ParentResourceId", "i-0abc"),
+        ("splitLineItem/UnusedCost", "x"),
+    ]);
+    assert_eq!(refusal.unwrap_err().reason, Reason::BadDecimal);
 }
 
 #[test]

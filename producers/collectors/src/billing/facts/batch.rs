@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
-    TimestampMillisecondArray,
+    TimestampMillisecondArray, new_null_array,
 };
 use arrow::error::ArrowError;
 use contracts::arrow_schema::cost_facts;
@@ -12,7 +12,8 @@ use rust_decimal::Decimal;
 
 use inventories::billing::cells::SCALE;
 use inventories::billing::closed_lists::ListCell;
-use inventories::billing::fact::CostFact;
+use inventories::billing::fact::{CostFact, SplitCost};
+use inventories::billing::tags::RowTags;
 
 const PRECISION: u8 = 38;
 
@@ -22,7 +23,7 @@ const PRECISION: u8 = 38;
 /// An amount does not fit, or the columns do not match the schema.
 pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<RecordBatch, ArrowError> {
     let constant = |value: &str| -> ArrayRef { Arc::new(StringArray::from(vec![value; facts.len()])) };
-    let columns: Vec<ArrayRef> = vec![
+    let mut columns: Vec<ArrayRef> = vec![
         constant(tenant),
         constant(source_format),
         text(facts, |f| Some(&f.charge.billing_period)),
@@ -44,17 +45,39 @@ pub fn batch(tenant: &str, source_format: &str, facts: &[CostFact]) -> Result<Re
         text(facts, |f| f.charge.commitment_id.as_deref()),
         text(facts, |f| f.charge.commitment_status.as_ref().map(ListCell::as_str)),
         text(facts, |f| Some(&f.charge.currency)),
-        cost(facts, |f| f.cost_unblended)?,
-        cost(facts, |f| f.cost_net)?,
-        cost(facts, |f| f.cost_amortized)?,
-        cost(facts, |f| f.cost_blended)?,
+        cost(facts, |f| Some(f.cost_unblended))?,
+        cost(facts, |f| Some(f.cost_net))?,
+        cost(facts, |f| Some(f.cost_amortized))?,
+        cost(facts, |f| Some(f.cost_blended))?,
         flag(facts, |f| f.model_fallback),
         flag(facts, |f| f.charge.currency_defaulted),
         flag(facts, |f| f.charge.unknown_type),
-        tags(facts)?,
+        tags(facts, |f| Some(&f.charge.tags))?,
         text(facts, |f| Some(&f.source_ref)),
     ];
-    RecordBatch::try_new(cost_facts(), columns)
+    columns.push(cost(facts, |f| f.quantity)?);
+    let schema = cost_facts();
+    if facts.iter().any(|fact| fact.split.is_some()) {
+        columns.extend(split(facts)?);
+    } else {
+        let absent = &schema.fields()[columns.len()..];
+        columns.extend(absent.iter().map(|field| new_null_array(field.data_type(), facts.len())));
+    }
+    RecordBatch::try_new(schema, columns)
+}
+
+/// Costs that are split off for something that runs on a shared resource.
+fn split(facts: &[CostFact]) -> Result<[ArrayRef; 7], ArrowError> {
+    let split_cost = |of: fn(&SplitCost) -> Option<Decimal>| cost(facts, |f| of(f.split.as_deref()?));
+    Ok([
+        text(facts, |f| Some(&f.split.as_ref()?.resource_id)),
+        text(facts, |f| f.split.as_ref()?.parent_id.as_deref()),
+        tags(facts, |f| Some(&f.split.as_ref()?.tags))?,
+        split_cost(|split| split.unblended)?,
+        split_cost(|split| split.net)?,
+        split_cost(|split| split.amortized)?,
+        split_cost(|split| split.blended)?,
+    ])
 }
 
 fn text<'a>(facts: &'a [CostFact], of: impl Fn(&'a CostFact) -> Option<&'a str>) -> ArrayRef {
@@ -69,11 +92,11 @@ fn flag(facts: &[CostFact], of: impl Fn(&CostFact) -> bool) -> ArrayRef {
     Arc::new(facts.iter().map(|fact| Some(of(fact))).collect::<BooleanArray>())
 }
 
-fn cost(facts: &[CostFact], of: impl Fn(&CostFact) -> Decimal) -> Result<ArrayRef, ArrowError> {
+fn cost(facts: &[CostFact], of: impl Fn(&CostFact) -> Option<Decimal>) -> Result<ArrayRef, ArrowError> {
     let scaled = |fact| {
-        let mut amount: Decimal = of(fact);
+        let Some(mut amount) = of(fact) else { return Ok(None) };
         amount.rescale(SCALE);
-        if amount.scale() == SCALE { Ok(amount.mantissa()) } else { Err(too_large(amount)) }
+        if amount.scale() == SCALE { Ok(Some(amount.mantissa())) } else { Err(too_large(amount)) }
     };
     let mantissas = facts.iter().map(scaled).collect::<Result<Vec<_>, _>>()?;
     Ok(Arc::new(Decimal128Array::from(mantissas).with_precision_and_scale(PRECISION, SCALE as i8)?))
@@ -83,16 +106,17 @@ fn too_large(amount: Decimal) -> ArrowError {
     ArrowError::InvalidArgumentError(format!("amount {amount} does not fit decimal({PRECISION},{SCALE})"))
 }
 
-fn tags(facts: &[CostFact]) -> Result<ArrayRef, ArrowError> {
+fn tags<'a>(facts: &'a [CostFact], of: impl Fn(&'a CostFact) -> Option<&'a RowTags>) -> Result<ArrayRef, ArrowError> {
     let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
     let mut builder = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
     for fact in facts {
         // Unknown tags are stored as none: the report of the load counts them.
-        for (key, value) in fact.charge.tags.known().into_iter().flatten() {
+        let tags = of(fact);
+        for (key, value) in tags.and_then(RowTags::known).into_iter().flatten() {
             builder.keys().append_value(key);
             builder.values().append_value(value);
         }
-        builder.append(true)?;
+        builder.append(tags.is_some())?;
     }
     Ok(Arc::new(builder.finish()))
 }

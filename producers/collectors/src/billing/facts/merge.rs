@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io;
 
 use contracts::cost_manifest::{CostManifest, FactsPart, LiveDelivery, RowGroups};
-use parquet::column::writer::ColumnCloseResult;
+use parquet::column::writer::{ColumnCloseResult, ColumnWriter};
+use parquet::data_type::{ByteArrayType, FixedLenByteArrayType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::writer::SerializedColumnWriter;
 use platform::failpoint;
 use platform::store::{Lease, Object, Store, StoreError};
 
@@ -146,13 +148,91 @@ impl Opened {
             };
             copy.append_column(&self.file, close)?;
         }
+        // A file of an earlier program lacks the columns that were added since, all at the end: they are null there.
+        while let Some(column) = copy.next_column()? {
+            fill_null(column, rows)?;
+        }
         copy.close()?;
         Ok(rows)
     }
+}
+
+/// Writes a column that says nothing of its rows.
+fn fill_null(mut column: SerializedColumnWriter<'_>, rows: u64) -> Result<(), ParquetError> {
+    let levels = vec![0_i16; usize::try_from(rows).unwrap_or_default()];
+    let (definition, repetition) = (Some(levels.as_slice()), Some(levels.as_slice()));
+    match column.untyped() {
+        ColumnWriter::ByteArrayColumnWriter(_) => {
+            column.typed::<ByteArrayType>().write_batch(&[], definition, repetition)?
+        }
+        ColumnWriter::FixedLenByteArrayColumnWriter(_) => {
+            column.typed::<FixedLenByteArrayType>().write_batch(&[], definition, repetition)?
+        }
+        _ => {
+            return Err(ParquetError::General(
+                "a column that was added to cost facts is neither text nor an amount".to_owned(),
+            ));
+        }
+    };
+    column.close()
 }
 
 /// Row groups of a file that these deliveries have.
 fn groups(deliveries: &[LiveDelivery], part: &str) -> usize {
     let of = deliveries.iter().flat_map(|delivery| &delivery.row_groups).filter(|groups| groups.part == part);
     of.map(|groups| groups.row_groups.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Array, AsArray, RecordBatch, StringArray, new_null_array};
+    use contracts::arrow_schema::cost_facts;
+    use contracts::layout;
+    use parquet::arrow::ArrowWriter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use platform::store::local::LocalStore;
+
+    use super::*;
+
+    /// Columns of facts before costs were split.
+    const OLD_COLUMNS: usize = 30;
+
+    #[test]
+    fn files_of_an_earlier_program_get_the_columns_that_were_added_since() {
+        let schema = cost_facts();
+        let all: Vec<usize> = (0..OLD_COLUMNS).collect();
+        let old_schema = Arc::new(schema.project(&all).unwrap());
+        let rows = 3_000;
+        let column = |field: &arrow::datatypes::FieldRef| -> Arc<dyn Array> {
+            match field.name().as_str() {
+                "account_id" => Arc::new(StringArray::from_iter_values((0..rows).map(|n| n.to_string()))),
+                _ => new_null_array(field.data_type(), rows),
+            }
+        };
+        let columns = old_schema.fields().iter().map(column).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&old_schema), columns).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("old.parquet");
+        let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), old_schema, None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+
+        let file = File::open(&path).unwrap();
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).unwrap();
+        let old = Opened { name: "old".into(), file, metadata };
+        let store = LocalStore::open(&dir.path().join("data"), layout::SINK).unwrap();
+        let (name, mut part, _) = writer::begin_part(&store, "cur_facts/x", "2026-01").unwrap();
+        assert_eq!(old.copy(0, &mut part).unwrap(), rows as u64);
+        writer::publish_part(&store, &writer::finish("2026-01", part).unwrap()).unwrap();
+
+        let file = store.get(&format!("cur_facts/x/{name}")).unwrap().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().with_batch_size(rows).build().unwrap();
+        let read: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+        let [read] = read.as_slice() else { panic!("one batch expected") };
+        assert_eq!(read.schema().fields(), schema.fields());
+        assert_eq!(read.column_by_name("account_id").unwrap().as_string::<i32>().value(rows - 1), "2999");
+        assert!(read.columns()[OLD_COLUMNS..].iter().all(|column| column.null_count() == rows));
+    }
 }

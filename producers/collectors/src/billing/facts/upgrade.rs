@@ -114,6 +114,9 @@ fn facts(batch: &RecordBatch) -> Option<Vec<CostFact>> {
             cost_amortized: amount("cost_amortized")?,
             cost_blended: amount("cost_blended")?,
             model_fallback: flag("model_fallback")?.value(row),
+            // Version 1 knew neither quantities nor split costs.
+            quantity: None,
+            split: None,
             source_ref: needed("source_ref")?.into(),
         })
     };
