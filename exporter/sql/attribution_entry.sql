@@ -9,7 +9,7 @@ SELECT
 FROM (
     SELECT
         tenant_id, usage_start, usage_end, payer_account_id, account_id, region, service_code, nullif(service, '') AS family,
-        resource_id, line_item_type, charge_category, usage_type, operation, currency, {cost} AS cost, model_fallback, tags,
+        resource_id, line_item_type, charge_category, usage_type, operation, currency, {cost} AS cost, quantity, model_fallback, tags,
         source_ref, false AS is_split, CAST(NULL AS VARCHAR) AS parent_id,
         resource_id = split_resource_id AND split_parent_id IS DISTINCT FROM resource_id AS is_share
     FROM fact
@@ -17,7 +17,7 @@ FROM (
 UNION ALL
 SELECT
     tenant_id, usage_start, usage_end, payer_account_id, account_id, region, service_code, NULL, split_resource_id,
-    line_item_type, charge_category, usage_type, operation, currency, {split_cost}, model_fallback, split_tags, source_ref, true,
+    line_item_type, charge_category, usage_type, operation, currency, {split_cost}, quantity, model_fallback, split_tags, source_ref, true,
     split_parent_id, split_resource_id, split_tags
 FROM fact
 WHERE split_resource_id IS DISTINCT FROM split_parent_id AND split_resource_id IS NOT NULL AND {split_cost} IS NOT NULL;

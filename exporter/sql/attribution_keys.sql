@@ -96,5 +96,26 @@ CREATE TEMP MACRO amount_of(whole, fractions) AS [
     FOR micros IN [half_even(millionths) FOR millionths IN [in_millionths(whole, fractions)]]
 ][1];
 
+-- A sum in whole millionths, half-even; null when it is too large.
+CREATE TEMP MACRO micros_of(whole, fractions) AS [
+    half_even(millionths) FOR millionths IN [in_millionths(whole, fractions)]
+][1];
+
+-- The nearest whole number to cost * wanted / measured, half-even; null when they are too large to be multiplied.
+CREATE TEMP MACRO at_usage(cost, wanted, measured) AS
+    CASE
+        WHEN abs(cost) < 1000000000000000000 AND wanted < 1000000000000000000 THEN [
+            sign(cost) * (
+                product // measured
+                + CASE
+                    WHEN 2 * (product % measured) > measured THEN 1
+                    WHEN 2 * (product % measured) = measured THEN (product // measured) % 2
+                    ELSE 0
+                END
+            )
+            FOR product IN [abs(cost) * wanted]
+        ][1]
+    END;
+
 -- Whether a sum is no amount.
 CREATE TEMP MACRO is_overflow(whole, fractions) AS whole IS NOT NULL AND amount_of(whole, fractions) IS NULL;

@@ -107,6 +107,8 @@ pub(crate) const UNPRICED: Table = Table {
         column("resource_type", &["scope", "resource_type"], Kind::Text),
         column("resource_id", &["scope", "resource_id"], Kind::Text),
         column("resource_arn", &["scope", "resource_arn"], Kind::Text),
+        column("check_id", &["check_id"], Kind::Text),
+        column("status", &["status"], Kind::Text),
         column("tags", &["tags"], Kind::TextMap),
         column("method", &["actual", "attribution", "method"], Kind::Text),
     ],

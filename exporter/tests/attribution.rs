@@ -6,6 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use contracts::run_manifest::RunStatus;
 use contracts::table_manifest::{TableManifest, evidence_period, path, priced_period};
 use contracts::{arrow_schema, layout};
 use exporter::{AttributionOptions, AttributionReport, ExporterConfig, PassReport};
@@ -318,4 +319,127 @@ fn what_a_producer_filled_stays() {
     deliver(&world, "acme", 2, "d1", "");
     assert_eq!(build(&world).evidence_rows, 0);
     assert!(costs(&world, "acme").values().all(|cost| cost.as_deref() == Some("1.500000")));
+}
+
+/// Findings about these resources of one run, of the check about volumes.
+fn found(run: (&str, &str), kind: &str, ids: &[&str]) -> String {
+    let (run_id, run_ts) = run;
+    let ids: Vec<String> = ids.iter().map(|id| format!("('{id}')")).collect();
+    format!(
+        "SELECT finding.* REPLACE (
+            '{run_id}' AS run_id, CAST('{run_ts}' AS TIMESTAMPTZ) AS run_ts, id AS fingerprint, id AS finding_id,
+            'prod' AS workspace_id, 'fail' AS status, MAP {{}} AS tags,
+            {{'cloud': 'aws', 'account_id': '055413496693', 'region': 'us-west-2', 'service': '{kind}',
+              'resource_type': 'thing', 'resource_id': id, 'resource_arn': ''}} AS scope
+        ) FROM ({}) AS finding, (VALUES {}) AS thing (id) WHERE check_id = '{VOLUMES}'",
+        findings("findings", "acme", "2026-01-20", ""),
+        ids.join(", ")
+    )
+}
+
+const VOLUMES: &str = "aws.ec2.ebs.unattached.volume";
+
+/// A bill of daily usage; `rows` gives columns of its own by `day`, over those that all rows share.
+fn daily(period: &str, days: (&str, &str), rows: &[&str]) -> String {
+    let shared = format!(
+        "'acme' AS tenant_id, '{period}' AS billing_period, CAST(day AS TIMESTAMPTZ) AS usage_start,
+        CAST(day + INTERVAL 1 DAY AS TIMESTAMPTZ) AS usage_end,
+        '055413496693' AS account_id, 'us-west-2' AS region, 'ec2' AS service, 'AmazonEC2' AS service_code, 'USD' AS currency,
+        'Usage' AS charge_category, false AS model_fallback, 'd1/bill.csv' AS source_ref, MAP {{'a': 'b'}} AS tags"
+    );
+    let of = |row: &&str| {
+        format!(
+            "SELECT {shared}, {row} FROM (SELECT unnest(generate_series(TIMESTAMP '{}', TIMESTAMP '{}', INTERVAL 1 DAY)) AS day)",
+            days.0, days.1
+        )
+    };
+    rows.iter().map(of).collect::<Vec<_>>().join(" UNION ALL BY NAME ")
+}
+
+/// One volume is changed to a cheaper type between two runs, and grows by a fifth; the other stays as it is, and is still found.
+#[test]
+fn savings_arrive_on_the_bill_when_a_finding_is_resolved() {
+    let mut world = World::new();
+    let (first, second) = (("r1", "2026-01-10T10:00:00Z"), ("r2", "2026-01-12T10:00:00Z"));
+    world.commit_query("acme", "2026-01-10", 2, &found(first, "AmazonEC2", &["vol-0000000a", "vol-0000000b"]));
+    world.commit_query("acme", "2026-01-12", 1, &found(second, "AmazonEC2", &["vol-0000000b"]));
+    world.run_manifest_of("acme", first, RunStatus::Complete, 0, &[VOLUMES]);
+    let rows = [
+        "'vol-0000000a' AS resource_id, CASE WHEN day < TIMESTAMP '2026-01-12' THEN 'gp2' ELSE 'gp3' END AS usage_type,
+         CAST(CASE WHEN day < TIMESTAMP '2026-01-12' THEN 2 ELSE 1.8 END AS DECIMAL(38,12)) AS cost_amortized,
+         CAST(CASE WHEN day < TIMESTAMP '2026-01-12' THEN 10 ELSE 12 END AS DECIMAL(38,12)) AS quantity,
+         cost_amortized AS cost_unblended",
+        "'vol-0000000b' AS resource_id, 'gp2' AS usage_type, CAST(2 AS DECIMAL(38,12)) AS cost_amortized,
+         CAST(10 AS DECIMAL(38,12)) AS quantity, cost_amortized AS cost_unblended",
+    ];
+    let deliver = |period: &str, from: &str, to: &str, end: &str| {
+        world.deliver_queries("acme", period, (from, end), &[("d1", 0, &daily(period, (from, to), &rows))]);
+    };
+    deliver("2025-12", "2025-12-01", "2025-12-31", "2026-01-01");
+    deliver("2026-01", "2026-01-01", "2026-01-21", "2026-01-22");
+    let expression = "to_json({'id': finding_id, 'week': CAST(actual.savings_7d AS VARCHAR),
+        'month': CAST(actual.savings_30d AS VARCHAR), 'more': dimensions})";
+    let shown = || -> Vec<Value> {
+        build(&world);
+        rows_of(&world, "2026-01-10", expression)
+    };
+    // No later run is known to have looked: nothing is resolved.
+    let still = |id: &str| serde_json::json!({"id": id, "week": null, "month": null, "more": null});
+    assert_eq!(shown(), [still("vol-0000000a"), still("vol-0000000b")]);
+    // A partial look is none.
+    world.run_manifest_of("acme", second, RunStatus::Partial, 0, &[VOLUMES]);
+    assert_eq!(shown(), [still("vol-0000000a"), still("vol-0000000b")]);
+    world.run_manifest_of("acme", second, RunStatus::Complete, 0, &[VOLUMES]);
+    // The bill covers the week behind the second run, and not yet the month.
+    let week = serde_json::json!({"arrived_cost_after_7d": "12.600000", "arrived_usage_drift_7d": "2.100000",
+        "resolved_on": "2026-01-12"});
+    let arrived = serde_json::json!({"id": "vol-0000000a", "week": "3.500000", "month": null, "more": week});
+    assert_eq!(shown(), [arrived, still("vol-0000000b")]);
+    deliver("2026-01", "2026-01-01", "2026-01-31", "2026-02-01");
+    deliver("2026-02", "2026-02-01", "2026-02-12", "2026-02-13");
+    let month = serde_json::json!({"arrived_cost_after_30d": "54.000000", "arrived_cost_after_7d": "12.600000",
+        "arrived_usage_after_30d": "360.000000", "arrived_usage_before_30d": "300.000000",
+        "arrived_usage_drift_30d": "9.000000", "arrived_usage_drift_7d": "2.100000", "resolved_on": "2026-01-12"});
+    let arrived = serde_json::json!({"id": "vol-0000000a", "week": "3.500000", "month": "15.000000", "more": month});
+    assert_eq!(shown(), [arrived, still("vol-0000000b")]);
+    assert_eq!(build(&world).changed, 0);
+}
+
+fn rows_of(world: &World, run_date: &str, expression: &str) -> Vec<Value> {
+    rows(world, "acme", &priced_period(run_date), expression)
+}
+
+/// An instance of 10 a day, of which 3 and 4 are split off for two pods: each is priced by its own, and none of it counts twice.
+#[test]
+fn split_costs_are_those_of_what_runs_on_a_resource() {
+    let mut world = World::new();
+    let run = ("r1", "2026-01-20T10:00:00Z");
+    let things = ["i-0000000a", "pod-1", "pod-2"];
+    world.commit_query("acme", "2026-01-20", 3, &found(run, "AmazonEKS", &things));
+    let pod = |n: u32, cost: u32| {
+        format!(
+            "'arn:aws:eks:us-west-2:1:pod/c/ns/a/pod-{n}' AS resource_id, CAST(0 AS DECIMAL(38,12)) AS cost_amortized,
+            CAST(0 AS DECIMAL(38,12)) AS cost_unblended, resource_id AS split_resource_id, 'i-0000000a' AS split_parent_id,
+            MAP {{'app': 'web'}} AS split_tags, CAST({cost} AS DECIMAL(38,12)) AS split_cost_amortized"
+        )
+    };
+    let instance = "'i-0000000a' AS resource_id, CAST(10 AS DECIMAL(38,12)) AS cost_amortized,
+        CAST(12 AS DECIMAL(38,12)) AS cost_unblended";
+    let query = daily("2026-01", ("2026-01-01", "2026-01-19"), &[instance, &pod(1, 3), &pod(2, 4)]);
+    world.deliver_queries("acme", "2026-01", ("2026-01-01", "2026-01-20"), &[("d1", 0, &query)]);
+    let expression = "to_json([finding_id, CAST(actual.cost_7d AS VARCHAR), actual.attribution.method])";
+    let of = |config: &ExporterConfig| {
+        build_with(&world, config);
+        rows_of(&world, "2026-01-20", expression).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let exact = |id: &str, cost: &str| format!(r#"["{id}","{cost}","exact_resource_id"]"#);
+    let priced = of(&world.config());
+    assert_eq!(priced, [exact("i-0000000a", "70.000000"), exact("pod-1", "21.000000"), exact("pod-2", "28.000000")]);
+    let notes = rows(&world, "acme", &evidence_period("2026-01-20"), "to_json([finding_id, notes])");
+    assert_eq!(notes[1..], [serde_json::json!(["pod-1", "split_cost"]), serde_json::json!(["pod-2", "split_cost"])]);
+    // AWS splits no unblended cost: nothing is known of the pods then.
+    let mut config = world.config();
+    config.options.attribution.model = exporter::CostModel::Unblended;
+    let none = |id: &str| format!(r#"["{id}",null,"none"]"#);
+    assert_eq!(of(&config), [exact("i-0000000a", "84.000000"), none("pod-1"), none("pod-2")]);
 }

@@ -4,7 +4,15 @@
 -- is_candidate: false for lines of charge categories that are left out. length: class of a charge period, which decides the
 -- granularity. Costs are added as whole units and fractions, which cannot overflow.
 CREATE TEMP TABLE line AS
-WITH horizon AS (SELECT tenant_id, min(first_day) AS first_day, max(end_day) AS end_day FROM day_range GROUP BY tenant_id),
+WITH horizon AS (
+    SELECT tenant_id, min(first_day) AS first_day, max(end_day) AS end_day
+    FROM (
+        SELECT tenant_id, first_day, end_day FROM day_range
+        UNION ALL
+        SELECT tenant_id, resolved_on, resolved_on + 32 FROM next_run
+    )
+    GROUP BY tenant_id
+),
 dated AS (
     SELECT
         entry.tenant_id, CAST(usage_start AS DATE) AS day, entry.account_id, cost, currency,
@@ -12,7 +20,8 @@ dated AS (
         CASE WHEN is_split THEN id_of_parent(parent_id) END AS parent_id,
         canonical_id(resource_id) IS NOT NULL AS has_resource,
         canonical_id(match_id) AS id, arn_rest(canonical_id(match_id)) AS arn_rest, resource_id, coalesce(line_item_type, charge_category) AS line_item_type,
-        canonical_key(charge_category) AS category, model_fallback, split_part(source_ref, '/', 1) AS delivery_id,
+        canonical_key(charge_category) AS category, canonical_key(charge_category) = 'usage' AS is_usage, quantity,
+        model_fallback, split_part(source_ref, '/', 1) AS delivery_id,
         CASE WHEN len(getvariable('tag_keys')) > 0 THEN tag_values(match_tags) ELSE [] END AS tag_values,
         CASE
             WHEN is_split OR canonical_key(charge_category) <> 'usage' OR usage_end IS NULL THEN NULL
@@ -68,6 +77,9 @@ FROM (
         CASE WHEN is_wanted AND is_named THEN resource_id END AS resource_id,
         CASE WHEN is_wanted AND is_tagged THEN tag_values END AS tag_values,
         count(*) AS lines, sum(whole_units(cost)) AS whole, sum(fraction(cost)) AS fractions,
+        count(*) FILTER (is_usage) AS usage_lines, count(*) FILTER (is_usage AND quantity IS NULL) AS unmeasured,
+        coalesce(sum(whole_units(quantity)) FILTER (is_usage), 0) AS quantity_whole,
+        coalesce(sum(fraction(quantity)) FILTER (is_usage), 0) AS quantity_fractions,
         bool_or(model_fallback) AS has_fallback
     FROM kept
     GROUP BY ALL

@@ -5,4 +5,7 @@ FROM {source} AS stored
 LEFT JOIN attributed
     ON attributed.tenant_id = stored.tenant_id AND attributed.__file = stored.__file
     AND attributed.__row = stored.file_row_number
+LEFT JOIN arrived
+    ON arrived.tenant_id = stored.tenant_id AND arrived.__file = stored.__file
+    AND arrived.__row = stored.file_row_number
 ORDER BY stored.run_id, stored.finding_id, stored.workspace_id, stored.__file, stored.file_row_number

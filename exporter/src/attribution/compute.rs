@@ -8,15 +8,17 @@ use crate::error::Result;
 use crate::families;
 
 /// Statements in their order. Each keeps tenants apart by `tenant_id`.
-const STATEMENTS: [(&str, &str); 5] = [
+const STATEMENTS: [(&str, &str); 6] = [
     ("collecting what findings are about", include_str!("../../sql/attribution/subject.sql")),
     ("reading billing lines", include_str!("../../sql/attribution/line.sql")),
     ("matching billing lines", include_str!("../../sql/attribution/hit.sql")),
     ("adding up costs", include_str!("../../sql/attribution/outcome.sql")),
     ("pricing findings", include_str!("../../sql/attribution/evidence.sql")),
+    ("comparing costs before and after", include_str!("../../sql/attribution/arrived.sql")),
 ];
 
-/// Makes `attributed` and `evidence` of the relations `unpriced` (findings) and `fact` (billing lines) of a session. Where a
+/// Makes `attributed`, `evidence` and `arrived` of the relations `unpriced` (findings), `fact` (billing lines) and those of
+/// [`super::resolved`] of a session. Where a
 /// resource was billed in several currencies, `reporting_currency` is the one that counts, if it is among them.
 pub(super) fn compute(duck: &Duck, options: &AttributionOptions, reporting_currency: &str) -> Result<()> {
     let doing = "preparing attribution";

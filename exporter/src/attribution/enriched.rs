@@ -16,6 +16,10 @@ pub(super) fn query(source: &str, found: &Schema, cost_model: &str) -> String {
 fn column(found: &Fields, wanted: &Field, cost_model: &str) -> String {
     let name = wanted.name();
     let stored = member(found, wanted, "stored");
+    if name == "dimensions" {
+        let with_arrived = include_str!("../../sql/attribution_dimensions.sql").replace("{stored}", &stored);
+        return format!("{with_arrived} AS dimensions");
+    }
     if name != "actual" {
         return format!("{stored} AS \"{name}\"");
     }

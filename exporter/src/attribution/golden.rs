@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::compute::compute;
 use super::options::{AttributionOptions, CostModel};
+use super::resolved::load_none;
 use crate::duck::{Duck, DuckLimits, literal};
 
 /// The reference splits no costs.
-const NOT_SPLIT: &str = "CAST(NULL AS VARCHAR) AS split_resource_id, CAST(NULL AS VARCHAR) AS split_parent_id, \
+const NOT_SPLIT: &str = "CAST(NULL AS DECIMAL(38,12)) AS quantity, CAST(NULL AS VARCHAR) AS split_resource_id, CAST(NULL AS VARCHAR) AS split_parent_id, \
     CAST(NULL AS MAP(VARCHAR, VARCHAR)) AS split_tags, CAST(NULL AS DECIMAL(38,12)) AS split_cost_unblended, \
     CAST(NULL AS DECIMAL(38,12)) AS split_cost_net, CAST(NULL AS DECIMAL(38,12)) AS split_cost_amortized, \
     CAST(NULL AS DECIMAL(38,12)) AS split_cost_blended";
@@ -64,7 +65,7 @@ pub(super) fn session(facts: &str, findings: &str) -> Duck {
         .unwrap();
     let scope = "cloud VARCHAR, account_id VARCHAR, region VARCHAR, service VARCHAR, resource_type VARCHAR, \
                  resource_id VARCHAR, resource_arn VARCHAR";
-    let own = ["tenant_id", "workspace_id", "run_id", "finding_id", "fingerprint"];
+    let own = ["tenant_id", "workspace_id", "run_id", "finding_id", "fingerprint", "check_id", "status"];
     let columns = format!(
         "{}, run_ts: 'TIMESTAMP', scope: 'STRUCT({scope})', tags: 'MAP(VARCHAR, VARCHAR)'",
         typed(&own, "VARCHAR")
@@ -79,6 +80,7 @@ pub(super) fn session(facts: &str, findings: &str) -> Duck {
         ),
     )
     .unwrap();
+    load_none(&duck).unwrap();
     duck
 }
 

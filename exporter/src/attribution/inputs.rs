@@ -1,5 +1,7 @@
 //! What the priced findings of a run date are made from, and the digest that says whether they have to be rebuilt.
 
+use std::collections::BTreeSet;
+
 use chrono::{Datelike, Days, Months, NaiveDate};
 use contracts::tenant_scope::TenantScope;
 use lake::cut::{BillingPeriod, Cut, DataFile};
@@ -7,12 +9,16 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::options::{AttributionOptions, CostSettings};
+use super::resolved::{NextRun, next_runs};
 use crate::priced::{digest, files_by_date};
 
 /// Grows when the same inputs give other rows.
-const RULES_VERSION: u32 = 2;
+const RULES_VERSION: u32 = 3;
 /// Days before the day of a run that its windows touch at least.
 const WINDOW_DAYS: u64 = 30;
+/// Days behind the day of the run that no longer has a finding, up to which bills are read: 30 are compared, and the one after them
+/// shows that the last of them is whole.
+const RESOLVED_DAYS: u64 = 32;
 
 /// A run date of a tenant.
 pub(super) struct RunDate<'c> {
@@ -22,6 +28,10 @@ pub(super) struct RunDate<'c> {
     pub files: Vec<&'c DataFile>,
     /// Billing periods whose charges its windows may touch.
     pub periods: Vec<&'c BillingPeriod>,
+    /// The runs that followed its runs.
+    pub next: Vec<NextRun<'c>>,
+    /// Findings of the days of these.
+    pub next_files: Vec<&'c DataFile>,
     /// Digest of its findings.
     pub findings: String,
     /// Name of what they are priced to: equal inputs and options, equal generation.
@@ -35,17 +45,24 @@ pub(super) fn run_dates<'c>(
     options: &AttributionOptions,
     reporting_currency: &str,
 ) -> Vec<RunDate<'c>> {
-    let with_files = files_by_date(cut, scope).into_iter();
-    let run_dates = with_files.map(|(run_date, files)| {
-        let periods: Vec<&BillingPeriod> =
-            cut.billing_of(scope).iter().filter(|period| touches(period, &run_date)).collect();
+    let all_files = files_by_date(cut, scope);
+    let mut all_next = next_runs(cut, scope);
+    let run_dates = all_files.clone().into_iter().map(|(run_date, files)| {
+        let next = all_next.remove(run_date.as_str()).unwrap_or_default();
+        let next_days: BTreeSet<&str> = next.iter().map(NextRun::day).collect();
+        let next_files = next_days.iter().filter_map(|day| all_files.get(*day)).flatten().copied().collect();
+        let periods = cut
+            .billing_of(scope)
+            .iter()
+            .filter(|period| touches(period, &run_date) || next_days.iter().any(|day| touches_after(period, day)));
+        let periods: Vec<&BillingPeriod> = periods.collect();
         let findings = digest(&files);
         let mut all = Sha256::new();
         all.update(
-            json!([RULES_VERSION, CostSettings::of(options), reporting_currency, findings, periods]).to_string(),
+            json!([RULES_VERSION, CostSettings::of(options), reporting_currency, findings, periods, next]).to_string(),
         );
         let generation = hex::encode(all.finalize())[..16].to_owned();
-        RunDate { run_date, files, periods, findings, generation }
+        RunDate { run_date, files, periods, next, next_files, findings, generation }
     });
     run_dates.collect()
 }
@@ -53,7 +70,11 @@ pub(super) fn run_dates<'c>(
 /// The days that windows of the run dates touch, first and behind the last; `None` when a run date is no date.
 pub(super) fn days(run_dates: &[&RunDate<'_>]) -> Option<(NaiveDate, NaiveDate)> {
     let all: Vec<NaiveDate> = run_dates.iter().map(|of| date(&of.run_date)).collect::<Option<_>>()?;
-    Some((first_day(*all.iter().min()?)?, all.iter().max()?.checked_add_days(Days::new(1))?))
+    let mut end = all.iter().max()?.checked_add_days(Days::new(1))?;
+    for next in run_dates.iter().flat_map(|of| &of.next) {
+        end = end.max(date(next.day())?.checked_add_days(Days::new(RESOLVED_DAYS))?);
+    }
+    Some((first_day(*all.iter().min()?)?, end))
 }
 
 /// True when a window of the day may hold a charge of the billing period: those of its month touch it from the first day to the
@@ -69,6 +90,16 @@ fn touches(period: &BillingPeriod, run_date: &str) -> bool {
         Some(first_charged <= day && last_charged >= first_day(day)?)
     };
     is_of_month || of_days().unwrap_or(true)
+}
+
+/// True when the period may hold a charge of the days that are compared after a finding was resolved on a day.
+fn touches_after(period: &BillingPeriod, day: &str) -> bool {
+    let Some((first_charged, last_charged)) = &period.charged_days else { return true };
+    let is_within = || {
+        let day = date(day)?;
+        Some(date(last_charged)? > day && date(first_charged)? < day.checked_add_days(Days::new(RESOLVED_DAYS))?)
+    };
+    is_within().unwrap_or(true)
 }
 
 /// The first day that a window of the day touches.

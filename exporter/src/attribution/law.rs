@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::compute::compute;
 use super::golden::actuals;
 use super::options::{AttributionOptions, CostModel};
+use super::resolved::load_none;
 use crate::duck::{Duck, DuckLimits};
 
 const ACCOUNTS: [&str; 2] = ["000000000001", "222222222222"];
@@ -382,6 +383,7 @@ fn fact_row(line: &Line) -> Vec<Option<String>> {
         text("false"),
         map(line.tags, keys),
         text("d/f"),
+        None,
         named(&IDS, split.map(|split| split.id)),
         named(&IDS, split.and(line.id)),
         split.and_then(|split| map(split.tags, keys)),
@@ -404,6 +406,8 @@ fn finding_row(n: usize, finding: &Finding) -> Vec<Option<String>> {
         text("thing"),
         named(&IDS, finding.plain),
         named(&IDS, finding.arn),
+        text("check"),
+        text("fail"),
         map(finding.tags, ["Name", "App"]),
         text("f"),
         Some(n.to_string()),
@@ -417,11 +421,11 @@ fn session(lines: &[Line], findings: &[Finding]) -> Duck {
         "CREATE TEMP TABLE fact (tenant_id VARCHAR, usage_start TIMESTAMP, usage_end TIMESTAMP, payer_account_id VARCHAR, \
          account_id VARCHAR, region VARCHAR, service_code VARCHAR, service VARCHAR, resource_id VARCHAR, \
          line_item_type VARCHAR, charge_category VARCHAR, usage_type VARCHAR, operation VARCHAR, currency VARCHAR, \
-         cost_amortized DECIMAL(38,12), model_fallback BOOLEAN, tags MAP(VARCHAR, VARCHAR), source_ref VARCHAR, split_resource_id VARCHAR, \
+         cost_amortized DECIMAL(38,12), model_fallback BOOLEAN, tags MAP(VARCHAR, VARCHAR), source_ref VARCHAR, quantity DECIMAL(38,12), split_resource_id VARCHAR, \
          split_parent_id VARCHAR, split_tags MAP(VARCHAR, VARCHAR), split_cost_amortized DECIMAL(38,12)); \
          CREATE TEMP TABLE unpriced (tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, finding_id VARCHAR, \
          fingerprint VARCHAR, run_ts TIMESTAMP, cloud VARCHAR, account_id VARCHAR, region VARCHAR, raw_service VARCHAR, \
-         resource_type VARCHAR, resource_id VARCHAR, resource_arn VARCHAR, tags MAP(VARCHAR, VARCHAR), __file VARCHAR, \
+         resource_type VARCHAR, resource_id VARCHAR, resource_arn VARCHAR, check_id VARCHAR, status VARCHAR, tags MAP(VARCHAR, VARCHAR), __file VARCHAR, \
          __row BIGINT)",
     )
     .unwrap();
@@ -433,6 +437,7 @@ fn session(lines: &[Line], findings: &[Finding]) -> Duck {
     };
     insert("fact", &facts);
     insert("unpriced", &rows);
+    load_none(&duck).unwrap();
     duck
 }
 

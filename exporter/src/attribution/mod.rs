@@ -2,6 +2,8 @@
 //! confidence (cur_attribution 6 to 10). Two datasets come out of it, listed by one manifest of the tenant: findings with their
 //! prices, and the lines behind each price. A run date is priced again when its findings change, or a bill that its windows touch.
 
+#[cfg(test)]
+mod arrived_law;
 mod compute;
 mod enriched;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod keys;
 #[cfg(test)]
 mod law;
 mod options;
+mod resolved;
 mod session;
 
 use std::collections::BTreeMap;

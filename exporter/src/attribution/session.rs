@@ -17,6 +17,7 @@ use super::compute::compute;
 use super::enriched;
 use super::inputs::{self, RunDate};
 use super::options::AttributionOptions;
+use super::resolved;
 use crate::columns::{BILLING_LINES, UNPRICED};
 use crate::duck::{Duck, DuckLimits, literal, read_parquet};
 use crate::error::{ExportError, Result};
@@ -70,6 +71,11 @@ impl<'c> Session<'c> {
         });
         let fact = format!("CREATE TEMP VIEW fact AS SELECT * FROM ({query}) WHERE tenant_id IN ({tenants}){of_days}");
         duck.run("opening cost facts", &fact)?;
+        let next: Vec<_> = run_dates.iter().flat_map(|date| &date.next).collect();
+        // A day may follow two.
+        let next_files =
+            run_dates.iter().flat_map(|date| &date.next_files).map(|file| (file.path.as_str(), *file)).collect();
+        resolved::load(&duck, cut, &next, &next_files, &tenants)?;
         compute(&duck, options, reporting_currency)?;
         Ok(Self { duck, cut, options })
     }

@@ -286,6 +286,18 @@ impl World {
     }
 
     pub fn run_manifest(&self, tenant: &str, run_id: &str, run_ts: &str, status: RunStatus, published: u64) {
+        self.run_manifest_of(tenant, (run_id, run_ts), status, published, &[]);
+    }
+
+    /// As [`run_manifest`](Self::run_manifest), of a run that made these checks everywhere.
+    pub fn run_manifest_of(
+        &self,
+        tenant: &str,
+        (run_id, run_ts): (&str, &str),
+        status: RunStatus,
+        published: u64,
+        check_ids: &[&str],
+    ) {
         let manifest = RunManifest {
             format_version: 1,
             tenant_id: tenant.into(),
@@ -302,7 +314,7 @@ impl World {
             published,
             scopes: vec![ScopeOutcome {
                 checker: "checks.test:Checker".into(),
-                check_ids: Vec::new(),
+                check_ids: check_ids.iter().map(|check_id| (*check_id).to_owned()).collect(),
                 account_id: "*".into(),
                 region: "*".into(),
                 status,

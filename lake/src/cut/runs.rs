@@ -1,7 +1,7 @@
 //! Which runs have arrived whole. A run is complete when its manifest is there, it did not fail, and the chains hold
 //! as many distinct first source positions as it published (DESIGN.md §5.1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::layout;
 use contracts::run_manifest::{FORMAT_VERSION, RunManifest, RunStatus};
@@ -36,6 +36,9 @@ pub struct RunFact {
     pub is_complete: bool,
     /// True when it only passed on findings of other producers: they name runs of their own, and this one has no rows.
     pub is_import: bool,
+    /// Checks that it completed anywhere. They say nothing more than the run does: its manifest does not change.
+    #[serde(skip)]
+    pub check_ids: BTreeSet<String>,
 }
 
 pub(super) fn read(
@@ -69,6 +72,8 @@ fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
     if layout::run_manifest(&manifest.tenant_id, &manifest.workspace_id, &manifest.run_id) != path {
         return Err(bad("tenant, workspace and run inside are not those of its path".into()));
     }
+    let is_import = manifest.scopes.is_empty();
+    let complete = manifest.scopes.into_iter().filter(|scope| scope.status == RunStatus::Complete);
     Ok(RunFact {
         tenant_id: manifest.tenant_id,
         workspace_id: manifest.workspace_id,
@@ -79,7 +84,8 @@ fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
         published: manifest.published,
         delivered: 0,
         is_complete: false,
-        is_import: manifest.scopes.is_empty(),
+        is_import,
+        check_ids: complete.flat_map(|scope| scope.check_ids).collect(),
     })
 }
 
@@ -118,6 +124,7 @@ mod tests {
             delivered: 0,
             is_complete: false,
             is_import: false,
+            check_ids: BTreeSet::new(),
         };
         let is_complete = arrived(run, &delivered).is_complete;
         assert_eq!(is_complete, expected, "published {published}, named {named}, nameless {nameless}");

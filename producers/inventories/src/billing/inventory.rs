@@ -13,6 +13,7 @@ use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
 use super::period;
+use super::unit_prices::UnitPrices;
 use crate::kind::{Extent, Inventory, InventoryKind, Source};
 
 /// Lines kept at most: about 1.5 GB. A bill of ten million hourly rows has some hundred thousand.
@@ -27,6 +28,7 @@ const KNOWN_MAX: usize = 300_000;
 pub struct BillingInventory {
     lines: Vec<UsageLine>,
     current: BTreeMap<Payer, CurrentMonth>,
+    unit_prices: UnitPrices,
     dropped_rows: u64,
 }
 
@@ -61,6 +63,12 @@ impl BillingInventory {
         let start = self.lines.partition_point(|other| resource_key(&other.key) < key);
         let lines = self.lines.get(start..).unwrap_or_default();
         lines.get(..lines.partition_point(|other| resource_key(&other.key) == key)).unwrap_or_default()
+    }
+
+    /// Unit prices of the months that findings speak of.
+    #[must_use]
+    pub fn unit_prices(&self) -> &UnitPrices {
+        &self.unit_prices
     }
 
     /// Rows that found no room, see [`LINES_MAX`].
@@ -152,7 +160,8 @@ pub struct InventoryBuilder {
     /// The month of the last row, and its start.
     month: (String, Option<i64>),
     texts: HashSet<Arc<str>>,
-    meters: HashMap<String, Meter>,
+    /// With the SKU of each.
+    meters: HashMap<String, (Meter, Arc<str>)>,
     lines_max: usize,
     dropped_rows: u64,
 }
@@ -194,6 +203,9 @@ impl InventoryBuilder {
         };
         let month_start_ms = self.month_start_ms(fact);
         let Some(sums) = self.sums.get_mut(line) else { return };
+        let list = part.quantity.zip(detail.unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
+        sums.list = sums.list.zip(list).and_then(|(sum, more)| sum.checked_add(more));
+        sums.is_effective_known &= !fact.model_fallback;
         sums.billed += part.billed;
         sums.amortized += part.amortized;
         sums.quantity = sums.quantity.zip(part.quantity).map(|(sum, more)| sum + more);
@@ -244,10 +256,13 @@ impl InventoryBuilder {
         let line = |(key, line): (LineKey, usize)| Some(UsageLine { key, sums: sums.get_mut(line)?.take()? });
         let mut lines: Vec<_> = self.lines.into_iter().filter_map(line).collect();
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        BillingInventory { current: current_months(&lines), lines, dropped_rows: self.dropped_rows }
+        let current = current_months(&lines);
+        let inventory = BillingInventory { current, lines, dropped_rows: self.dropped_rows, ..Default::default() };
+        BillingInventory { unit_prices: UnitPrices::of(inventory.current()), ..inventory }
     }
 
     fn key(&mut self, charge: &Charge, part: &RowPart) -> LineKey {
+        let (meter, sku) = self.meter(charge);
         LineKey {
             cloud: Arc::clone(&charge.cloud),
             billing_account: self.share_or_empty(charge.payer_account_id.as_deref()),
@@ -257,7 +272,8 @@ impl InventoryBuilder {
             service: self.share_or_empty(charge.service_code.as_deref()),
             resource: self.share_or_empty(charge.resource_id.as_deref()),
             resource_type: self.share_or_empty(charge.resource_type.as_deref()),
-            meter: self.meter(charge),
+            meter,
+            sku,
             category: part.category.clone(),
             is_correction: charge.is_correction,
             is_negative: is_negative(part),
@@ -270,7 +286,7 @@ impl InventoryBuilder {
     }
 
     /// Few wordings make up millions of rows: each is recognised once.
-    fn meter(&mut self, charge: &Charge) -> Meter {
+    fn meter(&mut self, charge: &Charge) -> (Meter, Arc<str>) {
         let row = Wording {
             service: charge.service_code.as_deref().map(contracts::service_family::product_code).unwrap_or_default(),
             usage_type: charge.usage_type.as_deref(),
@@ -279,15 +295,21 @@ impl InventoryBuilder {
         };
         let texts = [Some(&*charge.cloud), Some(row.service), row.usage_type, row.operation, row.description];
         let wording = texts.map(Option::unwrap_or_default).join("\u{1f}");
-        if let Some(meter) = self.meters.get(&wording) {
-            return meter.clone();
+        if let Some(known) = self.meters.get(&wording) {
+            return known.clone();
         }
         if self.meters.len() >= METERS_MAX {
             self.meters.clear();
         }
         let meter = meter::of(&charge.cloud, row);
-        self.meters.insert(wording, meter.clone());
-        meter
+        let sku = match (&meter, row.usage_type) {
+            (Meter::Other, _) => String::new(),
+            // Where a bill names no operation, descriptions distinguish what has a price of its own.
+            (_, usage_type) => [usage_type, row.operation.or(row.description)].map(Option::unwrap_or_default).join("/"),
+        };
+        let sku = self.share(&sku);
+        self.meters.insert(wording, (meter.clone(), Arc::clone(&sku)));
+        (meter, sku)
     }
 
     fn share_or_empty(&mut self, text: Option<&str>) -> Arc<str> {

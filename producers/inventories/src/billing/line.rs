@@ -31,6 +31,8 @@ pub struct LineKey {
     pub resource_type: Arc<str>,
     /// What is metered.
     pub meter: Meter,
+    /// What has a price of its own, within service and region; empty where no checker knows the meter.
+    pub sku: Arc<str>,
     /// Charge category.
     pub category: ListCell<ChargeCategory>,
     /// True when it corrects an earlier charge.
@@ -60,6 +62,10 @@ pub struct LineSums {
     pub quantity: Option<Decimal>,
     /// Public price of one unit, of the last row that tells.
     pub unit_price: Option<Decimal>,
+    /// Cost at public prices; `None` when any row does not tell it.
+    pub list: Option<Decimal>,
+    /// False when a row does not tell its cost with commitments spread over their term.
+    pub is_effective_known: bool,
     /// Hours charged for.
     pub hours: HourSet,
     /// Rows.
@@ -79,6 +85,8 @@ impl LineSums {
             amortized: Decimal::ZERO,
             quantity: Some(Decimal::ZERO),
             unit_price: None,
+            list: Some(Decimal::ZERO),
+            is_effective_known: true,
             hours: HourSet::default(),
             rows: 0,
             is_class_stated: true,

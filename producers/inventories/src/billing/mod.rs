@@ -15,3 +15,4 @@ pub mod monthly;
 pub mod period;
 pub mod tags;
 mod tags_text;
+pub mod unit_prices;

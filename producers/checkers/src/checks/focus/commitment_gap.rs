@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use super::ended::Ended;
 use super::figures::monthly_of_many;
 use super::group::{Group, HoursOfBill, by_resource, group_by};
+use super::saved::Saved;
 use super::subject::{finding, named_scope};
 use super::text::{counted, figure, is_visible, money};
 use super::{BillingCheck, OverBill, over_bill};
@@ -101,7 +102,7 @@ impl CommitmentGap {
         let steady_cost: Decimal = steady.iter().map(|instance| instance.billed()).sum();
         let saved = |one: &Group<'_>| {
             let is_steady = !one.first().key.resource.is_empty() && is_steady(one);
-            is_steady.then(|| one.billed() * self.discount)
+            if is_steady { Saved::part(bill, one, one.billed() * self.discount) } else { Saved::UNKNOWN }
         };
         let figures = monthly_of_many(bill, group, saved, if steady.is_empty() { 0 } else { 50 })?;
         let status = if figures.savings().is_some() { Status::Fail } else { Status::Info };

@@ -57,7 +57,7 @@ fn judge(group: &Group<'_>) -> Option<Finding> {
     scope.resource_id = short_id(&line.key.commitment);
     scope.resource_arn =
         if line.key.commitment.starts_with("arn:") { line.key.commitment.to_string() } else { String::new() };
-    let figures = as_charged(group, Some(unused), Some(unused), 80);
+    let figures = as_charged(group, Some(unused), Some(unused), 80).at_effective_cost();
     let message = format!("the unused part of commitment {} {}", scope.resource_id, figures.cost_text());
     let finding = finding(CHECK_ID, group, scope, Status::Fail, &figures);
     Some(finding.text(

@@ -8,6 +8,7 @@ use inventories::billing::meter::Meter;
 
 use super::figures::monthly_of_resource;
 use super::group::{Group, group_by};
+use super::saved::Saved;
 use super::subject::{finding, resource_scope};
 use super::text::is_visible;
 use super::{BillingCheck, OverBill, over_bill};
@@ -67,7 +68,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     if !is_visible(cost) {
         return None;
     }
-    let figures = monthly_of_resource(bill, group, Some(cost), 95)?;
+    let figures = monthly_of_resource(bill, group, Saved::all(bill, group), 95)?;
     let scope = resource_scope(line, ResourceType::DbInstance, None);
     let message = format!(
         "database {} runs {engine} past its standard support, which on top of the instance {}",

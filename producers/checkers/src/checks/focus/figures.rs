@@ -5,10 +5,12 @@ use inventories::billing::inventory::{BillingInventory, hours_of_month};
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::PriceOf;
 use inventories::billing::monthly::MonthShare;
+use inventories::billing::unit_prices::UnitPrice;
 use rust_decimal::Decimal;
 
 use super::ended::{Ended, hours_of};
 use super::group::{Group, by_resource_or_none};
+use super::saved::{Saved, unit_price_of};
 use super::text::{counted, figure, is_visible, money, round, share_of};
 
 /// Places of charged amounts: those of the stored facts, so that the formula can be followed to the last digit.
@@ -23,6 +25,10 @@ const CONFIDENCE_MAX_ENDED: u8 = 30;
 pub(super) struct Figures {
     estimated: Estimated,
     charged: Amounts,
+    /// Savings a month at other prices.
+    saved: Saved,
+    /// Prices of a unit, where all that is charged has the same.
+    unit_price: Option<UnitPrice>,
     charged_hours: u32,
     basis: Basis,
     currency: String,
@@ -52,7 +58,7 @@ struct Amounts {
 pub(super) fn monthly_of_resource(
     bill: &BillingInventory,
     group: &Group<'_>,
-    savings: Option<Decimal>,
+    savings: Saved,
     confidence: u8,
 ) -> Option<Figures> {
     let part = Part::of(bill, group, savings)?;
@@ -64,6 +70,8 @@ pub(super) fn monthly_of_resource(
     Some(Figures {
         estimated: part.monthly.estimated(confidence.min(part.confidence_max()), notes),
         charged: part.charged,
+        saved: part.saved,
+        unit_price: unit_price_of(bill, group),
         charged_hours: group.hours(),
         basis: part.share.map_or_else(|| Basis::Charged(group.period().to_string()), Basis::Share),
         currency: group.currency().to_owned(),
@@ -75,7 +83,7 @@ pub(super) fn monthly_of_resource(
 pub(super) fn monthly_of_many(
     bill: &BillingInventory,
     group: &Group<'_>,
-    savings: impl Fn(&Group<'_>) -> Option<Decimal>,
+    savings: impl Fn(&Group<'_>) -> Saved,
     confidence: u8,
 ) -> Option<Figures> {
     let resources = by_resource_or_none(group.lines());
@@ -86,6 +94,7 @@ pub(super) fn monthly_of_many(
         monthly.add(part.monthly);
         charged.add(Amounts { cost: None, ..part.charged });
     }
+    let saved = parts.iter().fold(Saved::UNKNOWN, |sum, part| sum.plus(part.saved));
     monthly.cost?;
     let notes = format!(
         "a month = the sum over {} of charged × {} hours of {} / hours charged of each{}",
@@ -103,6 +112,8 @@ pub(super) fn monthly_of_many(
     Some(Figures {
         estimated: monthly.estimated(confidence.min(confidence_max), notes),
         charged,
+        saved,
+        unit_price: unit_price_of(bill, group),
         charged_hours: group.hours(),
         basis: Basis::Shares,
         currency: group.currency().to_owned(),
@@ -126,6 +137,8 @@ pub(super) fn as_charged(
     Figures {
         estimated: charged.estimated(confidence, notes),
         charged,
+        saved: Saved { charged: charged.savings, ..Saved::UNKNOWN },
+        unit_price: None,
         charged_hours: group.hours(),
         basis: Basis::Charged(period),
         currency: group.currency().to_owned(),
@@ -138,6 +151,11 @@ pub(super) fn no_money(group: &Group<'_>) -> Figures {
 }
 
 impl Figures {
+    /// With savings that are already an effective cost, such as that of what a commitment left unused: it has no public price.
+    pub(super) fn at_effective_cost(self) -> Self {
+        Self { saved: Saved { effective: self.saved.charged, ..self.saved }, ..self }
+    }
+
     /// As the contract has it.
     pub(super) fn estimated(&self) -> &Estimated {
         &self.estimated
@@ -165,6 +183,10 @@ impl Figures {
             ("charged_savings", charged(self.charged.savings)),
             ("share_hours", share.map(|share| share.hours().to_string())),
             ("month_hours", share.map(|share| share.month_hours().to_string())),
+            ("monthly_savings_list", self.saved.list.map(|amount| round(amount).to_string())),
+            ("monthly_savings_effective", self.saved.effective.map(|amount| round(amount).to_string())),
+            ("unit_price_list", charged(self.unit_price.and_then(|price| price.list))),
+            ("unit_price_effective", charged(self.unit_price.and_then(|price| price.effective))),
         ];
         figures.into_iter().filter_map(|(name, value)| Some((name, value?)))
     }
@@ -217,6 +239,8 @@ impl Amounts {
 struct Part {
     charged: Amounts,
     monthly: Amounts,
+    /// Savings of a month, at each price.
+    saved: Saved,
     /// What of the charged cost is priced by time; the rest is charged by use.
     by_time: Decimal,
     /// `None` when no row tells how many hours were charged.
@@ -229,7 +253,7 @@ impl Part {
     ///
     /// The hours are those of all prices of time of the resource since this one began: an address that is idle at night
     /// and in use by day exists all month, and its idle hours are no month of their own.
-    fn of(bill: &BillingInventory, group: &Group<'_>, savings: Option<Decimal>) -> Option<Self> {
+    fn of(bill: &BillingInventory, group: &Group<'_>, savings: Saved) -> Option<Self> {
         let ended = Ended::of(bill, group);
         if ended == Ended::Yes {
             return None;
@@ -242,16 +266,19 @@ impl Part {
         let mut lifetime = hours_of(resource.iter()).since(hours_charged.first().unwrap_or_default());
         lifetime.merge(&hours_charged);
         let cost = group.billed();
-        let charged = Amounts { cost: Some(cost), savings: capped(savings.map(|savings| savings * kept), Some(cost)) };
+        let charged =
+            Amounts { cost: Some(cost), savings: capped(savings.charged.map(|savings| savings * kept), Some(cost)) };
         let by_time = group.lines().filter(|line| line.is_priced_by_time()).map(|line| line.sums.billed).sum();
         let share_hours = if may_pause(group) { lifetime.span() } else { lifetime.count() };
         let share = MonthShare::new(share_hours, hours_of_month(group.period()));
-        let mut part = Self { charged, monthly: charged, by_time, share, ended };
+        let mut part = Self { charged, monthly: charged, saved: savings, by_time, share, ended };
         if let Some(share) = share {
             let cost = part.monthly(share, cost);
             let savings = part.charged.savings.and_then(|savings| part.monthly(share, savings));
             part.monthly = Amounts { cost, savings: capped(savings, cost) };
         }
+        // What made a month of the savings makes one of them at any price.
+        part.saved = savings.scaled(part.monthly.savings);
         Some(part)
     }
 

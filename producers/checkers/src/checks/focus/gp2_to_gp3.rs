@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
 use super::prices::ListPrices;
+use super::saved::Saved;
 use super::subject::{finding, resource_scope};
 use super::text::{figure, money};
 use super::{BillingCheck, OverBill, over_bill};
@@ -100,7 +101,7 @@ impl Gp2ToGp3 {
         let saved_units = size_gib.checked_sub(self.gp3_units(size_gib, ratio)?)?;
         let savings = saved_units.checked_mul(price)?.checked_mul(months?)?;
         let confidence = if observed.is_some() { 85 } else { 70 };
-        let figures = monthly_of_resource(bill, group, Some(savings), confidence)?;
+        let figures = monthly_of_resource(bill, group, Saved::part(bill, group, savings), confidence)?;
         if figures.savings()? <= self.savings_min {
             return None;
         }

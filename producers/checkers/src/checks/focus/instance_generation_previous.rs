@@ -11,6 +11,7 @@ use inventories::billing::meter::Meter;
 use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
 use super::prices::ListPrices;
+use super::saved::Saved;
 use super::subject::{finding, resource_scope};
 use super::text::is_visible;
 use super::{BillingCheck, OverBill, over_bill};
@@ -120,9 +121,16 @@ impl InstanceGenerationPrevious {
             same_size.as_deref().and_then(|successor| prices.beside(line, &Meter::InstanceHours(successor.into())));
         let new_cost = price.zip(group.quantity()).and_then(|(price, hours)| price.checked_mul(hours));
         let savings = new_cost.map(|new_cost| cost - new_cost).filter(|savings| is_visible(*savings));
-        let successor = same_size.unwrap_or_else(|| format!("the {} family", family.successor));
         let scope = resource_scope(line, ResourceType::Instance, Some(("ec2", "instance")));
-        let figures = monthly_of_resource(bill, group, savings, if savings.is_some() { 75 } else { 0 })?;
+        let saved = match &same_size {
+            Some(successor) => {
+                let successor = Meter::InstanceHours(successor.as_str().into());
+                Saved::by_change(bill, prices, group, &successor, savings)
+            }
+            None => Saved::UNKNOWN,
+        };
+        let successor = same_size.unwrap_or_else(|| format!("the {} family", family.successor));
+        let figures = monthly_of_resource(bill, group, saved, if savings.is_some() { 75 } else { 0 })?;
         let saves = match figures.savings() {
             Some(_) => format!(", which {}", figures.savings_text()),
             None => String::new(),

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 
 use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
+use super::saved::Saved;
 use super::subject::{finding, resource_scope};
 use super::text::{figure, is_visible};
 use super::{BillingCheck, OverBill, over_bill};
@@ -74,7 +75,7 @@ impl LoadBalancerIdle {
         if hours < self.hours_min || units_hour > self.units_hour_max || !is_visible(cost) {
             return None;
         }
-        let figures = monthly_of_resource(bill, group, Some(cost), 70)?;
+        let figures = monthly_of_resource(bill, group, Saved::all(bill, group), 70)?;
         let scope = resource_scope(group.first(), ResourceType::LoadBalancer, None);
         let message = format!(
             "load balancer {} did {} units of work per hour in {hours} charged hours and {}",

@@ -17,6 +17,7 @@ mod ended;
 mod figures;
 mod group;
 mod prices;
+mod saved;
 mod subject;
 #[cfg(test)]
 mod testing;

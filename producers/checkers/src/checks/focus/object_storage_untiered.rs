@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 
 use super::figures::{monthly_of_many, monthly_of_resource};
 use super::group::{Group, group_by};
+use super::saved::Saved;
 use super::subject::{finding, named_scope, resource_scope};
 use super::text::{figure, is_visible};
 use super::{BillingCheck, OverBill, over_bill};
@@ -75,10 +76,10 @@ impl ObjectStorageUntiered {
         let line = group.first();
         let (what, scope, figures) = if line.key.resource.is_empty() {
             let scope = named_scope(line, ResourceType::BucketPortfolio, "all-buckets");
-            (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, |_| None, 80)?)
+            (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, |_| Saved::UNKNOWN, 80)?)
         } else {
             let scope = resource_scope(line, ResourceType::S3Bucket, None);
-            (format!("bucket {}", scope.resource_id), scope, monthly_of_resource(bill, group, None, 80)?)
+            (format!("bucket {}", scope.resource_id), scope, monthly_of_resource(bill, group, Saved::UNKNOWN, 80)?)
         };
         let message = format!(
             "{what} stores {} GiB, all of it in the class for frequent access, which {}",

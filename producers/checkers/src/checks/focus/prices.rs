@@ -1,4 +1,4 @@
-//! List prices that the bill itself shows: what else is charged in the same region and currency, and at what price.
+//! Prices that the bill itself shows: what else is charged in the same region and currency, and at what price.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,48 @@ use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
 
 /// Public price of one unit by meter, place, currency and operating system.
-pub(super) struct ListPrices<'a>(BTreeMap<Key<'a>, Decimal>);
+pub(super) struct ListPrices<'a> {
+    bill: &'a BillingInventory,
+    list: BTreeMap<Key<'a>, Decimal>,
+    /// By paying account and account, a line on demand: its account may pay less than the public price.
+    on_demand: BTreeMap<(&'a str, &'a str, Key<'a>), &'a UsageLine>,
+}
 
 type Key<'a> = (&'a Meter, &'a str, &'a str, Option<&'a str>);
 
 impl<'a> ListPrices<'a> {
     /// Those of the current month, read once for all findings.
     pub(super) fn new(bill: &'a BillingInventory) -> Self {
-        let mut prices = BTreeMap::new();
+        let (mut list, mut on_demand) = (BTreeMap::new(), BTreeMap::new());
         // Rows of unknown regions may be of two.
         for line in bill.current().filter(|line| !line.key.region.is_empty()) {
             let system = operating_system(line);
             // An instance price without its operating system is no price to compare with.
             let is_reported = system.is_some() || !matches!(line.key.meter, Meter::InstanceHours(_));
-            if let Some(price) = line.sums.unit_price.filter(|price| is_reported && *price > Decimal::ZERO) {
-                prices.entry(key(&line.key.meter, line, system)).or_insert(price);
+            if !is_reported {
+                continue;
+            }
+            let key = key(&line.key.meter, line, system);
+            if let Some(price) = line.sums.unit_price.filter(|price| *price > Decimal::ZERO) {
+                list.entry(key).or_insert(price);
+            }
+            if line.is_on_demand() {
+                on_demand.entry((&*line.key.billing_account, &*line.key.account, key)).or_insert(line);
             }
         }
-        Self(prices)
+        Self { bill, list, on_demand }
     }
 
     /// The price of `meter` where and how `line` is charged; `None` where either place is unknown.
     pub(super) fn beside(&self, line: &UsageLine, meter: &Meter) -> Option<Decimal> {
-        self.0.get(&key(meter, line, operating_system(line))).copied()
+        self.list.get(&key(meter, line, operating_system(line))).copied()
+    }
+
+    /// What the line's account pays for `meter` on demand where and how `line` is charged; `None` where it pays for none.
+    pub(super) fn effective_beside(&self, line: &UsageLine, meter: &Meter) -> Option<Decimal> {
+        let key = key(meter, line, operating_system(line));
+        let other = self.on_demand.get(&(&*line.key.billing_account, &*line.key.account, key))?;
+        self.bill.unit_prices().of_line(other).effective
     }
 }
 

@@ -7,6 +7,7 @@ use inventories::billing::meter::Meter;
 
 use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
+use super::saved::Saved;
 use super::subject::{finding, resource_scope};
 use super::text::is_visible;
 use super::{BillingCheck, OverBill, over_bill};
@@ -51,7 +52,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     if !is_visible(cost) {
         return None;
     }
-    let figures = monthly_of_resource(bill, group, Some(cost), 95)?;
+    let figures = monthly_of_resource(bill, group, Saved::all(bill, group), 95)?;
     let scope = resource_scope(group.first(), ResourceType::ElasticIp, Some(("ec2", "elastic-ip")));
     let message = format!("public IPv4 address {} was idle and {}", scope.resource_id, figures.cost_text());
     let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures).text(

@@ -7,6 +7,7 @@ use inventories::billing::meter::Meter;
 
 use super::figures::monthly_of_many;
 use super::group::{Group, by_region};
+use super::saved::Saved;
 use super::subject::{finding, is_worth_telling, named_scope, place};
 use super::text::counted;
 use super::{BillingCheck, OverBill, over_bill};
@@ -51,7 +52,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         return None;
     }
     let line = group.first();
-    let figures = monthly_of_many(bill, group, |_| None, 95)?;
+    let figures = monthly_of_many(bill, group, |_| Saved::UNKNOWN, 95)?;
     let addresses = match group.resources() {
         Some(count) => counted(count, "public IPv4 address", "public IPv4 addresses"),
         None => "public IPv4 addresses".to_owned(),

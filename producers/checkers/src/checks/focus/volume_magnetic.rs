@@ -7,6 +7,7 @@ use inventories::billing::meter::{Meter, VolumeKind};
 
 use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
+use super::saved::Saved;
 use super::subject::{finding, resource_scope};
 use super::text::is_visible;
 use super::{BillingCheck, OverBill, over_bill};
@@ -51,7 +52,7 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     if !is_visible(group.billed()) {
         return None;
     }
-    let figures = monthly_of_resource(bill, group, None, 90)?;
+    let figures = monthly_of_resource(bill, group, Saved::UNKNOWN, 90)?;
     let scope = resource_scope(group.first(), ResourceType::EbsVolume, Some(("ec2", "volume")));
     let message = format!("volume {} is magnetic storage and {}", scope.resource_id, figures.cost_text());
     let mut finding = finding(CHECK_ID, group, scope, Status::Info, &figures).text(

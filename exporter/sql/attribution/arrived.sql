@@ -1,0 +1,153 @@
+-- resolved: rows of findings about a named resource that the next run which looked for them does not have.
+CREATE TEMP TABLE resolved AS
+SELECT
+    attributed.tenant_id, attributed.__file, attributed.__row, attributed.kind, attributed.source_id, attributed.as_of,
+    attributed.currency, finding_row.account_id, attributed.granularity = 'monthly' OR attributed.is_mixed AS is_unknown,
+    next_run.resolved_on
+FROM attributed
+JOIN finding_row USING (tenant_id, __file, __row)
+JOIN unpriced USING (tenant_id, __file, __row)
+JOIN next_run
+    ON next_run.tenant_id = attributed.tenant_id AND next_run.workspace_id = coalesce(attributed.workspace_id, '')
+    AND next_run.run_id = attributed.run_id AND next_run.check_id = lower(trim(unpriced.check_id))
+WHERE
+    attributed.kind IN ('named', 'tag') AND NOT attributed.has_overflow AND lower(trim(unpriced.status)) = 'fail'
+    AND EXISTS (
+        SELECT 1
+        FROM next_scope
+        WHERE
+            next_scope.tenant_id = next_run.tenant_id AND next_scope.workspace_id = next_run.workspace_id
+            AND next_scope.run_id = next_run.next_run_id AND next_scope.check_id = next_run.check_id
+            AND (next_scope.account_id = '*' OR next_scope.account_id = finding_row.account_id)
+            AND (
+                next_scope.region = '*' OR is_compatible(canonical_region(next_scope.region), finding_row.region)
+            )
+    )
+    AND NOT EXISTS (
+        SELECT 1
+        FROM next_finding
+        WHERE
+            next_finding.tenant_id = next_run.tenant_id AND next_finding.workspace_id = next_run.workspace_id
+            AND next_finding.run_id = next_run.next_run_id AND next_finding.fingerprint = attributed.fingerprint
+    );
+
+-- episode: what is compared, each once: a resource before the day of the last run that found it, and after the day of the first
+-- run that did not. Days: length of both windows.
+CREATE TEMP TABLE episode AS
+SELECT row_number() OVER () AS episode_id, *
+FROM (
+    SELECT DISTINCT tenant_id, kind, source_id, as_of, currency, account_id, resolved_on, days
+    FROM resolved
+    CROSS JOIN (VALUES (7), (30)) AS length (days)
+    WHERE NOT is_unknown
+);
+
+-- billed_days: the first and the last day of an account on which a bill has anything.
+CREATE TEMP TABLE billed_days AS
+SELECT tenant_id, account_id, min(day) AS first_billed, max(day) AS last_billed
+FROM line
+WHERE account_id IS NOT NULL
+GROUP BY tenant_id, account_id;
+
+-- side: per episode, window and usage type the cost and usage of the resource. usage: in millionths; null where a line of usage
+-- does not tell its quantity.
+CREATE TEMP TABLE side AS
+SELECT
+    episode.tenant_id, episode_id, line.day >= as_of AS is_after, usage_type, operation, sum(whole) AS whole, sum(fractions) AS fractions,
+    sum(usage_lines) AS usage_lines,
+    CASE
+        WHEN sum(unmeasured) = 0 THEN micros_of(sum(quantity_whole), sum(quantity_fractions))
+    END AS usage,
+    bool_or(line.currency <> episode.currency) AS has_other_currency
+FROM episode
+JOIN hit
+    ON hit.tenant_id = episode.tenant_id AND hit.kind = episode.kind AND hit.source_id = episode.source_id
+JOIN line ON line.tenant_id = hit.tenant_id AND line.line_id = hit.line_id
+WHERE (day >= as_of - days AND day < as_of) OR (day > resolved_on AND day <= resolved_on + days)
+GROUP BY episode.tenant_id, episode_id, is_after, usage_type, operation;
+
+-- measured: per episode the costs of both windows, and in both the usage of what costs most of the resource: of its costliest
+-- usage type before, and of the same after, else of the costliest one. Costs in millionths.
+CREATE TEMP TABLE measured AS
+WITH total AS (
+    SELECT
+        tenant_id, episode_id, bool_or(has_other_currency) AS has_other_currency,
+        micros_of(sum(whole) FILTER (NOT is_after), sum(fractions) FILTER (NOT is_after)) AS cost_before,
+        micros_of(
+            coalesce(sum(whole) FILTER (is_after), 0), coalesce(sum(fractions) FILTER (is_after), CAST(0 AS DECIMAL(38,12)))
+        ) AS cost_after
+    FROM side
+    GROUP BY tenant_id, episode_id
+),
+before AS (
+    SELECT *
+    FROM side
+    WHERE NOT is_after AND usage_lines > 0
+    QUALIFY row_number() OVER (
+        PARTITION BY tenant_id, episode_id ORDER BY micros_of(whole, fractions) DESC NULLS FIRST, usage_type NULLS LAST, operation NULLS LAST
+    ) = 1
+),
+after AS (
+    SELECT side.*
+    FROM side
+    LEFT JOIN before USING (tenant_id, episode_id)
+    WHERE side.is_after AND side.usage_lines > 0
+    QUALIFY row_number() OVER (
+        PARTITION BY side.tenant_id, side.episode_id
+        ORDER BY
+            coalesce(
+                side.usage_type IS NOT DISTINCT FROM before.usage_type
+                AND side.operation IS NOT DISTINCT FROM before.operation, false
+            ) DESC,
+            micros_of(side.whole, side.fractions) DESC NULLS FIRST, side.usage_type NULLS LAST, side.operation NULLS LAST
+    ) = 1
+)
+SELECT
+    episode.*, cost_before, cost_after, before.usage AS usage_before,
+    CASE WHEN after.episode_id IS NULL THEN 0 ELSE after.usage END AS usage_after,
+    -- What is not used any more has ended, and costs what is left of it. Else the cost after at the usage before.
+    CASE
+        WHEN after.episode_id IS NULL THEN cost_after
+        WHEN before.usage > 0 AND after.usage > 0 THEN at_usage(cost_after, before.usage, after.usage)
+    END AS cost_after_equal
+FROM episode
+JOIN total USING (tenant_id, episode_id)
+JOIN billed_days USING (tenant_id, account_id)
+LEFT JOIN before USING (tenant_id, episode_id)
+LEFT JOIN after USING (tenant_id, episode_id)
+WHERE
+    NOT total.has_other_currency AND first_billed <= as_of - days AND last_billed > resolved_on + days;
+
+-- arrived: per row of a resolved finding what of its savings has arrived on the bill, and what shows how.
+CREATE TEMP TABLE arrived AS
+WITH amount AS (
+    SELECT
+        *, amount_of_micros(cost_before - cost_after_equal) AS savings,
+        amount_of_micros(cost_after - cost_after_equal) AS usage_drift
+    FROM measured
+    WHERE cost_before IS NOT NULL AND cost_after_equal IS NOT NULL
+),
+week AS (SELECT * FROM amount WHERE days = 7),
+month AS (SELECT * FROM amount WHERE days = 30)
+SELECT
+    resolved.tenant_id, resolved.__file, resolved.__row, week.savings AS savings_7d, month.savings AS savings_30d,
+    map_from_entries([
+        entry FOR entry IN [
+            {'k': 'arrived_cost_after_30d', 'v': CAST(amount_of_micros(month.cost_after) AS VARCHAR)},
+            {'k': 'arrived_cost_after_7d', 'v': CAST(amount_of_micros(week.cost_after) AS VARCHAR)},
+            {'k': 'arrived_usage_after_30d', 'v': CAST(amount_of_micros(month.usage_after) AS VARCHAR)},
+            {'k': 'arrived_usage_before_30d', 'v': CAST(amount_of_micros(month.usage_before) AS VARCHAR)},
+            {'k': 'arrived_usage_drift_30d', 'v': CAST(month.usage_drift AS VARCHAR)},
+            {'k': 'arrived_usage_drift_7d', 'v': CAST(week.usage_drift AS VARCHAR)},
+            {'k': 'resolved_on', 'v': CAST(resolved.resolved_on AS VARCHAR)}
+        ] IF entry.v IS NOT NULL
+    ]) AS dimensions
+FROM resolved
+LEFT JOIN week
+    ON week.tenant_id = resolved.tenant_id AND week.kind = resolved.kind AND week.source_id = resolved.source_id
+    AND week.as_of = resolved.as_of AND week.currency = resolved.currency AND week.account_id = resolved.account_id
+    AND week.resolved_on = resolved.resolved_on
+LEFT JOIN month
+    ON month.tenant_id = resolved.tenant_id AND month.kind = resolved.kind AND month.source_id = resolved.source_id
+    AND month.as_of = resolved.as_of AND month.currency = resolved.currency AND month.account_id = resolved.account_id
+    AND month.resolved_on = resolved.resolved_on;
