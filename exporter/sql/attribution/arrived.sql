@@ -42,12 +42,16 @@ FROM (
     WHERE NOT is_unknown
 );
 
--- billed_days: the first and the last day of an account on which a bill has anything.
-CREATE TEMP TABLE billed_days AS
-SELECT tenant_id, account_id, min(day) AS first_billed, max(day) AS last_billed
-FROM line
-WHERE account_id IS NOT NULL
-GROUP BY tenant_id, account_id;
+-- covered: the episodes whose account has a charge on each day of both windows, and one behind them: where a day is missing, so may
+-- be the bill of it, and a cost of nothing is unknown.
+CREATE TEMP TABLE covered AS
+SELECT episode.tenant_id, episode_id
+FROM episode
+JOIN (SELECT DISTINCT tenant_id, account_id, day FROM line WHERE account_id IS NOT NULL) AS billed USING (tenant_id, account_id)
+GROUP BY episode.tenant_id, episode_id, as_of, resolved_on, days
+HAVING
+    count(*) FILTER (day >= as_of - days AND day < as_of) = days
+    AND count(*) FILTER (day > resolved_on AND day <= resolved_on + days) = days AND max(day) > resolved_on + days;
 
 -- side: per episode, window and usage type the cost and usage of the resource. usage: in millionths; null where a line of usage
 -- does not tell its quantity.
@@ -112,11 +116,10 @@ SELECT
     END AS cost_after_equal
 FROM episode
 JOIN total USING (tenant_id, episode_id)
-JOIN billed_days USING (tenant_id, account_id)
+JOIN covered USING (tenant_id, episode_id)
 LEFT JOIN before USING (tenant_id, episode_id)
 LEFT JOIN after USING (tenant_id, episode_id)
-WHERE
-    NOT total.has_other_currency AND first_billed <= as_of - days AND last_billed > resolved_on + days;
+WHERE NOT total.has_other_currency;
 
 -- arrived: per row of a resolved finding what of its savings has arrived on the bill, and what shows how.
 CREATE TEMP TABLE arrived AS

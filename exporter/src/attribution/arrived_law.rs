@@ -89,6 +89,11 @@ fn arrived(lines: &[Line], days: i64) -> Option<(i128, i128)> {
     (!before.is_empty()).then_some((cost_before - equal, cost_after - equal))
 }
 
+/// Whether no day of either window is the one that is missing.
+fn is_covered(missing: i64, days: i64) -> bool {
+    !(1..=days).contains(&missing) && !(-RESOLVED_AFTER - days..-RESOLVED_AFTER).contains(&missing)
+}
+
 fn date(day: i64) -> String {
     (chrono::NaiveDate::from_ymd_opt(1970, 1, 1).unwrap() + chrono::Days::new(u64::try_from(day).unwrap())).to_string()
 }
@@ -108,10 +113,11 @@ fn fact(day: i64, resource: &str, usage_type: &str, category: &str, cost: i64, q
     )
 }
 
-fn session(lines: &[Line]) -> Duck {
+/// `missing`: how many days ago the one day is on which no bill has anything.
+fn session(lines: &[Line], missing: i64) -> Duck {
     let duck = Duck::open(&DuckLimits { threads: 1, ..DuckLimits::default() }).unwrap();
-    let mut facts: Vec<String> =
-        (FOUND - 60..FOUND + 45).map(|day| fact(day, "i-0000000a", "box", "Usage", 1, Some(1))).collect();
+    let days = (FOUND - 60..FOUND + 45).filter(|day| *day != FOUND - missing);
+    let mut facts: Vec<String> = days.map(|day| fact(day, "i-0000000a", "box", "Usage", 1, Some(1))).collect();
     facts.extend(lines.iter().map(|line| {
         let category = if line.is_usage { "Usage" } else { "Credit" };
         let usage_type = USAGE_TYPES[line.usage_type];
@@ -161,8 +167,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn what_arrived_is_that_of_the_rules(lines in prop::collection::vec(line(), 1..60)) {
-        let duck = session(&lines);
+    fn what_arrived_is_that_of_the_rules(
+        lines in prop::collection::vec(line(), 1..60),
+        missing in prop_oneof![2 => Just(100), 1 => -33..31_i64],
+    ) {
+        let lines: Vec<Line> = lines.into_iter().filter(|line| line.days_ago != missing).collect();
+        let duck = session(&lines, missing);
         // Accounts of AWS get their leading zeros back, in findings only: facts have them.
         duck.run("padding", "UPDATE fact SET account_id = '000000000001'").unwrap();
         compute(&duck, &AttributionOptions::default(), "USD").unwrap();
@@ -179,7 +189,7 @@ proptest! {
             prop_assert_eq!(found, Vec::new());
             return Ok(());
         }
-        let expected = [arrived(&lines, 7), arrived(&lines, 30)];
+        let expected = [7, 30].map(|days| arrived(&lines, days).filter(|_| is_covered(missing, days)));
         let savings = expected.map(|expected| expected.map(|(savings, _)| text(savings)));
         let drift = expected.map(|expected| expected.map(|(_, drift)| text(drift)));
         let [savings_7d, savings_30d] = savings;
