@@ -81,6 +81,9 @@ pub struct FindingDetail {
     /// What its resource cost, in the place of the stored `actual`; none without bills.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<Box<RawValue>>,
+    /// Its dimensions and those that say what arrived of its savings, in the place of the stored ones; none without bills.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<Box<RawValue>>,
     /// When it was seen, newest first.
     pub sightings: Vec<Sighting>,
 }
@@ -209,36 +212,33 @@ pub fn show_finding(cut: &Cut, scope: &TenantScope, id: &str, limits: &DuckLimit
     let record: Option<Box<RawValue>> =
         duck.rows(doing, &sql, params![id], |row| json_cell(0, &row.get::<_, String>(0)?))?.pop();
     let Some(record) = record else { return Ok(None) };
-    let actual = actual(&duck, cut, scope, &priced, record.get())?;
-    Ok(Some(FindingDetail { record, actual, sightings: sightings(&duck, column, &id)? }))
+    let Priced { actual, dimensions } = priced_row(&duck, cut, scope, &priced, record.get())?;
+    Ok(Some(FindingDetail { record, actual, dimensions, sightings: sightings(&duck, column, &id)? }))
 }
 
 /// What priced findings say of a stored row.
-fn actual(
-    duck: &Duck,
-    cut: &Cut,
-    scope: &TenantScope,
-    priced: &PricedFiles,
-    record: &str,
-) -> Result<Option<Box<RawValue>>> {
+#[derive(Default, Deserialize)]
+struct Priced {
+    actual: Option<Box<RawValue>>,
+    dimensions: Option<Box<RawValue>>,
+}
+
+/// Nothing where it is not priced.
+fn priced_row(duck: &Duck, cut: &Cut, scope: &TenantScope, priced: &PricedFiles, record: &str) -> Result<Priced> {
     #[derive(Deserialize)]
     struct Row {
         workspace_id: Option<String>,
         run_id: Option<String>,
         finding_id: Option<String>,
     }
-    #[derive(Deserialize)]
-    struct Priced {
-        actual: Box<RawValue>,
-    }
     let doing = "reading the costs of a finding";
-    let Ok(row) = serde_json::from_str::<Row>(record) else { return Ok(None) };
+    let Ok(row) = serde_json::from_str::<Row>(record) else { return Ok(Priced::default()) };
     if priced.files().is_empty() {
-        return Ok(None);
+        return Ok(Priced::default());
     }
     let paths = cut.local(priced.files(), &duck.lease)?;
     let files = read_parquet(paths.iter().map(PathBuf::as_path));
-    let schema = duck.schema(doing, &format!("SELECT actual FROM {files}"))?;
+    let schema = duck.schema(doing, &format!("SELECT actual, dimensions FROM {files}"))?;
     let sql = format!(
         "SELECT {} FROM {files} WHERE tenant_id = {} AND workspace_id IS NOT DISTINCT FROM ? AND run_id = ? \
          AND finding_id = ? ORDER BY 1 LIMIT 1",
@@ -247,7 +247,7 @@ fn actual(
     );
     let params = params![row.workspace_id, row.run_id, row.finding_id];
     let found: Option<Priced> = duck.rows(doing, &sql, params, |row| json_cell(0, &row.get::<_, String>(0)?))?.pop();
-    Ok(found.map(|priced| priced.actual))
+    Ok(found.unwrap_or_default())
 }
 
 fn open(cut: &Cut, scope: &TenantScope, default_currency: Option<&str>, limits: &DuckLimits) -> Result<Duck> {

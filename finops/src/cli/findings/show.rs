@@ -39,6 +39,8 @@ const PARTS: &[(&str, &[PageField])] = &[
             ("billed 30 days", "/actual/cost_30d", Amount),
             ("billed this month", "/actual/cost_mtd", Amount),
             ("billed last month", "/actual/cost_prev_month", Amount),
+            ("arrived 7 days", "/actual/savings_7d", Amount),
+            ("arrived 30 days", "/actual/savings_30d", Amount),
             ("cost model", "/actual/model/cost_model", Plain),
             ("from", "/actual/model/period_start", Plain),
             ("until", "/actual/model/period_end", Plain),
@@ -114,6 +116,8 @@ pub fn run(id: &str, scope: &TenantScope, cut: &Cut, settings: &Settings, output
 fn page(found: &FindingDetail, width: Option<usize>) -> String {
     let record: Value = serde_json::from_str(found.record.get()).unwrap_or_default();
     let actual: Option<Value> = found.actual.as_ref().and_then(|actual| serde_json::from_str(actual.get()).ok());
+    let dimensions: Option<Value> =
+        found.dimensions.as_ref().and_then(|stored| serde_json::from_str(stored.get()).ok());
     // Costs that were attributed take the place of the stored ones; their currency is that of the bill.
     let member = |path: &str| match (path.strip_prefix("/actual"), &actual) {
         (Some(path), Some(actual)) => actual.pointer(path),
@@ -149,7 +153,8 @@ fn page(found: &FindingDetail, width: Option<usize>) -> String {
         }
     }
     for (heading, path) in MAPS {
-        let Some(Value::Object(members)) = record.pointer(path) else { continue };
+        let priced = dimensions.as_ref().filter(|_| path == "/dimensions");
+        let Some(Value::Object(members)) = priced.or_else(|| record.pointer(path)) else { continue };
         if !members.is_empty() {
             page.heading(heading);
             members.iter().for_each(|(name, value)| page.field(name, &plain(value)));
@@ -226,6 +231,7 @@ mod tests {
         FindingDetail {
             record: RawValue::from_string(record.to_string()).unwrap(),
             actual: None,
+            dimensions: None,
             sightings: vec![sighting; runs],
         }
     }
@@ -233,6 +239,13 @@ mod tests {
     #[test]
     fn a_finding_fills_a_page() {
         insta::assert_snapshot!("page_80", page(&found(1), Some(80)));
+        let mut resolved = found(1);
+        let raw = |value: Value| RawValue::from_string(value.to_string()).ok();
+        resolved.actual = raw(json!({ "savings_30d": "9.600000", "model": { "currency": "USD" } }));
+        resolved.dimensions = raw(json!({ "resolved_on": "2026-01-22" }));
+        let resolved = page(&resolved, Some(80));
+        assert!(resolved.contains("arrived 30 days") && resolved.contains("9.60 USD"), "{resolved}");
+        assert!(resolved.contains("resolved_on"), "{resolved}");
         assert!(page(&found(12), None).contains("Seen in 12 runs, the newest 10 of them"));
         assert!(page(&found(1), Some(80)).lines().all(|line| line.chars().count() <= 82), "64 digits and their label");
     }
