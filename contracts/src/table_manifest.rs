@@ -4,7 +4,7 @@
 //! Exporters replace it conditionally: each replacement names the next revision, so two of them never write equal bytes, and a
 //! build of an older cut cannot take the place of a newer one.
 //!
-//! One manifest for the gold tables, whose periods are days and months; one for the priced findings and their evidence, which
+//! One manifest for the gold tables, whose periods are days and months, and for the table of runs that belongs to them; one for the priced findings and their evidence, which
 //! change together: its periods are [`priced_period`] and [`evidence_period`] of a run date.
 
 use std::collections::BTreeMap;
@@ -42,6 +42,9 @@ pub struct TableManifest {
     pub computed_ts: String,
     /// Files per period.
     pub periods: BTreeMap<String, PeriodTable>,
+    /// Files of `finops_runs`, per month in which runs began. They have other columns than those of the periods.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub runs: BTreeMap<String, PeriodTable>,
     /// KPIs that have no row, because their values have too many digits.
     #[serde(default)]
     pub left_out: Vec<LeftOutKpis>,
@@ -113,10 +116,15 @@ impl TableManifest {
         serde_json::to_vec_pretty(self).map(sealed)
     }
 
-    /// True when `path` is the file of a period.
+    /// All tables that it lists, of periods and of runs.
+    pub fn tables(&self) -> impl Iterator<Item = &PeriodTable> {
+        self.periods.values().chain(self.runs.values())
+    }
+
+    /// True when `path` is the file of one of its tables.
     #[must_use]
     pub fn lists(&self, path: &str) -> bool {
-        self.periods.values().any(|table| table.files.iter().any(|file| file == path))
+        self.tables().any(|table| table.files.iter().any(|file| file == path))
     }
 }
 
@@ -144,12 +152,6 @@ pub fn evidence_period(run_date: &str) -> String {
     format!("{}/{run_date}", layout::COST_ATTRIBUTION)
 }
 
-/// Period of the runs that began in a month.
-#[must_use]
-pub fn runs_period(month: &str) -> String {
-    format!("{}/{month}", layout::RUN_TABLE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +164,12 @@ mod tests {
         let read = TableManifest::parse(text.as_bytes()).unwrap();
         assert_eq!((read.revision, read.positions.len(), read.periods["2026-01"].digests.len()), (0, 0, 0));
         assert!(read.lists("a") && !read.lists("b"));
+        let runs = PeriodTable { files: vec!["r".to_owned()], ..read.periods["2026-01"].clone() };
+        let text = String::from_utf8(read.to_bytes().unwrap()).unwrap();
+        assert!(!text.contains("\"runs\""), "no member for runs where there is none: {text}");
+        let with_runs = TableManifest { runs: BTreeMap::from([("2026-01".to_owned(), runs)]), ..read.clone() };
+        assert_eq!(TableManifest::parse(&with_runs.to_bytes().unwrap()).unwrap(), with_runs);
+        assert!(with_runs.lists("r") && !read.lists("r"));
         let mut bytes = read.to_bytes().unwrap();
         assert_eq!(TableManifest::parse(&bytes).unwrap(), read);
         bytes[10] ^= 1;

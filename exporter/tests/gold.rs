@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use contracts::layout;
 use contracts::run_manifest::RunStatus;
+use contracts::table_manifest::{self, TableManifest};
 use contracts::tenant_scope::TenantScope;
 use exporter::{build_gold, gold_manifest};
 use platform::store::Store;
@@ -210,8 +211,7 @@ fn a_snapshot_is_the_last_complete_run_and_counts_a_fingerprint_once() {
 fn runs(world: &World, tenant: &str) -> BTreeMap<String, Vec<String>> {
     let manifest = gold_manifest(&*world.store, &TenantScope::new(tenant).unwrap()).unwrap().unwrap();
     let duck = duckdb::Connection::open_in_memory().unwrap();
-    let tables = manifest.periods.into_iter().filter(|(period, _)| period.starts_with(layout::RUN_TABLE));
-    let rows = tables.map(|(period, table)| {
+    let rows = manifest.runs.into_iter().map(|(month, table)| {
         let file = world.store.local_path(&table.files[0]).unwrap();
         let sql = format!(
             "SELECT concat_ws(' ', run_id, epoch_ms(run_ts), status, delivered || '/' || published, is_complete) \
@@ -219,9 +219,67 @@ fn runs(world: &World, tenant: &str) -> BTreeMap<String, Vec<String>> {
             file.display()
         );
         let mut statement = duck.prepare(&sql).unwrap();
-        (period, statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect())
+        (month, statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect())
     });
     rows.collect()
+}
+
+/// Two runs of two months, of which one has findings.
+fn world_of_two_runs() -> World {
+    let mut world = World::new();
+    world.commit("acme", &[Finding { run_id: "r1", ..FINDING }]);
+    world.run_manifest("acme", "r1", "2026-01-20T10:00:00.000Z", RunStatus::Complete, 1);
+    world.run_manifest("acme", "r2", "2026-02-01T00:00:00.000Z", RunStatus::Failed, 0);
+    world
+}
+
+/// A reader who takes all periods, in columns that only KPI rows have.
+fn assert_only_kpi_rows(world: &World, manifest: &TableManifest) {
+    let duck = duckdb::Connection::open_in_memory().unwrap();
+    for (period, table) in &manifest.periods {
+        let file = world.store.local_path(&table.files[0]).unwrap();
+        let sql = format!(
+            "SELECT count(*) FILTER (kpi_name IS NOT NULL AND period = '{period}' AND cardinality(dimensions) >= 0) \
+             FROM read_parquet('{}', hive_partitioning = false)",
+            file.display()
+        );
+        assert_eq!(duck.query_row(&sql, [], |row| row.get::<_, u64>(0)).unwrap(), table.rows, "{period}");
+    }
+}
+
+#[test]
+fn periods_are_tables_of_kpis_and_nothing_else() {
+    let world = world_of_two_runs();
+    build(&world);
+    let manifest = gold_manifest(&*world.store, &TenantScope::new("acme").unwrap()).unwrap().unwrap();
+    assert_eq!(manifest.periods.keys().collect::<Vec<_>>(), ["2026-01", "2026-01-20"]);
+    assert_only_kpi_rows(&world, &manifest);
+    assert_eq!(manifest.runs.keys().collect::<Vec<_>>(), ["2026-01", "2026-02"]);
+}
+
+#[test]
+fn a_table_of_runs_among_the_periods_of_an_older_manifest_is_moved() {
+    let world = world_of_two_runs();
+    build(&world);
+    let (scope, path) = (TenantScope::new("acme").unwrap(), table_manifest::path(layout::KPI_GOLD, "acme"));
+    let mut older = gold_manifest(&*world.store, &scope).unwrap().unwrap();
+    let (new, moved) = (older.clone(), std::mem::take(&mut older.runs));
+    let files: Vec<String> = moved.values().flat_map(|table| table.files.clone()).collect();
+    older.periods.extend(moved.into_iter().map(|(month, table)| (format!("{}/{month}", layout::RUN_TABLE), table)));
+    world.store.put(&path, &older.to_bytes().unwrap()).unwrap();
+
+    build(&world);
+    let manifest = gold_manifest(&*world.store, &scope).unwrap().unwrap();
+    assert_eq!(manifest.periods, new.periods, "tables of KPIs are not written again");
+    assert_only_kpi_rows(&world, &manifest);
+    assert_eq!(runs(&world, "acme")["2026-02"], ["r2 1769904000000 failed 0/0 false"]);
+    assert_eq!(manifest.retired.keys().collect::<Vec<_>>(), files.iter().collect::<Vec<_>>());
+    // Readers of the older manifest have a while.
+    assert!(files.iter().all(|file| world.store.get(file).unwrap().is_some()));
+    build_at(&world, NOW_MS + 3_600_000);
+    assert!(files.iter().all(|file| world.store.get(file).unwrap().is_none()));
+    let later = gold_manifest(&*world.store, &scope).unwrap().unwrap();
+    assert_eq!((&later.runs, later.retired.len()), (&manifest.runs, 0));
 }
 
 #[test]
@@ -236,21 +294,17 @@ fn runs_are_a_table_that_says_what_has_arrived_of_each() {
     let february = ["r3 1769904000000 failed 0/0 false".to_owned()];
     let january = ["r1 1768903200000 complete 1/1 true".to_owned(), "r2 1769903999999 partial 0/1 false".to_owned()];
     let before = runs(&world, "acme");
-    assert_eq!(before.keys().collect::<Vec<_>>(), ["finops_runs/2026-01", "finops_runs/2026-02"]);
-    assert_eq!((&before["finops_runs/2026-01"][..], &before["finops_runs/2026-02"][..]), (&january[..], &february[..]));
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["2026-01", "2026-02"]);
+    assert_eq!((&before["2026-01"][..], &before["2026-02"][..]), (&january[..], &february[..]));
 
     let scope = TenantScope::new("acme").unwrap();
-    let tables = |world: &World| gold_manifest(&*world.store, &scope).unwrap().unwrap().periods;
+    let tables = |world: &World| gold_manifest(&*world.store, &scope).unwrap().unwrap().runs;
     let first = tables(&world);
     world.commit("acme", &[Finding { run_id: "r2", ..FINDING }]);
     build(&world);
     let after = runs(&world, "acme");
-    assert_eq!(after["finops_runs/2026-01"][1], "r2 1769903999999 partial 1/1 true");
-    assert_eq!(
-        tables(&world)["finops_runs/2026-02"],
-        first["finops_runs/2026-02"],
-        "a month as it was is not written again"
-    );
+    assert_eq!(after["2026-01"][1], "r2 1769903999999 partial 1/1 true");
+    assert_eq!(tables(&world)["2026-02"], first["2026-02"], "a month as it was is not written again");
 }
 
 #[test]

@@ -114,8 +114,10 @@ impl Place {
 
 /// The files that a manifest of gold tables names.
 fn live(manifest: Value) -> Vec<String> {
-    let periods = manifest["periods"].as_object().unwrap().values();
-    let files = periods.flat_map(|period| period["files"].as_array().unwrap());
+    // A tenant of which no run is known has no `runs`.
+    let tables = ["periods", "runs"].map(|member| manifest[member].as_object());
+    let files =
+        tables.into_iter().flatten().flat_map(|of| of.values()).flat_map(|table| table["files"].as_array().unwrap());
     files.map(|path| path.as_str().unwrap().to_owned()).collect()
 }
 

@@ -196,6 +196,13 @@ fn what_is_not_as_its_manifest_says_is_noticed() {
             m["periods"].as_object_mut().unwrap().values_mut().next().unwrap()["rows"] = json!(1)
         });
     });
+    check("rows of a table of runs", &[Rule::GoldChanged], |w| {
+        edit(&w.gold_manifest(), |m| {
+            let table = m["periods"].as_object().unwrap().values().next().unwrap().clone();
+            m["runs"] = json!({"2026-01": table});
+            m["runs"]["2026-01"]["rows"] = json!(1);
+        });
+    });
     check("a gold manifest that cannot be read", &[Rule::GoldManifest], |w| {
         std::fs::write(w.gold_manifest(), "{").unwrap();
     });

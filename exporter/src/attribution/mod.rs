@@ -31,7 +31,7 @@ use self::inputs::{RunDate, run_dates};
 use self::session::Session;
 use crate::duck::DuckLimits;
 use crate::error::{ExportError, Result};
-use crate::tables::{Origin, Publication, TableBase};
+use crate::tables::{Listed, Origin, Publication, TableBase};
 
 /// Findings that one session holds: a tenant with years of runs is priced some run dates at a time.
 const SESSION_ROWS_MAX: u64 = 300_000;
@@ -191,7 +191,7 @@ impl<'a> Pricing<'a> {
                  correct the bill and load it again"
             );
         }
-        let (manifest, again_at_ms) = publication.finish(&origin, tables, &[])?;
+        let (manifest, again_at_ms) = publication.finish(&origin, Listed { periods: tables, ..Listed::default() })?;
         let run_dates = dates.len() as u64;
         tracing::info!(tenant = %scope, run_dates, changed, rows, evidence_rows, "costs attributed");
         let tenant_id = scope.to_string();

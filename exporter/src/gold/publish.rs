@@ -12,7 +12,7 @@ use platform::store::Store;
 use super::row::{KpiRow, generation};
 use super::{runs, table};
 use crate::error::Result;
-use crate::tables::{Origin, Publication, TableBase};
+use crate::tables::{Listed, Origin, Publication, TableBase};
 
 /// A period that loses more than four fifths of its rows is worth a look.
 const SHRINK_WARNING: u64 = 5;
@@ -77,9 +77,9 @@ pub(super) fn publish(
         tables.insert(period.clone(), table);
     }
     let (periods, rows) = (tables.len() as u64, tables.values().map(|table| table.rows).sum());
-    tables.extend(runs::tables(&publication, scope, runs)?);
+    let runs = runs::tables(&publication, scope, runs)?;
     failpoint::hit!("exporter.gold.files.published");
-    let (_, again_at_ms) = publication.finish(origin, tables, &left_out)?;
+    let (_, again_at_ms) = publication.finish(origin, Listed { periods: tables, runs, left_out: left_out.clone() })?;
     Ok(GoldReport { tenant_id: scope.to_string(), periods, changed, rows, left_out, again_at_ms })
 }
 
@@ -131,7 +131,7 @@ mod tests {
     /// What the manifest names is there, as it says.
     fn assert_whole(store: &LocalStore, scope: &TenantScope) {
         let base = base_of(store, scope).unwrap();
-        for (path, digest) in base.manifest().unwrap().periods.values().flat_map(|table| &table.digests) {
+        for (path, digest) in base.manifest().unwrap().tables().flat_map(|table| &table.digests) {
             let found = store.get(path).unwrap().unwrap_or_else(|| panic!("{path} is listed and not there"));
             assert_eq!(hex::encode(Sha256::digest(&found)), digest.sha256);
         }

@@ -17,7 +17,7 @@ use super::table;
 use crate::error::{ExportError, Result};
 use crate::tables::Publication;
 
-/// The table of each month in which a run of the tenant began, by period; a month that is as it was is not written again.
+/// The table of each month in which a run of the tenant began; a month that is as it was is not written again.
 pub(super) fn tables(
     publication: &Publication<'_>,
     scope: &TenantScope,
@@ -31,16 +31,15 @@ pub(super) fn tables(
         by_month.entry(time::date_of(run_ms)[..7].to_owned()).or_default().push((run, run_ms));
     }
     let table = |(month, runs): (String, Vec<(&RunFact, i64)>)| {
-        let period = table_manifest::runs_period(&month);
         let generation = generation(&runs);
-        let table = match publication.unchanged(&period, &generation) {
+        let table = match publication.unchanged_runs(&month, &generation) {
             Some(table) => table,
             None => {
                 let folder = format!("{}/month={month}", table_manifest::folder(RUN_TABLE, scope.as_str()));
                 publication.write(&folder, generation, |out| table::write(batch(&runs), &folder, out))?
             }
         };
-        Ok((period, table))
+        Ok((month, table))
     };
     by_month.into_iter().map(table).collect()
 }

@@ -5,4 +5,4 @@ mod base;
 mod publish;
 
 pub(crate) use base::TableBase;
-pub(crate) use publish::{Origin, Publication, Written};
+pub(crate) use publish::{Listed, Origin, Publication, Written};

@@ -33,6 +33,17 @@ pub(crate) struct Origin<'a> {
     pub positions: &'a [ChainPosition],
 }
 
+/// What a new manifest lists.
+#[derive(Default)]
+pub(crate) struct Listed {
+    /// Tables of the periods.
+    pub periods: BTreeMap<String, PeriodTable>,
+    /// Tables of the runs, by month.
+    pub runs: BTreeMap<String, PeriodTable>,
+    /// KPIs that have no row.
+    pub left_out: Vec<LeftOutKpis>,
+}
+
 /// One tenant's tables being published.
 pub(crate) struct Publication<'a> {
     store: &'a dyn Store,
@@ -69,7 +80,16 @@ impl<'a> Publication<'a> {
 
     /// The table of the period as it is, if it has this content already and its files are there.
     pub fn unchanged(&self, period: &str, generation: &str) -> Option<PeriodTable> {
-        self.before(period).filter(|before| before.generation == generation && self.has_files_of(before)).cloned()
+        self.kept(self.before(period), generation)
+    }
+
+    /// The same for the table of the runs of a month.
+    pub fn unchanged_runs(&self, month: &str, generation: &str) -> Option<PeriodTable> {
+        self.kept(self.base.manifest().and_then(|manifest| manifest.runs.get(month)), generation)
+    }
+
+    fn kept(&self, before: Option<&PeriodTable>, generation: &str) -> Option<PeriodTable> {
+        before.filter(|before| before.generation == generation && self.has_files_of(before)).cloned()
     }
 
     /// The table of the period as the manifest lists it.
@@ -153,8 +173,7 @@ impl<'a> Publication<'a> {
     pub fn finish(
         &self,
         origin: &Origin<'_>,
-        periods: BTreeMap<String, PeriodTable>,
-        left_out: &[LeftOutKpis],
+        Listed { periods, runs, left_out }: Listed,
     ) -> Result<(TableManifest, Option<i64>)> {
         let old = self.base.manifest();
         let mut new = TableManifest {
@@ -166,10 +185,11 @@ impl<'a> Publication<'a> {
             positions: origin.positions.to_vec(),
             computed_ts: text_of_ms(self.now_ms),
             periods,
-            left_out: left_out.to_vec(),
+            runs,
+            left_out,
             retired: old.map(|manifest| manifest.retired.clone()).unwrap_or_default(),
         };
-        for path in old.into_iter().flat_map(|old| old.periods.values()).flat_map(|table| &table.files) {
+        for path in old.into_iter().flat_map(TableManifest::tables).flat_map(|table| &table.files) {
             if !new.lists(path) {
                 new.retired.entry(path.clone()).or_insert(self.now_ms);
             }
@@ -183,6 +203,7 @@ impl<'a> Publication<'a> {
                 // Also for the same rows: an exporter with an older cut must not be able to take this one's place.
                 && old.positions == new.positions
                 && old.periods == new.periods
+                && old.runs == new.runs
                 && old.left_out == new.left_out
                 && old.retired == new.retired
         };

@@ -378,8 +378,7 @@ impl World {
         let manifest = exporter::gold_manifest(&*self.store, &scope).unwrap().unwrap();
         let duck = duckdb::Connection::open_in_memory().unwrap();
         let mut rows = Vec::new();
-        let is_kpi = |file: &&String| file.starts_with(layout::KPI_GOLD);
-        for file in manifest.periods.values().flat_map(|table| &table.files).filter(is_kpi) {
+        for file in manifest.periods.values().flat_map(|table| &table.files) {
             let local = self.store.local_path(file).unwrap();
             let sql = format!(
                 "SELECT concat_ws(' ', period, workspace_id, kpi_name || '{{' || dim_key || '}}', value, currency) \

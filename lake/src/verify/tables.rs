@@ -108,7 +108,7 @@ fn one(
         return Ok(Looked::bad(tables.unreadable, own_path, format!("it says to be that of {}", manifest.tenant_id)));
     }
     let mut looked = Looked { positions: manifest.positions.clone(), ..Looked::default() };
-    for (period, table) in &manifest.periods {
+    for table in manifest.tables() {
         let mut rows = Some(0);
         for file in &table.files {
             progress();
@@ -137,7 +137,7 @@ fn one(
             looked.compared += 1;
         }
         if let Some(rows) = rows.filter(|rows| *rows != table.rows) {
-            let detail = format!("the files of period {period} hold {rows} rows, {} were published", table.rows);
+            let detail = format!("{} hold {rows} rows, {} were published", table.files.join(", "), table.rows);
             looked.problem(tables.changed, own_path, detail);
         }
     }

@@ -73,9 +73,9 @@ fn judge_gold(site: &Site, tenant: &str) {
     let folder = format!("{}/tenant_id={}", layout::KPI_GOLD, layout::encode_segment(tenant));
     let manifest = site.store.get(&format!("{folder}/_manifest.json")).unwrap().unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
-    let periods = manifest["periods"].as_object().unwrap();
-    assert!(!periods.is_empty());
-    for path in periods.values().flat_map(|period| period["files"].as_array().unwrap()) {
+    let tables = |member: &str| manifest[member].as_object().into_iter().flat_map(|tables| tables.values());
+    assert!(tables("periods").next().is_some());
+    for path in tables("periods").chain(tables("runs")).flat_map(|table| table["files"].as_array().unwrap()) {
         let path = path.as_str().unwrap();
         assert!(site.store.get(path).unwrap().is_some(), "{path} is named by the gold manifest and not there");
     }
