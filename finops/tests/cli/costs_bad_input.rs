@@ -97,3 +97,19 @@ fn what_is_odd_is_stored_as_it_is() {
     assert_eq!(run.code, Some(0), "{run}");
     assert_eq!(self::live(&place)[0]["rows"], 2, "the same bill again is live once");
 }
+
+#[test]
+fn a_report_that_cannot_be_written_refuses_the_load_before_it_begins() {
+    let place = Place::new();
+    place.write("month.csv", format!("{HEADER}\n{}", rows("1", "2026-08", 10)));
+    std::fs::create_dir(place.path().join("folder")).unwrap();
+    for report in ["none/report.json", "folder"] {
+        let ended = place.finops(&format!("costs load --tenant acme --report {report} month.csv"));
+        assert_eq!(ended.code, Some(74), "{ended}");
+        assert!(ended.stderr.contains(&format!("writing {report}: ")), "{ended}");
+        assert!(!place.path().join("data/cur_facts").exists(), "{report}: nothing is loaded");
+    }
+    assert_eq!(place.finops("costs load --tenant acme --report report.json month.csv").code, Some(0));
+    let files = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(files.into_iter().all(|name| !name.to_string_lossy().ends_with(".new")), "no file is left beside it");
+}

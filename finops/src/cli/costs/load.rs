@@ -11,8 +11,9 @@ use platform::progress::Progress;
 use runner::run::RunError;
 use serde_json::json;
 
+use super::LoadArgs;
+use super::report::NewReport;
 use super::rows::{CostRow, table};
-use super::{LoadArgs, report};
 use crate::cli::billing::Billing;
 use crate::failure::Result;
 use crate::output::{Output, print_text, print_value};
@@ -22,9 +23,10 @@ use crate::settings::Settings;
 
 pub fn run(args: &LoadArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let scope = TenantScope::new(&args.tenant)?;
+    let report = args.report.as_deref().map(NewReport::begin).transpose()?;
     let outcome = read(args, settings, &scope)?;
-    if let Some(path) = &args.report {
-        report::write(path, scope.as_str(), &outcome)?;
+    if let Some(report) = report {
+        report.finish(scope.as_str(), &outcome)?;
     }
     let loaded = outcome.map_err(RunError::from)?;
     let billing = Billing::of(&loaded.report);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use collectors::billing::{LoadError, Loaded, Rejects};
 use platform::exit::ExitCode;
@@ -14,20 +14,43 @@ use crate::failure::{Failure, Result};
 /// Version of the form.
 const FORMAT_VERSION: u32 = 1;
 
-/// Writes the report, whole or not at all.
-pub fn write(path: &Path, tenant: &str, outcome: &std::result::Result<Loaded, LoadError>) -> Result<()> {
-    let text = format!("{:#}\n", report(tenant, outcome));
-    let failed = |e: std::io::Error| Failure::new(ExitCode::Io, format!("writing {}: {e}", path.display()));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = path.with_file_name(name);
-    let mut file = File::create_new(&new).map_err(failed)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    written.and_then(|()| std::fs::rename(&new, path)).map_err(|e| {
-        // What is left of it is of no use.
-        let _ = std::fs::remove_file(&new);
-        failed(e)
-    })
+/// A report that is not there yet, whose file lies beside its place. It is there whole or not at all.
+pub struct NewReport<'a> {
+    place: &'a Path,
+    path: PathBuf,
+    file: File,
+}
+
+impl<'a> NewReport<'a> {
+    /// Makes the file: a place where nothing can be written is refused before anything is loaded.
+    pub fn begin(place: &'a Path) -> Result<Self> {
+        let mut name = place.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.new", std::process::id()));
+        let path = place.with_file_name(name);
+        if place.is_dir() {
+            return Err(failed(place, &std::io::ErrorKind::IsADirectory.into()));
+        }
+        let file = File::create_new(&path).map_err(|e| failed(place, &e))?;
+        Ok(Self { place, path, file })
+    }
+
+    /// Writes it and puts it in its place.
+    pub fn finish(mut self, tenant: &str, outcome: &std::result::Result<Loaded, LoadError>) -> Result<()> {
+        let text = format!("{:#}\n", report(tenant, outcome));
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
+        written.and_then(|()| std::fs::rename(&self.path, self.place)).map_err(|e| failed(self.place, &e))
+    }
+}
+
+impl Drop for NewReport<'_> {
+    fn drop(&mut self) {
+        // Not there any more when it is finished; else it is of no use.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn failed(place: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(ExitCode::Io, format!("writing {}: {error}", place.display()))
 }
 
 fn report(tenant: &str, outcome: &std::result::Result<Loaded, LoadError>) -> Value {
