@@ -58,7 +58,8 @@ fn what_cannot_be_checked_is_said() {
     let legacy = repo("producers/collectors/tests/golden/cur/input/legacy_csv/");
     let refused = place.finops(&format!("costs check {}", legacy.display()));
     assert_eq!(refused.code, Some(65), "{refused}");
-    assert!(refused.stderr.contains("an AWS cost and usage report (legacy)"), "{refused}");
+    let said = "is an AWS cost and usage report (legacy); only FOCUS cost and usage exports can be checked";
+    assert!(refused.stderr.contains(said), "{refused}");
     assert_eq!(place.finops("costs check none.csv").code, Some(65));
     assert_eq!(place.finops("costs check --focus-version 2 bill.csv").code, Some(64));
     assert_eq!(place.finops("costs check --findings bill.csv").code, Some(64), "whose findings they are must be said");

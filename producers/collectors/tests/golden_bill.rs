@@ -256,7 +256,8 @@ fn one_bill_in_two_dialects_is_one_source_twice() {
     let both = [input("cur2_csv"), input("focus12_csv")];
     let options = LoadOptions::default();
     let error = desk.load(&both, &options).unwrap_err().to_string();
-    assert!(error.starts_with("ambiguous_source: "), "{error}");
+    assert!(error.starts_with("ambiguous_source: ") && error.contains("as cur2 and as focus"), "{error}");
+    assert!(error.contains("Choose one with --dialect. ") && !error.contains("--restate"), "{error}");
     assert!(desk.facts().is_empty(), "nothing is published");
     let chosen = LoadOptions { dialect: Some(collectors::billing::Dialect::Cur2), ..LoadOptions::default() };
     let report = desk.load(&both, &chosen).unwrap();
@@ -264,6 +265,7 @@ fn one_bill_in_two_dialects_is_one_source_twice() {
     assert_eq!(lines(live(&desk)), expected_facts("cur2_parquet"));
     let error = desk.load(&both[1..], &options).unwrap_err().to_string();
     assert!(error.contains("is live as cur2 and this bill is focus"), "{error}");
+    assert!(error.contains("Give --restate ") && !error.contains("--dialect"), "{error}");
     let restate = LoadOptions { overlap: Overlap::Restate, ..LoadOptions::default() };
     desk.load(&both[1..], &restate).unwrap();
     assert_eq!(lines(live(&desk)), expected_facts("focus10_parquet"));

@@ -136,18 +136,18 @@ pub enum LoadError {
     },
     /// One source is there in two dialects.
     #[error(
-        "ambiguous_source: billing month {period} of {source_name} is {there} and this bill is {new}: the same bill in two dialects \
-         would count twice. Choose one with --dialect, or give --restate to replace what is live. Nothing was changed"
+        "ambiguous_source: billing month {period} of {source_name} is {there}: the same bill in two dialects would count twice. {advice}. \
+         Nothing was changed"
     )]
     AmbiguousSource {
         /// Month.
         period: String,
         /// Source, for people.
         source_name: String,
-        /// What is there already, such as `live as legacy`.
+        /// Both dialects, such as `given as cur2 and as focus`.
         there: String,
-        /// Dialect of the other one.
-        new: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// The export is known but not read.
     #[error(
@@ -161,6 +161,14 @@ pub enum LoadError {
         what: &'static str,
         /// What to do.
         advice: &'static str,
+    },
+    /// The export can be loaded and not checked.
+    #[error("cur_format_unknown: billing file {file} is {what}; only FOCUS cost and usage exports can be checked")]
+    NotChecked {
+        /// File.
+        file: String,
+        /// What it is.
+        what: &'static str,
     },
     /// A folder holds nothing that could be a bill.
     #[error("billing folder {folder} holds no CSV, gzip or Parquet file")]

@@ -201,8 +201,7 @@ impl Visitor for Checking<'_> {
                 return Err(LoadError::OtherExport { file, what: other.what, advice: other.advice });
             }
             Recognised::Cur { dialect, .. } => {
-                let advice = "what can be checked is a FOCUS cost and usage export";
-                return Err(LoadError::OtherExport { file, what: dialect.title(), advice });
+                return Err(LoadError::NotChecked { file, what: dialect.title() });
             }
             Recognised::CurIncomplete { missing } => return Err(LoadError::CurIncomplete { file, missing }),
             Recognised::Unknown => return Err(LoadError::FormatUnknown { file, columns: names.to_vec() }),

@@ -41,8 +41,11 @@ impl Live {
                     return Err(LoadError::AmbiguousSource {
                         period: month.period.clone(),
                         source_name: delivery.source.to_string(),
-                        there: format!("live as {}", present[live].source_format),
-                        new: delivery.source_format.clone(),
+                        there: format!(
+                            "live as {} and this bill is {}",
+                            present[live].source_format, delivery.source_format
+                        ),
+                        advice: "Give --restate to replace what is live, or --source NAME when this is another export",
                     });
                 }
                 Decision::Unclear { live } => {

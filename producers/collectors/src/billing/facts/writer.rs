@@ -300,16 +300,16 @@ impl MonthWriter {
             return Err(LoadError::TooManySources { limit: SOURCES_MAX });
         }
         // A bill may name its provider in one dialect only.
-        let has_two_dialects = self
+        let in_another_dialect = self
             .sources
             .iter()
-            .any(|((other, _), one)| is_same_source(other, &source.0) && one.source_format != source_format);
-        if has_two_dialects {
+            .find(|((other, _), one)| is_same_source(other, &source.0) && one.source_format != source_format);
+        if let Some((_, one)) = in_another_dialect {
             return Err(LoadError::AmbiguousSource {
                 period: fact.charge.billing_period.clone(),
                 source_name: source.0.to_string(),
-                there: "given in another dialect".to_owned(),
-                new: source_format.to_owned(),
+                there: format!("given as {} and as {source_format}", one.source_format),
+                advice: "Choose one with --dialect",
             });
         }
         Ok(self.sources.entry(source.clone()).or_insert_with(|| SourceWriter::new(source_format)))
