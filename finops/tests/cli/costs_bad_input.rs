@@ -46,6 +46,13 @@ fn a_bill_that_cannot_be_used_leaves_what_is_live() {
     let nearest = "the nearest dialect is FOCUS cost and usage: it has ServiceName, Tags and lacks BilledCost";
     assert!(other["error"].as_str().unwrap().contains(nearest), "{other}");
 
+    // A quote that is never closed would make one cell of all rows behind it.
+    let open =
+        format!("{HEADER}\n{}{}", rows("1", "2026-09", 5), rows("1", "2026-09", 9).replacen("\"{}\"", "\"{}", 1));
+    refused("open.csv", open.replacen("\"{}\"", "{}", 13).as_bytes(), "open.csv, row 6: a quoted cell is not closed");
+    let twice = format!("{HEADER},billedcost\n{}", rows("1", "2026-09", 3).replace('\n', ",2\n"));
+    refused("twice.csv", twice.as_bytes(), "twice.csv has the column BilledCost more than once");
+
     // 0.2 % broken lines, in one month; beside a month that is whole, and makes them 0.04 %.
     let broken = [rows("1", "2026-09", 998), rows("1,5", "2026-09", 2).replace("1,5", "1e")].concat();
     let both = [rows("1", "2026-08", 4_000), broken.clone()].concat();
@@ -112,4 +119,28 @@ fn a_report_that_cannot_be_written_refuses_the_load_before_it_begins() {
     assert_eq!(place.finops("costs load --tenant acme --report report.json month.csv").code, Some(0));
     let files = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(files.into_iter().all(|name| !name.to_string_lossy().ends_with(".new")), "no file is left beside it");
+}
+
+/// Both bills are of "an account that is not named": nothing says that they are of one.
+#[test]
+fn a_bill_that_names_no_account_does_not_replace_that_of_another_one() {
+    let bill = |account: &str, more: &str| {
+        let header = HEADER.replace("BillingAccountId,", "");
+        let rows = rows("1", "2026-09", 5).replace("999988887777,", "").replace("111122223333", account);
+        format!("{header}{more}\n{}", rows.replace('\n', &format!("{}\n", more.replace("Note", "x"))))
+    };
+    let place = Place::new();
+    place.write("one.csv", bill("111122223333", ""));
+    place.write("other.csv", bill("444455556666", ",Note"));
+    assert_eq!(place.finops("costs load --tenant acme one.csv").code, Some(0));
+    let before = live(&place);
+    let ended = place.finops("costs load --tenant acme other.csv");
+    assert_eq!(ended.code, Some(65), "{ended}");
+    assert!(ended.stderr.contains("or --source NAME when it is another export"), "{ended}");
+    assert_eq!(live(&place), before);
+    assert_eq!(place.finops("costs load --tenant acme --source other other.csv").code, Some(0));
+    // The same bill with another column is a restatement, as ever.
+    place.write("again.csv", bill("111122223333", ",Note"));
+    let again = place.finops("costs load --tenant acme again.csv");
+    assert!(again.code == Some(0) && again.text().contains("replace"), "{again}");
 }

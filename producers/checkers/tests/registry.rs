@@ -129,7 +129,7 @@ fn the_guide_to_a_new_checker_names_what_exists() {
     for line in code.iter().flat_map(|block| block.lines()) {
         assert!(example.contains(line), "the guide shows {line:?}, which public_ipv4_idle.rs does not have");
     }
-    let shared = ["mod.rs", "figures.rs", "group.rs", "subject.rs", "text.rs", "prices.rs", "testing.rs"]
+    let shared = ["mod.rs", "figures.rs", "group.rs", "subject.rs", "text.rs", "prices.rs", "saved.rs", "testing.rs"]
         .map(|file| checks_dir().join("focus").join(file));
     let model = ["meter/mod.rs", "tags.rs"].map(|file| root.join("producers/inventories/src/billing").join(file));
     let shared: String = shared.iter().chain(&model).map(|file| std::fs::read_to_string(file).unwrap()).collect();

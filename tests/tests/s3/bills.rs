@@ -127,5 +127,14 @@ fn what_cannot_be_read_is_named_and_nothing_is_loaded() {
     proxy.plan("GET", "asm-202512-2/synthetic", u32::MAX, Fault::Answer(412, s3_error("PreconditionFailed")));
     let changed = load(74, "s3://bills/exports");
     assert!(changed.contains("it was written while it was read"), "{changed}");
+    // A server that does not know ranges would send what is there already once more.
+    proxy.clear();
+    proxy.plan("GET", "asm-202512-2/synthetic", 1, Fault::CutAnswer(1_500));
+    proxy.plan("GET", "asm-202512-2/synthetic", 1, Fault::ForgetHeader("range".to_owned()));
+    let whole = load(74, "s3://bills/exports");
+    assert!(whole.contains("s3:GetObject: the server does not give a part of an object"), "{whole}");
     assert_eq!(place.status(), Value::Array(Vec::new()));
+    assert!(load(65, "s3://").contains("a URL without a bucket: write s3://BUCKET/PREFIX"));
+    let nowhere = Place::new("http://127.0.0.1:1").finops(74, &["costs", "load", "--tenant", "acme", "s3://bills/x"]).1;
+    assert!(nowhere.contains("s3:ListBucket: the endpoint cannot be reached: "), "{nowhere}");
 }

@@ -48,7 +48,7 @@ fn read(args: &LoadArgs, settings: &Settings, scope: &TenantScope) -> Result<std
     let store = OpenPorts::store_to_write(settings)?;
     let shutdown = ports::stop_on_signals()?;
     let progress: Arc<dyn Progress> = Arc::new(Bars::default());
-    let options = LoadOptions { now_ms: SystemClock.now_ms(), ..args.taken.options(settings) };
+    let options = LoadOptions { now_ms: SystemClock.now_ms(), with_inventory: false, ..args.taken.options(settings) };
     Ok(load(scope.as_str(), &args.paths, &options, &*store, &progress, &shutdown))
 }
 

@@ -1,7 +1,7 @@
-//! What an AWS error means for a collector. One table for all operations.
+//! What an AWS error means. One table for all operations.
 
 use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use inventories::collected::{Unavailable, UnavailableKind};
 
 /// What an error means.
@@ -59,7 +59,14 @@ where
     let text = match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ => DisplayErrorContext(error).to_string(),
+        _ => {
+            let root = std::iter::successors(std::error::Error::source(error), |cause| cause.source()).last();
+            match (error, root) {
+                (SdkError::DispatchFailure(_), Some(root)) => format!("the endpoint cannot be reached: {root}"),
+                (_, Some(root)) => format!("{error}: {root}"),
+                (_, None) => error.to_string(),
+            }
+        }
     };
     text[..text.floor_char_boundary(BYTES_MAX)].to_owned()
 }

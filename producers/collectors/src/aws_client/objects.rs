@@ -1,14 +1,16 @@
 //! Objects of S3 as input: which ones there are, and their bytes.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 use inventories::collected::Unavailable;
 use inventories::kind::GLOBAL;
 use platform::lifecycle::{Shutdown, Stopped};
@@ -20,6 +22,8 @@ use super::session::Session;
 
 /// Credentials are found and a list of objects is complete within this time.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(600);
+/// Times that a request is sent; a user waits for it.
+const ATTEMPTS_MAX: u32 = 5;
 /// Connections may break this often while an object is fetched.
 const BREAKS_MAX: u32 = 10;
 const LIST: &str = "s3:ListBucket";
@@ -71,7 +75,7 @@ impl Objects {
     /// They cannot be listed.
     pub fn list(&self, bucket: &str, prefix: &str, objects_max: usize) -> Result<Vec<ListedObject>, Unavailable> {
         self.session.run(ANSWER_DEADLINE, async {
-            let client = self.client(bucket).await;
+            let client = self.client(bucket).await?;
             let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
             let mut objects = Vec::new();
             while let Some(page) = pages.next().await {
@@ -99,13 +103,18 @@ impl Objects {
     /// S3 does not give them.
     pub fn first_bytes(&self, object: &ListedObject, bytes_max: u64) -> Result<Vec<u8>, Unavailable> {
         let wanted = bytes_max.min(object.bytes);
-        if wanted == 0 {
-            return Ok(Vec::new());
-        }
         self.session.run(ANSWER_DEADLINE, async {
-            let body = self.body(object, &format!("bytes=0-{}", wanted - 1)).await?;
-            let bytes = body.collect().await.map_err(|error| Unavailable::failed(format!("{GET}: {error}")))?;
-            Ok(bytes.to_vec())
+            let mut bytes = Vec::new();
+            if wanted > 0 {
+                let mut body = self.body(object, 0, wanted).await?;
+                while (bytes.len() as u64) < wanted
+                    && let Some(chunk) = body.try_next().await.map_err(|error| broken(&error))?
+                {
+                    bytes.extend_from_slice(&chunk);
+                }
+            }
+            bytes.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+            Ok(bytes)
         })
     }
 
@@ -122,64 +131,87 @@ impl Objects {
     ) -> Result<(), FetchError> {
         // A large object takes its time; the client itself gives up a connection that brings nothing.
         self.session.run(Duration::MAX, async {
-            let (mut done, mut breaks) = (0, 0);
+            let mut done = 0;
+            let mut breaks = 0;
             while done < object.bytes {
-                let mut body = self.body(object, &format!("bytes={done}-")).await?;
-                loop {
+                let mut body = self.body(object, done, object.bytes).await?;
+                let ended = loop {
+                    if shutdown.is_requested() {
+                        return Err(FetchError::Copy(Stopped.into()));
+                    }
                     match body.try_next().await {
                         Ok(Some(chunk)) => {
                             into.write_all(&chunk).map_err(FetchError::Copy)?;
                             done += chunk.len() as u64;
                             progress.advance(chunk.len() as u64);
                         }
-                        Ok(None) => break,
-                        Err(error) if breaks >= BREAKS_MAX => {
-                            let reason = format!("{GET}: the connection broke {breaks} times: {error}");
-                            return Err(Unavailable::failed(reason).into());
-                        }
-                        Err(error) => {
-                            tracing::warn!(key = object.key, %error, "a connection to S3 broke; it goes on where it was");
-                            breaks += 1;
-                            break;
-                        }
+                        Ok(None) => break None,
+                        Err(error) => break Some(error),
                     }
-                    if shutdown.is_requested() {
-                        return Err(FetchError::Copy(Stopped.into()));
+                };
+                if done > object.bytes {
+                    let reason = format!("{GET}: {done} bytes came of an object of {}", object.bytes);
+                    return Err(Unavailable::failed(reason).into());
+                }
+                if done < object.bytes {
+                    breaks += 1;
+                    let reason =
+                        ended.map_or_else(|| format!("{GET}: the answer is short"), |error| broken(&error).reason);
+                    if breaks > BREAKS_MAX {
+                        return Err(Unavailable::failed(format!("{reason}, {breaks} times")).into());
                     }
+                    tracing::warn!(key = object.key, reason, "an object came in part; the rest is fetched");
                 }
             }
             Ok(())
         })
     }
 
-    /// The bytes of the object that was listed, and of no other one.
-    async fn body(&self, object: &ListedObject, range: &str) -> Result<ByteStream, Unavailable> {
-        let client = self.client(&object.bucket).await;
-        let request = client.get_object().bucket(&object.bucket).key(&object.key).range(range);
-        let answer = request.set_if_match(object.etag.clone()).send().await;
-        answer.map(|answer| answer.body).map_err(|error| match error.code() {
+    /// The bytes from `from` to before `to` of the object that was listed, and of no other one.
+    async fn body(&self, object: &ListedObject, from: u64, to: u64) -> Result<ByteStream, Unavailable> {
+        let client = self.client(&object.bucket).await?;
+        let request = client.get_object().bucket(&object.bucket).key(&object.key);
+        let request = request.range(format!("bytes={from}-{}", to.saturating_sub(1)));
+        let answer = request.set_if_match(object.etag.clone()).send().await.map_err(|error| match error.code() {
             Some("PreconditionFailed") => {
                 Unavailable::failed("it was written while it was read: load it when its delivery is complete")
             }
             _ => unavailable(GET, &error),
-        })
+        })?;
+        // Without it the server has sent the whole object.
+        let begins = answer.content_range().map_or(from == 0, |range| range.starts_with(&format!("bytes {from}-")));
+        if !begins {
+            return Err(Unavailable::failed(format!("{GET}: the server does not give a part of an object")));
+        }
+        Ok(answer.body)
     }
 
-    async fn client(&self, bucket: &str) -> Client {
+    /// Asks in which region the bucket is, once.
+    async fn client(&self, bucket: &str) -> Result<Client, Unavailable> {
         let known = || self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(client) = known().get(bucket) {
-            return client.clone();
+            return Ok(client.clone());
         }
-        let config = self.session.config_in(GLOBAL);
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
+        let config = self.session.config_in(GLOBAL).to_builder().retry_config(retries).build();
         let home = s3_client(&config, None);
         let region = match home.head_bucket().bucket(bucket).send().await {
             Ok(answer) => answer.bucket_region().map(str::to_owned),
-            Err(error) => {
-                error.raw_response().and_then(|answer| answer.headers().get(REGION_HEADER)).map(str::to_owned)
-            }
+            Err(error) => match error.raw_response() {
+                Some(answer) => answer.headers().get(REGION_HEADER).map(str::to_owned),
+                None => return Err(unavailable(LIST, &error)),
+            },
         };
         let client = region.map_or(home, |region| s3_client(&config, Some(&region)));
         known().insert(bucket.to_owned(), client.clone());
-        client
+        Ok(client)
     }
+}
+
+fn broken(error: &ByteStreamError) -> Unavailable {
+    let root = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (**cause).source()).last();
+    Unavailable::failed(match root {
+        Some(root) => format!("{GET}: the connection broke: {root}"),
+        None => format!("{GET}: the connection broke: {error}"),
+    })
 }

@@ -27,7 +27,7 @@ pub const REGION_DEFAULT: &str = "us-east-1";
 /// Threads that drive the connections of all tasks: they wait, and compute next to nothing.
 const RUNTIME_THREADS: usize = 2;
 
-/// What the collectors of one account share.
+/// Credentials, and what drives the calls that are made with them.
 pub struct Session {
     config: SdkConfig,
     runtime: SessionRuntime,

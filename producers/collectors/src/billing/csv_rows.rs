@@ -13,18 +13,28 @@ use super::visitor::Visitor;
 /// Longest line, or quoted record. Rows of real exports have some KB; the longest tag sets stay far below this.
 pub const LINE_BYTES_MAX: u64 = 1 << 20;
 const BUFFER_BYTES: usize = 1 << 16;
+/// Put behind the file as a line of its own: inside a quoted cell, it shows that the quote is never closed.
+const END: &str = "\u{0}end of billing file\u{0}";
 
 /// Reads all rows.
 pub(super) fn read(file: &str, input: impl Read, visitor: &mut dyn Visitor) -> Result<(), LoadError> {
     let record_start = Rc::new(Cell::new(0));
-    let guard = LineGuard { input, handed: 0, record_start: Rc::clone(&record_start) };
+    let end = format!("\n{END}");
+    let guard = LineGuard { input: input.chain(end.as_bytes()), handed: 0, record_start: Rc::clone(&record_start) };
     let mut reader = ReaderBuilder::new().has_headers(false).buffer_capacity(BUFFER_BYTES).from_reader(guard);
     let mut record = StringRecord::new();
     let mut columns: Vec<String> = Vec::new();
     let mut rows = 0;
     loop {
         let row = if columns.is_empty() { 0 } else { rows + 1 };
-        match reader.read_record(&mut record) {
+        let read = reader.read_record(&mut record);
+        if record.iter().next_back().is_some_and(|cell| cell.ends_with(END)) {
+            match record.len() {
+                1 if record.get(0) == Some(END) => break,
+                _ => return Err(LoadError::OpenQuote { file: file.to_owned(), row }),
+            }
+        }
+        match read {
             Ok(true) => {}
             Ok(false) => break,
             Err(error) => return Err(explain(file, row, &columns, error)),

@@ -12,6 +12,7 @@ use platform::store::StoreError;
 use super::dialect::nearest;
 use super::quote::escaped;
 use super::rejects::Rejects;
+use super::unclear_overlap::UnclearOverlap;
 
 /// A load failed; nothing of it was published.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +95,24 @@ pub enum LoadError {
         file: String,
         /// Character.
         separator: char,
+    },
+    /// A quoted cell never ends: all rows behind it would be its text.
+    #[error(
+        "billing file {file}, row {row}: a quoted cell is not closed before the end of the file: export it again, whole"
+    )]
+    OpenQuote {
+        /// File.
+        file: String,
+        /// Row in which the cell begins, 0 for the header.
+        row: u64,
+    },
+    /// A column without which figures would be wrong is there more than once.
+    #[error("billing file {file} has the column {column} more than once, and they may differ: export it with one")]
+    ColumnTwice {
+        /// File.
+        file: String,
+        /// Column.
+        column: String,
     },
     /// The columns are those of no known export.
     #[error(
@@ -405,37 +424,6 @@ pub enum LoadError {
         /// Why.
         reason: String,
     },
-}
-
-/// A delivery, and the live one that it overlaps.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnclearOverlap {
-    /// Month.
-    pub period: String,
-    /// Source, for people.
-    pub source: String,
-    /// First instant and end of the new delivery's charge periods.
-    pub new: (String, String),
-    /// Those of the live one.
-    pub live: (String, String),
-    /// The live delivery.
-    pub live_delivery: String,
-    /// Its rows.
-    pub live_rows: u64,
-}
-
-impl std::fmt::Display for UnclearOverlap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { period, source, new, live, live_delivery, live_rows } = self;
-        write!(
-            f,
-            "billing month {period} of {source}: this bill charges for {} to {}, and the live delivery {live_delivery} \
-             ({live_rows} rows) for {} to {}; they overlap, and the new one does not cover the other. Give --restate when it \
-             replaces the whole deliveries that it overlaps, --increment when it adds to them, or --source NAME when it is \
-             another export of the account. Nothing was changed",
-            new.0, new.1, live.0, live.1
-        )
-    }
 }
 
 impl LoadError {

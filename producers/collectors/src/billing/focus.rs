@@ -58,6 +58,12 @@ impl FocusReader {
         }
     }
 
+    /// What a column must hold for figures to be right; `None` for all others.
+    #[must_use]
+    pub fn wanted(&self, column: usize) -> Option<&'static str> {
+        self.columns.wanted(column)
+    }
+
     /// Numbers of the columns that are read.
     #[must_use]
     pub fn needed(&self) -> Vec<usize> {

@@ -37,7 +37,7 @@ const COLUMNS_DIGITS: usize = 16;
 /// What a load brought.
 #[derive(Debug)]
 pub struct Loaded {
-    /// For checkers.
+    /// For checkers; empty when none was asked for.
     pub inventory: BillingInventory,
     /// For people and the run manifest.
     pub report: LoadReport,
@@ -68,7 +68,7 @@ pub fn load(
         columns: BTreeSet::new(),
         header: Vec::new(),
         facts: FactsWriter::new(store, tenant, options.source_name.clone()),
-        inventory: InventoryBuilder::default(),
+        inventory: options.with_inventory.then(InventoryBuilder::default),
         rejects: Rejects::new(options.rejects_per_thousand_max),
         empty_files: Vec::new(),
         left_out: found.left_out.iter().map(|(file, why)| (file.display().to_string(), why.clone())).collect(),
@@ -166,7 +166,7 @@ struct Load<'a> {
     /// Column names of all its files, in lower case.
     columns: BTreeSet<String>,
     facts: FactsWriter<'a>,
-    inventory: InventoryBuilder,
+    inventory: Option<InventoryBuilder>,
     rejects: Rejects,
     empty_files: Vec<String>,
     left_out: Vec<(String, String)>,
@@ -268,7 +268,7 @@ impl Load<'_> {
             rows_with_resource: self.rows_with_resource,
             observed: self.observed,
         };
-        Ok(Loaded { inventory: self.inventory.finish(), report })
+        Ok(Loaded { inventory: self.inventory.map(InventoryBuilder::finish).unwrap_or_default(), report })
     }
 }
 
@@ -306,6 +306,9 @@ impl Visitor for Load<'_> {
         columns.clone_into(&mut self.header);
         let name = Path::new(&file).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let reader = RowReader::new(dialect, columns, format!("{}/{name}", self.delivery_id).into());
+        if let Some(column) = reader.repeated(columns) {
+            return Err(LoadError::ColumnTwice { file, column: column.to_owned() });
+        }
         self.columns.extend(columns.iter().map(|column| column.to_lowercase()));
         let needed = reader.needed();
         self.reader = Some(reader);
@@ -338,7 +341,9 @@ impl Visitor for Load<'_> {
         }
         match reader.read(row) {
             Ok(ReadRow { fact, detail, charge_hash }) => {
-                self.inventory.add(&fact, &detail);
+                if let Some(inventory) = &mut self.inventory {
+                    inventory.add(&fact, &detail);
+                }
                 self.rows_with_resource += u64::from(fact.charge.resource_id.is_some());
                 match self.currencies.get_mut(&fact.charge.currency) {
                     Some(rows) => *rows += 1,

@@ -29,6 +29,18 @@ impl RowReader {
         }
     }
 
+    /// The first of these columns that is there more than once, though figures would be wrong with the other one.
+    #[must_use]
+    pub fn repeated<'c>(&self, columns: &'c [String]) -> Option<&'c str> {
+        let is_needed = |column: usize| match self {
+            Self::Focus(reader) => reader.wanted(column).is_some(),
+            Self::Cur(reader) => reader.wanted(column).is_some(),
+        };
+        let is_repeated = |name: &String| columns.iter().filter(|other| other.eq_ignore_ascii_case(name)).count() > 1;
+        let mut needed = columns.iter().enumerate().filter(|(column, _)| is_needed(*column));
+        needed.find(|(_, name)| is_repeated(name)).map(|(_, name)| name.as_str())
+    }
+
     /// Numbers of the columns that are read.
     #[must_use]
     pub fn needed(&self) -> Vec<usize> {

@@ -43,12 +43,14 @@ impl BillStorage {
     /// # Errors
     /// The folder cannot be read, holds too many files, or no object is there.
     pub fn files_below(&self, path: &Path) -> Result<Option<Vec<PathBuf>>, LoadError> {
-        let mut files = Vec::new();
-        match url_of(path) {
-            Some((bucket, key)) => return self.objects_below(path, bucket, key),
-            None if path.is_dir() => walk(path, path, 0, &mut files)?,
-            None => return Ok(None),
+        if let Some((bucket, key)) = url_of(path) {
+            return self.objects_below(path, bucket, key);
         }
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        let mut files = Vec::new();
+        walk(path, path, 0, &mut files)?;
         Ok(Some(files))
     }
 
@@ -144,6 +146,10 @@ impl BillStorage {
     }
 
     fn objects_below(&self, path: &Path, bucket: &str, key: &str) -> Result<Option<Vec<PathBuf>>, LoadError> {
+        if bucket.is_empty() {
+            let (what, advice) = ("a URL without a bucket", "write s3://BUCKET/PREFIX");
+            return Err(LoadError::NotAFile { file: path.display().to_string(), what, advice });
+        }
         let list = |prefix: &str, max| {
             self.objects(path)?.list(bucket, prefix, max).map_err(|why| LoadError::object(path, why))
         };

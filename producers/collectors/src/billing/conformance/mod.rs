@@ -154,7 +154,11 @@ impl Checking<'_> {
     fn check_cells(&mut self, file: &OpenFile, place: Place, row: Row<'_>) {
         for (at, number) in &file.columns {
             let column = &COLUMNS[*at];
-            let cell = row.get(Some(*number));
+            // Of numbers only a blank and `NULL` are absent: `NaN` is a value, and a wrong one.
+            let cell = match column.kind {
+                Kind::Decimal | Kind::Price => row.amount(Some(*number)),
+                _ => row.get(Some(*number)),
+            };
             let broken = match cell {
                 Some(cell) => self.broken_by(column, cell, row.is_typed()),
                 None if column.may_be_null => None,

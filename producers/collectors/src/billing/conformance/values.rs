@@ -45,7 +45,9 @@ impl Values {
 fn fits(cell: &str, kind: Kind, is_typed: bool) -> bool {
     match kind {
         Kind::Text => true,
-        Kind::Decimal | Kind::Price => is_typed || is_number(cell),
+        // A type of its own has NaN and infinity, too.
+        Kind::Decimal | Kind::Price if is_typed => cell.bytes().any(|byte| byte.is_ascii_digit()),
+        Kind::Decimal | Kind::Price => is_number(cell),
         Kind::Time => is_typed || is_time(cell),
         Kind::Currency => contracts::currency::is_known(cell),
         Kind::Unit => is_unit(cell),
@@ -181,7 +183,7 @@ mod tests {
         check(
             Kind::Decimal,
             &["-100.2", "-3", "4", "35.2E-7", "1.234", "0", ".5"],
-            &["1 1/2", "35.2E+7", "+3", "1,000", "$5", "1e5", "1.", "", "E5", "--1", "5 GB"],
+            &["NaN", "1 1/2", "35.2E+7", "+3", "1,000", "$5", "1e5", "1.", "", "E5", "--1", "5 GB"],
         );
         check(
             Kind::Time,
@@ -214,5 +216,8 @@ mod tests {
         check(Kind::Object, &[r#"{"Elements": [{"ContractId": "c"}]}"#], &["[]", "x"]);
         check(Kind::OneOf(&["Used", "Unused"]), &["Used"], &["used", "Used ", ""]);
         assert!(fits("2024-09-01T00:00:00", Kind::Time, true), "a typed container has no format of its cells");
+        assert!(
+            fits("1e-7", Kind::Decimal, true) && !fits("NaN", Kind::Decimal, true) && !fits("-inf", Kind::Price, true)
+        );
     }
 }

@@ -23,6 +23,8 @@ pub struct LoadOptions {
     pub rejects_per_thousand_max: u64,
     /// Size from which a file of cost facts is left alone when another delivery joins its month.
     pub part_bytes_target: u64,
+    /// Whether an inventory for checkers is added up; it takes memory for each distinct thing that is charged.
+    pub with_inventory: bool,
     /// The time by which files of crashed loads are old.
     pub now_ms: i64,
 }
@@ -35,6 +37,7 @@ impl Default for LoadOptions {
             dialect: None,
             rejects_per_thousand_max: REJECTS_PER_THOUSAND_MAX,
             part_bytes_target: PART_BYTES_TARGET,
+            with_inventory: true,
             now_ms: 0,
         }
     }

@@ -8,7 +8,8 @@ use super::month::{Live, Month};
 use super::report::{Effect, LiveMonth, LoadedDelivery};
 use super::rule::{Decision, Evidence, Overlap, decide};
 use super::writer::OwnFacts;
-use crate::billing::error::{LoadError, UnclearOverlap};
+use crate::billing::error::LoadError;
+use crate::billing::unclear_overlap::UnclearOverlap;
 
 impl Live {
     /// What the own deliveries do to the month.

@@ -6,6 +6,7 @@
 //! - Charge periods that do not overlap: an increment, both count.
 //! - The same columns, and nothing that both charge for: parts of one export (one file per subscription), both count.
 //! - The new delivery covers the charge periods of the live one: a restatement, which replaces it.
+//! - A bill that does not name its account, and charges for nothing that the live one charges for: refused; it may be that of another account.
 //! - Anything between is refused, also a delivery of which some charges are live and others are not; `--restate` and `--increment` say which of the two it is.
 //!
 //! Charge periods of up to a day say which days a delivery is about. Longer ones (fees, taxes, commitments of a month) lie
@@ -158,6 +159,8 @@ fn relation(new: &Evidence<'_>, live: &Evidence<'_>) -> Relation {
     match new.charges.shared_with(&live.charges) {
         Shared::Nothing if is_same_export => return Relation::OtherCharges,
         Shared::Some if is_same_export => return Relation::Unclear,
+        // Two accounts may have such a bill, and one must not replace that of the other.
+        Shared::Nothing if new.source.billing_account.is_none() => return Relation::Unclear,
         _ => {}
     }
     let covers = match live.daily.is_empty() {
