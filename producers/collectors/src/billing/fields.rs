@@ -18,24 +18,68 @@ const TIMES: usize = 4;
 /// Months of one file that are remembered.
 const MONTHS_MAX: usize = 8;
 
-/// The times of a row. In text the same ones come again and again, and are read once.
+/// The columns of times of a dialect: number and name.
+#[derive(Debug, Clone, Copy)]
+pub struct TimeColumns {
+    /// First instant of what is charged.
+    pub usage_start: (Option<usize>, &'static str),
+    /// Its end.
+    pub usage_end: (Option<usize>, &'static str),
+    /// First instant of the billing period.
+    pub billing_start: (Option<usize>, &'static str),
+    /// Its end.
+    pub billing_end: (Option<usize>, &'static str),
+}
+
+/// The times of a row, in milliseconds since the epoch, and its billing month.
+#[derive(Debug)]
+pub struct RowTimes {
+    pub usage_start_ms: i64,
+    pub usage_end_ms: Option<i64>,
+    pub billing_start_ms: Option<i64>,
+    pub billing_end_ms: Option<i64>,
+    pub month: Arc<str>,
+}
+
+/// Reads the times of rows. In text the same ones come again and again, and are read once.
 #[derive(Debug, Default)]
 pub struct Times {
     /// The last text of each column, and what it says.
     last: [Option<(String, i64)>; TIMES],
+    months: Months,
 }
 
 impl Times {
-    /// The time in one of the columns of times; `None` when the cell is blank.
+    /// Of a row.
     ///
     /// # Errors
-    /// The cell is no time.
-    pub fn of(
+    /// A cell is no time, that of the start is blank, or the month is in no year that has four digits.
+    pub fn of(&mut self, row: Row<'_>, columns: &TimeColumns) -> Result<RowTimes, Refusal> {
+        let TimeColumns { usage_start, usage_end, billing_start, billing_end } = *columns;
+        let missing = |name| move || Refusal::blank(Reason::BadTimestamp, name);
+        let usage_start_ms = self.cell(0, row, usage_start)?.ok_or_else(missing(usage_start.1))?;
+        let usage_end_ms = self.cell(1, row, usage_end)?;
+        let billing_start_ms = self.cell(2, row, billing_start)?;
+        let billing_end_ms = self.cell(3, row, billing_end)?;
+        let month = self.months.of(billing_start_ms, billing_end_ms, usage_start_ms);
+        let month_is_from = if billing_start_ms.is_some() { billing_start.1 } else { usage_start.1 };
+        let month = month.ok_or_else(missing(month_is_from))?;
+        Ok(RowTimes { usage_start_ms, usage_end_ms, billing_start_ms, billing_end_ms, month })
+    }
+
+    /// The billing month of a row that was refused, when it tells it.
+    pub fn month_of_refused(&mut self, row: Row<'_>, columns: &TimeColumns) -> Option<Arc<str>> {
+        let read = |(column, _)| row.instant_ms(column).or_else(|| cells::timestamp_ms(row.get(column)?));
+        let start_ms = read(columns.billing_start);
+        self.months.of(start_ms, read(columns.billing_end), read(columns.usage_start).or(start_ms)?)
+    }
+
+    /// The time in one of the columns; `None` when the cell is blank.
+    fn cell(
         &mut self,
         number: usize,
         row: Row<'_>,
-        column: Option<usize>,
-        name: &'static str,
+        (column, name): (Option<usize>, &'static str),
     ) -> Result<Option<i64>, Refusal> {
         if let Some(ms) = row.instant_ms(column) {
             return Ok(Some(ms));
@@ -53,11 +97,6 @@ impl Times {
         }
         Ok(Some(ms))
     }
-}
-
-/// The times in these columns that can be read.
-pub fn readable_times<const N: usize>(row: Row<'_>, columns: [Option<usize>; N]) -> [Option<i64>; N] {
-    columns.map(|column| row.instant_ms(column).or_else(|| cells::timestamp_ms(row.get(column)?)))
 }
 
 /// An account of a cloud; `None` when the cell is blank.
@@ -103,13 +142,13 @@ pub fn number(row: Row<'_>, column: Option<usize>, name: &'static str, observed:
 
 /// The months of rows; the same ones come again and again.
 #[derive(Debug, Default)]
-pub struct Months {
+struct Months {
     known: Vec<(i64, Option<i64>, Arc<str>)>,
 }
 
 impl Months {
     /// The month of a billing period, else of the usage.
-    pub fn of(&mut self, start_ms: Option<i64>, end_ms: Option<i64>, usage_start_ms: i64) -> Option<Arc<str>> {
+    fn of(&mut self, start_ms: Option<i64>, end_ms: Option<i64>, usage_start_ms: i64) -> Option<Arc<str>> {
         let (start_ms, end_ms) = (start_ms.unwrap_or(usage_start_ms), start_ms.and(end_ms));
         let is_same = |(start, end, _): &&(i64, Option<i64>, Arc<str>)| (*start, *end) == (start_ms, end_ms);
         if let Some((_, _, month)) = self.known.iter().find(is_same) {

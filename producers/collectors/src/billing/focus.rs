@@ -13,7 +13,7 @@ use inventories::billing::tags::{self, RowTags};
 use rust_decimal::Decimal;
 
 use super::clouds::Clouds;
-use super::fields::{Months, TagsCache, Times, account, amount, currency, number, readable_times};
+use super::fields::{TagsCache, TimeColumns, Times, account, amount, currency, number};
 use super::focus_columns::Columns;
 use super::known_charges::{KnownCharge, KnownCharges, Noticed};
 use super::observed::Observed;
@@ -34,7 +34,6 @@ pub struct FocusReader {
     /// True when the file has a readable column that marks corrections.
     has_class: bool,
     clouds: Clouds,
-    months: Months,
     /// What was noticed in accepted rows.
     pub observed: Observed,
 }
@@ -53,7 +52,6 @@ impl FocusReader {
             source_ref,
             tags: TagsCache::default(),
             are_tags_unreadable: false,
-            months: Months::default(),
             observed: Observed::default(),
         }
     }
@@ -97,35 +95,25 @@ impl FocusReader {
     /// # Errors
     /// Why the row is refused: times first, then account, currency, costs.
     pub fn read(&mut self, row: Row<'_>) -> Result<ReadRow, Refusal> {
-        let c = self.columns;
-        let times = &mut self.times;
-        let usage_start_ms = times
-            .of(0, row, c.charge_start, "ChargePeriodStart")?
-            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "ChargePeriodStart"))?;
-        let usage_end_ms = times.of(1, row, c.charge_end, "ChargePeriodEnd")?;
-        let billing_period_start_ms = times.of(2, row, c.billing_start, "BillingPeriodStart")?;
-        let billing_period_end_ms = times.of(3, row, c.billing_end, "BillingPeriodEnd")?;
-        let month = self
-            .months
-            .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
-            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, "BillingPeriodStart"))?;
-        let known = match self.known.find(row, &month) {
+        let times = self.times.of(row, &self.time_columns())?;
+        let known = match self.known.find(row, &times.month) {
             Some(known) => known,
             None => {
-                let new = self.charge(row, &month)?;
+                let new = self.charge(row, &times.month)?;
                 self.known.add(&new);
                 new
             }
         };
+        let c = self.columns;
         let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
             .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
         let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
         let mut fact = CostFact {
             charge: Arc::clone(&known.charge),
-            billing_period_start_ms,
-            billing_period_end_ms,
-            usage_start_ms,
-            usage_end_ms,
+            billing_period_start_ms: times.billing_start_ms,
+            billing_period_end_ms: times.billing_end_ms,
+            usage_start_ms: times.usage_start_ms,
+            usage_end_ms: times.usage_end_ms,
             cost_unblended: billed,
             cost_net: billed,
             cost_amortized: effective.unwrap_or(billed),
@@ -145,10 +133,18 @@ impl FocusReader {
 
     /// The billing month of a row that was refused, when it tells it.
     pub fn month_of(&mut self, row: Row<'_>) -> Option<Arc<str>> {
+        self.times.month_of_refused(row, &self.time_columns())
+    }
+
+    /// Where the times of a row are.
+    fn time_columns(&self) -> TimeColumns {
         let c = &self.columns;
-        let times = [c.billing_start, c.billing_end, c.charge_start];
-        let [start_ms, end_ms, usage_start_ms] = readable_times(row, times);
-        self.months.of(start_ms, end_ms, usage_start_ms.or(start_ms)?)
+        TimeColumns {
+            usage_start: (c.charge_start, "ChargePeriodStart"),
+            usage_end: (c.charge_end, "ChargePeriodEnd"),
+            billing_start: (c.billing_start, "BillingPeriodStart"),
+            billing_end: (c.billing_end, "BillingPeriodEnd"),
+        }
     }
 
     /// What a row charges for, from the cells that say it.

@@ -57,7 +57,16 @@ pub fn load(
     shutdown: &Shutdown,
 ) -> Result<Loaded, LoadError> {
     let found = folder::find(paths)?;
-    let (files, repeated_files) = identify(&found, progress, shutdown)?;
+    let remote = found.sizes()?.into_iter().filter(|(path, _)| BillStorage::is_remote(path));
+    let remote_bytes = remote.map(|(_, bytes)| bytes).sum();
+    if remote_bytes > 0 {
+        progress.begin("fetching billing files", Unit::Bytes, Some(remote_bytes));
+    }
+    let identified = identify(&found, progress, shutdown);
+    if remote_bytes > 0 {
+        progress.end();
+    }
+    let (files, repeated_files) = identified?;
     let bytes = files.iter().map(|file| file.identity.bytes).sum();
     let mut load = Load {
         file: String::new(),
@@ -114,20 +123,12 @@ fn identify<'p>(
     progress: &Arc<dyn Progress>,
     shutdown: &Shutdown,
 ) -> Result<(Vec<BillFile<'p>>, Repeated), LoadError> {
-    let remote = found.sizes()?.into_iter().filter(|(path, _)| BillStorage::is_remote(path));
-    let remote_bytes = remote.map(|(_, bytes)| bytes).sum();
-    if remote_bytes > 0 {
-        progress.begin("fetching billing files", Unit::Bytes, Some(remote_bytes));
-    }
     let mut files = Vec::new();
     for (delivery, of) in found.deliveries.iter().enumerate() {
         for path in &of.files {
             let identity = container::identify(&found.storage, path, progress.as_ref(), shutdown)?;
             files.push(BillFile { delivery, identity, path });
         }
-    }
-    if remote_bytes > 0 {
-        progress.end();
     }
     // The order of the arguments must not matter.
     files.sort_by(|a, b| (&a.identity, a.path).cmp(&(&b.identity, b.path)));

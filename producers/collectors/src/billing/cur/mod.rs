@@ -13,7 +13,7 @@ use inventories::billing::tags::{self, RowTags, Tags};
 
 use self::columns::Columns;
 use self::costs::{Amounts, SplitAmounts};
-use super::fields::{Months, TagsCache, Times, account, currency, number, readable_times};
+use super::fields::{TagsCache, TimeColumns, Times, account, currency, number};
 use super::known_charges::{KnownCharge, KnownCharges, Noticed};
 use super::observed::Observed;
 use super::read_row::ReadRow;
@@ -39,7 +39,6 @@ pub struct CurReader {
     columns: Columns,
     source_ref: Arc<str>,
     cloud: Arc<str>,
-    months: Months,
     times: Times,
     known: KnownCharges<OfLine>,
     tags: TagsCache,
@@ -65,7 +64,6 @@ impl CurReader {
             columns,
             source_ref,
             cloud: CLOUD.into(),
-            months: Months::default(),
             tags: TagsCache::default(),
             tags_text: String::new(),
             are_tags_unreadable: false,
@@ -120,23 +118,11 @@ impl CurReader {
     /// # Errors
     /// Why the row is refused: times first, then account, currency, costs.
     pub fn read(&mut self, row: Row<'_>) -> Result<ReadRow, Refusal> {
-        let c = &self.columns;
-        let usage_start = "line_item_usage_start_date";
-        let times = &mut self.times;
-        let usage_start_ms = times
-            .of(0, row, c.usage_start, usage_start)?
-            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?;
-        let usage_end_ms = times.of(1, row, c.usage_end, "line_item_usage_end_date")?;
-        let billing_period_start_ms = times.of(2, row, c.billing_start, "bill_billing_period_start_date")?;
-        let billing_period_end_ms = times.of(3, row, c.billing_end, "bill_billing_period_end_date")?;
-        let month = self
-            .months
-            .of(billing_period_start_ms, billing_period_end_ms, usage_start_ms)
-            .ok_or_else(|| Refusal::blank(Reason::BadTimestamp, usage_start))?;
-        let known = match self.known.find(row, &month) {
+        let times = self.times.of(row, &self.time_columns())?;
+        let known = match self.known.find(row, &times.month) {
             Some(known) => known,
             None => {
-                let new = self.charge(row, &month)?;
+                let new = self.charge(row, &times.month)?;
                 self.known.add(&new);
                 new
             }
@@ -148,10 +134,10 @@ impl CurReader {
         let quantity = number(row, c.quantity, "line_item_usage_amount", &mut self.observed);
         let fact = CostFact {
             charge: Arc::clone(&known.charge),
-            billing_period_start_ms,
-            billing_period_end_ms,
-            usage_start_ms,
-            usage_end_ms,
+            billing_period_start_ms: times.billing_start_ms,
+            billing_period_end_ms: times.billing_end_ms,
+            usage_start_ms: times.usage_start_ms,
+            usage_end_ms: times.usage_end_ms,
             cost_unblended: amounts.unblended,
             cost_net: amounts.net.unwrap_or(amounts.unblended),
             cost_amortized: amortized.unwrap_or(amounts.unblended),
@@ -173,10 +159,18 @@ impl CurReader {
 
     /// The billing month of a row that was refused, when it tells it.
     pub fn month_of(&mut self, row: Row<'_>) -> Option<Arc<str>> {
+        self.times.month_of_refused(row, &self.time_columns())
+    }
+
+    /// Where the times of a row are.
+    fn time_columns(&self) -> TimeColumns {
         let c = &self.columns;
-        let times = [c.billing_start, c.billing_end, c.usage_start];
-        let [start_ms, end_ms, usage_start_ms] = readable_times(row, times);
-        self.months.of(start_ms, end_ms, usage_start_ms.or(start_ms)?)
+        TimeColumns {
+            usage_start: (c.usage_start, "line_item_usage_start_date"),
+            usage_end: (c.usage_end, "line_item_usage_end_date"),
+            billing_start: (c.billing_start, "bill_billing_period_start_date"),
+            billing_end: (c.billing_end, "bill_billing_period_end_date"),
+        }
     }
 
     /// What a row charges for, from the cells that say it.
