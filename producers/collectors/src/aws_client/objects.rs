@@ -1,10 +1,10 @@
 //! Objects of S3 as input: which ones there are, and their bytes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -35,7 +35,7 @@ const REGION_HEADER: &str = "x-amz-bucket-region";
 pub struct Objects {
     session: Session,
     /// By bucket: each is asked in its own region.
-    clients: Mutex<BTreeMap<String, Client>>,
+    clients: RefCell<BTreeMap<String, Client>>,
 }
 
 /// An object, as a list tells of it.
@@ -63,10 +63,12 @@ impl From<Unavailable> for FetchError {
 }
 
 impl Objects {
+    /// With the credentials in use; no bucket is asked yet.
+    ///
     /// # Errors
     /// There are no credentials, or they cannot be used.
     pub fn connect() -> Result<Self, Unavailable> {
-        Ok(Self { session: Session::open(ANSWER_DEADLINE)?, clients: Mutex::default() })
+        Ok(Self { session: Session::open(ANSWER_DEADLINE)?, clients: RefCell::default() })
     }
 
     /// Objects whose keys begin with `prefix`, by key; at most one more than `objects_max`.
@@ -188,8 +190,7 @@ impl Objects {
 
     /// Asks in which region the bucket is, once.
     async fn client(&self, bucket: &str) -> Result<Client, Unavailable> {
-        let known = || self.clients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(client) = known().get(bucket) {
+        if let Some(client) = self.clients.borrow().get(bucket) {
             return Ok(client.clone());
         }
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX);
@@ -203,7 +204,7 @@ impl Objects {
             },
         };
         let client = region.map_or(home, |region| s3_client(&config, Some(&region)));
-        known().insert(bucket.to_owned(), client.clone());
+        self.clients.borrow_mut().insert(bucket.to_owned(), client.clone());
         Ok(client)
     }
 }
