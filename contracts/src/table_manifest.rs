@@ -4,8 +4,9 @@
 //! Exporters replace it conditionally: each replacement names the next revision, so two of them never write equal bytes, and a
 //! build of an older cut cannot take the place of a newer one.
 //!
-//! One manifest for the gold tables, whose periods are days and months, and for the table of runs that belongs to them; one for the priced findings and their evidence, which
-//! change together: its periods are [`priced_period`] and [`evidence_period`] of a run date.
+//! One manifest for the gold tables, whose periods are days and months, and the table of runs that belongs to them; one for the
+//! priced findings and their evidence, which change together: its periods are [`priced_period`] and [`evidence_period`] of a run
+//! date.
 
 use std::collections::BTreeMap;
 

@@ -18,8 +18,8 @@ const STATEMENTS: [(&str, &str); 6] = [
 ];
 
 /// Makes `attributed`, `evidence` and `arrived` of the relations `unpriced` (findings), `fact` (billing lines) and those of
-/// [`super::resolved`] of a session. Where a
-/// resource was billed in several currencies, `reporting_currency` is the one that counts, if it is among them.
+/// [`super::resolved`] of a session. Where a resource was billed in several currencies, `reporting_currency` is the one that
+/// counts, if it is among them.
 pub(super) fn compute(duck: &Duck, options: &AttributionOptions, reporting_currency: &str) -> Result<()> {
     let doing = "preparing attribution";
     duck.run(doing, include_str!("../../sql/attribution_keys.sql"))?;

@@ -11,6 +11,7 @@ use aws_config::retry::RetryConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
+use aws_sdk_s3::types::Object;
 use inventories::collected::Unavailable;
 use inventories::kind::GLOBAL;
 use platform::lifecycle::{Shutdown, Stopped};
@@ -82,14 +83,9 @@ impl Objects {
             let mut objects = Vec::new();
             while let Some(page) = pages.next().await {
                 let page = page.map_err(|error| unavailable(LIST, &error))?;
-                objects.extend(page.contents().iter().filter_map(|object| {
-                    Some(ListedObject {
-                        bucket: bucket.to_owned(),
-                        key: object.key()?.to_owned(),
-                        bytes: u64::try_from(object.size()?).ok()?,
-                        etag: object.e_tag().map(str::to_owned),
-                    })
-                }));
+                for object in page.contents() {
+                    objects.push(listed(bucket, object)?);
+                }
                 if objects.len() > objects_max {
                     break;
                 }
@@ -207,6 +203,13 @@ impl Objects {
         self.clients.borrow_mut().insert(bucket.to_owned(), client.clone());
         Ok(client)
     }
+}
+
+fn listed(bucket: &str, object: &Object) -> Result<ListedObject, Unavailable> {
+    let key = object.key().unwrap_or_default();
+    let bytes = object.size().and_then(|bytes| u64::try_from(bytes).ok());
+    let bytes = bytes.ok_or_else(|| Unavailable::failed(format!("{LIST}: the answer has no size of {key:?}")))?;
+    Ok(ListedObject { bucket: bucket.to_owned(), key: key.to_owned(), bytes, etag: object.e_tag().map(str::to_owned) })
 }
 
 fn broken(error: &ByteStreamError) -> Unavailable {
