@@ -47,7 +47,7 @@ FROM (
 CREATE TEMP TABLE covered AS
 SELECT episode.tenant_id, episode_id
 FROM episode
-JOIN (SELECT DISTINCT tenant_id, account_id, day FROM line WHERE account_id IS NOT NULL) AS billed USING (tenant_id, account_id)
+JOIN (SELECT DISTINCT tenant_id, account_id, day FROM billed_day) AS billed USING (tenant_id, account_id)
 GROUP BY episode.tenant_id, episode_id, as_of, resolved_on, days
 HAVING
     count(*) FILTER (day >= as_of - days AND day < as_of) = days

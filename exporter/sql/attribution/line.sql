@@ -1,86 +1,86 @@
--- line: the billing lines inside the horizons, added up by day and all that attribution looks at. A resource id is kept where
--- some finding names the resource, or carries its tags; of accounts that no finding is about nothing is kept but the length of usage.
--- is_split: a part of the cost of parent_id.
--- is_candidate: false for lines of charge categories that are left out. length: class of a charge period, which decides the
--- granularity. Costs are added as whole units and fractions, which cannot overflow.
-CREATE TEMP TABLE line AS
-WITH horizon AS (
-    SELECT tenant_id, min(first_day) AS first_day, max(end_day) AS end_day
-    FROM (
-        SELECT tenant_id, first_day, end_day FROM day_range
-        UNION ALL
-        SELECT tenant_id, resolved_on, resolved_on + 32 FROM next_run
-    )
-    GROUP BY tenant_id
-),
-dated AS (
-    SELECT
-        entry.tenant_id, CAST(usage_start AS DATE) AS day, entry.account_id, cost, currency,
-        payer_account_id, entry.region, service_code, family, usage_type, operation, is_split,
-        CASE WHEN is_split THEN id_of_parent(parent_id) END AS parent_id,
-        canonical_id(resource_id) IS NOT NULL AS has_resource,
-        canonical_id(match_id) AS id, arn_rest(canonical_id(match_id)) AS arn_rest, resource_id, coalesce(line_item_type, charge_category) AS line_item_type,
-        canonical_key(charge_category) AS category, canonical_key(charge_category) = 'usage' AS is_usage, quantity,
-        model_fallback, split_part(source_ref, '/', 1) AS delivery_id,
-        CASE WHEN len(getvariable('tag_keys')) > 0 THEN tag_values(match_tags) ELSE [] END AS tag_values,
-        CASE
-            WHEN is_split OR canonical_key(charge_category) <> 'usage' OR usage_end IS NULL THEN NULL
-            WHEN date_diff('millisecond', usage_start, usage_end) <= 3601000 THEN 'hourly'
-            WHEN date_diff('millisecond', usage_start, usage_end) <= 90001000 THEN 'daily'
-            ELSE 'monthly'
-        END AS length
-    FROM entry
-    JOIN horizon USING (tenant_id)
-    WHERE usage_start >= first_day AND usage_start < end_day
-),
-account AS (SELECT DISTINCT tenant_id, account_id, true AS is_wanted FROM subject),
-id AS (SELECT DISTINCT tenant_id, account_id, id, true AS is_wanted FROM wanted_id),
-tagged AS (SELECT DISTINCT tenant_id, account_id, tag_values, true AS is_wanted FROM tag_hit),
-kept AS (
-    SELECT
-        dated.*, account.is_wanted AS is_wanted, tagged.is_wanted AS is_tagged,
-        by_id.is_wanted OR by_short_id.is_wanted OR tagged.is_wanted AS is_named
-    FROM dated
-    LEFT JOIN account ON account.tenant_id = dated.tenant_id AND account.account_id = dated.account_id
-    LEFT JOIN id AS by_id
-        ON by_id.tenant_id = dated.tenant_id AND by_id.account_id = dated.account_id AND by_id.id = dated.id
-    LEFT JOIN id AS by_short_id
-        ON by_short_id.tenant_id = dated.tenant_id AND by_short_id.account_id = dated.account_id
-        AND by_short_id.id
-        = CASE WHEN dated.arn_rest <> '' THEN short_id_of(arn_service(dated.id), dated.arn_rest) END
-    LEFT JOIN tagged
-        ON tagged.tenant_id = dated.tenant_id AND tagged.account_id = dated.account_id
-        AND tagged.tag_values = dated.tag_values
+-- horizon: per tenant the days that are looked at.
+CREATE TEMP TABLE horizon AS
+SELECT tenant_id, min(first_day) AS first_day, max(end_day) AS end_day
+FROM (
+    SELECT tenant_id, first_day, end_day FROM day_range
+    UNION ALL
+    SELECT tenant_id, resolved_on, resolved_on + 32 FROM next_run
 )
+GROUP BY tenant_id;
+
+-- charge: what billing lines of these days say of costs, without the charge categories that are left out. Nothing is computed of a
+-- line before it is known to be wanted: there are many more lines than wanted ones.
+CREATE TEMP TABLE counted_category AS
+SELECT tenant_id, charge_category
+FROM (SELECT DISTINCT tenant_id, charge_category FROM fact)
+WHERE NOT EXISTS (SELECT 1 FROM excluded_category WHERE excluded_category.category = canonical_key(charge_category));
+
+CREATE TEMP VIEW charge AS
+SELECT entry.*
+FROM entry
+JOIN horizon USING (tenant_id)
+SEMI JOIN counted_category USING (tenant_id, charge_category)
+WHERE usage_start >= first_day AND usage_start < end_day;
+
+-- billed_day: the days for which accounts are billed at all, and the lines of a day by the length of their usage, which decides
+-- the granularity; null for what is no usage.
+CREATE TEMP TABLE billed_day AS
 SELECT
-    row_number() OVER () AS line_id, *
+    tenant_id, account_id, CAST(usage_start AS DATE) AS day,
+    CASE
+        WHEN canonical_key(charge_category) <> 'usage' OR usage_end IS NULL THEN NULL
+        WHEN date_diff('millisecond', usage_start, usage_end) <= 3601000 THEN 'hourly'
+        WHEN date_diff('millisecond', usage_start, usage_end) <= 90001000 THEN 'daily'
+        ELSE 'monthly'
+    END AS length,
+    count(*) AS lines
+FROM fact
+JOIN horizon USING (tenant_id)
+WHERE usage_start >= first_day AND usage_start < end_day
+GROUP BY ALL;
+
+-- line: charges that some finding takes, added up by day and all that attribution looks at, for each kind of source apart.
+-- is_split: a part of the cost of parent_id. Costs are added as whole units and fractions, which cannot overflow.
+CREATE TEMP SEQUENCE line_id;
+CREATE TEMP TABLE line (
+    line_id BIGINT, tenant_id VARCHAR, day DATE, account_id VARCHAR, currency VARCHAR, payer_account_id VARCHAR, region VARCHAR,
+    service_code VARCHAR, family VARCHAR, usage_type VARCHAR, operation VARCHAR, line_item_type VARCHAR, delivery_id VARCHAR,
+    is_split BOOLEAN, parent_id VARCHAR, id VARCHAR, resource_id VARCHAR, tag_values VARCHAR[], has_resource BOOLEAN, kind VARCHAR,
+    lines BIGINT, whole HUGEINT, fractions DECIMAL(38,12), usage_lines BIGINT, unmeasured BIGINT, quantity_whole HUGEINT,
+    quantity_fractions DECIMAL(38,12), has_fallback BOOLEAN
+);
+
+-- The charges of a kind as lines. Each kind adds what its sources are recognized by: id, tag values or has_resource.
+CREATE TEMP MACRO lines_of(kind, charges) AS TABLE
+SELECT
+    nextval('line_id') AS line_id, *
 FROM (
     SELECT
-        tenant_id, day, length,
-        CASE WHEN is_wanted THEN account_id END AS account_id,
-        CASE WHEN is_wanted THEN currency END AS currency,
-        CASE WHEN is_wanted THEN payer_account_id END AS payer_account_id,
-        CASE WHEN is_wanted THEN region END AS region,
-        CASE WHEN is_wanted THEN service_code END AS service_code,
-        CASE WHEN is_wanted THEN family END AS family,
-        CASE WHEN is_wanted THEN usage_type END AS usage_type,
-        CASE WHEN is_wanted THEN operation END AS operation,
-        CASE WHEN is_wanted THEN line_item_type END AS line_item_type,
-        CASE WHEN is_wanted THEN delivery_id END AS delivery_id,
-        CASE WHEN is_wanted THEN NOT EXISTS (
-            SELECT 1 FROM excluded_category WHERE excluded_category.category = kept.category
-        ) END AS is_candidate,
-        CASE WHEN is_wanted THEN has_resource END AS has_resource,
-        CASE WHEN is_wanted THEN is_split END AS is_split,
-        CASE WHEN is_wanted AND is_named THEN parent_id END AS parent_id,
-        CASE WHEN is_wanted AND is_named THEN id END AS id,
-        CASE WHEN is_wanted AND is_named THEN resource_id END AS resource_id,
-        CASE WHEN is_wanted AND is_tagged THEN tag_values END AS tag_values,
+        tenant_id, CAST(usage_start AS DATE) AS day, account_id, currency, payer_account_id, region, service_code, family, usage_type,
+        operation, coalesce(line_item_type, charge_category) AS line_item_type, split_part(source_ref, '/', 1) AS delivery_id, is_split,
+        CASE WHEN is_split THEN id_of_parent(parent_id) END AS parent_id, id, resource_id, tag_values, has_resource, kind AS kind,
         count(*) AS lines, sum(whole_units(cost)) AS whole, sum(fraction(cost)) AS fractions,
         count(*) FILTER (is_usage) AS usage_lines, count(*) FILTER (is_usage AND quantity IS NULL) AS unmeasured,
         coalesce(sum(whole_units(quantity)) FILTER (is_usage), 0) AS quantity_whole,
         coalesce(sum(fraction(quantity)) FILTER (is_usage), 0) AS quantity_fractions,
         bool_or(model_fallback) AS has_fallback
-    FROM kept
+    FROM (SELECT *, canonical_key(charge_category) = 'usage' AS is_usage FROM query_table(charges))
     GROUP BY ALL
 );
+
+-- hit: per source of a cost the lines it takes. rank says by what a named resource was recognized: its ARN, its id, or the
+-- short id of an ARN; a line counts once, by the best of them.
+CREATE TEMP TABLE hit (tenant_id VARCHAR, kind VARCHAR, source_id BIGINT, line_id BIGINT, rank INTEGER);
+
+-- subject_source: the sources a subject may take, the best one first.
+CREATE TEMP TABLE subject_source (tenant_id VARCHAR, subject_id BIGINT, place INTEGER, kind VARCHAR, source_id BIGINT);
+
+-- met: subjects that a source of those with hits so far prices, by as-of day. Worse sources need not be looked for.
+CREATE TEMP VIEW met AS
+SELECT DISTINCT asked.tenant_id, asked.subject_id, asked.as_of
+FROM asked
+JOIN subject_source USING (tenant_id, subject_id)
+JOIN day_range USING (tenant_id, as_of)
+JOIN hit USING (tenant_id, kind, source_id)
+JOIN line USING (tenant_id, line_id)
+WHERE day >= first_day AND day < end_day;

@@ -1,32 +1,25 @@
--- subject_source: the sources a subject may take, the best one first.
-CREATE TEMP TABLE subject_source AS
-SELECT subject.tenant_id, subject.subject_id, 1 AS place, 'named' AS kind, want.source_id
-FROM subject
-JOIN named_want AS want
-    ON want.tenant_id = subject.tenant_id AND want.account_id = subject.account_id AND want.arns = subject.arns
-    AND want.plain_id IS NOT DISTINCT FROM subject.plain_id AND want.region IS NOT DISTINCT FROM subject.region
-    AND want.family IS NOT DISTINCT FROM subject.family
-WHERE NOT is_account_level
-UNION ALL
-SELECT subject.tenant_id, subject.subject_id, 2, 'tag', want.source_id
-FROM subject
-JOIN tag_want AS want
-    ON want.tenant_id = subject.tenant_id AND want.account_id = subject.account_id
-    AND want.tag_values = subject.tag_values AND want.region IS NOT DISTINCT FROM subject.region
-    AND want.family IS NOT DISTINCT FROM subject.family
-WHERE NOT is_account_level
-UNION ALL
-SELECT subject.tenant_id, subject.subject_id, pool.place, pool.kind, want.source_id
-FROM subject
-JOIN pool_want AS want
-    ON want.tenant_id = subject.tenant_id AND want.account_id = subject.account_id AND want.family = subject.family
-    AND want.region IS NOT DISTINCT FROM subject.region
-CROSS JOIN (VALUES (3, 'service'), (4, 'shared')) AS pool (place, kind)
-WHERE CASE pool.kind WHEN 'service' THEN is_account_level OR {resource_rollup} ELSE NOT is_account_level END;
+-- A split cost is a part of the cost of its parent: where the own charges of the parent on the day are hit, it does not count again.
+DELETE FROM hit
+WHERE EXISTS (
+    SELECT 1
+    FROM line AS part
+    JOIN line AS own
+        ON own.tenant_id = part.tenant_id AND own.account_id = part.account_id AND own.day = part.day
+        AND NOT own.is_split AND id_of_parent(own.id) = part.parent_id
+    JOIN hit AS own_hit ON own_hit.tenant_id = own.tenant_id AND own_hit.line_id = own.line_id
+    WHERE
+        part.is_split AND part.tenant_id = hit.tenant_id AND part.line_id = hit.line_id AND own_hit.kind = hit.kind
+        AND own_hit.source_id = hit.source_id
+);
 
--- asked: the findings' subjects by as-of day, each once.
-CREATE TEMP TABLE asked AS
-SELECT DISTINCT tenant_id, subject_id, as_of FROM finding_subject;
+-- hit_day: costs of hits by day and currency.
+CREATE TEMP TABLE hit_day AS
+SELECT
+    hit.tenant_id, hit.kind, hit.source_id, line.day, line.currency, hit.rank, sum(lines) AS lines, sum(whole) AS whole,
+    sum(fractions) AS fractions
+FROM hit
+JOIN line ON line.tenant_id = hit.tenant_id AND line.line_id = hit.line_id
+GROUP BY ALL;
 
 -- tally: per source, as-of day and currency its lines inside the horizon, and its cost in each window.
 CREATE TEMP TABLE tally AS
@@ -67,7 +60,7 @@ SELECT
     tenant_id, account_id, as_of, bool_or(day >= as_of - 7 AND day < as_of) AS is_known_7d,
     bool_or(day >= as_of - 30 AND day < as_of) AS is_known_30d, bool_or(day >= month_start) AS is_known_mtd,
     bool_or(day >= prev_month AND day < month_start) AS is_known_prev_month
-FROM (SELECT DISTINCT tenant_id, account_id, day FROM line WHERE account_id IS NOT NULL)
+FROM (SELECT DISTINCT tenant_id, account_id, day FROM billed_day)
 JOIN day_range USING (tenant_id)
 WHERE day >= first_day AND day < end_day
 GROUP BY tenant_id, account_id, as_of;
@@ -78,7 +71,7 @@ SELECT
     tenant_id, as_of, arg_min(length, (-lines, CASE length WHEN 'hourly' THEN 1 WHEN 'daily' THEN 2 ELSE 3 END)) AS granularity
 FROM (
     SELECT tenant_id, as_of, length, sum(lines) AS lines
-    FROM (SELECT tenant_id, day, length, sum(lines) AS lines FROM line WHERE length IS NOT NULL GROUP BY ALL)
+    FROM (SELECT tenant_id, day, length, sum(lines) AS lines FROM billed_day WHERE length IS NOT NULL GROUP BY ALL)
     JOIN day_range USING (tenant_id)
     WHERE day >= first_day AND day < end_day
     GROUP BY tenant_id, as_of, length

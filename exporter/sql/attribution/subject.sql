@@ -6,7 +6,7 @@ WITH named AS (
         tenant_id, workspace_id, run_id, finding_id, fingerprint, __file, __row, CAST(run_ts AS DATE) AS as_of,
         padded_account(account_id, cloud) AS account_id, canonical_region(region) AS region, family.service AS family,
         lower(trim(resource_type)) AS resource_type, canonical_id(resource_id) AS resource_id,
-        canonical_id(resource_arn) AS resource_arn, tag_values(tags) AS tag_values,
+        canonical_id(resource_arn) AS resource_arn, tag_values(tags, getvariable('finding_tag_keys')) AS tag_values,
         padded_account(resource_id, cloud) AS resource_account
     FROM unpriced
     LEFT JOIN family USING (raw_service)
@@ -67,59 +67,6 @@ FROM (
     FROM finding_subject
 );
 
--- named_want: resources that findings name: by which ids, and what a line that is not named by a provider id must be compatible with.
-CREATE TEMP TABLE named_want AS
-SELECT row_number() OVER () AS source_id, *
-FROM (
-    SELECT DISTINCT tenant_id, account_id, region, family, arns, plain_id
-    FROM subject
-    WHERE NOT is_account_level AND (len(arns) > 0 OR plain_id IS NOT NULL)
-);
-
--- wanted_id: their ids. `short` ids are those of ARNs; also that of a finding which names its resource by an ARN alone.
-CREATE TEMP TABLE wanted_id AS
-SELECT tenant_id, account_id, source_id, 'arn' AS form, unnest(arns) AS id FROM named_want
-UNION
-SELECT tenant_id, account_id, source_id, 'plain', plain_id FROM named_want WHERE plain_id IS NOT NULL
-UNION
-SELECT tenant_id, account_id, source_id, 'short', id
-FROM (SELECT tenant_id, account_id, source_id, short_id(unnest(arns)) AS id FROM named_want)
-WHERE id IS NOT NULL;
-
--- tag_want: values of configured tags that resource-level findings carry.
-CREATE TEMP TABLE tag_want AS
-SELECT row_number() OVER () AS source_id, *, [wanted <> '' FOR wanted IN tag_values] AS carried
-FROM (
-    SELECT DISTINCT tenant_id, account_id, region, family, tag_values
-    FROM subject
-    WHERE NOT is_account_level AND len(list_filter(tag_values, lambda wanted: wanted <> '')) > 0
-);
-
--- pool_want: services of accounts that findings are about.
-CREATE TEMP TABLE pool_want AS
-SELECT row_number() OVER () AS source_id, *
-FROM (SELECT DISTINCT tenant_id, account_id, region, family FROM subject WHERE family IS NOT NULL);
-
--- tag_hit: which combinations of tag values of the bills carry what findings ask for. `wanted` is a combination without the keys
--- that a finding does not carry.
-CREATE TEMP TABLE tag_hit AS
-WITH combination AS MATERIALIZED (
-    SELECT DISTINCT tenant_id, account_id, tag_values(match_tags) AS tag_values
-    FROM entry
-    SEMI JOIN tag_want USING (tenant_id, account_id)
-),
-billed AS MATERIALIZED (
-    SELECT
-        combination.tenant_id, combination.account_id, combination.tag_values, carried.carried,
-        [
-            CASE WHEN carried.carried[position] THEN value ELSE '' END
-            FOR value, position IN combination.tag_values
-        ] AS wanted
-    FROM combination
-    JOIN (SELECT DISTINCT tenant_id, account_id, carried FROM tag_want) AS carried USING (tenant_id, account_id)
-)
-SELECT billed.tenant_id, billed.account_id, billed.tag_values, want.source_id
-FROM billed
-JOIN tag_want AS want
-    ON want.tenant_id = billed.tenant_id AND want.account_id = billed.account_id AND want.carried = billed.carried
-    AND want.tag_values = billed.wanted;
+-- asked: the findings' subjects by as-of day, each once.
+CREATE TEMP TABLE asked AS
+SELECT DISTINCT tenant_id, subject_id, as_of FROM finding_subject;

@@ -1,16 +1,21 @@
 -- costs_reconcile: the charge categories of each month, and of its days, add up to the cost facts, to the last digit. Months that
 -- are left out are left out.
-WITH facts AS (
+WITH monthly AS (
     SELECT
-        fact.tenant_id, model.name AS model, fact.currency, date_trunc('month', fact.usage_start) AS month, sum(model.amount) AS value
+        fact.tenant_id, fact.currency, date_trunc('month', fact.usage_start) AS month, sum(cost_amortized) AS amortized,
+        sum(cost_unblended) AS unblended
     FROM fact
     ANTI JOIN (
         SELECT tenant_id, strptime(period, '%Y-%m') AS month, currency FROM large_cost WHERE period_type = 'month'
     ) AS large
         ON fact.tenant_id = large.tenant_id AND date_trunc('month', fact.usage_start) = large.month
         AND fact.currency IS NOT DISTINCT FROM large.currency
-    CROSS JOIN LATERAL (VALUES ('amortized', cost_amortized), ('unblended', cost_unblended)) AS model (name, amount)
     GROUP BY ALL
+),
+facts AS (
+    SELECT tenant_id, model.name AS model, currency, month, model.amount AS value
+    FROM monthly
+    CROSS JOIN LATERAL (VALUES ('amortized', amortized), ('unblended', unblended)) AS model (name, amount)
 ),
 totals AS (
     SELECT

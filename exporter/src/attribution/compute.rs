@@ -1,6 +1,7 @@
 //! From the findings and billing lines of a session to what each finding's resource cost. All of it happens in DuckDB: lines are
-//! read once, added up by day and matched by account and id; findings about one thing share one answer. What is held grows with
-//! the lines of resources that findings name and with the findings, never with their product.
+//! matched by resource first, by tags and by service only for findings that have no line yet; those that match are added up by
+//! day, and findings about one thing share one answer. What is held grows with the lines of resources that findings name and with
+//! the findings, never with their product.
 
 use super::options::AttributionOptions;
 use crate::duck::{Duck, literal};
@@ -8,10 +9,12 @@ use crate::error::Result;
 use crate::families;
 
 /// Statements in their order. Each keeps tenants apart by `tenant_id`.
-const STATEMENTS: [(&str, &str); 6] = [
+const STATEMENTS: [(&str, &str); 8] = [
     ("collecting what findings are about", include_str!("../../sql/attribution/subject.sql")),
-    ("reading billing lines", include_str!("../../sql/attribution/line.sql")),
-    ("matching billing lines", include_str!("../../sql/attribution/hit.sql")),
+    ("reading the days that are billed", include_str!("../../sql/attribution/line.sql")),
+    ("matching billing lines by resource", include_str!("../../sql/attribution/named.sql")),
+    ("matching billing lines by tags", include_str!("../../sql/attribution/tag.sql")),
+    ("matching billing lines by service", include_str!("../../sql/attribution/pool.sql")),
     ("adding up costs", include_str!("../../sql/attribution/outcome.sql")),
     ("pricing findings", include_str!("../../sql/attribution/evidence.sql")),
     ("comparing costs before and after", include_str!("../../sql/attribution/arrived.sql")),

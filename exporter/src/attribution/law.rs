@@ -123,7 +123,7 @@ fn finding() -> impl Strategy<Value = Finding> {
         prop::option::weighted(0.8, prop::sample::select(vec![0_usize, 2, 4])),
         prop::option::weighted(0.4, prop::sample::select(vec![1_usize, 3, 5])),
         tags(),
-        prop::sample::select(vec![0_i64, 7]),
+        prop::sample::select(vec![0_i64, 7, 40]),
     );
     (place, what).prop_map(|((account, region, family), (plain, arn, tags, days_ago))| Finding {
         account,
@@ -447,7 +447,7 @@ proptest! {
     #[test]
     fn prices_are_those_of_the_rules(
         lines in prop::collection::vec(line(), 0..80),
-        findings in prop::collection::vec(finding(), 1..25),
+        findings in prop_oneof![prop::collection::vec(finding(), 1..4), prop::collection::vec(finding(), 1..25)],
     ) {
         let duck = session(&lines, &findings);
         compute(&duck, &AttributionOptions::default(), "USD").unwrap();
