@@ -167,6 +167,10 @@ const FLOATS: &[(&str, &str)] = &[
     ("platform/src/names.rs", "likeness of words"),
     ("platform/src/store/observed.rs", "seconds, in a metric"),
     ("platform/src/trace/sampler.rs", "share of traces that are kept"),
+    (
+        "producers/collectors/src/billing/conformance/json.rs",
+        "numbers of JSON objects, of which only the type is asked",
+    ),
     ("producers/inventories/src/billing/tags_text.rs", "asks whether a word is a number, and takes no value from it"),
     ("producers/runner/src/run/supervise.rs", "seconds in a message"),
     ("sink/src/counters.rs", "seconds, in a metric"),

@@ -20,7 +20,13 @@ const END: &str = "\u{0}end of billing file\u{0}";
 pub(super) fn read(file: &str, input: impl Read, visitor: &mut dyn Visitor) -> Result<(), LoadError> {
     let record_start = Rc::new(Cell::new(0));
     let end = format!("\n{END}");
-    let guard = LineGuard { input: input.chain(end.as_bytes()), handed: 0, record_start: Rc::clone(&record_start) };
+    let line_ends = Rc::new(Cell::new(LineEnds::Unknown { is_return: false }));
+    let guard = LineGuard {
+        input: input.chain(end.as_bytes()),
+        handed: 0,
+        record_start: Rc::clone(&record_start),
+        line_ends: Rc::clone(&line_ends),
+    };
     let mut reader = ReaderBuilder::new().has_headers(false).buffer_capacity(BUFFER_BYTES).from_reader(guard);
     let mut record = StringRecord::new();
     let mut columns: Vec<String> = Vec::new();
@@ -48,6 +54,9 @@ pub(super) fn read(file: &str, input: impl Read, visitor: &mut dyn Visitor) -> R
             visitor.header(&columns)?;
         } else {
             rows += 1;
+            if line_ends.get() == LineEnds::ReturnAndFeed {
+                pass_line_feed(&mut record);
+            }
             visitor.row(rows, Row::Csv(&record))?;
         }
     }
@@ -56,6 +65,36 @@ pub(super) fn read(file: &str, input: impl Read, visitor: &mut dyn Visitor) -> R
         (true, _) => Err(LoadError::Empty { file }),
         (false, 0) => Err(LoadError::NoRows { file }),
         _ => Ok(()),
+    }
+}
+
+/// The reader ends a record at the return, and counts the feed behind it as a part of the next one: that begins a line later.
+fn pass_line_feed(record: &mut StringRecord) {
+    let Some(mut position) = record.position().cloned() else { return };
+    position.set_line(position.line() + 1);
+    record.set_position(Some(position));
+}
+
+/// How the lines of a file end, by the first of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LineEnds {
+    /// No line has ended; whether the last byte was a return.
+    Unknown {
+        is_return: bool,
+    },
+    Feed,
+    ReturnAndFeed,
+}
+
+impl LineEnds {
+    fn seen(self, bytes: &[u8]) -> Self {
+        let Self::Unknown { is_return } = self else { return self };
+        match bytes.iter().position(|byte| *byte == b'\n') {
+            None => Self::Unknown { is_return: bytes.last().map_or(is_return, |last| *last == b'\r') },
+            Some(0) if is_return => Self::ReturnAndFeed,
+            Some(at) if at > 0 && bytes[at - 1] == b'\r' => Self::ReturnAndFeed,
+            Some(_) => Self::Feed,
+        }
     }
 }
 
@@ -101,6 +140,7 @@ struct LineGuard<R> {
     input: R,
     handed: u64,
     record_start: Rc<Cell<u64>>,
+    line_ends: Rc<Cell<LineEnds>>,
 }
 
 impl<R: Read> Read for LineGuard<R> {
@@ -110,6 +150,7 @@ impl<R: Read> Read for LineGuard<R> {
         }
         let read = self.input.read(buffer)?;
         self.handed += read as u64;
+        self.line_ends.set(self.line_ends.get().seen(&buffer[..read]));
         Ok(read)
     }
 }
@@ -120,4 +161,19 @@ struct TooLong;
 
 fn is_line_too_long(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<TooLong>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_tells_how_lines_end_however_it_is_read() {
+        let of = |parts: &[&str]| {
+            parts.iter().fold(LineEnds::Unknown { is_return: false }, |ends, part| ends.seen(part.as_bytes()))
+        };
+        assert_eq!((of(&["a\r\nb\n"]), of(&["a\nb\r\n"])), (LineEnds::ReturnAndFeed, LineEnds::Feed));
+        assert_eq!((of(&["a\r", "\nb"]), of(&["a\r", "b", "\n"])), (LineEnds::ReturnAndFeed, LineEnds::Feed));
+        assert_eq!(of(&["a\r", ""]), LineEnds::Unknown { is_return: true });
+    }
 }

@@ -1,7 +1,7 @@
 //! The columns of the FOCUS cost and usage dataset, 1.0 to 1.4: since when, whether they must be there, and what they hold.
 //!
-//! Facts from the FinOps Open Cost and Usage Specification (FinOps Foundation, CC BY 4.0): the pages of all columns in 1.0 to 1.2; for 1.3 and
-//! 1.4 the tables of columns with feature level, nullability and type.
+//! Facts from the FinOps Open Cost and Usage Specification (FinOps Foundation, CC BY 4.0): the pages of all columns in 1.0 to 1.3 (1.3:
+//! December 2025), and for 1.4 (June 2026) the pages that differ, its JSON schemas and its requirements model.
 
 use super::FocusVersion::{self, V1_0, V1_1, V1_2, V1_3, V1_4};
 

@@ -3,8 +3,11 @@
 
 mod columns;
 mod exactness;
+mod json;
+mod objects;
 mod relations;
 mod requirement;
+mod rule;
 mod rules;
 mod services;
 mod tallies;

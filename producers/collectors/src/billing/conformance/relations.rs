@@ -4,10 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use inventories::billing::cells;
+use serde_json::{Map, Value};
 
 use super::exactness::is_product;
+use super::json;
+use super::objects;
 use super::requirement::Requirement;
-use super::rules::{Need, RULES, When};
+use super::rule::{Need, When};
+use super::rules::RULES;
 use super::services::category_of;
 use crate::billing::row::Row;
 
@@ -20,8 +24,22 @@ pub(super) struct BoundRule {
     pub at: usize,
     need: Need,
     pub column: usize,
-    when: Vec<(When, Option<usize>)>,
+    when: Vec<Bound>,
+    unless: Vec<Bound>,
     others: [Option<usize>; 2],
+}
+
+/// A condition with the places of its columns.
+struct Bound {
+    when: When,
+    places: [Option<usize>; 2],
+}
+
+impl Bound {
+    fn holds(&self, row: Row<'_>) -> bool {
+        let [cell, other] = self.places.map(|place| row.get(place));
+        self.when.holds(cell, other)
+    }
 }
 
 impl BoundRule {
@@ -29,11 +47,18 @@ impl BoundRule {
     pub(super) fn of(at: usize, place: &impl Fn(&str) -> Option<usize>) -> Option<Self> {
         let rule = &RULES[at];
         let others: Vec<usize> = rule.need.columns().into_iter().map(place).collect::<Option<_>>()?;
+        let bound = |when: &When| Bound { when: *when, places: when.columns().map(|name| place(name?)) };
+        let is_there = |name: &str| place(name).is_some();
+        let needed = rule.when.iter().filter(|when| when.wants_columns());
+        if !needed.flat_map(|when| when.columns()).flatten().all(is_there) {
+            return None;
+        }
         Some(Self {
             at,
             need: rule.need,
             column: place(rule.column)?,
-            when: rule.when.iter().map(|when| (*when, place(when.column()))).collect(),
+            when: rule.when.iter().map(bound).collect(),
+            unless: rule.unless.iter().map(bound).collect(),
             others: [others.first().copied(), others.get(1).copied()],
         })
     }
@@ -45,12 +70,15 @@ pub(super) struct Relations {
     /// By rule and value of the other column: a digest of the value that it had first.
     remembered: HashMap<(usize, u64), u64>,
     tested_in_part: BTreeSet<usize>,
+    /// The cell that was read last, as an object: all rules about a column look at one cell.
+    last_object: (String, Option<Map<String, Value>>),
 }
 
 impl Relations {
     /// True when the row keeps the rule, or cannot tell.
     pub(super) fn keeps(&mut self, rule: &BoundRule, cloud: &str, row: Row<'_>) -> bool {
-        if !rule.when.iter().all(|(when, place)| when.holds(row.get(*place))) {
+        let applies = rule.when.iter().all(|when| when.holds(row));
+        if !applies || (!rule.unless.is_empty() && rule.unless.iter().all(|when| when.holds(row))) {
             return true;
         }
         let cell = row.get(Some(rule.column));
@@ -73,9 +101,28 @@ impl Relations {
                 !matches!(times, (Some(end), Some(start)) if end <= start)
             }
             Need::SubcategoryOf(_) => cell.is_none_or(|cell| category_of(cell) == a),
+            Need::SameAs(_) => cell == a,
+            Need::Object(need) => {
+                cell.is_none_or(|cell| self.object(cell).is_none_or(|object| need.is_kept_by(object)))
+            }
+            Need::NoneOf(_) => cell.zip(a).is_none_or(|(cell, other)| {
+                let objects = json::object(cell).zip(json::object(other));
+                objects.is_none_or(|(own, other)| objects::shares_no_member(&own, &other))
+            }),
+            Need::Names { list, key, .. } => cell.zip(a).is_none_or(|(cell, text)| {
+                self.object(cell).is_none_or(|object| objects::names(object, list, key, text))
+            }),
             Need::HasOne(_) => cell.is_none_or(|own| self.is_the_same(rule.at, (cloud, own), a)),
             Need::OneFor(_) => a.is_none_or(|other| self.is_the_same(rule.at, (cloud, other), cell)),
         }
+    }
+
+    /// The object in the cell; `None` where it is none, which is a matter of its form.
+    fn object(&mut self, cell: &str) -> Option<&Map<String, Value>> {
+        if self.last_object.0 != cell {
+            self.last_object = (cell.to_owned(), json::object(cell));
+        }
+        self.last_object.1.as_ref()
     }
 
     /// True when the rule has seen no other value for what is in the other column.

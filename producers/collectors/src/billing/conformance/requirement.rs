@@ -4,7 +4,8 @@ use inventories::billing::conformance::Keyword;
 
 use super::FocusVersion;
 use super::columns::{COLUMNS, Column, Kind, Level};
-use super::rules::{Need, RULES, Rule, When};
+use super::rule::{Need, Rule, When};
+use super::rules::RULES;
 
 /// A requirement. The order is that of reports: by column, then what is about the column, then what is about its cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -147,7 +148,8 @@ impl Kind {
             Self::Currency => Some("Currency Format"),
             Self::Unit => Some("Unit Format"),
             Self::KeyValue => Some("Key-Value Format"),
-            Self::Text | Self::Object | Self::OneOf(_) | Self::Category => None,
+            Self::Object => Some("JSON Object Format"),
+            Self::Text | Self::OneOf(_) | Self::Category => None,
         }
     }
 
@@ -159,7 +161,9 @@ impl Kind {
             Self::Currency => "a currency code of ISO 4217 in capitals".to_owned(),
             Self::Unit => "a unit such as GB-Hours, Requests or 1000 Tokens".to_owned(),
             Self::KeyValue => "a JSON object whose values are no objects or lists".to_owned(),
-            Self::Object => "a JSON object".to_owned(),
+            Self::Object => {
+                "a JSON object without a key twice, whose lists hold one type, no null and nothing twice".to_owned()
+            }
             Self::OneOf(values) => format!("one of {}", values.join(", ")),
             Self::Category => "one of the service categories of the specification".to_owned(),
         }
@@ -180,13 +184,20 @@ impl Rule {
             Need::SubcategoryOf(other) => format!("belongs to the category in {other}"),
             Need::OneFor(other) => format!("is always the same for one {other} of a provider"),
             Need::HasOne(other) => format!("has always the same {other}"),
+            Need::SameAs(other) => format!("is the {other}"),
+            Need::Object(need) => need.described(),
+            Need::NoneOf(other) => format!("has nothing that is in {other}"),
+            Need::Names { list, other, .. } => format!("has the {other} in {list}"),
         };
-        let when: Vec<String> = self.when.iter().map(|when| when.described()).collect();
-        if when.is_empty() {
-            format!("{} {need}", self.column)
-        } else {
-            format!("{} {need} when {}", self.column, when.join(" and "))
+        let all = |when: &[When]| when.iter().map(|when| when.described()).collect::<Vec<_>>().join(" and ");
+        let mut words = format!("{} {need}", self.column);
+        if !self.when.is_empty() {
+            words += &format!(" when {}", all(self.when));
         }
+        if !self.unless.is_empty() {
+            words += &format!(", unless {}", all(self.unless));
+        }
+        words
     }
 }
 
@@ -195,7 +206,8 @@ impl When {
         match self {
             Self::Is(column, values) => format!("{column} is {}", values.join(" or ")),
             Self::IsNot(column, values) => format!("{column} is not {}", values.join(" or ")),
-            Self::Null(column) => format!("{column} is null"),
+            Self::Null(column) | Self::Empty(column) => format!("{column} is null"),
+            Self::Same(column, other) => format!("{column} is {other}"),
             Self::NotNull(column) => format!("{column} is not null"),
         }
     }

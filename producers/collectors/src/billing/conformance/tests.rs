@@ -7,6 +7,8 @@ use platform::progress::Silent;
 use super::FocusVersion::{V1_0, V1_1, V1_2, V1_3, V1_4};
 use super::*;
 
+mod newer;
+
 /// A row that keeps every version.
 fn usage() -> BTreeMap<&'static str, &'static str> {
     let cells = [
@@ -33,7 +35,9 @@ fn usage() -> BTreeMap<&'static str, &'static str> {
         ("ListUnitPrice", "0.5"),
         ("PricingCategory", "Standard"),
         ("PricingCurrency", "USD"),
+        ("PricingCurrencyContractedUnitPrice", "0.5"),
         ("PricingCurrencyEffectiveCost", "1.50"),
+        ("PricingCurrencyListUnitPrice", "0.5"),
         ("PricingQuantity", "3"),
         ("PricingUnit", "Hours"),
         ("ProviderName", "AWS"),
@@ -178,6 +182,18 @@ fn what_commitments_need_is_checked() {
     .concat();
     let expected = ["ChargeFrequency.not_usage_based_for_purchases", "EffectiveCost.zero_for_commitment_purchases"];
     check_row(V1_2, &purchase, &expected);
+}
+
+/// Whatever the lines end with, and whatever is inside cells.
+#[test]
+fn lines_are_those_of_an_editor() {
+    let lines = changed(&[("Tags", "{\"a\": \"b\",\n\"c\": 1}")]);
+    let text = csv(V1_2, &[lines, usage(), changed(&[("ListCost", "")])]);
+    for text in [text.clone(), text.replace('\n', "\r\n")] {
+        let report = check_text(None, &text);
+        assert_eq!(found(&report), ["ListCost.not_null"]);
+        assert_eq!((report.violations[0].first[0].row, report.violations[0].first[0].line), (Some(3), Some(5)));
+    }
 }
 
 #[test]

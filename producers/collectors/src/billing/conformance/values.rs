@@ -1,13 +1,12 @@
 //! The formats of FOCUS: what a cell looks like. Pure.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::columns::Kind;
+use super::json;
 use super::services::is_category;
 
 /// Cells that are remembered as well-formed; months, units and tag sets come with every row.
@@ -51,8 +50,8 @@ fn fits(cell: &str, kind: Kind, is_typed: bool) -> bool {
         Kind::Time => is_typed || is_time(cell),
         Kind::Currency => contracts::currency::is_known(cell),
         Kind::Unit => is_unit(cell),
-        Kind::KeyValue => object_of(cell).is_some_and(|values| !values.iter().any(is_nested)),
-        Kind::Object => object_of(cell).is_some(),
+        Kind::KeyValue => json::object(cell).is_some_and(|object| !object.values().any(is_nested)),
+        Kind::Object => json::object(cell).is_some_and(|object| object.values().all(json::has_even_lists)),
         Kind::OneOf(values) => values.contains(&cell),
         Kind::Category => is_category(cell),
     }
@@ -136,36 +135,6 @@ fn is_word(word: &str) -> bool {
     }
 }
 
-/// The values of a JSON object; `None` for anything else, and where a key is there twice.
-fn object_of(cell: &str) -> Option<Vec<Value>> {
-    struct Members(Vec<Value>);
-
-    impl<'de> Deserialize<'de> for Members {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct OfObject;
-            impl<'de> Visitor<'de> for OfObject {
-                type Value = Members;
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("an object")
-                }
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                    let (mut keys, mut values) = (HashSet::new(), Vec::new());
-                    while let Some((key, value)) = map.next_entry::<String, Value>()? {
-                        if !keys.insert(key) {
-                            return Err(A::Error::custom("a key is there twice"));
-                        }
-                        values.push(value);
-                    }
-                    Ok(Members(values))
-                }
-            }
-            deserializer.deserialize_map(OfObject)
-        }
-    }
-
-    serde_json::from_str::<Members>(cell).ok().map(|members| members.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,7 +182,11 @@ mod tests {
             &["{}", r#"{"a": "b", "n": 1, "t": true, "z": null}"#],
             &["", "[]", "a=b", r#"{"a": {}}"#, r#"{"a": [1]}"#, r#"{"a": 1, "a": 2}"#, r#"{"a": 1"#],
         );
-        check(Kind::Object, &[r#"{"Elements": [{"ContractId": "c"}]}"#], &["[]", "x"]);
+        check(
+            Kind::Object,
+            &[r#"{"Elements": [{"ContractId": "c"}]}"#],
+            &["[]", "x", r#"{"Elements": [null]}"#, r#"{"Elements": [{"a": 1, "a": 2}]}"#],
+        );
         check(Kind::OneOf(&["Used", "Unused"]), &["Used"], &["used", "Used ", ""]);
         assert!(fits("2024-09-01T00:00:00", Kind::Time, true), "a typed container has no format of its cells");
         assert!(
