@@ -91,6 +91,39 @@ fn what_is_found_becomes_findings_of_one_identity() {
     assert_eq!(place.finops("verify --output json").json(0)["problems"], Value::Array(Vec::new()));
 }
 
+fn manifests(place: &Place) -> Vec<Value> {
+    let folder = place.path().join("data/_runs/acme/default");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort_by_key(|path| std::fs::metadata(path).unwrap().modified().unwrap());
+    paths.iter().map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).collect()
+}
+
+/// What a check did not look at it does not resolve: its manifest names the accounts of its files, and each export is a producer.
+#[test]
+fn a_check_says_whose_bills_it_looked_at() {
+    let place = Place::new();
+    place.write(BILL, bill(2));
+    let other = bill(0).replace("999988887777", "444455556666");
+    place.write("other.csv", other);
+    place.finops(&format!("costs check --findings --tenant acme --output json {BILL}")).json(65);
+    place.finops("costs check --findings --tenant acme --output json other.csv").json(0);
+    place.finops("costs check --findings --tenant acme --source daily --output json other.csv").json(0);
+    let said = |manifest: &Value| {
+        let scopes = manifest["scopes"].as_array().unwrap().iter();
+        let scopes: Vec<String> =
+            scopes.map(|scope| format!("{} {}", scope["account_id"].as_str().unwrap(), scope["findings"])).collect();
+        format!("{}: {}", manifest["engine_name"].as_str().unwrap(), scopes.join(", "))
+    };
+    assert_eq!(
+        manifests(&place).iter().map(said).collect::<Vec<_>>(),
+        [
+            "finops-costs-check: 999988887777 1",
+            "finops-costs-check: 444455556666 0",
+            "finops-costs-check/daily: 444455556666 0",
+        ]
+    );
+}
+
 /// A run of the checker by name loads the bill, too; without its name it does not run.
 #[test]
 fn a_run_checks_it_only_where_it_is_named() {

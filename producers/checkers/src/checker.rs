@@ -28,6 +28,9 @@ pub struct Checked {
     pub findings: Vec<Finding>,
     /// What it could not judge, for people; empty when that is nothing.
     pub gaps: Vec<String>,
+    /// The accounts that it looked at, for a checker that is bound to none and looks at what it is given: it says nothing of
+    /// other accounts. `None` for all that there are.
+    pub accounts: Option<BTreeSet<String>>,
 }
 
 /// A checker did not finish.

@@ -137,7 +137,7 @@ impl Checker for InRegion {
         }
         let (disks, _): (&Disks, &Names) = (services.get()?, services.get()?);
         let findings = disks.0.iter().map(|disk| finding(&account, region, disk)).collect();
-        Ok(Checked { findings, gaps: Vec::new() })
+        Ok(Checked { findings, ..Checked::default() })
     }
 }
 
@@ -147,7 +147,7 @@ struct InAccount;
 impl Checker for InAccount {
     fn run(&self, services: &Services, _: &str) -> Result<Checked, CheckerError> {
         let regions = services.by_region::<Disks>()?.len();
-        Ok(Checked { findings: Vec::new(), gaps: vec![format!("saw {regions} regions")] })
+        Ok(Checked { gaps: vec![format!("saw {regions} regions")], ..Checked::default() })
     }
 }
 

@@ -31,7 +31,8 @@ use crate::settings::Settings;
 
 /// Checker of what is found here.
 const CHECKER_ID: &str = "focus.conformance";
-/// Producer of the findings: another one than that of `finops run`, whose findings stay in the exports of a workspace.
+/// Producer of the findings: another one than that of `finops run`, whose findings stay in the exports of a workspace. Each export of a
+/// billing account (`--source`) is one of its own: a check of one says nothing about another.
 const ENGINE_NAME: &str = "finops-costs-check";
 
 pub fn run(args: &CheckArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
@@ -85,7 +86,7 @@ fn context(tenant: &str, args: &CheckArgs, settings: &Settings) -> Result<RunCon
         workspace_id: args.workspace.clone(),
         run_id: run_id(run_ts, &suffix[..8]),
         run_ts,
-        engine_name: ENGINE_NAME.to_owned(),
+        engine_name: args.source.as_ref().map_or(ENGINE_NAME.to_owned(), |name| format!("{ENGINE_NAME}/{name}")),
         engine_version: env!("CARGO_PKG_VERSION").to_owned(),
         schema_version: SCHEMA_VERSION,
         default_currency: settings.default_currency.clone(),

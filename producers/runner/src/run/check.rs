@@ -12,7 +12,7 @@ use platform::trace::Tracer;
 
 use super::collect::{Collections, Target};
 use super::pool::run_all;
-use super::scope::{Inputs, run_scope};
+use super::scope::{Inputs, ScopeRun, run_scope};
 use super::{Ports, RunPlan};
 
 /// A finding, the checker that made it and the place of its scope in the manifest.
@@ -55,24 +55,25 @@ pub fn check(
     ports.progress.end();
     let mut scopes = Vec::new();
     let mut found = Vec::new();
-    for (task, (outcome, findings)) in tasks.iter().zip(results).filter_map(|(task, result)| Some((task, result?))) {
-        let (registration, scope) = (task.registration, scopes.len());
-        found.extend(findings.into_iter().map(|finding| Found { registration, scope, finding }));
-        scopes.push(outcome);
+    for (task, run) in tasks.iter().zip(results).filter_map(|(task, result)| Some((task, result?))) {
+        let (registration, first) = (task.registration, scopes.len());
+        let at = |(place, finding)| Found { registration, scope: first + place, finding };
+        found.extend(run.findings.into_iter().map(at));
+        scopes.extend(run.outcomes);
     }
     sort(&mut found);
     (scopes, found)
 }
 
-fn run_task(inputs: &Inputs, task: &Task, tracer: &Tracer) -> (ScopeOutcome, Vec<Finding>) {
+fn run_task(inputs: &Inputs, task: &Task, tracer: &Tracer) -> ScopeRun {
     let Task { registration, target, services } = task;
     let mut span = tracer.span(format!("check {}", registration.spec));
     span.set("finops.region", || target.region.clone());
-    let (outcome, findings) = run_scope(inputs, registration, target, services);
-    if outcome.status == RunStatus::Failed {
-        span.fail(&outcome.reason);
+    let run = run_scope(inputs, registration, target, services);
+    if let Some(failed) = run.outcomes.iter().find(|outcome| outcome.status == RunStatus::Failed) {
+        span.fail(&failed.reason);
     }
-    (outcome, findings)
+    run
 }
 
 /// The order in which findings are published: the same inputs give the same sequence.

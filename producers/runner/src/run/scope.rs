@@ -1,5 +1,6 @@
 //! Runs one checker in one account and region, supervised, and tells what came of it, with what its collectors could not see.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ use super::supervise::supervise;
 /// Findings one checker may have in one scope; more say nothing that a person could act on.
 pub const FINDINGS_PER_SCOPE_MAX: usize = 100_000;
 
+/// The account of a checker that looked at none.
+const NO_ACCOUNT: &str = "unknown";
+
 /// What all checkers run with.
 #[derive(Clone)]
 pub struct Inputs {
@@ -30,14 +34,17 @@ pub struct Inputs {
     pub shutdown: Shutdown,
 }
 
+/// What came of one checker in one account and region: one outcome, or one for each account that it says it looked at.
+pub struct ScopeRun {
+    /// In order of accounts.
+    pub outcomes: Vec<ScopeOutcome>,
+    /// With the place of its outcome.
+    pub findings: Vec<(usize, Finding)>,
+}
+
 /// Runs one checker in one account and region.
 #[must_use]
-pub fn run_scope(
-    inputs: &Inputs,
-    registration: Registration,
-    target: &Target,
-    services: &Arc<Services>,
-) -> (ScopeOutcome, Vec<Finding>) {
+pub fn run_scope(inputs: &Inputs, registration: Registration, target: &Target, services: &Arc<Services>) -> ScopeRun {
     let started = Instant::now();
     let work = {
         let (context, target, services) = (inputs.context.clone(), target.clone(), services.clone());
@@ -54,7 +61,7 @@ pub fn run_scope(
         .and_then(|checked| publishable(registration, checked));
     let mut report = outcome_of(registration, target, &outcome, services.unseen());
     report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let findings = outcome.map(|checked| checked.findings).unwrap_or_default();
+    let Checked { findings, accounts, .. } = outcome.unwrap_or_default();
     tracing::info!(
         checker = registration.spec,
         account = report.account_id,
@@ -64,7 +71,31 @@ pub fn run_scope(
         findings = findings.len(),
         "checker done"
     );
-    (report, findings)
+    by_account(report, accounts, findings)
+}
+
+/// One outcome for each account that was looked at. A checker that names none has looked at no account, which is no outcome about all of
+/// them. Calls and time are those of the first.
+fn by_account(whole: ScopeOutcome, accounts: Option<BTreeSet<String>>, findings: Vec<Finding>) -> ScopeRun {
+    let Some(mut accounts) = accounts else {
+        return ScopeRun {
+            outcomes: vec![whole],
+            findings: findings.into_iter().map(|finding| (0, finding)).collect(),
+        };
+    };
+    accounts.extend(findings.iter().map(|finding| finding.scope.account_id.clone()));
+    if accounts.is_empty() {
+        accounts.insert(NO_ACCOUNT.to_owned());
+    }
+    let places: BTreeMap<&str, usize> = accounts.iter().map(String::as_str).zip(0..).collect();
+    let place = |finding: &Finding| places.get(finding.scope.account_id.as_str()).copied().unwrap_or_default();
+    let findings: Vec<_> = findings.into_iter().map(|finding| (place(&finding), finding)).collect();
+    let outcome = |(at, account): (usize, &String)| {
+        let found = findings.iter().filter(|(place, _)| *place == at).count() as u64;
+        let (api_calls, duration_ms) = if at == 0 { (whole.api_calls, whole.duration_ms) } else { (0, 0) };
+        ScopeOutcome { account_id: account.clone(), findings: found, api_calls, duration_ms, ..whole.clone() }
+    };
+    ScopeRun { outcomes: accounts.iter().enumerate().map(outcome).collect(), findings }
 }
 
 /// What is published of what a checker found. A checker that emits what it does not declare is wrong about itself: downstream
@@ -73,7 +104,7 @@ fn publishable(registration: Registration, mut checked: Checked) -> Result<Check
     if let Some(finding) = checked.findings.iter().find(|f| registration.check(f.check_id).is_none()) {
         return Err(CheckerError::Failed(format!("bug: it emitted {}, which it does not declare", finding.check_id)));
     }
-    let Checked { findings, gaps } = &mut checked;
+    let Checked { findings, gaps, .. } = &mut checked;
     findings.retain(|finding| {
         let Err(error) = finding.check() else { return true };
         let (check_id, resource) = (finding.check_id, &finding.scope.resource_id);
@@ -211,9 +242,14 @@ mod tests {
         .unwrap()
     }
 
-    fn run(registration: Registration, services: Services) -> (ScopeOutcome, Vec<Finding>) {
+    fn run_all(registration: Registration, services: Services) -> ScopeRun {
         let inputs = Inputs { context: context(), deadline: Duration::from_secs(3), shutdown: Shutdown::new() };
         run_scope(&inputs, registration, &target(), &Arc::new(services))
+    }
+
+    fn run(registration: Registration, services: Services) -> (ScopeOutcome, Vec<Finding>) {
+        let mut all = run_all(registration, services);
+        (all.outcomes.pop().unwrap(), all.findings.into_iter().map(|(_, finding)| finding).collect())
     }
 
     fn target() -> Target {
@@ -278,6 +314,29 @@ mod tests {
         let registration = registration!(|| Ok(Checked { findings: vec![finding("t.one")], ..Checked::default() }));
         let (outcome, findings) = run(registration, Services::default());
         assert_eq!((outcome.findings, findings.len(), outcome.account_id.as_str()), (1, 1, "*"));
+    }
+
+    /// Of other accounts nothing is said: a run over one bill resolves nothing in another one.
+    #[test]
+    fn a_checker_that_names_accounts_has_an_outcome_for_each() {
+        let of = |account: &str| Finding {
+            scope: Scope { account_id: account.to_owned(), ..Scope::default() },
+            ..finding("t.one")
+        };
+        let split = |accounts: Option<&[&str]>, findings: Vec<Finding>| {
+            let registration = registration!(|| Ok(Checked::default()));
+            let whole = outcome_of(registration, &target(), &Ok(Checked::default()), CollectionReport::default());
+            let whole = ScopeOutcome { duration_ms: 7, ..whole };
+            let accounts = accounts.map(|accounts| accounts.iter().map(|account| (*account).to_owned()).collect());
+            let run = by_account(whole, accounts, findings);
+            let shown =
+                run.outcomes.iter().map(|one| format!("{} {} {}", one.account_id, one.findings, one.duration_ms));
+            (shown.collect::<Vec<_>>(), run.findings.iter().map(|(place, _)| *place).collect::<Vec<_>>())
+        };
+        let named = split(Some(&["b", "a"]), vec![of("b"), of("b"), of("c")]);
+        assert_eq!(named, (vec!["a 0 7".into(), "b 2 0".into(), "c 1 0".into()], vec![1, 1, 2]));
+        assert_eq!(split(Some(&[]), vec![]), (vec!["unknown 0 7".into()], vec![]));
+        assert_eq!(split(None, vec![of("b")]), (vec!["* 0 7".into()], vec![0]));
     }
 
     /// Whatever the checker says of it.

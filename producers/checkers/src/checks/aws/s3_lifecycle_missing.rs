@@ -59,7 +59,7 @@ impl Checker for S3LifecycleMissingChecker {
             Lifecycle::Unknown(reason) => Some(format!("bucket {}: {reason}", bucket.name)),
             _ => None,
         });
-        Ok(Checked { findings, gaps: unknown.collect() })
+        Ok(Checked { findings, gaps: unknown.collect(), ..Checked::default() })
     }
 }
 

@@ -72,7 +72,7 @@ impl Checker for S3UploadsIncompleteChecker {
     fn run(&self, services: &Services, _region: &str) -> Result<Checked, CheckerError> {
         let inventory: &S3Uploads = services.get()?;
         let findings = inventory.buckets.iter().filter_map(|bucket| self.judge(bucket)).collect();
-        Ok(Checked { findings, gaps: Vec::new() })
+        Ok(Checked { findings, ..Checked::default() })
     }
 }
 

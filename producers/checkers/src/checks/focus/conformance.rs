@@ -62,7 +62,9 @@ impl Checker for Conformance {
                 }
             }
         }
-        Ok(Checked { findings, ..Checked::default() })
+        // The bills that were not given are not checked: what was found in them is still so.
+        let accounts = checked.sources.iter().map(|source| scope(source).account_id).collect();
+        Ok(Checked { findings, accounts: Some(accounts), ..Checked::default() })
     }
 }
 
@@ -188,6 +190,15 @@ mod tests {
             first.iter().map(|finding| finding.status).collect::<Vec<_>>(),
             [Status::Fail, Status::Fail, Status::Info]
         );
+    }
+
+    #[test]
+    fn it_says_whose_bills_it_looked_at() {
+        let sources = [source(None), source(Some("daily")), DeliverySource::default()];
+        let checked = |source: &DeliverySource| CheckedSource { source: source.clone(), rows: 1, versions: Vec::new() };
+        let inventory = FocusConformance { sources: sources.iter().map(checked).collect(), ..Default::default() };
+        let accounts = Conformance.run(&Services::of(inventory), "*").unwrap().accounts.unwrap();
+        assert_eq!(accounts.into_iter().collect::<Vec<_>>(), ["111122223333", UNKNOWN]);
     }
 
     #[test]
