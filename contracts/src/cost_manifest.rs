@@ -90,6 +90,9 @@ pub struct LiveDelivery {
     /// are there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flagged: BTreeMap<String, u64>,
+    /// Charges of usage by length; `None` in manifests of earlier versions of the program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_lengths: Option<UsageLengths>,
     /// Refused rows of the delivery by reason, with the first of its months and sources: a refused row may name neither.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rejected: BTreeMap<String, u64>,
@@ -102,6 +105,62 @@ pub struct LiveDelivery {
     pub charges: BTreeMap<String, String>,
     /// Where its facts are; empty in a manifest of version 1: the whole file.
     pub row_groups: Vec<RowGroups>,
+}
+
+/// How long charges of usage are, as far as they have an end (cur_attribution 8.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UsageLengths {
+    /// Up to an hour.
+    pub hourly: u64,
+    /// Longer, up to a day.
+    pub daily: u64,
+    /// Longer than that.
+    pub monthly: u64,
+}
+
+impl UsageLengths {
+    /// Longest charge of an hour, and of a day of 25 hours: a second more than these.
+    const LONGEST_MS: [i64; 2] = [3_601_000, 90_001_000];
+
+    /// Counts a charge of this length.
+    pub fn add(&mut self, length_ms: i64) {
+        let [hour, day] = Self::LONGEST_MS;
+        match length_ms {
+            length if length <= hour => self.hourly += 1,
+            length if length <= day => self.daily += 1,
+            _ => self.monthly += 1,
+        }
+    }
+
+    /// Those of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            hourly: self.hourly.saturating_add(other.hourly),
+            daily: self.daily.saturating_add(other.daily),
+            monthly: self.monthly.saturating_add(other.monthly),
+        }
+    }
+
+    /// What most of them are, of two as many the finer one; `daily` when there are none.
+    #[must_use]
+    pub fn granularity(self) -> &'static str {
+        let Self { hourly, daily, monthly } = self;
+        match hourly.max(daily).max(monthly) {
+            0 => "daily",
+            most if hourly == most => "hourly",
+            most if daily == most => "daily",
+            _ => "monthly",
+        }
+    }
+
+    /// Of all these deliveries together; `None` when one of them does not tell.
+    #[must_use]
+    pub fn granularity_of<'d>(deliveries: impl Iterator<Item = &'d LiveDelivery>) -> Option<&'static str> {
+        let all = deliveries.map(|delivery| delivery.usage_lengths);
+        let sum = all.reduce(|all, one| Some(all?.and(one?)))?;
+        sum.map(Self::granularity)
+    }
 }
 
 /// Sums of a delivery in one currency, as decimal text.
@@ -204,6 +263,7 @@ impl From<Version1> for CostManifest {
             totals: BTreeMap::new(),
             invoiced: BTreeMap::new(),
             flagged: BTreeMap::new(),
+            usage_lengths: None,
             rejected: BTreeMap::new(),
             daily_periods: Vec::new(),
             longer_periods: Vec::new(),
@@ -250,6 +310,26 @@ mod tests {
             Some("format version 3 is newer than 2")
         );
         assert!(CostManifest::parse(b"[]").is_err() && CostManifest::parse(b"{\"format_version\": 2}").is_err());
+    }
+
+    #[test]
+    fn most_charges_of_usage_say_how_fine_a_bill_is() {
+        let of = |lengths_s: &[i64]| {
+            let mut all = UsageLengths::default();
+            lengths_s.iter().for_each(|seconds| all.add(seconds * 1_000));
+            all.granularity()
+        };
+        assert_eq!(of(&[]), "daily");
+        assert_eq!((of(&[3_601]), of(&[3_602]), of(&[90_001]), of(&[90_002])), ("hourly", "daily", "daily", "monthly"));
+        assert_eq!((of(&[3_600, 86_400]), of(&[86_400, 2_592_000])), ("hourly", "daily"), "ties to the finer");
+        assert_eq!(of(&[3_600, 86_400, 86_400, 2_592_000, 2_592_000, 2_592_000]), "monthly");
+        assert_eq!(of(&[0, -1, 86_400]), "hourly");
+        let with = |usage_lengths| LiveDelivery { usage_lengths, ..manifest().deliveries.remove(0) };
+        let [hours, days] =
+            [[2, 0], [0, 3]].map(|[hourly, daily]| with(Some(UsageLengths { hourly, daily, monthly: 0 })));
+        assert_eq!(UsageLengths::granularity_of([&hours, &days].into_iter()), Some("daily"));
+        assert_eq!(UsageLengths::granularity_of([&hours, &with(None)].into_iter()), None, "an older one does not tell");
+        assert_eq!(UsageLengths::granularity_of(std::iter::empty()), None);
     }
 
     #[test]

@@ -128,6 +128,10 @@ pub struct BillingDelivery {
     /// What of the unblended total is on an invoice, by currency and invoice id; empty when the export names none.
     #[serde(default)]
     pub invoiced: BTreeMap<String, BTreeMap<String, String>>,
+    /// `hourly`, `daily` or `monthly`: what most charges of usage of its billing period are, over all that is live of it; empty when
+    /// unknown, and in manifests of earlier versions of the program.
+    #[serde(default)]
+    pub granularity: String,
     /// Facts with a flag, by the name of its column.
     #[serde(default)]
     pub flagged: BTreeMap<String, u64>,

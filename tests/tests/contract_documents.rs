@@ -56,7 +56,11 @@ const OPTIONAL: &[(&str, &str, &[&str])] = &[
     ("commit_record", "", &["heights", "last_record", SEAL]),
     ("commit_record", "/properties/last_record", &["src"]),
     ("commit_record", "/properties/files/items", &["schema_version"]),
-    ("run_manifest", "/properties/billing_deliveries/items", &["flagged", "invoiced", "source_format", "totals"]),
+    (
+        "run_manifest",
+        "/properties/billing_deliveries/items",
+        &["flagged", "granularity", "invoiced", "source_format", "totals"],
+    ),
 ];
 /// The digest of a document: its bytes have it, not its type (`contracts/src/seal.rs`).
 const SEAL: &str = "own_sha256";

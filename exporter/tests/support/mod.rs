@@ -215,6 +215,7 @@ impl World {
                 row_groups: vec![RowGroups { part: part.clone(), row_groups: vec![0] }],
                 rejected: BTreeMap::new(),
                 flagged: BTreeMap::new(),
+                usage_lengths: None,
                 invoiced: BTreeMap::new(),
             });
             parts.push(FactsPart { part, rows: *rows, bytes, sha256 });
@@ -349,6 +350,7 @@ impl World {
             source: DeliverySource::default(),
             invoiced: BTreeMap::new(),
             flagged: BTreeMap::new(),
+            usage_lengths: None,
             rejected: BTreeMap::new(),
             source_format: "focus".into(),
             columns: String::new(),

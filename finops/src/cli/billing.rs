@@ -22,6 +22,9 @@ pub struct Billing {
     rows_refused: BTreeMap<&'static str, u64>,
     months: Vec<String>,
     currencies: Vec<String>,
+    /// By month: what most charges of usage are, over all that is live of it; absent where a delivery of an earlier version of the
+    /// program does not tell.
+    granularity: BTreeMap<String, &'static str>,
     /// What was noticed in accepted rows: dialects, values outside closed lists, unreadable cells and columns.
     observed: Observed,
     /// Each with the name of the file that has the same content and was read.
@@ -47,6 +50,7 @@ impl Billing {
             rows_refused: load.rejects.by_reason.iter().map(|(reason, n)| (reason.as_str(), *n)).collect(),
             months: load.months.iter().map(|month| month.billing_period.clone()).collect(),
             currencies: load.currencies.keys().cloned().collect(),
+            granularity: load.months.iter().filter_map(|m| Some((m.billing_period.clone(), m.granularity?))).collect(),
             files_repeated: load.repeated_files.clone(),
             files_without_rows: load.empty_files.clone(),
             files_left_out: load.left_out.clone(),

@@ -72,7 +72,13 @@ fn one_bill_in_two_dialects_is_refused_until_one_is_chosen() {
     assert_eq!(refused.code, Some(65), "{refused}");
     assert!(refused.stderr.starts_with("error: ambiguous_source: "), "{refused}");
     assert_eq!(column(&status(&place), "dialect"), "cur2 cur2 cur2");
-    done(&place, &format!("costs load --tenant acme --restate {}", input("focus12_csv")));
+    let one = format!(
+        "costs load --tenant acme --restate --dialect focus {} {}",
+        input("cur2_parquet"),
+        input("focus12_csv")
+    );
+    let files = place.finops(&one);
+    assert!(files.text().starts_with("Billing     3 file(s), "), "files of another dialect are not counted: {files}");
     assert_eq!(column(&status(&place), "dialect"), "focus focus focus");
 }
 

@@ -49,7 +49,10 @@ fn a_bill_that_cannot_be_used_leaves_what_is_live() {
     // A quote that is never closed would make one cell of all rows behind it.
     let open =
         format!("{HEADER}\n{}{}", rows("1", "2026-09", 5), rows("1", "2026-09", 9).replacen("\"{}\"", "\"{}", 1));
-    refused("open.csv", open.replacen("\"{}\"", "{}", 13).as_bytes(), "open.csv, row 6: a quoted cell is not closed");
+    let said = "open.csv, row 6: a quoted cell is not closed";
+    let report = refused("open.csv", open.replacen("\"{}\"", "{}", 13).as_bytes(), said);
+    let lines = &report["lines"];
+    assert_eq!((&lines["read"], &lines["accepted"]), (&json!(5), &json!(5)), "what was read before it was noticed");
     let twice = format!("{HEADER},billedcost\n{}", rows("1", "2026-09", 3).replace('\n', ",2\n"));
     refused("twice.csv", twice.as_bytes(), "twice.csv has the column BilledCost more than once");
 
@@ -72,6 +75,14 @@ fn a_bill_that_cannot_be_used_leaves_what_is_live() {
     let huge = row("1000000000000000", "2026-09", 1, "{}");
     refused("huge.csv", format!("{HEADER}\n{huge}").as_bytes(), "bad_decimal in BilledCost");
 
+    // A file that ends inside a row: a cell is missing, or the last one is no whole number.
+    let cut = format!("{HEADER}\n{}", rows("1", "2026-09", 3));
+    refused("cut.csv", &cut.as_bytes()[..cut.len() - 8], "cut.csv, row 3: 11 fields, but the header has 12");
+    let (last, columns) = (HEADER.replacen("BilledCost,", "", 1) + ",BilledCost", rows("1", "2026-09", 3));
+    let moved: Vec<String> = columns.lines().map(|row| format!("{},1234.56", &row[2..])).collect();
+    let cut = format!("{last}\n{}", moved.join("\n"));
+    refused("number.csv", &cut.as_bytes()[..cut.len() - 2], "bad_decimal in BilledCost: it is \"1234.\"");
+
     let golden = "producers/collectors/tests/golden/cur/input/cur2_parquet/BILLING_PERIOD=2026-01";
     let file = std::fs::read_dir(repo(golden)).unwrap().next().unwrap().unwrap().path();
     let whole = std::fs::read(file).unwrap();
@@ -83,6 +94,50 @@ fn a_bill_that_cannot_be_used_leaves_what_is_live() {
 
     let manifest = br#"{"assemblyId": "a", "reportKeys": ["p/r/20260901-20261001/a/r-1.csv.gz"]}"#;
     refused("r-Manifest.json", manifest, "names p/r/20260901-20261001/a/r-1.csv.gz, which is not there");
+}
+
+/// Exports have empty files as markers; one that is named is a bill that is not there.
+#[test]
+fn an_empty_file_of_a_folder_is_left_out_and_named() {
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("bills")).unwrap();
+    place.write("bills/bill.csv", format!("{HEADER}\n{}", rows("1", "2026-09", 3)));
+    place.write("bills/success.csv", "");
+    let ended = place.finops("costs load --tenant acme bills");
+    assert_eq!(ended.code, Some(0), "{ended}");
+    assert!(ended.text().starts_with("Billing     1 file(s), 3 rows accepted"), "{ended}");
+    assert!(ended.text().contains("bills/success.csv: it is empty: 0 bytes"), "{ended}");
+    let refused = place.finops("costs load --tenant acme bills/bill.csv bills/success.csv");
+    assert_eq!(refused.code, Some(65), "{refused}");
+    assert!(refused.stderr.contains("success.csv"), "{refused}");
+}
+
+/// Of a delivery in several currencies its rows are counted once; of a month its granularity is what most usage is.
+#[test]
+fn what_is_live_says_its_granularity_and_counts_rows_once() {
+    let place = Place::new();
+    let hour =
+        row("1", "2026-09", 1, "{}").replace(",2026-09-03,2026-09-04,", ",2026-09-03T00:00:00Z,2026-09-03T01:00:00Z,");
+    let euros = row("2", "2026-09", 2, "{}").replace("USD", "EUR");
+    place.write(
+        "bill.csv",
+        format!("{HEADER}\n{hour}{euros}{}", row("3", "2026-09", 3, "{}").replace("Usage", "Purchase")),
+    );
+    let ended = place.finops("costs load --tenant acme --report run_report.json bill.csv");
+    assert_eq!(ended.code, Some(0), "{ended}");
+    let report: Value = serde_json::from_slice(&std::fs::read(place.path().join("run_report.json")).unwrap()).unwrap();
+    assert_eq!(report["billing"]["granularity"], json!({"2026-09": "hourly"}), "of two as many the finer one");
+    let live = live(&place);
+    let column = |name: &str| live.as_array().unwrap().iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    assert_eq!(column("currency"), ["EUR", "USD"]);
+    assert_eq!((column("granularity"), column("rows")), (vec![json!("hourly"); 2], vec![json!(3), Value::Null]));
+    place.write(
+        "more.csv",
+        format!("{HEADER}\n{}", rows("1", "2026-09", 2).replace("2026-09-03,2026-09-04", "2026-09-08,2026-09-09")),
+    );
+    let more = place.finops("costs load --tenant acme --output json more.csv").json(0);
+    assert_eq!(more["billing"]["granularity"], json!({"2026-09": "daily"}), "over all that is live: {more:#}");
+    assert_eq!(more["billing"]["deliveries"][0]["granularity"], "daily");
 }
 
 #[test]

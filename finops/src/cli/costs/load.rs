@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use collectors::billing::{LoadError, LoadOptions, Loaded, load};
+use collectors::billing::{LoadError, LoadOptions, Loaded, Rejects, load_counting};
 use contracts::tenant_scope::TenantScope;
 use platform::clock::{Clock, SystemClock};
 use platform::exit::ExitCode;
@@ -24,9 +24,10 @@ use crate::settings::Settings;
 pub fn run(args: &LoadArgs, settings: &Settings, output: Output) -> Result<ExitCode> {
     let scope = TenantScope::new(&args.tenant)?;
     let report = args.report.as_deref().map(NewReport::begin).transpose()?;
-    let outcome = read(args, settings, &scope)?;
+    let mut lines = Rejects::new(0);
+    let outcome = read(args, settings, &scope, &mut lines)?;
     if let Some(report) = report {
-        report.finish(scope.as_str(), &outcome)?;
+        report.finish(scope.as_str(), &outcome, &lines)?;
     }
     let loaded = outcome.map_err(RunError::from)?;
     let billing = Billing::of(&loaded.report);
@@ -40,7 +41,12 @@ pub fn run(args: &LoadArgs, settings: &Settings, output: Output) -> Result<ExitC
 }
 
 /// Reads the bills; what is wrong with them goes into the report, too.
-fn read(args: &LoadArgs, settings: &Settings, scope: &TenantScope) -> Result<std::result::Result<Loaded, LoadError>> {
+fn read(
+    args: &LoadArgs,
+    settings: &Settings,
+    scope: &TenantScope,
+    lines: &mut Rejects,
+) -> Result<std::result::Result<Loaded, LoadError>> {
     // What is missing is reported before anything is made.
     if let Err(error) = are_there(&args.paths) {
         return Ok(Err(error));
@@ -49,7 +55,7 @@ fn read(args: &LoadArgs, settings: &Settings, scope: &TenantScope) -> Result<std
     let shutdown = ports::stop_on_signals()?;
     let progress: Arc<dyn Progress> = Arc::new(Bars::default());
     let options = LoadOptions { now_ms: SystemClock.now_ms(), with_inventory: false, ..args.taken.options(settings) };
-    Ok(load(scope.as_str(), &args.paths, &options, &*store, &progress, &shutdown))
+    Ok(load_counting(scope.as_str(), &args.paths, &options, &*store, &progress, &shutdown, lines))
 }
 
 fn are_there(paths: &[PathBuf]) -> std::result::Result<(), LoadError> {

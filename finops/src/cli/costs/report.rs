@@ -35,8 +35,13 @@ impl<'a> NewReport<'a> {
     }
 
     /// Writes it and puts it in its place.
-    pub fn finish(mut self, tenant: &str, outcome: &std::result::Result<Loaded, LoadError>) -> Result<()> {
-        let text = format!("{:#}\n", report(tenant, outcome));
+    pub fn finish(
+        mut self,
+        tenant: &str,
+        outcome: &std::result::Result<Loaded, LoadError>,
+        read: &Rejects,
+    ) -> Result<()> {
+        let text = format!("{:#}\n", report(tenant, outcome, read));
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
         written.and_then(|()| std::fs::rename(&self.path, self.place)).map_err(|e| failed(self.place, &e))
     }
@@ -53,18 +58,19 @@ fn failed(place: &Path, error: &std::io::Error) -> Failure {
     Failure::new(ExitCode::Io, format!("writing {}: {error}", place.display()))
 }
 
-fn report(tenant: &str, outcome: &std::result::Result<Loaded, LoadError>) -> Value {
+/// `read`: lines up to the failure of a load that was not read to its end.
+fn report(tenant: &str, outcome: &std::result::Result<Loaded, LoadError>, read: &Rejects) -> Value {
     let (result, error, rejects, billing) = match outcome {
-        Ok(loaded) => ("loaded", None, Some(&loaded.report.rejects), Some(Billing::of(&loaded.report))),
-        Err(error @ LoadError::Quality(rejects)) => ("failed", Some(error), Some(&**rejects), None),
-        Err(error) => ("failed", Some(error), None, None),
+        Ok(loaded) => ("loaded", None, &loaded.report.rejects, Some(Billing::of(&loaded.report))),
+        Err(error @ LoadError::Quality(rejects)) => ("failed", Some(error), &**rejects, None),
+        Err(error) => ("failed", Some(error), read, None),
     };
     json!({
         "format_version": FORMAT_VERSION,
         "tenant_id": tenant,
         "result": result,
         "error": error.map(ToString::to_string),
-        "lines": rejects.map(lines),
+        "lines": lines(rejects),
         "billing": billing,
     })
 }

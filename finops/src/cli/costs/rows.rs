@@ -18,6 +18,8 @@ pub struct CostRow {
     delivery: String,
     /// What the load did; blank for what is live.
     effect: String,
+    /// Of the billing period.
+    granularity: Option<String>,
     rows: u64,
     rejected: BTreeMap<String, u64>,
     flagged: BTreeMap<String, u64>,
@@ -26,7 +28,7 @@ pub struct CostRow {
 }
 
 /// Columns that a narrow terminal does without, the first ones first.
-const SPARED: [&str; 7] = ["delivery", "blended", "net", "effect", "flagged", "rejected", "invoices"];
+const SPARED: [&str; 8] = ["delivery", "blended", "net", "effect", "granularity", "flagged", "rejected", "invoices"];
 
 /// Columns of amounts, which are text so that programs get every digit.
 const AMOUNTS: [&str; 5] = ["unblended", "invoiced", "amortized", "net", "blended"];
@@ -39,6 +41,7 @@ impl CostRow {
             dialect: loaded.source_format.clone(),
             delivery: loaded.delivery_id.clone(),
             effect: loaded.effect.clone(),
+            granularity: (!loaded.granularity.is_empty()).then(|| loaded.granularity.clone()),
             rows: loaded.accepted,
             rejected: loaded.rejected.clone(),
             flagged: loaded.flagged.clone(),
@@ -47,13 +50,15 @@ impl CostRow {
         }
     }
 
-    pub fn of_live(period: &str, live: &LiveDelivery) -> Self {
+    /// `granularity` of the period, where it is known.
+    pub fn of_live(period: &str, granularity: Option<&str>, live: &LiveDelivery) -> Self {
         Self {
             period: period.to_owned(),
             source: live.source.to_string(),
             dialect: live.source_format.clone(),
             delivery: live.delivery_id.clone(),
             effect: "live".to_owned(),
+            granularity: granularity.map(str::to_owned),
             rows: live.rows,
             rejected: live.rejected.clone(),
             flagged: live.flagged.clone(),
@@ -86,6 +91,7 @@ fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
         "source",
         "dialect",
         "effect",
+        "granularity",
         "rows",
         "rejected",
         "flagged",
@@ -104,11 +110,13 @@ fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
     };
     let mut rows = Rows::of(columns.map(column).into()).may_lack(&SPARED);
     for row in found {
-        let (rejected, flagged) = (counted(&row.rejected), counted(&row.flagged));
+        let counts = [json!(row.rows), counted(&row.rejected), counted(&row.flagged)];
         // What an earlier version of the program has loaded may have no totals.
         let by_currency = row.totals.iter().map(|(currency, totals)| (Some(currency), Some(totals)));
         let unknown = row.totals.is_empty().then_some((None, None));
-        for (currency, totals) in by_currency.chain(unknown) {
+        for (number, (currency, totals)) in by_currency.chain(unknown).enumerate() {
+            // Those of the delivery, not of the currency: once, so that they can be added up.
+            let [rows_read, rejected, flagged] = if number == 0 { counts.clone() } else { [const { Value::Null }; 3] };
             let (invoices, invoiced) = currency.map_or((Value::Null, Value::Null), |currency| row.invoices(currency));
             let invoiced = invoiced.as_str().map_or(Value::Null, |text| json!(amount(text)));
             let total = |of: fn(&CostTotals) -> &String| totals.map_or(Value::Null, |totals| json!(amount(of(totals))));
@@ -117,9 +125,10 @@ fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
                 json!(row.source),
                 json!(row.dialect),
                 json!(row.effect),
-                json!(row.rows),
-                rejected.clone(),
-                flagged.clone(),
+                json!(row.granularity),
+                rows_read,
+                rejected,
+                flagged,
                 json!(currency),
                 total(|totals| &totals.unblended),
                 invoiced,
@@ -144,20 +153,31 @@ fn counted(counts: &BTreeMap<String, u64>) -> Value {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_delivery_without_totals_is_listed_all_the_same() {
-        let row = CostRow {
+    fn row(currencies: &[&str]) -> CostRow {
+        CostRow {
             period: "2026-01".into(),
             source: "aws/1".into(),
             dialect: "focus".into(),
             delivery: "d".into(),
             effect: "live".into(),
+            granularity: Some("hourly".into()),
             rows: 7,
             rejected: BTreeMap::new(),
-            flagged: BTreeMap::new(),
-            totals: BTreeMap::new(),
+            flagged: [("model_fallback".to_owned(), 2)].into(),
+            totals: currencies.iter().map(|currency| ((*currency).to_owned(), CostTotals::default())).collect(),
             invoiced: BTreeMap::new(),
-        };
-        assert!(table(&[row]).contains("2026-01"));
+        }
+    }
+
+    #[test]
+    fn a_delivery_without_totals_is_listed_all_the_same() {
+        assert!(table(&[row(&[])]).contains("2026-01"));
+    }
+
+    #[test]
+    fn rows_of_a_delivery_are_counted_once_in_all_its_currencies() {
+        let text = table(&[row(&["EUR", "USD"])]);
+        assert_eq!((text.matches("hourly").count(), text.matches("model_fallback 2").count()), (2, 1), "{text}");
+        assert_eq!(text.matches(" 7 ").count(), 1, "{text}");
     }
 }

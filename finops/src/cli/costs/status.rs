@@ -1,6 +1,7 @@
 //! `finops costs status`.
 
 use collectors::billing::live;
+use contracts::cost_manifest::UsageLengths;
 use contracts::tenant_scope::TenantScope;
 use platform::exit::ExitCode;
 use runner::run::RunError;
@@ -17,7 +18,8 @@ pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<Exi
     let store = OpenPorts::store_only(settings)?;
     let mut found = Vec::new();
     for (period, manifest) in live(&*store, scope.as_str()).map_err(RunError::from)? {
-        found.extend(manifest.deliveries.iter().map(|delivery| CostRow::of_live(&period, delivery)));
+        let granularity = UsageLengths::granularity_of(manifest.deliveries.iter());
+        found.extend(manifest.deliveries.iter().map(|delivery| CostRow::of_live(&period, granularity, delivery)));
     }
     if found.is_empty() && output == Output::Table {
         note!("no cost facts of {}; `finops costs load --tenant {0} PATH` brings some", scope.as_str());

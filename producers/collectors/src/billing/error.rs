@@ -215,6 +215,21 @@ pub enum LoadError {
         /// File, as the manifest has it.
         key: String,
     },
+    /// A file that a manifest names has another size than the manifest says.
+    #[error(
+        "billing manifest {manifest}: {key} has {found} bytes, not the {expected} that it names: copy the delivery again, whole. \
+         Nothing was changed"
+    )]
+    ManifestFileSize {
+        /// Manifest.
+        manifest: String,
+        /// File, as the manifest has it.
+        key: String,
+        /// Bytes by the manifest.
+        expected: u64,
+        /// Bytes of the file.
+        found: u64,
+    },
     /// Nothing says which delivery of a period is current.
     #[error(
         "billing folder {period} holds several deliveries of one period and no manifest that says which is current: name the \

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::container;
 use super::error::LoadError;
 use super::layout::period_folder;
-use super::manifest::{self, DeliveryManifest};
+use super::manifest::{self, DeliveryManifest, ManifestFile};
 use super::storage::BillStorage;
 
 /// Billing files by delivery.
@@ -123,6 +123,11 @@ impl Folder {
             if taken.contains(&file) {
                 continue;
             }
+            // A marker; a file that a manifest names has been taken, and is refused when it is read.
+            if found.storage.bytes(&file)? == 0 {
+                found.left_out.push((file, "it is empty: 0 bytes".to_owned()));
+                continue;
+            }
             if let Some((_, why)) = decided.iter().find(|(folder, _)| file.starts_with(folder)) {
                 found.left_out.push((file, why.clone()));
                 continue;
@@ -143,16 +148,26 @@ impl Folder {
 
 /// The files that a manifest names.
 fn delivery_of(manifest: &DeliveryManifest, root: &Path, storage: &BillStorage) -> Result<DeliveryPaths, LoadError> {
-    let place = |key: &String| {
-        manifest.place(storage, key, root).ok_or_else(|| LoadError::ManifestFileMissing {
-            manifest: manifest.path.display().to_string(),
-            key: key.clone(),
-        })
+    let place = |ManifestFile { key, bytes }: &ManifestFile| {
+        let (manifest_path, key) = (manifest.path.display().to_string(), key.clone());
+        let Some(path) = manifest.place(storage, &key, root) else {
+            return Err(LoadError::ManifestFileMissing { manifest: manifest_path, key });
+        };
+        let (expected, found) = (bytes.filter(|_| is_plain(&path)), storage.bytes(&path)?);
+        match expected.filter(|expected| *expected != found) {
+            Some(expected) => Err(LoadError::ManifestFileSize { manifest: manifest_path, key, expected, found }),
+            None => Ok(path),
+        }
     };
-    let mut files = manifest.keys.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    let mut files = manifest.files.iter().map(place).collect::<Result<Vec<_>, _>>()?;
     files.sort();
     files.dedup();
     Ok(DeliveryPaths { assembly: manifest.assembly.clone(), files })
+}
+
+/// True for a file whose bytes are those of its rows: of packed ones no manifest says which bytes it has counted.
+fn is_plain(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"))
 }
 
 /// Several folders of a period with files of one name are several deliveries of it, and nothing says which one is current.
@@ -255,6 +270,34 @@ mod tests {
         ]);
         let error = find(&[dir.path().to_owned()]).unwrap_err().to_string();
         assert!(error.contains("p/r/20260101-20260201/b/r-2.csv"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_file_of_a_folder_is_left_out_unless_a_manifest_names_it() {
+        check(
+            &[("BILLING_PERIOD=2026-01/x-1.csv", "x"), ("BILLING_PERIOD=2026-01/x-2.csv", ""), ("success.csv", "")],
+            &["-: BILLING_PERIOD=2026-01/x-1.csv"],
+            &["BILLING_PERIOD=2026-01/x-2.csv", "success.csv"],
+        );
+        let named =
+            r#"{"runInfo": {"runId": "r1"}, "blobs": [{"blobName": "e/part_0.csv"}, {"blobName": "e/part_1.csv"}]}"#;
+        let files = [("e/manifest.json", named), ("e/part_0.csv", "x"), ("e/part_1.csv", "")];
+        check(&files, &["r1: e/part_0.csv e/part_1.csv"], &[]);
+        let dir = folder(&[("only.csv", "")]);
+        assert!(matches!(find(&[dir.path().to_owned()]), Err(LoadError::NoBills { .. })));
+    }
+
+    /// The bytes of packed files are not compared: no manifest says whether it has counted them packed.
+    #[test]
+    fn a_file_that_a_manifest_names_has_the_size_that_it_names() {
+        let of_size = |name: &str, bytes: u64| {
+            let manifest = format!(r#"{{"blobs": [{{"blobName": "e/{name}", "byteCount": {bytes}}}]}}"#);
+            let dir = folder(&[("e/manifest.json", &manifest), (&format!("e/{name}"), "12345")]);
+            find(&[dir.path().to_owned()]).map(|found| found.files().count()).map_err(|error| error.to_string())
+        };
+        assert_eq!((of_size("p.csv", 5), of_size("p.csv.gz", 9)), (Ok(1), Ok(1)));
+        let refused = of_size("p.csv", 6).unwrap_err();
+        assert!(refused.contains("manifest.json: e/p.csv has 5 bytes, not the 6 that it names"), "{refused}");
     }
 
     #[test]

@@ -56,6 +56,22 @@ pub fn load(
     progress: &Arc<dyn Progress>,
     shutdown: &Shutdown,
 ) -> Result<Loaded, LoadError> {
+    load_counting(tenant, paths, options, store, progress, shutdown, &mut Rejects::new(0))
+}
+
+/// As [`load`]; `lines` becomes what was read and refused so far, also when the load fails.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_counting(
+    tenant: &str,
+    paths: &[PathBuf],
+    options: &LoadOptions,
+    store: &dyn Store,
+    progress: &Arc<dyn Progress>,
+    shutdown: &Shutdown,
+    lines: &mut Rejects,
+) -> Result<Loaded, LoadError> {
     let found = folder::find(paths)?;
     let remote = found.sizes()?.into_iter().filter(|(path, _)| BillStorage::is_remote(path));
     let remote_bytes = remote.map(|(_, bytes)| bytes).sum();
@@ -81,6 +97,7 @@ pub fn load(
         rejects: Rejects::new(options.rejects_per_thousand_max),
         empty_files: Vec::new(),
         left_out: found.left_out.iter().map(|(file, why)| (file.display().to_string(), why.clone())).collect(),
+        not_chosen: BTreeSet::new(),
         rows_sum: RowsSum::default(),
         files_read: FilesRead::default(),
         currencies: BTreeMap::new(),
@@ -91,6 +108,7 @@ pub fn load(
     progress.begin("reading billing files", Unit::Bytes, Some(bytes));
     let outcome = load.read_all(&found, &files, progress);
     progress.end();
+    lines.clone_from(&load.rejects);
     let deliveries_read = outcome?;
     if let (true, Some(file)) = (files.len() == load.empty_files.len(), files.first()) {
         return Err(LoadError::NoRows { file: file.path.display().to_string() });
@@ -100,8 +118,10 @@ pub fn load(
     {
         return Err(LoadError::NoneOfDialect { dialect: dialect.as_str() });
     }
+    let not_chosen = std::mem::take(&mut load.not_chosen);
     let mut loaded = load.finish()?;
-    loaded.report.files = files.into_iter().map(|file| file.identity).collect();
+    let was_read = |file: &BillFile<'_>| !not_chosen.contains(file.path);
+    loaded.report.files = files.into_iter().filter(was_read).map(|file| file.identity).collect();
     loaded.report.repeated_files = repeated_files;
     loaded.report.deliveries_read = deliveries_read;
     Ok(loaded)
@@ -171,6 +191,8 @@ struct Load<'a> {
     rejects: Rejects,
     empty_files: Vec<String>,
     left_out: Vec<(String, String)>,
+    /// Those of them that are of another dialect than the one that was asked for.
+    not_chosen: BTreeSet<PathBuf>,
     /// Of the file that is being read.
     rows_sum: RowsSum,
     files_read: FilesRead,
@@ -205,7 +227,7 @@ impl Load<'_> {
             read.push(DeliveryRead {
                 delivery_id: self.delivery_id.clone(),
                 assembly: delivery.assembly.clone(),
-                files: files.len(),
+                files: files.iter().filter(|file| !self.not_chosen.contains(file.path)).count(),
             });
         }
         Ok(read)
@@ -227,6 +249,7 @@ impl Load<'_> {
             Err(error @ LoadError::DialectNotChosen { .. }) => {
                 tracing::warn!("{error}: it is left out");
                 self.left_out.push((self.file.clone(), error.to_string()));
+                self.not_chosen.insert(path.to_path_buf());
             }
             read => read?,
         }

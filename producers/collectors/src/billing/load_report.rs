@@ -61,6 +61,7 @@ impl LoadReport {
                     effect: delivery.effect.as_str().to_owned(),
                     accepted: delivery.rows,
                     rejected: delivery.rejected.clone(),
+                    granularity: month.granularity.unwrap_or_default().to_owned(),
                     flagged: delivery.flagged.clone(),
                     totals: delivery.totals.clone(),
                     invoiced: delivery.invoiced.clone(),

@@ -30,8 +30,17 @@ pub struct DeliveryManifest {
     pub path: PathBuf,
     /// The provider's own id of the delivery.
     pub assembly: Option<String>,
-    /// Names of the files, as the provider has them: paths in a bucket.
-    pub keys: Vec<String>,
+    /// The files.
+    pub files: Vec<ManifestFile>,
+}
+
+/// A file that a manifest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestFile {
+    /// Its name, as the provider has it: a path in a bucket.
+    pub key: String,
+    /// Its size, where the manifest tells it.
+    pub bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +64,9 @@ struct RunInfo {
 struct Blob {
     #[serde(rename = "blobName")]
     name: String,
+    /// Not needed: one in another form makes no manifest unreadable.
+    #[serde(rename = "byteCount")]
+    bytes: Option<serde_json::Value>,
 }
 
 /// The manifest at this path; `None` when the file is none.
@@ -72,10 +84,12 @@ pub fn read(storage: &BillStorage, path: &Path) -> Result<Option<DeliveryManifes
     let bytes = storage.first_bytes(path, BYTES_MAX)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let Ok(content) = serde_json::from_slice::<Content>(bytes) else { return Ok(None) };
-    let blobs = || content.blobs.map(|blobs| blobs.into_iter().map(|blob| blob.name).collect());
-    let Some(keys) = content.keys.or_else(blobs).filter(|keys| !keys.is_empty()) else { return Ok(None) };
+    let keys = content.keys.map(|keys| keys.into_iter().map(|key| ManifestFile { key, bytes: None }).collect());
+    let blob = |Blob { name: key, bytes }| ManifestFile { key, bytes: bytes.and_then(|bytes| bytes.as_u64()) };
+    let blobs = || content.blobs.map(|blobs| blobs.into_iter().map(blob).collect());
+    let Some(files) = keys.or_else(blobs).filter(|files: &Vec<_>| !files.is_empty()) else { return Ok(None) };
     let assembly = content.assembly.or_else(|| content.run.and_then(|run| run.run_id));
-    Ok(Some(DeliveryManifest { path: path.to_owned(), assembly, keys }))
+    Ok(Some(DeliveryManifest { path: path.to_owned(), assembly, files }))
 }
 
 impl DeliveryManifest {

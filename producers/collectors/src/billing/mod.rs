@@ -41,7 +41,7 @@ pub use self::dialect::Dialect;
 pub use self::error::LoadError;
 pub use self::facts::{Effect, LiveMonth, LoadOptions, LoadedDelivery, Overlap, SupersededDelivery, live};
 pub use self::folder::{BillPaths, DeliveryPaths, find};
-pub use self::load::{Loaded, load};
+pub use self::load::{Loaded, load, load_counting};
 pub use self::load_report::{DeliveryRead, LoadReport};
 pub use self::observed::Observed;
 pub use self::rejects::{Reason, Refusal, Rejects, Sample};

@@ -40,7 +40,7 @@ pub fn text(cell: &str) -> Option<&str> {
 }
 
 /// A decimal: sign, digits, point, optional exponent; rounded half-even to [`SCALE`] places. `None` for anything
-/// else, NaN and infinity, and for more than 15 integer digits.
+/// else, NaN and infinity, for more than 15 integer digits, and for what ends in its point or exponent: it may have been cut.
 #[must_use]
 pub fn decimal(cell: &str) -> Option<Decimal> {
     let (negative, rest) = match cell.as_bytes() {
@@ -51,7 +51,10 @@ pub fn decimal(cell: &str) -> Option<Decimal> {
     let (number, exponent) = split_exponent(rest)?;
     let point = number.iter().position(|b| *b == b'.').unwrap_or(number.len());
     let (integer, fraction) = (&number[..point], number.get(point + 1..).unwrap_or_default());
-    if integer.len() + fraction.len() == 0 || !integer.iter().chain(fraction).all(u8::is_ascii_digit) {
+    if (fraction.is_empty() && point < number.len())
+        || integer.len() + fraction.len() == 0
+        || !integer.iter().chain(fraction).all(u8::is_ascii_digit)
+    {
         return None;
     }
     if exponent == 0 && integer.len() <= INTEGER_DIGITS_MAX && fraction.len() <= SCALE as usize {
@@ -185,9 +188,14 @@ mod tests {
     fn decimals_keep_twelve_places_half_even() {
         let cases = [
             ("1", Some("1.000000000000")),
+            ("1234.", None),
+            ("-1234.", None),
+            ("1.e5", None),
+            ("1234.5e", None),
+            ("1234.5E-", None),
             ("-0.75", Some("-0.750000000000")),
             ("+.5", Some("0.500000000000")),
-            ("5.", Some("5.000000000000")),
+            ("5.", None),
             ("2.0E-3", Some("0.002000000000")),
             ("1e3", Some("1000.000000000000")),
             ("0.0000000000005", Some("0.000000000000")),

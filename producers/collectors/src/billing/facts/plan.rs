@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use contracts::cost_manifest::{self, LiveDelivery};
+use contracts::cost_manifest::{self, LiveDelivery, UsageLengths};
 
 use super::month::{Live, Month};
 use super::report::{Effect, LiveMonth, LoadedDelivery};
@@ -117,12 +117,14 @@ impl Plan {
             own.deliveries.iter().any(|own| (&own.source, &own.delivery_id) == (&other.source, &other.delivery_id))
         };
         let is_kept = |(number, present): &(usize, &LiveDelivery)| !self.replaced.contains(number) && !is_own(present);
+        let kept = || live.present.iter().enumerate().filter(is_kept).map(|(_, present)| present);
         // Nothing is dropped from the manifest while nothing joins.
         let lost = if self.joins.is_empty() { &[][..] } else { &live.lost[..] };
         LiveMonth {
             billing_period: month.period.clone(),
             deliveries: own.deliveries.iter().zip(&self.effects).map(loaded).collect(),
-            beside: live.present.iter().enumerate().filter(is_kept).count(),
+            beside: kept().count(),
+            granularity: UsageLengths::granularity_of(kept().chain(&own.deliveries)),
             replaced: self.replaced.iter().filter_map(|number| live.present.get(*number)).map(Into::into).collect(),
             lost: lost.iter().filter(|lost| !is_own(lost)).map(Into::into).collect(),
         }

@@ -16,6 +16,8 @@ pub struct LiveMonth {
     pub deliveries: Vec<LoadedDelivery>,
     /// Live deliveries of others, or earlier ones, that this load left as they were.
     pub beside: usize,
+    /// What most charges of usage are, over all that is live; `None` when a delivery of an earlier version does not tell.
+    pub granularity: Option<&'static str>,
     /// What was live before and is not any more.
     pub replaced: Vec<SupersededDelivery>,
     /// What was live and whose file is missing: it has to be loaded again.

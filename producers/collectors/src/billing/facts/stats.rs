@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use contracts::cost_manifest::CostTotals;
+use contracts::cost_manifest::{CostTotals, UsageLengths};
 use inventories::billing::cells::SCALE;
+use inventories::billing::closed_lists::ChargeCategory;
 use inventories::billing::fact::CostFact;
 use rust_decimal::Decimal;
 
@@ -31,6 +32,8 @@ pub struct FactsStats {
     pub longer: Periods,
     /// What is charged.
     pub charges: Charges,
+    /// Of usage that has an end.
+    pub usage_lengths: UsageLengths,
     /// In the order of [`FLAGS`].
     flagged: [u64; 3],
     sums: BTreeMap<String, [i128; 4]>,
@@ -43,6 +46,9 @@ impl FactsStats {
         self.rows += 1;
         let flags = [fact.charge.currency_defaulted, fact.model_fallback, fact.charge.unknown_type];
         self.flagged.iter_mut().zip(flags).for_each(|(rows, is_set)| *rows += u64::from(is_set));
+        if let Some(end) = fact.usage_end_ms.filter(|_| fact.charge.charge_category.is(ChargeCategory::Usage)) {
+            self.usage_lengths.add(end.saturating_sub(fact.usage_start_ms));
+        }
         let (start, end) = (fact.usage_start_ms, fact.usage_end_ms.unwrap_or(fact.usage_start_ms));
         let periods = if end.saturating_sub(start) <= DAY_MS_MAX { &mut self.daily } else { &mut self.longer };
         periods.add(start, end);

@@ -384,6 +384,7 @@ impl SourceWriter {
             totals: self.stats.totals(),
             invoiced: self.stats.invoiced(),
             flagged: self.stats.flagged(),
+            usage_lengths: Some(self.stats.usage_lengths),
             rejected: BTreeMap::new(),
             daily_periods: self.stats.daily.to_text(),
             longer_periods: self.stats.longer.to_text(),
