@@ -81,7 +81,13 @@ fn split(facts: &[CostFact]) -> Result<[ArrayRef; 7], ArrowError> {
 }
 
 fn text<'a>(facts: &'a [CostFact], of: impl Fn(&'a CostFact) -> Option<&'a str>) -> ArrayRef {
-    Arc::new(facts.iter().map(of).collect::<StringArray>())
+    // Its size is known before: texts are most of a batch, and to grow them copies them.
+    let bytes = facts.iter().filter_map(&of).map(str::len).sum();
+    let mut texts = StringBuilder::with_capacity(facts.len(), bytes);
+    for fact in facts {
+        texts.append_option(of(fact));
+    }
+    Arc::new(texts.finish())
 }
 
 fn time(facts: &[CostFact], of: impl Fn(&CostFact) -> Option<i64>) -> ArrayRef {
@@ -98,7 +104,10 @@ fn cost(facts: &[CostFact], of: impl Fn(&CostFact) -> Option<Decimal>) -> Result
         amount.rescale(SCALE);
         if amount.scale() == SCALE { Ok(Some(amount.mantissa())) } else { Err(too_large(amount)) }
     };
-    let mantissas = facts.iter().map(scaled).collect::<Result<Vec<_>, _>>()?;
+    let mut mantissas = Vec::with_capacity(facts.len());
+    for fact in facts {
+        mantissas.push(scaled(fact)?);
+    }
     Ok(Arc::new(Decimal128Array::from(mantissas).with_precision_and_scale(PRECISION, SCALE as i8)?))
 }
 
@@ -108,15 +117,23 @@ fn too_large(amount: Decimal) -> ArrowError {
 
 fn tags<'a>(facts: &'a [CostFact], of: impl Fn(&'a CostFact) -> Option<&'a RowTags>) -> Result<ArrayRef, ArrowError> {
     let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
-    let mut builder = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+    // Unknown tags are stored as none: the report of the load counts them.
+    let entries = |fact| of(fact).and_then(RowTags::known).into_iter().flatten();
+    let (mut count, mut key_bytes, mut value_bytes) = (0, 0, 0);
+    for (key, value) in facts.iter().flat_map(entries) {
+        count += 1;
+        key_bytes += key.len();
+        value_bytes += value.len();
+    }
+    let (keys, values) =
+        (StringBuilder::with_capacity(count, key_bytes), StringBuilder::with_capacity(count, value_bytes));
+    let mut builder = MapBuilder::with_capacity(Some(names), keys, values, facts.len());
     for fact in facts {
-        // Unknown tags are stored as none: the report of the load counts them.
-        let tags = of(fact);
-        for (key, value) in tags.and_then(RowTags::known).into_iter().flatten() {
+        for (key, value) in entries(fact) {
             builder.keys().append_value(key);
             builder.values().append_value(value);
         }
-        builder.append(tags.is_some())?;
+        builder.append(of(fact).is_some())?;
     }
     Ok(Arc::new(builder.finish()))
 }

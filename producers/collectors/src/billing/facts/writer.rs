@@ -318,7 +318,7 @@ impl MonthWriter {
     /// Encodes what waits of a source; returns how many facts.
     fn encode(&mut self, source: &SourceKey, tenant: &str) -> Result<usize, EncodeError> {
         let Some(one) = self.sources.get_mut(source) else { return Ok(0) };
-        let facts = std::mem::take(&mut one.waiting);
+        let mut facts = std::mem::take(&mut one.waiting);
         if facts.is_empty() {
             return Ok(0);
         }
@@ -331,10 +331,16 @@ impl MonthWriter {
         open.write(&batch)?;
         let is_full = open.rows >= ROW_GROUP_ROWS;
         one.open = Some(open);
+        let rows = facts.len();
+        // Where many came more will.
+        if rows >= BATCH_ROWS {
+            facts.clear();
+            one.waiting = facts;
+        }
         if is_full {
             self.close_row_group(source)?;
         }
-        Ok(facts.len())
+        Ok(rows)
     }
 
     fn close_row_group(&mut self, source: &SourceKey) -> Result<(), ParquetError> {
