@@ -56,6 +56,8 @@ resource_types!(
     PublicIpv4 = "public_ipv4",
     /// An object storage bucket.
     S3Bucket = "s3_bucket",
+    /// Findings of one check and account that are too small for a line of their own, together.
+    SmallFindings = "small_findings",
     /// All snapshots of an account and region.
     SnapshotPortfolio = "snapshot_portfolio",
 );

@@ -79,8 +79,8 @@ pub struct CheckInfo {
 pub enum MonthRule {
     /// By the share of the month that each resource was charged for.
     ByTime,
-    /// Not at all: they are shown as charged.
-    AsCharged,
+    /// By the share of the month that the bill shows.
+    ByBill,
     /// There are none.
     NoMoney,
 }
@@ -94,17 +94,20 @@ impl MonthRule {
                 "a month = charged × hours of the billing month / hours charged, for each resource. Hours are distinct hours, \
                  not rows; a daily or monthly row counts all its hours. Storage, gateways and load balancers exist in each \
                  hour charged. Instances, databases and addresses may pause: for them the hours from the first charge to the \
-                 last count. What is charged by use is added as charged. A resource charged all month is not scaled. The \
+                 last count. Corrections and reversals of the resource are taken off first. A resource charged all month is not scaled. The \
                  finding keeps what was charged (dimensions charged_cost, charged_savings, charged_hours, share_hours, \
                  month_hours) and the formula with its numbers (estimated.notes). Confidence is at most 30 for less than a \
-                 day, 60 for less than a week. A resource that is not charged any more a day before the bill ends (a week, \
-                 if it paused before) has ended and saves nothing; where fewer than 10 resources are charged through nine \
-                 tenths of the bill's hours, the bill may be an extract: then it is named all the same, with a confidence of \
+                 day, 60 for less than a week. A resource that is not charged any more in the last 48 hours of the bill (a week, \
+                 if it paused before), or is away for as long as it lived, has ended and saves nothing; where the bill shows less than half of the hours of what \
+                 does not pause, it is an extract: then it is named all the same, with a confidence of \
                  30 at most"
             }
-            Self::AsCharged => {
-                "as charged in the billing month (dimensions charged_cost, charged_savings), not scaled: amounts of use, \
-                 credits and sums over many kinds of charges do not tell what is still to come"
+            Self::ByBill => {
+                "a month = charged × hours of the billing month / hours from the first to the last that the bill shows of usage, \
+                 in rows of a day at most: taxes, fees, purchases and charges by the month do not tell how far it is. Of a \
+                 resource that began later (its storage, gateway or load balancer is charged since then), the hours since. \
+                 A charge for more than that is scaled by its own time. Corrections and reversals are taken off first. The \
+                 finding keeps what was charged (charged_cost) and the formula with its numbers (estimated.notes)"
             }
             Self::NoMoney => "no monthly figure",
         }

@@ -145,10 +145,10 @@ fn number(text: &str) -> i64 {
 }
 
 #[test]
-fn purchases_credits_and_use_are_never_scaled() {
+fn credits_and_use_come_to_a_month_and_purchases_count_nowhere() {
     let purchase = Row { category: "Purchase", ..row("ComputeSP:1yrAllUpfront", "sp-1") }.cost("876").at(48, 24);
     let credit = Row { category: "Credit", ..row("EBS:VolumeUsage.gp2", "vol-1") }.cost("-1").at(0, 1);
-    let data = Row { quantity: "150".into(), ..row("NatGateway-Bytes", "nat-1") }.cost("6.75").at(0, 24);
+    let data = Row { quantity: "150".into(), ..row("NatGateway-Bytes", "nat-1") }.cost("6.75").at(336, 24);
     let rows = [volume("vol-1", 0, 360, 24), vec![purchase, credit, data]].concat();
     let findings = findings(&rows);
     let costs: Vec<_> = findings
@@ -158,10 +158,14 @@ fn purchases_credits_and_use_are_never_scaled() {
         .collect();
     let gp2 = costs.iter().find(|(check, _)| *check == "billing.ebs.gp2.to.gp3").unwrap().1;
     assert!((gp2 - 10_000_000).abs() <= 1, "{costs:?}");
-    assert!(costs.contains(&("billing.nat.data.processing", 6_750_000)), "{costs:?}");
-    assert!(costs.contains(&("billing.credit.masking", 1_000_000)), "{costs:?}");
+    // The bill shows half of the month.
+    assert!(costs.contains(&("billing.nat.data.processing", 13_500_000)), "{costs:?}");
+    assert!(costs.contains(&("billing.credit.masking", 2_000_000)), "{costs:?}");
     let data = findings.iter().find(|f| f.text("/check_id") == "billing.nat.data.processing").unwrap();
-    assert_eq!(data.text("/message"), "NAT gateway nat-1 processed 150 GB, which cost 6.75 USD in 2026-09");
+    assert_eq!(
+        data.text("/message"),
+        "NAT gateway nat-1 processed 150 GB, which cost 6.75 USD in 24 charged hours, 13.5 USD a month"
+    );
 }
 
 #[test]
@@ -181,12 +185,16 @@ fn what_a_correction_took_back_is_not_saved_once_more() {
 
 #[test]
 fn a_resource_that_ended_is_silent_where_the_bill_can_tell() {
-    for (going_on, is_named) in [(9, true), (10, false)] {
-        let others = (0..going_on).map(|n| row("VpcEndpoint-Hours", &format!("vpce-{n}")));
+    // A whole bill shows all days of other volumes, an extract one of six.
+    for (step, is_named) in [(144, true), (24, false)] {
+        let others = (0..4).flat_map(|n| {
+            let days = (0..720).step_by(step).map(move |hour| volume(&format!("vol-{n}"), hour, 24, 24));
+            days.flatten().chain(volume(&format!("vol-{n}"), 696, 24, 24))
+        });
         let rows: Vec<_> = volume("vol-deleted", 0, 360, 24).into_iter().chain(others).collect();
         let findings = findings(&rows);
         let seen: Vec<_> = findings.iter().filter(|f| f.text("/scope/resource_id") == "vol-deleted").collect();
-        assert_eq!(seen.len(), usize::from(is_named), "{going_on}");
+        assert_eq!(seen.len(), usize::from(is_named), "{step}");
         if let [finding] = seen.as_slice() {
             let notes = finding.text("/estimated/notes");
             assert!(

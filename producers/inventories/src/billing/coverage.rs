@@ -1,22 +1,24 @@
 //! How much of its month a bill shows, per paying account: which month findings speak of, the hours it covers, and
-//! whether so much goes on in it that what is no longer charged has ended.
+//! whether what is no longer charged has ended. Only usage tells it: a tax, a fee or a purchase may be charged for the whole
+//! month on its first day, and so may usage that is charged by the month.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::hours::HourSet;
 use super::line::{LineKey, UsageLine};
+use super::meter::PriceOf;
 
 /// Hours of usage from which a month says enough to be spoken of: a week. On the first days of a month nothing can be
 /// derived from it yet, and what was found in the month before still stands.
 const MONTH_HOURS_MIN: u32 = 168;
 /// Hours that a service may reach the bill later than others.
 const LATE_HOURS_MAX: u32 = 48;
-/// Share of the bill's hours, in tenths, from which a resource counts as charged all the time.
-const STEADY_TENTHS: u32 = 9;
-/// Resources charged all the time that show that a bill is whole. Every account that runs something has a dozen: volumes,
-/// buckets, addresses. An extract or a random sample of a bill has few or none, and hours it lacks say nothing.
-const STEADY_RESOURCES_MIN: u32 = 10;
+/// Length of a row up to which it tells how far the month is: a day, and the hour that a day has more when the clocks change.
+const TELLING_MS_MAX: i64 = 25 * 3_600_000;
+/// Share of the hours of things that do not pause, from their first to their last, that a whole bill shows at least, in tenths.
+/// An extract or a random sample of a bill leaves holes in them: what it lacks has not ended.
+const SHOWN_TENTHS: u32 = 5;
 
 /// Cloud and paying account.
 pub(super) type Payer = (Arc<str>, Arc<str>);
@@ -30,8 +32,8 @@ pub struct CurrentMonth {
     pub hours: HourSet,
     /// The last of them, by service.
     last_hours: BTreeMap<Arc<str>, u32>,
-    /// Resources charged in nearly all of these hours.
-    steady_resources: u32,
+    /// False when the bill leaves out hours of what does not pause.
+    is_whole: bool,
 }
 
 impl CurrentMonth {
@@ -42,10 +44,10 @@ impl CurrentMonth {
         Some(self.last_hours.get(service).map_or(last, |of_service| last.max(*of_service)))
     }
 
-    /// True when the bill shows enough resources going on to tell that one has ended. False for an extract of a bill.
+    /// True when what is missing from the bill was not charged. False for an extract of a bill, which leaves out rows.
     #[must_use]
     pub fn tells_ends(&self) -> bool {
-        self.steady_resources >= STEADY_RESOURCES_MIN
+        self.is_whole
     }
 }
 
@@ -58,49 +60,126 @@ pub(super) fn resource_key(key: &LineKey) -> [&str; 7] {
     [&key.cloud, &key.billing_account, &key.period, &key.account, &key.region, &key.service, &key.resource]
 }
 
-/// The current month of each paying account; `lines` are sorted by key.
-pub(super) fn current_months(lines: &[UsageLine]) -> BTreeMap<Payer, CurrentMonth> {
-    let mut hours: BTreeMap<Payer, BTreeMap<Arc<str>, HourSet>> = BTreeMap::new();
-    for line in lines {
-        let month = hours.entry(payer(line)).or_default().entry(Arc::clone(&line.key.period)).or_default();
-        if line.is_usage() {
-            month.merge(&line.sums.hours);
+/// Hours of usage by service, in the months of each paying account.
+pub(super) type Covered = BTreeMap<Payer, BTreeMap<Arc<str>, BTreeMap<Arc<str>, HourSet>>>;
+
+/// Notes the hours of rows that tell how far a month is, while rows are added up.
+#[derive(Debug, Default)]
+pub(super) struct CoverageBuilder {
+    slots: HashMap<[Arc<str>; 4], usize>,
+    hours: Vec<HourSet>,
+    /// By number of line; `None` for lines that tell nothing.
+    of_line: Vec<Option<usize>>,
+}
+
+impl CoverageBuilder {
+    /// Notes the next line.
+    pub(super) fn add_line(&mut self, key: &LineKey) {
+        let slot = key.is_usage().then(|| {
+            let of = [&key.cloud, &key.billing_account, &key.period, &key.service].map(Arc::clone);
+            *self.slots.entry(of).or_insert_with(|| {
+                self.hours.push(HourSet::default());
+                self.hours.len() - 1
+            })
+        });
+        self.of_line.push(slot);
+    }
+
+    /// Notes a row of a line.
+    pub(super) fn add_row(&mut self, line: usize, month_start_ms: i64, start_ms: i64, end_ms: i64) {
+        let slot = self.of_line.get(line).copied().flatten();
+        if let Some(hours) =
+            slot.filter(|_| end_ms - start_ms <= TELLING_MS_MAX).and_then(|slot| self.hours.get_mut(slot))
+        {
+            hours.add(month_start_ms, start_ms, end_ms);
         }
     }
-    let current = |months: &BTreeMap<Arc<str>, HourSet>| {
-        let covered = months.iter().rev().find(|(_, hours)| hours.count() >= MONTH_HOURS_MIN);
-        let (period, hours) = covered.or(months.last_key_value())?;
-        Some(CurrentMonth {
-            period: Arc::clone(period),
-            hours: *hours,
-            last_hours: BTreeMap::new(),
-            steady_resources: 0,
-        })
-    };
-    let mut months = hours.iter().filter_map(|(payer, months)| Some((payer.clone(), current(months)?))).collect();
-    note_last_hours(lines, &mut months);
-    count_steady_resources(lines, &mut months);
+
+    /// What the rows covered.
+    pub(super) fn finish(self) -> Covered {
+        let mut covered = Covered::new();
+        for ([cloud, account, period, service], slot) in self.slots {
+            let Some(hours) = self.hours.get(slot).filter(|hours| hours.count() > 0) else { continue };
+            covered.entry((cloud, account)).or_default().entry(period).or_default().insert(service, *hours);
+        }
+        covered
+    }
+}
+
+/// The current month of each paying account; `lines` are sorted by key.
+pub(super) fn current_months(lines: &[UsageLine], mut covered: Covered) -> BTreeMap<Payer, CurrentMonth> {
+    let mut long: BTreeMap<(Payer, Arc<str>), BTreeMap<Arc<str>, HourSet>> = BTreeMap::new();
+    for line in lines {
+        let months = covered.entry(payer(line)).or_default();
+        let services = months.entry(Arc::clone(&line.key.period)).or_default();
+        if services.is_empty() && line.is_usage() {
+            // A bill by the month: its rows are all that tells anything.
+            let of = long.entry((payer(line), Arc::clone(&line.key.period))).or_default();
+            of.entry(Arc::clone(&line.key.service)).or_default().merge(&line.sums.hours);
+        }
+    }
+    for ((payer, period), services) in long {
+        covered.entry(payer).or_default().insert(period, services);
+    }
+    let mut months = covered.iter().filter_map(|(payer, months)| Some((payer.clone(), current(months)?))).collect();
+    note_holes(lines, &mut months);
     months
 }
 
-fn note_last_hours(lines: &[UsageLine], months: &mut BTreeMap<Payer, CurrentMonth>) {
-    for line in lines.iter().filter(|line| line.is_usage()) {
-        let month = months.get_mut(&payer(line)).filter(|month| month.period == line.key.period);
-        let Some((month, last)) = month.zip(line.sums.hours.last()) else { continue };
-        let noted = month.last_hours.entry(Arc::clone(&line.key.service)).or_default();
-        *noted = last.max(*noted);
+/// The newest month with a week of usage, else the newest.
+fn current(months: &BTreeMap<Arc<str>, BTreeMap<Arc<str>, HourSet>>) -> Option<CurrentMonth> {
+    let months = months.iter().rev().map(|(period, services)| {
+        let mut hours = HourSet::default();
+        services.values().for_each(|of_service| hours.merge(of_service));
+        (period, services, hours)
+    });
+    let covered = months.clone().find(|(.., hours)| hours.count() >= MONTH_HOURS_MIN);
+    let (period, services, hours) = covered.or(months.clone().next())?;
+    let last_hours = services.iter().filter_map(|(service, hours)| Some((Arc::clone(service), hours.last()?)));
+    Some(CurrentMonth { period: Arc::clone(period), hours, last_hours: last_hours.collect(), is_whole: true })
+}
+
+/// Hours that a bill shows of things, and hours from the first to the last of each. One hour shows no hole.
+#[derive(Debug, Clone, Copy, Default)]
+struct Shown {
+    hours: u32,
+    lived: u32,
+}
+
+impl Shown {
+    fn add(&mut self, hours: &HourSet) {
+        if hours.span() > 1 {
+            self.hours = self.hours.saturating_add(hours.count());
+            self.lived = self.lived.saturating_add(hours.span());
+        }
     }
 }
 
-fn count_steady_resources(lines: &[UsageLine], months: &mut BTreeMap<Payer, CurrentMonth>) {
+/// Compares the hours of what does not pause with those from its first to its last; where the bill has no such thing, of everything.
+fn note_holes(lines: &[UsageLine], months: &mut BTreeMap<Payer, CurrentMonth>) {
+    let mut seen: BTreeMap<Payer, (Shown, Shown)> = BTreeMap::new();
     for lines in lines.chunk_by(|a, b| resource_key(&a.key) == resource_key(&b.key)) {
-        let Some(first) = lines.first().filter(|line| !line.key.resource.is_empty()) else { continue };
-        let Some(month) = months.get_mut(&payer(first)).filter(|month| month.period == first.key.period) else {
+        let Some(first) = lines.first() else { continue };
+        if months.get(&payer(first)).is_none_or(|month| month.period != first.key.period) {
             continue;
-        };
-        let mut hours = HourSet::default();
-        lines.iter().filter(|line| line.is_usage()).for_each(|line| hours.merge(&line.sums.hours));
-        let is_steady = hours.count() > 0 && hours.count() * 10 >= month.hours.count() * STEADY_TENTHS;
-        month.steady_resources += u32::from(is_steady);
+        }
+        let (mut existing, mut any) = (HourSet::default(), HourSet::default());
+        for line in lines.iter().filter(|line| line.is_usage()) {
+            any.merge(&line.sums.hours);
+            if line.key.meter.price_of() == PriceOf::Existence && !line.key.resource.is_empty() {
+                existing.merge(&line.sums.hours);
+            }
+        }
+        let (of_existing, of_any) = seen.entry(payer(first)).or_default();
+        of_existing.add(&existing);
+        of_any.add(&any);
+    }
+    for (payer, month) in months {
+        let (of_existing, of_any) = seen.get(payer).copied().unwrap_or_default();
+        let shown = if of_existing.lived > 0 { of_existing } else { of_any };
+        // Where nothing is charged for more than an hour, the bill picks hours.
+        let is_picked = shown.lived == 0 && month.hours.span() > 1;
+        let has_holes = shown.hours.saturating_mul(10) < shown.lived.saturating_mul(SHOWN_TENTHS);
+        month.is_whole = !is_picked && !has_holes;
     }
 }

@@ -48,6 +48,13 @@ impl HourSet {
         Some(before + word.ilog2())
     }
 
+    /// True when the hour is one of them.
+    #[must_use]
+    pub fn contains(&self, hour: u32) -> bool {
+        let word = usize::try_from(hour / 64).ok().and_then(|word| self.0.get(word));
+        word.is_some_and(|word| word >> (hour % 64) & 1 == 1)
+    }
+
     /// The hours from this one on.
     #[must_use]
     pub fn since(&self, hour: u32) -> Self {
@@ -103,6 +110,8 @@ mod tests {
             assert_eq!(hours.since(since).count(), count, "{since}");
         }
         assert_eq!(hours.since(100).first(), Some(100));
+        let contained = [0, 719, 720, 10_000].map(|hour| hours.contains(hour));
+        assert_eq!(contained, [true, true, false, false]);
     }
 
     #[test]

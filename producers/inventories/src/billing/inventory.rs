@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::closed_lists::{ChargeCategory, ListCell, Pricing};
-use super::coverage::{CurrentMonth, Payer, current_months, payer, resource_key};
+use super::coverage::{CoverageBuilder, CurrentMonth, Payer, current_months, payer, resource_key};
 use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
@@ -111,11 +111,12 @@ struct KnownPart {
     pricing: Pricing,
     is_unused: bool,
     is_negative: bool,
+    is_earlier: bool,
 }
 
 impl KnownPart {
     /// `None` for a category outside the closed list.
-    fn of(fact: &CostFact, part: &RowPart) -> Option<Self> {
+    fn of(fact: &CostFact, part: &RowPart, is_earlier: bool) -> Option<Self> {
         let ListCell::Known(category) = part.category else { return None };
         Some(Self {
             charge: Arc::clone(&fact.charge),
@@ -123,11 +124,13 @@ impl KnownPart {
             pricing: part.pricing,
             is_unused: part.is_unused,
             is_negative: is_negative(part),
+            is_earlier,
         })
     }
 
-    fn identity(&self) -> (*const Charge, ChargeCategory, Pricing, bool, bool) {
-        (Arc::as_ptr(&self.charge), self.category, self.pricing, self.is_unused, self.is_negative)
+    fn identity(&self) -> (*const Charge, ChargeCategory, Pricing, [bool; 3]) {
+        let marks = [self.is_unused, self.is_negative, self.is_earlier];
+        (Arc::as_ptr(&self.charge), self.category, self.pricing, marks)
     }
 }
 
@@ -155,6 +158,7 @@ pub struct InventoryBuilder {
     /// Numbers of lines in `sums`.
     lines: HashMap<LineKey, usize>,
     sums: Vec<LineSums>,
+    coverage: CoverageBuilder,
     /// Lines of charges that came before.
     known: HashMap<KnownPart, usize>,
     /// The month of the last row, and its start.
@@ -179,6 +183,7 @@ impl InventoryBuilder {
         Self {
             lines: HashMap::new(),
             sums: Vec::new(),
+            coverage: CoverageBuilder::default(),
             known: HashMap::new(),
             month: (String::new(), None),
             texts: HashSet::new(),
@@ -197,11 +202,12 @@ impl InventoryBuilder {
     }
 
     fn add_part(&mut self, fact: &CostFact, detail: &RowDetail, part: &RowPart) {
-        let Some(line) = self.line(fact, part) else {
+        let month_start_ms = self.month_start_ms(fact);
+        let is_earlier = month_start_ms.zip(fact.usage_end_ms).is_some_and(|(start_ms, end_ms)| end_ms <= start_ms);
+        let Some(line) = self.line(fact, part, is_earlier) else {
             self.dropped_rows += 1;
             return;
         };
-        let month_start_ms = self.month_start_ms(fact);
         let Some(sums) = self.sums.get_mut(line) else { return };
         let list = part.quantity.zip(detail.unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
         sums.list = sums.list.zip(list).and_then(|(sum, more)| sum.checked_add(more));
@@ -214,21 +220,23 @@ impl InventoryBuilder {
         sums.is_class_stated &= fact.charge.is_class_stated;
         if let (Some(start_ms), Some(end)) = (month_start_ms, fact.usage_end_ms) {
             sums.hours.add(start_ms, fact.usage_start_ms, end);
+            self.coverage.add_row(line, start_ms, fact.usage_start_ms, end);
         }
     }
 
     /// The number of the line that the part belongs to; `None` when it is a new one and there is no room.
-    fn line(&mut self, fact: &CostFact, part: &RowPart) -> Option<usize> {
-        let known = KnownPart::of(fact, part);
+    fn line(&mut self, fact: &CostFact, part: &RowPart, is_earlier: bool) -> Option<usize> {
+        let known = KnownPart::of(fact, part, is_earlier);
         if let Some(line) = known.as_ref().and_then(|known| self.known.get(known)) {
             return Some(*line);
         }
-        let key = self.key(&fact.charge, part);
+        let key = LineKey { is_earlier, ..self.key(&fact.charge, part) };
         let line = match self.lines.get(&key) {
             Some(line) => *line,
             None if self.lines.len() >= self.lines_max => return None,
             None => {
                 let description = self.share(fact.charge.description.as_deref().unwrap_or_default());
+                self.coverage.add_line(&key);
                 self.lines.insert(key, self.sums.len());
                 self.sums.push(LineSums::empty(description));
                 self.sums.len() - 1
@@ -256,7 +264,7 @@ impl InventoryBuilder {
         let line = |(key, line): (LineKey, usize)| Some(UsageLine { key, sums: sums.get_mut(line)?.take()? });
         let mut lines: Vec<_> = self.lines.into_iter().filter_map(line).collect();
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let current = current_months(&lines);
+        let current = current_months(&lines, self.coverage.finish());
         let inventory = BillingInventory { current, lines, dropped_rows: self.dropped_rows, ..Default::default() };
         BillingInventory { unit_prices: UnitPrices::of(inventory.current()), ..inventory }
     }
@@ -276,6 +284,7 @@ impl InventoryBuilder {
             sku,
             category: part.category.clone(),
             is_correction: charge.is_correction,
+            is_earlier: false,
             is_negative: is_negative(part),
             pricing: part.pricing,
             commitment: self.share_or_empty(charge.commitment_id.as_deref()),
@@ -446,16 +455,32 @@ mod tests {
     }
 
     #[test]
-    fn a_bill_tells_ends_when_enough_goes_on() {
-        for (steady, tells) in [(9, false), (10, true)] {
-            let hours = |name: String, hours: i64| (0..hours).map(move |hour| row("2024-09", hour, &name, 1));
-            let going_on = (1..steady).flat_map(|n| hours(format!("steady-{n}"), 180));
-            // Nine tenths of 200 hours are 180.
-            let rows: Vec<_> = going_on.chain(hours("short".into(), 179)).chain(hours("all".into(), 200)).collect();
-            let inventory = build(100, &rows);
+    fn a_bill_with_holes_in_what_does_not_pause_is_an_extract() {
+        for (step, is_whole) in [(1, true), (2, true), (3, false)] {
+            let rows: Vec<_> = (0..200).step_by(step).map(|hour| row("2024-09", hour, "vol", 1)).collect();
+            let inventory = build(10, &rows);
             let month = inventory.current_month(&inventory.lines()[0]).unwrap();
-            assert_eq!((month.hours.count(), month.tells_ends()), (200, tells), "{steady}");
+            assert_eq!(month.tells_ends(), is_whole, "{step}");
         }
+    }
+
+    #[test]
+    fn only_rows_of_a_day_tell_how_far_the_month_is() {
+        let mut monthly = row("2024-09", 0, "z", 1);
+        monthly.0.usage_end_ms = Some(monthly.0.usage_start_ms + 720 * 3_600_000);
+        let hours = |rows: &[_]| {
+            let inventory = build(10, rows);
+            inventory.current_month(&inventory.lines()[0]).unwrap().hours.count()
+        };
+        assert_eq!(hours(&[monthly.clone(), row("2024-09", 0, "a", 1)]), 1);
+        assert_eq!(hours(&[monthly]), 720, "a bill by the month");
+    }
+
+    #[test]
+    fn what_ended_before_the_month_is_of_an_earlier_one() {
+        let inventory = build(10, &[row("2024-09", -1, "a", 1), row("2024-09", 0, "a", 1)]);
+        let earlier: Vec<_> = inventory.lines().iter().map(|line| (line.key.is_earlier, line.is_usage())).collect();
+        assert_eq!(earlier, [(false, true), (true, false)]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct LineKey {
     pub category: ListCell<ChargeCategory>,
     /// True when it corrects an earlier charge.
     pub is_correction: bool,
+    /// True when what it charges ended before its billing month began: it settles an earlier month, marked or not.
+    pub is_earlier: bool,
     /// True when the amount of the row is below 0.
     pub is_negative: bool,
     /// How the price came about.
@@ -49,6 +51,15 @@ pub struct LineKey {
     pub currency: Arc<str>,
     /// Tags.
     pub tags: RowTags,
+}
+
+impl LineKey {
+    /// True for usage of the billing month, as against purchases, taxes, credits, adjustments, corrections and what settles an
+    /// earlier month.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        self.category.is(ChargeCategory::Usage) && !self.is_correction && !self.is_earlier
+    }
 }
 
 /// The sums of a line.
@@ -123,11 +134,14 @@ impl UsageLine {
         self.is_usage() && self.key.meter.price_of() != PriceOf::Use
     }
 
-    /// True for what makes up the cost of what was used: usage with its corrections, and adjustments. Not purchases, which
-    /// are spread over what they pay for, and neither taxes nor credits.
+    /// True for what makes up the cost of what was used in the month: usage with its corrections, and adjustments. Not
+    /// purchases, which are spread over what they pay for, nor taxes, nor credits, nor what settles an earlier month.
     #[must_use]
     pub fn is_cost_of_use(&self) -> bool {
-        [ChargeCategory::Usage, ChargeCategory::Adjustment].iter().any(|category| self.key.category.is(*category))
+        !self.key.is_earlier
+            && [ChargeCategory::Usage, ChargeCategory::Adjustment]
+                .iter()
+                .any(|category| self.key.category.is(*category))
     }
 
     /// True for usage that costs something.
@@ -136,9 +150,9 @@ impl UsageLine {
         self.is_usage() && self.sums.billed > Decimal::ZERO
     }
 
-    /// True for usage, as against purchases, taxes, credits and adjustments.
+    /// As [`LineKey::is_usage`].
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        self.key.category.is(ChargeCategory::Usage) && !self.key.is_correction
+        self.key.is_usage()
     }
 }

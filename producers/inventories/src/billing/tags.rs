@@ -12,8 +12,24 @@ pub type Tags = BTreeMap<String, String>;
 const STRIPPED: [&str; 3] = ["resourceTags/", "user:", "user_"];
 /// Keys that are not resource tags.
 const SKIPPED: [&str; 3] = ["userAttribute/", "accountTag/", "costCategory/"];
-/// Marks of tags that a provider set, not a person.
-const PROVIDER: [&str; 5] = ["aws:", "aws_", "azure:", "hidden-", "oracle-"];
+/// Marks of tags that a provider or its tools set, not a person.
+const PROVIDER: [&str; 15] = [
+    "aws:",
+    "aws_",
+    "aks-managed-",
+    "azure:",
+    "compute.googleapis.com/",
+    "eks:",
+    "elasticbeanstalk:",
+    "goog-",
+    "hidden-",
+    "k8s.io/",
+    "karpenter.",
+    "kubernetes.io/",
+    "labels.compute.googleapis.com/",
+    "ms-resource-usage",
+    "oracle-",
+];
 
 /// What a row tells about its tags. *Unknown* is not *none*: a resource whose tags could not be read may well have them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

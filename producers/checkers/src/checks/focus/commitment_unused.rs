@@ -1,14 +1,20 @@
 //! Commitments that were paid for and not used.
 
+use std::collections::BTreeMap;
+
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
+use inventories::billing::hours::HourSet;
 use inventories::billing::inventory::BillingInventory;
-use rust_decimal::Decimal;
+use inventories::billing::line::UsageLine;
+use inventories::billing::monthly::MonthShare;
 
-use super::figures::as_charged;
+use super::ended::has_ended;
+use super::figures::at_run_rate;
 use super::group::{Group, group_by};
+use super::run_rate::{RunRate, share_of_hours};
 use super::subject::{finding, resource_scope};
-use super::text::{is_visible, short_id};
+use super::text::short_id;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -19,13 +25,14 @@ const CHECK_ID: &str = "billing.commitment.unused";
 const DOCS: CheckerDocs = CheckerDocs {
     what: "Savings Plans and reservations of which a part was not used",
     why: "the unused part is paid for all the same",
-    money: "cost = savings = effective cost of the rows with status Unused. It is what matching usage would have used up; \
-            ending it before its term is usually not possible. What is left over differs from hour to hour",
-    month: MonthRule::AsCharged,
+    money: "cost = effective cost of the rows with status Unused: waste, and sunk until the term ends. Savings are unknown: what \
+            can be done (move usage under it, exchange it, sell it, renew less) is not in a bill",
+    month: MonthRule::ByBill,
     verdict: "fail when any part was unused",
     thresholds: &[],
     data: "rows with CommitmentDiscountStatus = Unused",
-    limits: "exports without that column, or with used rows only, show nothing",
+    limits: "exports without that column, or with used rows only, show nothing. A commitment that no row of the bill's last 48 hours \
+             names has ended. Time counts from the first hour of the month that names it: what is left over differs from hour to hour",
 };
 
 inventory::submit! {
@@ -43,27 +50,58 @@ struct CommitmentUnused;
 impl BillingCheck for CommitmentUnused {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let unused = bill.current().filter(|l| l.key.is_unused && !l.key.commitment.is_empty());
-        group_by(unused, |line| (&line.key.region, &line.key.commitment)).iter().filter_map(judge).collect()
+        let terms = Terms::of(bill);
+        let groups = group_by(unused, |line| (&line.key.region, &line.key.commitment));
+        groups.iter().filter_map(|group| judge(bill, &terms, group)).collect()
     }
 }
 
-fn judge(group: &Group<'_>) -> Option<Finding> {
-    let line = group.first();
-    let unused: Decimal = group.lines().map(|line| line.sums.amortized).sum();
-    if !is_visible(unused) {
-        return None;
+/// Hours that name each commitment, by paying account.
+struct Terms<'a>(BTreeMap<(&'a str, &'a str, &'a str), HourSet>);
+
+impl<'a> Terms<'a> {
+    fn of(bill: &'a BillingInventory) -> Self {
+        let mut terms: BTreeMap<_, HourSet> = BTreeMap::new();
+        for line in bill.current().filter(|line| line.is_usage() && !line.key.commitment.is_empty()) {
+            terms.entry(Self::key(line)).or_default().merge(&line.sums.hours);
+        }
+        Self(terms)
     }
+
+    fn key(line: &UsageLine) -> (&str, &str, &str) {
+        (&line.key.cloud, &line.key.billing_account, &line.key.commitment)
+    }
+
+    /// The share of the month that the bill shows of the line's commitment; `None` when its term has ended.
+    fn share(&self, bill: &BillingInventory, line: &UsageLine) -> Option<Option<MonthShare>> {
+        let (month, named) = (bill.current_month(line)?, self.0.get(&Self::key(line))?);
+        let (Some(first), Some(last)) = (named.first(), named.last()) else { return Some(None) };
+        if has_ended(month, &line.key.service, last) {
+            return None;
+        }
+        let mut shown = month.hours.since(first);
+        shown.merge(named);
+        Some(share_of_hours(bill, line, &shown))
+    }
+}
+
+fn judge(bill: &BillingInventory, terms: &Terms<'_>, group: &Group<'_>) -> Option<Finding> {
+    let line = group.first();
+    let share = terms.share(bill, line)?;
+    let mut unused = RunRate::default();
+    group.lines().for_each(|line| unused.add(line.sums.amortized, share));
+    let figures = at_run_rate(group, &unused, 80)?;
     let mut scope = resource_scope(line, ResourceType::Commitment, None);
     scope.resource_id = short_id(&line.key.commitment);
     scope.resource_arn =
         if line.key.commitment.starts_with("arn:") { line.key.commitment.to_string() } else { String::new() };
-    let figures = as_charged(group, Some(unused), Some(unused), 80).at_effective_cost();
     let message = format!("the unused part of commitment {} {}", scope.resource_id, figures.cost_text());
     let finding = finding(CHECK_ID, group, scope, Status::Fail, &figures);
     Some(finding.text(
         "Commitment partly unused",
         message,
-        "Move eligible on-demand usage under it, exchange or sell what the provider allows, and renew less.",
+        "It is paid until its term ends: move eligible on-demand usage under it, exchange or sell what the provider allows, and renew \
+         less.",
     ))
 }
 
@@ -73,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unused_part_is_both_cost_and_savings() {
+    fn the_unused_part_is_a_cost_and_nothing_is_saved() {
         let plan = "arn:aws:savingsplans::111122223333:savingsplan/37985e61";
         let rows = [
             row("ComputeSP:1yrNoUpfront").cost("0").amortized("2.5").committed(plan, "Unused").hours(24),
@@ -82,7 +120,8 @@ mod tests {
         ];
         let findings = check_default(CHECKER_ID, rows);
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
-        assert_eq!(amounts(finding), money_of("3.5", "3.5"));
+        // A day of 30.
+        assert_eq!((amounts(finding), &*finding.dimensions["charged_cost"]), (money_of("-", "105"), "3.5"));
         assert_eq!((&*finding.scope.resource_id, &*finding.scope.resource_arn), ("37985e61", plan));
     }
 

@@ -86,7 +86,7 @@ fn finding(violation: &RuleViolation, found: &SourceViolation, source: &CheckedS
         violation.requirement,
         places.join(", ")
     );
-    let mut finding = Finding::new(CHECK_ID, scope(source), status, severity::of(status, &Estimated::default()))
+    let mut finding = Finding::new(CHECK_ID, scope(source), status, severity::of(status, &Estimated::default(), ""))
         .issue("rule", violation.rule.as_str())
         .dimension("rule", &violation.rule)
         .dimension("section", &violation.section)

@@ -6,10 +6,11 @@ use inventories::billing::closed_lists::ChargeCategory;
 use inventories::billing::inventory::BillingInventory;
 use rust_decimal::Decimal;
 
-use super::figures::as_charged;
+use super::figures::at_run_rate;
 use super::group::{Group, by_service};
+use super::run_rate::{RunRate, share_of};
 use super::subject::{account_scope, finding};
-use super::text::{is_visible, money, percent, round, share_of};
+use super::text::{is_visible, money, percent, round, share_of as ratio};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -22,7 +23,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "credits that pay for a good part of what an account uses of a service",
     why: "credits end; the usage they pay for goes on and lands on the next bill",
     money: "cost = what the credits took off, at most the usage charges: it comes back when they end. No savings",
-    month: MonthRule::AsCharged,
+    month: MonthRule::ByBill,
     verdict: "info when credits are at least share_min of the usage charges",
     thresholds: &[Threshold {
         key: "share_min",
@@ -52,16 +53,17 @@ impl CreditMasking {
         Ok(Self { share_min: thresholds.number("share_min")? })
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
-        let usage: Decimal = group.lines().filter(|l| l.is_charge()).map(|l| l.sums.billed).sum();
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        let usage_rate = RunRate::of(bill, group.lines().filter(|l| l.is_charge()));
+        let usage = usage_rate.charged();
         let credits = group.lines().filter(|l| l.key.category.is(ChargeCategory::Credit));
         let credited = -credits.clone().map(|l| l.sums.billed).sum::<Decimal>();
-        let share = share_of(credited, usage);
+        let share = ratio(credited, usage);
         if share < self.share_min || !is_visible(credited) {
             return None;
         }
         let line = group.first();
-        let kinds: std::collections::BTreeSet<_> = credits.map(|l| &*l.sums.description).collect();
+        let kinds: std::collections::BTreeSet<_> = credits.clone().map(|l| &*l.sums.description).collect();
         let kinds = kinds.into_iter().take(3).collect::<Vec<_>>().join("; ");
         let message = format!(
             "credits paid {} of {} for {} in account {} ({} %): {kinds}",
@@ -71,7 +73,10 @@ impl CreditMasking {
             line.key.account,
             percent(share),
         );
-        let figures = as_charged(group, Some(credited.min(usage)), None, 90);
+        let mut credit_rate = RunRate::default();
+        credits.for_each(|l| credit_rate.add(-l.sums.billed, share_of(bill, l)));
+        let paid = if credit_rate.monthly() > usage_rate.monthly() { usage_rate } else { credit_rate };
+        let figures = at_run_rate(group, &paid, 90)?;
         let scope = account_scope(line, ResourceType::CostService, line.service());
         let finding = finding(CHECK_ID, group, scope, Status::Info, &figures)
             .dimension("share_pct", percent(share))
@@ -86,7 +91,7 @@ impl CreditMasking {
 
 impl BillingCheck for CreditMasking {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        by_service(bill.current()).iter().filter_map(|group| self.judge(group)).collect()
+        by_service(bill.current()).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 
@@ -99,8 +104,8 @@ mod tests {
     fn the_share_of_credits_makes_the_verdict() {
         let cases = [("-4", None), ("-5", Some("5")), ("-250", Some("100"))];
         for (credit, masked) in cases {
-            let credit = row("Promotional credits").category("Credit").cost(credit);
-            let findings = check_default(CHECKER_ID, [row("a").cost("100"), credit]);
+            let credit = row("Promotional credits").category("Credit").cost(credit).hours(720);
+            let findings = check_default(CHECKER_ID, [row("a").cost("100").hours(720), credit]);
             let seen: Vec<_> = findings.iter().map(amounts).collect();
             assert_eq!(seen, masked.map(|masked| money_of("-", masked)).into_iter().collect::<Vec<_>>());
         }

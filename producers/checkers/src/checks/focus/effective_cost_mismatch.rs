@@ -13,6 +13,7 @@ use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+use crate::severity;
 
 const CHECKER_ID: &str = "focus.effective.cost.mismatch";
 const CHECK_ID: &str = "billing.data.effective.cost.mismatch";
@@ -77,10 +78,12 @@ impl EffectiveCostMismatch {
         let mut scope = account_scope(group.first(), ResourceType::Account, payer);
         scope.account_id = payer.to_string();
         scope.service = "billing".to_owned();
-        let finding = finding(CHECK_ID, group, scope, Status::Fail, &no_money(group))
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &no_money(group))
             .dimension("difference", round(difference))
             .dimension("billed_on_demand", round(billed))
             .dimension("share_pct", percent(share));
+        // No money is saved, but so much of what people read is wrong.
+        finding.severity = severity::of_stake(Status::Fail, difference, group.currency());
         Some(finding.text(
             "Effective cost is not billed cost",
             message,
@@ -100,6 +103,8 @@ impl BillingCheck for EffectiveCostMismatch {
 
 #[cfg(test)]
 mod tests {
+    use contracts::draft::Level;
+
     use super::super::testing::{amounts, check_default, money_of, row};
     use super::*;
 
@@ -114,7 +119,9 @@ mod tests {
         let findings = check_default(CHECKER_ID, rows);
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
         assert_eq!((amounts(finding), &*finding.dimensions["difference"]), (money_of("-", "-"), "3"));
-        assert_eq!(finding.scope.account_id, "999900001111");
+        assert_eq!((&*finding.scope.account_id, finding.severity.level), ("999900001111", Level::Low));
+        let large = check_default(CHECKER_ID, [row("a").cost("100000").amortized("0")]);
+        assert_eq!(large[0].severity.level, Level::Critical);
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Whether what a resource was charged for went on until the bill ends. What has ended saves nothing any more.
 
+use inventories::billing::coverage::CurrentMonth;
 use inventories::billing::hours::HourSet;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 
 use super::group::Group;
 
-/// Hours without a charge from which something has ended: a day, since rows may be by the day, and the last hours of a
-/// month in progress reach a bill in batches.
-const ENDED_HOURS: u32 = 24;
+/// Hours without a charge from which something has ended: what is alive is in the last 48 hours of the bill. Rows may be by the
+/// day, and the last hours of a month in progress reach a bill in batches.
+const ENDED_HOURS: u32 = 48;
 /// The same for what paused before: a week. It covers a long weekend, and a provider starts a stopped database again after
 /// that.
 const ENDED_HOURS_PAUSING: u32 = 168;
@@ -34,15 +35,31 @@ impl Ended {
         let hours = hours_of(group.lines());
         let (Some(month), Some(last)) = (bill.current_month(first), hours.last()) else { return Self::No };
         let limit = if hours.count() < hours.span() { ENDED_HOURS_PAUSING } else { ENDED_HOURS };
+        // What has been away for as long as it lived is no longer there: where things live for hours, those of two days would be counted
+        // for one.
+        let limit = if month.tells_ends() { limit.min(hours.span()) } else { limit };
         let bill_goes_on = month.last_hour_of(&first.key.service).unwrap_or_default().saturating_sub(last);
-        if bill_goes_on <= limit {
+        if bill_goes_on < limit {
             return Self::No;
         }
         // The same resource is charged for something else since, as a volume that changed its kind.
         let is_changed =
-            !first.key.resource.is_empty() && goes_on(&hours_of(bill.of_resource(first).iter()), last) > limit;
+            !first.key.resource.is_empty() && goes_on(&hours_of(bill.of_resource(first).iter()), last) >= limit;
         if is_changed || month.tells_ends() { Self::Yes } else { Self::Unclear { hours_since: bill_goes_on } }
     }
+}
+
+/// True when nothing of a thing was charged in the last 48 hours that a whole bill shows of its service.
+pub(super) fn has_ended(month: &CurrentMonth, service: &str, last: u32) -> bool {
+    month.tells_ends() && month.last_hour_of(service).unwrap_or_default().saturating_sub(last) >= ENDED_HOURS
+}
+
+/// True when the resource of the group has ended, whatever it was charged for.
+pub(super) fn resource_has_ended(bill: &BillingInventory, group: &Group<'_>) -> bool {
+    let line = group.first();
+    let used = bill.of_resource(line).iter().filter(|line| line.is_usage());
+    let last = used.filter_map(|line| line.sums.hours.last()).max();
+    bill.current_month(line).zip(last).is_some_and(|(month, last)| has_ended(month, &line.key.service, last))
 }
 
 /// Hours of what is priced by time.
@@ -71,49 +88,61 @@ mod tests {
         row(description).resource("vol-1").at_hour(from).hours(hours)
     }
 
-    /// Resources that go on all month; ten of them show that the bill is whole.
-    fn going_on(count: usize) -> impl Iterator<Item = Row> {
-        (0..count).map(|n| row("x").resource(&format!("steady-{n}")).hours(720))
+    /// Another volume. Of a whole bill it shows all hours, of an extract every tenth.
+    fn other(step: usize) -> impl Iterator<Item = Row> {
+        (0..720).step_by(step).map(|hour| row(GP3).resource("vol-2").at_hour(hour))
     }
 
-    fn check(rows: Vec<Row>, going_on_count: usize, expected: Ended) {
-        let bill = bill(rows.into_iter().chain(going_on(going_on_count)));
+    fn check(rows: Vec<Row>, expected: Ended) {
+        check_beside(rows.into_iter().chain(other(1)).collect(), expected);
+    }
+
+    fn check_beside(rows: Vec<Row>, expected: Ended) {
+        let bill = bill(rows);
         let gp2 = bill.current().filter(|line| line.key.meter == Meter::Volume(VolumeKind::Gp2));
         let groups = by_resource(gp2);
         assert_eq!(Ended::of(&bill, &groups[0]), expected);
     }
 
     #[test]
-    fn what_is_charged_until_the_bill_ends_goes_on() {
-        check(vec![volume(GP2, 0, 720)], 10, Ended::No);
-        check(vec![volume(GP2, 0, 696)], 10, Ended::No);
+    fn what_is_charged_in_the_last_two_days_goes_on() {
+        check(vec![volume(GP2, 0, 720)], Ended::No);
+        check(vec![volume(GP2, 0, 673)], Ended::No);
+        check(vec![volume(GP2, 0, 672)], Ended::Yes);
         // Nothing else in the bill: it is a month in progress.
-        check(vec![volume(GP2, 0, 100)], 0, Ended::No);
+        check_beside(vec![volume(GP2, 0, 100)], Ended::No);
     }
 
     #[test]
-    fn a_whole_bill_tells_the_end() {
-        check(vec![volume(GP2, 0, 695)], 10, Ended::Yes);
-        check(vec![volume(GP2, 0, 1)], 10, Ended::Yes);
-        check(vec![volume(GP2, 0, 1)], 9, Ended::Unclear { hours_since: 719 });
+    fn what_is_away_for_as_long_as_it_lived_has_ended() {
+        check(vec![volume(GP2, 710, 5)], Ended::Yes);
+        check(vec![volume(GP2, 710, 6)], Ended::No);
+        check(vec![volume(GP2, 715, 5)], Ended::No);
+    }
+
+    #[test]
+    fn an_extract_tells_no_end() {
+        check(vec![volume(GP2, 0, 1)], Ended::Yes);
+        let sampled = std::iter::once(volume(GP2, 0, 1)).chain(other(10)).collect();
+        check_beside(sampled, Ended::Unclear { hours_since: 710 });
     }
 
     #[test]
     fn what_paused_before_may_pause_again() {
-        check(vec![volume(GP2, 0, 100), volume(GP2, 200, 352)], 10, Ended::No);
-        check(vec![volume(GP2, 0, 100), volume(GP2, 200, 351)], 10, Ended::Yes);
+        check(vec![volume(GP2, 0, 100), volume(GP2, 200, 353)], Ended::No);
+        check(vec![volume(GP2, 0, 100), volume(GP2, 200, 352)], Ended::Yes);
     }
 
     #[test]
     fn what_changed_has_ended_in_any_bill() {
-        check(vec![volume(GP2, 0, 360), volume(GP3, 360, 360)], 0, Ended::Yes);
-        check(vec![volume(GP2, 360, 360), volume(GP3, 0, 360)], 0, Ended::No);
+        check_beside(vec![volume(GP2, 0, 360), volume(GP3, 360, 360)], Ended::Yes);
+        check_beside(vec![volume(GP2, 360, 360), volume(GP3, 0, 360)], Ended::No);
     }
 
     #[test]
     fn a_service_may_be_two_days_late() {
-        let late = |hours| vec![volume(GP2, 0, hours).service("AWSELB")];
-        check(late(648), 10, Ended::No);
-        check(late(647), 10, Ended::Yes);
+        let late = |hours| vec![volume(GP2, 0, hours).service("EC2 - Other")];
+        check(late(625), Ended::No);
+        check(late(624), Ended::Yes);
     }
 }

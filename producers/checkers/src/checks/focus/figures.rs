@@ -1,4 +1,5 @@
-//! The money of a finding: what was charged, and what that comes to in a month. The only place where a charge is scaled.
+//! The money of a finding: what was charged, and what that comes to in a month. What is priced by time is scaled by the time that it
+//! was charged for, everything else by the time that the bill shows of it (`run_rate.rs`). No other file scales a charge.
 
 use contracts::draft::Estimated;
 use inventories::billing::inventory::{BillingInventory, hours_of_month};
@@ -8,10 +9,12 @@ use inventories::billing::monthly::MonthShare;
 use inventories::billing::unit_prices::UnitPrice;
 use rust_decimal::Decimal;
 
-use super::ended::{Ended, hours_of};
+use super::ended::{Ended, has_ended, hours_of};
 use super::group::{Group, by_resource_or_none};
+use super::kept::kept_share;
+use super::run_rate::{RunRate, share_of_hours};
 use super::saved::{Saved, unit_price_of};
-use super::text::{counted, figure, is_visible, money, round, share_of};
+use super::text::{counted, figure, is_visible, money, round};
 
 /// Places of charged amounts: those of the stored facts, so that the formula can be followed to the last digit.
 const CHARGED_PLACES: u32 = 12;
@@ -39,9 +42,9 @@ pub(super) struct Figures {
 enum Basis {
     /// One resource, scaled by its share of the month.
     Share(MonthShare),
-    /// Many resources, each scaled by its own share.
+    /// Many charges, each scaled by its own share.
     Shares,
-    /// As charged in this month.
+    /// As charged in this month: nothing tells the share.
     Charged(String),
 }
 
@@ -78,24 +81,37 @@ pub(super) fn monthly_of_resource(
     })
 }
 
-/// Money of many resources that are priced by time: the sum of what each comes to in a month. `savings` are those of the
-/// charge of one resource. What has ended counts with its charge and adds nothing to a month. `None` when all has ended.
-pub(super) fn monthly_of_many(
-    bill: &BillingInventory,
-    group: &Group<'_>,
-    savings: impl Fn(&Group<'_>) -> Saved,
-    confidence: u8,
-) -> Option<Figures> {
-    let resources = by_resource_or_none(group.lines());
-    let parts: Vec<_> = resources.iter().filter_map(|one| Part::of(bill, one, savings(one))).collect();
-    let mut monthly = Amounts::default();
-    let mut charged = Amounts { cost: Some(group.billed()), savings: None };
-    for part in &parts {
-        monthly.add(part.monthly);
-        charged.add(Amounts { cost: None, ..part.charged });
+/// Cost of many resources that are priced by time, such as all snapshots of a region: what was charged at the rate of the time since
+/// the first of them. They come and go, so that the sum has a rate, not each of them. `None` when all has ended.
+///
+/// An extract of a bill shows no rate of a sum: there it is the sum of what each resource comes to in a month.
+pub(super) fn monthly_of_many(bill: &BillingInventory, group: &Group<'_>, confidence: u8) -> Option<Figures> {
+    let month = bill.current_month(group.first())?;
+    if !month.tells_ends() {
+        return each_by_itself(bill, group, confidence);
     }
-    let saved = parts.iter().fold(Saved::UNKNOWN, |sum, part| sum.plus(part.saved));
-    monthly.cost?;
+    let hours = hours_of(group.lines());
+    let (first, last) = hours.first().zip(hours.last()).unwrap_or_default();
+    if has_ended(month, &group.first().key.service, last) {
+        return None;
+    }
+    let mut shown = month.hours.since(first);
+    shown.merge(&hours);
+    let share = share_of_hours(bill, group.first(), &shown);
+    let mut rate = RunRate::default();
+    by_resource_or_none(group.lines())
+        .iter()
+        .for_each(|one| rate.add(one.billed() * kept_share(bill, one.first()), share));
+    at_run_rate(group, &rate, confidence)
+}
+
+/// What has ended counts with its charge and adds nothing to a month.
+fn each_by_itself(bill: &BillingInventory, group: &Group<'_>, confidence: u8) -> Option<Figures> {
+    let resources = by_resource_or_none(group.lines());
+    let parts: Vec<_> = resources.iter().filter_map(|one| Part::of(bill, one, Saved::UNKNOWN)).collect();
+    let cost: Option<Decimal> = parts.iter().map(|part| part.monthly.cost).sum();
+    let confidence_max = parts.iter().map(Part::confidence_max).min()?;
+    let net = resources.iter().map(|one| one.billed() * kept_share(bill, one.first())).sum();
     let notes = format!(
         "a month = the sum over {} of charged × {} hours of {} / hours charged of each{}",
         counted(parts.len(), "resource", "resources"),
@@ -106,13 +122,10 @@ pub(super) fn monthly_of_many(
             ended => format!("; {ended} more ended within the month"),
         },
     );
-    let has_savings = monthly.savings.is_some();
-    let telling = parts.iter().filter(|part| !has_savings || part.monthly.savings.is_some());
-    let confidence_max = telling.map(Part::confidence_max).min().unwrap_or_default();
     Some(Figures {
-        estimated: monthly.estimated(confidence.min(confidence_max), notes),
-        charged,
-        saved,
+        estimated: Amounts { cost, savings: None }.estimated(confidence.min(confidence_max), notes),
+        charged: Amounts { cost: Some(net), savings: None },
+        saved: Saved::UNKNOWN,
         unit_price: unit_price_of(bill, group),
         charged_hours: group.hours(),
         basis: Basis::Shares,
@@ -120,40 +133,57 @@ pub(super) fn monthly_of_many(
     })
 }
 
-/// Money that is not priced by time, as charged in the month so far: amounts of use, credits, purchases, and sums over many
-/// kinds of charges. What was used tells nothing about what will be.
-pub(super) fn as_charged(
-    group: &Group<'_>,
-    cost: Option<Decimal>,
-    savings: Option<Decimal>,
-    confidence: u8,
-) -> Figures {
-    let period = group.period().to_string();
-    let notes = match cost {
-        Some(_) => format!("as charged in {period}; amounts of use are not scaled to a month"),
-        None => String::new(),
-    };
-    let charged = Amounts { cost, savings: capped(savings, cost) };
-    Figures {
-        estimated: charged.estimated(confidence, notes),
+/// Money that is not priced by time: amounts of use, credits, and sums over many kinds of charges. A month of them is what was
+/// charged at the rate of the time that the bill shows. `None` when corrections took back all of it.
+pub(super) fn at_run_rate(group: &Group<'_>, rate: &RunRate, confidence: u8) -> Option<Figures> {
+    let (charged, monthly) = (rate.charged(), rate.monthly());
+    if !is_visible(monthly) {
+        return None;
+    }
+    let charged = Amounts { cost: Some(charged), savings: None };
+    let confidence = confidence.min(confidence_max(rate.share_min()));
+    Some(Figures {
+        estimated: Amounts { cost: Some(monthly), savings: None }.estimated(confidence, rate.formula(group)),
         charged,
-        saved: Saved { charged: charged.savings, ..Saved::UNKNOWN },
+        saved: Saved::UNKNOWN,
         unit_price: None,
         charged_hours: group.hours(),
-        basis: Basis::Charged(period),
+        basis: match rate.share() {
+            Some(share) => Basis::Share(share),
+            None if rate.is_unknown() => Basis::Charged(group.period().to_string()),
+            None => Basis::Shares,
+        },
         currency: group.currency().to_owned(),
-    }
+    })
 }
 
 /// A finding that is not about money.
 pub(super) fn no_money(group: &Group<'_>) -> Figures {
-    as_charged(group, None, None, 0)
+    Figures {
+        estimated: Amounts::default().estimated(0, String::new()),
+        charged: Amounts::default(),
+        saved: Saved::UNKNOWN,
+        unit_price: None,
+        charged_hours: group.hours(),
+        basis: Basis::Charged(group.period().to_string()),
+        currency: group.currency().to_owned(),
+    }
 }
 
 impl Figures {
-    /// With savings that are already an effective cost, such as that of what a commitment left unused: it has no public price.
-    pub(super) fn at_effective_cost(self) -> Self {
-        Self { saved: Saved { effective: self.saved.charged, ..self.saved }, ..self }
+    /// With a confidence of at most that.
+    pub(super) fn with_confidence_max(mut self, confidence_max: u8) -> Self {
+        self.estimated.confidence = self.estimated.confidence.min(confidence_max);
+        self
+    }
+
+    /// With savings that were worked out of the whole group: so much of what was charged, and a month of it.
+    pub(super) fn with_savings(mut self, saved: Saved, monthly: Decimal, how: &str) -> Self {
+        self.charged.savings = capped(saved.charged, self.charged.cost);
+        self.estimated.monthly_savings = capped(Some(monthly), self.estimated.monthly_cost).map(round);
+        self.saved = saved.scaled(self.estimated.monthly_savings);
+        self.estimated.notes = format!("{}; {how}", self.estimated.notes);
+        self
     }
 
     /// As the contract has it.
@@ -216,14 +246,6 @@ impl Figures {
 }
 
 impl Amounts {
-    fn add(&mut self, more: Self) {
-        let sum = |one: Option<Decimal>, other: Option<Decimal>| match (one, other) {
-            (Some(one), Some(other)) => one.checked_add(other),
-            (one, other) => one.or(other),
-        };
-        *self = Self { cost: sum(self.cost, more.cost), savings: sum(self.savings, more.savings) };
-    }
-
     fn estimated(self, confidence: u8, notes: String) -> Estimated {
         Estimated {
             monthly_savings: self.savings.map(round),
@@ -241,8 +263,6 @@ struct Part {
     monthly: Amounts,
     /// Savings of a month, at each price.
     saved: Saved,
-    /// What of the charged cost is priced by time; the rest is charged by use.
-    by_time: Decimal,
     /// `None` when no row tells how many hours were charged.
     share: Option<MonthShare>,
     ended: Ended,
@@ -261,20 +281,21 @@ impl Part {
         let hours_charged = hours_of(group.lines());
         let is_named = !group.first().key.resource.is_empty();
         let resource: &[UsageLine] = if is_named { bill.of_resource(group.first()) } else { &[] };
-        let in_currency = resource.iter().filter(|line| line.key.currency == group.first().key.currency);
-        let kept = if is_named { kept_share(in_currency) } else { Decimal::ONE };
+        let kept = kept_share(bill, group.first());
         let mut lifetime = hours_of(resource.iter()).since(hours_charged.first().unwrap_or_default());
         lifetime.merge(&hours_charged);
-        let cost = group.billed();
+        let cost = group.billed() * kept;
+        if !is_visible(cost) {
+            return None;
+        }
         let charged =
             Amounts { cost: Some(cost), savings: capped(savings.charged.map(|savings| savings * kept), Some(cost)) };
-        let by_time = group.lines().filter(|line| line.is_priced_by_time()).map(|line| line.sums.billed).sum();
         let share_hours = if may_pause(group) { lifetime.span() } else { lifetime.count() };
         let share = MonthShare::new(share_hours, hours_of_month(group.period()));
-        let mut part = Self { charged, monthly: charged, saved: savings, by_time, share, ended };
+        let mut part = Self { charged, monthly: charged, saved: savings, share, ended };
         if let Some(share) = share {
-            let cost = part.monthly(share, cost);
-            let savings = part.charged.savings.and_then(|savings| part.monthly(share, savings));
+            let cost = share.monthly(cost);
+            let savings = part.charged.savings.and_then(|savings| share.monthly(savings));
             part.monthly = Amounts { cost, savings: capped(savings, cost) };
         }
         // What made a month of the savings makes one of them at any price.
@@ -282,20 +303,8 @@ impl Part {
         Some(part)
     }
 
-    /// Savings come out of what is priced by time first.
-    fn split(&self, charged: Decimal) -> (Decimal, Decimal) {
-        (charged.min(self.by_time), (charged - self.by_time).max(Decimal::ZERO))
-    }
-
-    fn monthly(&self, share: MonthShare, charged: Decimal) -> Option<Decimal> {
-        let (by_time, by_use) = self.split(charged);
-        share.monthly(by_time)?.checked_add(by_use)
-    }
-
     fn confidence_max(&self) -> u8 {
-        let share = self.share.filter(|share| !share.is_whole());
-        let of_hours = share.and_then(|share| CONFIDENCE_MAX.iter().find(|(below, _)| share.hours() < *below));
-        let of_hours = of_hours.map_or(100, |(_, max)| *max);
+        let of_hours = confidence_max(self.share);
         if self.ended == Ended::No { of_hours } else { of_hours.min(CONFIDENCE_MAX_ENDED) }
     }
 
@@ -310,14 +319,9 @@ impl Part {
         }
         let counted_as = if may_pause(group) { "from the first charge to the last" } else { "charged" };
         let line = |name: &str, charged: Option<Decimal>, monthly: Option<Decimal>| {
-            let (by_time, by_use) = self.split(charged?);
-            let by_use = match figure(by_use, CHARGED_PLACES) {
-                none if none == "0" => String::new(),
-                by_use => format!(" + {by_use} charged by use"),
-            };
             Some(format!(
-                "{name} a month = {} {currency} charged × {} hours of {period} / {} {counted_as}{by_use} = {} {currency}",
-                figure(by_time, CHARGED_PLACES),
+                "{name} a month = {} {currency} charged × {} hours of {period} / {} {counted_as} = {} {currency}",
+                figure(charged?, CHARGED_PLACES),
                 share.month_hours(),
                 counted(share.hours(), "hour", "hours"),
                 round(monthly?),
@@ -334,15 +338,11 @@ fn capped(savings: Option<Decimal>, cost: Option<Decimal>) -> Option<Decimal> {
     savings.zip(cost).map(|(savings, cost)| savings.min(cost)).filter(|savings| is_visible(*savings))
 }
 
-/// What corrections left of a resource's charges, as a share: a refunded charge cannot be saved once more. Credits pay a
-/// charge, they do not lower it.
-fn kept_share<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Decimal {
-    let (mut charged, mut kept) = (Decimal::ZERO, Decimal::ZERO);
-    for line in lines.filter(|line| line.is_cost_of_use()) {
-        charged += line.sums.billed.max(Decimal::ZERO);
-        kept += line.sums.billed;
-    }
-    share_of(kept, charged).clamp(Decimal::ZERO, Decimal::ONE)
+/// Confidence that a figure can have at most when it is scaled from this share of a month.
+fn confidence_max(share: Option<MonthShare>) -> u8 {
+    let share = share.filter(|share| !share.is_whole());
+    let max = share.and_then(|share| CONFIDENCE_MAX.iter().find(|(below, _)| share.hours() < *below));
+    max.map_or(100, |(_, max)| *max)
 }
 
 /// True for what runs or is in a state, as against what exists.

@@ -7,6 +7,7 @@ use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
+use rust_decimal::Decimal;
 
 use super::figures::monthly_of_resource;
 use super::group::{Group, by_resource};
@@ -17,7 +18,7 @@ use super::text::is_visible;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
-use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+use crate::rulepack::{DefaultValue, Rulepack, Threshold, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.compute.generation.previous";
 const CHECK_ID: &str = "billing.compute.generation.previous";
@@ -28,6 +29,13 @@ struct Family {
     successor: &'static str,
     /// Sizes that the successor has too, for the same work. Others have no counterpart to compare prices with.
     sizes: &'static [&'static str],
+}
+
+impl Family {
+    /// The successor of the same size, where there is one.
+    fn same_size(&self, size: &str) -> Option<String> {
+        self.sizes.contains(&size).then(|| format!("{}.{size}", self.successor))
+    }
 }
 
 const fn family(name: &'static str, successor: &'static str, sizes: &'static [&'static str]) -> Family {
@@ -59,8 +67,8 @@ const FAMILIES: [Family; 18] = [
 const DOCS: CheckerDocs = CheckerDocs {
     what: "EC2 instances on demand of a family that has a newer successor",
     why: "a newer generation mostly does the same work for less money, and old ones run out of spare capacity",
-    money: "cost = on-demand charges of the instance. Savings = instance hours × (price paid − list price of the same size \
-            of the successor); known only where that size exists and this bill shows its price in the same region for the same operating \
+    money: "cost = on-demand charges of the instance. Savings = instance hours × (price paid − price of the same size \
+            of the successor: its list price, less the discount that the old type has); known only where that size exists and this bill shows its price in the same region for the same operating \
             system, and only when it is lower",
     month: MonthRule::ByTime,
     verdict: "fail for each such instance",
@@ -85,19 +93,18 @@ inventory::submit! {
             sub_category: "compute",
         }],
         &DOCS,
-        |context, _| {
-            let thresholds = context.rulepack.of(CHECKER_ID, DOCS.thresholds);
-            Ok(Box::new(OverBill(InstanceGenerationPrevious::new(thresholds)?)))
-        },
+        |context, _| Ok(Box::new(OverBill(InstanceGenerationPrevious::of(&context.rulepack)?))),
     )
 }
 
-struct InstanceGenerationPrevious {
+pub(super) struct InstanceGenerationPrevious {
     ignored: BTreeSet<String>,
 }
 
 impl InstanceGenerationPrevious {
-    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
+    /// With the thresholds of the checker.
+    pub(super) fn of(rulepack: &Rulepack) -> Result<Self, UndeclaredThreshold> {
+        let thresholds = rulepack.of(CHECKER_ID, DOCS.thresholds);
         Ok(Self { ignored: thresholds.list("families_ignored")?.into_iter().collect() })
     }
 
@@ -109,6 +116,14 @@ impl InstanceGenerationPrevious {
         (!self.ignored.contains(name)).then_some((&**instance_type, family, size))
     }
 
+    /// What of the charge the successor would save; `None` where that is unknown or nothing.
+    pub(super) fn savings(&self, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Decimal> {
+        let (_, family, size) = self.old(group.first())?;
+        let successor = Meter::InstanceHours(family.same_size(size)?.as_str().into());
+        let price = prices.beside(group.first(), &successor)?;
+        saved_by(group, price).filter(|savings| is_visible(*savings))
+    }
+
     fn judge(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
         let (instance_type, family, size) = self.old(line)?;
@@ -116,11 +131,8 @@ impl InstanceGenerationPrevious {
         if !is_visible(cost) {
             return None;
         }
-        let same_size = family.sizes.contains(&size).then(|| format!("{}.{size}", family.successor));
-        let price =
-            same_size.as_deref().and_then(|successor| prices.beside(line, &Meter::InstanceHours(successor.into())));
-        let new_cost = price.zip(group.quantity()).and_then(|(price, hours)| price.checked_mul(hours));
-        let savings = new_cost.map(|new_cost| cost - new_cost).filter(|savings| is_visible(*savings));
+        let same_size = family.same_size(size);
+        let savings = self.savings(prices, group);
         let scope = resource_scope(line, ResourceType::Instance, Some(("ec2", "instance")));
         let saved = match &same_size {
             Some(successor) => {
@@ -152,6 +164,17 @@ impl InstanceGenerationPrevious {
         finding.tags = group.tags();
         Some(finding)
     }
+}
+
+/// What the instance's hours cost less at the list price of its successor. A discount on the old type is taken to hold for the
+/// new one: it is a contract about instances, not about one type.
+fn saved_by(group: &Group<'_>, list_price: Decimal) -> Option<Decimal> {
+    let list: Option<Decimal> = group.lines().map(|line| line.sums.list).sum();
+    let paid = match list.filter(|list| *list > group.billed()) {
+        Some(list) => group.billed().checked_div(list)?,
+        None => Decimal::ONE,
+    };
+    group.billed().checked_sub(list_price.checked_mul(group.quantity()?)?.checked_mul(paid)?)
 }
 
 impl BillingCheck for InstanceGenerationPrevious {

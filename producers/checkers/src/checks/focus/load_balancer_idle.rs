@@ -132,7 +132,7 @@ mod tests {
         let cases = [
             (vec![hours(720), units("3.6")], Some("16.21")),
             (vec![hours(720), units("3.7")], None),
-            (vec![hours(360), units("1.8").hours(360)], Some("32.41")),
+            (vec![hours(360), units("1.8").hours(360)], Some("32.42")),
             (vec![hours(168)], Some("69.428571")),
             (vec![hours(167)], None),
             (vec![units("0.1")], None),

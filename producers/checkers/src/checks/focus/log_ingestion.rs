@@ -6,10 +6,12 @@ use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
-use super::figures::as_charged;
+use super::ended::resource_has_ended;
+use super::figures::at_run_rate;
 use super::group::{Group, by_resource};
+use super::run_rate::{RunRate, monthly_quantity};
 use super::subject::{finding, resource_scope};
-use super::text::{figure, is_visible};
+use super::text::figure;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -23,12 +25,12 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "taking in a GB of logs costs as much as storing it for more than a year; most of it is never read",
     money: "cost = ingestion charges. Savings are unknown: a bill does not tell what could be left out, or whether the \
             infrequent-access class at half the price would do",
-    month: MonthRule::AsCharged,
+    month: MonthRule::ByBill,
     verdict: "fail from gib_min on; info below",
     thresholds: &[Threshold {
         key: "gib_min",
         default: DefaultValue::Number("100"),
-        meaning: "GB taken in during the month from which it is worth a look at what is logged",
+        meaning: "GB taken in a month, at the rate so far, from which it is worth a look at what is logged",
     }],
     data: "rows of log ingestion with resource and quantity in GB",
     limits: "does not know what the logs say",
@@ -53,22 +55,24 @@ impl LogIngestion {
         Ok(Self { gib_min: thresholds.number("gib_min")? })
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
-        let cost = group.billed();
-        if !is_visible(cost) {
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        if resource_has_ended(bill, group) {
             return None;
         }
-        let gib = group.quantity();
-        let status = if gib.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
-        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
+        let figures = at_run_rate(group, &RunRate::of(bill, group.lines()), 95)?;
+        let gib_monthly = monthly_quantity(bill, group.lines());
+        let status = if gib_monthly.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
+        let gib = gib_text(group.quantity());
         let scope = resource_scope(group.first(), ResourceType::LogGroup, None);
-        let figures = as_charged(group, Some(cost), None, 95);
         let message = format!("log group {} took in {gib} GB, which {}", scope.resource_id, figures.cost_text());
-        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_ingested", gib).text(
-            "Log group takes in data",
-            message,
-            "Log less (levels, sampling), leave out what is never read, or use the infrequent-access class.",
-        );
+        let mut finding = finding(CHECK_ID, group, scope, status, &figures)
+            .dimension("gib_ingested", gib)
+            .dimension("gib_monthly", gib_text(gib_monthly))
+            .text(
+                "Log group takes in data",
+                message,
+                "Log less (levels, sampling), leave out what is never read, or use the infrequent-access class.",
+            );
         finding.tags = group.tags();
         Some(finding)
     }
@@ -77,8 +81,12 @@ impl LogIngestion {
 impl BillingCheck for LogIngestion {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let ingestion = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::LogIngestion);
-        by_resource(ingestion).iter().filter_map(|group| self.judge(group)).collect()
+        by_resource(ingestion).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
+}
+
+fn gib_text(gib: Option<Decimal>) -> String {
+    gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6))
 }
 
 #[cfg(test)]
@@ -91,7 +99,7 @@ mod tests {
         let group = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/eks/prod/cluster";
         for (gib, status) in [("99.999", Status::Info), ("100", Status::Fail)] {
             let ingestion = row("$0.50 per GB custom log data ingested in Standard log class - US East (Ohio)");
-            let ingestion = ingestion.service("AmazonCloudWatch").resource(group).quantity(gib).cost("50");
+            let ingestion = ingestion.service("AmazonCloudWatch").resource(group).quantity(gib).cost("50").hours(720);
             let findings =
                 check_default(CHECKER_ID, [ingestion, row("$0.03 per GB-mo of log storage").resource(group)]);
             let [finding] = findings.as_slice() else { panic!("one finding expected") };

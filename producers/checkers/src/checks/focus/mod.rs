@@ -16,12 +16,19 @@ use crate::run_context::RunContext;
 mod ended;
 mod figures;
 mod group;
+mod kept;
+mod pool;
 mod prices;
+mod run_rate;
 mod saved;
+mod small;
+mod software;
 mod subject;
 #[cfg(test)]
 mod testing;
 mod text;
+#[cfg(test)]
+mod truth;
 
 pub mod commitment_gap;
 pub mod commitment_unused;
@@ -57,7 +64,7 @@ struct OverBill<C>(C);
 impl<C: BillingCheck> Checker for OverBill<C> {
     fn run(&self, services: &Services, _region: &str) -> Result<Checked, CheckerError> {
         let bill = services.get()?;
-        Ok(Checked { findings: self.0.check(bill), ..Checked::default() })
+        Ok(Checked { findings: small::put_together(self.0.check(bill)), ..Checked::default() })
     }
 }
 

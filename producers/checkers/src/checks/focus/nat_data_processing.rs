@@ -6,8 +6,10 @@ use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
-use super::figures::as_charged;
+use super::ended::resource_has_ended;
+use super::figures::at_run_rate;
 use super::group::{Group, by_resource};
+use super::run_rate::{RunRate, monthly_quantity};
 use super::subject::{finding, resource_scope};
 use super::text::{figure, is_visible, round};
 use super::{BillingCheck, OverBill, over_bill};
@@ -22,12 +24,12 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "NAT gateways that are charged for processing data",
     why: "each GB costs as much as an hour of the gateway; traffic to S3 and DynamoDB can go around it for free",
     money: "cost = data processing charges. Savings are unknown: a bill does not tell which traffic could go around",
-    month: MonthRule::AsCharged,
+    month: MonthRule::ByBill,
     verdict: "fail from gib_min on; info below",
     thresholds: &[Threshold {
         key: "gib_min",
         default: DefaultValue::Number("100"),
-        meaning: "GB processed in the month from which it is worth a look at the routes",
+        meaning: "GB processed in a month, at the rate so far, from which it is worth a look at the routes",
     }],
     data: "rows of NAT data processing with resource and quantity in GB",
     limits: "says nothing about where the traffic goes",
@@ -52,22 +54,22 @@ impl NatDataProcessing {
         Ok(Self { gib_min: thresholds.number("gib_min")? })
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
         let sum = |meter| group.lines().filter(|l| l.key.meter == meter).map(|l| l.sums.billed).sum::<Decimal>();
-        let cost = sum(Meter::NatData);
-        if !is_visible(cost) {
+        if !is_visible(sum(Meter::NatData)) || resource_has_ended(bill, group) {
             return None;
         }
-        let data = group.lines().filter(|l| l.key.meter == Meter::NatData).map(|l| l.sums.quantity);
-        let gib: Option<Decimal> = data.sum();
-        let is_much = gib.is_some_and(|gib| gib >= self.gib_min);
+        let data = || group.lines().filter(|l| l.key.meter == Meter::NatData);
+        let figures = at_run_rate(group, &RunRate::of(bill, data()), 90)?;
+        let gib_monthly = monthly_quantity(bill, data());
+        let is_much = gib_monthly.is_some_and(|gib| gib >= self.gib_min);
         let status = if is_much { Status::Fail } else { Status::Info };
-        let figures = as_charged(group, Some(cost), None, 90);
         let scope = resource_scope(line, ResourceType::NatGateway, Some(("ec2", "natgateway")));
-        let gib = gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
+        let text = |gib: Option<Decimal>| gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
+        let gib = text(data().map(|line| line.sums.quantity).sum());
         let message = format!("NAT gateway {} processed {gib} GB, which {}", scope.resource_id, figures.cost_text());
-        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_processed", gib).text(
+        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_processed", gib).dimension("gib_monthly", text(gib_monthly)).text(
             "NAT gateway charged for data",
             message,
             "Add gateway endpoints for S3 and DynamoDB, keep traffic between zones local, and pull images through an \
@@ -85,7 +87,7 @@ impl NatDataProcessing {
 impl BillingCheck for NatDataProcessing {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let nat = bill.current().filter(|l| l.is_charge() && matches!(l.key.meter, Meter::NatData | Meter::NatHours));
-        by_resource(nat).iter().filter_map(|group| self.judge(group)).collect()
+        by_resource(nat).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 
@@ -99,7 +101,8 @@ mod tests {
     #[test]
     fn the_amount_of_data_makes_the_verdict() {
         for (gib, status) in [("99.9", Status::Info), ("100", Status::Fail)] {
-            let data = row("$0.045 per GB Data Processed by NAT Gateways").resource(NAT).quantity(gib).cost("4.5");
+            let data =
+                row("$0.045 per GB Data Processed by NAT Gateways").resource(NAT).quantity(gib).cost("4.5").hours(720);
             let hours = row("$0.045 per NAT Gateway Hour").resource(NAT).cost("32.4").hours(720);
             let findings = check_default(CHECKER_ID, [data, hours]);
             let [finding] = findings.as_slice() else { panic!("one finding expected") };

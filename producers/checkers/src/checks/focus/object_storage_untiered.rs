@@ -1,6 +1,6 @@
 //! Object storage that shows no sign of tiering.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
@@ -13,7 +13,7 @@ use super::figures::{monthly_of_many, monthly_of_resource};
 use super::group::{Group, group_by};
 use super::saved::Saved;
 use super::subject::{finding, named_scope, resource_scope};
-use super::text::{figure, is_visible};
+use super::text::{figure, is_visible, share_of};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -24,16 +24,24 @@ const CHECK_ID: &str = "billing.object.storage.untiered";
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "buckets (where the bill does not name them: accounts and regions) whose storage is all in the class for \
-           frequent access",
+           frequent access, or nearly all",
     why: "colder classes cost from half to a twentieth; lifecycle rules or Intelligent-Tiering move what is not read",
     money: "cost = charges for the frequent-access class. Savings are unknown: a bill does not tell how much is read",
     month: MonthRule::ByTime,
-    verdict: "fail when at least gib_min are stored and no colder class is charged",
-    thresholds: &[Threshold {
-        key: "gib_min",
-        default: DefaultValue::Number("10"),
-        meaning: "GiB stored, from which tiering is worth its requests",
-    }],
+    verdict: "fail when at least gib_min are stored in the class for frequent access and less than tiered_share_min of all in \
+              colder ones",
+    thresholds: &[
+        Threshold {
+            key: "gib_min",
+            default: DefaultValue::Number("10"),
+            meaning: "GiB stored in the class for frequent access, from which tiering is worth its requests",
+        },
+        Threshold {
+            key: "tiered_share_min",
+            default: DefaultValue::Number("0.10"),
+            meaning: "share of colder classes in what is stored, from which it counts as tiered",
+        },
+    ],
     data: "rows of object storage with quantity in GB-months",
     limits: "data that is all read often belongs where it is",
 };
@@ -58,31 +66,34 @@ inventory::submit! {
 
 struct ObjectStorageUntiered {
     gib_min: Decimal,
+    tiered_share_min: Decimal,
 }
 
 impl ObjectStorageUntiered {
     fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
-        Ok(Self { gib_min: thresholds.number("gib_min")? })
+        Ok(Self { gib_min: thresholds.number("gib_min")?, tiered_share_min: thresholds.number("tiered_share_min")? })
     }
 
-    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
-        if group.lines().any(|l| l.key.meter == Meter::ObjectTiered) {
+    /// `colder` is what the group's buckets store in colder classes.
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>, colder: Option<Decimal>) -> Option<Finding> {
+        let stored = group.quantity()?;
+        if share_of(colder?, stored + colder?) >= self.tiered_share_min {
             return None;
         }
-        let gib = group.quantity()?.checked_div(group.months()?)?;
+        let gib = stored.checked_div(group.months()?)?;
         if gib < self.gib_min || !is_visible(group.billed()) {
             return None;
         }
         let line = group.first();
         let (what, scope, figures) = if line.key.resource.is_empty() {
             let scope = named_scope(line, ResourceType::BucketPortfolio, "all-buckets");
-            (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, |_| Saved::UNKNOWN, 80)?)
+            (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, 80)?)
         } else {
             let scope = resource_scope(line, ResourceType::S3Bucket, None);
             (format!("bucket {}", scope.resource_id), scope, monthly_of_resource(bill, group, Saved::UNKNOWN, 80)?)
         };
         let message = format!(
-            "{what} stores {} GiB, all of it in the class for frequent access, which {}",
+            "{what} stores {} GiB in the class for frequent access and next to nothing in a colder one, which {}",
             figure(gib, 1),
             figures.cost_text(),
         );
@@ -99,13 +110,22 @@ impl ObjectStorageUntiered {
 
 impl BillingCheck for ObjectStorageUntiered {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let is_storage = |l: &&UsageLine| matches!(l.key.meter, Meter::ObjectStandard | Meter::ObjectTiered);
-        let storage = || bill.current().filter(|l| l.is_charge()).filter(is_storage);
-        // Where the bill names no bucket, colder storage of a named one may be of the same.
-        let tiered: BTreeSet<_> = storage().filter(|l| l.key.meter == Meter::ObjectTiered).map(place_of).collect();
-        let is_tiered = |line: &UsageLine| line.key.resource.is_empty() && tiered.contains(&place_of(line));
-        let groups = group_by(storage(), |line| (&line.key.region, line.service(), &line.key.resource));
-        groups.iter().filter(|group| !is_tiered(group.first())).filter_map(|group| self.judge(bill, group)).collect()
+        let of = |meter: Meter| bill.current().filter(move |l| l.is_charge() && l.key.meter == meter);
+        // Glacier may be charged by a service of its own.
+        let mut colder: BTreeMap<_, Option<Decimal>> = BTreeMap::new();
+        for line in of(Meter::ObjectTiered) {
+            // Where the bill names no bucket, colder storage of a named one may be of the same.
+            for bucket in BTreeSet::from([&*line.key.resource, ""]) {
+                let sum = colder.entry((place_of(line), bucket)).or_insert(Some(Decimal::ZERO));
+                *sum = sum.zip(line.sums.quantity).and_then(|(sum, more)| sum.checked_add(more));
+            }
+        }
+        let groups = group_by(of(Meter::ObjectStandard), |line| (&line.key.region, line.service(), &line.key.resource));
+        let judge = |group: &Group<'_>| {
+            let place = (place_of(group.first()), &*group.first().key.resource);
+            self.judge(bill, group, colder.get(&place).copied().unwrap_or(Some(Decimal::ZERO)))
+        };
+        groups.iter().filter_map(judge).collect()
     }
 }
 
@@ -126,14 +146,20 @@ mod tests {
 
     #[test]
     fn size_and_class_make_the_verdict() {
-        let tiered = row("$0.0125 per GB-Month of storage used in Standard-Infrequent Access").service("AmazonS3");
+        let tiered = |gib_months: &str| {
+            let tiered = row("$0.0125 per GB-Month of storage used in Standard-Infrequent Access");
+            tiered.service("AmazonS3").quantity(gib_months).hours(720)
+        };
         let cases = [
             (vec![standard("100")], Some("100")),
             (vec![standard("9.9")], None),
             (vec![standard("5").hours(360)], Some("10")),
-            (vec![standard("100"), tiered.clone()], None),
-            (vec![standard("100"), tiered.clone().region("eu-west-1")], Some("100")),
-            (vec![standard("100"), tiered.resource("archive")], None),
+            // A tenth of all is tiered.
+            (vec![standard("90"), tiered("10")], None),
+            (vec![standard("90.1"), tiered("9.9")], Some("90.1")),
+            (vec![standard("10000"), tiered("0.001")], Some("10000")),
+            (vec![standard("90"), tiered("10").region("eu-west-1")], Some("90")),
+            (vec![standard("90"), tiered("10").resource("archive")], None),
         ];
         for (rows, gib) in cases {
             let findings = check_default(CHECKER_ID, rows);

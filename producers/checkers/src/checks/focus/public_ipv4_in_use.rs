@@ -7,7 +7,6 @@ use inventories::billing::meter::Meter;
 
 use super::figures::monthly_of_many;
 use super::group::{Group, by_region};
-use super::saved::Saved;
 use super::subject::{finding, is_worth_telling, named_scope, place};
 use super::text::counted;
 use super::{BillingCheck, OverBill, over_bill};
@@ -48,11 +47,11 @@ impl BillingCheck for PublicIpv4InUse {
 }
 
 fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
-    if !is_worth_telling(group.billed()) {
+    if !is_worth_telling(group.billed(), group.currency()) {
         return None;
     }
     let line = group.first();
-    let figures = monthly_of_many(bill, group, |_| Saved::UNKNOWN, 95)?;
+    let figures = monthly_of_many(bill, group, 95)?;
     let addresses = match group.resources() {
         Some(count) => counted(count, "public IPv4 address", "public IPv4 addresses"),
         None => "public IPv4 addresses".to_owned(),
@@ -86,10 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn each_address_is_scaled_by_its_own_hours() {
+    fn addresses_that_come_and_go_cost_what_they_cost_together() {
         let in_use = |resource| row("$0.005 per In-use public IPv4 address per hour").resource(resource);
         let rows = [in_use("eni-1").hours(720).cost("3.6"), in_use("eni-2").at_hour(360).hours(360).cost("1.8")];
-        assert_eq!(amounts(&check_default(CHECKER_ID, rows)[0]), money_of("-", "7.2"));
+        assert_eq!(amounts(&check_default(CHECKER_ID, rows)[0]), money_of("-", "5.4"));
+        let began = in_use("eni-1").at_hour(360).hours(360).cost("1.8");
+        let findings = check_default(CHECKER_ID, [began, row("x").resource("i-1").hours(720)]);
+        assert_eq!(amounts(&findings[0]), money_of("-", "3.6"));
     }
 
     #[test]

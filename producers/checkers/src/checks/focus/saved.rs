@@ -67,22 +67,6 @@ impl Saved {
         let scale = |amount: Option<Decimal>| amount?.checked_mul(charged?)?.checked_div(self.charged?);
         Self { charged, list: scale(self.list), effective: scale(self.effective) }
     }
-
-    /// The sum; of prices that either does not know it is unknown, unless it saves nothing.
-    pub(super) fn plus(self, other: Self) -> Self {
-        match (self.charged, other.charged) {
-            (_, None) => self,
-            (None, _) => other,
-            _ => {
-                let sum = |one: Option<Decimal>, other: Option<Decimal>| one?.checked_add(other?);
-                Self {
-                    charged: sum(self.charged, other.charged),
-                    list: sum(self.list, other.list),
-                    effective: sum(self.effective, other.effective),
-                }
-            }
-        }
-    }
 }
 
 /// What the group's usage costs at a price of each of its lines; `None` where a quantity or price is unknown.

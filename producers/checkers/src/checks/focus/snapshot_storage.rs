@@ -11,7 +11,6 @@ use rust_decimal::Decimal;
 
 use super::figures::{Figures, monthly_of_many};
 use super::group::{Group, HoursOfBill, by_region};
-use super::saved::Saved;
 use super::subject::{finding, named_scope};
 use super::text::{figure, is_visible, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
@@ -153,7 +152,7 @@ fn snapshots_of<'a>(group: &Group<'a>) -> Option<Group<'a>> {
 }
 
 fn figures_of(bill: &BillingInventory, snapshots: &Group<'_>) -> Option<Figures> {
-    monthly_of_many(bill, snapshots, |_| Saved::UNKNOWN, 90)
+    monthly_of_many(bill, snapshots, 90)
 }
 
 fn base(check_id: &'static str, snapshots: &Group<'_>, figures: &Figures) -> Finding {

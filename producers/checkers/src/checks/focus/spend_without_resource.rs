@@ -8,8 +8,9 @@ use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use rust_decimal::Decimal;
 
-use super::figures::as_charged;
+use super::figures::at_run_rate;
 use super::group::{Group, by_service};
+use super::run_rate::RunRate;
 use super::subject::{account_scope, finding, is_worth_telling};
 use super::text::{money, percent, share_of};
 use super::{BillingCheck, OverBill, over_bill};
@@ -24,7 +25,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "usage charges of an account and service that name no resource",
     why: "they can be blamed on nothing: no finding, owner or tag will ever meet them",
     money: "cost = usage charges without a resource id. Nothing is saved by naming them",
-    month: MonthRule::AsCharged,
+    month: MonthRule::ByBill,
     verdict: "info when they are at least a cent and share_min of the service's usage charges in the account",
     thresholds: &[Threshold {
         key: "share_min",
@@ -60,23 +61,24 @@ impl SpendWithoutResource {
         Ok(Self { share_min: thresholds.number("share_min")? })
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         let nameless = group.lines().filter(|l| l.key.resource.is_empty());
-        let cost: Decimal = nameless.clone().map(|l| l.sums.billed).sum();
-        let share = share_of(cost, group.billed());
-        if share < self.share_min || !is_worth_telling(cost) {
+        let rate = RunRate::of(bill, nameless.clone());
+        let share = share_of(rate.charged(), RunRate::of(bill, group.lines()).charged());
+        if share < self.share_min || !is_worth_telling(rate.monthly(), group.currency()) {
             return None;
         }
+        let figures = at_run_rate(group, &rate, 95)?;
         let line = group.first();
         let message = format!(
             "{} of {} in account {}, {} % of it, names no resource",
-            money(cost, group.currency()),
+            money(rate.charged(), group.currency()),
             line.service(),
             line.key.account,
             percent(share),
         );
         let scope = account_scope(line, ResourceType::CostService, line.service());
-        let finding = finding(CHECK_ID, group, scope, Status::Info, &as_charged(group, Some(cost), None, 95))
+        let finding = finding(CHECK_ID, group, scope, Status::Info, &figures)
             .dimension("share_pct", percent(share))
             .dimension("rows_nameless", nameless.map(|l| l.sums.rows).sum::<u64>());
         Some(finding.text(
@@ -92,7 +94,7 @@ impl BillingCheck for SpendWithoutResource {
         let payer = |line: &UsageLine| (line.key.cloud.clone(), line.key.billing_account.clone());
         let names_some: BTreeSet<_> = bill.current().filter(|l| !l.key.resource.is_empty()).map(payer).collect();
         let charges = bill.current().filter(|l| l.is_charge() && names_some.contains(&payer(l)));
-        by_service(charges).iter().filter_map(|group| self.judge(group)).collect()
+        by_service(charges).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 
@@ -104,8 +106,11 @@ mod tests {
     #[test]
     fn nameless_spend_is_named_from_its_share_on() {
         for (nameless, is_found) in [("0.9", false), ("1", true)] {
-            let rows =
-                [row("a").cost(nameless), row("b").cost("9").resource("i-1"), row("c").category("Tax").cost("99")];
+            let rows = [
+                row("a").cost(nameless).hours(720),
+                row("b").cost("9").resource("i-1"),
+                row("c").category("Tax").cost("99"),
+            ];
             let findings = check_default(CHECKER_ID, rows);
             assert_eq!(findings.len(), usize::from(is_found), "{nameless}");
             if let [finding] = findings.as_slice() {

@@ -10,18 +10,19 @@ use super::figures::Figures;
 use super::group::Group;
 use super::text::short_id;
 use crate::finding::Finding;
+use crate::ranking::in_usd_for_ranking;
 use crate::severity;
 
 /// Region of what is bound to none.
 const NO_REGION: &str = "global";
 /// What the bill does not tell.
 const UNKNOWN: &str = "unknown";
-/// Sums over many resources below this, in billing currency, are not worth a person's time.
+/// Sums over many resources below this, in US dollars, are not worth a person's time.
 const WORTH_TELLING: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
 /// True when the sum over an account, region or service is at least a cent: below that, a finding is not worth reading.
-pub(super) fn is_worth_telling(sum: Decimal) -> bool {
-    sum >= WORTH_TELLING
+pub(super) fn is_worth_telling(sum: Decimal, currency: &str) -> bool {
+    in_usd_for_ranking(sum, currency).unwrap_or(sum) >= WORTH_TELLING
 }
 
 /// Scope of a group about one resource. `arn` gives the service and path kind of an ARN to build where the bill only has
@@ -96,12 +97,13 @@ pub(super) fn finding(
     status: Status,
     figures: &Figures,
 ) -> Finding {
-    let mut finding = Finding::new(check_id, scope, status, severity::of(status, figures.estimated()))
-        // Amounts of two currencies are never one issue.
-        .issue("currency", group.currency())
-        .dimension("billing_period", group.period())
-        .dimension("rows", group.rows())
-        .estimated(figures.estimated().clone());
+    let mut finding =
+        Finding::new(check_id, scope, status, severity::of(status, figures.estimated(), group.currency()))
+            // Amounts of two currencies are never one issue.
+            .issue("currency", group.currency())
+            .dimension("billing_period", group.period())
+            .dimension("rows", group.rows())
+            .estimated(figures.estimated().clone());
     for (name, value) in figures.dimensions() {
         finding = finding.dimension(name, value);
     }

@@ -9,8 +9,9 @@ use inventories::billing::line::UsageLine;
 use inventories::billing::tags::{canonical_key, is_own};
 use rust_decimal::Decimal;
 
-use super::figures::as_charged;
+use super::figures::at_run_rate;
 use super::group::{Group, by_service};
+use super::run_rate::RunRate;
 use super::subject::{account_scope, finding, is_worth_telling};
 use super::text::{is_visible, money, percent, round, share_of};
 use super::{BillingCheck, OverBill, over_bill};
@@ -26,7 +27,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "cost without an owner is rarely reduced",
     money: "cost = usage charges of resources that lack a required tag (or any tag of one's own, while none is \
             required). Nothing is saved by tagging",
-    month: MonthRule::AsCharged,
+    month: MonthRule::ByBill,
     verdict: "fail when such charges are at least a cent and share_min of those of all resources of the service in the \
               account",
     thresholds: &[
@@ -62,6 +63,9 @@ inventory::submit! {
     )
 }
 
+/// Keys of a person's own that name no owner, in canonical form: every console asks for them.
+const NAMES_ONLY: [&str; 1] = ["name"];
+
 struct TagsMissing {
     required: Vec<String>,
     share_min: Decimal,
@@ -77,19 +81,21 @@ impl TagsMissing {
         let Some(tags) = line.key.tags.known() else { return Vec::new() };
         let own = || tags.keys().filter(|key| is_own(key));
         if self.required.is_empty() {
-            return if own().next().is_none() { vec!["any"] } else { Vec::new() };
+            let tells_owner = |key: &&String| !NAMES_ONLY.contains(&canonical_key(key).as_str());
+            return if own().find(tells_owner).is_none() { vec!["any"] } else { Vec::new() };
         }
         let present: BTreeSet<_> = own().map(|key| canonical_key(key)).collect();
         self.required.iter().filter(|key| !present.contains(&canonical_key(key))).map(String::as_str).collect()
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         let lacking: Vec<_> = group.lines().filter(|line| !self.missing(line).is_empty()).collect();
-        let cost: Decimal = lacking.iter().map(|line| line.sums.billed).sum();
-        let share = share_of(cost, group.billed());
-        if share < self.share_min || !is_worth_telling(cost) {
+        let rate = RunRate::of(bill, lacking.iter().copied());
+        let share = share_of(rate.charged(), RunRate::of(bill, group.lines()).charged());
+        if share < self.share_min || !is_worth_telling(rate.monthly(), group.currency()) {
             return None;
         }
+        let figures = at_run_rate(group, &rate, 95)?;
         let keys: BTreeSet<_> = lacking.iter().flat_map(|line| self.missing(line)).collect();
         let keys = keys.into_iter().collect::<Vec<_>>().join(", ");
         let lack = if self.required.is_empty() { "any tag of your own".to_owned() } else { format!("the tags {keys}") };
@@ -98,13 +104,13 @@ impl TagsMissing {
             "resources of {} in account {} cost {} ({} % of the service's resources) without {lack}",
             line.service(),
             line.key.account,
-            money(cost, group.currency()),
+            money(rate.charged(), group.currency()),
             percent(share),
         );
         let unknown = group.lines().filter(|line| line.key.tags.known().is_none());
         let cost_unknown: Decimal = unknown.map(|line| line.sums.billed).sum();
         let scope = account_scope(line, ResourceType::CostService, line.service());
-        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &as_charged(group, Some(cost), None, 95))
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .dimension("missing_keys", keys)
             .dimension("share_pct", percent(share))
             .dimension("rows_lacking", lacking.iter().map(|line| line.sums.rows).sum::<u64>());
@@ -122,7 +128,7 @@ impl TagsMissing {
 impl BillingCheck for TagsMissing {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let taggable = bill.current().filter(|l| l.is_charge() && !l.key.resource.is_empty());
-        by_service(taggable).iter().filter_map(|group| self.judge(group)).collect()
+        by_service(taggable).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 
@@ -132,7 +138,7 @@ mod tests {
     use super::*;
 
     fn bucket(name: &str) -> Row {
-        row("x").resource(name)
+        row("x").resource(name).hours(720)
     }
 
     #[test]
@@ -150,7 +156,14 @@ mod tests {
 
     #[test]
     fn a_tag_of_the_provider_is_not_ones_own() {
-        assert_eq!(check_default(CHECKER_ID, [bucket("a").tag("aws:createdBy", "x")]).len(), 1);
+        let provider =
+            ["aws:createdBy", "goog-gke-node", "aks-managed-poolName", "ms-resource-usage", "kubernetes.io/cluster/a"];
+        for key in provider.into_iter().chain(["Name"]) {
+            assert_eq!(check_default(CHECKER_ID, [bucket("a").tag(key, "x")]).len(), 1, "{key}");
+        }
+        // Where the name is what is asked for, it counts.
+        let required = TagsMissing { required: vec!["Name".into()], share_min: Decimal::ZERO };
+        assert_eq!(check(&required, [bucket("a").tag("Name", "x")]), []);
     }
 
     #[test]

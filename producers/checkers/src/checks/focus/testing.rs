@@ -98,6 +98,29 @@ impl Row {
         self
     }
 
+    pub(super) fn usage_type(mut self, usage_type: &str, operation: &str) -> Self {
+        let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        self.charge().usage_type = text(usage_type);
+        self.charge().operation = text(operation);
+        self.charge().description = None;
+        self
+    }
+
+    pub(super) fn currency(mut self, currency: &str) -> Self {
+        self.charge().currency = currency.into();
+        self
+    }
+
+    pub(super) fn correction(mut self) -> Self {
+        self.charge().is_correction = true;
+        self
+    }
+
+    pub(super) fn unknown_quantity(mut self) -> Self {
+        self.fact.quantity = None;
+        self
+    }
+
     pub(super) fn cloud(mut self, cloud: &str) -> Self {
         self.charge().cloud = cloud.into();
         self

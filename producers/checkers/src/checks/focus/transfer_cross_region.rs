@@ -6,13 +6,15 @@ use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
-use super::figures::as_charged;
+use super::figures::at_run_rate;
 use super::group::{Group, by_region_and_service};
+use super::run_rate::RunRate;
 use super::subject::{finding, is_worth_telling, named_scope, place};
-use super::text::{figure, money};
+use super::text::figure;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
+use crate::ranking::in_usd_for_ranking;
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.transfer.cross.region";
@@ -22,12 +24,12 @@ const DOCS: CheckerDocs = CheckerDocs {
     what: "data transfer to other regions, by account, sending region and service",
     why: "data that is copied or read across regions is charged per GB, often for a copy that is not needed",
     money: "cost = transfer charges. Savings are unknown: a bill does not tell which traffic could stay",
-    month: MonthRule::AsCharged,
+    month: MonthRule::ByBill,
     verdict: "fail from cost_min on; info from a cent on",
     thresholds: &[Threshold {
         key: "cost_min",
         default: DefaultValue::Number("100"),
-        meaning: "charges in the month, in billing currency, from which it is worth a look at what is copied",
+        meaning: "charges in a month, at the rate so far, in US dollars or about as much in another currency, from which it is worth a look at what is copied",
     }],
     data: "rows of outgoing data transfer to a region",
     limits: "replication to another region is the price of disaster recovery",
@@ -52,22 +54,25 @@ impl TransferCrossRegion {
         Ok(Self { cost_min: thresholds.number("cost_min")? })
     }
 
-    fn judge(&self, group: &Group<'_>) -> Option<Finding> {
-        let cost = group.billed();
-        if !is_worth_telling(cost) {
+    fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
+        let rate = RunRate::of(bill, group.lines());
+        let cost = rate.monthly();
+        if !is_worth_telling(cost, group.currency()) {
             return None;
         }
         let line = group.first();
-        let status = if cost >= self.cost_min { Status::Fail } else { Status::Info };
+        let ranked = in_usd_for_ranking(cost, group.currency());
+        let status = if ranked.is_some_and(|usd| usd >= self.cost_min) { Status::Fail } else { Status::Info };
+        let figures = at_run_rate(group, &rate, 95)?;
         let message = format!(
-            "{} of account {} moved data from {} to other regions for {}",
+            "{} of account {} moved data from {} to other regions, which {}",
             line.service(),
             line.key.account,
             place(line),
-            money(cost, group.currency()),
+            figures.cost_text(),
         );
         let scope = named_scope(line, ResourceType::DataTransfer, "cross-region");
-        let finding = finding(CHECK_ID, group, scope, status, &as_charged(group, Some(cost), None, 95))
+        let finding = finding(CHECK_ID, group, scope, status, &figures)
             .dimension("gib", group.quantity().map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6)))
             .dimension("resources", group.resources_text())
             .dimension("top_resources", group.top_resources(3));
@@ -82,7 +87,7 @@ impl TransferCrossRegion {
 impl BillingCheck for TransferCrossRegion {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let transfer = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::TransferCrossRegion);
-        by_region_and_service(transfer).iter().filter_map(|group| self.judge(group)).collect()
+        by_region_and_service(transfer).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 
@@ -95,6 +100,7 @@ mod tests {
         row("$0.02 per GB - US West (Oregon) data transfer to US East (Northern Virginia)")
             .resource(resource)
             .cost(cost)
+            .hours(720)
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl BillingCheck for UsageNegative {
 
 fn judge(group: &Group<'_>) -> Option<Finding> {
     let amount: Decimal = group.billed();
-    if !is_worth_telling(-amount) {
+    if !is_worth_telling(-amount, group.currency()) {
         return None;
     }
     let line = group.first();

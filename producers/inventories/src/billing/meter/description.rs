@@ -1,6 +1,6 @@
 //! Meters derived from the wording of AWS charge descriptions, for exports without usage types (plain FOCUS).
 
-use super::{Meter, VolumeKind, balancer_kind};
+use super::{Meter, VolumeKind, balancer_kind, engine};
 
 /// The meter of a description; `None` when the wording is unknown.
 pub(super) fn meter(description: &str) -> Option<Meter> {
@@ -12,8 +12,8 @@ pub(super) fn meter(description: &str) -> Option<Meter> {
         return Some(Meter::Volume(volume_kind(description)));
     }
     if has("Extended Support for ") {
-        let engine = description.split("Extended Support for ").nth(1)?;
-        return Some(Meter::ExtendedSupport(engine.split(" in ").next()?.into()));
+        let named = description.split("Extended Support for ").nth(1)?;
+        return Some(Meter::ExtendedSupport(engine(named.split(" in ").next()?)));
     }
     let worded = [
         ("snapshot data stored", Meter::Snapshot),
@@ -26,10 +26,13 @@ pub(super) fn meter(description: &str) -> Option<Meter> {
         ("regional data transfer - in/out/between", Meter::TransferCrossZone),
         ("log data ingested", Meter::LogIngestion),
         ("vended logs ingested", Meter::LogIngestion),
-        ("AWS Fargate - ", Meter::ContainerHours),
     ];
     if let Some((_, meter)) = worded.into_iter().find(|(words, _)| has(words)) {
         return Some(meter);
+    }
+    if has("AWS Fargate - ") {
+        // Neither capacity at spot prices nor what no commitment covers.
+        return (!["Spot", "Ephemeral", "OS"].iter().any(|word| has(word))).then_some(Meter::ContainerHours);
     }
     if has("LoadBalancer-hour") {
         return Some(Meter::BalancerHours(balancer_kind(description)));
@@ -117,6 +120,7 @@ mod tests {
             ("$0.50 per GB custom log data ingested in Standard log class - US East (Ohio)", Some(Meter::LogIngestion)),
             ("$0.03 per GB-mo of log storage - US West (Oregon)", None),
             ("AWS Fargate - vCPU  - US West 2 (Oregon)", Some(Meter::ContainerHours)),
+            ("AWS Fargate - Ephemeral Storage - US West 2 (Oregon)", None),
         ];
         for (description, expected) in cases {
             assert_eq!(meter(description), expected, "{description}");

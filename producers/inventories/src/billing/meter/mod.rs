@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 mod description;
+mod services;
 mod usage_type;
 
 /// The thing a row charges for, as far as a checker cares.
@@ -128,7 +129,27 @@ pub fn of(cloud: &str, row: Wording<'_>) -> Meter {
     if cloud != "aws" {
         return Meter::Other;
     }
-    usage_type::meter(row).or_else(|| row.description.and_then(description::meter)).unwrap_or(Meter::Other)
+    let of_service = |meter: &Meter| services::charges_for(row.service, meter);
+    let meter = usage_type::meter(row).filter(of_service);
+    meter.or_else(|| row.description.and_then(description::meter).filter(of_service)).unwrap_or(Meter::Other)
+}
+
+/// Engines of databases by their spelling without spaces, in lower case, and as findings name them. Usage types write `MySQL5.7`,
+/// descriptions `MySQL 5.7`: it is part of the fingerprint.
+const ENGINES: [(&str, &str); 4] = [
+    ("mysql", "MySQL"),
+    ("postgresql", "PostgreSQL"),
+    ("auroramysql", "Aurora MySQL"),
+    ("aurorapostgresql", "Aurora PostgreSQL"),
+];
+
+/// An engine with its version, in one spelling.
+fn engine(text: &str) -> Arc<str> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let (name, version) = text.split_at(text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len()));
+    let lower = name.to_lowercase();
+    let name = ENGINES.iter().find(|(spelling, _)| *spelling == lower).map_or(name, |(_, name)| name);
+    format!("{name} {version}").trim().into()
 }
 
 /// The kind of load balancer that a text speaks of.
@@ -136,4 +157,58 @@ fn balancer_kind(text: &str) -> BalancerKind {
     let text = text.to_lowercase();
     let modern = ["application", "network", "gateway"].iter().any(|kind| text.contains(kind));
     if modern { BalancerKind::Capacity } else { BalancerKind::Classic }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_type_means_something_only_with_its_service() {
+        let cases = [
+            ("AmazonS3", "TimedStorage-ByteHrs", Meter::ObjectStandard),
+            ("AmazonDynamoDB", "TimedStorage-ByteHrs", Meter::Other),
+            ("AmazonCloudWatch", "USW2-TimedStorage-ByteHrs", Meter::Other),
+            ("AmazonECR", "TimedStorage-ByteHrs", Meter::Other),
+            ("AmazonEFS", "TimedStorage-SIA-ByteHrs", Meter::Other),
+            ("", "TimedStorage-ByteHrs", Meter::Other),
+            ("AmazonEC2", "BoxUsage:m5.large", Meter::InstanceHours("m5.large".into())),
+            ("ElasticMapReduce", "BoxUsage:m5.large", Meter::Other),
+            ("AmazonEC2", "EBS:VolumeUsage.gp2", Meter::Volume(VolumeKind::Gp2)),
+            ("AmazonRDS", "EBS:VolumeUsage.gp2", Meter::Other),
+            ("AmazonCloudWatch", "DataProcessing-Bytes", Meter::LogIngestion),
+            ("AWSELB", "DataProcessing-Bytes", Meter::BalancerData),
+            ("AmazonKinesisFirehose", "DataProcessing-Bytes", Meter::Other),
+            // Data transfer means the same wherever it is charged.
+            ("AmazonRDS", "USE1-USW2-AWS-Out-Bytes", Meter::TransferCrossRegion),
+        ];
+        for (service, usage_type, expected) in cases {
+            let row = Wording { service, usage_type: Some(usage_type), ..Wording::default() };
+            assert_eq!(of("aws", row), expected, "{service} {usage_type}");
+        }
+    }
+
+    #[test]
+    fn so_does_a_description() {
+        let storage = "$0.25 per GB-Month of storage used beyond first 25 free GB-Months";
+        for (service, expected) in [("AmazonDynamoDB", Meter::Other), ("AmazonS3", Meter::ObjectStandard)] {
+            assert_eq!(of("aws", Wording { service, description: Some(storage), ..Wording::default() }), expected);
+        }
+    }
+
+    #[test]
+    fn an_engine_has_one_spelling() {
+        let cases = [
+            ("MySQL5.7", "MySQL 5.7"),
+            ("MySQL 5.7", "MySQL 5.7"),
+            ("PostgreSQL11", "PostgreSQL 11"),
+            ("AuroraPostgreSQL11", "Aurora PostgreSQL 11"),
+            ("Aurora MySQL 2", "Aurora MySQL 2"),
+            ("Other 9", "Other 9"),
+            ("Odd", "Odd"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(&*engine(text), expected);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Meters derived from AWS usage types such as `USW2-BoxUsage:m5.large`.
 
-use super::{Meter, VolumeKind, Wording, balancer_kind};
+use super::{Meter, VolumeKind, Wording, balancer_kind, engine};
 
 /// The meter a usage type names; `None` when there is none or it tells nothing.
 pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
@@ -14,7 +14,7 @@ pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
         return ebs(detail);
     }
     if is("ExtendedSupport") {
-        return Some(Meter::ExtendedSupport(detail.rsplit(':').next()?.into()));
+        return Some(Meter::ExtendedSupport(engine(detail.rsplit(':').next()?)));
     }
     if is("PublicIPv4") {
         return ip(detail);
@@ -27,7 +27,7 @@ pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
         let text = format!("{} {}", row.operation.unwrap_or_default(), row.description.unwrap_or_default());
         return Some(Meter::BalancerHours(balancer_kind(&text)));
     }
-    if is("DataProcessing-Bytes") && row.service == "AWSELB" {
+    if is("DataProcessing-Bytes") && row.service != "AmazonCloudWatch" {
         return Some(Meter::BalancerData);
     }
     let plain = [
@@ -45,10 +45,17 @@ pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
     if let Some((_, meter)) = plain.into_iter().find(|(name, _)| is(name)) {
         return Some(meter);
     }
-    if code.contains("Fargate-") && code.ends_with("-Hours") {
-        return Some(Meter::ContainerHours);
+    if let Some((region, what)) = code.split_once("Fargate-") {
+        return is_container_capacity(region, what).then_some(Meter::ContainerHours);
     }
     (code.contains("TimedStorage-") && code.ends_with("ByteHrs")).then_some(Meter::ObjectTiered)
+}
+
+/// What of Fargate a Savings Plan covers: vCPU and memory, on any processor. Not the licence of an operating system, nor
+/// ephemeral storage; and capacity at spot prices is cheaper already.
+fn is_container_capacity(region: &str, what: &str) -> bool {
+    let what = ["ARM-", "Windows-"].iter().fold(what, |what, kind| what.strip_prefix(kind).unwrap_or(what));
+    !region.contains("Spot") && matches!(what, "vCPU-Hours" | "GB-Hours")
 }
 
 fn ebs(detail: &str) -> Option<Meter> {
@@ -100,8 +107,12 @@ mod tests {
             ("USW2-USE1-AWS-Out-Bytes", Some(Meter::TransferCrossRegion)),
             ("USW2-DataTransfer-Regional-Bytes", Some(Meter::TransferCrossZone)),
             ("APS2-Fargate-vCPU-Hours:perCPU", Some(Meter::ContainerHours)),
-            ("USW2-DataProcessing-Bytes", Some(Meter::LogIngestion)),
-            ("USE2-ExtendedSupport:Yr1-Yr2:MySQL5.7", Some(Meter::ExtendedSupport("MySQL5.7".into()))),
+            ("USE1-Fargate-ARM-GB-Hours", Some(Meter::ContainerHours)),
+            ("Fargate-EphemeralStorage-GB-Hours", None),
+            ("USE1-Fargate-Windows-OS-Hours:perCPU", None),
+            ("USE1-SpotUsage-Fargate-vCPU-Hours:perCPU", None),
+            ("USW2-DataProcessing-Bytes", Some(Meter::BalancerData)),
+            ("USE2-ExtendedSupport:Yr1-Yr2:MySQL5.7", Some(Meter::ExtendedSupport("MySQL 5.7".into()))),
             ("USW2-Lambda-GB-Second", None),
         ];
         for (usage_type, expected) in cases {

@@ -1,0 +1,178 @@
+//! The software that an instance hour pays for beside the instance: licences that no commitment discounts.
+
+use inventories::billing::line::UsageLine;
+use inventories::billing::meter::Meter;
+use rust_decimal::Decimal;
+
+/// Edition of SQL Server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SqlEdition {
+    Web,
+    Standard,
+    Enterprise,
+}
+
+/// What is in the price of an instance hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Software {
+    /// Windows with its licence.
+    windows: bool,
+    /// SQL Server with its licence.
+    sql: Option<SqlEdition>,
+    /// A Linux that costs something, such as RHEL, SUSE or Ubuntu Pro.
+    subscription: bool,
+}
+
+/// Operation codes of EC2 that pay for software; all others, such as `RunInstances` and `RunInstances:0800` (a Windows licence of the
+/// customer), pay for the instance only.
+///
+/// Source: Amazon EC2 User Guide, "AMI billing information fields", September 2024.
+const OPERATIONS: [(&str, Software); 17] = [
+    ("0002", software(true, None, false)),
+    ("0006", software(true, Some(SqlEdition::Standard), false)),
+    ("0102", software(true, Some(SqlEdition::Enterprise), false)),
+    ("0202", software(true, Some(SqlEdition::Web), false)),
+    ("0004", software(false, Some(SqlEdition::Standard), false)),
+    ("0100", software(false, Some(SqlEdition::Enterprise), false)),
+    ("0200", software(false, Some(SqlEdition::Web), false)),
+    ("000g", software(false, None, true)),
+    ("0g00", software(false, None, true)),
+    ("0010", software(false, None, true)),
+    ("1010", software(false, None, true)),
+    ("0014", software(false, Some(SqlEdition::Standard), true)),
+    ("1014", software(false, Some(SqlEdition::Standard), true)),
+    ("0110", software(false, Some(SqlEdition::Enterprise), true)),
+    ("1110", software(false, Some(SqlEdition::Enterprise), true)),
+    ("0210", software(false, Some(SqlEdition::Web), true)),
+    ("1210", software(false, Some(SqlEdition::Web), true)),
+];
+
+const fn software(windows: bool, sql: Option<SqlEdition>, subscription: bool) -> Software {
+    Software { windows, sql, subscription }
+}
+
+/// Licence of Windows Server per vCPU hour, in USD: the same for every instance type of generation 4 and later but those with CPU
+/// credits, and in every region.
+/// Source: Amazon EC2 on-demand prices, September 2024 (m5.large 0.188 − 0.096 for 2 vCPU; m5.4xlarge 1.504 − 0.768 for 16).
+const WINDOWS_VCPU_HOUR_USD: Decimal = Decimal::from_parts(46, 0, 0, false, 3);
+
+/// Licence of SQL Server per vCPU hour, in USD, for at least [`SQL_VCPU_MIN`].
+/// Source: Amazon EC2 on-demand prices, September 2024 (m5.xlarge with Windows 0.376; with SQL Web 0.443, Standard 0.856, Enterprise 1.876).
+const SQL_VCPU_HOUR_USD: [(SqlEdition, Decimal); 3] = [
+    (SqlEdition::Web, Decimal::from_parts(1675, 0, 0, false, 5)),
+    (SqlEdition::Standard, Decimal::from_parts(12, 0, 0, false, 2)),
+    (SqlEdition::Enterprise, Decimal::from_parts(375, 0, 0, false, 3)),
+];
+const SQL_VCPU_MIN: u32 = 4;
+
+impl Software {
+    /// The instance alone.
+    pub(super) const NONE: Self = software(false, None, false);
+
+    /// Of an instance line: by its operation, else by its description; `None` where neither tells.
+    pub(super) fn of(line: &UsageLine) -> Option<Self> {
+        Self::of_operation(&line.key.sku).or_else(|| Self::of_description(&line.sums.description))
+    }
+
+    fn of_operation(sku: &str) -> Option<Self> {
+        let (_, code) = sku.split_once("/RunInstances")?;
+        let code = code.strip_prefix(':').unwrap_or(code);
+        Some(OPERATIONS.iter().find(|(known, _)| *known == code).map_or_else(Self::default, |(_, software)| *software))
+    }
+
+    /// `Windows with SQL Std` of `$0.668 per On Demand Windows with SQL Std m5.large Instance Hour`.
+    fn of_description(description: &str) -> Option<Self> {
+        let words = description.split("On Demand ").nth(1)?.split(" Instance Hour").next()?;
+        let (system, _) = words.rsplit_once(' ')?;
+        let has = |word: &str| system.contains(word);
+        let sql = has("SQL").then(|| match () {
+            () if has("Web") => SqlEdition::Web,
+            () if has("Ent") => SqlEdition::Enterprise,
+            () => SqlEdition::Standard,
+        });
+        let subscription = ["RHEL", "Red Hat", "SUSE", "Ubuntu Pro"].iter().any(|name| has(name));
+        Some(Self { windows: has("Windows") && !has("BYOL"), sql, subscription })
+    }
+
+    /// True when the price is that of the instance alone.
+    pub(super) fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// Its licences per hour on an instance type, in USD; `None` when no table tells.
+    pub(super) fn licence_hour_usd(self, instance_type: &str) -> Option<Decimal> {
+        if self.subscription {
+            return None;
+        }
+        let vcpu = vcpu_of(instance_type)?;
+        let windows = if self.windows { WINDOWS_VCPU_HOUR_USD * Decimal::from(vcpu) } else { Decimal::ZERO };
+        let sql = SQL_VCPU_HOUR_USD.iter().find(|(edition, _)| Some(*edition) == self.sql);
+        Some(windows + sql.map_or(Decimal::ZERO, |(_, price)| *price * Decimal::from(vcpu.max(SQL_VCPU_MIN))))
+    }
+}
+
+/// vCPU of an instance type of generation 4 or later without CPU credits, which its size tells: `large` has 2, `xlarge` 4, `12xlarge` 48.
+fn vcpu_of(instance_type: &str) -> Option<u32> {
+    let (family, size) = instance_type.split_once('.')?;
+    let generation = family.chars().find_map(|c| c.to_digit(10))?;
+    if family.starts_with('t') || generation < 4 {
+        return None;
+    }
+    match size.strip_suffix("xlarge") {
+        Some("") => Some(4),
+        Some(times) => times.parse::<u32>().ok()?.checked_mul(4),
+        None => [("medium", 1), ("large", 2)].iter().find(|(name, _)| *name == size).map(|(_, vcpu)| *vcpu),
+    }
+}
+
+/// The instance type of a line.
+pub(super) fn instance_type(line: &UsageLine) -> Option<&str> {
+    match &line.key.meter {
+        Meter::InstanceHours(instance_type) => Some(instance_type),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_and_descriptions_tell_the_same() {
+        let cases = [
+            ("BoxUsage:m5.large/RunInstances", "Linux", "0"),
+            ("BoxUsage:m5.large/RunInstances:0800", "Windows BYOL", "0"),
+            ("BoxUsage:m5.large/RunInstances:0002", "Windows", "0.092"),
+            ("BoxUsage:m5.large/RunInstances:0006", "Windows with SQL Std", "0.572"),
+            ("BoxUsage:m5.large/RunInstances:0202", "Windows with SQL Web", "0.159"),
+            ("BoxUsage:m5.large/RunInstances:0100", "Linux with SQL Enterprise", "1.5"),
+        ];
+        for (sku, system, licence) in cases {
+            let description = format!("$1 per On Demand {system} m5.large Instance Hour");
+            let of = [Software::of_operation(sku), Software::of_description(&description)];
+            for software in of {
+                let licence_of = software.unwrap().licence_hour_usd("m5.large").unwrap().normalize();
+                assert_eq!(licence_of.to_string(), licence, "{sku} {system}");
+            }
+        }
+        let rhel = Software::of_operation("x/RunInstances:0010").unwrap();
+        assert_eq!((rhel.is_none(), rhel.licence_hour_usd("m5.large")), (false, None));
+    }
+
+    #[test]
+    fn sizes_tell_cores_of_current_types_only() {
+        let cases = [
+            ("m5.large", Some(2)),
+            ("r7i.12xlarge", Some(48)),
+            ("m7g.medium", Some(1)),
+            ("c4.xlarge", Some(4)),
+            ("m3.large", None),
+            ("t3.large", None),
+            ("m5.metal", None),
+            ("odd", None),
+        ];
+        for (instance_type, vcpu) in cases {
+            assert_eq!(vcpu_of(instance_type), vcpu, "{instance_type}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What a commitment would save: licences are not discounted, steadiness is quantity by hours, and a fleet is judged as a pool.
+
+use super::{Case, check};
+
+#[test]
+fn licences_are_not_discounted() {
+    check(&[
+        Case {
+            name: "Linux",
+            why: "m5.large 0.096 × 720 h = 69.12; a quarter is 17.28",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.096 qty=1 price=0.096 op=RunInstances",
+            findings: "compute.commitment.gap m5 fail 17.28 69.12",
+        },
+        Case {
+            name: "Windows",
+            why: "0.188 an hour, of which 2 × 0.046 are the licence: 0.096 are discounted",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.188 qty=1 price=0.188 op=RunInstances:0002",
+            findings: "compute.commitment.gap m5 fail 17.28 135.36",
+        },
+        Case {
+            name: "Windows with SQL Server Standard",
+            why: "0.668 an hour, of which 2 × 0.046 and 4 × 0.12 are licences",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.668 qty=1 price=0.668 op=RunInstances:0006",
+            findings: "compute.commitment.gap m5 fail 17.28 480.96",
+        },
+        Case {
+            name: "a Windows licence of the customer",
+            why: "the price is that of Linux, and so is the discount",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.096 qty=1 price=0.096 op=RunInstances:0800",
+            findings: "compute.commitment.gap m5 fail 17.28 69.12",
+        },
+        Case {
+            name: "Windows at a discount of a tenth",
+            why: "0.1692 are paid, of which 96 / 188 are the instance: 0.0864 × 720 × 0.25",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.1692 qty=1 price=0.188 op=RunInstances:0002",
+            findings: "compute.commitment.gap m5 fail 15.55 121.82",
+        },
+        Case {
+            name: "RHEL whose Linux price the bill shows",
+            why: "0.1248 an hour, and Linux of the same type is 0.096 in this bill",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.1248 qty=1 price=0.1248 op=RunInstances:0010
+                AmazonEC2 BoxUsage:m5.large i-2 0..720/1 cost=0 qty=1 price=0.096 op=RunInstances used=plan",
+            findings: "compute.commitment.gap m5 fail 17.28 89.86",
+        },
+        Case {
+            name: "RHEL whose Linux price nothing shows",
+            why: "what of it is the instance is unknown: nothing is claimed",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.1248 qty=1 price=0.1248 op=RunInstances:0010",
+            findings: "compute.commitment.gap m5 info - 89.86",
+        },
+        Case {
+            name: "Windows in euros",
+            why: "the licence is known in dollars only: nothing is claimed",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.17 qty=1 op=RunInstances:0002 currency=EUR",
+            findings: "compute.commitment.gap m5 info - 122.40",
+        },
+    ]);
+}
+
+#[test]
+fn quantity_by_hours_decides_what_is_steady() {
+    check(&[
+        Case {
+            name: "8 hours a day in rows by the day",
+            why: "each row covers 24 hours and charges 8: a commitment would be paid for 24. 23.04 cost, nothing saved",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/24 cost=0.768 qty=8",
+            findings: "compute.commitment.gap m5 info - 23.04",
+        },
+        Case {
+            name: "24 hours a day in rows by the day",
+            why: "69.12, a quarter of it",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/24 cost=2.304 qty=24",
+            findings: "compute.commitment.gap m5 fail 17.28 69.12",
+        },
+        Case {
+            name: "rows that do not tell their quantity",
+            why: "nothing shows how long it ran",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/24 cost=2.304 qty=?",
+            findings: "compute.commitment.gap m5 info - 69.12",
+        },
+        Case {
+            name: "four of five hours in rows by the hour",
+            why: "576 of 720 h: 55.296 charged, 0.096 × 0.75 × 720 = 51.84 for a commitment: 3.46",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 144..720/1 cost=0.096 qty=1
+                AmazonEC2 Other             i-2 0..720/1 cost=0.01",
+            findings: "compute.commitment.gap m5 fail 3.46 55.30",
+        },
+        Case {
+            name: "just not: three of four hours",
+            why: "540 of 720 h: 51.84 charged, and as much for a commitment",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 180..720/1 cost=0.096 qty=1
+                AmazonEC2 Other             i-2 0..720/1 cost=0.01",
+            findings: "compute.commitment.gap m5 info - 51.84",
+        },
+    ]);
+}
+
+#[test]
+fn a_fleet_is_judged_as_a_pool() {
+    check(&[
+        Case {
+            name: "ten instances that are replaced each day",
+            why: "10 × 0.096 × 720 h = 691.20, a quarter of it 172.80, though none of the 300 lives longer than a day",
+            bill: "AmazonEC2 BoxUsage:m5.large i 0..720/24 cost=2.304 qty=24 copies=10 renew=24",
+            findings: "compute.commitment.gap m5 fail 172.80 691.20",
+        },
+        Case {
+            name: "the same in rows by the hour",
+            why: "as above",
+            bill: "AmazonEC2 BoxUsage:m5.large i 0..720/1 cost=0.096 qty=1 copies=10 renew=24",
+            findings: "compute.commitment.gap m5 fail 172.80 691.20",
+        },
+        Case {
+            name: "a fleet of which a part runs by day",
+            why: "2 always and 3 more for a half of the month: the base is 2, 2 × 69.12 × 0.25 = 34.56 of 345.60 − 103.68 … 241.92 charged",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i 0..720/1   cost=0.096 qty=1 copies=2 renew=24
+                AmazonEC2 BoxUsage:m5.large j 360..720/1 cost=0.096 qty=1 copies=3 renew=24",
+            findings: "compute.commitment.gap m5 fail 34.56 241.92",
+        },
+        Case {
+            name: "a fleet that was shut down",
+            why: "ten instances until day 20: 460.80 were charged, and nothing is left to commit to",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i   0..480/24 cost=2.304 qty=24 copies=10 renew=24
+                AmazonEC2 Other             i-2 0..720/24 cost=0.24",
+            findings: "compute.commitment.gap m5 info - 460.80",
+        },
+        Case {
+            name: "a purchase is sunk, and covered usage needs none",
+            why: "used under a plan",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0 effective=0.07 qty=1 used=plan",
+            findings: "",
+        },
+    ]);
+}

@@ -1,0 +1,34 @@
+//! Which services charge for what: a usage type means something only with its service. `TimedStorage-ByteHrs` is a bucket of S3, a
+//! table of DynamoDB, a log group of CloudWatch and a file system of EFS; `BoxUsage:m5.xlarge` is an instance of EC2 and the surcharge
+//! of EMR on one.
+//!
+//! Source: product codes (`line_item_product_code`) and usage types of the AWS price list, September 2024, and of the bills in
+//! `examples`.
+
+use super::Meter;
+
+/// Block storage, instances and gateways. `AmazonVPC` charges for addresses and for gateways since 2024.
+const COMPUTE: &[&str] = &["AmazonEC2"];
+const NETWORK: &[&str] = &["AmazonEC2", "AmazonVPC"];
+/// Load balancers are charged by a product of their own, those of long ago by EC2.
+const BALANCERS: &[&str] = &["AWSELB", "AmazonEC2"];
+
+/// Product codes of the services that charge for a meter; `None` where every service does.
+fn services(meter: &Meter) -> Option<&'static [&'static str]> {
+    Some(match meter {
+        Meter::InstanceHours(_) | Meter::Volume(_) | Meter::Snapshot => COMPUTE,
+        Meter::NatHours | Meter::NatData | Meter::PublicIpIdle | Meter::PublicIpInUse => NETWORK,
+        Meter::BalancerHours(_) | Meter::BalancerCapacity | Meter::BalancerData => BALANCERS,
+        Meter::ContainerHours => &["AmazonECS", "AmazonEKS"],
+        Meter::ExtendedSupport(_) => &["AmazonRDS"],
+        Meter::ObjectStandard => &["AmazonS3"],
+        Meter::ObjectTiered => &["AmazonS3", "AmazonGlacier", "AmazonS3GlacierDeepArchive"],
+        Meter::LogIngestion => &["AmazonCloudWatch"],
+        Meter::TransferCrossZone | Meter::TransferCrossRegion | Meter::Other => return None,
+    })
+}
+
+/// True when the service, by its product code, charges for the meter. A service that is not stated charges for none.
+pub(super) fn charges_for(service: &str, meter: &Meter) -> bool {
+    services(meter).is_none_or(|services| services.contains(&service))
+}
