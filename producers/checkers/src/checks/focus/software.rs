@@ -26,7 +26,7 @@ pub(super) struct Software {
 /// Operation codes of EC2 that pay for software; all others, such as `RunInstances` and `RunInstances:0800` (a Windows licence of the
 /// customer), pay for the instance only.
 ///
-/// Source: Amazon EC2 User Guide, "AMI billing information fields", September 2024.
+/// Source: Amazon EC2 User Guide, "AMI billing information fields", November 2026.
 const OPERATIONS: [(&str, Software); 17] = [
     ("0002", software(true, None, false)),
     ("0006", software(true, Some(SqlEdition::Standard), false)),
@@ -53,11 +53,13 @@ const fn software(windows: bool, sql: Option<SqlEdition>, subscription: bool) ->
 
 /// Licence of Windows Server per vCPU hour, in USD: the same for every instance type of generation 4 and later but those with CPU
 /// credits, and in every region.
-/// Source: Amazon EC2 on-demand prices, September 2024 (m5.large 0.188 − 0.096 for 2 vCPU; m5.4xlarge 1.504 − 0.768 for 16).
+/// Source: Amazon EC2 User Guide, "Optimize CPUs for License-Included instances", November 2026 (0.046); so it was in the on-demand
+/// prices of September 2024 (m5.large 0.188 − 0.096 for 2 vCPU; m5.4xlarge 1.504 − 0.768 for 16).
 const WINDOWS_VCPU_HOUR_USD: Decimal = Decimal::from_parts(46, 0, 0, false, 3);
 
 /// Licence of SQL Server per vCPU hour, in USD, for at least [`SQL_VCPU_MIN`].
-/// Source: Amazon EC2 on-demand prices, September 2024 (m5.xlarge with Windows 0.376; with SQL Web 0.443, Standard 0.856, Enterprise 1.876).
+/// Source: the same page, which has them with Windows and to three places (Web 0.063, Standard 0.166, Enterprise 0.421), and on-demand prices
+/// of September 2024 (m5.xlarge with Windows 0.376; with SQL Web 0.443, Standard 0.856, Enterprise 1.876).
 const SQL_VCPU_HOUR_USD: [(SqlEdition, Decimal); 3] = [
     (SqlEdition::Web, Decimal::from_parts(1675, 0, 0, false, 5)),
     (SqlEdition::Standard, Decimal::from_parts(12, 0, 0, false, 2)),
