@@ -10,6 +10,7 @@ mod contract_test;
 mod costs;
 mod costs_bad_input;
 mod costs_check;
+mod costs_prices;
 mod data_folder;
 mod deploy;
 mod documents;

@@ -18,6 +18,8 @@ mod figures;
 mod group;
 mod kept;
 mod pool;
+#[cfg(test)]
+mod price_rules;
 mod prices;
 mod run_rate;
 mod saved;

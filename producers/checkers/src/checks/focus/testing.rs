@@ -86,6 +86,27 @@ impl Row {
         self
     }
 
+    pub(super) fn payer(mut self, account: &str) -> Self {
+        self.charge().payer_account_id = Some(account.into());
+        self
+    }
+
+    pub(super) fn description(mut self, description: &str) -> Self {
+        self.charge().description = Some(description.to_owned());
+        self
+    }
+
+    pub(super) fn pricing(mut self, pricing: Pricing) -> Self {
+        self.charge().pricing = pricing;
+        self
+    }
+
+    /// The bill does not tell its amortized cost.
+    pub(super) fn fallback(mut self) -> Self {
+        self.fact.model_fallback = true;
+        self
+    }
+
     /// Empty: not stated.
     pub(super) fn region(mut self, region: &str) -> Self {
         self.charge().region = Some(region.to_owned()).filter(|region| !region.is_empty());
