@@ -11,10 +11,11 @@ CREATE TEMP MACRO padded_account(account, cloud) AS
 
 CREATE TEMP MACRO is_arn(id) AS starts_with(id, 'arn:');
 
--- A log group's ARN may end in `:*`, which says nothing.
+-- A log group's ARN may end in `:*`, which says nothing. Azure compares ids without case, and spells them as it likes.
 CREATE TEMP MACRO canonical_id(id) AS
     CASE
         WHEN trim(id) = '' THEN NULL
+        WHEN starts_with(lower(trim(id)), '/subscriptions/') THEN lower(trim(id))
         WHEN starts_with(trim(id), 'arn:') AND ends_with(trim(id), ':*') THEN left(trim(id), length(trim(id)) - 2)
         ELSE trim(id)
     END;
@@ -55,6 +56,9 @@ CREATE TEMP MACRO id_of_parent(id) AS coalesce(short_id(canonical_id(id)), canon
 
 -- Names of closed lists and keys of tags are compared by their letters and digits.
 CREATE TEMP MACRO canonical_key(name) AS regexp_replace(lower(name), '[^\p{L}\p{N}]', '', 'g');
+
+-- What a usage type of AWS meters, whatever the type of the thing: `EBS:VolumeUsage` of `EBS:VolumeUsage.gp3`, `BoxUsage` of `BoxUsage:m6i.large`.
+CREATE TEMP MACRO usage_family(usage_type) AS regexp_replace(usage_type, '(:[a-z0-9.-]+)?\.[A-Za-z0-9-]+$', '');
 
 -- Null where a region says nothing.
 CREATE TEMP MACRO canonical_region(region) AS nullif(nullif(lower(trim(region)), ''), 'global');

@@ -70,8 +70,29 @@ JOIN line ON line.tenant_id = hit.tenant_id AND line.line_id = hit.line_id
 WHERE (day >= as_of - days AND day < as_of) OR (day > resolved_on AND day <= resolved_on + days)
 GROUP BY episode.tenant_id, episode_id, is_after, usage_type, operation;
 
--- measured: per episode the costs of both windows, and in both the usage of what costs most of the resource: of its costliest
--- usage type before, and of the same after, else of the costliest one. Costs in millionths.
+-- compared: what an episode's resource uses before and after: a usage type that goes on with itself, one that ended or began with those
+-- of its family that did. Costs and usage in millionths.
+CREATE TEMP TABLE compared AS
+WITH used AS (
+    SELECT
+        *, min(is_after) OVER one <> max(is_after) OVER one AS goes_on
+    FROM side
+    WHERE usage_lines > 0
+    WINDOW one AS (PARTITION BY tenant_id, episode_id, usage_type, operation)
+)
+SELECT
+    tenant_id, episode_id, goes_on, CASE WHEN goes_on THEN usage_type ELSE usage_family(usage_type) END AS metered,
+    CASE WHEN goes_on THEN operation END AS operation, bool_or(NOT is_after) AS has_before, bool_or(is_after) AS has_after,
+    micros_of(sum(whole) FILTER (NOT is_after), sum(fractions) FILTER (NOT is_after)) AS cost_before,
+    micros_of(sum(whole) FILTER (is_after), sum(fractions) FILTER (is_after)) AS cost_after,
+    CASE WHEN count(*) FILTER (NOT is_after AND usage IS NULL) = 0 THEN sum(usage) FILTER (NOT is_after) END AS usage_before,
+    CASE WHEN count(*) FILTER (is_after AND usage IS NULL) = 0 THEN coalesce(sum(usage) FILTER (is_after), 0) END AS usage_after
+FROM used
+GROUP BY ALL;
+
+-- measured: per episode the costs of both windows, the cost after at the usage before, and the usage of what costs most before. What
+-- begins where something ends takes its place, and counts as it is; else it is usage that there was none of before. Costs that are no
+-- usage count as they are.
 CREATE TEMP TABLE measured AS
 WITH total AS (
     SELECT
@@ -79,46 +100,47 @@ WITH total AS (
         micros_of(sum(whole) FILTER (NOT is_after), sum(fractions) FILTER (NOT is_after)) AS cost_before,
         micros_of(
             coalesce(sum(whole) FILTER (is_after), 0), coalesce(sum(fractions) FILTER (is_after), CAST(0 AS DECIMAL(38,12)))
-        ) AS cost_after
+        ) AS cost_after,
+        micros_of(
+            coalesce(sum(whole) FILTER (is_after AND usage_lines = 0), 0),
+            coalesce(sum(fractions) FILTER (is_after AND usage_lines = 0), CAST(0 AS DECIMAL(38,12)))
+        ) AS unused_after
     FROM side
     GROUP BY tenant_id, episode_id
 ),
-before AS (
-    SELECT *
-    FROM side
-    WHERE NOT is_after AND usage_lines > 0
-    QUALIFY row_number() OVER (
-        PARTITION BY tenant_id, episode_id ORDER BY micros_of(whole, fractions) DESC NULLS FIRST, usage_type NULLS LAST, operation NULLS LAST
-    ) = 1
+scaled AS (
+    SELECT
+        tenant_id, episode_id, CASE
+            WHEN NOT has_after THEN 0
+            WHEN has_before AND usage_before > 0 AND usage_after > 0 THEN at_usage(cost_after, usage_before, usage_after)
+            WHEN has_before THEN NULL
+            WHEN bool_or(has_before AND NOT goes_on) OVER episode THEN cost_after
+            WHEN bool_or(has_before) OVER episode THEN 0
+        END AS cost
+    FROM compared
+    WINDOW episode AS (PARTITION BY tenant_id, episode_id)
 ),
-after AS (
-    SELECT side.*
-    FROM side
-    LEFT JOIN before USING (tenant_id, episode_id)
-    WHERE side.is_after AND side.usage_lines > 0
+equal AS (
+    SELECT tenant_id, episode_id, CASE WHEN count(*) = count(cost) THEN sum(cost) END AS cost
+    FROM scaled
+    GROUP BY tenant_id, episode_id
+),
+main AS (
+    SELECT *
+    FROM compared
+    WHERE has_before
     QUALIFY row_number() OVER (
-        PARTITION BY side.tenant_id, side.episode_id
-        ORDER BY
-            coalesce(
-                side.usage_type IS NOT DISTINCT FROM before.usage_type
-                AND side.operation IS NOT DISTINCT FROM before.operation, false
-            ) DESC,
-            micros_of(side.whole, side.fractions) DESC NULLS FIRST, side.usage_type NULLS LAST, side.operation NULLS LAST
+        PARTITION BY tenant_id, episode_id ORDER BY cost_before DESC NULLS FIRST, metered NULLS LAST, operation NULLS LAST
     ) = 1
 )
 SELECT
-    episode.*, cost_before, cost_after, before.usage AS usage_before,
-    CASE WHEN after.episode_id IS NULL THEN 0 ELSE after.usage END AS usage_after,
-    -- What is not used any more has ended, and costs what is left of it. Else the cost after at the usage before.
-    CASE
-        WHEN after.episode_id IS NULL THEN cost_after
-        WHEN before.usage > 0 AND after.usage > 0 THEN at_usage(cost_after, before.usage, after.usage)
-    END AS cost_after_equal
+    episode.*, total.cost_before, total.cost_after, main.usage_before, main.usage_after,
+    CASE WHEN equal.episode_id IS NULL THEN unused_after ELSE unused_after + equal.cost END AS cost_after_equal
 FROM episode
 JOIN total USING (tenant_id, episode_id)
 JOIN covered USING (tenant_id, episode_id)
-LEFT JOIN before USING (tenant_id, episode_id)
-LEFT JOIN after USING (tenant_id, episode_id)
+LEFT JOIN equal USING (tenant_id, episode_id)
+LEFT JOIN main USING (tenant_id, episode_id)
 WHERE NOT total.has_other_currency;
 
 -- arrived: per row of a resolved finding what of its savings has arrived on the bill, and what shows how.

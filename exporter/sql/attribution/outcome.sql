@@ -65,18 +65,19 @@ JOIN day_range USING (tenant_id)
 WHERE day >= first_day AND day < end_day
 GROUP BY tenant_id, account_id, as_of;
 
--- granularity: the most frequent length of usage inside the horizon; of equally frequent ones the finest.
+-- granularity: per account the most frequent length of usage inside the horizon; of equally frequent ones the finest.
 CREATE TEMP TABLE granularity AS
 SELECT
-    tenant_id, as_of, arg_min(length, (-lines, CASE length WHEN 'hourly' THEN 1 WHEN 'daily' THEN 2 ELSE 3 END)) AS granularity
+    tenant_id, account_id, as_of,
+    arg_min(length, (-lines, CASE length WHEN 'hourly' THEN 1 WHEN 'daily' THEN 2 ELSE 3 END)) AS most_frequent
 FROM (
-    SELECT tenant_id, as_of, length, sum(lines) AS lines
-    FROM (SELECT tenant_id, day, length, sum(lines) AS lines FROM billed_day WHERE length IS NOT NULL GROUP BY ALL)
+    SELECT tenant_id, account_id, as_of, length, sum(lines) AS lines
+    FROM billed_day
     JOIN day_range USING (tenant_id)
-    WHERE day >= first_day AND day < end_day
-    GROUP BY tenant_id, as_of, length
+    WHERE length IS NOT NULL AND day >= first_day AND day < end_day
+    GROUP BY tenant_id, account_id, as_of, length
 )
-GROUP BY tenant_id, as_of;
+GROUP BY tenant_id, account_id, as_of;
 
 -- outcome: per subject and as-of day the first source that has a line, and what it says. Null source: no method.
 CREATE TEMP TABLE outcome AS
@@ -105,13 +106,13 @@ described AS (
             ]
             ELSE ['account_id', 'service'] || CASE WHEN subject.region IS NULL THEN [] ELSE ['region'] END
         END AS matched_keys,
-        granularity,
+        coalesce(most_frequent, 'daily') AS granularity,
         is_overflow(whole_7d, fractions_7d) OR is_overflow(whole_30d, fractions_30d)
         OR is_overflow(whole_mtd, fractions_mtd) OR is_overflow(whole_prev_month, fractions_prev_month) AS has_overflow,
-        CASE WHEN is_known_7d AND granularity <> 'monthly'
+        CASE WHEN is_known_7d AND most_frequent IS DISTINCT FROM 'monthly'
             THEN amount_of(coalesce(whole_7d, 0), coalesce(fractions_7d, 0))
         END AS cost_7d,
-        CASE WHEN is_known_30d AND granularity <> 'monthly'
+        CASE WHEN is_known_30d AND most_frequent IS DISTINCT FROM 'monthly'
             THEN amount_of(coalesce(whole_30d, 0), coalesce(fractions_30d, 0))
         END AS cost_30d,
         CASE WHEN is_known_mtd THEN amount_of(coalesce(whole_mtd, 0), coalesce(fractions_mtd, 0)) END AS cost_mtd,
@@ -126,12 +127,9 @@ described AS (
     LEFT JOIN known_window
         ON known_window.tenant_id = source.tenant_id AND known_window.account_id = subject.account_id
         AND known_window.as_of = source.as_of
-    LEFT JOIN (
-        SELECT day_range.tenant_id, day_range.as_of, coalesce(granularity, 'daily') AS granularity
-        FROM day_range
-        LEFT JOIN granularity USING (tenant_id, as_of)
-    ) AS granularity
-        ON granularity.tenant_id = source.tenant_id AND granularity.as_of = source.as_of
+    LEFT JOIN granularity
+        ON granularity.tenant_id = source.tenant_id AND granularity.account_id = subject.account_id
+        AND granularity.as_of = source.as_of
 )
 SELECT
     * REPLACE (

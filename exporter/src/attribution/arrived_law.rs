@@ -12,7 +12,9 @@ use crate::duck::{Duck, DuckLimits};
 /// Day of the run that found it last, in days since the epoch, and how many days later the next run did not.
 const FOUND: i64 = 20_480;
 const RESOLVED_AFTER: i64 = 2;
-const USAGE_TYPES: [&str; 3] = ["gp2", "gp3", "requests"];
+const USAGE_TYPES: [&str; 3] = ["EBS:VolumeUsage.gp2", "EBS:VolumeUsage.gp3", "EBS:VolumeP-IOPS.gp3"];
+/// The first of each that meters the same.
+const FAMILIES: [usize; 3] = [0, 0, 2];
 
 #[derive(Debug, Clone)]
 struct Line {
@@ -59,15 +61,18 @@ fn usage(side: &[&Line]) -> BTreeMap<usize, (i64, Option<i64>)> {
     used.map(|(usage_type, (cost, _, quantity))| (usage_type, (cost, quantity))).collect()
 }
 
-fn costliest(usage: &BTreeMap<usize, (i64, Option<i64>)>) -> Option<usize> {
-    // Of equal ones the first by name, which is their order.
-    usage.iter().max_by_key(|(usage_type, (cost, _))| (*cost, std::cmp::Reverse(**usage_type))).map(|(n, _)| *n)
-}
-
 /// Half-even.
 fn divided(product: i128, by: i128) -> i128 {
     let (down, rest) = (product.div_euclid(by), product.rem_euclid(by));
     down + i128::from(rest * 2 > by || (rest * 2 == by && down % 2 != 0))
+}
+
+/// Cost and usage of a side; absent where there is none.
+type Used = Option<(i64, Option<i64>)>;
+
+fn add(sum: &mut Used, (cost, quantity): (i64, Option<i64>)) {
+    let (costs, quantities) = sum.unwrap_or((0, Some(0)));
+    *sum = Some((costs + cost, quantities.zip(quantity).map(|(sum, more)| sum + more)));
 }
 
 /// Savings at equal usage, and what the difference in usage costs, in millionths.
@@ -76,16 +81,29 @@ fn arrived(lines: &[Line], days: i64) -> Option<(i128, i128)> {
     let cost = |side: &[&Line]| i128::from(side.iter().map(|line| line.cost).sum::<i64>());
     let (cost_before, cost_after) = (cost(&before), cost(&after));
     let (used_before, used_after) = (usage(&before), usage(&after));
-    let main_before = costliest(&used_before);
-    let same = main_before.filter(|usage_type| used_after.contains_key(usage_type));
-    let equal = match same.or_else(|| costliest(&used_after)) {
-        None => cost_after,
-        Some(main_after) => {
-            let usage_before = main_before.and_then(|n| used_before[&n].1).filter(|usage| *usage > 0)?;
-            let usage_after = used_after[&main_after].1.filter(|usage| *usage > 0)?;
-            divided(cost_after * i128::from(usage_before), i128::from(usage_after))
-        }
-    };
+    // A usage type that goes on by itself, what ended or began by family.
+    let mut compared: BTreeMap<(bool, usize), (Used, Used)> = BTreeMap::new();
+    for (usage_type, family) in FAMILIES.into_iter().enumerate() {
+        let (one, other) = (used_before.get(&usage_type), used_after.get(&usage_type));
+        let goes_on = one.is_some() && other.is_some();
+        let sums = compared.entry((goes_on, if goes_on { usage_type } else { family })).or_default();
+        one.into_iter().for_each(|one| add(&mut sums.0, *one));
+        other.into_iter().for_each(|other| add(&mut sums.1, *other));
+    }
+    let has_ended = compared.iter().any(|((goes_on, _), (before, _))| !goes_on && before.is_some());
+    let mut equal = cost_after - used_after.values().map(|(cost, _)| i128::from(*cost)).sum::<i128>();
+    for (before, after) in compared.into_values() {
+        equal += match (before, after) {
+            (_, None) => 0,
+            (Some((_, usage_before)), Some((cost, usage_after))) => {
+                let (usage_before, usage_after) = (usage_before.filter(|n| *n > 0)?, usage_after.filter(|n| *n > 0)?);
+                divided(i128::from(cost) * i128::from(usage_before), i128::from(usage_after))
+            }
+            (None, Some((cost, _))) if has_ended => i128::from(cost),
+            (None, Some(_)) if !used_before.is_empty() => 0,
+            (None, Some(_)) => return None,
+        };
+    }
     (!before.is_empty()).then_some((cost_before - equal, cost_after - equal))
 }
 
@@ -164,6 +182,59 @@ fn session(lines: &[Line], missing: i64) -> Duck {
     duck
 }
 
+/// Per resolved finding the savings and the usage drift of 7 and 30 days, and when it was resolved.
+fn found(lines: &[Line], missing: i64) -> Vec<(String, [Option<String>; 5])> {
+    let duck = session(lines, missing);
+    // Accounts of AWS get their leading zeros back, in findings only: facts have them.
+    duck.run("padding", "UPDATE fact SET account_id = '000000000001'").unwrap();
+    compute(&duck, &AttributionOptions::default(), "USD").unwrap();
+    let sql = "SELECT finding_id, CAST(savings_7d AS VARCHAR), CAST(savings_30d AS VARCHAR),
+        dimensions['arrived_usage_drift_7d'], dimensions['arrived_usage_drift_30d'], dimensions['resolved_on']
+        FROM arrived JOIN attributed USING (tenant_id, __file, __row)";
+    let read = |row: &duckdb::Row<'_>| -> duckdb::Result<(String, [Option<String>; 5])> {
+        Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?]))
+    };
+    duck.rows("reading", sql, [], read).unwrap()
+}
+
+/// Usage type, cost and quantity of each day before and after, in millionths; savings of 30 days and the usage drift.
+#[track_caller]
+fn check(before: &[(usize, i64, i64)], after: &[(usize, i64, i64)], expected: [&str; 2]) {
+    let lines = |days: std::ops::RangeInclusive<i64>, of_day: &[(usize, i64, i64)]| -> Vec<Line> {
+        let line = |days_ago, (usage_type, cost, quantity): (usize, i64, i64)| Line {
+            days_ago,
+            usage_type,
+            is_usage: true,
+            cost,
+            quantity: Some(quantity),
+        };
+        days.flat_map(|day| of_day.iter().map(move |of| line(day, *of))).collect()
+    };
+    let all = [lines(1..=30, before), lines(-RESOLVED_AFTER - 30..=-RESOLVED_AFTER - 1, after)].concat();
+    let [_, savings, _, drift, _] = found(&all, 100).pop().unwrap().1;
+    assert_eq!([savings.unwrap(), drift.unwrap()], expected);
+}
+
+#[test]
+fn each_usage_is_compared_with_its_own() {
+    let [gp2, gp3, iops] = [0, 1, 2];
+    let ten = 10_000_000;
+    // 60.00 before; 54.00 after for 12 of gp3 where there were 10 of gp2: 45.00 at equal usage.
+    check(&[(gp2, 2_000_000, ten)], &[(gp3, 1_800_000, 12_000_000)], ["15.000000", "9.000000"]);
+    // 30.00 before; after 24.00, and 45.00 for operations that gp2 had for nothing: they came with the change.
+    check(&[(gp2, 1_000_000, ten)], &[(gp3, 800_000, ten), (iops, 1_500_000, 300 * ten)], ["-39.000000", "0.000000"]);
+    // 270.00 of 302.40 ended, what goes on is as it was.
+    check(&[(iops, 9_000_000, 20 * ten), (gp2, 1_080_000, ten)], &[(gp2, 1_080_000, ten)], ["270.000000", "0.000000"]);
+    // 72.00 became 60.00 while something else doubled from 270.00 to 540.00: only that is drift.
+    check(
+        &[(gp2, 2_400_000, ten), (iops, 9_000_000, ten)],
+        &[(gp3, 2_000_000, ten), (iops, 18_000_000, 2 * ten)],
+        ["12.000000", "270.000000"],
+    );
+    // Nothing ended: what begins is usage that there was none of before.
+    check(&[(gp2, 1_000_000, ten)], &[(gp2, 1_000_000, ten), (iops, 500_000, ten)], ["0.000000", "15.000000"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -173,17 +244,7 @@ proptest! {
         missing in prop_oneof![2 => Just(100), 1 => -33..31_i64, 1 => Just(-RESOLVED_AFTER - 31)],
     ) {
         let lines: Vec<Line> = lines.into_iter().filter(|line| line.days_ago != missing).collect();
-        let duck = session(&lines, missing);
-        // Accounts of AWS get their leading zeros back, in findings only: facts have them.
-        duck.run("padding", "UPDATE fact SET account_id = '000000000001'").unwrap();
-        compute(&duck, &AttributionOptions::default(), "USD").unwrap();
-        let sql = "SELECT finding_id, CAST(savings_7d AS VARCHAR), CAST(savings_30d AS VARCHAR),
-            dimensions['arrived_usage_drift_7d'], dimensions['arrived_usage_drift_30d'], dimensions['resolved_on']
-            FROM arrived JOIN attributed USING (tenant_id, __file, __row)";
-        let read = |row: &duckdb::Row<'_>| -> duckdb::Result<(String, [Option<String>; 5])> {
-            Ok((row.get(0)?, [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?]))
-        };
-        let found = duck.rows("reading", sql, [], read).unwrap();
+        let found = found(&lines, missing);
         // Windows reach back to the first of the month before.
         let is_hit = lines.iter().any(|line| (0..57).contains(&line.days_ago));
         if !is_hit {

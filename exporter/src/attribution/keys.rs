@@ -39,7 +39,26 @@ fn ids_are_canonical() {
             ("  ", None),
             ("arn:aws:logs:r:1:log-group:/a:*", Some("arn:aws:logs:r:1:log-group:/a")),
             ("name:*", Some("name:*")),
+            ("/subscriptions/AB-1/resourceGroups/RG/x", Some("/subscriptions/ab-1/resourcegroups/rg/x")),
+            (" /SUBSCRIPTIONS/ab-1/X ", Some("/subscriptions/ab-1/x")),
+            ("/aws/Lambda", Some("/aws/Lambda")),
             ("arn:aws:logs:r:1:log-group:/a", Some("arn:aws:logs:r:1:log-group:/a")),
+        ],
+    );
+}
+
+#[test]
+fn usage_types_of_a_family_meter_the_same() {
+    check(
+        "usage_family(x)",
+        &[
+            ("EUW3-EBS:VolumeUsage.gp3", Some("EUW3-EBS:VolumeUsage")),
+            ("EBS:VolumeUsage", Some("EBS:VolumeUsage")),
+            ("EBS:VolumeP-IOPS.gp3", Some("EBS:VolumeP-IOPS")),
+            ("BoxUsage:m6i.large", Some("BoxUsage")),
+            ("InstanceUsage:db.r6g.2xlarge", Some("InstanceUsage")),
+            ("NatGateway-Bytes", Some("NatGateway-Bytes")),
+            ("P10 LRS Disk", Some("P10 LRS Disk")),
         ],
     );
 }

@@ -307,7 +307,8 @@ fn actual(finding: &Finding, lines: &[Line]) -> Value {
         keys.push("currency:mixed".to_owned());
     }
     keys.sort();
-    let granularity = granularity(&in_horizon);
+    let own: Vec<&Line> = in_horizon.iter().copied().filter(|line| line.account == finding.account).collect();
+    let granularity = granularity(&own);
     let cost = |window: Window, needs_days: bool| -> Value {
         if !is_known(window) || (needs_days && granularity == "monthly") {
             return Value::Null;

@@ -209,13 +209,15 @@ impl InventoryBuilder {
             return;
         };
         let Some(sums) = self.sums.get_mut(line) else { return };
-        let list = part.quantity.zip(detail.unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
+        // A price of 0 beside a charge tells that the price is not known.
+        let unit_price = detail.unit_price.filter(|price| !price.is_zero() || part.billed.is_zero());
+        let list = part.quantity.zip(unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
         sums.list = sums.list.zip(list).and_then(|(sum, more)| sum.checked_add(more));
         sums.is_effective_known &= !fact.model_fallback;
         sums.billed += part.billed;
         sums.amortized += part.amortized;
         sums.quantity = sums.quantity.zip(part.quantity).map(|(sum, more)| sum + more);
-        sums.unit_price = detail.unit_price.or(sums.unit_price);
+        sums.unit_price = unit_price.or(sums.unit_price);
         sums.rows += 1;
         sums.is_class_stated &= fact.charge.is_class_stated;
         if let (Some(start_ms), Some(end)) = (month_start_ms, fact.usage_end_ms) {

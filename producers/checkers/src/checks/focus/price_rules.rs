@@ -47,6 +47,9 @@ fn a_unit_price_is_that_of_all_usage_charged_alike() {
     let used = |row: Row| row.committed("plan", "Used");
     check(used(one()), used(three()), ["2", "2"]);
     check(used(one()), three().committed("plan", "Unused"), ["1", "1"]);
+    // A public price of 0 beside a charge is none.
+    check(one().unit_price("0"), three(), ["3", "2"]);
+    check(one().unit_price("0"), three().category("Credit"), ["-", "1"]);
     // What does not tell its effective cost, or charges at none, says nothing of it.
     check(one(), three().fallback(), ["2", "1"]);
     check(one(), three().amortized("0"), ["2", "1"]);
