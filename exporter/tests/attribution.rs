@@ -365,11 +365,11 @@ fn savings_arrive_on_the_bill_when_a_finding_is_resolved() {
     world.commit_query("acme", "2026-01-12", 1, &found(second, "AmazonEC2", &["vol-0000000b"]));
     world.run_manifest_of("acme", first, RunStatus::Complete, 0, &[VOLUMES]);
     let rows = [
-        "'vol-0000000a' AS resource_id, CASE WHEN day < TIMESTAMP '2026-01-12' THEN 'gp2' ELSE 'gp3' END AS usage_type,
+        "'vol-0000000a' AS resource_id, CASE WHEN day < TIMESTAMP '2026-01-12' THEN 'EBS:VolumeUsage.gp2' ELSE 'EBS:VolumeUsage.gp3' END AS usage_type,
          CAST(CASE WHEN day < TIMESTAMP '2026-01-12' THEN 2 ELSE 1.8 END AS DECIMAL(38,12)) AS cost_amortized,
          CAST(CASE WHEN day < TIMESTAMP '2026-01-12' THEN 10 ELSE 12 END AS DECIMAL(38,12)) AS quantity,
          cost_amortized AS cost_unblended",
-        "'vol-0000000b' AS resource_id, 'gp2' AS usage_type, CAST(2 AS DECIMAL(38,12)) AS cost_amortized,
+        "'vol-0000000b' AS resource_id, 'EBS:VolumeUsage.gp2' AS usage_type, CAST(2 AS DECIMAL(38,12)) AS cost_amortized,
          CAST(10 AS DECIMAL(38,12)) AS quantity, cost_amortized AS cost_unblended",
     ];
     let deliver = |period: &str, from: &str, to: &str, end: &str| {
