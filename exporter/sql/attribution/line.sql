@@ -39,18 +39,10 @@ JOIN horizon USING (tenant_id)
 WHERE usage_start >= first_day AND usage_start < end_day
 GROUP BY ALL;
 
--- line: charges that some finding takes, added up by day and all that attribution looks at, for each kind of source apart.
--- is_split: a part of the cost of parent_id. Costs are added as whole units and fractions, which cannot overflow.
+-- The charges of a kind of source as lines, added up by day and all that attribution looks at. Each kind adds what its sources are
+-- recognized by: id, tag values or has_resource. is_split: a part of the cost of parent_id. Costs are added as whole units and
+-- fractions, which cannot overflow.
 CREATE TEMP SEQUENCE line_id;
-CREATE TEMP TABLE line (
-    line_id BIGINT, tenant_id VARCHAR, day DATE, account_id VARCHAR, currency VARCHAR, payer_account_id VARCHAR, region VARCHAR,
-    service_code VARCHAR, family VARCHAR, usage_type VARCHAR, operation VARCHAR, line_item_type VARCHAR, delivery_id VARCHAR,
-    is_split BOOLEAN, parent_id VARCHAR, id VARCHAR, resource_id VARCHAR, tag_values VARCHAR[], has_resource BOOLEAN, kind VARCHAR,
-    lines BIGINT, whole HUGEINT, fractions DECIMAL(38,12), usage_lines BIGINT, unmeasured BIGINT, quantity_whole HUGEINT,
-    quantity_fractions DECIMAL(38,12), has_fallback BOOLEAN
-);
-
--- The charges of a kind as lines. Each kind adds what its sources are recognized by: id, tag values or has_resource.
 CREATE TEMP MACRO lines_of(kind, charges) AS TABLE
 SELECT
     nextval('line_id') AS line_id, *
@@ -74,13 +66,3 @@ CREATE TEMP TABLE hit (tenant_id VARCHAR, kind VARCHAR, source_id BIGINT, line_i
 
 -- subject_source: the sources a subject may take, the best one first.
 CREATE TEMP TABLE subject_source (tenant_id VARCHAR, subject_id BIGINT, place INTEGER, kind VARCHAR, source_id BIGINT);
-
--- met: subjects that a source of those with hits so far prices, by as-of day. Worse sources need not be looked for.
-CREATE TEMP VIEW met AS
-SELECT DISTINCT asked.tenant_id, asked.subject_id, asked.as_of
-FROM asked
-JOIN subject_source USING (tenant_id, subject_id)
-JOIN day_range USING (tenant_id, as_of)
-JOIN hit USING (tenant_id, kind, source_id)
-JOIN line USING (tenant_id, line_id)
-WHERE day >= first_day AND day < end_day;

@@ -47,7 +47,8 @@ SELECT charge.*, resource.id, CAST([] AS VARCHAR[]) AS tag_values, true AS has_r
 FROM charge
 JOIN resource USING (tenant_id, account_id, match_id);
 
-INSERT INTO line FROM lines_of('named', 'named_charge');
+-- line: charges that some finding takes.
+CREATE TEMP TABLE line AS FROM lines_of('named', 'named_charge');
 
 INSERT INTO hit
 SELECT want.tenant_id, 'named' AS kind, want.source_id, line.line_id, min(
@@ -85,3 +86,13 @@ ANTI JOIN hit
 WHERE
     wanted_id.form <> 'arn' AND is_compatible(want.family, line.family)
     AND is_compatible(want.region, canonical_region(line.region));
+
+-- met: subjects that a source of those with hits so far prices, by as-of day. Worse sources need not be looked for.
+CREATE TEMP VIEW met AS
+SELECT DISTINCT asked.tenant_id, asked.subject_id, asked.as_of
+FROM asked
+JOIN subject_source USING (tenant_id, subject_id)
+JOIN day_range USING (tenant_id, as_of)
+JOIN hit USING (tenant_id, kind, source_id)
+JOIN line USING (tenant_id, line_id)
+WHERE day >= first_day AND day < end_day;

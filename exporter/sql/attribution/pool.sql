@@ -25,7 +25,7 @@ SELECT
 FROM charge
 SEMI JOIN pool_want USING (tenant_id, account_id, family);
 
-INSERT INTO line FROM lines_of('pool', 'pool_charge');
+INSERT INTO line BY NAME FROM lines_of('pool', 'pool_charge');
 
 INSERT INTO hit
 SELECT source.tenant_id, source.kind, want.source_id, line.line_id, 1

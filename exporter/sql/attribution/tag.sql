@@ -52,7 +52,7 @@ FROM charge
 JOIN (SELECT DISTINCT tenant_id, account_id, match_tags, tag_values FROM tagged) AS tagged
     USING (tenant_id, account_id, match_tags);
 
-INSERT INTO line FROM lines_of('tag', 'tag_charge');
+INSERT INTO line BY NAME FROM lines_of('tag', 'tag_charge');
 
 INSERT INTO hit
 SELECT DISTINCT want.tenant_id, 'tag', want.source_id, line.line_id, 1

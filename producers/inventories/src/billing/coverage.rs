@@ -55,11 +55,6 @@ pub(super) fn payer(line: &UsageLine) -> Payer {
     (Arc::clone(&line.key.cloud), Arc::clone(&line.key.billing_account))
 }
 
-/// What makes a resource one: lines that agree in it lie together in a sorted inventory.
-pub(super) fn resource_key(key: &LineKey) -> [&str; 7] {
-    [&key.cloud, &key.billing_account, &key.period, &key.account, &key.region, &key.service, &key.resource]
-}
-
 /// Hours of usage by service, in the months of each paying account.
 pub(super) type Covered = BTreeMap<Payer, BTreeMap<Arc<str>, BTreeMap<Arc<str>, HourSet>>>;
 
@@ -158,7 +153,7 @@ impl Shown {
 /// Compares the hours of what does not pause with those from its first to its last; where the bill has no such thing, of everything.
 fn note_holes(lines: &[UsageLine], months: &mut BTreeMap<Payer, CurrentMonth>) {
     let mut seen: BTreeMap<Payer, (Shown, Shown)> = BTreeMap::new();
-    for lines in lines.chunk_by(|a, b| resource_key(&a.key) == resource_key(&b.key)) {
+    for lines in lines.chunk_by(|a, b| a.key.of_resource() == b.key.of_resource()) {
         let Some(first) = lines.first() else { continue };
         if months.get(&payer(first)).is_none_or(|month| month.period != first.key.period) {
             continue;

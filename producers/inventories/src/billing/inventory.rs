@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::closed_lists::{ChargeCategory, ListCell, Pricing};
-use super::coverage::{CoverageBuilder, CurrentMonth, Payer, current_months, payer, resource_key};
+use super::coverage::{CoverageBuilder, CurrentMonth, Payer, current_months, payer};
 use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
@@ -59,10 +59,10 @@ impl BillingInventory {
     /// lines are sorted.
     #[must_use]
     pub fn of_resource(&self, line: &UsageLine) -> &[UsageLine] {
-        let key = resource_key(&line.key);
-        let start = self.lines.partition_point(|other| resource_key(&other.key) < key);
+        let key = line.key.of_resource();
+        let start = self.lines.partition_point(|other| other.key.of_resource() < key);
         let lines = self.lines.get(start..).unwrap_or_default();
-        lines.get(..lines.partition_point(|other| resource_key(&other.key) == key)).unwrap_or_default()
+        lines.get(..lines.partition_point(|other| other.key.of_resource() == key)).unwrap_or_default()
     }
 
     /// Unit prices of the months that findings speak of.

@@ -60,6 +60,12 @@ impl LineKey {
     pub fn is_usage(&self) -> bool {
         self.category.is(ChargeCategory::Usage) && !self.is_correction && !self.is_earlier
     }
+
+    /// What makes a resource one: lines that agree in it lie together in a sorted inventory.
+    #[must_use]
+    pub fn of_resource(&self) -> [&str; 7] {
+        [&self.cloud, &self.billing_account, &self.period, &self.account, &self.region, &self.service, &self.resource]
+    }
 }
 
 /// The sums of a line.

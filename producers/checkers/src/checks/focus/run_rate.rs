@@ -132,10 +132,6 @@ fn longer(one: Option<MonthShare>, other: Option<MonthShare>) -> Option<MonthSha
 }
 
 fn is_same(one: &UsageLine, other: &UsageLine) -> bool {
-    let key = |line: &UsageLine| {
-        let key = &line.key;
-        [&key.billing_account, &key.period, &key.account, &key.region, &key.service, &key.resource, &key.currency]
-            .map(std::sync::Arc::clone)
-    };
-    one.key.meter == other.key.meter && one.key.cloud == other.key.cloud && key(one) == key(other)
+    let (one, other) = (&one.key, &other.key);
+    one.meter == other.meter && one.currency == other.currency && one.of_resource() == other.of_resource()
 }
