@@ -62,6 +62,22 @@ resource_types!(
     SnapshotPortfolio = "snapshot_portfolio",
 );
 
+impl ResourceType {
+    /// True for what an account or region has of a kind, together: no line of a bill is of it alone.
+    #[must_use]
+    pub fn is_aggregate(self) -> bool {
+        matches!(
+            self,
+            Self::BucketPortfolio
+                | Self::DataTransfer
+                | Self::InstanceFamily
+                | Self::PublicIpv4
+                | Self::SmallFindings
+                | Self::SnapshotPortfolio
+        )
+    }
+}
+
 impl From<ResourceType> for String {
     fn from(resource_type: ResourceType) -> Self {
         resource_type.as_str().to_owned()

@@ -1,7 +1,7 @@
 //! The run manifest: what a run published and what it covered. Value of topic `finops.runs`, and
 //! `_runs/<tenant>/<workspace>/<run_id>.json` beside the datasets (R72).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,10 @@ pub struct RunManifest {
     pub published: u64,
     /// Outcome per (checker, account, region).
     pub scopes: Vec<ScopeOutcome>,
+    /// Accounts that its billing files charge or bill: those that a scope of account `*` looked at. `None` without billing files, and
+    /// in manifests of earlier versions of the program: then such a scope looked at all accounts.
+    #[serde(default)]
+    pub billed_accounts: Option<BTreeSet<String>>,
     /// Billing deliveries read, by delivery id.
     pub billing_deliveries: Vec<BillingDelivery>,
     /// Other facts (output folders, pricing version), text by name.
@@ -82,7 +86,7 @@ pub struct ScopeOutcome {
     pub checker: String,
     /// check_ids this checker may emit.
     pub check_ids: Vec<String>,
-    /// Account, `*` when the checker is not bound to one.
+    /// Account, `*` when the checker is not bound to one: see [`RunManifest::billed_accounts`].
     pub account_id: String,
     /// Region, `global` or `*`.
     pub region: String,

@@ -8,7 +8,8 @@ SELECT
     CASE WHEN is_share THEN CAST(MAP {} AS MAP(VARCHAR, VARCHAR)) ELSE tags END AS match_tags
 FROM (
     SELECT
-        tenant_id, usage_start, usage_end, payer_account_id, account_id, region, service_code, nullif(service, '') AS family,
+        tenant_id, usage_start, usage_end, payer_account_id, canonical_account(account_id) AS account_id, region, service_code,
+        nullif(service, '') AS family,
         resource_id, line_item_type, charge_category, usage_type, operation, currency, {cost} AS cost, quantity, model_fallback, tags,
         source_ref, false AS is_split, CAST(NULL AS VARCHAR) AS parent_id,
         resource_id = split_resource_id AND split_parent_id IS DISTINCT FROM resource_id AS is_share
@@ -16,7 +17,7 @@ FROM (
 )
 UNION ALL
 SELECT
-    tenant_id, usage_start, usage_end, payer_account_id, account_id, region, service_code, NULL, split_resource_id,
+    tenant_id, usage_start, usage_end, payer_account_id, canonical_account(account_id), region, service_code, NULL, split_resource_id,
     line_item_type, charge_category, usage_type, operation, currency, {split_cost}, quantity, model_fallback, split_tags, source_ref, true,
     split_parent_id, split_resource_id, split_tags
 FROM fact

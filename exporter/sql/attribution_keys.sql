@@ -1,12 +1,19 @@
 -- What a finding and a billing line are compared by (cur_attribution 3.2, 5, 6.2). Null never equals anything, so text that says
 -- nothing is null.
 
+-- No provider has two accounts that differ by case. Bills of Azure name a subscription by its path, APIs by its id.
+CREATE TEMP MACRO canonical_account(account) AS
+    CASE
+        WHEN starts_with(lower(account), '/subscriptions/') THEN substr(lower(account), length('/subscriptions/') + 1)
+        ELSE lower(account)
+    END;
+
 -- Account ids of AWS that lost their leading zeros in a spreadsheet get them back.
 CREATE TEMP MACRO padded_account(account, cloud) AS
     CASE
         WHEN coalesce(lower(trim(cloud)), '') IN ('', 'aws') AND regexp_full_match(trim(account), '[0-9]{1,11}')
             THEN lpad(trim(account), 12, '0')
-        ELSE nullif(trim(account), '')
+        ELSE nullif(canonical_account(trim(account)), '')
     END;
 
 CREATE TEMP MACRO is_arn(id) AS starts_with(id, 'arn:');

@@ -356,14 +356,22 @@ fn daily(period: &str, days: (&str, &str), rows: &[&str]) -> String {
     rows.iter().map(of).collect::<Vec<_>>().join(" UNION ALL BY NAME ")
 }
 
-/// One volume is changed to a cheaper type between two runs, and grows by a fifth; the other stays as it is, and is still found.
-#[test]
-fn savings_arrive_on_the_bill_when_a_finding_is_resolved() {
+const FIRST: (&str, &str) = ("r1", "2026-01-10T10:00:00Z");
+const SECOND: (&str, &str) = ("r2", "2026-01-12T10:00:00Z");
+
+/// One volume is changed to a cheaper type between two runs, and grows by a fifth; the other stays as it is, and is still found. The
+/// bill covers the week behind the second run, of which there is no manifest yet.
+fn a_volume_is_changed() -> World {
     let mut world = World::new();
-    let (first, second) = (("r1", "2026-01-10T10:00:00Z"), ("r2", "2026-01-12T10:00:00Z"));
-    world.commit_query("acme", "2026-01-10", 2, &found(first, "AmazonEC2", &["vol-0000000a", "vol-0000000b"]));
-    world.commit_query("acme", "2026-01-12", 1, &found(second, "AmazonEC2", &["vol-0000000b"]));
-    world.run_manifest_of("acme", first, RunStatus::Complete, 0, &[VOLUMES]);
+    world.commit_query("acme", "2026-01-10", 2, &found(FIRST, "AmazonEC2", &["vol-0000000a", "vol-0000000b"]));
+    world.commit_query("acme", "2026-01-12", 1, &found(SECOND, "AmazonEC2", &["vol-0000000b"]));
+    world.run_manifest_of("acme", FIRST, RunStatus::Complete, 0, &[VOLUMES]);
+    deliver_volumes(&world, "2025-12", "2025-12-01", "2025-12-31", "2026-01-01");
+    deliver_volumes(&world, "2026-01", "2026-01-01", "2026-01-21", "2026-01-22");
+    world
+}
+
+fn deliver_volumes(world: &World, period: &str, from: &str, to: &str, end: &str) {
     let rows = [
         "'vol-0000000a' AS resource_id, CASE WHEN day < TIMESTAMP '2026-01-12' THEN 'EBS:VolumeUsage.gp2' ELSE 'EBS:VolumeUsage.gp3' END AS usage_type,
          CAST(CASE WHEN day < TIMESTAMP '2026-01-12' THEN 2 ELSE 1.8 END AS DECIMAL(38,12)) AS cost_amortized,
@@ -372,37 +380,67 @@ fn savings_arrive_on_the_bill_when_a_finding_is_resolved() {
         "'vol-0000000b' AS resource_id, 'EBS:VolumeUsage.gp2' AS usage_type, CAST(2 AS DECIMAL(38,12)) AS cost_amortized,
          CAST(10 AS DECIMAL(38,12)) AS quantity, cost_amortized AS cost_unblended",
     ];
-    let deliver = |period: &str, from: &str, to: &str, end: &str| {
-        world.deliver_queries("acme", period, (from, end), &[("d1", 0, &daily(period, (from, to), &rows))]);
-    };
-    deliver("2025-12", "2025-12-01", "2025-12-31", "2026-01-01");
-    deliver("2026-01", "2026-01-01", "2026-01-21", "2026-01-22");
+    world.deliver_queries("acme", period, (from, end), &[("d1", 0, &daily(period, (from, to), &rows))]);
+}
+
+/// What arrived of the savings of the two volumes.
+fn arrived_of(world: &World) -> Vec<Value> {
+    build(world);
     let expression = "to_json({'id': finding_id, 'week': CAST(actual.savings_7d AS VARCHAR),
         'month': CAST(actual.savings_30d AS VARCHAR), 'more': dimensions})";
-    let shown = || -> Vec<Value> {
-        build(&world);
-        rows_of(&world, "2026-01-10", expression)
-    };
+    rows_of(world, "2026-01-10", expression)
+}
+
+fn still(id: &str) -> Value {
+    serde_json::json!({"id": id, "week": null, "month": null, "more": null})
+}
+
+#[test]
+fn savings_arrive_on_the_bill_when_a_finding_is_resolved() {
+    let world = a_volume_is_changed();
+    let shown = || arrived_of(&world);
     // No later run is known to have looked: nothing is resolved.
-    let still = |id: &str| serde_json::json!({"id": id, "week": null, "month": null, "more": null});
     assert_eq!(shown(), [still("vol-0000000a"), still("vol-0000000b")]);
     // A partial look is none.
-    world.run_manifest_of("acme", second, RunStatus::Partial, 0, &[VOLUMES]);
+    world.run_manifest_of("acme", SECOND, RunStatus::Partial, 0, &[VOLUMES]);
     assert_eq!(shown(), [still("vol-0000000a"), still("vol-0000000b")]);
-    world.run_manifest_of("acme", second, RunStatus::Complete, 0, &[VOLUMES]);
-    // The bill covers the week behind the second run, and not yet the month.
+    world.run_manifest_of("acme", SECOND, RunStatus::Complete, 0, &[VOLUMES]);
     let week = serde_json::json!({"arrived_cost_after_7d": "12.600000", "arrived_usage_drift_7d": "2.100000",
         "resolved_on": "2026-01-12"});
     let arrived = serde_json::json!({"id": "vol-0000000a", "week": "3.500000", "month": null, "more": week});
     assert_eq!(shown(), [arrived, still("vol-0000000b")]);
-    deliver("2026-01", "2026-01-01", "2026-01-31", "2026-02-01");
-    deliver("2026-02", "2026-02-01", "2026-02-12", "2026-02-13");
+    deliver_volumes(&world, "2026-01", "2026-01-01", "2026-01-31", "2026-02-01");
+    deliver_volumes(&world, "2026-02", "2026-02-01", "2026-02-12", "2026-02-13");
     let month = serde_json::json!({"arrived_cost_after_30d": "54.000000", "arrived_cost_after_7d": "12.600000",
         "arrived_usage_after_30d": "360.000000", "arrived_usage_before_30d": "300.000000",
         "arrived_usage_drift_30d": "9.000000", "arrived_usage_drift_7d": "2.100000", "resolved_on": "2026-01-12"});
     let arrived = serde_json::json!({"id": "vol-0000000a", "week": "3.500000", "month": "15.000000", "more": month});
     assert_eq!(shown(), [arrived, still("vol-0000000b")]);
     assert_eq!(build(&world).changed, 0);
+}
+
+#[test]
+fn a_run_over_the_bill_of_another_account_resolves_nothing() {
+    for (accounts, week) in [(["111122223333", "1"], Value::Null), (["1", "55413496693"], "3.500000".into())] {
+        let world = a_volume_is_changed();
+        world.run_manifest_over("acme", SECOND, &[VOLUMES], &accounts);
+        assert_eq!(arrived_of(&world)[0]["week"], week, "{accounts:?}");
+    }
+}
+
+/// What an account has of a kind is no resource: its findings show what account, region and service cost.
+#[test]
+fn what_an_account_has_of_a_kind_is_priced_by_its_service() {
+    let mut world = World::new();
+    let query = found(("r1", "2026-01-20T10:00:00Z"), "AmazonEC2", &["m4"]).replace("'thing'", "'instance_family'");
+    world.commit_query("acme", "2026-01-20", 1, &query);
+    let rows =
+        ["'i-0000000a' AS resource_id, CAST(2 AS DECIMAL(38,12)) AS cost_amortized, cost_amortized AS cost_unblended"];
+    let bill = daily("2026-01", ("2026-01-01", "2026-01-19"), &rows);
+    world.deliver_queries("acme", "2026-01", ("2026-01-01", "2026-02-01"), &[("d1", 0, &bill)]);
+    build(&world);
+    let shown = rows_of(&world, "2026-01-20", "to_json([actual.attribution.method, CAST(actual.cost_mtd AS VARCHAR)])");
+    assert_eq!(shown, [serde_json::json!(["heuristic", "38.000000"])]);
 }
 
 fn rows_of(world: &World, run_date: &str, expression: &str) -> Vec<Value> {

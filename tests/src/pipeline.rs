@@ -289,6 +289,7 @@ pub fn run_manifest(run_id: &str, published: u64) -> RunManifest {
         schema_version: 1,
         published,
         scopes: Vec::new(),
+        billed_accounts: None,
         billing_deliveries: Vec::new(),
         notes: BTreeMap::new(),
     }

@@ -18,9 +18,22 @@ WHERE
         WHERE
             next_scope.tenant_id = next_run.tenant_id AND next_scope.workspace_id = next_run.workspace_id
             AND next_scope.run_id = next_run.next_run_id AND next_scope.check_id = next_run.check_id
-            AND (next_scope.account_id = '*' OR next_scope.account_id = finding_row.account_id)
+            AND (next_scope.account_id = '*' OR padded_account(next_scope.account_id, '') = finding_row.account_id)
             AND (
                 next_scope.region = '*' OR is_compatible(canonical_region(next_scope.region), finding_row.region)
+            )
+            AND (
+                next_scope.account_id <> '*' OR EXISTS (
+                    SELECT 1
+                    FROM next_account
+                    WHERE
+                        next_account.tenant_id = next_scope.tenant_id
+                        AND next_account.workspace_id = next_scope.workspace_id AND next_account.run_id = next_scope.run_id
+                        AND (
+                            next_account.account_id = '*'
+                            OR padded_account(next_account.account_id, '') = finding_row.account_id
+                        )
+                )
             )
     )
     AND NOT EXISTS (

@@ -26,7 +26,7 @@ WHERE usage_start >= first_day AND usage_start < end_day;
 -- the granularity; null for what is no usage.
 CREATE TEMP TABLE billed_day AS
 SELECT
-    tenant_id, account_id, CAST(usage_start AS DATE) AS day,
+    tenant_id, canonical_account(account_id) AS account_id, CAST(usage_start AS DATE) AS day,
     CASE
         WHEN canonical_key(charge_category) <> 'usage' OR usage_end IS NULL THEN NULL
         WHEN date_diff('millisecond', usage_start, usage_end) <= 3601000 THEN 'hourly'

@@ -16,7 +16,7 @@ described AS (
         * EXCLUDE (resource_id, resource_account),
         resource_type IN (
             'account', 'cost_service', 'api_access', 'permission', 'metric', 'organization', 'savings-plan-portfolio',
-            'reserved-instance-class', 'backup_inventory', 'rds_inventory'
+            'reserved-instance-class', 'backup_inventory', 'rds_inventory', {aggregates}
         )
         OR (resource_id IS NULL AND resource_arn IS NULL)
         OR coalesce(resource_account = account_id, false) AS is_account_level,

@@ -152,6 +152,7 @@ fn session(lines: &[Line], missing: i64) -> Duck {
         format!(
             "INSERT INTO next_run VALUES ('acme', '', 'r1', 'check', 'r2', DATE '{}'); \
              INSERT INTO next_scope VALUES ('acme', '', 'r2', 'check', '*', '*'); \
+             INSERT INTO next_account VALUES ('acme', '', 'r2', '*'); \
              INSERT INTO next_finding VALUES ('acme', '', 'r2', 'still'), ('acme', '', 'r3', 'id')",
             date(FOUND + RESOLVED_AFTER)
         ),

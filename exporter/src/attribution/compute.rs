@@ -3,6 +3,8 @@
 //! day, and findings about one thing share one answer. What is held grows with the lines of resources that findings name and with
 //! the findings, never with their product.
 
+use contracts::resource_type::ResourceType;
+
 use super::options::AttributionOptions;
 use crate::duck::{Duck, literal};
 use crate::error::Result;
@@ -34,8 +36,11 @@ pub(super) fn compute(duck: &Duck, options: &AttributionOptions, reporting_curre
     duck.run(doing, &entry)?;
     load_excluded(duck, options)?;
     load_tag_keys(duck, options)?;
+    let aggregates = ResourceType::ALL.iter().filter(|resource_type| resource_type.is_aggregate());
+    let aggregates: Vec<String> = aggregates.map(|resource_type| literal(resource_type.as_str())).collect();
     for (doing, sql) in STATEMENTS {
         let sql = sql
+            .replace("{aggregates}", &aggregates.join(", "))
             .replace("{cost_model}", &literal(model.as_str()))
             .replace("{reporting_currency}", &literal(reporting_currency))
             .replace("{resource_rollup}", if options.resource_rollup { "true" } else { "false" });

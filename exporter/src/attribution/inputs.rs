@@ -13,7 +13,7 @@ use super::resolved::{NextRun, next_runs};
 use crate::priced::{digest, files_by_date};
 
 /// Grows when the same inputs give other rows.
-const RULES_VERSION: u32 = 4;
+const RULES_VERSION: u32 = 5;
 /// Days before the day of a run that its windows touch at least.
 const WINDOW_DAYS: u64 = 30;
 /// Days behind the day of the run that no longer has a finding, up to which bills are read: 30 are compared, and the one after them

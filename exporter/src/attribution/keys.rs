@@ -26,7 +26,15 @@ fn accounts_get_their_leading_zeros_back() {
     ];
     check("padded_account(x, 'aws')", &cases);
     check("padded_account(x, '')", &cases);
-    check("padded_account(x, 'azure')", &[("55413496693", Some("55413496693")), ("", None)]);
+    check(
+        "padded_account(x, 'azure')",
+        &[
+            ("55413496693", Some("55413496693")),
+            ("", None),
+            ("8E9F-AB", Some("8e9f-ab")),
+            ("/subscriptions/8e9f-AB", Some("8e9f-ab")),
+        ],
+    );
 }
 
 #[test]

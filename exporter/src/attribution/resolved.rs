@@ -16,6 +16,9 @@ use crate::error::{ExportError, Result};
 /// Tables of it; empty where no run followed.
 const TABLES: &str = include_str!("../../sql/attribution_next_run.sql");
 
+/// A scope's account or region that is not bound to one.
+const ANY: &str = "*";
+
 /// A run and the next one that made some of its checks again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct NextRun<'c> {
@@ -75,7 +78,7 @@ pub(super) fn load(
     tenants: &str,
 ) -> Result<()> {
     let doing = "loading the runs that followed";
-    let (mut runs, mut scopes) = (Vec::new(), BTreeSet::new());
+    let (mut runs, mut scopes, mut accounts) = (Vec::new(), BTreeSet::new(), Vec::new());
     for next in all {
         for check_id in &next.check_ids {
             let RunFact { tenant_id, workspace_id, run_id, .. } = next.next;
@@ -87,12 +90,16 @@ pub(super) fn load(
         .map(|next| ((&*next.next.tenant_id, &*next.next.workspace_id, &*next.next.run_id), next.next))
         .collect();
     for run in followers.values() {
-        scopes.extend(complete_scopes(cut, run)?);
+        let Some(manifest) = manifest(cut, run)? else { continue };
+        accounts.extend(accounts_of(&manifest));
+        scopes.extend(complete_scopes(manifest));
     }
     duck.run(doing, TABLES)?;
     duck.insert(doing, "next_run", &runs)?;
     let scopes: Vec<_> = scopes.iter().map(|cells| cells.iter().map(|cell| Some(&**cell)).collect()).collect();
     duck.insert(doing, "next_scope", &scopes)?;
+    let accounts: Vec<_> = accounts.iter().map(|cells| cells.iter().map(|cell| Some(&**cell)).collect()).collect();
+    duck.insert(doing, "next_account", &accounts)?;
     let files: Vec<&DataFile> = files.values().copied().collect();
     let paths = cut.local(files.iter().copied(), &duck.lease)?;
     crate::findings_db::check_paths(duck, &files, &paths)?;
@@ -108,18 +115,29 @@ pub(super) fn load_none(duck: &Duck) -> Result<()> {
     duck.run("loading no runs", TABLES)
 }
 
-/// What a run has looked at as a whole.
-fn complete_scopes(cut: &Cut, run: &RunFact) -> Result<BTreeSet<[String; 6]>> {
+fn manifest(cut: &Cut, run: &RunFact) -> Result<Option<RunManifest>> {
     let path = layout::run_manifest(&run.tenant_id, &run.workspace_id, &run.run_id);
-    let Some(bytes) = cut.object(&path)? else { return Ok(BTreeSet::new()) };
+    let Some(bytes) = cut.object(&path)? else { return Ok(None) };
     let bad = |problem: String| ExportError::BadObject { path: path.clone(), problem };
-    let manifest: RunManifest = serde_json::from_slice(&bytes).map_err(|e| bad(e.to_string()))?;
-    let complete = manifest.scopes.iter().filter(|scope| scope.status == RunStatus::Complete);
+    serde_json::from_slice(&bytes).map(Some).map_err(|e| bad(e.to_string()))
+}
+
+/// What a run has looked at as a whole.
+fn complete_scopes(run: RunManifest) -> Vec<[String; 6]> {
+    let complete = run.scopes.into_iter().filter(|scope| scope.status == RunStatus::Complete);
     let rows = complete.flat_map(|scope| {
-        scope.check_ids.iter().map(|check_id| {
-            [&run.tenant_id, &run.workspace_id, &run.run_id, check_id, &scope.account_id, &scope.region]
+        let cells = |check_id| {
+            [&run.tenant_id, &run.workspace_id, &run.run_id, &check_id, &scope.account_id, &scope.region]
                 .map(Clone::clone)
-        })
+        };
+        scope.check_ids.into_iter().map(cells).collect::<Vec<_>>()
     });
-    Ok(rows.collect())
+    rows.collect()
+}
+
+/// The accounts that a scope of `*` stands for; `*` where that is all.
+fn accounts_of(run: &RunManifest) -> Vec<[String; 4]> {
+    let accounts = run.billed_accounts.clone().unwrap_or_else(|| BTreeSet::from([ANY.to_owned()]));
+    let cells = |account| [run.tenant_id.clone(), run.workspace_id.clone(), run.run_id.clone(), account];
+    accounts.into_iter().map(cells).collect()
 }

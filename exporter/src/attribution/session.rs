@@ -116,7 +116,11 @@ impl<'c> Session<'c> {
         self.duck.stream(doing, sql, |batch| {
             let last = batch.num_columns() - 1;
             let overflows: Option<&BooleanArray> = batch.column(last).as_boolean_opt();
+            let overflows_before = amount_overflows;
             amount_overflows += overflows.map_or(0, |all| all.true_count() as u64);
+            if overflows_before == 0 && amount_overflows > 0 {
+                warn_of_overflow(&batch, overflows);
+            }
             let of_schema: Vec<usize> = (0..last).collect();
             let batch: RecordBatch = batch.project(&of_schema).map_err(|e| parquet(e.into()))?;
             let batch = arrow_schema::conform(&batch, schema).map_err(|e| parquet(e.into()))?;
@@ -126,6 +130,21 @@ impl<'c> Session<'c> {
         writer.close().map_err(parquet)?;
         Ok(Written { rows, amount_overflows })
     }
+}
+
+/// Names the first finding whose amounts have too many digits; how many there are is said at the end.
+fn warn_of_overflow(batch: &RecordBatch, overflows: Option<&BooleanArray>) {
+    let text = |name: &str| {
+        let row = overflows?.iter().position(|overflow| overflow == Some(true))?;
+        let texts = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+        Some(texts.value(row).to_owned())
+    };
+    tracing::warn!(
+        finding_id = text("finding_id").unwrap_or_default(),
+        run_id = text("run_id").unwrap_or_default(),
+        "this finding has no actual cost (amount_overflow): the bill has an amount of more than 12 digits before the point for its \
+         resource"
+    );
 }
 
 /// Where the files are on this machine; each holds rows of the tenant that its path names.

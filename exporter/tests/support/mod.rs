@@ -294,10 +294,27 @@ impl World {
     pub fn run_manifest_of(
         &self,
         tenant: &str,
+        run: (&str, &str),
+        status: RunStatus,
+        published: u64,
+        check_ids: &[&str],
+    ) {
+        self.put_run_manifest(tenant, run, status, published, check_ids, None);
+    }
+
+    /// As [`run_manifest`](Self::run_manifest), of a run that made these checks over a bill of these accounts.
+    pub fn run_manifest_over(&self, tenant: &str, run: (&str, &str), check_ids: &[&str], accounts: &[&str]) {
+        self.put_run_manifest(tenant, run, RunStatus::Complete, 0, check_ids, Some(accounts));
+    }
+
+    fn put_run_manifest(
+        &self,
+        tenant: &str,
         (run_id, run_ts): (&str, &str),
         status: RunStatus,
         published: u64,
         check_ids: &[&str],
+        accounts: Option<&[&str]>,
     ) {
         let manifest = RunManifest {
             format_version: 1,
@@ -326,6 +343,7 @@ impl World {
                 findings: published,
                 duration_ms: 0,
             }],
+            billed_accounts: accounts.map(|all| all.iter().map(|account| (*account).to_owned()).collect()),
             billing_deliveries: Vec::new(),
             notes: BTreeMap::new(),
         };

@@ -59,7 +59,7 @@ fn a_bill_that_cannot_be_used_leaves_what_is_live() {
     // 0.2 % broken lines, in one month; beside a month that is whole, and makes them 0.04 %.
     let broken = [rows("1", "2026-09", 998), rows("1,5", "2026-09", 2).replace("1,5", "1e")].concat();
     let both = [rows("1", "2026-08", 4_000), broken.clone()].concat();
-    let said = "of billing month 2026-09 2 of 1000, more than 1 in 1000";
+    let said = "of billing month 2026-09 2 of 1000, more than the 1 in 1000";
     let report = refused("month.csv", format!("{HEADER}\n{both}").as_bytes(), said);
     assert_eq!(report["lines"]["rejected_by_month"], json!({"2026-09": 2}));
     let report = refused("broken.csv", format!("{HEADER}\n{broken}").as_bytes(), "2 of 1000 rows were refused");
@@ -106,7 +106,7 @@ fn an_empty_file_of_a_folder_is_left_out_and_named() {
     let ended = place.finops("costs load --tenant acme bills");
     assert_eq!(ended.code, Some(0), "{ended}");
     assert!(ended.text().starts_with("Billing     1 file(s), 3 rows accepted"), "{ended}");
-    assert!(ended.text().contains("bills/success.csv: it is empty: 0 bytes"), "{ended}");
+    assert!(ended.text().contains("bills/success.csv: it is empty"), "{ended}");
     let refused = place.finops("costs load --tenant acme bills/bill.csv bills/success.csv");
     assert_eq!(refused.code, Some(65), "{refused}");
     assert!(refused.stderr.contains("success.csv"), "{refused}");

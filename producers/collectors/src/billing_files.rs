@@ -19,11 +19,12 @@ inventory::submit! {
 
 fn collect(task: &BillTask<'_>) -> Result<CollectedBill, LoadError> {
     let loaded = load(task.tenant, task.files, task.options, task.store, task.progress, task.shutdown)?;
+    let accounts = loaded.inventory.accounts().map(str::to_owned).collect();
     let outcome = match loaded.inventory.dropped_rows() {
         0 => Ok(Collected::new(loaded.inventory, CollectionReport::default())),
         dropped => {
             Err(Unavailable::failed(format!("the bill charges too many distinct things: {dropped} rows found no room")))
         }
     };
-    Ok(CollectedBill { outcome, report: loaded.report })
+    Ok(CollectedBill { outcome, accounts, report: loaded.report })
 }

@@ -2,6 +2,7 @@
 //! provider's accounts is called once for each account, or for each region of each account, as its kind of inventory says.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +75,8 @@ pub struct FilesTask<'a> {
 pub struct CollectedBill {
     /// Its inventory, or why checkers cannot judge it.
     pub outcome: Result<Collected, Unavailable>,
+    /// Accounts that it charges or bills.
+    pub accounts: BTreeSet<String>,
     /// What was read, refused and stored.
     pub report: LoadReport,
 }

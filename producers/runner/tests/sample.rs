@@ -308,6 +308,10 @@ fn the_manifest_tells_what_was_checked_and_published() {
     assert_eq!(manifest.published, world.values(topics::WIRE).len() as u64);
     assert_eq!(manifest.scopes.iter().map(|scope| scope.findings).sum::<u64>(), manifest.published);
     assert!(manifest.scopes.iter().all(|scope| scope.status == RunStatus::Complete && scope.reason.is_empty()));
+    let accounts = manifest.billed_accounts.as_ref().unwrap();
+    assert!(accounts.contains("/subscriptions/73c0021f-a37d-433f-8baa-7450cb54eea6"), "{accounts:?}");
+    let found = accept(&world.values(topics::WIRE));
+    assert!(found.iter().all(|finding| accounts.contains(finding.text("/scope/account_id"))));
     let mut months = BTreeMap::new();
     for delivery in &manifest.billing_deliveries {
         *months.entry(&*delivery.billing_period).or_insert(0) += delivery.accepted;

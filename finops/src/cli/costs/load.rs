@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::LoadArgs;
 use super::report::NewReport;
-use super::rows::{CostRow, table};
+use super::rows::{CostRow, rounded_rows};
 use crate::cli::billing::Billing;
 use crate::failure::Result;
 use crate::output::{Output, print_text, print_value};
@@ -33,7 +33,7 @@ pub fn run(args: &LoadArgs, settings: &Settings, output: Output) -> Result<ExitC
     let billing = Billing::of(&loaded.report);
     if output == Output::Table {
         let rows: Vec<_> = loaded.report.deliveries().iter().map(CostRow::of_load).collect();
-        print_text(&format!("{billing}\n{}\n", table(&rows)))?;
+        print_text(&format!("{billing}\n{}\n", rounded_rows(&rows).table(None).0))?;
     } else {
         print_value(&json!({"tenant_id": scope.as_str(), "billing": billing}), output)?;
     }

@@ -81,8 +81,8 @@ pub fn rows(found: &[CostRow]) -> Rows {
 }
 
 /// For people: amounts with two decimals.
-pub fn table(found: &[CostRow]) -> String {
-    build(found, |text| text.parse().map_or_else(|_| text.to_owned(), rounded)).table(None).0
+pub fn rounded_rows(found: &[CostRow]) -> Rows {
+    build(found, |text| text.parse().map_or_else(|_| text.to_owned(), rounded))
 }
 
 fn build(found: &[CostRow], amount: impl Fn(&str) -> String) -> Rows {
@@ -171,12 +171,12 @@ mod tests {
 
     #[test]
     fn a_delivery_without_totals_is_listed_all_the_same() {
-        assert!(table(&[row(&[])]).contains("2026-01"));
+        assert!(rounded_rows(&[row(&[])]).table(None).0.contains("2026-01"));
     }
 
     #[test]
     fn rows_of_a_delivery_are_counted_once_in_all_its_currencies() {
-        let text = table(&[row(&["EUR", "USD"])]);
+        let text = rounded_rows(&[row(&["EUR", "USD"])]).table(None).0;
         assert_eq!((text.matches("hourly").count(), text.matches("model_fallback 2").count()), (2, 1), "{text}");
         assert_eq!(text.matches(" 7 ").count(), 1, "{text}");
     }

@@ -7,7 +7,7 @@ use platform::exit::ExitCode;
 use runner::run::RunError;
 
 use super::StatusArgs;
-use super::rows::{CostRow, rows};
+use super::rows::{CostRow, rounded_rows, rows};
 use crate::failure::Result;
 use crate::output::{Output, note};
 use crate::ports::OpenPorts;
@@ -25,6 +25,7 @@ pub fn run(args: &StatusArgs, settings: &Settings, output: Output) -> Result<Exi
         note!("no cost facts of {}; `finops costs load --tenant {0} PATH` brings some", scope.as_str());
         return Ok(ExitCode::Done);
     }
-    rows(&found).print(output)?;
+    let shown = if output == Output::Table { rounded_rows(&found) } else { rows(&found) };
+    shown.print(output)?;
     Ok(ExitCode::Done)
 }

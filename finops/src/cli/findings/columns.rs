@@ -41,6 +41,8 @@ const COLUMNS: &[FindingColumn] = columns! {
     "status" status "status" Text Some(5), 6;
     "savings" est_monthly_savings "savings/mo" Number Some(0), 8;
     "cost" est_monthly_cost "cost/mo" Number None, 8;
+    "billed" actual_cost_30d "billed 30 days" Number None, 8;
+    "billed_by" attribution_method "billed by" Text None, 12;
     "confidence" est_confidence "confidence" Number None, 3;
     "service" service "service" Text Some(4), 12;
     "account" account_id "account" Id Some(7), 12;
@@ -106,6 +108,9 @@ pub fn members(asked: &[String]) -> Vec<&'static str> {
     if members.iter().any(|member| is_amount(member)) {
         members.push("currency");
     }
+    if members.contains(&ACTUAL) {
+        members.push("actual_currency");
+    }
     members
 }
 
@@ -124,6 +129,9 @@ impl FindingColumn {
             (Value::String(text), member) if is_amount(member) => {
                 json!(amount(&text, finding.currency.as_deref().unwrap_or_default()))
             }
+            (Value::String(text), ACTUAL) => {
+                json!(amount(&text, finding.actual_currency.as_deref().unwrap_or_default()))
+            }
             // A list is for looking, and twelve digits tell findings apart; `show` takes them.
             (Value::String(id), "finding_id" | "fingerprint") => json!(id.get(..ID_SHOWN).unwrap_or(&id)),
             (value, _) => value,
@@ -131,6 +139,8 @@ impl FindingColumn {
     }
 }
 
+/// The amount that is in the currency of the bill.
+const ACTUAL: &str = "actual_cost_30d";
 /// Digits of an id in a table.
 const ID_SHOWN: usize = 12;
 

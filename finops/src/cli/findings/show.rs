@@ -41,6 +41,9 @@ const PARTS: &[(&str, &[PageField])] = &[
             ("billed last month", "/actual/cost_prev_month", Amount),
             ("arrived 7 days", "/actual/savings_7d", Amount),
             ("arrived 30 days", "/actual/savings_30d", Amount),
+            ("billed by", "/actual/attribution/method", Plain),
+            ("match confidence", "/actual/attribution/confidence", Plain),
+            ("matched by", "/actual/attribution/matched_keys", Plain),
             ("cost model", "/actual/model/cost_model", Plain),
             ("from", "/actual/model/period_start", Plain),
             ("until", "/actual/model/period_end", Plain),
@@ -125,8 +128,8 @@ fn page(found: &FindingDetail, width: Option<usize>) -> String {
     };
     let text = |path: &str| match member(path) {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+        Some(Value::Array(values)) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Some(value) => plain(value),
     };
     let billed_in = text("/actual/model/currency");
     let currency = record.pointer("/actual/model/currency").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -241,11 +244,15 @@ mod tests {
         insta::assert_snapshot!("page_80", page(&found(1), Some(80)));
         let mut resolved = found(1);
         let raw = |value: Value| RawValue::from_string(value.to_string()).ok();
-        resolved.actual = raw(json!({ "savings_30d": "9.600000", "model": { "currency": "USD" } }));
+        resolved.actual = raw(json!({
+            "savings_30d": "9.600000", "model": { "currency": "USD" },
+            "attribution": { "method": "exact_resource_id", "confidence": 95, "matched_keys": ["resource_arn", "resource_id"] },
+        }));
         resolved.dimensions = raw(json!({ "resolved_on": "2026-01-22" }));
         let resolved = page(&resolved, Some(80));
         assert!(resolved.contains("arrived 30 days") && resolved.contains("9.60 USD"), "{resolved}");
         assert!(resolved.contains("resolved_on"), "{resolved}");
+        assert!(resolved.contains("exact_resource_id") && resolved.contains("resource_arn, resource_id"), "{resolved}");
         assert!(page(&found(12), None).contains("Seen in 12 runs, the newest 10 of them"));
         assert!(page(&found(1), Some(80)).lines().all(|line| line.chars().count() <= 82), "64 digits and their label");
     }

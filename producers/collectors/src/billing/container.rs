@@ -125,6 +125,22 @@ pub fn is_bill(storage: &BillStorage, path: &Path) -> Result<bool, LoadError> {
     Ok(matches!(sniff(&storage.first_bytes(path, HEAD_BYTES)?), Content::Parquet | Content::Gzip))
 }
 
+/// True for a file of no bytes, or of nothing but line ends and spaces, packed or not: a marker.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_blank(storage: &BillStorage, path: &Path) -> Result<bool, LoadError> {
+    if storage.bytes(path)? >= HEAD_BYTES {
+        return Ok(false);
+    }
+    let head = storage.first_bytes(path, HEAD_BYTES)?;
+    let unpacked = match sniff(&head) {
+        Content::Gzip => head_of(&mut MultiGzDecoder::new(&*head)).ok(),
+        _ => Some(head),
+    };
+    Ok(unpacked.is_some_and(|bytes| bytes.trim_ascii().is_empty()))
+}
+
 /// Ends of the names of bills, in lower case.
 const NAME_ENDS: [&str; 3] = [".csv", ".gz", ".parquet"];
 

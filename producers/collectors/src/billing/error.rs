@@ -10,7 +10,7 @@ use platform::lifecycle::Stopped;
 use platform::store::StoreError;
 
 use super::dialect::nearest;
-use super::quote::escaped;
+use super::quote::columns_text;
 use super::rejects::Rejects;
 use super::unclear_overlap::UnclearOverlap;
 
@@ -230,6 +230,24 @@ pub enum LoadError {
         /// Bytes of the file.
         found: u64,
     },
+    /// A manifest says of a file what cannot be.
+    #[error(
+        "billing manifest {manifest}: byteCount of {key} is {value}, which is no number of bytes. Nothing was changed"
+    )]
+    ManifestValue {
+        /// Manifest.
+        manifest: String,
+        /// File, as the manifest has it.
+        key: String,
+        /// What it says, quoted.
+        value: String,
+    },
+    /// A manifest that was named by itself names no file.
+    #[error("billing manifest {manifest} names no file: there is nothing to load")]
+    ManifestEmpty {
+        /// Manifest.
+        manifest: String,
+    },
     /// Nothing says which delivery of a period is current.
     #[error(
         "billing folder {period} holds several deliveries of one period and no manifest that says which is current: name the \
@@ -316,7 +334,9 @@ pub enum LoadError {
         column: String,
     },
     /// A row has more or fewer fields than the header.
-    #[error("billing file {file}, row {row}: {found} fields, but the header has {expected}")]
+    #[error(
+        "billing file {file}, row {row}: {found} fields, but the header has {expected}; copy or export it again if it may be incomplete"
+    )]
     FieldCount {
         /// File.
         file: String,
@@ -336,7 +356,7 @@ pub enum LoadError {
         reason: String,
     },
     /// Too many rows are unusable.
-    #[error("cur_quality: {}", .0.summary())]
+    #[error("cur_quality: {}. Nothing was changed", .0.summary())]
     Quality(Box<Rejects>),
     /// More billing months at once than allowed.
     #[error("the billing files hold more than {limit} billing months ({period} is one too many): load them in parts")]
@@ -474,16 +494,5 @@ impl LoadError {
             Self::InPart { source, .. } => source.is_contention(),
             _ => false,
         }
-    }
-}
-
-/// Columns shown in a message at most.
-const COLUMNS_SHOWN: usize = 60;
-
-fn columns_text(columns: &[String]) -> String {
-    let shown = columns.iter().take(COLUMNS_SHOWN).map(|name| escaped(name)).collect::<Vec<_>>().join(", ");
-    match columns.len().checked_sub(COLUMNS_SHOWN) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
     }
 }

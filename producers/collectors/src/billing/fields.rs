@@ -36,6 +36,8 @@ pub struct TimeColumns {
 pub struct RowTimes {
     pub usage_start_ms: i64,
     pub usage_end_ms: Option<i64>,
+    /// True when the end was left out because it lies before the start.
+    pub ends_too_early: bool,
     pub billing_start_ms: Option<i64>,
     pub billing_end_ms: Option<i64>,
     pub month: Arc<str>,
@@ -64,7 +66,9 @@ impl Times {
         let month = self.months.of(billing_start_ms, billing_end_ms, usage_start_ms);
         let month_is_from = if billing_start_ms.is_some() { billing_start.1 } else { usage_start.1 };
         let month = month.ok_or_else(missing(month_is_from))?;
-        Ok(RowTimes { usage_start_ms, usage_end_ms, billing_start_ms, billing_end_ms, month })
+        let ends_too_early = usage_end_ms.is_some_and(|end_ms| end_ms < usage_start_ms);
+        let usage_end_ms = usage_end_ms.filter(|_| !ends_too_early);
+        Ok(RowTimes { usage_start_ms, usage_end_ms, ends_too_early, billing_start_ms, billing_end_ms, month })
     }
 
     /// The billing month of a row that was refused, when it tells it.

@@ -96,6 +96,9 @@ impl FocusReader {
     /// Why the row is refused: times first, then account, currency, costs.
     pub fn read(&mut self, row: Row<'_>) -> Result<ReadRow, Refusal> {
         let times = self.times.of(row, &self.time_columns())?;
+        if times.ends_too_early {
+            self.observed.unreadable_cell("ChargePeriodEnd");
+        }
         let known = match self.known.find(row, &times.month) {
             Some(known) => known,
             None => {
@@ -387,6 +390,21 @@ mod tests {
             assert_eq!(read(none), RowTags::default(), "{none}");
         }
         assert_eq!(reader.observed.unreadable_cells["Tags"], 2);
+    }
+
+    #[test]
+    fn an_end_before_the_start_is_unknown() {
+        let header: Vec<String> = HEADER.into_iter().chain(["ChargePeriodEnd"]).map(str::to_owned).collect();
+        let mut reader = FocusReader::new(&header, "d/f".into());
+        let mut read = |end| {
+            let record = StringRecord::from([GOOD.as_slice(), &[end]].concat());
+            let end_ms = reader.read(Row::Csv(&record)).unwrap().fact.usage_end_ms;
+            reader.observed.note_place("f.csv", 7);
+            end_ms.is_some()
+        };
+        assert_eq!([read("2020-01-01T00:00:00Z"), read("2099-01-01T00:00:00Z")], [false, true]);
+        let said = reader.observed.lines().join("\n");
+        assert!(said.contains("ChargePeriodEnd could not be used in 1 row(s), the first is row 7 of f.csv"), "{said}");
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub fn find(paths: &[PathBuf]) -> Result<BillPaths, LoadError> {
             let root = path.parent().and_then(Path::parent).unwrap_or(path);
             found.storage.look_below(root)?;
             let delivery = delivery_of(&manifest, root, &found.storage)?;
+            if delivery.files.is_empty() {
+                return Err(LoadError::ManifestEmpty { manifest: path.display().to_string() });
+            }
             found.deliveries.push(delivery);
         } else {
             loose.files.push(path.clone());
@@ -116,7 +119,11 @@ impl Folder {
                 decided.entry(folder).or_insert_with(|| why.clone());
             }
             taken.extend(delivery.files.iter().cloned());
-            found.deliveries.push(delivery);
+            if delivery.files.is_empty() {
+                found.left_out.push((manifest.path.clone(), "it names no file".to_owned()));
+            } else {
+                found.deliveries.push(delivery);
+            }
         }
         let mut rest: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
         for file in self.bills {
@@ -124,8 +131,8 @@ impl Folder {
                 continue;
             }
             // A marker; a file that a manifest names has been taken, and is refused when it is read.
-            if found.storage.bytes(&file)? == 0 {
-                found.left_out.push((file, "it is empty: 0 bytes".to_owned()));
+            if container::is_blank(&found.storage, &file)? {
+                found.left_out.push((file, "it is empty".to_owned()));
                 continue;
             }
             if let Some((_, why)) = decided.iter().find(|(folder, _)| file.starts_with(folder)) {
@@ -285,6 +292,26 @@ mod tests {
         check(&files, &["r1: e/part_0.csv e/part_1.csv"], &[]);
         let dir = folder(&[("only.csv", "")]);
         assert!(matches!(find(&[dir.path().to_owned()]), Err(LoadError::NoBills { .. })));
+    }
+
+    #[test]
+    fn a_manifest_that_names_no_file_leaves_out_what_lies_beside_it() {
+        let none = r#"{"blobs": []}"#;
+        let files = [("e/manifest.json", none), ("e/part_0.csv", "x"), ("bill.csv", "x"), ("blank.csv", " \r\n")];
+        check(&files, &["-: bill.csv"], &["e/manifest.json", "blank.csv", "e/part_0.csv"]);
+        let dir = folder(&[("x-manifest.json", none)]);
+        let named = find(&[dir.path().join("x-manifest.json")]);
+        assert!(matches!(named, Err(LoadError::ManifestEmpty { .. })), "{named:?}");
+    }
+
+    #[test]
+    fn a_size_that_is_no_number_is_refused() {
+        for size in ["-1", "\"abc\"", "1.5"] {
+            let manifest = format!(r#"{{"blobs": [{{"blobName": "e/p.csv", "byteCount": {size}}}]}}"#);
+            let dir = folder(&[("e/manifest.json", &manifest), ("e/p.csv", "12345")]);
+            let refused = find(&[dir.path().to_owned()]).unwrap_err().to_string();
+            assert!(refused.contains("byteCount of e/p.csv is"), "{refused}");
+        }
     }
 
     /// The bytes of packed files are not compared: no manifest says whether it has counted them packed.

@@ -275,7 +275,7 @@ impl Load<'_> {
             tracing::warn!("{}", self.rejects.summary());
         }
         for file in &self.empty_files {
-            tracing::warn!(file, "a billing file has a header but no rows: passed over");
+            tracing::warn!(file, "a billing file has no rows: passed over");
         }
         for line in self.observed.lines() {
             tracing::warn!("{line}");
@@ -363,7 +363,9 @@ impl Visitor for Load<'_> {
         if self.rejects.rows.is_multiple_of(STOP_CHECK_ROWS) && self.shutdown.is_requested() {
             return Err(Stopped.into());
         }
-        match reader.read(row) {
+        let read = reader.read(row);
+        reader.observed().note_place(&self.file, number);
+        match read {
             Ok(ReadRow { fact, detail, charge_hash }) => {
                 if let Some(inventory) = &mut self.inventory {
                     inventory.add(&fact, &detail);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::error::LoadError;
+use super::quote::quote;
 use super::storage::BillStorage;
 
 /// End of the names of manifests, in lower case.
@@ -30,7 +31,7 @@ pub struct DeliveryManifest {
     pub path: PathBuf,
     /// The provider's own id of the delivery.
     pub assembly: Option<String>,
-    /// The files.
+    /// The files; none when nothing was charged.
     pub files: Vec<ManifestFile>,
 }
 
@@ -64,9 +65,23 @@ struct RunInfo {
 struct Blob {
     #[serde(rename = "blobName")]
     name: String,
-    /// Not needed: one in another form makes no manifest unreadable.
     #[serde(rename = "byteCount")]
     bytes: Option<serde_json::Value>,
+}
+
+impl Blob {
+    fn file(self, manifest: &Path) -> Result<ManifestFile, LoadError> {
+        let bytes = self.bytes.filter(|bytes| !bytes.is_null());
+        let (key, size) = (self.name, bytes.as_ref().map(serde_json::Value::as_u64));
+        match (size, bytes) {
+            (Some(None), Some(value)) => Err(LoadError::ManifestValue {
+                manifest: manifest.display().to_string(),
+                key,
+                value: quote(&value.to_string()),
+            }),
+            (size, _) => Ok(ManifestFile { key, bytes: size.flatten() }),
+        }
+    }
 }
 
 /// The manifest at this path; `None` when the file is none.
@@ -84,10 +99,11 @@ pub fn read(storage: &BillStorage, path: &Path) -> Result<Option<DeliveryManifes
     let bytes = storage.first_bytes(path, BYTES_MAX)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let Ok(content) = serde_json::from_slice::<Content>(bytes) else { return Ok(None) };
-    let keys = content.keys.map(|keys| keys.into_iter().map(|key| ManifestFile { key, bytes: None }).collect());
-    let blob = |Blob { name: key, bytes }| ManifestFile { key, bytes: bytes.and_then(|bytes| bytes.as_u64()) };
-    let blobs = || content.blobs.map(|blobs| blobs.into_iter().map(blob).collect());
-    let Some(files) = keys.or_else(blobs).filter(|files: &Vec<_>| !files.is_empty()) else { return Ok(None) };
+    let files = match (content.keys, content.blobs) {
+        (Some(keys), _) => keys.into_iter().map(|key| ManifestFile { key, bytes: None }).collect(),
+        (None, Some(blobs)) => blobs.into_iter().map(|blob| blob.file(path)).collect::<Result<_, _>>()?,
+        (None, None) => return Ok(None),
+    };
     let assembly = content.assembly.or_else(|| content.run.and_then(|run| run.run_id));
     Ok(Some(DeliveryManifest { path: path.to_owned(), assembly, files }))
 }

@@ -26,6 +26,8 @@ pub struct Observed {
     pub unlisted_values: BTreeMap<&'static str, BTreeMap<String, u64>>,
     /// Rows by column, for cells whose text could not be read. The rows count, without this cell.
     pub unreadable_cells: BTreeMap<&'static str, u64>,
+    /// The first of them by column, `row N of FILE`.
+    pub unreadable_first: BTreeMap<&'static str, String>,
     /// Columns whose type could not be read, with the type. The rows count, without this column.
     pub unreadable_columns: BTreeMap<String, String>,
     /// Rows without a currency, taken for USD.
@@ -45,6 +47,16 @@ impl Observed {
         *self.unreadable_cells.entry(column).or_default() += 1;
     }
 
+    /// Notes where cells of further columns could not be read for the first time.
+    pub fn note_place(&mut self, file: &str, row: u64) {
+        // One comparison for each row; a file rarely has any.
+        if self.unreadable_first.len() < self.unreadable_cells.len() {
+            for column in self.unreadable_cells.keys() {
+                self.unreadable_first.entry(column).or_insert_with(|| format!("row {row} of {file}"));
+            }
+        }
+    }
+
     /// Adds what another file showed.
     pub fn merge(&mut self, other: Self) {
         for (mine, others) in [(&mut self.dialects, other.dialects), (&mut self.versions, other.versions)] {
@@ -61,6 +73,9 @@ impl Observed {
         }
         for (column, rows) in other.unreadable_cells {
             *self.unreadable_cells.entry(column).or_default() += rows;
+        }
+        for (column, place) in other.unreadable_first {
+            self.unreadable_first.entry(column).or_insert(place);
         }
         self.unreadable_columns.extend(other.unreadable_columns);
     }
@@ -80,9 +95,13 @@ impl Observed {
         for (column, rows) in &self.unreadable_cells {
             let effect = match *column {
                 "Tags" | "tags" => "the tags of these rows are unknown, which is not the same as none",
+                "ChargePeriodEnd" | "line_item_usage_end_date" => {
+                    "it lies before the start, so it is not known how long these charges are for"
+                }
                 _ => "the value is unknown in these rows",
             };
-            lines.push(format!("{column} could not be read in {rows} row(s): {effect}"));
+            let first = self.unreadable_first.get(column).map(|place| format!(", the first is {place}"));
+            lines.push(format!("{column} could not be used in {rows} row(s){}: {effect}", first.unwrap_or_default()));
         }
         for (column, values) in &self.unlisted_values {
             let values: Vec<_> =

@@ -38,6 +38,18 @@ fn is_format(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}')
 }
 
+/// Columns shown in a message at most.
+const COLUMNS_SHOWN: usize = 60;
+
+/// Names of columns for a message.
+pub fn columns_text(columns: &[String]) -> String {
+    let shown = columns.iter().take(COLUMNS_SHOWN).map(|name| escaped(name)).collect::<Vec<_>>().join(", ");
+    match columns.len().checked_sub(COLUMNS_SHOWN) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -97,6 +97,14 @@ impl RowReader {
         }
     }
 
+    /// What was noticed in accepted rows so far.
+    pub fn observed(&mut self) -> &mut Observed {
+        match self {
+            Self::Focus(reader) => &mut reader.observed,
+            Self::Cur(reader) => &mut reader.observed,
+        }
+    }
+
     /// What was noticed in accepted rows.
     #[must_use]
     pub fn into_observed(self) -> Observed {

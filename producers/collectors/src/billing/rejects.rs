@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use super::quote::quote;
 
+/// The setting that says how many rows may be refused.
+const LIMIT_SETTING: &str = "costs.rejects_per_thousand_max";
 /// Samples kept.
 const SAMPLES_MAX: usize = 100;
 
@@ -195,11 +197,12 @@ impl Rejects {
         let reasons: Vec<_> = self.by_reason.iter().map(|(r, n)| format!("{n} {}", r.as_str())).collect();
         let mut text = format!("{} of {} rows were refused ({})", self.total(), self.rows, reasons.join(", "));
         if self.is_too_much(self.total(), self.rows) {
-            text += &format!(", more than {} in 1000", self.per_thousand_max);
+            text += &format!(", more than the {} in 1000 of {LIMIT_SETTING}", self.per_thousand_max);
         } else if let Some(MonthOver { month, refused, rows }) = &self.month_over {
-            let per_thousand_max = self.per_thousand_max;
-            text +=
-                &format!(", and of billing month {month} {refused} of {rows}, more than {per_thousand_max} in 1000");
+            text += &format!(
+                ", and of billing month {month} {refused} of {rows}, more than the {} in 1000 of {LIMIT_SETTING}",
+                self.per_thousand_max
+            );
         }
         if let Some(first) = self.samples.first() {
             text += &format!("; the first is {first}");
@@ -225,8 +228,8 @@ mod tests {
         rejects.add("f", 4, None, Refusal::blank(Reason::MissingCost, "BilledCost"));
         assert!(rejects.are_too_many());
         let said = rejects.summary();
-        let expected =
-            "2 of 1000 rows were refused (1 bad_decimal, 1 missing_cost), more than 1 in 1000; the first is row 3 of";
+        let expected = "2 of 1000 rows were refused (1 bad_decimal, 1 missing_cost), more than the 1 in 1000 of \
+             costs.rejects_per_thousand_max; the first is row 3 of";
         assert!(said.starts_with(expected), "{said}");
     }
     #[test]
@@ -239,7 +242,12 @@ mod tests {
         rejects.judge_months(&accepted(998));
         assert!(rejects.are_too_many());
         let said = rejects.summary();
-        assert!(said.contains("of billing month 2026-01 1 of 999, more than 1 in 1000"), "{said}");
+        assert!(
+            said.contains(
+                "of billing month 2026-01 1 of 999, more than the 1 in 1000 of costs.rejects_per_thousand_max"
+            ),
+            "{said}"
+        );
         rejects.judge_months(&accepted(0));
         assert!(rejects.are_too_many(), "a month without any accepted row");
     }

@@ -2,14 +2,16 @@
 //! memory grows with the number of distinct things charged, not with the number of rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use hashbrown::HashTable;
 
-use super::closed_lists::{ChargeCategory, ListCell, Pricing};
 use super::coverage::{CoverageBuilder, CurrentMonth, Payer, current_months, payer};
 use super::fact::{Charge, CostFact, RowDetail, RowPart};
+use super::known_part::{KnownPart, is_negative};
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
 use super::period;
@@ -28,6 +30,8 @@ const KNOWN_MAX: usize = 300_000;
 pub struct BillingInventory {
     lines: Vec<UsageLine>,
     current: BTreeMap<Payer, CurrentMonth>,
+    /// Where lines of current months lie; there is a range for each paying account, since lines are sorted.
+    current_lines: Vec<Range<usize>>,
     unit_prices: UnitPrices,
     dropped_rows: u64,
 }
@@ -46,7 +50,7 @@ impl BillingInventory {
     /// Lines of the month findings speak of: the newest of their paying account with a week of usage, else the newest.
     /// Months differ between paying accounts, since providers close their books at different times.
     pub fn current(&self) -> impl Iterator<Item = &UsageLine> {
-        self.lines.iter().filter(|line| self.current_month(line).is_some())
+        self.current_lines.iter().filter_map(|lines| self.lines.get(lines.clone())).flatten()
     }
 
     /// The current month of the line's paying account, when the line is of that month.
@@ -55,14 +59,25 @@ impl BillingInventory {
         self.current.get(&payer(line)).filter(|month| month.period == line.key.period)
     }
 
-    /// All lines of the line's resource in its month: same account, region and service. Nothing is kept for it, since the
-    /// lines are sorted.
+    /// Accounts that are charged, and those that pay; some may come more than once.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        let named = self.lines.iter().flat_map(|line| [&*line.key.account, &*line.key.billing_account]);
+        named.filter(|account| !account.is_empty())
+    }
+
+    /// All lines of the resource of this line, which is one of [`lines`](Self::lines), in its month: same account, region and
+    /// service. Nothing is kept for it, since the lines are sorted.
     #[must_use]
     pub fn of_resource(&self, line: &UsageLine) -> &[UsageLine] {
+        let Some((before, from)) = self.lines.element_offset(line).and_then(|at| self.lines.split_at_checked(at))
+        else {
+            return &[];
+        };
         let key = line.key.of_resource();
-        let start = self.lines.partition_point(|other| other.key.of_resource() < key);
-        let lines = self.lines.get(start..).unwrap_or_default();
-        lines.get(..lines.partition_point(|other| other.key.of_resource() == key)).unwrap_or_default()
+        let is_other = |other: &UsageLine| other.key.of_resource() != key;
+        let start = before.iter().rposition(is_other).map_or(0, |at| at + 1);
+        let end = before.len() + from.iter().position(is_other).unwrap_or(from.len());
+        self.lines.get(start..end).unwrap_or_default()
     }
 
     /// Unit prices of the months that findings speak of.
@@ -102,62 +117,13 @@ fn utc_start_ms(period: &str) -> Option<i64> {
     Some(month_start(period)?.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())
 }
 
-/// A part of a charge that came before: it belongs to the same line again.
-#[derive(Debug)]
-struct KnownPart {
-    /// Compared by address, which is its own as long as it is held here.
-    charge: Arc<Charge>,
-    category: ChargeCategory,
-    pricing: Pricing,
-    is_unused: bool,
-    is_negative: bool,
-    is_earlier: bool,
-}
-
-impl KnownPart {
-    /// `None` for a category outside the closed list.
-    fn of(fact: &CostFact, part: &RowPart, is_earlier: bool) -> Option<Self> {
-        let ListCell::Known(category) = part.category else { return None };
-        Some(Self {
-            charge: Arc::clone(&fact.charge),
-            category,
-            pricing: part.pricing,
-            is_unused: part.is_unused,
-            is_negative: is_negative(part),
-            is_earlier,
-        })
-    }
-
-    fn identity(&self) -> (*const Charge, ChargeCategory, Pricing, [bool; 3]) {
-        let marks = [self.is_unused, self.is_negative, self.is_earlier];
-        (Arc::as_ptr(&self.charge), self.category, self.pricing, marks)
-    }
-}
-
-impl PartialEq for KnownPart {
-    fn eq(&self, other: &Self) -> bool {
-        self.identity() == other.identity()
-    }
-}
-
-impl Eq for KnownPart {}
-
-impl Hash for KnownPart {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.identity().hash(state);
-    }
-}
-
-fn is_negative(part: &RowPart) -> bool {
-    part.billed.is_sign_negative() && !part.billed.is_zero()
-}
-
 /// Adds rows up.
 #[derive(Debug)]
 pub struct InventoryBuilder {
-    /// Numbers of lines in `sums`.
-    lines: HashMap<LineKey, usize>,
-    sums: Vec<LineSums>,
+    lines: Vec<UsageLine>,
+    /// Numbers of lines, by hash of their keys: a key is large, and is held once.
+    numbers: HashTable<usize>,
+    hasher: RandomState,
     coverage: CoverageBuilder,
     /// Lines of charges that came before.
     known: HashMap<KnownPart, usize>,
@@ -181,8 +147,9 @@ impl InventoryBuilder {
     #[must_use]
     pub fn with_limit(lines_max: usize) -> Self {
         Self {
-            lines: HashMap::new(),
-            sums: Vec::new(),
+            lines: Vec::new(),
+            numbers: HashTable::new(),
+            hasher: RandomState::new(),
             coverage: CoverageBuilder::default(),
             known: HashMap::new(),
             month: (String::new(), None),
@@ -208,7 +175,7 @@ impl InventoryBuilder {
             self.dropped_rows += 1;
             return;
         };
-        let Some(sums) = self.sums.get_mut(line) else { return };
+        let Some(UsageLine { sums, .. }) = self.lines.get_mut(line) else { return };
         // A price of 0 beside a charge tells that the price is not known.
         let unit_price = detail.unit_price.filter(|price| !price.is_zero() || part.billed.is_zero());
         let list = part.quantity.zip(unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
@@ -233,15 +200,20 @@ impl InventoryBuilder {
             return Some(*line);
         }
         let key = LineKey { is_earlier, ..self.key(&fact.charge, part) };
-        let line = match self.lines.get(&key) {
+        let hash = self.hasher.hash_one(&key);
+        let is_it = |line: &usize| self.lines.get(*line).is_some_and(|line| line.key == key);
+        let line = match self.numbers.find(hash, is_it) {
             Some(line) => *line,
             None if self.lines.len() >= self.lines_max => return None,
             None => {
                 let description = self.share(fact.charge.description.as_deref().unwrap_or_default());
                 self.coverage.add_line(&key);
-                self.lines.insert(key, self.sums.len());
-                self.sums.push(LineSums::empty(description));
-                self.sums.len() - 1
+                let line = self.lines.len();
+                self.lines.push(UsageLine { key, sums: LineSums::empty(description) });
+                let (lines, hasher) = (&self.lines, &self.hasher);
+                let hash_of = |line: &usize| lines.get(*line).map_or(0, |line| hasher.hash_one(&line.key));
+                self.numbers.insert_unique(hash, line, hash_of);
+                line
             }
         };
         if self.known.len() >= KNOWN_MAX {
@@ -262,12 +234,20 @@ impl InventoryBuilder {
     /// The finished inventory.
     #[must_use]
     pub fn finish(self) -> BillingInventory {
-        let mut sums: Vec<_> = self.sums.into_iter().map(Some).collect();
-        let line = |(key, line): (LineKey, usize)| Some(UsageLine { key, sums: sums.get_mut(line)?.take()? });
-        let mut lines: Vec<_> = self.lines.into_iter().filter_map(line).collect();
+        let Self { mut lines, coverage, dropped_rows, known, numbers, texts, meters, .. } = self;
+        // They are large, and not needed any more.
+        drop((known, numbers, texts, meters));
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let current = current_months(&lines, self.coverage.finish());
-        let inventory = BillingInventory { current, lines, dropped_rows: self.dropped_rows, ..Default::default() };
+        let current = current_months(&lines, coverage.finish());
+        let inventory = BillingInventory { current, lines, dropped_rows, ..Default::default() };
+        let mut end = 0;
+        let months = inventory.lines.chunk_by(|a, b| a.key.of_month() == b.key.of_month()).filter_map(|lines| {
+            let start = end;
+            end += lines.len();
+            inventory.current_month(lines.first()?).map(|_| start..end)
+        });
+        let current_lines = months.collect();
+        let inventory = BillingInventory { current_lines, ..inventory };
         BillingInventory { unit_prices: UnitPrices::of(inventory.current()), ..inventory }
     }
 
@@ -344,6 +324,7 @@ impl InventoryBuilder {
 mod tests {
     use rust_decimal::Decimal;
 
+    use super::super::closed_lists::Pricing;
     use super::super::tags::RowTags;
     use super::*;
 

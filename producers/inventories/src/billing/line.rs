@@ -61,6 +61,12 @@ impl LineKey {
         self.category.is(ChargeCategory::Usage) && !self.is_correction && !self.is_earlier
     }
 
+    /// Cloud, paying account and month, by which an inventory is sorted first.
+    #[must_use]
+    pub fn of_month(&self) -> [&str; 3] {
+        [&self.cloud, &self.billing_account, &self.period]
+    }
+
     /// What makes a resource one: lines that agree in it lie together in a sorted inventory.
     #[must_use]
     pub fn of_resource(&self) -> [&str; 7] {

@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod fact;
 pub mod hours;
 pub mod inventory;
+mod known_part;
 pub mod line;
 pub mod meter;
 pub mod monthly;

@@ -67,6 +67,7 @@ mod tests {
             schema_version: 1,
             published,
             scopes: Vec::new(),
+            billed_accounts: None,
             billing_deliveries: Vec::new(),
             notes: BTreeMap::new(),
         }

@@ -32,6 +32,8 @@ pub struct Collections {
     accounts: BTreeMap<Source, Result<Vec<Arc<Account>>, Unavailable>>,
     /// By kind of inventory, account and region.
     outcomes: BTreeMap<(&'static str, String, String), Outcome>,
+    /// Accounts of the billing files, when there are any.
+    pub billed_accounts: Option<BTreeSet<String>>,
 }
 
 /// The account and region in which a checker runs.
@@ -87,8 +89,9 @@ pub fn collect(
                 let (tenant, files) = (&plan.context.tenant_id, &plan.billing_files);
                 let Ports { store, progress, shutdown, .. } = ports;
                 let task = BillTask { tenant, files, options: &options, store: *store, progress, shutdown };
-                let CollectedBill { outcome, report: read } = load(&task)?;
+                let CollectedBill { outcome, accounts, report: read } = load(&task)?;
                 collections.add(collector.fills, ANY, ANY, outcome);
+                collections.billed_accounts = Some(accounts);
                 report = Some(read);
             }
             Collect::Files(ask) => {

@@ -1,6 +1,6 @@
 //! One run: collect, check, publish, say what happened. The only place where collectors, checkers and publishing meet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -200,11 +200,12 @@ fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun)
     let mut stages = Stages { tracer: ports.tracer.clone(), times: Vec::new() };
     // A findings file that is not there, or is none, is reported before an hour of work, not after.
     let mut findings_files = open_files(&plan.findings_files, &ports.shutdown).map_err(PublishError::from)?;
-    let (collections, billing) = stages.time("collect", |tracer| collect(plan, ports, tracer))?;
+    let (mut collections, billing) = stages.time("collect", |tracer| collect(plan, ports, tracer))?;
     so_far.stage = Stage::Check;
     so_far.cost_facts = billing.iter().map(|report| report.currencies.values().sum::<u64>()).sum();
     let (mut scopes, found) = stages.time("check", |tracer| check(plan, ports, &collections, tracer));
     let lacks_credentials = collections.lacks_credentials();
+    let billed_accounts = collections.billed_accounts.take();
     // Inventories can be large, and nothing reads them any more.
     drop(collections);
     so_far.findings_found = found.len() as u64;
@@ -229,7 +230,7 @@ fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun)
     span.set_records(published);
     drop(span);
     let created_at = format_timestamp(ports.clock.now_ms());
-    let manifest = manifest(plan, created_at, scopes, billing.as_ref(), published, &files.unpublished);
+    let manifest = manifest(plan, created_at, scopes, billed_accounts, billing.as_ref(), published, &files.unpublished);
     publish_manifest(&manifest, producer.as_mut(), ports.store, &ports.shutdown)?;
     stages.times.push(("publish", started.elapsed()));
     Ok(RunReport {
@@ -327,6 +328,7 @@ fn manifest(
     plan: &RunPlan,
     created_at: String,
     scopes: Vec<ScopeOutcome>,
+    billed_accounts: Option<BTreeSet<String>>,
     billing: Option<&LoadReport>,
     published: u64,
     unpublished: &[UnpublishedLine],
@@ -351,6 +353,7 @@ fn manifest(
         schema_version: context.schema_version,
         published,
         scopes,
+        billed_accounts,
         billing_deliveries: billing.map(LoadReport::deliveries).unwrap_or_default(),
         notes,
     }

@@ -1,11 +1,13 @@
 //! Runs one checker in one account and region, supervised, and tells what came of it, with what its collectors could not see.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use checkers::checker::{Checked, CheckerError};
 use checkers::finding::Finding;
+use checkers::ranking::in_usd_for_ranking;
 use checkers::registry::Registration;
 use checkers::run_context::RunContext;
 use contracts::run_manifest::{RunStatus, ScopeOutcome};
@@ -13,6 +15,7 @@ use inventories::bootstrap::Bootstrap;
 use inventories::collected::{CollectionReport, Unavailable, UnavailableKind};
 use inventories::services::Services;
 use platform::lifecycle::Shutdown;
+use rust_decimal::Decimal;
 
 use super::collect::Target;
 use super::supervise::supervise;
@@ -112,10 +115,22 @@ fn publishable(registration: Registration, mut checked: Checked) -> Result<Check
         false
     });
     if findings.len() > FINDINGS_PER_SCOPE_MAX {
-        gaps.push(format!("{} findings, only the first {FINDINGS_PER_SCOPE_MAX} are published", findings.len()));
+        gaps.push(format!(
+            "{} findings, only the {FINDINGS_PER_SCOPE_MAX} of most worth are published",
+            findings.len()
+        ));
+        // The sort is stable: equal amounts stay in the order of the checker.
+        findings.sort_by_cached_key(|finding| Reverse(worth(finding)));
         findings.truncate(FINDINGS_PER_SCOPE_MAX);
     }
     Ok(checked)
+}
+
+/// Savings and cost, comparable across currencies.
+fn worth(finding: &Finding) -> [Option<Decimal>; 2] {
+    let currency = finding.currency.as_deref().unwrap_or_default();
+    [finding.estimated.monthly_savings, finding.estimated.monthly_cost]
+        .map(|amount| amount.map(|amount| in_usd_for_ranking(amount, currency).unwrap_or(amount)))
 }
 
 fn outcome_of(
@@ -314,6 +329,25 @@ mod tests {
         let registration = registration!(|| Ok(Checked { findings: vec![finding("t.one")], ..Checked::default() }));
         let (outcome, findings) = run(registration, Services::default());
         assert_eq!((outcome.findings, findings.len(), outcome.account_id.as_str()), (1, 1, "*"));
+    }
+
+    #[test]
+    fn of_too_many_findings_those_of_least_worth_are_left_out() {
+        let registration = registration!(|| {
+            let of = |savings: Option<Decimal>, currency: &str| {
+                let mut finding = finding("t.one");
+                finding.estimated.monthly_savings = savings;
+                finding.currency = Some(currency.to_owned());
+                finding
+            };
+            let few = [of(None, "USD"), of(Some(100.into()), "JPY")];
+            let many = std::iter::repeat_n(of(Some(2.into()), "USD"), FINDINGS_PER_SCOPE_MAX);
+            Ok(Checked { findings: few.into_iter().chain(many).collect(), ..Checked::default() })
+        });
+        let (outcome, findings) = run(registration, Services::default());
+        assert!(findings.iter().all(|finding| finding.currency.as_deref() == Some("USD")));
+        assert_eq!((outcome.status, outcome.findings), (RunStatus::Partial, 100_000));
+        assert_eq!(outcome.reason, "100002 findings, only the 100000 of most worth are published");
     }
 
     /// Of other accounts nothing is said: a run over one bill resolves nothing in another one.

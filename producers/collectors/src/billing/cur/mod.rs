@@ -119,6 +119,9 @@ impl CurReader {
     /// Why the row is refused: times first, then account, currency, costs.
     pub fn read(&mut self, row: Row<'_>) -> Result<ReadRow, Refusal> {
         let times = self.times.of(row, &self.time_columns())?;
+        if times.ends_too_early {
+            self.observed.unreadable_cell("line_item_usage_end_date");
+        }
         let known = match self.known.find(row, &times.month) {
             Some(known) => known,
             None => {
