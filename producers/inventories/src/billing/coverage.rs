@@ -101,8 +101,17 @@ impl CoverageBuilder {
     }
 }
 
-/// The current month of each paying account; `lines` are sorted by key.
-pub(super) fn current_months(lines: &[UsageLine], mut covered: Covered) -> BTreeMap<Payer, CurrentMonth> {
+/// The months of each paying account that matter to findings.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Months {
+    /// The month that findings speak of.
+    pub(super) current: BTreeMap<Payer, CurrentMonth>,
+    /// The month after it, where that has begun: it tells what has ended since.
+    pub(super) begun: BTreeMap<Payer, CurrentMonth>,
+}
+
+/// Which months matter; `lines` are sorted by key.
+pub(super) fn months(lines: &[UsageLine], mut covered: Covered) -> Months {
     let mut long: BTreeMap<(Payer, Arc<str>), BTreeMap<Arc<str>, HourSet>> = BTreeMap::new();
     for line in lines {
         let months = covered.entry(payer(line)).or_default();
@@ -116,22 +125,33 @@ pub(super) fn current_months(lines: &[UsageLine], mut covered: Covered) -> BTree
     for ((payer, period), services) in long {
         covered.entry(payer).or_default().insert(period, services);
     }
-    let mut months = covered.iter().filter_map(|(payer, months)| Some((payer.clone(), current(months)?))).collect();
-    note_holes(lines, &mut months);
-    months
+    let mut found = Months::default();
+    for (payer, mut of_payer) in covered {
+        let Some((newest, newest_services)) = of_payer.pop_last() else { continue };
+        let newest = month(newest, &newest_services);
+        if newest.hours.count() >= MONTH_HOURS_MIN || of_payer.is_empty() {
+            found.current.insert(payer, newest);
+            continue;
+        }
+        // Nothing can be derived from a month that has just begun but what has ended. If no month has a week, the newest counts.
+        let earlier = of_payer.into_iter().rev().map(|(period, services)| month(period, &services));
+        match earlier.into_iter().find(|month| month.hours.count() >= MONTH_HOURS_MIN) {
+            Some(current) => {
+                found.current.insert(payer.clone(), current);
+                found.begun.insert(payer, newest);
+            }
+            None => drop(found.current.insert(payer, newest)),
+        }
+    }
+    note_holes(lines, &mut found.current);
+    found
 }
 
-/// The newest month with a week of usage, else the newest.
-fn current(months: &BTreeMap<Arc<str>, BTreeMap<Arc<str>, HourSet>>) -> Option<CurrentMonth> {
-    let months = months.iter().rev().map(|(period, services)| {
-        let mut hours = HourSet::default();
-        services.values().for_each(|of_service| hours.merge(of_service));
-        (period, services, hours)
-    });
-    let covered = months.clone().find(|(.., hours)| hours.count() >= MONTH_HOURS_MIN);
-    let (period, services, hours) = covered.or(months.clone().next())?;
+fn month(period: Arc<str>, services: &BTreeMap<Arc<str>, HourSet>) -> CurrentMonth {
+    let mut hours = HourSet::default();
+    services.values().for_each(|of_service| hours.merge(of_service));
     let last_hours = services.iter().filter_map(|(service, hours)| Some((Arc::clone(service), hours.last()?)));
-    Some(CurrentMonth { period: Arc::clone(period), hours, last_hours: last_hours.collect(), is_whole: true })
+    CurrentMonth { period, hours, last_hours: last_hours.collect(), is_whole: true }
 }
 
 /// Hours that a bill shows of things, and hours from the first to the last of each. One hour shows no hole.

@@ -4,7 +4,9 @@
 /// Hours of a month, as bits; 31 days and a day to spare.
 const WORDS: usize = 12;
 /// Milliseconds of an hour.
-const HOUR_MS: i64 = 3_600_000;
+pub(super) const HOUR_MS: i64 = 3_600_000;
+/// Hours that a set can hold.
+pub(super) const HOURS: usize = 64 * WORDS;
 
 /// A set of hours, counted from the first instant of the billing month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,7 +1,7 @@
 //! The recorded inventory of billing rows that checkers run over. Rows are added up into lines while they stream by, so
 //! memory grows with the number of distinct things charged, not with the number of rows.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use hashbrown::HashTable;
 
-use super::coverage::{CoverageBuilder, CurrentMonth, Payer, current_months, payer};
+use super::coverage::{CoverageBuilder, CurrentMonth, Months, months, payer};
 use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::known_part::{KnownPart, is_negative};
 use super::line::{LineKey, LineSums, UsageLine};
@@ -29,7 +29,7 @@ const KNOWN_MAX: usize = 300_000;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct BillingInventory {
     lines: Vec<UsageLine>,
-    current: BTreeMap<Payer, CurrentMonth>,
+    months: Months,
     /// Where lines of current months lie; there is a range for each paying account, since lines are sorted.
     current_lines: Vec<Range<usize>>,
     unit_prices: UnitPrices,
@@ -56,7 +56,33 @@ impl BillingInventory {
     /// The current month of the line's paying account, when the line is of that month.
     #[must_use]
     pub fn current_month(&self, line: &UsageLine) -> Option<&CurrentMonth> {
-        self.current.get(&payer(line)).filter(|month| month.period == line.key.period)
+        self.months.current.get(&payer(line)).filter(|month| month.period == line.key.period)
+    }
+
+    /// The month that follows the line's current one, where the bill shows its first days.
+    #[must_use]
+    pub fn month_begun(&self, line: &UsageLine) -> Option<&CurrentMonth> {
+        self.current_month(line)?;
+        self.months.begun.get(&payer(line))
+    }
+
+    /// Lines of months that have just begun; see [`Self::month_begun`].
+    pub fn begun(&self) -> impl Iterator<Item = &UsageLine> {
+        let is_of = |line: &&UsageLine| {
+            self.months.begun.get(&payer(line)).is_some_and(|month| month.period == line.key.period)
+        };
+        let none_began = self.months.begun.is_empty();
+        self.lines.iter().filter(move |line| !none_began && is_of(line))
+    }
+
+    /// Lines of the line's resource in the month that has just begun.
+    #[must_use]
+    pub fn of_resource_begun(&self, line: &UsageLine) -> &[UsageLine] {
+        let Some(month) = self.month_begun(line) else { return &[] };
+        let key = LineKey { period: Arc::clone(&month.period), ..line.key.clone() };
+        let start = self.lines.partition_point(|other| other.key.of_resource() < key.of_resource());
+        let lines = self.lines.get(start..).unwrap_or_default();
+        lines.get(..lines.partition_point(|other| other.key.of_resource() == key.of_resource())).unwrap_or_default()
     }
 
     /// Accounts that are charged, and those that pay; some may come more than once.
@@ -125,6 +151,8 @@ pub struct InventoryBuilder {
     numbers: HashTable<usize>,
     hasher: RandomState,
     coverage: CoverageBuilder,
+    /// Lines with amounts by hour.
+    hourly_lines: usize,
     /// Lines of charges that came before.
     known: HashMap<KnownPart, usize>,
     /// The month of the last row, and its start.
@@ -151,6 +179,7 @@ impl InventoryBuilder {
             numbers: HashTable::new(),
             hasher: RandomState::new(),
             coverage: CoverageBuilder::default(),
+            hourly_lines: 0,
             known: HashMap::new(),
             month: (String::new(), None),
             texts: HashSet::new(),
@@ -175,7 +204,7 @@ impl InventoryBuilder {
             self.dropped_rows += 1;
             return;
         };
-        let Some(UsageLine { sums, .. }) = self.lines.get_mut(line) else { return };
+        let Some(UsageLine { key, sums }) = self.lines.get_mut(line) else { return };
         // A price of 0 beside a charge tells that the price is not known.
         let unit_price = detail.unit_price.filter(|price| !price.is_zero() || part.billed.is_zero());
         let list = part.quantity.zip(unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
@@ -189,6 +218,10 @@ impl InventoryBuilder {
         sums.is_class_stated &= fact.charge.is_class_stated;
         if let (Some(start_ms), Some(end)) = (month_start_ms, fact.usage_end_ms) {
             sums.hours.add(start_ms, fact.usage_start_ms, end);
+            if key.is_nameless_compute() {
+                self.hourly_lines +=
+                    sums.add_hour(part.billed, (start_ms, fact.usage_start_ms, end), self.hourly_lines);
+            }
             self.coverage.add_row(line, start_ms, fact.usage_start_ms, end);
         }
     }
@@ -238,8 +271,8 @@ impl InventoryBuilder {
         // They are large, and not needed any more.
         drop((known, numbers, texts, meters));
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        let current = current_months(&lines, coverage.finish());
-        let inventory = BillingInventory { current, lines, dropped_rows, ..Default::default() };
+        let months = months(&lines, coverage.finish());
+        let inventory = BillingInventory { months, lines, dropped_rows, ..Default::default() };
         let mut end = 0;
         let months = inventory.lines.chunk_by(|a, b| a.key.of_month() == b.key.of_month()).filter_map(|lines| {
             let start = end;

@@ -6,7 +6,7 @@ use contracts::service_family::product_code;
 use rust_decimal::Decimal;
 
 use super::closed_lists::{ChargeCategory, ListCell, Pricing};
-use super::hours::HourSet;
+use super::hours::{HOUR_MS, HOURS, HourSet};
 use super::meter::{Meter, PriceOf};
 use super::tags::RowTags;
 
@@ -61,6 +61,13 @@ impl LineKey {
         self.category.is(ChargeCategory::Usage) && !self.is_correction && !self.is_earlier
     }
 
+    /// True for usage of compute whose resource the bill does not name: what runs in an hour is in its amount only.
+    #[must_use]
+    pub fn is_nameless_compute(&self) -> bool {
+        let is_compute = matches!(self.meter, Meter::InstanceHours(_) | Meter::ContainerHours);
+        is_compute && self.resource.is_empty() && self.is_usage()
+    }
+
     /// Cloud, paying account and month, by which an inventory is sorted first.
     #[must_use]
     pub fn of_month(&self) -> [&str; 3] {
@@ -91,6 +98,8 @@ pub struct LineSums {
     pub is_effective_known: bool,
     /// Hours charged for.
     pub hours: HourSet,
+    /// Amounts by hour of the month, of compute that the bill charges by the hour without naming a resource; `None` for all else.
+    pub hourly: Option<Box<[Decimal]>>,
     /// Rows.
     pub rows: u64,
     /// False when a row comes from an export that does not tell corrections from other charges.
@@ -111,10 +120,35 @@ impl LineSums {
             list: Some(Decimal::ZERO),
             is_effective_known: true,
             hours: HourSet::default(),
+            hourly: None,
             rows: 0,
             is_class_stated: true,
             description,
         }
+    }
+}
+
+/// Lines with amounts by hour at most: 12 KB each. A bill has one for each account, region and instance type.
+const HOURLY_LINES_MAX: usize = 5_000;
+
+impl LineSums {
+    /// Adds an amount to its hour; `times` are the starts of the month and of what is charged, and its end. A row of more than an hour
+    /// tells of no hour, so the line has none from then on. Returns 1 when the line is the first time one with hours, of which there are
+    /// `lines` already.
+    pub(super) fn add_hour(&mut self, amount: Decimal, times: (i64, i64, i64), lines: usize) -> usize {
+        let (month_start_ms, start_ms, end_ms) = times;
+        let is_first = self.rows == 1 && lines < HOURLY_LINES_MAX;
+        let is_hour = end_ms - start_ms <= HOUR_MS;
+        match (&mut self.hourly, is_hour) {
+            (hourly, false) => *hourly = None,
+            (hourly @ None, true) if is_first => *hourly = Some(vec![Decimal::ZERO; HOURS].into()),
+            _ => {}
+        }
+        let hour = usize::try_from((start_ms - month_start_ms).div_euclid(HOUR_MS)).ok();
+        if let Some(sum) = self.hourly.as_mut().zip(hour).and_then(|(hourly, hour)| hourly.get_mut(hour)) {
+            *sum += amount;
+        }
+        usize::from(is_first && self.hourly.is_some())
     }
 }
 

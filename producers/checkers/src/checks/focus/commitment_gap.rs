@@ -2,18 +2,19 @@
 
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
+use inventories::billing::coverage::CurrentMonth;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
-use super::figures::{Figures, at_run_rate, monthly_of_many};
-use super::group::{Group, by_resource, by_resource_or_none, group_by};
+use super::figures::{Figures, monthly_of_many};
+use super::group::{Group, by_resource, group_by};
 use super::instance_generation_previous::InstanceGenerationPrevious;
 use super::kept::kept_share;
-use super::pool::{Base, Pool};
+use super::pool::{ALIVE_HOURS, Base, Pool};
 use super::prices::ListPrices;
-use super::run_rate::{RunRate, share_of as share_of_charge};
+use super::run_rate::share_of as share_of_charge;
 use super::saved::Saved;
 use super::software::{Software, instance_type};
 use super::subject::{finding, named_scope};
@@ -34,7 +35,8 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "compute that runs all month costs a quarter to a third less under a one-year commitment",
     money: "cost = on-demand charges of the family; savings = those of the commitment of c an hour that saves most: the sum over \
             all hours of min(on-demand cost of the hour, c) − c × (1 − discount) × hours. The hours are those that the bill of the \
-            paying account covers with usage; instances may come and go, the pool is judged. c is at most what ran in the last 48 hours. \
+            paying account covers with usage; instances may come and go, the pool is judged. c is at most what ran in the last 48 hours, of the next month where the \
+            bill shows its first day. \
             Not discounted: licences (a Windows, SQL Server or paid Linux instance counts with the price of the instance alone, as \
             this bill shows it or as list price less licence; else not at all), and what moving to the successor of a previous \
             generation saves, which is another finding. Unknown when nothing is steady or the bill covers fewer than hours_min \
@@ -49,20 +51,15 @@ const DOCS: CheckerDocs = CheckerDocs {
             meaning: "assumed discount of a one-year commitment without upfront payment",
         },
         Threshold {
-            key: "steady_ratio",
-            default: DefaultValue::Number("0.80"),
-            meaning: "instance hours by hours of the rows, from which an instance counts as running in each of these hours: rows by \
-                      the day show 8 hours of 24",
-        },
-        Threshold {
             key: "hours_min",
             default: DefaultValue::Number("168"),
             meaning: "hours a bill must cover before it can show that anything is steady",
         },
     ],
     data: "rows of instance and container hours with price category, resource, quantity and charge period",
-    limits: "containers in rows by the day, and rows without a resource, do not show in which hours they run; the discount \
-             is an assumption, not an offer",
+    limits: "rows by the day of containers, and of compute without a resource, do not show in which hours it runs; an instance that \
+             runs for a part of the day in such rows is taken to do so at the same hours as all others; the discount is an \
+             assumption, not an offer",
 };
 
 inventory::submit! {
@@ -82,7 +79,6 @@ inventory::submit! {
 
 struct CommitmentGap {
     discount: Decimal,
-    steady_ratio: Decimal,
     hours_min: Decimal,
     generations: InstanceGenerationPrevious,
 }
@@ -101,40 +97,97 @@ impl CommitmentGap {
         let thresholds = rulepack.of(CHECKER_ID, DOCS.thresholds);
         Ok(Self {
             discount: thresholds.number("discount")?,
-            steady_ratio: thresholds.number("steady_ratio")?,
             hours_min: thresholds.number("hours_min")?,
             generations: InstanceGenerationPrevious::of(rulepack)?,
         })
     }
 
-    fn gap(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Gap> {
-        let costs: Vec<_> = by_resource_or_none(group.lines())
-            .iter()
-            .flat_map(|one| {
-                let share = self.discountable(bill, prices, one);
-                one.lines().map(|line| (line, line.sums.billed * share)).collect::<Vec<_>>()
-            })
-            .collect();
-        let pool = Pool::of(bill, costs.iter().copied(), self.steady_ratio)?;
-        let base = pool.base(self.discount);
-        let can_tell = Decimal::from(pool.hours()) >= self.hours_min && bill.current_month(group.first())?.tells_ends();
-        let discountable = costs.iter().map(|(_, cost)| cost).sum();
-        (can_tell && is_visible(base.savings)).then_some(Gap { base, hours: pool.hours(), discountable })
+    /// What a commitment would save, or why nothing tells it.
+    fn gap(
+        &self,
+        bill: &BillingInventory,
+        prices: &ListPrices<'_>,
+        group: &Group<'_>,
+        now: Option<Decimal>,
+    ) -> Result<Gap, String> {
+        let costs: Vec<_> =
+            group_by(group.lines(), |line| (&line.key.resource, line.key.resource.is_empty().then_some(&line.key.sku)))
+                .iter()
+                .flat_map(|one| {
+                    let share = self.discountable(bill, prices, one);
+                    one.lines().map(|line| (line, line.sums.billed * share)).collect::<Vec<_>>()
+                })
+                .collect();
+        let is_whole = bill.current_month(group.first()).is_some_and(CurrentMonth::tells_ends);
+        let pool = Pool::of(bill, costs.iter().copied()).filter(|_| is_whole);
+        let Some(pool) = pool else {
+            return Err("the bill leaves out rows, and cannot show what runs steadily".to_owned());
+        };
+        if Decimal::from(pool.hours()) < self.hours_min {
+            let covered = counted(pool.hours(), "hour", "hours");
+            return Err(format!("the bill covers {covered}, too few to show what runs steadily"));
+        }
+        let base = pool.base(self.discount, now);
+        if is_visible(base.savings) {
+            return Ok(Gap { base, hours: pool.hours(), discountable: costs.iter().map(|(_, cost)| cost).sum() });
+        }
+        let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
+        Err(match has_unknown_price {
+            true => "nothing tells how much of its price is the instance and how much a licence, which no commitment discounts".to_owned(),
+            false => match by_resource(group.lines()).len() {
+                0 | 1 => "the bill does not show it running steadily".to_owned(),
+                count => format!("the bill does not show any of its {count} instances running steadily"),
+            },
+        })
+    }
+
+    /// What compute of the group's kind costs an hour in the month that has just begun; `None` where that is not a day old.
+    fn runs_now(
+        &self,
+        bill: &BillingInventory,
+        prices: &ListPrices<'_>,
+        begun: &[&UsageLine],
+        group: &Group<'_>,
+    ) -> Option<Decimal> {
+        let first = group.first();
+        let month = bill.month_begun(first).filter(|month| month.hours.count() >= 24)?;
+        let last = month.last_hour_of(&first.key.service)?;
+        let is_now = |line: &&&UsageLine| line.sums.hours.last().is_some_and(|of_line| of_line + ALIVE_HOURS > last);
+        let of_kind = begun.iter().filter(|line| kind_of(line) == kind_of(first)).filter(is_now);
+        let rate = |line: &&UsageLine| {
+            let share = share_of_instance(prices, line).unwrap_or_default();
+            (line.sums.billed * share).checked_div(line.sums.hours.count().into())
+        };
+        Some(of_kind.filter_map(rate).sum())
     }
 
     /// The share of an instance's charges that a commitment discounts.
     fn discountable(&self, bill: &BillingInventory, prices: &ListPrices<'_>, one: &Group<'_>) -> Decimal {
         let kept = kept_share(bill, one.first());
         let instance = share_of_instance(prices, one.first()).unwrap_or_default();
-        let moved = self.generations.savings(prices, one).unwrap_or_default();
-        kept * instance * (Decimal::ONE - share_of(moved, one.billed()))
+        let moved = share_of(self.generations.savings(prices, one).unwrap_or_default(), one.billed());
+        // What a successor saves is of the instance, never of its licences.
+        kept * (instance - moved).max(Decimal::ZERO)
     }
 
-    fn judge(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
+    fn judge(
+        &self,
+        bill: &BillingInventory,
+        prices: &ListPrices<'_>,
+        begun: &[&UsageLine],
+        group: &Group<'_>,
+    ) -> Option<Finding> {
         let line = group.first();
         let family = family_of(line)?;
-        let figures = self.cost(bill, group)?;
-        let gap = self.gap(bill, prices, group);
+        let now = self.runs_now(bill, prices, begun, group);
+        if now.is_some_and(|now| now.is_zero()) && share_of_instance(prices, line).is_some() {
+            return None;
+        }
+        let figures = monthly_of_many(bill, group, 100)?;
+        let (gap, why_none) = match self.gap(bill, prices, group, now) {
+            Ok(gap) => (Some(gap), String::new()),
+            Err(why) => (None, why),
+        };
         let confidence_max = if gap.is_some() { 50 } else { 0 };
         let figures = match &gap {
             Some(gap) => self.with_savings(bill, group, figures, gap)?,
@@ -157,17 +210,9 @@ impl CommitmentGap {
         };
         Some(finding.text(
             format!("On-demand {family} compute without commitment"),
-            message(group, family, &figures, gap.as_ref()),
+            message(group, family, &figures, gap.as_ref().ok_or(why_none)),
             "Compare with the provider's commitment recommendations before buying: rightsize first, commit to the base only.",
         ))
-    }
-
-    fn cost(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Figures> {
-        if bill.current_month(group.first())?.tells_ends() {
-            at_run_rate(group, &RunRate::of(bill, group.lines()), 100)
-        } else {
-            monthly_of_many(bill, group, 100)
-        }
     }
 
     fn with_savings(&self, bill: &BillingInventory, group: &Group<'_>, figures: Figures, gap: &Gap) -> Option<Figures> {
@@ -187,17 +232,26 @@ impl CommitmentGap {
 
 impl BillingCheck for CommitmentGap {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let compute = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && family_of(l).is_some());
-        let groups = group_by(compute, |line| (&line.key.region, line.service(), family_of(line)));
+        let is_compute = |line: &&UsageLine| line.is_charge() && line.is_on_demand() && family_of(line).is_some();
+        let groups =
+            group_by(bill.current().filter(is_compute), |line| (&line.key.region, line.service(), family_of(line)));
+        let begun: Vec<_> = bill.begun().filter(is_compute).collect();
         let prices = ListPrices::new(bill);
-        groups.iter().filter_map(|group| self.judge(bill, &prices, group)).collect()
+        groups.iter().filter_map(|group| self.judge(bill, &prices, &begun, group)).collect()
     }
 }
 
-fn message(group: &Group<'_>, family: &str, figures: &Figures, gap: Option<&Gap>) -> String {
+/// Region, service and family, in an account and currency of a paying account.
+fn kind_of(line: &UsageLine) -> [&str; 7] {
+    let key = &line.key;
+    let family = family_of(line).unwrap_or_default();
+    [&key.cloud, &key.billing_account, &key.account, &key.currency, &key.region, line.service(), family]
+}
+
+fn message(group: &Group<'_>, family: &str, figures: &Figures, gap: Result<&Gap, String>) -> String {
     let instances = by_resource(group.lines()).len();
-    match gap.filter(|_| figures.savings().is_some()) {
-        Some(gap) => format!(
+    match gap {
+        Ok(gap) => format!(
             "{family} on demand {} for {}; a steady base of {} an hour ran in the {} hours of the bill: a commitment to it {}",
             figures.cost_text(),
             counted(instances, "instance", "instances"),
@@ -205,14 +259,7 @@ fn message(group: &Group<'_>, family: &str, figures: &Figures, gap: Option<&Gap>
             gap.hours,
             figures.savings_text(),
         ),
-        None => format!(
-            "{family} on demand {}, and no commitment covered it; the bill does not show {} running steadily",
-            figures.cost_text(),
-            match instances {
-                0 | 1 => "it".to_owned(),
-                count => format!("any of its {count} instances"),
-            },
-        ),
+        Err(why) => format!("{family} on demand {}, and no commitment covered it; {why}", figures.cost_text()),
     }
 }
 
@@ -263,8 +310,6 @@ mod tests {
             (720, 720, "50", "200"),
             // The other one ran in the first half of the month only.
             (720, 360, "25", "200"),
-            // One ended six days ago, the other one half a month: nothing is left to commit to.
-            (576, 360, "-", "200"),
             // It ran for a part of the last two days: 0.139 an hour in 719 hours, less 0.104 in 720.
             (719, 360, "24.9", "200"),
         ];
@@ -288,10 +333,37 @@ mod tests {
     #[test]
     fn nothing_steady_is_reported_without_savings() {
         let short_bill = check_default(CHECKER_ID, [on_demand("i-1", 167, "100")]);
-        let not_steady = check_default(CHECKER_ID, [on_demand("i-1", 200, "100"), row("x").hours(720)]);
-        for (findings, cost) in [(short_bill, "431.137725"), (not_steady, "100")] {
+        let twice = [on_demand("i-1", 100, "50"), on_demand("i-1", 1, "50").at_hour(719)];
+        let not_steady =
+            check_default(CHECKER_ID, twice.into_iter().chain((0..720).map(|hour| row("x").at_hour(hour))));
+        let said =
+            [("covers 167 hours, too few", short_bill, "431.137725"), ("does not show it running", not_steady, "100")];
+        for (why, findings, cost) in said {
             assert_eq!((findings[0].status, amounts(&findings[0])), (Status::Info, money_of("-", cost)));
+            assert!(findings[0].message.contains(why), "{}", findings[0].message);
         }
+    }
+
+    #[test]
+    fn what_has_ended_is_not_said() {
+        let ended = [on_demand("i-1", 576, "100"), on_demand("i-2", 360, "100"), row("x").hours(720)];
+        assert_eq!(check_default(CHECKER_ID, ended), []);
+    }
+
+    /// Until a month is a week old findings speak of the one before, and not of what has ended since.
+    #[test]
+    fn what_runs_now_is_all_that_is_committed_to() {
+        let august = |instance| on_demand(instance, 744, "74.4").in_august();
+        let now = |rows: Vec<Row>| {
+            let month = [august("i-1"), august("i-2"), row("x").hours(744).in_august(), row("x").hours(72)];
+            let findings = check_default(CHECKER_ID, month.into_iter().chain(rows));
+            findings.first().map(amounts)
+        };
+        let hours = |instance| (0..72).map(move |hour| on_demand(instance, 1, "0.1").at_hour(hour));
+        assert_eq!(now(hours("i-1").chain(hours("i-2")).collect()), Some(money_of("37.2", "148.8")));
+        assert_eq!(now(hours("i-1").collect()), Some(money_of("18.6", "148.8")));
+        assert_eq!(now(hours("i-1").map(|row| row.committed("plan", "Used")).collect()), None);
+        assert_eq!(now(vec![]), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use inventories::billing::coverage::CurrentMonth;
 use inventories::billing::hours::HourSet;
-use inventories::billing::inventory::BillingInventory;
+use inventories::billing::inventory::{BillingInventory, hours_of_month};
 use inventories::billing::line::UsageLine;
 
 use super::group::Group;
@@ -13,6 +13,8 @@ const ENDED_HOURS: u32 = 48;
 /// The same for what paused before: a week. It covers a long weekend, and a provider starts a stopped database again after
 /// that.
 const ENDED_HOURS_PAUSING: u32 = 168;
+/// Hours for which a resource is charged for something else, from which what it was charged for has ended: a day, as rows are by the day.
+const CHANGED_HOURS: u32 = 24;
 
 /// Whether a charge has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +36,50 @@ impl Ended {
         let first = group.first();
         let hours = hours_of(group.lines());
         let (Some(month), Some(last)) = (bill.current_month(first), hours.last()) else { return Self::No };
-        let limit = if hours.count() < hours.span() { ENDED_HOURS_PAUSING } else { ENDED_HOURS };
+        let is_pausing = hours.count() < hours.span();
+        let limit = if is_pausing { ENDED_HOURS_PAUSING } else { ENDED_HOURS };
         // What has been away for as long as it lived is no longer there: where things live for hours, those of two days would be counted
         // for one.
         let limit = if month.tells_ends() { limit.min(hours.span()) } else { limit };
-        let bill_goes_on = month.last_hour_of(&first.key.service).unwrap_or_default().saturating_sub(last);
-        if bill_goes_on < limit {
-            return Self::No;
-        }
+        let since = Since::of(bill, group, month, last);
         // The same resource is charged for something else since, as a volume that changed its kind.
-        let is_changed =
-            !first.key.resource.is_empty() && goes_on(&hours_of(bill.of_resource(first).iter()), last) >= limit;
-        if is_changed || month.tells_ends() { Self::Yes } else { Self::Unclear { hours_since: bill_goes_on } }
+        let changed_limit = if is_pausing { limit } else { limit.min(CHANGED_HOURS) };
+        if !first.key.resource.is_empty() && since.resource >= changed_limit {
+            return Self::Yes;
+        }
+        match since.bill {
+            hours_since if hours_since < limit => Self::No,
+            _ if month.tells_ends() => Self::Yes,
+            hours_since => Self::Unclear { hours_since },
+        }
+    }
+}
+
+/// Hours since the last charge of a group, up to the end of what the bill shows: of the month that findings speak of, and of the next
+/// one where that has begun.
+struct Since {
+    /// For which the bill goes on.
+    bill: u32,
+    /// For which the resource is charged for anything else that is priced by time.
+    resource: u32,
+}
+
+impl Since {
+    fn of(bill: &BillingInventory, group: &Group<'_>, month: &CurrentMonth, last: u32) -> Self {
+        let first = group.first();
+        let service = &first.key.service;
+        let length = hours_of_month(&month.period);
+        let begun = bill.of_resource_begun(first).iter().filter(|line| line.is_priced_by_time());
+        let is_same = |line: &&UsageLine| group.lines().any(|of| of.key.meter == line.key.meter);
+        let end_of = |hours: HourSet| hours.last().map(|hour| length + hour);
+        let last = end_of(hours_of(begun.clone().filter(is_same))).unwrap_or(last);
+        let of_resource = end_of(hours_of(begun)).or(hours_of(bill.of_resource(first).iter()).last());
+        let of_bill = match bill.month_begun(first).and_then(|begun| begun.last_hour_of(service)) {
+            Some(hour) => Some(length + hour),
+            None => month.last_hour_of(service),
+        };
+        let since = |end: Option<u32>| end.unwrap_or_default().saturating_sub(last);
+        Self { bill: since(of_bill), resource: since(of_resource) }
     }
 }
 
@@ -67,10 +101,6 @@ pub(super) fn hours_of<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> HourSe
     let mut hours = HourSet::default();
     lines.filter(|line| line.is_priced_by_time()).for_each(|line| hours.merge(&line.sums.hours));
     hours
-}
-
-fn goes_on(hours: &HourSet, last: u32) -> u32 {
-    hours.last().unwrap_or_default().saturating_sub(last)
 }
 
 #[cfg(test)]
@@ -137,6 +167,30 @@ mod tests {
     fn what_changed_has_ended_in_any_bill() {
         check_beside(vec![volume(GP2, 0, 360), volume(GP3, 360, 360)], Ended::Yes);
         check_beside(vec![volume(GP2, 360, 360), volume(GP3, 0, 360)], Ended::No);
+    }
+
+    #[test]
+    fn a_day_of_something_else_tells_that_it_changed() {
+        check(vec![volume(GP2, 0, 697), volume(GP3, 696, 24)], Ended::No);
+        check(vec![volume(GP2, 0, 696), volume(GP3, 696, 24)], Ended::Yes);
+    }
+
+    #[test]
+    fn the_first_days_of_the_next_month_tell_what_has_ended() {
+        let begun = |hours: i64, rows: Vec<Row>| {
+            let august = [volume(GP2, 0, 744), row(GP3).resource("vol-2").hours(744)].map(Row::in_august);
+            let september = (0..hours).map(|hour| row(GP3).resource("vol-2").at_hour(hour));
+            let bill = bill(august.into_iter().chain(september).chain(rows));
+            let gp2 = bill.current().filter(|line| line.key.meter == Meter::Volume(VolumeKind::Gp2));
+            let groups = by_resource(gp2);
+            Ended::of(&bill, &groups[0])
+        };
+        assert_eq!(begun(47, vec![]), Ended::No);
+        assert_eq!(begun(48, vec![]), Ended::Yes);
+        assert_eq!(begun(72, vec![volume(GP2, 0, 72)]), Ended::No);
+        assert_eq!(begun(72, vec![volume(GP2, 0, 24)]), Ended::Yes);
+        assert_eq!(begun(72, vec![volume(GP2, 0, 30)]), Ended::No);
+        assert_eq!(begun(30, vec![volume(GP3, 0, 30)]), Ended::Yes, "it changed its kind");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The steady base of a pool of compute: what runs in each hour, whichever instances do it, and what a commitment to it would save.
 
+use inventories::billing::coverage::CurrentMonth;
+use inventories::billing::hours::HourSet;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
@@ -7,8 +9,12 @@ use rust_decimal::Decimal;
 
 /// Hours of the longest month.
 const HOURS: usize = 31 * 24;
+/// Hours of a day.
+const DAY: u32 = 24;
+/// Share of the hours of its rows from which an instance ran in all of them: the rest is rounding and restarts.
+const WHOLE_SHARE: Decimal = Decimal::from_parts(98, 0, 0, false, 2);
 /// Hours at the end of the bill in which the base must still run.
-const ALIVE_HOURS: usize = 48;
+pub(super) const ALIVE_HOURS: u32 = 48;
 
 /// On-demand cost of each hour that the bill covers, in the order of time, of what provably runs in that hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +36,18 @@ impl Pool {
     pub(super) fn of<'a>(
         bill: &BillingInventory,
         lines: impl Iterator<Item = (&'a UsageLine, Decimal)> + Clone,
-        steady_ratio: Decimal,
     ) -> Option<Self> {
         let (first, _) = lines.clone().next()?;
         let month = bill.current_month(first)?;
-        let last = month.last_hour_of(&first.key.service)?;
+        let last = last_hour(month, &first.key.service)?;
         let mut by_hour = vec![Decimal::ZERO; HOURS];
-        for (line, cost) in lines.filter(|(line, _)| runs_in_its_hours(line, steady_ratio)) {
-            let rate = cost.checked_div(Decimal::from(line.sums.hours.count()))?;
-            for (hour, sum) in (0u32..).zip(&mut by_hour) {
-                if line.sums.hours.contains(hour) {
-                    *sum += rate;
+        for (line, cost) in lines {
+            let running = Running::of(bill, line, month.hours.last()?);
+            let whole: Decimal = running.iter().map(|(_, part)| *part).sum();
+            for (hour, part) in running {
+                let sum = usize::try_from(hour).ok().and_then(|hour| by_hour.get_mut(hour));
+                if let (Some(sum), Some(of_hour)) = (sum, (cost * part).checked_div(whole)) {
+                    *sum += of_hour;
                 }
             }
         }
@@ -56,11 +63,14 @@ impl Pool {
     }
 
     /// The commitment that saves most at this discount: one of `c` on-demand cost an hour is paid with `c × (1 − discount)` in each
-    /// hour, and covers up to `c`. It is no larger than what ran in the last days: what has ended is not committed to.
-    pub(super) fn base(&self, discount: Decimal) -> Base {
-        let tail = self.by_hour.len().saturating_sub(ALIVE_HOURS);
+    /// hour, and covers up to `c`. It is no larger than what ran in the last days, and than what runs `now` where that is known: what
+    /// has ended is not committed to.
+    pub(super) fn base(&self, discount: Decimal, now: Option<Decimal>) -> Base {
+        let tail = self.by_hour.len().saturating_sub(ALIVE_HOURS as usize);
         let alive = self.by_hour.iter().skip(tail).max().copied().unwrap_or_default();
+        let alive = now.map_or(alive, |now| alive.min(now));
         let mut levels: Vec<_> = self.by_hour.iter().copied().filter(|level| *level <= alive).collect();
+        levels.extend(now.map(|_| alive));
         levels.sort_unstable();
         levels.dedup();
         let (mut sorted, hours) = (self.by_hour.clone(), Decimal::from(self.by_hour.len()));
@@ -83,18 +93,89 @@ impl Pool {
     }
 }
 
-/// True when the line's resource provably ran in each of its hours. Rows by the day do not tell in which hours of it an instance
-/// ran; their quantity does when it is nearly all of them. Of a line without a resource nothing tells.
-fn runs_in_its_hours(line: &UsageLine, steady_ratio: Decimal) -> bool {
-    let hours = line.sums.hours.count();
-    let is_hourly = u64::from(hours) <= line.sums.rows;
-    let is_full = || line.sums.quantity.is_some_and(|quantity| quantity >= Decimal::from(hours) * steady_ratio);
-    let is_shown = match line.key.meter {
-        Meter::InstanceHours(_) => is_full(),
-        // The quantity of a container is in cores or GB, not in hours.
-        _ => is_hourly,
-    };
-    hours > 0 && !line.key.resource.is_empty() && is_shown
+/// The last hour that the bill shows of a service. Where the bill goes on to the end of a day, what stops at night is shown to it, too.
+fn last_hour(month: &CurrentMonth, service: &str) -> Option<u32> {
+    let (of_service, of_bill) = (month.last_hour_of(service)?, month.hours.last()?);
+    let is_whole_day = (of_bill + 1).is_multiple_of(DAY);
+    Some(if is_whole_day { of_bill.min(of_service / DAY * DAY + DAY - 1) } else { of_service })
+}
+
+/// Hours in which a line's compute runs, with how much of it.
+struct Running;
+
+impl Running {
+    /// Empty where nothing tells: of containers by the day, whose quantity is no time, and of what has neither a resource nor hourly rows.
+    ///
+    /// Rows by the day tell how many hours of it an instance ran, all prices together, since commitments float between instances and hours.
+    /// One that ran less than the whole day is taken to run from its start: instances that stop at night do so together, and what they are
+    /// off cannot be committed to. One that lived for two or three days, and pauses in none, ran from within the first to within the last.
+    fn of(bill: &BillingInventory, line: &UsageLine, bill_last: u32) -> Vec<(u32, Decimal)> {
+        let hours = &line.sums.hours;
+        let all = || (0..64 * 12).filter(|hour| hours.contains(*hour));
+        let count = hours.count();
+        if let Some(costs) = &line.sums.hourly {
+            return (0..).zip(costs.iter().copied()).filter(|(_, cost)| !cost.is_zero()).collect();
+        }
+        if count == 0 || line.key.resource.is_empty() {
+            return Vec::new();
+        }
+        if u64::from(count) <= line.sums.rows {
+            return all().map(|hour| (hour, Decimal::ONE)).collect();
+        }
+        let Some(ran) = (match line.key.meter {
+            Meter::InstanceHours(_) => hours_run(bill, line),
+            // The quantity of a container is in cores or GB, not in hours.
+            _ => None,
+        }) else {
+            return Vec::new();
+        };
+        let (share, away) = (ran.share(), ran.away());
+        if share >= WHOLE_SHARE {
+            return all().map(|hour| (hour, Decimal::ONE)).collect();
+        }
+        let days = count / DAY;
+        if count == hours.span() && (2..=3).contains(&days) && away < Decimal::from(2 * DAY) {
+            let outside = (away / Decimal::TWO).floor();
+            let skipped = u32::try_from(outside.mantissa()).unwrap_or_default();
+            let kept = all().skip(skipped as usize).take((count - 2 * skipped) as usize);
+            return kept.map(|hour| (hour, Decimal::ONE)).collect();
+        }
+        let of_day = share * Decimal::from(DAY);
+        let ends_with_bill = days == 1 && hours.last() == Some(bill_last);
+        let part = |hour: u32| {
+            let of = if ends_with_bill { DAY - 1 - hour % DAY } else { hour % DAY };
+            (of_day - Decimal::from(of)).clamp(Decimal::ZERO, Decimal::ONE)
+        };
+        all().map(|hour| (hour, part(hour))).filter(|(_, part)| !part.is_zero()).collect()
+    }
+}
+
+/// Time that an instance ran, of the hours of its rows.
+struct HoursRun {
+    ran: Decimal,
+    of: Decimal,
+}
+
+impl HoursRun {
+    fn share(&self) -> Decimal {
+        self.ran.checked_div(self.of).unwrap_or_default().min(Decimal::ONE)
+    }
+
+    fn away(&self) -> Decimal {
+        (self.of - self.ran).max(Decimal::ZERO)
+    }
+}
+
+/// Of the line's instance, at any price; `None` when a row does not tell.
+fn hours_run(bill: &BillingInventory, line: &UsageLine) -> Option<HoursRun> {
+    let mut hours = HourSet::default();
+    let mut ran = Decimal::ZERO;
+    let of = bill.of_resource(line).iter().filter(|other| other.is_usage() && other.key.meter == line.key.meter);
+    for other in of {
+        hours.merge(&other.sums.hours);
+        ran += other.sums.quantity?;
+    }
+    Some(HoursRun { ran, of: hours.count().into() })
 }
 
 #[cfg(test)]
@@ -103,7 +184,7 @@ mod tests {
 
     fn base(by_hour: &[i64]) -> (String, String) {
         let pool = Pool { by_hour: by_hour.iter().copied().map(Decimal::from).collect() };
-        let base = pool.base(Decimal::new(25, 2));
+        let base = pool.base(Decimal::new(25, 2), None);
         (base.per_hour.normalize().to_string(), base.savings.normalize().to_string())
     }
 
@@ -130,5 +211,8 @@ mod tests {
     fn what_has_ended_is_not_committed_to() {
         let by_hour: Vec<i64> = (0..720).map(|hour| if hour < 672 { 8 } else { 2 }).collect();
         assert_eq!(base(&by_hour), ("2".to_owned(), "360".to_owned()));
+        let pool = Pool { by_hour: vec![Decimal::from(8); 720] };
+        let now = |now: i64| pool.base(Decimal::new(25, 2), Some(now.into())).savings.normalize().to_string();
+        assert_eq!([now(9), now(3), now(0)], ["1440", "540", "0"]);
     }
 }

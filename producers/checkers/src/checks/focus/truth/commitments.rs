@@ -50,6 +50,17 @@ fn licences_are_not_discounted() {
             findings: "compute.commitment.gap m5 info - 89.86",
         },
         Case {
+            name: "Windows on the generation before",
+            why: "m4.large with Windows 0.192, its Linux part 0.192 − 0.092 = 0.100. A move to m5 saves 0.004 × 720 = 2.88, and a \
+                  commitment to the rest of the Linux part 0.096 × 720 × 0.25 = 17.28: together 20.16",
+            bill: "
+                AmazonEC2 BoxUsage:m4.large i-1 0..720/1 cost=0.192 qty=1 price=0.192 op=RunInstances:0002
+                AmazonEC2 BoxUsage:m5.large i-2 0..720/1 cost=0 qty=1 price=0.188 op=RunInstances:0002 used=plan",
+            findings: "
+                compute.commitment.gap m4 fail 17.28 138.24
+                compute.generation.previous i-1 fail 2.88 138.24",
+        },
+        Case {
             name: "Windows in euros",
             why: "the licence is known in dollars only: nothing is claimed",
             bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.17 qty=1 op=RunInstances:0002 currency=EUR",
@@ -74,6 +85,20 @@ fn quantity_by_hours_decides_what_is_steady() {
             findings: "compute.commitment.gap m5 fail 17.28 69.12",
         },
         Case {
+            name: "20 hours a day in rows by the day",
+            why: "57.60 cost. 0.096 × 600 h − 0.096 × 0.75 × 720 h = 57.60 − 51.84: 5.76, as in rows by the hour",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/24 cost=1.92 qty=20",
+            findings: "compute.commitment.gap m5 fail 5.76 57.60",
+        },
+        Case {
+            name: "20 hours a day in rows by the hour, with another service to the end of the month",
+            why: "the nights of the last day are shown, too",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..716/1 cost=0.096 qty=1 daily=20
+                AWSLambda Lambda-GB-Second  f   0..720/1 cost=0.01",
+            findings: "compute.commitment.gap m5 fail 5.76 57.60",
+        },
+        Case {
             name: "rows that do not tell their quantity",
             why: "nothing shows how long it ran",
             bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/24 cost=2.304 qty=?",
@@ -81,19 +106,19 @@ fn quantity_by_hours_decides_what_is_steady() {
         },
         Case {
             name: "four of five hours in rows by the hour",
-            why: "576 of 720 h: 55.296 charged, 0.096 × 0.75 × 720 = 51.84 for a commitment: 3.46",
+            why: "576 of 720 h: 55.296 charged, 0.096 × 0.75 × 720 = 51.84 for a commitment: 3.46. It runs since the 7th: 69.12 a month",
             bill: "
                 AmazonEC2 BoxUsage:m5.large i-1 144..720/1 cost=0.096 qty=1
                 AmazonEC2 Other             i-2 0..720/1 cost=0.01",
-            findings: "compute.commitment.gap m5 fail 3.46 55.30",
+            findings: "compute.commitment.gap m5 fail 3.46 69.12",
         },
         Case {
             name: "just not: three of four hours",
-            why: "540 of 720 h: 51.84 charged, and as much for a commitment",
+            why: "540 of 720 h: 51.84 charged, and as much for a commitment. It runs since the 8th: 69.12 a month",
             bill: "
                 AmazonEC2 BoxUsage:m5.large i-1 180..720/1 cost=0.096 qty=1
                 AmazonEC2 Other             i-2 0..720/1 cost=0.01",
-            findings: "compute.commitment.gap m5 info - 51.84",
+            findings: "compute.commitment.gap m5 info - 69.12",
         },
     ]);
 }
@@ -114,6 +139,39 @@ fn a_fleet_is_judged_as_a_pool() {
             findings: "compute.commitment.gap m5 fail 172.80 691.20",
         },
         Case {
+            name: "the same, replaced at noon, in rows by the day",
+            why: "each lives from noon to noon: 12 hours on each of two days",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large a  0..24/24   cost=1.152 qty=12 copies=10
+                AmazonEC2 BoxUsage:m5.large i  0..672/24  cost=1.152 qty=12 copies=10 renew=48
+                AmazonEC2 BoxUsage:m5.large j 24..696/24  cost=1.152 qty=12 copies=10 renew=48
+                AmazonEC2 BoxUsage:m5.large k 672..720/24 cost=1.152 qty=12 copies=10
+                AmazonEC2 BoxUsage:m5.large z 696..720/24 cost=1.152 qty=12 copies=10",
+            findings: "compute.commitment.gap m5 fail 172.80 691.20",
+        },
+        Case {
+            name: "no resource in rows by the hour",
+            why: "ten run in each hour, whichever they are",
+            bill: "AmazonEC2 BoxUsage:m5.large - 0..720/1 cost=0.96 qty=10",
+            findings: "compute.commitment.gap m5 fail 172.80 691.20",
+        },
+        Case {
+            name: "no resource, ten by day and two by night",
+            why: "the base is 2: 0.192 × 720 × 0.25 = 34.56. 0.192 × 720 + 0.768 × 360 = 414.72",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large - 0..720/1 cost=0.192 qty=2
+                AmazonEC2 BoxUsage:m5.large - 0..720/1 cost=0.768 qty=8 daily=12",
+            findings: "compute.commitment.gap m5 fail 34.56 414.72",
+        },
+        Case {
+            name: "commitments that float over ten instances, in rows by the day",
+            why: "each runs 24 hours a day, 12 of them on demand: half of 691.20, a quarter of that is 86.40",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i 0..720/24 cost=1.152 qty=12 copies=10
+                AmazonEC2 BoxUsage:m5.large i 0..720/24 cost=0 effective=0.6 qty=12 used=ri copies=10",
+            findings: "compute.commitment.gap m5 fail 86.40 345.60",
+        },
+        Case {
             name: "a fleet of which a part runs by day",
             why: "2 always and 3 more for a half of the month: the base is 2, 2 × 69.12 × 0.25 = 34.56 of 345.60 − 103.68 … 241.92 charged",
             bill: "
@@ -123,11 +181,11 @@ fn a_fleet_is_judged_as_a_pool() {
         },
         Case {
             name: "a fleet that was shut down",
-            why: "ten instances until day 20: 460.80 were charged, and nothing is left to commit to",
+            why: "ten instances until day 20: 460.80 were charged, nothing is left to commit to, and nothing costs anything any more",
             bill: "
                 AmazonEC2 BoxUsage:m5.large i   0..480/24 cost=2.304 qty=24 copies=10 renew=24
                 AmazonEC2 Other             i-2 0..720/24 cost=0.24",
-            findings: "compute.commitment.gap m5 info - 460.80",
+            findings: "",
         },
         Case {
             name: "a purchase is sunk, and covered usage needs none",
