@@ -64,7 +64,7 @@ impl LineKey {
     /// True for usage of compute whose resource the bill does not name: what runs in an hour is in its amount only.
     #[must_use]
     pub fn is_nameless_compute(&self) -> bool {
-        let is_compute = matches!(self.meter, Meter::InstanceHours(_) | Meter::ContainerHours);
+        let is_compute = matches!(self.meter, Meter::InstanceHours(_) | Meter::NodeHours(_) | Meter::ContainerHours);
         is_compute && self.resource.is_empty() && self.is_usage()
     }
 

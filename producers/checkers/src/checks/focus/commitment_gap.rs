@@ -12,7 +12,7 @@ use super::figures::{Figures, monthly_of_many};
 use super::group::{Group, by_resource, group_by};
 use super::instance_generation_previous::InstanceGenerationPrevious;
 use super::kept::kept_share;
-use super::pool::{ALIVE_HOURS, Base, Pool};
+use super::pool::{Base, Pool, runs_now};
 use super::prices::ListPrices;
 use super::run_rate::share_of as share_of_charge;
 use super::saved::Saved;
@@ -141,26 +141,6 @@ impl CommitmentGap {
         })
     }
 
-    /// What compute of the group's kind costs an hour in the month that has just begun; `None` where that is not a day old.
-    fn runs_now(
-        &self,
-        bill: &BillingInventory,
-        prices: &ListPrices<'_>,
-        begun: &[&UsageLine],
-        group: &Group<'_>,
-    ) -> Option<Decimal> {
-        let first = group.first();
-        let month = bill.month_begun(first).filter(|month| month.hours.count() >= 24)?;
-        let last = month.last_hour_of(&first.key.service)?;
-        let is_now = |line: &&&UsageLine| line.sums.hours.last().is_some_and(|of_line| of_line + ALIVE_HOURS > last);
-        let of_kind = begun.iter().filter(|line| kind_of(line) == kind_of(first)).filter(is_now);
-        let rate = |line: &&UsageLine| {
-            let share = share_of_instance(prices, line).unwrap_or_default();
-            (line.sums.billed * share).checked_div(line.sums.hours.count().into())
-        };
-        Some(of_kind.filter_map(rate).sum())
-    }
-
     /// The share of an instance's charges that a commitment discounts.
     fn discountable(&self, bill: &BillingInventory, prices: &ListPrices<'_>, one: &Group<'_>) -> Decimal {
         let kept = kept_share(bill, one.first());
@@ -179,7 +159,10 @@ impl CommitmentGap {
     ) -> Option<Finding> {
         let line = group.first();
         let family = family_of(line)?;
-        let now = self.runs_now(bill, prices, begun, group);
+        let now =
+            runs_now(bill, group, begun.iter().copied().filter(|begun| kind_of(begun) == kind_of(line)), |line| {
+                line.sums.billed * share_of_instance(prices, line).unwrap_or_default()
+            });
         if now.is_some_and(|now| now.is_zero()) && share_of_instance(prices, line).is_some() {
             return None;
         }

@@ -46,6 +46,7 @@ pub mod nat_data_processing;
 pub mod object_storage_untiered;
 pub mod public_ipv4_idle;
 pub mod public_ipv4_in_use;
+pub mod reservation_gap;
 pub mod snapshot_storage;
 pub mod spend_without_resource;
 pub mod tags_missing;

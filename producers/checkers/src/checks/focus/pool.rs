@@ -7,6 +7,8 @@ use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
+use super::group::Group;
+
 /// Hours of the longest month.
 const HOURS: usize = 31 * 24;
 /// Hours of a day.
@@ -14,7 +16,7 @@ const DAY: u32 = 24;
 /// Share of the hours of its rows from which an instance ran in all of them: the rest is rounding and restarts.
 const WHOLE_SHARE: Decimal = Decimal::from_parts(98, 0, 0, false, 2);
 /// Hours at the end of the bill in which the base must still run.
-pub(super) const ALIVE_HOURS: u32 = 48;
+const ALIVE_HOURS: u32 = 48;
 
 /// On-demand cost of each hour that the bill covers, in the order of time, of what provably runs in that hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +95,21 @@ impl Pool {
     }
 }
 
+/// What runs now of a group's kind, an hour, in the month that has just begun: the costs of those of its `lines` that are in its last hours.
+/// `None` where that month is not a day old, or the bill does not show it.
+pub(super) fn runs_now<'a>(
+    bill: &BillingInventory,
+    group: &Group<'_>,
+    lines: impl Iterator<Item = &'a UsageLine>,
+    cost: impl Fn(&UsageLine) -> Decimal,
+) -> Option<Decimal> {
+    let first = group.first();
+    let month = bill.month_begun(first).filter(|month| month.hours.count() >= DAY)?;
+    let last = month.last_hour_of(&first.key.service)?;
+    let is_now = |line: &&UsageLine| line.sums.hours.last().is_some_and(|of_line| of_line + ALIVE_HOURS > last);
+    Some(lines.filter(is_now).filter_map(|line| cost(line).checked_div(line.sums.hours.count().into())).sum())
+}
+
 /// The last hour that the bill shows of a service. Where the bill goes on to the end of a day, what stops at night is shown to it, too.
 fn last_hour(month: &CurrentMonth, service: &str) -> Option<u32> {
     let (of_service, of_bill) = (month.last_hour_of(service)?, month.hours.last()?);
@@ -123,7 +140,7 @@ impl Running {
             return all().map(|hour| (hour, Decimal::ONE)).collect();
         }
         let Some(ran) = (match line.key.meter {
-            Meter::InstanceHours(_) => hours_run(bill, line),
+            Meter::InstanceHours(_) | Meter::NodeHours(_) => hours_run(bill, line),
             // The quantity of a container is in cores or GB, not in hours.
             _ => None,
         }) else {

@@ -13,6 +13,8 @@ mod usage_type;
 pub enum Meter {
     /// A virtual machine of this type running, per hour, at on-demand rates.
     InstanceHours(Arc<str>),
+    /// A node of this type of a database, a cache, a search domain or a warehouse running, per hour, at on-demand rates: `db.r5.large`.
+    NodeHours(Arc<str>),
     /// Serverless container capacity, per hour.
     ContainerHours,
     /// Extra charge for a database engine past its standard support, per vCPU hour.
@@ -95,6 +97,7 @@ impl Meter {
             | Self::ObjectTiered => PriceOf::Existence,
             // An address is charged as idle or as in use, and leaves the bill while its instance is stopped.
             Self::InstanceHours(_)
+            | Self::NodeHours(_)
             | Self::ContainerHours
             | Self::ExtendedSupport(_)
             | Self::PublicIpIdle
@@ -174,6 +177,8 @@ mod tests {
             ("", "TimedStorage-ByteHrs", Meter::Other),
             ("AmazonEC2", "BoxUsage:m5.large", Meter::InstanceHours("m5.large".into())),
             ("ElasticMapReduce", "BoxUsage:m5.large", Meter::Other),
+            ("AmazonRDS", "InstanceUsage:db.r5.large", Meter::NodeHours("db.r5.large".into())),
+            ("AmazonDocDB", "InstanceUsage:db.r5.large", Meter::Other),
             ("AmazonEC2", "EBS:VolumeUsage.gp2", Meter::Volume(VolumeKind::Gp2)),
             ("AmazonRDS", "EBS:VolumeUsage.gp2", Meter::Other),
             ("AmazonCloudWatch", "DataProcessing-Bytes", Meter::LogIngestion),

@@ -13,6 +13,9 @@ const NETWORK: &[&str] = &["AmazonEC2", "AmazonVPC"];
 /// Load balancers are charged by a product of their own, those of long ago by EC2.
 const BALANCERS: &[&str] = &["AWSELB", "AmazonEC2"];
 
+/// Databases, caches, search and warehouses, which are reserved by the node.
+const NODES: &[&str] = &["AmazonRDS", "AmazonElastiCache", "AmazonMemoryDB", "AmazonES", "AmazonRedshift"];
+
 /// Product codes of the services that charge for a meter; `None` where every service does.
 fn services(meter: &Meter) -> Option<&'static [&'static str]> {
     Some(match meter {
@@ -21,6 +24,7 @@ fn services(meter: &Meter) -> Option<&'static [&'static str]> {
         Meter::BalancerHours(_) | Meter::BalancerCapacity | Meter::BalancerData => BALANCERS,
         Meter::ContainerHours => &["AmazonECS", "AmazonEKS"],
         Meter::ExtendedSupport(_) => &["AmazonRDS"],
+        Meter::NodeHours(_) => NODES,
         Meter::ObjectStandard => &["AmazonS3"],
         Meter::ObjectTiered => &["AmazonS3", "AmazonGlacier", "AmazonS3GlacierDeepArchive"],
         Meter::LogIngestion => &["AmazonCloudWatch"],

@@ -2,6 +2,12 @@
 
 use super::{Meter, VolumeKind, Wording, balancer_kind, engine};
 
+/// Hours of nodes: of databases in one zone and in several, of caches, of search domains and of warehouses.
+///
+/// Source: usage types of bills and of the AWS price list as public code quotes them (`USW2-Multi-AZUsage:db.m4.large`,
+/// `NodeUsage:cache.r6g.large`, `ESInstance:r5.large`, `EU-Node:ra3.4xlarge`), November 2026.
+const NODES: [&str; 5] = ["InstanceUsage", "Multi-AZUsage", "NodeUsage", "ESInstance", "Node"];
+
 /// The meter a usage type names; `None` when there is none or it tells nothing.
 pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
     let usage_type = row.usage_type?;
@@ -9,6 +15,9 @@ pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
     let is = |name: &str| code == name || code.strip_suffix(name).is_some_and(|prefix| prefix.ends_with('-'));
     if is("BoxUsage") && !detail.is_empty() {
         return Some(Meter::InstanceHours(detail.into()));
+    }
+    if NODES.iter().any(|name| is(name)) && detail.contains('.') {
+        return Some(Meter::NodeHours(detail.into()));
     }
     if is("EBS") {
         return ebs(detail);
@@ -88,6 +97,12 @@ mod tests {
             ("USW2-BoxUsage:m5.large", Some(Meter::InstanceHours("m5.large".into()))),
             ("BoxUsage:t2.micro", Some(Meter::InstanceHours("t2.micro".into()))),
             ("SpotUsage:m5.large", None),
+            ("InstanceUsage:db.r5.large", Some(Meter::NodeHours("db.r5.large".into()))),
+            ("USW2-Multi-AZUsage:db.m4.large", Some(Meter::NodeHours("db.m4.large".into()))),
+            ("NodeUsage:cache.r6g.large", Some(Meter::NodeHours("cache.r6g.large".into()))),
+            ("USE2-ESInstance:r5.large", Some(Meter::NodeHours("r5.large".into()))),
+            ("EU-Node:ra3.4xlarge", Some(Meter::NodeHours("ra3.4xlarge".into()))),
+            ("EU-OtherNode:ra3.4xlarge", None),
             ("USW2-HeavyUsage:t3.large", None),
             ("EBS:VolumeUsage.gp2", Some(Meter::Volume(VolumeKind::Gp2))),
             ("APS2-EBS:VolumeUsage.gp3", Some(Meter::Volume(VolumeKind::Gp3))),

@@ -17,6 +17,7 @@ mod ended;
 mod labels;
 mod monthly;
 mod net;
+mod reservations;
 mod services;
 
 /// One bill, and what is to be said about it.
