@@ -12,6 +12,7 @@ use super::figures::{Figures, monthly_of_many};
 use super::group::{Group, by_resource, group_by};
 use super::instance_generation_previous::InstanceGenerationPrevious;
 use super::kept::kept_share;
+use super::off_hours::OffHours;
 use super::pool::{Base, Pool, runs_now};
 use super::prices::ListPrices;
 use super::run_rate::share_of as share_of_charge;
@@ -81,6 +82,7 @@ struct CommitmentGap {
     discount: Decimal,
     hours_min: Decimal,
     generations: InstanceGenerationPrevious,
+    off_hours: OffHours,
 }
 
 /// What a commitment to a family's steady base would save.
@@ -99,6 +101,7 @@ impl CommitmentGap {
             discount: thresholds.number("discount")?,
             hours_min: thresholds.number("hours_min")?,
             generations: InstanceGenerationPrevious::of(rulepack)?,
+            off_hours: OffHours::of(rulepack)?,
         })
     }
 
@@ -131,18 +134,25 @@ impl CommitmentGap {
         if is_visible(base.savings) {
             return Ok(Gap { base, hours: pool.hours(), discountable: costs.iter().map(|(_, cost)| cost).sum() });
         }
+        let instances = by_resource(group.lines());
         let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
-        Err(match has_unknown_price {
-            true => "nothing tells how much of its price is the instance and how much a licence, which no commitment discounts".to_owned(),
-            false => match by_resource(group.lines()).len() {
-                0 | 1 => "the bill does not show it running steadily".to_owned(),
-                count => format!("the bill does not show any of its {count} instances running steadily"),
-            },
+        let is_test = instances.iter().any(|one| self.off_hours.savings(bill, prices, one).is_some());
+        Err(match instances.len() {
+            _ if has_unknown_price => {
+                "nothing tells how much of its price is the instance and how much a licence, which no commitment discounts".to_owned()
+            }
+            _ if is_test => "what of it runs steadily is of a test environment, which can be stopped at night instead".to_owned(),
+            0 | 1 => "the bill does not show it running steadily".to_owned(),
+            count => format!("the bill does not show any of its {count} instances running steadily"),
         })
     }
 
     /// The share of an instance's charges that a commitment discounts.
     fn discountable(&self, bill: &BillingInventory, prices: &ListPrices<'_>, one: &Group<'_>) -> Decimal {
+        // What should not run all the time is no base of a commitment.
+        if self.off_hours.savings(bill, prices, one).is_some() {
+            return Decimal::ZERO;
+        }
         let kept = kept_share(bill, one.first());
         let instance = share_of_instance(prices, one.first()).unwrap_or_default();
         let moved = share_of(self.generations.savings(prices, one).unwrap_or_default(), one.billed());

@@ -9,9 +9,11 @@ use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
 use super::figures::monthly_of_many;
-use super::group::{Group, by_resource, group_by};
+use super::group::{Group, by_resource, by_resource_or_none, group_by};
 use super::kept::kept_share;
+use super::off_hours::OffHours;
 use super::pool::{Base, Pool, runs_now};
+use super::prices::ListPrices;
 use super::run_rate::share_of as share_of_charge;
 use super::saved::Saved;
 use super::subject::{finding, named_scope, place};
@@ -19,7 +21,7 @@ use super::text::{counted, figure, is_visible, money};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
-use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+use crate::rulepack::{DefaultValue, Rulepack, Threshold, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.reservation.gap";
 const CHECK_ID: &str = "billing.reservation.gap";
@@ -62,7 +64,7 @@ inventory::submit! {
             sub_category: "commitments",
         }],
         &DOCS,
-        |context, _| Ok(Box::new(OverBill(ReservationGap::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
+        |context, _| Ok(Box::new(OverBill(ReservationGap::of(&context.rulepack)?))),
     )
 }
 
@@ -107,6 +109,7 @@ impl<'a> Reservable<'a> {
 struct ReservationGap {
     discount: Decimal,
     hours_min: Decimal,
+    off_hours: OffHours,
 }
 
 /// The nodes of one kind.
@@ -118,16 +121,34 @@ struct Kind<'a> {
 }
 
 impl ReservationGap {
-    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
-        Ok(Self { discount: thresholds.number("discount")?, hours_min: thresholds.number("hours_min")? })
+    fn of(rulepack: &Rulepack) -> Result<Self, UndeclaredThreshold> {
+        let thresholds = rulepack.of(CHECKER_ID, DOCS.thresholds);
+        Ok(Self {
+            discount: thresholds.number("discount")?,
+            hours_min: thresholds.number("hours_min")?,
+            off_hours: OffHours::of(rulepack)?,
+        })
     }
 
-    fn judge(&self, bill: &BillingInventory, begun: &[&UsageLine], kind: &Kind<'_>) -> Option<Finding> {
+    fn judge(
+        &self,
+        bill: &BillingInventory,
+        prices: &ListPrices<'_>,
+        begun: &[&UsageLine],
+        kind: &Kind<'_>,
+    ) -> Option<Finding> {
         let Kind { of, group, discount: (discount, source) } = kind;
         let (line, discount) = (group.first(), *discount);
         bill.current_month(line).filter(|month| CurrentMonth::tells_ends(month))?;
-        let costs = group.lines().map(|line| (line, line.sums.billed * kept_share(bill, line)));
-        let pool = Pool::of(bill, costs).filter(|pool| Decimal::from(pool.hours()) >= self.hours_min)?;
+        let costs: Vec<_> = by_resource_or_none(group.lines())
+            .iter()
+            .filter(|one| self.off_hours.savings(bill, prices, one).is_none())
+            .flat_map(|one| {
+                one.lines().map(|line| (line, line.sums.billed * kept_share(bill, line))).collect::<Vec<_>>()
+            })
+            .collect();
+        let pool =
+            Pool::of(bill, costs.iter().copied()).filter(|pool| Decimal::from(pool.hours()) >= self.hours_min)?;
         let is_same = |other: &&UsageLine| Reservable::of(other) == Some(*of) && payer_of(other) == payer_of(line);
         let now = runs_now(bill, group, begun.iter().copied().filter(is_same), |line| line.sums.billed);
         let base = pool.base(discount, now);
@@ -195,13 +216,14 @@ impl ReservationGap {
 impl BillingCheck for ReservationGap {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let is_node = |line: &&UsageLine| line.is_charge() && line.is_on_demand() && Reservable::of(line).is_some();
+        let prices = ListPrices::new(bill);
         let begun: Vec<_> = bill.begun().filter(is_node).collect();
         let groups = group_by(bill.current().filter(is_node), Reservable::of);
         let kinds = groups.into_iter().filter_map(|group| {
             let line = group.first();
             Some(Kind { of: Reservable::of(line)?, discount: self.discount(bill, line), group })
         });
-        kinds.filter_map(|kind| self.judge(bill, &begun, &kind)).collect()
+        kinds.filter_map(|kind| self.judge(bill, &prices, &begun, &kind)).collect()
     }
 }
 

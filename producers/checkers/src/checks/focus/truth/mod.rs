@@ -17,6 +17,7 @@ mod ended;
 mod labels;
 mod monthly;
 mod net;
+mod off_hours;
 mod reservations;
 mod services;
 
@@ -152,6 +153,7 @@ fn with_cell(row: Row, key: &str, value: &str) -> Row {
         "class" => row.correction(),
         "currency" => row.currency(value),
         "tag" => row.tag(value, "x"),
+        "env" => row.tag("Environment", value),
         "account" => row.account(value),
         "used" => row.committed(value, "Used"),
         "unused" => row.committed(value, "Unused"),
