@@ -32,6 +32,8 @@ resource_types!(
     BucketPortfolio = "bucket_portfolio",
     /// A reservation or a savings plan.
     Commitment = "commitment",
+    /// All compute of a paying account.
+    ComputePortfolio = "compute_portfolio",
     /// What a provider's bill calls a service.
     CostService = "cost_service",
     /// Data transfer of an account and region.
@@ -69,6 +71,7 @@ impl ResourceType {
         matches!(
             self,
             Self::BucketPortfolio
+                | Self::ComputePortfolio
                 | Self::DataTransfer
                 | Self::InstanceFamily
                 | Self::PublicIpv4

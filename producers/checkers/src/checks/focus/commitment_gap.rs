@@ -1,8 +1,9 @@
 //! On-demand compute that runs steadily enough for a commitment.
 
+use std::collections::BTreeMap;
+
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
-use inventories::billing::coverage::CurrentMonth;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
@@ -78,8 +79,9 @@ inventory::submit! {
     )
 }
 
-struct CommitmentGap {
-    discount: Decimal,
+pub(super) struct CommitmentGap {
+    /// Of a commitment.
+    pub(super) discount: Decimal,
     hours_min: Decimal,
     generations: InstanceGenerationPrevious,
     off_hours: OffHours,
@@ -95,7 +97,8 @@ struct Gap {
 }
 
 impl CommitmentGap {
-    fn of(rulepack: &Rulepack) -> Result<Self, UndeclaredThreshold> {
+    /// With the thresholds of the checker.
+    pub(super) fn of(rulepack: &Rulepack) -> Result<Self, UndeclaredThreshold> {
         let thresholds = rulepack.of(CHECKER_ID, DOCS.thresholds);
         Ok(Self {
             discount: thresholds.number("discount")?,
@@ -103,6 +106,57 @@ impl CommitmentGap {
             generations: InstanceGenerationPrevious::of(rulepack)?,
             off_hours: OffHours::of(rulepack)?,
         })
+    }
+
+    /// The on-demand compute of each paying account that commitments by family leave, in the hours of the bill; none where too few hours
+    /// are shown.
+    pub(super) fn rests<'a>(&self, bill: &'a BillingInventory) -> Vec<(Group<'a>, Pool)> {
+        let prices = ListPrices::new(bill);
+        let mut by_payer: BTreeMap<[&str; 3], Vec<(Group<'a>, Pool)>> = BTreeMap::new();
+        for (group, now) in self.kinds(bill, &prices) {
+            let Some((pool, _)) = self.pool(bill, &prices, &group) else { continue };
+            if Decimal::from(pool.hours()) >= self.hours_min {
+                let rest = pool.above(pool.base(self.discount, now).per_hour, now);
+                let key = &group.first().key;
+                by_payer.entry([&key.cloud, &key.billing_account, &key.currency]).or_default().push((group, rest));
+            }
+        }
+        let together = |all: Vec<(Group<'a>, Pool)>| {
+            let (groups, pools): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+            Some((Group::together(groups)?, pools.into_iter().reduce(|one, other| one.with(&other))?))
+        };
+        by_payer.into_values().filter_map(together).collect()
+    }
+
+    /// On-demand compute by region, service and family, with what of it runs now where that is known.
+    fn kinds<'a>(&self, bill: &'a BillingInventory, prices: &ListPrices<'_>) -> Vec<(Group<'a>, Option<Decimal>)> {
+        let is_compute = |line: &&UsageLine| line.is_charge() && line.is_on_demand() && family_of(line).is_some();
+        let begun: Vec<_> = bill.begun().filter(is_compute).collect();
+        let groups =
+            group_by(bill.current().filter(is_compute), |line| (&line.key.region, line.service(), family_of(line)));
+        let own = |line: &UsageLine| line.sums.billed * share_of_instance(prices, line).unwrap_or_default();
+        let with_now = |group: Group<'a>| {
+            let first = group.first();
+            let of_kind = begun.iter().copied().filter(|begun| kind_of(begun) == kind_of(first));
+            let now = runs_now(bill, &group, of_kind, own);
+            (group, now)
+        };
+        groups.into_iter().map(with_now).collect()
+    }
+
+    /// What of a group a commitment discounts, by the hour and in all; `None` where the bill leaves out rows.
+    fn pool(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<(Pool, Decimal)> {
+        bill.current_month(group.first()).filter(|month| month.tells_ends())?;
+        let of_one = |line: &'_ UsageLine| line.key.resource.is_empty();
+        let ones = group_by(group.lines(), |line| (&line.key.resource, of_one(line).then_some(&line.key.sku)));
+        let costs: Vec<_> = ones
+            .iter()
+            .flat_map(|one| {
+                let share = self.discountable(bill, prices, one);
+                one.lines().map(|line| (line, line.sums.billed * share)).collect::<Vec<_>>()
+            })
+            .collect();
+        Some((Pool::of(bill, costs.iter().copied())?, costs.iter().map(|(_, cost)| cost).sum()))
     }
 
     /// What a commitment would save, or why nothing tells it.
@@ -113,17 +167,7 @@ impl CommitmentGap {
         group: &Group<'_>,
         now: Option<Decimal>,
     ) -> Result<Gap, String> {
-        let costs: Vec<_> =
-            group_by(group.lines(), |line| (&line.key.resource, line.key.resource.is_empty().then_some(&line.key.sku)))
-                .iter()
-                .flat_map(|one| {
-                    let share = self.discountable(bill, prices, one);
-                    one.lines().map(|line| (line, line.sums.billed * share)).collect::<Vec<_>>()
-                })
-                .collect();
-        let is_whole = bill.current_month(group.first()).is_some_and(CurrentMonth::tells_ends);
-        let pool = Pool::of(bill, costs.iter().copied()).filter(|_| is_whole);
-        let Some(pool) = pool else {
+        let Some((pool, discountable)) = self.pool(bill, prices, group) else {
             return Err("the bill leaves out rows, and cannot show what runs steadily".to_owned());
         };
         if Decimal::from(pool.hours()) < self.hours_min {
@@ -132,7 +176,7 @@ impl CommitmentGap {
         }
         let base = pool.base(self.discount, now);
         if is_visible(base.savings) {
-            return Ok(Gap { base, hours: pool.hours(), discountable: costs.iter().map(|(_, cost)| cost).sum() });
+            return Ok(Gap { base, hours: pool.hours(), discountable });
         }
         let instances = by_resource(group.lines());
         let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
@@ -164,15 +208,11 @@ impl CommitmentGap {
         &self,
         bill: &BillingInventory,
         prices: &ListPrices<'_>,
-        begun: &[&UsageLine],
         group: &Group<'_>,
+        now: Option<Decimal>,
     ) -> Option<Finding> {
         let line = group.first();
         let family = family_of(line)?;
-        let now =
-            runs_now(bill, group, begun.iter().copied().filter(|begun| kind_of(begun) == kind_of(line)), |line| {
-                line.sums.billed * share_of_instance(prices, line).unwrap_or_default()
-            });
         if now.is_some_and(|now| now.is_zero()) && share_of_instance(prices, line).is_some() {
             return None;
         }
@@ -225,12 +265,9 @@ impl CommitmentGap {
 
 impl BillingCheck for CommitmentGap {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let is_compute = |line: &&UsageLine| line.is_charge() && line.is_on_demand() && family_of(line).is_some();
-        let groups =
-            group_by(bill.current().filter(is_compute), |line| (&line.key.region, line.service(), family_of(line)));
-        let begun: Vec<_> = bill.begun().filter(is_compute).collect();
         let prices = ListPrices::new(bill);
-        groups.iter().filter_map(|group| self.judge(bill, &prices, &begun, group)).collect()
+        let kinds = self.kinds(bill, &prices);
+        kinds.into_iter().filter_map(|(group, now)| self.judge(bill, &prices, &group, now)).collect()
     }
 }
 

@@ -92,6 +92,8 @@ pub(super) fn monthly_of_many(bill: &BillingInventory, group: &Group<'_>, confid
     }
     let hours = hours_of(group.lines());
     let (first, last) = hours.first().zip(hours.last()).unwrap_or_default();
+    // What pauses may have begun with a pause.
+    let first = if hours.count() < hours.span() { first / 24 * 24 } else { first };
     if has_ended(month, &group.first().key.service, last) {
         return None;
     }

@@ -73,6 +73,14 @@ pub(super) fn by_region_and_service<'a>(lines: impl Iterator<Item = &'a UsageLin
 }
 
 impl<'a> Group<'a> {
+    /// Groups of one paying account and currency as one; `None` of none.
+    pub(super) fn together(groups: Vec<Self>) -> Option<Self> {
+        groups.into_iter().reduce(|mut all, group| {
+            all.lines.extend(group.lines);
+            all
+        })
+    }
+
     /// A line that stands for the group in everything all its lines share.
     pub(super) fn first(&self) -> &'a UsageLine {
         self.first

@@ -45,6 +45,7 @@ pub mod log_ingestion;
 pub mod nat_data_processing;
 pub mod object_storage_untiered;
 pub mod off_hours;
+pub mod plan_gap;
 pub mod public_ipv4_idle;
 pub mod public_ipv4_in_use;
 pub mod reservation_gap;

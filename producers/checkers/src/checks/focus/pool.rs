@@ -59,6 +59,18 @@ impl Pool {
         Some(Self { by_hour: covered.map(|(_, cost)| cost).collect() })
     }
 
+    /// What a commitment of so much an hour leaves, of what runs `now` where that is known.
+    pub(super) fn above(&self, per_hour: Decimal, now: Option<Decimal>) -> Self {
+        let left = |cost: &Decimal| (now.map_or(*cost, |now| now.min(*cost)) - per_hour).max(Decimal::ZERO);
+        Self { by_hour: self.by_hour.iter().map(left).collect() }
+    }
+
+    /// Both together, in the hours that both cover.
+    pub(super) fn with(self, other: &Self) -> Self {
+        let both = self.by_hour.iter().zip(&other.by_hour);
+        Self { by_hour: both.map(|(one, other)| one + other).collect() }
+    }
+
     /// Hours.
     pub(super) fn hours(&self) -> usize {
         self.by_hour.len()

@@ -195,3 +195,33 @@ fn a_fleet_is_judged_as_a_pool() {
         },
     ]);
 }
+
+#[test]
+fn a_plan_follows_what_moves() {
+    check(&[
+        Case {
+            name: "a pool that moved from one family to the next at half of the month",
+            why: "neither family ran for three of four hours. Together 0.096 an hour in all 720: 69.12, a quarter of it by a plan",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1   0..360/1 cost=0.096 qty=1
+                AmazonEC2 BoxUsage:m6i.large i-2 360..720/1 cost=0.096 qty=1",
+            findings: "
+                compute.commitment.gap m6i info - 69.12
+                compute.plan.gap compute fail 17.28 69.12",
+        },
+        Case {
+            name: "two accounts that take turns, beside a steady base",
+            why: "c5 is a base of its own: 0.085 × 720 × 0.25 = 15.30. The m5 of one account by day and of the other by night are 0.096 × 720 \
+                  × 0.25 = 17.28 for a plan of the payer. 61.20 + 2 × 34.56 = 130.32",
+            bill: "
+                AmazonEC2 BoxUsage:c5.large i-1 0..720/1 cost=0.085 qty=1
+                AmazonEC2 BoxUsage:m5.large i-2 0..720/1 cost=0.096 qty=1 daily=12
+                AmazonEC2 BoxUsage:m5.large i-3 0..720/1 cost=0.096 qty=1 nightly=12 account=222233334444",
+            findings: "
+                compute.commitment.gap c5 fail 15.30 61.20
+                compute.commitment.gap m5 info - 34.56
+                compute.commitment.gap m5 info - 34.56
+                compute.plan.gap compute fail 17.28 130.32",
+        },
+    ]);
+}

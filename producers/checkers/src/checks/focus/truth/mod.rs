@@ -29,7 +29,7 @@ pub(super) struct Case {
     why: &'static str,
     /// One charge a line: service, usage type, resource (`-` for none), and `first..end/step` hours of the month in rows of `step` hours;
     /// then `cost`, `qty` and other cells of each row (`key=value`). `copies=10` repeats it with resources of their own, and with
-    /// `renew=24` each lives for 24 hours; `daily=20` leaves out all but the first 20 hours of each day.
+    /// `renew=24` each lives for 24 hours; `daily=20` leaves out all but the first 20 hours of each day, `nightly=20` all but the last.
     bill: &'static str,
     /// One finding a line: check without `billing.`, resource, status, savings and cost a month in cents of exactness; `-` for unknown.
     findings: &'static str,
@@ -122,7 +122,8 @@ fn rows_of(line: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     for copy in 0..number("copies").unwrap_or(1) {
         for start in (first..end).step_by(usize::try_from(step).unwrap()) {
-            if number("daily").is_some_and(|hours| start % 24 >= hours) {
+            let is_off = number("daily").is_some_and(|hours| start % 24 >= hours);
+            if is_off || number("nightly").is_some_and(|hours| start % 24 < 24 - hours) {
                 continue;
             }
             let life = number("renew").map_or(0, |hours| (start - first) / hours);
@@ -157,7 +158,7 @@ fn with_cell(row: Row, key: &str, value: &str) -> Row {
         "account" => row.account(value),
         "used" => row.committed(value, "Used"),
         "unused" => row.committed(value, "Unused"),
-        "op" | "copies" | "daily" | "renew" => row,
+        "op" | "copies" | "daily" | "nightly" | "renew" => row,
         _ => panic!("{key} is not a cell"),
     }
 }
