@@ -29,7 +29,7 @@ const KNOWN_MAX: usize = 300_000;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct BillingInventory {
     lines: Vec<UsageLine>,
-    months: Months,
+    pub(super) months: Months,
     /// Where lines of current months lie; there is a range for each paying account, since lines are sorted.
     current_lines: Vec<Range<usize>>,
     unit_prices: UnitPrices,
@@ -57,32 +57,6 @@ impl BillingInventory {
     #[must_use]
     pub fn current_month(&self, line: &UsageLine) -> Option<&CurrentMonth> {
         self.months.current.get(&payer(line)).filter(|month| month.period == line.key.period)
-    }
-
-    /// The month that follows the line's current one, where the bill shows its first days.
-    #[must_use]
-    pub fn month_begun(&self, line: &UsageLine) -> Option<&CurrentMonth> {
-        self.current_month(line)?;
-        self.months.begun.get(&payer(line))
-    }
-
-    /// Lines of months that have just begun; see [`Self::month_begun`].
-    pub fn begun(&self) -> impl Iterator<Item = &UsageLine> {
-        let is_of = |line: &&UsageLine| {
-            self.months.begun.get(&payer(line)).is_some_and(|month| month.period == line.key.period)
-        };
-        let none_began = self.months.begun.is_empty();
-        self.lines.iter().filter(move |line| !none_began && is_of(line))
-    }
-
-    /// Lines of the line's resource in the month that has just begun.
-    #[must_use]
-    pub fn of_resource_begun(&self, line: &UsageLine) -> &[UsageLine] {
-        let Some(month) = self.month_begun(line) else { return &[] };
-        let key = LineKey { period: Arc::clone(&month.period), ..line.key.clone() };
-        let start = self.lines.partition_point(|other| other.key.of_resource() < key.of_resource());
-        let lines = self.lines.get(start..).unwrap_or_default();
-        lines.get(..lines.partition_point(|other| other.key.of_resource() == key.of_resource())).unwrap_or_default()
     }
 
     /// Accounts that are charged, and those that pay; some may come more than once.

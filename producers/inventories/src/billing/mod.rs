@@ -1,6 +1,7 @@
 //! Billing rows as checkers see them: cells, facts, meters and the aggregated inventory. Pure functions over
 //! data; knows no file, no store and no checker.
 
+mod begun;
 pub mod cells;
 pub mod closed_lists;
 pub mod cloud;

@@ -28,7 +28,7 @@ const WEEK: Decimal = Decimal::from_parts(168, 0, 0, false, 0);
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "instances and databases on demand, tagged as of an environment that is not production, that run around the clock",
-    why: "what nobody uses at night and on weekends can be stopped then: five days of twelve hours are 60 of the 168 hours of a week",
+    why: "what is not used at night and on weekends can be stopped then: five days of twelve hours are 60 of the 168 hours of a week",
     money: "cost = on-demand charges of the resource; savings = (cost, less what a move to a newer generation saves, which is another \
             finding) × (1 − hours_week / 168). What is claimed here is not offered as the base of a commitment",
     month: MonthRule::ByTime,
@@ -114,7 +114,7 @@ impl OffHours {
         })
     }
 
-    /// What of the charge of a resource would be saved; `None` where nothing shows that it runs when nobody needs it.
+    /// What of the charge of a resource would be saved; `None` where nothing shows that it runs when it is not needed.
     pub(super) fn savings(&self, bill: &BillingInventory, prices: &ListPrices<'_>, one: &Group<'_>) -> Option<Decimal> {
         self.environment(one)?;
         let first = one.first();

@@ -3,7 +3,7 @@
 use super::{Case, check};
 
 #[test]
-fn what_nobody_needs_at_night_can_be_stopped() {
+fn what_is_not_needed_at_night_can_be_stopped() {
     check(&[
         Case {
             name: "an instance of development, all month",
