@@ -28,14 +28,20 @@ macro_rules! resource_types {
 resource_types!(
     /// A cloud account, subscription or project.
     Account = "account",
+    /// Backups of one kind of storage in an account and region.
+    BackupPortfolio = "backup_portfolio",
     /// All buckets of an account and region together.
     BucketPortfolio = "bucket_portfolio",
+    /// Capacity reserved for virtual machines, used or not.
+    CapacityReservation = "capacity_reservation",
     /// A reservation or a savings plan.
     Commitment = "commitment",
     /// All compute of a paying account.
     ComputePortfolio = "compute_portfolio",
     /// What a provider's bill calls a service.
     CostService = "cost_service",
+    /// Metrics that an account publishes itself, in a region.
+    CustomMetrics = "custom_metrics",
     /// Data transfer of an account and region.
     DataTransfer = "data_transfer",
     /// A database instance.
@@ -48,6 +54,8 @@ resource_types!(
     Instance = "instance",
     /// All virtual machines of one family, account and region.
     InstanceFamily = "instance_family",
+    /// A Kubernetes cluster.
+    KubernetesCluster = "kubernetes_cluster",
     /// A load balancer.
     LoadBalancer = "load_balancer",
     /// A group of log streams.
@@ -62,6 +70,14 @@ resource_types!(
     SmallFindings = "small_findings",
     /// All snapshots of an account and region.
     SnapshotPortfolio = "snapshot_portfolio",
+    /// A support plan of the provider.
+    SupportPlan = "support_plan",
+    /// Transit gateways of an account and region.
+    TransitGateway = "transit_gateway",
+    /// What a provider's bill charges under one usage type in an account.
+    UsageType = "usage_type",
+    /// An endpoint for private access to a service.
+    VpcEndpoint = "vpc_endpoint",
 );
 
 impl ResourceType {

@@ -6,7 +6,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use hashbrown::HashTable;
 
 use super::coverage::{CoverageBuilder, CurrentMonth, Months, months, payer};
@@ -14,8 +13,10 @@ use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::known_part::{KnownPart, is_negative};
 use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter, Wording};
-use super::period;
+pub use super::period::hours_of_month;
+use super::period::{OFFSET_MAX_MS, utc_start_ms};
 use super::unit_prices::UnitPrices;
+use super::usage_totals::{TotalsBuilder, UsageTotals};
 use crate::kind::{Extent, Inventory, InventoryKind, Source};
 
 /// Lines kept at most: about 1.5 GB. A bill of ten million hourly rows has some hundred thousand.
@@ -33,6 +34,7 @@ pub struct BillingInventory {
     /// Where lines of current months lie; there is a range for each paying account, since lines are sorted.
     current_lines: Vec<Range<usize>>,
     unit_prices: UnitPrices,
+    usage_totals: UsageTotals,
     dropped_rows: u64,
 }
 
@@ -86,6 +88,12 @@ impl BillingInventory {
         &self.unit_prices
     }
 
+    /// What each usage type cost, in all months.
+    #[must_use]
+    pub fn usage_totals(&self) -> &UsageTotals {
+        &self.usage_totals
+    }
+
     /// Rows that found no room, see [`LINES_MAX`].
     #[must_use]
     pub fn dropped_rows(&self) -> u64 {
@@ -93,28 +101,10 @@ impl BillingInventory {
     }
 }
 
-/// Hours of a billing month `YYYY-MM`; 730 when it is not one.
-#[must_use]
-pub fn hours_of_month(period: &str) -> u32 {
-    let days = month_start(period).and_then(|start| {
-        let next = start.checked_add_months(chrono::Months::new(1))?;
-        u32::try_from((next - start).num_days()).ok()
-    });
-    days.map_or(730, |days| days * 24)
-}
-
-fn month_start(period: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok()
-}
-
 /// Where the hours of a row's month are counted from: the start of the billing period as the bill has it, which is a
 /// month's first midnight somewhere on earth; else that of UTC.
 fn period_start_ms(fact: &CostFact, utc_ms: i64) -> i64 {
-    fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= period::OFFSET_MAX_MS).unwrap_or(utc_ms)
-}
-
-fn utc_start_ms(period: &str) -> Option<i64> {
-    Some(month_start(period)?.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis())
+    fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= OFFSET_MAX_MS).unwrap_or(utc_ms)
 }
 
 /// Adds rows up.
@@ -127,8 +117,9 @@ pub struct InventoryBuilder {
     coverage: CoverageBuilder,
     /// Lines with amounts by hour.
     hourly_lines: usize,
-    /// Lines of charges that came before.
-    known: HashMap<KnownPart, usize>,
+    totals: TotalsBuilder,
+    /// Lines and totals of charges that came before.
+    known: HashMap<KnownPart, (usize, Option<usize>)>,
     /// The month of the last row, and its start.
     month: (String, Option<i64>),
     texts: HashSet<Arc<str>>,
@@ -154,6 +145,7 @@ impl InventoryBuilder {
             hasher: RandomState::new(),
             coverage: CoverageBuilder::default(),
             hourly_lines: 0,
+            totals: TotalsBuilder::default(),
             known: HashMap::new(),
             month: (String::new(), None),
             texts: HashSet::new(),
@@ -174,7 +166,7 @@ impl InventoryBuilder {
     fn add_part(&mut self, fact: &CostFact, detail: &RowDetail, part: &RowPart) {
         let month_start_ms = self.month_start_ms(fact);
         let is_earlier = month_start_ms.zip(fact.usage_end_ms).is_some_and(|(start_ms, end_ms)| end_ms <= start_ms);
-        let Some(line) = self.line(fact, part, is_earlier) else {
+        let Some((line, total)) = self.line(fact, part, is_earlier) else {
             self.dropped_rows += 1;
             return;
         };
@@ -190,6 +182,7 @@ impl InventoryBuilder {
         sums.unit_price = unit_price.or(sums.unit_price);
         sums.rows += 1;
         sums.is_class_stated &= fact.charge.is_class_stated;
+        self.totals.add_row(total, fact, part, month_start_ms);
         if let (Some(start_ms), Some(end)) = (month_start_ms, fact.usage_end_ms) {
             sums.hours.add(start_ms, fact.usage_start_ms, end);
             if key.is_nameless_compute() {
@@ -200,13 +193,15 @@ impl InventoryBuilder {
         }
     }
 
-    /// The number of the line that the part belongs to; `None` when it is a new one and there is no room.
-    fn line(&mut self, fact: &CostFact, part: &RowPart, is_earlier: bool) -> Option<usize> {
+    /// The numbers of the line and the total that the part belongs to; `None` when it is a new line and there is no room.
+    fn line(&mut self, fact: &CostFact, part: &RowPart, is_earlier: bool) -> Option<(usize, Option<usize>)> {
         let known = KnownPart::of(fact, part, is_earlier);
         if let Some(line) = known.as_ref().and_then(|known| self.known.get(known)) {
             return Some(*line);
         }
         let key = LineKey { is_earlier, ..self.key(&fact.charge, part) };
+        let usage_type = self.share_or_empty(fact.charge.usage_type.as_deref());
+        let total = self.totals.slot(&key, usage_type);
         let hash = self.hasher.hash_one(&key);
         let is_it = |line: &usize| self.lines.get(*line).is_some_and(|line| line.key == key);
         let line = match self.numbers.find(hash, is_it) {
@@ -226,8 +221,8 @@ impl InventoryBuilder {
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }
-        self.known.extend(known.map(|known| (known, line)));
-        Some(line)
+        self.known.extend(known.map(|known| (known, (line, total))));
+        Some((line, total))
     }
 
     fn month_start_ms(&mut self, fact: &CostFact) -> Option<i64> {
@@ -241,12 +236,13 @@ impl InventoryBuilder {
     /// The finished inventory.
     #[must_use]
     pub fn finish(self) -> BillingInventory {
-        let Self { mut lines, coverage, dropped_rows, known, numbers, texts, meters, .. } = self;
+        let Self { mut lines, coverage, totals, dropped_rows, known, numbers, texts, meters, .. } = self;
         // They are large, and not needed any more.
         drop((known, numbers, texts, meters));
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         let months = months(&lines, coverage.finish());
-        let inventory = BillingInventory { months, lines, dropped_rows, ..Default::default() };
+        let usage_totals = totals.finish();
+        let inventory = BillingInventory { months, lines, usage_totals, dropped_rows, ..Default::default() };
         let mut end = 0;
         let months = inventory.lines.chunk_by(|a, b| a.key.of_month() == b.key.of_month()).filter_map(|lines| {
             let start = end;
@@ -303,7 +299,10 @@ impl InventoryBuilder {
         let sku = match (&meter, row.usage_type) {
             (Meter::Other, _) => String::new(),
             // Where a bill names no operation, descriptions distinguish what has a price of its own.
-            (_, usage_type) => [usage_type, row.operation.or(row.description)].map(Option::unwrap_or_default).join("/"),
+            (meter, usage_type) => {
+                let operation = row.operation.filter(|_| meter.is_priced_by_operation());
+                [usage_type, operation.or(row.description)].map(Option::unwrap_or_default).join("/")
+            }
         };
         let sku = self.share(&sku);
         self.meters.insert(wording, (meter.clone(), Arc::clone(&sku)));
@@ -332,6 +331,7 @@ mod tests {
     use rust_decimal::Decimal;
 
     use super::super::closed_lists::Pricing;
+    use super::super::period::month_start;
     use super::super::tags::RowTags;
     use super::*;
 
@@ -478,10 +478,5 @@ mod tests {
         let rows = [row("2024-09", 0, "a", 1), row("2024-09", 0, "b", 1), row("2024-09", 1, "a", 1)];
         let inventory = build(1, &rows);
         assert_eq!((inventory.lines().len(), inventory.lines()[0].sums.rows, inventory.dropped_rows()), (1, 2, 1));
-    }
-
-    #[test]
-    fn months_have_their_own_length() {
-        assert_eq!([hours_of_month("2024-09"), hours_of_month("2024-02"), hours_of_month("2024-12")], [720, 696, 744]);
     }
 }

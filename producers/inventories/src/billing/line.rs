@@ -74,6 +74,14 @@ impl LineKey {
         [&self.cloud, &self.billing_account, &self.period]
     }
 
+    /// True for what makes up the cost of what was used in the month: usage with its corrections, and adjustments. Not
+    /// purchases, which are spread over what they pay for, nor taxes, nor credits, nor what settles an earlier month.
+    #[must_use]
+    pub fn is_cost_of_use(&self) -> bool {
+        !self.is_earlier
+            && [ChargeCategory::Usage, ChargeCategory::Adjustment].iter().any(|category| self.category.is(*category))
+    }
+
     /// What makes a resource one: lines that agree in it lie together in a sorted inventory.
     #[must_use]
     pub fn of_resource(&self) -> [&str; 7] {
@@ -180,14 +188,10 @@ impl UsageLine {
         self.is_usage() && self.key.meter.price_of() != PriceOf::Use
     }
 
-    /// True for what makes up the cost of what was used in the month: usage with its corrections, and adjustments. Not
-    /// purchases, which are spread over what they pay for, nor taxes, nor credits, nor what settles an earlier month.
+    /// As [`LineKey::is_cost_of_use`].
     #[must_use]
     pub fn is_cost_of_use(&self) -> bool {
-        !self.key.is_earlier
-            && [ChargeCategory::Usage, ChargeCategory::Adjustment]
-                .iter()
-                .any(|category| self.key.category.is(*category))
+        self.key.is_cost_of_use()
     }
 
     /// True for usage that costs something.

@@ -18,3 +18,4 @@ pub mod period;
 pub mod tags;
 mod tags_text;
 pub mod unit_prices;
+pub mod usage_totals;

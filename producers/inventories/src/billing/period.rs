@@ -23,6 +23,13 @@ pub fn month(start_ms: i64, end_ms: Option<i64>) -> Option<String> {
     Some((if is_next { next } else { first }).format("%Y-%m").to_string())
 }
 
+/// The month before `YYYY-MM`; `None` when it is not a month.
+#[must_use]
+pub fn month_before(month: &str) -> Option<String> {
+    let first = NaiveDate::parse_from_str(&format!("{month}-01"), "%Y-%m-%d").ok()?;
+    Some(first.checked_sub_months(Months::new(1))?.format("%Y-%m").to_string())
+}
+
 /// True when `[start, end)` is the month of `first` in a zone east of UTC.
 fn starts_east(start_ms: i64, end_ms: i64, first: NaiveDate) -> bool {
     let ahead_ms = midnight_ms(first) - start_ms;
@@ -39,9 +46,34 @@ fn midnight_ms(day: NaiveDate) -> i64 {
     day.and_time(NaiveTime::MIN).and_utc().timestamp_millis()
 }
 
+/// Hours of a billing month `YYYY-MM`; 730 when it is not one.
+#[must_use]
+pub fn hours_of_month(period: &str) -> u32 {
+    let days = month_start(period).and_then(|start| {
+        let next = start.checked_add_months(Months::new(1))?;
+        u32::try_from((next - start).num_days()).ok()
+    });
+    days.map_or(730, |days| days * 24)
+}
+
+/// First day of a billing month.
+pub(super) fn month_start(period: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(&format!("{period}-01"), "%Y-%m-%d").ok()
+}
+
+/// First instant of a billing month in UTC.
+pub(super) fn utc_start_ms(period: &str) -> Option<i64> {
+    Some(month_start(period)?.and_time(NaiveTime::MIN).and_utc().timestamp_millis())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_have_their_own_length() {
+        assert_eq!([hours_of_month("2024-09"), hours_of_month("2024-02"), hours_of_month("2024-12")], [720, 696, 744]);
+    }
 
     #[test]
     fn start_and_end_tell_the_month() {
@@ -73,6 +105,14 @@ mod tests {
         let ms = |text: &str| crate::billing::cells::timestamp_ms(text);
         for (start, end, expected) in cases {
             assert_eq!(month(ms(start).unwrap(), ms(end)).as_deref(), Some(expected), "{start} {end}");
+        }
+    }
+
+    #[test]
+    fn a_month_has_one_before_it() {
+        let cases = [("2024-09", Some("2024-08")), ("2024-01", Some("2023-12")), ("2024", None)];
+        for (month, expected) in cases {
+            assert_eq!(month_before(month).as_deref(), expected, "{month}");
         }
     }
 }

@@ -1,16 +1,11 @@
 //! Databases whose engine version is past its standard support.
 
-use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
 
-use super::figures::monthly_of_resource;
-use super::group::{Group, group_by};
-use super::saved::Saved;
-use super::subject::{finding, resource_scope};
-use super::text::is_visible;
+use super::support_extended::Surcharge;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -44,13 +39,21 @@ inventory::submit! {
     )
 }
 
+const SURCHARGE: Surcharge = Surcharge {
+    check_id: CHECK_ID,
+    resource_type: ResourceType::DbInstance,
+    noun: "database",
+    base: "the instance",
+    title: "Database on extended support",
+    advice: "Upgrade to an engine version in standard support after a test.",
+    software: engine_of,
+};
+
 struct DatabaseSupportExtended;
 
 impl BillingCheck for DatabaseSupportExtended {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let charged = bill.current().filter(|l| l.is_charge() && engine_of(l).is_some() && !l.key.resource.is_empty());
-        let groups = group_by(charged, |line| (&line.key.region, &line.key.resource, engine_of(line)));
-        groups.iter().filter_map(|group| judge(bill, group)).collect()
+        SURCHARGE.findings(bill)
     }
 }
 
@@ -59,32 +62,6 @@ fn engine_of(line: &UsageLine) -> Option<&str> {
         Meter::ExtendedSupport(engine) => Some(engine),
         _ => None,
     }
-}
-
-fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
-    let line = group.first();
-    let engine = engine_of(line)?;
-    let cost = group.billed();
-    if !is_visible(cost) {
-        return None;
-    }
-    let figures = monthly_of_resource(bill, group, Saved::all(bill, group), 95)?;
-    let scope = resource_scope(line, ResourceType::DbInstance, None);
-    let message = format!(
-        "database {} runs {engine} past its standard support, which on top of the instance {}",
-        scope.resource_id,
-        figures.cost_text(),
-    );
-    let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
-        .issue("engine", engine)
-        .dimension("engine", engine)
-        .text(
-            "Database on extended support",
-            message,
-            "Upgrade to an engine version in standard support after a test.",
-        );
-    finding.tags = group.tags();
-    Some(finding)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use inventories::billing::inventory::BillingInventory;
 use inventories::bootstrap::Bootstrap;
 use inventories::kind::{Inventory, InventoryKind};
 use inventories::services::Services;
+use rust_decimal::Decimal;
 
 use crate::checker::{
     CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, FactoryError,
@@ -16,6 +17,7 @@ use crate::run_context::RunContext;
 mod ended;
 mod figures;
 mod group;
+mod idle;
 mod kept;
 mod pool;
 #[cfg(test)]
@@ -25,13 +27,17 @@ mod run_rate;
 mod saved;
 mod small;
 mod software;
+mod spend;
 mod subject;
+mod support_extended;
 #[cfg(test)]
 mod testing;
 mod text;
 #[cfg(test)]
 mod truth;
 
+pub mod backup_storage;
+pub mod capacity_reservation_unused;
 pub mod commitment_gap;
 pub mod commitment_unused;
 pub mod conformance;
@@ -39,28 +45,44 @@ pub mod credit_masking;
 pub mod database_support_extended;
 pub mod effective_cost_mismatch;
 pub mod gp2_to_gp3;
+pub mod growth;
 pub mod instance_generation_previous;
+pub mod kubernetes_support_extended;
 pub mod load_balancer_idle;
 pub mod log_ingestion;
+pub mod metrics_custom;
 pub mod nat_data_processing;
+pub mod nat_gateway_idle;
+pub mod object_early_delete;
+pub mod object_requests;
 pub mod object_storage_untiered;
 pub mod off_hours;
 pub mod plan_gap;
+pub mod provisioned_iops_to_gp3;
 pub mod public_ipv4_idle;
 pub mod public_ipv4_in_use;
 pub mod reservation_gap;
 pub mod snapshot_storage;
 pub mod spend_without_resource;
+pub mod support_fee;
 pub mod tags_missing;
 pub mod transfer_cross_region;
 pub mod transfer_cross_zone;
+pub mod transfer_internet;
+pub mod transit_gateway;
 pub mod usage_negative;
 pub mod volume_magnetic;
+pub mod vpc_endpoint_idle;
 
 /// A check over a bill.
 trait BillingCheck: Send {
     /// All findings, in any order.
     fn check(&self, bill: &BillingInventory) -> Vec<Finding>;
+
+    /// A finding about less than this a month, in US dollars, has no line of its own when there are others like it.
+    fn own_line_min_usd(&self) -> Decimal {
+        small::OWN_LINE_MIN_USD
+    }
 }
 
 /// Any check over a bill is a checker.
@@ -69,7 +91,10 @@ struct OverBill<C>(C);
 impl<C: BillingCheck> Checker for OverBill<C> {
     fn run(&self, services: &Services, _region: &str) -> Result<Checked, CheckerError> {
         let bill = services.get()?;
-        Ok(Checked { findings: small::put_together(self.0.check(bill)), ..Checked::default() })
+        Ok(Checked {
+            findings: small::put_together(self.0.check(bill), self.0.own_line_min_usd()),
+            ..Checked::default()
+        })
     }
 }
 

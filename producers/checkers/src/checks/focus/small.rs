@@ -13,7 +13,7 @@ use crate::ranking::in_usd_for_ranking;
 use crate::severity;
 
 /// A finding about less than this a month, in US dollars, has no line of its own when there are others like it.
-const OWN_LINE_MIN_USD: Decimal = Decimal::ONE;
+pub(super) const OWN_LINE_MIN_USD: Decimal = Decimal::ONE;
 /// Less than this a month, in US dollars, is not worth a person's time, alone or together: a cent.
 const TELLING_MIN_USD: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 /// Resources that are named in the message.
@@ -21,8 +21,8 @@ const NAMED_MAX: usize = 5;
 
 /// Puts small findings together, and leaves out what is worth less than a cent. Findings without money, and those in a currency that cannot be
 /// ranked, stay as they are.
-pub(super) fn put_together(findings: Vec<Finding>) -> Vec<Finding> {
-    let is_small = |finding: &Finding| worth_usd(finding).is_some_and(|usd| usd < OWN_LINE_MIN_USD);
+pub(super) fn put_together(findings: Vec<Finding>, own_line_min_usd: Decimal) -> Vec<Finding> {
+    let is_small = |finding: &Finding| worth_usd(finding).is_some_and(|usd| usd < own_line_min_usd);
     let (small, mut kept): (Vec<_>, Vec<_>) = findings.into_iter().partition(is_small);
     let mut groups: BTreeMap<[String; 5], Vec<Finding>> = BTreeMap::new();
     for finding in small {
@@ -34,7 +34,7 @@ pub(super) fn put_together(findings: Vec<Finding>) -> Vec<Finding> {
     }
     let together = groups.into_values().filter_map(|mut group| match group.len() {
         1 => group.pop(),
-        _ => together(group),
+        _ => together(group, own_line_min_usd),
     });
     kept.extend(together.filter(|finding| worth_usd(finding).is_none_or(|usd| usd >= TELLING_MIN_USD)));
     kept
@@ -46,7 +46,7 @@ fn worth_usd(finding: &Finding) -> Option<Decimal> {
     in_usd_for_ranking(amount, finding.currency.as_deref()?)
 }
 
-fn together(mut group: Vec<Finding>) -> Option<Finding> {
+fn together(mut group: Vec<Finding>, own_line_min_usd: Decimal) -> Option<Finding> {
     group.sort_by_cached_key(|f| (Reverse(worth_usd(f)), f.scope.region.clone(), f.scope.resource_id.clone()));
     let first = group.first()?;
     let currency = first.currency.clone()?;
@@ -57,7 +57,7 @@ fn together(mut group: Vec<Finding>) -> Option<Finding> {
         monthly_cost: sum(group.iter().map(|f| f.estimated.monthly_cost)),
         confidence: group.iter().map(|f| f.estimated.confidence).min().unwrap_or_default(),
         one_time_savings: None,
-        notes: format!("the sum over {count}, each about less than {OWN_LINE_MIN_USD} USD a month"),
+        notes: format!("the sum over {count}, each about less than {own_line_min_usd} USD a month"),
     };
     let scope = Scope {
         region: "global".to_owned(),
@@ -80,7 +80,7 @@ fn together(mut group: Vec<Finding>) -> Option<Finding> {
     if let Some(period) = first.dimensions.get("billing_period") {
         finding = finding.dimension("billing_period", period);
     }
-    let message = message(&group, &estimated, &currency);
+    let message = message(&group, &estimated, &currency, own_line_min_usd);
     let title = match group.iter().all(|f| f.title == first.title) {
         true => format!("{}: {} small ones", first.title, group.len()),
         false => format!("{} small findings of one kind", group.len()),
@@ -90,7 +90,7 @@ fn together(mut group: Vec<Finding>) -> Option<Finding> {
     Some(finding)
 }
 
-fn message(group: &[Finding], estimated: &Estimated, currency: &str) -> String {
+fn message(group: &[Finding], estimated: &Estimated, currency: &str, own_line_min_usd: Decimal) -> String {
     let named: Vec<_> = group.iter().take(NAMED_MAX).map(|f| &*f.scope.resource_id).collect();
     let more = match group.len() - named.len() {
         0 => String::new(),
@@ -100,7 +100,7 @@ fn message(group: &[Finding], estimated: &Estimated, currency: &str) -> String {
     let savings = estimated.monthly_savings.map(|savings| format!("save {}", money(savings, currency)));
     let amounts: Vec<_> = cost.into_iter().chain(savings).collect();
     format!(
-        "{}, each about less than {OWN_LINE_MIN_USD} USD a month: {}{more}; together they {} a month",
+        "{}, each about less than {own_line_min_usd} USD a month: {}{more}; together they {} a month",
         counted(group.len(), "finding", "findings"),
         named.join(", "),
         amounts.join(" and "),

@@ -211,9 +211,10 @@ impl Row {
         self
     }
 
-    /// Moved to August, keeping its length.
+    /// Moved from September to August, or from August to July, keeping its length.
     pub(super) fn in_august(mut self) -> Self {
-        self.charge().billing_period = "2024-08".into();
+        let is_august = self.fact.charge.billing_period == "2024-08";
+        self.charge().billing_period = if is_august { "2024-07" } else { "2024-08" }.into();
         for time in [Some(&mut self.fact.usage_start_ms), self.fact.usage_end_ms.as_mut()].into_iter().flatten() {
             *time += AUGUST_MS - SEPTEMBER_MS;
         }

@@ -11,11 +11,15 @@ pub(super) fn meter(description: &str) -> Option<Meter> {
     if has("provisioned storage") {
         return Some(Meter::Volume(volume_kind(description)));
     }
+    if has("IOPS-month") {
+        return iops(description);
+    }
     if has("Extended Support for ") {
         let named = description.split("Extended Support for ").nth(1)?;
         return Some(Meter::ExtendedSupport(engine(named.split(" in ").next()?)));
     }
     let worded = [
+        ("provisioned MiBps-month of gp3", Meter::VolumeThroughput),
         ("snapshot data stored", Meter::Snapshot),
         ("EBS:SnapshotUsage", Meter::Snapshot),
         ("per NAT Gateway Hour", Meter::NatHours),
@@ -25,6 +29,10 @@ pub(super) fn meter(description: &str) -> Option<Meter> {
         ("balancer capacity unit-hour", Meter::BalancerCapacity),
         ("regional data transfer - in/out/between", Meter::TransferCrossZone),
         ("log data ingested", Meter::LogIngestion),
+        ("per metric-month", Meter::CustomMetrics),
+        ("per 1,000 PUT, COPY, POST, or LIST requests", Meter::ObjectRequests),
+        ("per 10,000 GET and all other requests", Meter::ObjectRequests),
+        ("/ month data transfer out", Meter::TransferInternet),
         ("vended logs ingested", Meter::LogIngestion),
     ];
     if let Some((_, meter)) = worded.into_iter().find(|(words, _)| has(words)) {
@@ -46,6 +54,19 @@ pub(super) fn meter(description: &str) -> Option<Meter> {
     object_storage(description)
 }
 
+/// `$0.065 per IOPS-month provisioned` is io1, `$0.072 per IOPS-month provisioned (io2)` names its kind, and so does `$0.005 per provisioned
+/// IOPS-month of gp3`.
+fn iops(description: &str) -> Option<Meter> {
+    let has = |words: &str| description.contains(words);
+    let kind = match () {
+        () if has("of gp3") => VolumeKind::Gp3,
+        () if has("(io2)") => VolumeKind::Io2,
+        () if has("per IOPS-month provisioned") => VolumeKind::Io1,
+        () => return None,
+    };
+    Some(Meter::VolumeIops(kind))
+}
+
 /// `$2.00 per On Demand Linux m4.10xlarge Instance Hour`: the word before `Instance Hour`.
 fn instance(description: &str) -> Option<Meter> {
     let before = description.split(" Instance Hour").next()?;
@@ -54,7 +75,14 @@ fn instance(description: &str) -> Option<Meter> {
 }
 
 fn volume_kind(description: &str) -> VolumeKind {
-    let kinds = [("(gp2)", VolumeKind::Gp2), ("(gp3)", VolumeKind::Gp3), ("Magnetic", VolumeKind::Magnetic)];
+    let kinds = [
+        ("(gp2)", VolumeKind::Gp2),
+        ("(gp3)", VolumeKind::Gp3),
+        ("(io2)", VolumeKind::Io2),
+        ("(io1)", VolumeKind::Io1),
+        ("PIOPS (SSD)", VolumeKind::Io1),
+        ("Magnetic", VolumeKind::Magnetic),
+    ];
     kinds.into_iter().find(|(word, _)| description.contains(word)).map_or(VolumeKind::Other, |(_, kind)| kind)
 }
 
@@ -88,7 +116,19 @@ mod tests {
                 volume(VolumeKind::Gp3),
             ),
             ("$0.05 per GB-month of Magnetic provisioned storage - US West (Oregon)", volume(VolumeKind::Magnetic)),
-            ("$0.005 per provisioned IOPS-month of gp3 - US East (N. Virginia)", None),
+            (
+                "$0.005 per provisioned IOPS-month of gp3 - US East (N. Virginia)",
+                Some(Meter::VolumeIops(VolumeKind::Gp3)),
+            ),
+            ("$0.04 per provisioned MiBps-month of gp3 - US East (N. Virginia)", Some(Meter::VolumeThroughput)),
+            ("$0.138 per GB-month of PIOPS (SSD) provisioned storage - EU (Ireland)", volume(VolumeKind::Io1)),
+            ("$0.072 per IOPS-month provisioned - EU (Ireland)", Some(Meter::VolumeIops(VolumeKind::Io1))),
+            (
+                "$0.072 per IOPS-month provisioned (io2) - US West (Northern California)",
+                Some(Meter::VolumeIops(VolumeKind::Io2)),
+            ),
+            ("$0.30 per metric-month for the first 10,000 metrics - US West (Oregon)", Some(Meter::CustomMetrics)),
+            ("$0.005 per 1,000 PUT, COPY, POST, or LIST requests", Some(Meter::ObjectRequests)),
             ("$0.05 per GB-Month of snapshot data stored - US West (Oregon)", Some(Meter::Snapshot)),
             ("USD0.0595 per GB-Mo for EBS:SnapshotUsage in Africa (Cape Town)", Some(Meter::Snapshot)),
             ("$0.045 per NAT Gateway Hour", Some(Meter::NatHours)),
@@ -110,7 +150,11 @@ mod tests {
             ),
             ("$0.02 per GB - EU (London) data transfer to EU (Ireland)", Some(Meter::TransferCrossRegion)),
             ("$0.00 per GB - US West (Oregon) data transfer from EU (Germany)", None),
-            ("$0.090 per GB - first 10 TB / month data transfer out beyond the global free tier", None),
+            (
+                "$0.090 per GB - first 10 TB / month data transfer out beyond the global free tier",
+                Some(Meter::TransferInternet),
+            ),
+            ("$0.00 per GB data transfer out of US West (Oregon) to CloudFront", None),
             ("$0.023 per GB - first 50 TB / month of storage used", Some(Meter::ObjectStandard)),
             ("$0.0125 per GB-Month of storage used in Standard-Infrequent Access", Some(Meter::ObjectTiered)),
             (

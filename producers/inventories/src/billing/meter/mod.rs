@@ -19,14 +19,32 @@ pub enum Meter {
     ContainerHours,
     /// Extra charge for a database engine past its standard support, per vCPU hour.
     ExtendedSupport(Arc<str>),
+    /// Extra charge for a Kubernetes version past its standard support, per cluster hour.
+    ClusterSupport,
+    /// Capacity reserved for machines of this type that none of them uses, per hour.
+    CapacityUnused(Arc<str>),
+    /// The part of reserved capacity that machines use, per hour: they are charged, it is not.
+    CapacityUsed,
     /// Provisioned block storage, per GB-month.
     Volume(VolumeKind),
+    /// Provisioned speed of block storage, per IOPS-month.
+    VolumeIops(VolumeKind),
+    /// Provisioned throughput of gp3 block storage, per GiB/s-month.
+    VolumeThroughput,
     /// Snapshots of block storage, per GB-month.
     Snapshot,
     /// A NAT gateway existing, per hour.
     NatHours,
     /// Data through a NAT gateway, per GB.
     NatData,
+    /// An endpoint for private access to a service existing, per hour and zone.
+    EndpointHours,
+    /// Data through such an endpoint, per GB.
+    EndpointData,
+    /// An attachment to a transit gateway existing, per hour.
+    TransitHours,
+    /// Data through a transit gateway, per GB.
+    TransitData,
     /// A public IPv4 address that nothing uses, per hour.
     PublicIpIdle,
     /// A public IPv4 address in use, per hour.
@@ -41,12 +59,41 @@ pub enum Meter {
     ObjectStandard,
     /// Object storage in any other class, per GB-month.
     ObjectTiered,
+    /// Objects deleted before the minimum time of their storage class, for the time that is left.
+    ObjectEarlyDelete,
+    /// Requests to object storage.
+    ObjectRequests,
+    /// Storage of something that backups are taken of, per GB-month.
+    Stored(Stored),
+    /// Backups, per GB-month: of databases what is beyond the free allowance.
+    Backup(Stored),
+    /// Data to the internet, per GB.
+    TransferInternet,
     /// Data between zones of one region, per GB.
     TransferCrossZone,
     /// Data to another region, per GB.
     TransferCrossRegion,
     /// Log data taken in, per GB.
     LogIngestion,
+    /// Metrics that an account publishes itself, per metric-month.
+    CustomMetrics,
+    /// Anything else.
+    Other,
+}
+
+/// What backups are taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stored {
+    /// A database of RDS or Aurora.
+    Database,
+    /// A file system.
+    Files,
+    /// A table.
+    Table,
+    /// A bucket; its storage is [`Meter::ObjectStandard`] and [`Meter::ObjectTiered`].
+    Object,
+    /// A volume; its storage is [`Meter::Volume`].
+    Volume,
     /// Anything else.
     Other,
 }
@@ -58,6 +105,10 @@ pub enum VolumeKind {
     Gp2,
     /// General purpose SSD, current generation.
     Gp3,
+    /// Provisioned IOPS SSD, previous generation.
+    Io1,
+    /// Provisioned IOPS SSD, current generation.
+    Io2,
     /// Magnetic, previous generation.
     Magnetic,
     /// Any other kind.
@@ -90,8 +141,14 @@ impl Meter {
     pub fn price_of(&self) -> PriceOf {
         match self {
             Self::Volume(_)
+            | Self::VolumeIops(_)
+            | Self::VolumeThroughput
             | Self::Snapshot
             | Self::NatHours
+            | Self::EndpointHours
+            | Self::TransitHours
+            | Self::Stored(_)
+            | Self::Backup(_)
             | Self::BalancerHours(_)
             | Self::ObjectStandard
             | Self::ObjectTiered => PriceOf::Existence,
@@ -100,9 +157,18 @@ impl Meter {
             | Self::NodeHours(_)
             | Self::ContainerHours
             | Self::ExtendedSupport(_)
+            | Self::ClusterSupport
+            | Self::CapacityUnused(_)
+            | Self::CapacityUsed
             | Self::PublicIpIdle
             | Self::PublicIpInUse => PriceOf::Runtime,
             Self::NatData
+            | Self::EndpointData
+            | Self::TransitData
+            | Self::ObjectEarlyDelete
+            | Self::ObjectRequests
+            | Self::TransferInternet
+            | Self::CustomMetrics
             | Self::BalancerCapacity
             | Self::BalancerData
             | Self::TransferCrossZone
@@ -110,6 +176,12 @@ impl Meter {
             | Self::LogIngestion
             | Self::Other => PriceOf::Use,
         }
+    }
+
+    /// False where the operation of a row, of which there are many, says nothing about its price.
+    #[must_use]
+    pub fn is_priced_by_operation(&self) -> bool {
+        !matches!(self, Self::ObjectEarlyDelete | Self::ObjectRequests | Self::TransferInternet)
     }
 }
 
@@ -170,10 +242,10 @@ mod tests {
     fn a_usage_type_means_something_only_with_its_service() {
         let cases = [
             ("AmazonS3", "TimedStorage-ByteHrs", Meter::ObjectStandard),
-            ("AmazonDynamoDB", "TimedStorage-ByteHrs", Meter::Other),
+            ("AmazonDynamoDB", "TimedStorage-ByteHrs", Meter::Stored(Stored::Table)),
             ("AmazonCloudWatch", "USW2-TimedStorage-ByteHrs", Meter::Other),
             ("AmazonECR", "TimedStorage-ByteHrs", Meter::Other),
-            ("AmazonEFS", "TimedStorage-SIA-ByteHrs", Meter::Other),
+            ("AmazonEFS", "USE1-IATimedStorage-ByteHrs", Meter::Stored(Stored::Files)),
             ("", "TimedStorage-ByteHrs", Meter::Other),
             ("AmazonEC2", "BoxUsage:m5.large", Meter::InstanceHours("m5.large".into())),
             ("ElasticMapReduce", "BoxUsage:m5.large", Meter::Other),
@@ -181,6 +253,14 @@ mod tests {
             ("AmazonDocDB", "InstanceUsage:db.r5.large", Meter::Other),
             ("AmazonEC2", "EBS:VolumeUsage.gp2", Meter::Volume(VolumeKind::Gp2)),
             ("AmazonRDS", "EBS:VolumeUsage.gp2", Meter::Other),
+            ("AmazonEC2", "EBS:VolumeP-IOPS.io2.tier2", Meter::VolumeIops(VolumeKind::Io2)),
+            ("AmazonEKS", "USE1-AmazonEKS-Hours:extendedSupport", Meter::ClusterSupport),
+            ("AmazonEFS", "USE1-TimedStorage-ByteHrs", Meter::Stored(Stored::Files)),
+            ("AmazonDynamoDB", "USE1-TimedStorage-ByteHrs", Meter::Stored(Stored::Table)),
+            ("AWSBackup", "EU-WarmStorage-ByteHrs-EFS", Meter::Backup(Stored::Files)),
+            ("AmazonS3", "EarlyDelete-SIA", Meter::ObjectEarlyDelete),
+            ("AWSBackup", "EarlyDelete-ColdByteHrs-EFS", Meter::Other),
+            ("AmazonECR", "USE1-Requests-Tier1", Meter::Other),
             ("AmazonCloudWatch", "DataProcessing-Bytes", Meter::LogIngestion),
             ("AWSELB", "DataProcessing-Bytes", Meter::BalancerData),
             ("AmazonKinesisFirehose", "DataProcessing-Bytes", Meter::Other),

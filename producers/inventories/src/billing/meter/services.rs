@@ -5,7 +5,7 @@
 //! Source: product codes (`line_item_product_code`) and usage types of the AWS price list, September 2024, and of the bills in
 //! `examples`.
 
-use super::Meter;
+use super::{Meter, Stored};
 
 /// Block storage, instances and gateways. `AmazonVPC` charges for addresses and for gateways since 2024.
 const COMPUTE: &[&str] = &["AmazonEC2"];
@@ -20,15 +20,24 @@ const NODES: &[&str] = &["AmazonRDS", "AmazonElastiCache", "AmazonMemoryDB", "Am
 fn services(meter: &Meter) -> Option<&'static [&'static str]> {
     Some(match meter {
         Meter::InstanceHours(_) | Meter::Volume(_) | Meter::Snapshot => COMPUTE,
+        Meter::VolumeIops(_) | Meter::VolumeThroughput | Meter::CapacityUnused(_) | Meter::CapacityUsed => COMPUTE,
         Meter::NatHours | Meter::NatData | Meter::PublicIpIdle | Meter::PublicIpInUse => NETWORK,
+        Meter::EndpointHours | Meter::EndpointData | Meter::TransitHours | Meter::TransitData => NETWORK,
         Meter::BalancerHours(_) | Meter::BalancerCapacity | Meter::BalancerData => BALANCERS,
         Meter::ContainerHours => &["AmazonECS", "AmazonEKS"],
         Meter::ExtendedSupport(_) => &["AmazonRDS"],
         Meter::NodeHours(_) => NODES,
-        Meter::ObjectStandard => &["AmazonS3"],
+        Meter::ClusterSupport => &["AmazonEKS"],
+        Meter::Stored(Stored::Files) => &["AmazonEFS"],
+        Meter::Stored(Stored::Table) => &["AmazonDynamoDB"],
+        Meter::Stored(_) => &["AmazonRDS"],
+        // A vault charges for all that it keeps.
+        Meter::Backup(Stored::Database) => &["AmazonRDS", "AWSBackup"],
+        Meter::Backup(_) => &["AWSBackup"],
+        Meter::ObjectStandard | Meter::ObjectEarlyDelete | Meter::ObjectRequests => &["AmazonS3"],
         Meter::ObjectTiered => &["AmazonS3", "AmazonGlacier", "AmazonS3GlacierDeepArchive"],
-        Meter::LogIngestion => &["AmazonCloudWatch"],
-        Meter::TransferCrossZone | Meter::TransferCrossRegion | Meter::Other => return None,
+        Meter::LogIngestion | Meter::CustomMetrics => &["AmazonCloudWatch"],
+        Meter::TransferCrossZone | Meter::TransferCrossRegion | Meter::TransferInternet | Meter::Other => return None,
     })
 }
 

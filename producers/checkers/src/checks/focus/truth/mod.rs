@@ -14,12 +14,18 @@ use crate::finding::Finding;
 mod commitments;
 mod currencies;
 mod ended;
+mod growth;
+mod idle;
 mod labels;
 mod monthly;
 mod net;
 mod off_hours;
 mod reservations;
 mod services;
+mod spend;
+mod storage;
+mod support;
+mod volumes;
 
 /// One bill, and what is to be said about it.
 pub(super) struct Case {
@@ -155,7 +161,9 @@ fn with_cell(row: Row, key: &str, value: &str) -> Row {
         "currency" => row.currency(value),
         "tag" => row.tag(value, "x"),
         "env" => row.tag("Environment", value),
+        "month" => row.in_august(),
         "account" => row.account(value),
+        "region" => row.region(value),
         "used" => row.committed(value, "Used"),
         "unused" => row.committed(value, "Unused"),
         "op" | "copies" | "daily" | "nightly" | "renew" => row,
