@@ -46,6 +46,10 @@ resource_types!(
     DataTransfer = "data_transfer",
     /// A database instance.
     DbInstance = "db_instance",
+    /// A managed or persistent disk of a cloud other than AWS.
+    Disk = "disk",
+    /// All disks of a kind, account and region.
+    DiskPortfolio = "disk_portfolio",
     /// A block storage volume.
     EbsVolume = "ebs_volume",
     /// A public IPv4 address that an account holds.
@@ -54,22 +58,34 @@ resource_types!(
     Instance = "instance",
     /// All virtual machines of one family, account and region.
     InstanceFamily = "instance_family",
+    /// All virtual machines of a kind, account and region.
+    InstancePortfolio = "instance_portfolio",
     /// A Kubernetes cluster.
     KubernetesCluster = "kubernetes_cluster",
     /// A load balancer.
     LoadBalancer = "load_balancer",
     /// A group of log streams.
     LogGroup = "log_group",
+    /// What takes in logs on a cloud other than AWS: a workspace, or the log buckets of a project.
+    LogWorkspace = "log_workspace",
     /// A gateway for outgoing connections.
     NatGateway = "nat_gateway",
     /// Public IPv4 addresses of an account and region.
     PublicIpv4 = "public_ipv4",
+    /// All resources of one kind of an account and region, where a bill does not name them.
+    ResourcePortfolio = "resource_portfolio",
     /// An object storage bucket.
     S3Bucket = "s3_bucket",
     /// Findings of one check and account that are too small for a line of their own, together.
     SmallFindings = "small_findings",
     /// All snapshots of an account and region.
     SnapshotPortfolio = "snapshot_portfolio",
+    /// A static external address of a cloud other than AWS.
+    StaticIp = "static_ip",
+    /// A storage account.
+    StorageAccount = "storage_account",
+    /// An object storage bucket of a cloud other than AWS.
+    StorageBucket = "storage_bucket",
     /// A support plan of the provider.
     SupportPlan = "support_plan",
     /// Transit gateways of an account and region.
@@ -89,8 +105,11 @@ impl ResourceType {
             Self::BucketPortfolio
                 | Self::ComputePortfolio
                 | Self::DataTransfer
+                | Self::DiskPortfolio
                 | Self::InstanceFamily
+                | Self::InstancePortfolio
                 | Self::PublicIpv4
+                | Self::ResourcePortfolio
                 | Self::SmallFindings
                 | Self::SnapshotPortfolio
         )

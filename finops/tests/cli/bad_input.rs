@@ -233,8 +233,8 @@ fn names_that_do_not_exist() {
         "run --tenant acme --checker checks.aws.s3_lifecycle_mising:S3LifecycleMissingChecker",
         64,
         "error: unknown checker \"checks.aws.s3_lifecycle_mising:S3LifecycleMissingChecker\"; closest: \
-         checks.aws.s3_lifecycle_missing:S3LifecycleMissingChecker, checks.focus.tags_missing:TagsMissingChecker, \
-         checks.focus.credit_masking:CreditMaskingChecker",
+         checks.aws.s3_lifecycle_missing:S3LifecycleMissingChecker, \
+         checks.focus.licence_windows:LicenceWindowsChecker, checks.focus.tags_missing:TagsMissingChecker",
     );
     check(
         &place,

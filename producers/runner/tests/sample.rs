@@ -214,7 +214,9 @@ fn both_figures_are_kept_and_the_formula_leads_from_one_to_the_other() {
                 (MonthRule::ByTime, Some((month_hours, hours))) => {
                     let expected = micro(charged * month_hours / hours);
                     assert!((monthly - expected).abs() <= 1, "{expected}: {:#}", finding.json);
-                    assert!(finding.text("/estimated/notes").contains(" × 720 hours of 2024-09 / 1 hour "));
+                    let hours = finding.text("/dimensions/share_hours");
+                    let formula = format!(" × 720 hours of 2024-09 / {hours} hour");
+                    assert!(finding.text("/estimated/notes").contains(&formula), "{:#}", finding.json);
                 }
                 (MonthRule::ByBill, None) => assert!(monthly >= micro(charged), "{:#}", finding.json),
                 (MonthRule::ByBill, Some((month_hours, hours))) => {

@@ -9,6 +9,7 @@ use inventories::billing::closed_lists::{
     ChargeCategory, ChargeClass, ChargeFrequency, CommitmentCategory, CommitmentStatus, ListCell, Listed, Pricing,
 };
 use inventories::billing::fact::{Charge, CostFact, RowDetail, SplitCost};
+use inventories::billing::sku::Sku;
 use inventories::billing::tags::{self, RowTags};
 use rust_decimal::Decimal;
 
@@ -68,10 +69,11 @@ impl FocusReader {
         self.columns.all().collect()
     }
 
-    /// True for the column of tags: it may hold maps, structs and lists.
+    /// True for columns that may hold maps, structs and lists: tags, and properties of a SKU.
     #[must_use]
     pub fn takes_nested(&self, column: usize) -> bool {
-        [self.columns.tags, self.columns.allocated_tags].contains(&Some(column))
+        let nested = [self.columns.tags, self.columns.allocated_tags];
+        nested.contains(&Some(column)) || self.columns.sku_details.contains(&Some(column))
     }
 
     /// A column whose type `kind` cannot be read: its cells are unknown from here on.
@@ -182,6 +184,7 @@ impl FocusReader {
             usage_type: row.first(&c.usage_type).map(str::to_owned),
             operation: text(c.operation),
             description: text(c.description),
+            sku: sku(row, &c),
             pricing: pricing(row, &c, noticed),
             commitment_id: text(c.commitment),
             commitment_status: commitment_status(row, &c, noticed),
@@ -256,6 +259,20 @@ fn commitment_status(row: Row<'_>, c: &Columns, noticed: &mut Vec<Noticed>) -> O
     let status = listed(row.get(c.commitment_status), noticed);
     let of_preview = || CommitmentStatus::LIST.find(row.get(c.subcategory)?).map(ListCell::Known);
     status.or_else(of_preview)
+}
+
+/// What the columns of the SKU say. Its properties may be a map.
+fn sku(row: Row<'_>, c: &Columns) -> Sku {
+    let text = |column| row.get(column).map(str::to_owned);
+    let details = c.sku_details.iter().find_map(|column| row.nested(*column));
+    let sku = Sku {
+        category: text(c.sku_category),
+        subcategory: text(c.sku_subcategory),
+        kind: text(c.service_kind),
+        unit: text(c.pricing_unit),
+        ..Sku::default()
+    };
+    sku.with_details(details.as_deref())
 }
 
 fn pricing(row: Row<'_>, c: &Columns, noticed: &mut Vec<Noticed>) -> Pricing {

@@ -2,6 +2,8 @@
 
 use super::dialect::{CATEGORY, CURRENCY, EFFECTIVE_COST, PROVIDER, SELLER};
 
+/// Properties of a SKU: those of FOCUS 1.1 and later, and those of Azure.
+const SKU_DETAILS: &[&str] = &["skupricedetails", "x_skudetails"];
 /// Columns of a FOCUS file that may hold the same thing, at most.
 const NAMES_MAX: usize = 4;
 
@@ -33,6 +35,11 @@ pub struct Columns {
     pub resource_type: Option<usize>,
     pub usage_type: Numbers,
     pub operation: Option<usize>,
+    pub sku_category: Option<usize>,
+    pub sku_subcategory: Option<usize>,
+    pub sku_details: Numbers,
+    pub pricing_unit: Option<usize>,
+    pub service_kind: Option<usize>,
     pub commitment: Option<usize>,
     pub commitment_category: Option<usize>,
     pub commitment_status: Option<usize>,
@@ -60,6 +67,8 @@ impl Columns {
             }
             numbers
         };
+        // A usage type says all that these do.
+        let has_usage_types = at("x_usagetype").is_some();
         Self {
             billed_cost: at("billedcost"),
             effective_cost: any(EFFECTIVE_COST),
@@ -80,8 +89,13 @@ impl Columns {
             service: any(&["x_servicecode", "servicename"]),
             resource: at("resourceid"),
             resource_type: at("resourcetype"),
-            usage_type: any(&["x_usagetype", "skumeter"]),
+            usage_type: any(&["x_usagetype", "skumeter", "x_skumetername"]),
             operation: at("x_operation"),
+            sku_category: at("x_skumetercategory"),
+            sku_subcategory: at("x_skumetersubcategory"),
+            sku_details: if has_usage_types { Numbers::default() } else { any(SKU_DETAILS) },
+            pricing_unit: at("pricingunit").filter(|_| !has_usage_types),
+            service_kind: at("servicesubcategory").filter(|_| !has_usage_types),
             commitment: at("commitmentdiscountid"),
             commitment_category: at("commitmentdiscountcategory"),
             commitment_status: at("commitmentdiscountstatus"),
@@ -109,6 +123,8 @@ impl Columns {
             self.pricing_category,
             self.provider,
             self.seller,
+            self.sku_details,
+            [self.sku_category, self.sku_subcategory, self.pricing_unit, self.service_kind],
             [self.billed_cost, self.billing_account, self.sub_account, self.billing_start],
             [self.billing_end, self.charge_start, self.charge_end, self.class],
             [self.subcategory, self.frequency, self.description, self.zone],

@@ -1,10 +1,14 @@
 //! One accepted row of a billing export: the cost fact that is stored, and what checkers need beyond it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use contracts::service_family::product_code;
 use rust_decimal::Decimal;
 
 use super::closed_lists::{ChargeCategory, CommitmentStatus, ListCell, Pricing};
+use super::meter::Wording;
+use super::sku::Sku;
 use super::tags::RowTags;
 
 /// What a row charges for: all that comes again with the other hours of the same thing. The rows share one.
@@ -42,6 +46,8 @@ pub struct Charge {
     pub operation: Option<String>,
     /// Description.
     pub description: Option<String>,
+    /// What is said of the SKU beside its meter.
+    pub sku: Sku,
     /// How the price came about.
     pub pricing: Pricing,
     /// Reservation or plan it was charged under.
@@ -58,6 +64,36 @@ pub struct Charge {
     pub invoice: Option<String>,
     /// Tags.
     pub tags: RowTags,
+}
+
+impl Charge {
+    /// What says what it meters.
+    #[must_use]
+    pub fn wording(&self) -> Wording<'_> {
+        let service = self.service_code.as_deref().unwrap_or_default();
+        Wording {
+            service: if &*self.cloud == "aws" { product_code(service) } else { service },
+            usage_type: self.usage_type.as_deref(),
+            operation: self.operation.as_deref(),
+            description: self.description.as_deref(),
+            category: self.sku.category.as_deref(),
+            subcategory: self.sku.subcategory.as_deref(),
+            kind: self.sku.kind.as_deref(),
+            unit: self.sku.unit.as_deref(),
+            instance_type: self.sku.instance_type.as_deref(),
+            operating_system: self.sku.operating_system.as_deref(),
+            storage_class: self.sku.storage_class.as_deref(),
+        }
+    }
+
+    /// The resource, empty when not stated. Azure spells one as whatever asked for it did: it means the same in any case.
+    #[must_use]
+    pub fn resource(&self) -> Cow<'_, str> {
+        match self.resource_id.as_deref() {
+            Some(path) if &*self.cloud == "azure" && path.starts_with('/') => path.to_lowercase().into(),
+            resource => resource.unwrap_or_default().into(),
+        }
+    }
 }
 
 /// A cost fact: one normalised row, as stored in the dataset `cur_facts`.

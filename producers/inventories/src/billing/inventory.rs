@@ -12,7 +12,7 @@ use super::coverage::{CoverageBuilder, CurrentMonth, Months, months, payer};
 use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::known_part::{KnownPart, is_negative};
 use super::line::{LineKey, LineSums, UsageLine};
-use super::meter::{self, Meter, Wording};
+use super::meter::{self, Meter};
 pub use super::period::hours_of_month;
 use super::period::{OFFSET_MAX_MS, utc_start_ms};
 use super::unit_prices::UnitPrices;
@@ -263,7 +263,7 @@ impl InventoryBuilder {
             account: self.share(&charge.account_id),
             region: self.share_or_empty(charge.region.as_deref()),
             service: self.share_or_empty(charge.service_code.as_deref()),
-            resource: self.share_or_empty(charge.resource_id.as_deref()),
+            resource: self.share(&charge.resource()),
             resource_type: self.share_or_empty(charge.resource_type.as_deref()),
             meter,
             sku,
@@ -281,14 +281,8 @@ impl InventoryBuilder {
 
     /// Few wordings make up millions of rows: each is recognised once.
     fn meter(&mut self, charge: &Charge) -> (Meter, Arc<str>) {
-        let row = Wording {
-            service: charge.service_code.as_deref().map(contracts::service_family::product_code).unwrap_or_default(),
-            usage_type: charge.usage_type.as_deref(),
-            operation: charge.operation.as_deref(),
-            description: charge.description.as_deref(),
-        };
-        let texts = [Some(&*charge.cloud), Some(row.service), row.usage_type, row.operation, row.description];
-        let wording = texts.map(Option::unwrap_or_default).join("\u{1f}");
+        let row = charge.wording();
+        let wording = format!("{}\u{1f}{}", charge.cloud, row.texts().join("\u{1f}"));
         if let Some(known) = self.meters.get(&wording) {
             return known.clone();
         }
@@ -301,7 +295,8 @@ impl InventoryBuilder {
             // Where a bill names no operation, descriptions distinguish what has a price of its own.
             (meter, usage_type) => {
                 let operation = row.operation.filter(|_| meter.is_priced_by_operation());
-                [usage_type, operation.or(row.description)].map(Option::unwrap_or_default).join("/")
+                let more = operation.or(row.subcategory).or(row.description);
+                [usage_type, more, row.operating_system].into_iter().flatten().collect::<Vec<_>>().join("/")
             }
         };
         let sku = self.share(&sku);
@@ -332,6 +327,7 @@ mod tests {
 
     use super::super::closed_lists::Pricing;
     use super::super::period::month_start;
+    use super::super::sku::Sku;
     use super::super::tags::RowTags;
     use super::*;
 
@@ -355,6 +351,7 @@ mod tests {
             usage_type: Some("EBS:VolumeUsage.gp2".into()),
             operation: None,
             description: None,
+            sku: Sku::default(),
             pricing: Pricing::Standard,
             commitment_id: None,
             commitment_status: None,

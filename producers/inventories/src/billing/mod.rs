@@ -15,6 +15,7 @@ pub mod line;
 pub mod meter;
 pub mod monthly;
 pub mod period;
+pub mod sku;
 pub mod tags;
 mod tags_text;
 pub mod unit_prices;

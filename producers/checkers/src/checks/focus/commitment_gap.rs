@@ -130,7 +130,9 @@ impl CommitmentGap {
 
     /// On-demand compute by region, service and family, with what of it runs now where that is known.
     fn kinds<'a>(&self, bill: &'a BillingInventory, prices: &ListPrices<'_>) -> Vec<(Group<'a>, Option<Decimal>)> {
-        let is_compute = |line: &&UsageLine| line.is_charge() && line.is_on_demand() && family_of(line).is_some();
+        let is_compute = |line: &&UsageLine| {
+            &*line.key.cloud == "aws" && line.is_charge() && line.is_on_demand() && family_of(line).is_some()
+        };
         let begun: Vec<_> = bill.begun().filter(is_compute).collect();
         let groups =
             group_by(bill.current().filter(is_compute), |line| (&line.key.region, line.service(), family_of(line)));

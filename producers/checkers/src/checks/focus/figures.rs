@@ -81,6 +81,20 @@ pub(super) fn monthly_of_resource(
     })
 }
 
+/// As [`monthly_of_resource`], or of all that the group is about where the bill names no resource: what many were charged is not
+/// scaled by the hours of one.
+pub(super) fn monthly_of_group(
+    bill: &BillingInventory,
+    group: &Group<'_>,
+    savings: Saved,
+    confidence: u8,
+) -> Option<Figures> {
+    if !group.first().key.resource.is_empty() {
+        return monthly_of_resource(bill, group, savings, confidence);
+    }
+    Some(monthly_of_many(bill, group, confidence)?.with_share_saved(group, savings))
+}
+
 /// Cost of many resources that are priced by time, such as all snapshots of a region: what was charged at the rate of the time since
 /// the first of them. They come and go, so that the sum has a rate, not each of them. `None` when all has ended.
 ///
@@ -186,6 +200,21 @@ impl Figures {
         self.saved = saved.scaled(self.estimated.monthly_savings);
         self.estimated.notes = format!("{}; {how}", self.estimated.notes);
         self
+    }
+
+    /// With savings of the same share of a month as of the charge.
+    fn with_share_saved(self, group: &Group<'_>, saved: Saved) -> Self {
+        let share = saved.charged.and_then(|charged| charged.checked_div(group.billed()));
+        let monthly = share.zip(self.estimated.monthly_cost).and_then(|(share, cost)| cost.checked_mul(share));
+        match monthly {
+            Some(monthly) => self.with_savings(saved, monthly, "savings are the same share of it as of the charge"),
+            None => self,
+        }
+    }
+
+    /// With all of it as savings.
+    pub(super) fn with_all_saved(self, bill: &BillingInventory, group: &Group<'_>) -> Self {
+        self.with_share_saved(group, Saved::all(bill, group))
     }
 
     /// As the contract has it.

@@ -57,6 +57,12 @@ pub(super) fn by_resource_or_none<'a>(lines: impl Iterator<Item = &'a UsageLine>
     group_by(lines, |line| (&line.key.region, &line.key.service, &line.key.resource))
 }
 
+/// By resource. Where a bill of Google Cloud names no resource, which many of its SKUs do not, all of the account and region are one
+/// group; such lines of other clouds are left out.
+pub(super) fn by_resource_or_place<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
+    by_resource_or_none(lines.filter(|line| !line.key.resource.is_empty() || &*line.key.cloud == "gcp"))
+}
+
 /// By account and region.
 pub(super) fn by_region<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Group<'a>> {
     group_by(lines, |line| &line.key.region)

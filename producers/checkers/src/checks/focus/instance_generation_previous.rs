@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
+use inventories::billing::closed_lists::ChargeCategory;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
-use super::figures::monthly_of_resource;
-use super::group::{Group, by_resource};
+use super::figures::monthly_of_group;
+use super::generations::{self, Succession};
+use super::group::{Group, by_resource_or_place};
 use super::prices::ListPrices;
-use super::saved::Saved;
-use super::subject::{finding, resource_scope};
+use super::saved::{Saved, saved_by};
+use super::subject::{finding, resource_or_all_scope};
 use super::text::is_visible;
+use super::words::ByCloud;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -23,53 +26,13 @@ use crate::rulepack::{DefaultValue, Rulepack, Threshold, UndeclaredThreshold};
 const CHECKER_ID: &str = "focus.compute.generation.previous";
 const CHECK_ID: &str = "billing.compute.generation.previous";
 
-/// A family of a previous generation.
-struct Family {
-    name: &'static str,
-    successor: &'static str,
-    /// Sizes that the successor has too, for the same work. Others have no counterpart to compare prices with.
-    sizes: &'static [&'static str],
-}
-
-impl Family {
-    /// The successor of the same size, where there is one.
-    fn same_size(&self, size: &str) -> Option<String> {
-        self.sizes.contains(&size).then(|| format!("{}.{size}", self.successor))
-    }
-}
-
-const fn family(name: &'static str, successor: &'static str, sizes: &'static [&'static str]) -> Family {
-    Family { name, successor, sizes }
-}
-
-/// Families AWS calls previous generation, or that have a direct successor.
-const FAMILIES: [Family; 18] = [
-    family("c1", "c5", &[]),
-    family("c3", "c5", &["large", "xlarge", "2xlarge", "4xlarge"]),
-    family("c4", "c5", &["large", "xlarge", "2xlarge", "4xlarge"]),
-    family("cc2", "c5", &[]),
-    family("cr1", "r5", &["8xlarge"]),
-    family("d2", "d3", &["xlarge", "2xlarge", "4xlarge"]),
-    family("g2", "g4dn", &[]),
-    family("g3", "g4dn", &["4xlarge"]),
-    family("i2", "i3", &["xlarge", "2xlarge", "4xlarge", "8xlarge"]),
-    family("m1", "m5", &["large", "xlarge"]),
-    family("m2", "r5", &[]),
-    family("m3", "m5", &["large", "xlarge", "2xlarge"]),
-    family("m4", "m5", &["large", "xlarge", "2xlarge", "4xlarge", "16xlarge"]),
-    family("p2", "g4dn", &[]),
-    family("r3", "r5", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge"]),
-    family("r4", "r5", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"]),
-    family("t1", "t3", &["micro"]),
-    family("t2", "t3", &["nano", "micro", "small", "medium", "large", "xlarge", "2xlarge"]),
-];
-
 const DOCS: CheckerDocs = CheckerDocs {
-    what: "EC2 instances on demand of a family that has a newer successor",
+    what: "virtual machines on demand of a family that has a newer successor",
     why: "a newer generation mostly does the same work for less money, and old ones run out of spare capacity",
     money: "cost = on-demand charges of the instance. Savings = instance hours × (price paid − price of the same size \
             of the successor: its list price, less the discount that the old type has); known only where that size exists and this bill shows its price in the same region for the same operating \
-            system, and only when it is lower",
+            system, and only when it is lower. Google Cloud charges by core and GiB: savings = charges, less credits such as those for \
+            sustained use − quantity × list price of the successor's cores and GiB",
     month: MonthRule::ByTime,
     verdict: "fail for each such instance",
     thresholds: &[Threshold {
@@ -77,7 +40,7 @@ const DOCS: CheckerDocs = CheckerDocs {
         default: DefaultValue::List(&[]),
         meaning: "instance families that stay",
     }],
-    data: "rows of instance hours with instance type, resource, quantity and list price",
+    data: "rows of instance hours with instance type, resource, quantity and list price; of Google Cloud rows of cores and memory",
     limits: "instances under a commitment are left out: the commitment would not follow; whether the software runs on the \
              successor is not in a bill",
 };
@@ -108,80 +71,132 @@ impl InstanceGenerationPrevious {
         Ok(Self { ignored: thresholds.list("families_ignored")?.into_iter().collect() })
     }
 
-    /// Instance type, its family and its size.
-    fn old<'a>(&self, line: &'a UsageLine) -> Option<(&'a str, &'static Family, &'a str)> {
+    /// Instance type, and what succeeds it.
+    fn old<'a>(&self, line: &'a UsageLine) -> Option<(&'a str, Succession)> {
         let Meter::InstanceHours(instance_type) = &line.key.meter else { return None };
-        let (name, size) = instance_type.split_once('.')?;
-        let family = FAMILIES.iter().find(|family| family.name == name)?;
-        (!self.ignored.contains(name)).then_some((&**instance_type, family, size))
+        let succession = generations::of(&line.key.cloud, instance_type)?;
+        (!self.ignored.contains(&succession.family)).then_some((&**instance_type, succession))
     }
 
     /// What of the charge the successor would save; `None` where that is unknown or nothing.
     pub(super) fn savings(&self, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Decimal> {
-        let (_, family, size) = self.old(group.first())?;
-        let successor = Meter::InstanceHours(family.same_size(size)?.as_str().into());
-        let price = prices.beside(group.first(), &successor)?;
+        let (_, succession) = self.old(group.first())?;
+        let (_, price) = counterpart(prices, group.first(), &succession)?;
         saved_by(group, price).filter(|savings| is_visible(*savings))
     }
 
     fn judge(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
-        let (instance_type, family, size) = self.old(line)?;
-        let cost = group.billed();
-        if !is_visible(cost) {
-            return None;
-        }
-        let same_size = family.same_size(size);
+        let (instance_type, succession) = self.old(line)?;
         let savings = self.savings(prices, group);
-        let scope = resource_scope(line, ResourceType::Instance, Some(("ec2", "instance")));
-        let saved = match &same_size {
-            Some(successor) => {
-                let successor = Meter::InstanceHours(successor.as_str().into());
-                Saved::by_change(bill, prices, group, &successor, savings)
-            }
+        let saved = match counterpart(prices, line, &succession) {
+            Some((successor, _)) => Saved::by_change(bill, prices, group, &successor, savings),
             None => Saved::UNKNOWN,
         };
-        let successor = same_size.unwrap_or_else(|| format!("the {} family", family.successor));
-        let figures = monthly_of_resource(bill, group, saved, if savings.is_some() { 75 } else { 0 })?;
-        let saves = match figures.savings() {
-            Some(_) => format!(", which {}", figures.savings_text()),
-            None => String::new(),
-        };
-        let message = format!(
-            "instance {} of type {instance_type} on demand {}; its successor is {successor}{saves}",
-            scope.resource_id,
-            figures.cost_text(),
-        );
-        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
-            .issue("instance_type", instance_type)
-            .dimension("instance_type", instance_type)
-            .dimension("successor", &successor)
-            .text(
-                "Instance of a previous generation",
-                message,
-                format!("Compare prices and move to {successor} after a test; newer drivers may be needed."),
-            );
-        finding.tags = group.tags();
-        Some(finding)
+        let same_work = succession.same_work.first().cloned();
+        let successor = same_work.unwrap_or_else(|| format!("the {} family", succession.successor));
+        finding_of(bill, group, instance_type, &successor, saved)
+    }
+
+    /// Machines of Google Cloud, whose cores and memory are charged.
+    fn judge_parts(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
+        let family = family_of_parts(group.first())?;
+        let successor = generations::google_family(family).filter(|_| !self.ignored.contains(family))?;
+        let saved = Saved { charged: saved_on_parts(bill, prices, group, successor), ..Saved::UNKNOWN };
+        finding_of(bill, group, &format!("{family} machine"), &format!("the {successor} family"), saved)
     }
 }
 
-/// What the instance's hours cost less at the list price of its successor. A discount on the old type is taken to hold for the
-/// new one: it is a contract about instances, not about one type.
-fn saved_by(group: &Group<'_>, list_price: Decimal) -> Option<Decimal> {
-    let list: Option<Decimal> = group.lines().map(|line| line.sums.list).sum();
-    let paid = match list.filter(|list| *list > group.billed()) {
-        Some(list) => group.billed().checked_div(list)?,
-        None => Decimal::ONE,
+fn finding_of(
+    bill: &BillingInventory,
+    group: &Group<'_>,
+    instance_type: &str,
+    successor: &str,
+    saved: Saved,
+) -> Option<Finding> {
+    if !is_visible(group.billed()) {
+        return None;
+    }
+    let line = group.first();
+    let scope = resource_or_all_scope(line, ResourceType::Instance, Some(("ec2", "instance")), "all-machines");
+    let figures = monthly_of_group(bill, group, saved, if saved.charged.is_some() { 75 } else { 0 })?;
+    let saves = match figures.savings() {
+        Some(_) => format!(", which {}", figures.savings_text()),
+        None => String::new(),
     };
-    group.billed().checked_sub(list_price.checked_mul(group.quantity()?)?.checked_mul(paid)?)
+    let noun = NOUNS.of(line);
+    let message = format!(
+        "{noun} {} of type {instance_type} on demand {}; its successor is {successor}{saves}",
+        scope.resource_id,
+        figures.cost_text(),
+    );
+    let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
+        .issue("instance_type", instance_type)
+        .dimension("instance_type", instance_type)
+        .dimension("successor", successor)
+        .text(
+            match noun {
+                "instance" => "Instance of a previous generation",
+                _ => "Virtual machine of a previous generation",
+            },
+            message,
+            format!("Compare prices and move to {successor} after a test; newer drivers may be needed."),
+        );
+    finding.tags = group.tags();
+    Some(finding)
+}
+
+/// What each cloud calls an instance.
+const NOUNS: ByCloud<&str> = ByCloud { aws: "instance", azure: "virtual machine", google: "virtual machine" };
+
+/// The successor's meter for the same work, and its public price where the line is charged.
+fn counterpart(prices: &ListPrices<'_>, line: &UsageLine, succession: &Succession) -> Option<(Meter, Decimal)> {
+    succession.same_work.iter().find_map(|name| {
+        let meter = Meter::InstanceHours(name.as_str().into());
+        let price = prices.beside(line, &meter)?;
+        Some((meter, price))
+    })
+}
+
+fn family_of_parts(line: &UsageLine) -> Option<&str> {
+    match &line.key.meter {
+        Meter::MachineCores(family) | Meter::MachineMemory(family) => Some(family),
+        _ => None,
+    }
+}
+
+/// What cores and memory cost less at the public prices of the successor; `None` where the bill does not show them, or nothing is saved.
+/// Discounts for sustained use, which come as credits, are taken off: the successor has none.
+fn saved_on_parts(
+    bill: &BillingInventory,
+    prices: &ListPrices<'_>,
+    group: &Group<'_>,
+    successor: &str,
+) -> Option<Decimal> {
+    let cost_after = group.lines().try_fold(Decimal::ZERO, |sum, line| {
+        let meter = match line.key.meter {
+            Meter::MachineCores(_) => Meter::MachineCores(successor.into()),
+            _ => Meter::MachineMemory(successor.into()),
+        };
+        sum.checked_add(prices.beside(line, &meter)?.checked_mul(line.sums.quantity?)?)
+    })?;
+    let of_resource = bill.of_resource(group.first()).iter();
+    let is_credit =
+        |line: &&UsageLine| line.key.category.is(ChargeCategory::Credit) && *line.key.currency == *group.currency();
+    let credits: Decimal = of_resource.filter(is_credit).map(|line| line.sums.billed.min(Decimal::ZERO)).sum();
+    Some(group.billed() + credits - cost_after).filter(|saved| is_visible(*saved))
 }
 
 impl BillingCheck for InstanceGenerationPrevious {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let old = bill.current().filter(|l| l.is_charge() && l.is_on_demand() && self.old(l).is_some());
+        let on_demand = || bill.current().filter(|l| l.is_charge() && l.is_on_demand());
+        let old = on_demand().filter(|l| self.old(l).is_some());
+        let parts = on_demand().filter(|l| family_of_parts(l).and_then(generations::google_family).is_some());
         let prices = ListPrices::new(bill);
-        by_resource(old).iter().filter_map(|group| self.judge(bill, &prices, group)).collect()
+        let by_type = by_resource_or_place(old);
+        let by_part = by_resource_or_place(parts);
+        let of_type = by_type.iter().filter_map(|group| self.judge(bill, &prices, group));
+        of_type.chain(by_part.iter().filter_map(|group| self.judge_parts(bill, &prices, group))).collect()
     }
 }
 

@@ -3,14 +3,16 @@
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
+use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
-use super::figures::monthly_of_resource;
-use super::group::{Group, by_resource};
+use super::figures::{monthly_of_many, monthly_of_resource};
+use super::group::{Group, by_resource, group_by};
 use super::saved::Saved;
-use super::subject::{finding, resource_scope};
+use super::subject::{account_scope, finding, resource_scope};
 use super::text::{figure, is_visible};
+use super::words::{ByCloud, Words};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -39,7 +41,7 @@ const DOCS: CheckerDocs = CheckerDocs {
         },
     ],
     data: "rows of load balancer hours and of capacity units or processed GB, with resource",
-    limits: "a bill that leaves out rows of work makes a busy load balancer look idle; a standby is idle on purpose",
+    limits: "of Google Cloud only projects as a whole, since rules share a charge; a bill that leaves out rows of work makes a busy load balancer look idle; a standby is idle on purpose",
 };
 
 inventory::submit! {
@@ -51,6 +53,25 @@ inventory::submit! {
         |context, _| Ok(Box::new(OverBill(LoadBalancerIdle::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
     )
 }
+
+const WORDS: ByCloud<Words> = ByCloud {
+    aws: Words {
+        noun: "load balancer",
+        title: "Load balancer with next to no work",
+        advice: "Check its listeners and targets; delete it, or put its rules on a shared load balancer.",
+    },
+    azure: Words {
+        noun: "load balancer",
+        title: "Load balancer with next to no work",
+        advice: "Check its rules and backend pools; delete the load balancer or application gateway with its public IP address, or \
+                 share one.",
+    },
+    google: Words {
+        noun: "Cloud Load Balancing:",
+        title: "Forwarding rules with next to no work",
+        advice: "Check the backends of the project's forwarding rules; delete those that lead to nothing, with their addresses.",
+    },
+};
 
 struct LoadBalancerIdle {
     hours_min: Decimal,
@@ -75,21 +96,27 @@ impl LoadBalancerIdle {
         if hours < self.hours_min || units_hour > self.units_hour_max || !is_visible(cost) {
             return None;
         }
-        let figures = monthly_of_resource(bill, group, Saved::all(bill, group), 70)?;
-        let scope = resource_scope(group.first(), ResourceType::LoadBalancer, None);
+        let line = group.first();
+        let is_of_account = is_charged_by_account(line);
+        let figures = match is_of_account {
+            true => monthly_of_many(bill, group, 60)?.with_all_saved(bill, group),
+            false => monthly_of_resource(bill, group, Saved::all(bill, group), 70)?,
+        };
+        let scope = match is_of_account {
+            true => account_scope(line, ResourceType::ResourcePortfolio, "all-forwarding-rules"),
+            false => resource_scope(line, ResourceType::LoadBalancer, None),
+        };
+        let words = WORDS.of(line);
         let message = format!(
-            "load balancer {} did {} units of work per hour in {hours} charged hours and {}",
+            "{} {} did {} units of work per hour in {hours} charged hours and {}",
+            words.noun,
             scope.resource_id,
             figure(units_hour, 4),
             figures.cost_text(),
         );
         let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
             .dimension("units_hour", figure(units_hour, 6))
-            .text(
-                "Load balancer with next to no work",
-                message,
-                "Check its listeners and targets; delete it, or put its rules on a shared load balancer.",
-            );
+            .text(words.title, message, words.advice);
         finding.tags = group.tags();
         Some(finding)
     }
@@ -101,8 +128,17 @@ impl BillingCheck for LoadBalancerIdle {
             l.is_usage()
                 && matches!(l.key.meter, Meter::BalancerHours(_) | Meter::BalancerCapacity | Meter::BalancerData)
         });
-        by_resource(balancers).iter().filter_map(|group| self.judge(bill, group)).collect()
+        let (of_account, of_resource): (Vec<_>, Vec<_>) = balancers.partition(|line| is_charged_by_account(line));
+        let mut groups = by_resource(of_resource.into_iter());
+        groups.extend(group_by(of_account.into_iter(), |_| ()));
+        groups.iter().filter_map(|group| self.judge(bill, group)).collect()
     }
+}
+
+/// Google Cloud charges for the first five forwarding rules of a project together, and for data elsewhere: only where no rule of a
+/// project did any work is one of them idle for sure.
+fn is_charged_by_account(line: &UsageLine) -> bool {
+    &*line.key.cloud == "gcp"
 }
 
 #[cfg(test)]

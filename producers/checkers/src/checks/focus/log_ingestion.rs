@@ -1,17 +1,17 @@
 //! Log groups that take in much data.
 
 use contracts::draft::Status;
-use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
 use super::ended::resource_has_ended;
 use super::figures::at_run_rate;
-use super::group::{Group, by_resource};
+use super::group::{Group, by_resource_or_place};
 use super::run_rate::{RunRate, monthly_quantity};
-use super::subject::{finding, resource_scope};
+use super::subject::{finding, resource_or_all_scope};
 use super::text::figure;
+use super::words::{ByCloud, LOGS, Words};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -46,6 +46,26 @@ inventory::submit! {
     )
 }
 
+const WORDS: ByCloud<Words> = ByCloud {
+    aws: Words {
+        noun: "log group",
+        title: "Log group takes in data",
+        advice: "Log less (levels, sampling), leave out what is never read, or use the infrequent-access class.",
+    },
+    azure: Words {
+        noun: "Log Analytics workspace",
+        title: "Log Analytics workspace takes in data",
+        advice: "Log less (diagnostic settings, data collection rules), keep verbose tables as Basic Logs, and compare a commitment \
+                 tier from 100 GB a day on.",
+    },
+    google: Words {
+        noun: "Cloud Logging",
+        title: "Cloud Logging takes in data",
+        advice: "Log less (levels, sampling), add exclusion filters to the _Default sink, and turn off VPC flow logs and data access \
+                 logs that are never read.",
+    },
+};
+
 struct LogIngestion {
     gib_min: Decimal,
 }
@@ -63,16 +83,13 @@ impl LogIngestion {
         let gib_monthly = monthly_quantity(bill, group.lines());
         let status = if gib_monthly.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
         let gib = gib_text(group.quantity());
-        let scope = resource_scope(group.first(), ResourceType::LogGroup, None);
-        let message = format!("log group {} took in {gib} GB, which {}", scope.resource_id, figures.cost_text());
+        let scope = resource_or_all_scope(group.first(), LOGS.of(group.first()), None, "all-log-buckets");
+        let words = WORDS.of(group.first());
+        let message = format!("{} {} took in {gib} GB, which {}", words.noun, scope.resource_id, figures.cost_text());
         let mut finding = finding(CHECK_ID, group, scope, status, &figures)
             .dimension("gib_ingested", gib)
             .dimension("gib_monthly", gib_text(gib_monthly))
-            .text(
-                "Log group takes in data",
-                message,
-                "Log less (levels, sampling), leave out what is never read, or use the infrequent-access class.",
-            );
+            .text(words.title, message, words.advice);
         finding.tags = group.tags();
         Some(finding)
     }
@@ -81,7 +98,7 @@ impl LogIngestion {
 impl BillingCheck for LogIngestion {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let ingestion = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::LogIngestion);
-        by_resource(ingestion).iter().filter_map(|group| self.judge(bill, group)).collect()
+        by_resource_or_place(ingestion).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::run_context::RunContext;
 
 mod ended;
 mod figures;
+mod generations;
 mod group;
 mod idle;
 mod kept;
@@ -35,6 +36,7 @@ mod testing;
 mod text;
 #[cfg(test)]
 mod truth;
+mod words;
 
 pub mod backup_storage;
 pub mod capacity_reservation_unused;
@@ -48,6 +50,7 @@ pub mod gp2_to_gp3;
 pub mod growth;
 pub mod instance_generation_previous;
 pub mod kubernetes_support_extended;
+pub mod licence_windows;
 pub mod load_balancer_idle;
 pub mod log_ingestion;
 pub mod metrics_custom;
@@ -72,6 +75,7 @@ pub mod transfer_internet;
 pub mod transit_gateway;
 pub mod usage_negative;
 pub mod volume_magnetic;
+pub mod volume_premium;
 pub mod vpc_endpoint_idle;
 
 /// A check over a bill.

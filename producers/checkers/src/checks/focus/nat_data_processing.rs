@@ -8,10 +8,11 @@ use rust_decimal::Decimal;
 
 use super::ended::resource_has_ended;
 use super::figures::at_run_rate;
-use super::group::{Group, by_resource};
+use super::group::{Group, by_resource_or_place};
 use super::run_rate::{RunRate, monthly_quantity};
-use super::subject::{finding, resource_scope};
+use super::subject::{finding, resource_or_all_scope};
 use super::text::{figure, is_visible, round};
+use super::words::{ByCloud, Words};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -22,7 +23,7 @@ const CHECK_ID: &str = "billing.nat.data.processing";
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "NAT gateways that are charged for processing data",
-    why: "each GB costs as much as an hour of the gateway; traffic to S3 and DynamoDB can go around it for free",
+    why: "each GB costs as much as an hour of the gateway; traffic to the cloud's own storage can go around it for free",
     money: "cost = data processing charges. Savings are unknown: a bill does not tell which traffic could go around",
     month: MonthRule::ByBill,
     verdict: "fail from gib_min on; info below",
@@ -31,7 +32,7 @@ const DOCS: CheckerDocs = CheckerDocs {
         default: DefaultValue::Number("100"),
         meaning: "GB processed in a month, at the rate so far, from which it is worth a look at the routes",
     }],
-    data: "rows of NAT data processing with resource and quantity in GB",
+    data: "rows of NAT data processing with quantity in GB, and with resource (Google Cloud: else of account and region)",
     limits: "says nothing about where the traffic goes",
 };
 
@@ -44,6 +45,26 @@ inventory::submit! {
         |context, _| Ok(Box::new(OverBill(NatDataProcessing::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
     )
 }
+
+const WORDS: ByCloud<Words> = ByCloud {
+    aws: Words {
+        noun: "NAT gateway",
+        title: "NAT gateway charged for data",
+        advice: "Add gateway endpoints for S3 and DynamoDB, keep traffic between zones local, and pull images through an endpoint.",
+    },
+    azure: Words {
+        noun: "NAT gateway",
+        title: "NAT gateway charged for data",
+        advice: "Reach Azure Storage, SQL and other Azure services through service endpoints, which cost nothing, or private \
+                 endpoints instead of the NAT gateway.",
+    },
+    google: Words {
+        noun: "Cloud NAT gateway",
+        title: "Cloud NAT charged for data",
+        advice: "Turn on Private Google Access for the subnets, so that traffic to Google APIs goes around Cloud NAT; mirror packages \
+                 and images in Artifact Registry.",
+    },
+};
 
 struct NatDataProcessing {
     gib_min: Decimal,
@@ -65,16 +86,16 @@ impl NatDataProcessing {
         let gib_monthly = monthly_quantity(bill, data());
         let is_much = gib_monthly.is_some_and(|gib| gib >= self.gib_min);
         let status = if is_much { Status::Fail } else { Status::Info };
-        let scope = resource_scope(line, ResourceType::NatGateway, Some(("ec2", "natgateway")));
+        let scope =
+            resource_or_all_scope(line, ResourceType::NatGateway, Some(("ec2", "natgateway")), "all-nat-gateways");
+        let words = WORDS.of(line);
         let text = |gib: Option<Decimal>| gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
         let gib = text(data().map(|line| line.sums.quantity).sum());
-        let message = format!("NAT gateway {} processed {gib} GB, which {}", scope.resource_id, figures.cost_text());
-        let mut finding = finding(CHECK_ID, group, scope, status, &figures).dimension("gib_processed", gib).dimension("gib_monthly", text(gib_monthly)).text(
-            "NAT gateway charged for data",
-            message,
-            "Add gateway endpoints for S3 and DynamoDB, keep traffic between zones local, and pull images through an \
-                 endpoint.",
-        );
+        let message = format!("{} {} processed {gib} GB, which {}", words.noun, scope.resource_id, figures.cost_text());
+        let mut finding = finding(CHECK_ID, group, scope, status, &figures)
+            .dimension("gib_processed", gib)
+            .dimension("gib_monthly", text(gib_monthly))
+            .text(words.title, message, words.advice);
         let cost_hours = sum(Meter::NatHours);
         if is_visible(cost_hours) {
             finding = finding.dimension("cost_hours", round(cost_hours));
@@ -87,7 +108,7 @@ impl NatDataProcessing {
 impl BillingCheck for NatDataProcessing {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let nat = bill.current().filter(|l| l.is_charge() && matches!(l.key.meter, Meter::NatData | Meter::NatHours));
-        by_resource(nat).iter().filter_map(|group| self.judge(bill, group)).collect()
+        by_resource_or_place(nat).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
 

@@ -14,6 +14,7 @@ use super::group::{Group, group_by};
 use super::saved::Saved;
 use super::subject::{finding, named_scope, resource_scope};
 use super::text::{figure, is_visible, share_of};
+use super::words::{BUCKET, ByCloud, Words};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -25,7 +26,7 @@ const CHECK_ID: &str = "billing.object.storage.untiered";
 const DOCS: CheckerDocs = CheckerDocs {
     what: "buckets (where the bill does not name them: accounts and regions) whose storage is all in the class for \
            frequent access, or nearly all",
-    why: "colder classes cost from half to a twentieth; lifecycle rules or Intelligent-Tiering move what is not read",
+    why: "colder classes cost from half to a twentieth; lifecycle rules or automatic tiering move what is not read",
     money: "cost = charges for the frequent-access class. Savings are unknown: a bill does not tell how much is read",
     month: MonthRule::ByTime,
     verdict: "fail when at least gib_min are stored in the class for frequent access and less than tiered_share_min of all in \
@@ -64,6 +65,27 @@ inventory::submit! {
     )
 }
 
+const WORDS: ByCloud<Words> = {
+    let title = "Object storage without tiering";
+    let aws = Words {
+        noun: "bucket",
+        title,
+        advice: "Look at access patterns, then add lifecycle rules or turn on Intelligent-Tiering.",
+    };
+    let azure = Words {
+        noun: "storage account",
+        title,
+        advice: "Turn on last access tracking, then add lifecycle management rules that move blobs to the cool, cold or archive tier.",
+    };
+    let google = Words {
+        noun: "bucket",
+        title,
+        advice: "Look at access patterns, then turn on Autoclass or add lifecycle rules that move objects to Nearline, Coldline or \
+                 Archive.",
+    };
+    ByCloud { aws, azure, google }
+};
+
 struct ObjectStorageUntiered {
     gib_min: Decimal,
     tiered_share_min: Decimal,
@@ -85,24 +107,26 @@ impl ObjectStorageUntiered {
             return None;
         }
         let line = group.first();
+        let words = WORDS.of(line);
         let (what, scope, figures) = if line.key.resource.is_empty() {
             let scope = named_scope(line, ResourceType::BucketPortfolio, "all-buckets");
             (format!("account {}", line.key.account), scope, monthly_of_many(bill, group, 80)?)
         } else {
-            let scope = resource_scope(line, ResourceType::S3Bucket, None);
-            (format!("bucket {}", scope.resource_id), scope, monthly_of_resource(bill, group, Saved::UNKNOWN, 80)?)
+            let scope = resource_scope(line, BUCKET.of(line), None);
+            (
+                format!("{} {}", words.noun, scope.resource_id),
+                scope,
+                monthly_of_resource(bill, group, Saved::UNKNOWN, 80)?,
+            )
         };
         let message = format!(
             "{what} stores {} GiB in the class for frequent access and next to nothing in a colder one, which {}",
             figure(gib, 1),
             figures.cost_text(),
         );
-        let mut finding =
-            finding(CHECK_ID, group, scope, Status::Fail, &figures).dimension("gib_stored", figure(gib, 3)).text(
-                "Object storage without tiering",
-                message,
-                "Look at access patterns, then add lifecycle rules or turn on Intelligent-Tiering.",
-            );
+        let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures)
+            .dimension("gib_stored", figure(gib, 3))
+            .text(words.title, message, words.advice);
         finding.tags = group.tags();
         Some(finding)
     }

@@ -1,15 +1,15 @@
 //! Public IPv4 addresses that are paid for and used by nothing.
 
 use contracts::draft::Status;
-use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
 
-use super::figures::monthly_of_resource;
-use super::group::{Group, by_resource};
+use super::figures::monthly_of_group;
+use super::group::{Group, by_resource_or_place};
 use super::saved::Saved;
-use super::subject::{finding, resource_scope};
+use super::subject::{finding, resource_or_all_scope};
 use super::text::is_visible;
+use super::words::{ADDRESS, ByCloud, Words};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -38,12 +38,27 @@ inventory::submit! {
     )
 }
 
+/// A bill of Azure does not tell whether an address is used.
+const WORDS: ByCloud<Words> = {
+    let aws = Words {
+        noun: "public IPv4 address",
+        title: "Idle public IPv4 address",
+        advice: "Release the address, or use it, if no outside client relies on it.",
+    };
+    let google = Words {
+        noun: "static external IP address",
+        title: "Static external IP address that nothing uses",
+        advice: "Release the static external IP address, or attach it, if no outside client relies on it.",
+    };
+    ByCloud { aws, azure: aws, google }
+};
+
 struct PublicIpv4Idle;
 
 impl BillingCheck for PublicIpv4Idle {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let idle = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::PublicIpIdle);
-        by_resource(idle).iter().filter_map(|group| judge(bill, group)).collect()
+        by_resource_or_place(idle).iter().filter_map(|group| judge(bill, group)).collect()
     }
 }
 
@@ -52,14 +67,12 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
     if !is_visible(cost) {
         return None;
     }
-    let figures = monthly_of_resource(bill, group, Saved::all(bill, group), 95)?;
-    let scope = resource_scope(group.first(), ResourceType::ElasticIp, Some(("ec2", "elastic-ip")));
-    let message = format!("public IPv4 address {} was idle and {}", scope.resource_id, figures.cost_text());
-    let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures).text(
-        "Idle public IPv4 address",
-        message,
-        "Release the address, or use it, if no outside client relies on it.",
-    );
+    let figures = monthly_of_group(bill, group, Saved::all(bill, group), 95)?;
+    let words = WORDS.of(group.first());
+    let arn = Some(("ec2", "elastic-ip"));
+    let scope = resource_or_all_scope(group.first(), ADDRESS.of(group.first()), arn, "idle-addresses");
+    let message = format!("{} {} was idle and {}", words.noun, scope.resource_id, figures.cost_text());
+    let mut finding = finding(CHECK_ID, group, scope, Status::Fail, &figures).text(words.title, message, words.advice);
     finding.tags = group.tags();
     Some(finding)
 }

@@ -9,6 +9,7 @@ use super::figures::monthly_of_many;
 use super::group::{Group, by_region};
 use super::subject::{finding, is_worth_telling, named_scope, place};
 use super::text::counted;
+use super::words::ByCloud;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -17,7 +18,7 @@ const CHECKER_ID: &str = "focus.ipv4.in.use";
 const CHECK_ID: &str = "billing.ipv4.in.use";
 
 const DOCS: CheckerDocs = CheckerDocs {
-    what: "charges for public IPv4 addresses in use, by account and region",
+    what: "charges for public IPv4 addresses in use (Azure: used or not), by account and region",
     why: "every public address costs by the hour; machines behind a load balancer or NAT gateway rarely need one",
     money: "cost = charges for addresses in use. Savings are unknown: a bill does not tell which addresses are needed",
     month: MonthRule::ByTime,
@@ -37,11 +38,30 @@ inventory::submit! {
     )
 }
 
+/// What the bill says of their use, and what to do.
+const WORDS: ByCloud<(&str, &str)> = ByCloud {
+    aws: (
+        "in use",
+        "Drop public addresses of machines that are reached through a load balancer; use IPv6 or endpoints for the rest.",
+    ),
+    azure: (
+        "in use or not (the bill does not tell)",
+        "List public IP addresses that are associated with nothing (ipConfiguration is empty) and delete them; reach machines through \
+         a load balancer, Azure Bastion or private endpoints.",
+    ),
+    google: (
+        "in use",
+        "Drop external IP addresses of machines that are reached through a load balancer; use Cloud NAT and Private Google Access for \
+         the rest.",
+    ),
+};
+
 struct PublicIpv4InUse;
 
 impl BillingCheck for PublicIpv4InUse {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        let in_use = bill.current().filter(|l| l.is_charge() && l.key.meter == Meter::PublicIpInUse);
+        let in_use =
+            bill.current().filter(|l| l.is_charge() && matches!(l.key.meter, Meter::PublicIpInUse | Meter::PublicIp));
         by_region(in_use).iter().filter_map(|group| judge(bill, group)).collect()
     }
 }
@@ -56,16 +76,13 @@ fn judge(bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         Some(count) => counted(count, "public IPv4 address", "public IPv4 addresses"),
         None => "public IPv4 addresses".to_owned(),
     };
-    let message = format!("{addresses} in use in {} {}", place(line), figures.cost_text());
+    let (state, advice) = WORDS.of(line);
+    let message = format!("{addresses} {state} in {} {}", place(line), figures.cost_text());
     let scope = named_scope(line, ResourceType::PublicIpv4, "in-use");
     let finding = finding(CHECK_ID, group, scope, Status::Info, &figures)
         .dimension("addresses", group.resources_text())
         .dimension("top_resources", group.top_resources(3));
-    Some(finding.text(
-        "Spend on public IPv4 addresses",
-        message,
-        "Drop public addresses of machines that are reached through a load balancer; use IPv6 or endpoints for the rest.",
-    ))
+    Some(finding.text("Spend on public IPv4 addresses", message, advice))
 }
 
 #[cfg(test)]

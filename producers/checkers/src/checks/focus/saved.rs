@@ -86,6 +86,17 @@ fn cost_at(
     group.lines().try_fold(Decimal::ZERO, |sum, line| sum.checked_add(cost(line)?))
 }
 
+/// What the group's quantity costs less at the list price of its successor. A discount on the old one is taken to hold for the
+/// new one: it is a contract about a service, not about one type.
+pub(super) fn saved_by(group: &Group<'_>, list_price: Decimal) -> Option<Decimal> {
+    let list: Option<Decimal> = group.lines().map(|line| line.sums.list).sum();
+    let paid = match list.filter(|list| *list > group.billed()) {
+        Some(list) => group.billed().checked_div(list)?,
+        None => Decimal::ONE,
+    };
+    group.billed().checked_sub(list_price.checked_mul(group.quantity()?)?.checked_mul(paid)?)
+}
+
 /// The unit prices of a group whose lines all have the same.
 pub(super) fn unit_price_of(bill: &BillingInventory, group: &Group<'_>) -> Option<UnitPrice> {
     let mut prices = group.lines().map(|line| bill.unit_prices().of_line(line));

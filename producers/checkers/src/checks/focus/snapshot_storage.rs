@@ -13,6 +13,7 @@ use super::figures::{Figures, monthly_of_many};
 use super::group::{Group, HoursOfBill, by_region};
 use super::subject::{finding, named_scope};
 use super::text::{figure, is_visible, money, percent, round, share_of};
+use super::words::ByCloud;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -66,6 +67,34 @@ inventory::submit! {
     )
 }
 
+#[derive(Clone, Copy)]
+struct SnapshotWords {
+    /// What all of them are called in findings.
+    name: &'static str,
+    expiry: &'static str,
+    schedules: &'static str,
+}
+
+const WORDS: ByCloud<SnapshotWords> = ByCloud {
+    aws: SnapshotWords {
+        name: "ebs-snapshots",
+        expiry: "Expire snapshots by a lifecycle policy, delete those of deleted volumes, archive the rest.",
+        schedules: "Look for snapshot schedules without expiry and for jobs that take more snapshots than planned.",
+    },
+    azure: SnapshotWords {
+        name: "disk-snapshots",
+        expiry: "Take incremental snapshots instead of full ones, delete those of deleted managed disks, let Azure Backup expire the \
+                 rest.",
+        schedules: "Look for scripts and Azure Backup policies that take snapshots without expiry, and for full snapshots.",
+    },
+    google: SnapshotWords {
+        name: "disk-snapshots",
+        expiry: "Set a retention in the snapshot schedules, delete snapshots of deleted persistent disks, keep the rest as archive \
+                 snapshots.",
+        schedules: "Look for snapshot schedules without retention and for jobs that take more snapshots than planned.",
+    },
+};
+
 struct SnapshotStorage {
     share_min: Decimal,
     growth_min: Decimal,
@@ -95,11 +124,7 @@ impl SnapshotStorage {
             base(SHARE_ID, &snapshots, &figures)
                 .dimension("share_pct", percent(share))
                 .dimension("cost_volumes", round(all - cost))
-                .text(
-                    "Snapshots are a large share of block storage cost",
-                    message,
-                    "Expire snapshots by a lifecycle policy, delete those of deleted volumes, archive the rest.",
-                ),
+                .text("Snapshots are a large share of block storage cost", message, WORDS.of(snapshots.first()).expiry),
         )
     }
 
@@ -129,7 +154,7 @@ impl SnapshotStorage {
         Some(base(GROWTH_ID, &snapshots, &figures).dimension("growth_pct", percent(growth)).text(
             "Snapshot cost grows fast",
             message,
-            "Look for snapshot schedules without expiry and for jobs that take more snapshots than planned.",
+            WORDS.of(line).schedules,
         ))
     }
 }
@@ -156,7 +181,7 @@ fn figures_of(bill: &BillingInventory, snapshots: &Group<'_>) -> Option<Figures>
 }
 
 fn base(check_id: &'static str, snapshots: &Group<'_>, figures: &Figures) -> Finding {
-    let scope = named_scope(snapshots.first(), ResourceType::SnapshotPortfolio, "ebs-snapshots");
+    let scope = named_scope(snapshots.first(), ResourceType::SnapshotPortfolio, WORDS.of(snapshots.first()).name);
     finding(check_id, snapshots, scope, Status::Fail, figures)
         .dimension("snapshots", snapshots.resources_text())
         .dimension("gib_months", snapshots.quantity().map_or_else(|| "unknown".to_owned(), |q| figure(q, 3)))

@@ -73,7 +73,20 @@ impl Software {
 
     /// Of an instance line: by its operation, else by its description; `None` where neither tells.
     pub(super) fn of(line: &UsageLine) -> Option<Self> {
+        if &*line.key.cloud != "aws" {
+            return Some(Self::of_sku(&line.key.sku.to_lowercase()));
+        }
         Self::of_operation(&line.key.sku).or_else(|| Self::of_description(&line.sums.description))
+    }
+
+    /// Azure has its licence of Windows in a product of its own, `Dv3/DSv3 Series Windows`. Other bills name the operating system;
+    /// `BYOL` is a licence of the customer.
+    fn of_sku(sku: &str) -> Self {
+        let windows = match sku.contains(" series") {
+            true => sku.contains("series windows"),
+            false => sku.contains("windows") && !sku.contains("byol"),
+        };
+        software(windows, None, false)
     }
 
     fn of_operation(sku: &str) -> Option<Self> {
@@ -94,6 +107,11 @@ impl Software {
         });
         let subscription = ["RHEL", "Red Hat", "SUSE", "Ubuntu Pro"].iter().any(|name| has(name));
         Some(Self { windows: has("Windows") && !has("BYOL"), sql, subscription })
+    }
+
+    /// True when it has a licence of Windows.
+    pub(super) fn has_windows(self) -> bool {
+        self.windows
     }
 
     /// True when the price is that of the instance alone.

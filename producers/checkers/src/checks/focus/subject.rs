@@ -30,13 +30,27 @@ pub(super) fn is_worth_telling(sum: Decimal, currency: &str) -> bool {
 pub(super) fn resource_scope(line: &UsageLine, resource_type: ResourceType, arn: Option<(&str, &str)>) -> Scope {
     let resource = &*line.key.resource;
     let mut scope = named_scope(line, resource_type, &short_id(resource));
-    if resource.starts_with("arn:") {
+    // A name may be that of resources in two resource groups or zones; the path is that of one.
+    if resource.starts_with("arn:") || resource.contains('/') && scope.cloud != "aws" {
         scope.resource_arn = resource.to_owned();
     } else if let Some((service, kind)) = arn.filter(|_| scope.cloud == "aws" && !line.key.region.is_empty()) {
         let Scope { provider_partition, region, account_id, .. } = &scope;
         scope.resource_arn = format!("arn:{provider_partition}:{service}:{region}:{account_id}:{kind}/{resource}");
     }
     scope
+}
+
+/// Scope of a group about one resource, or about all of the kind in its account and region where the bill names none.
+pub(super) fn resource_or_all_scope(
+    line: &UsageLine,
+    resource_type: ResourceType,
+    arn: Option<(&str, &str)>,
+    all: &str,
+) -> Scope {
+    match line.key.resource.is_empty() {
+        true => named_scope(line, ResourceType::ResourcePortfolio, all),
+        false => resource_scope(line, resource_type, arn),
+    }
 }
 
 /// Scope of a group about something that is not one resource.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use inventories::billing::closed_lists::Pricing;
 use inventories::billing::fact::{Charge, CostFact, RowDetail};
 use inventories::billing::inventory::{BillingInventory, InventoryBuilder};
+use inventories::billing::sku::Sku;
 use inventories::billing::tags::RowTags;
 use inventories::services::Services;
 use rust_decimal::Decimal;
@@ -44,6 +45,7 @@ pub(super) fn row(description: &str) -> Row {
         usage_type: None,
         operation: None,
         description: Some(description.to_owned()),
+        sku: Sku::default(),
         pricing: Pricing::Standard,
         commitment_id: None,
         commitment_status: None,
@@ -124,6 +126,22 @@ impl Row {
         self.charge().usage_type = text(usage_type);
         self.charge().operation = text(operation);
         self.charge().description = None;
+        self
+    }
+
+    /// Of a product, and a meter of it, as Azure names them.
+    pub(super) fn product(mut self, product: &str, meter: &str) -> Self {
+        let charge = self.charge();
+        charge.sku.subcategory = Some(product.to_owned());
+        charge.usage_type = Some(meter.to_owned());
+        charge.description = None;
+        self
+    }
+
+    /// With the instance type that its SKU names, by the hour.
+    pub(super) fn instance_type(mut self, instance_type: &str) -> Self {
+        self.charge().sku.instance_type = Some(instance_type.to_owned());
+        self.charge().sku.unit = Some("Hours".to_owned());
         self
     }
 

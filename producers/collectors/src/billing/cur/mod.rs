@@ -9,6 +9,7 @@ use contracts::service_family;
 use inventories::billing::cells;
 use inventories::billing::closed_lists::{ChargeCategory, LineType, ListCell, Listed, Pricing};
 use inventories::billing::fact::{Charge, CostFact, RowDetail, SplitCost};
+use inventories::billing::sku::Sku;
 use inventories::billing::tags::{self, RowTags, Tags};
 
 use self::columns::Columns;
@@ -211,6 +212,7 @@ impl CurReader {
             usage_type: text(c.usage_type),
             operation: text(c.operation),
             description: text(c.description),
+            sku: Sku::default(),
             pricing: pricing(line_type, row.get(c.usage_type), row.get(c.term)),
             commitment_id: reservation.or_else(|| row.get(c.savings_plan)).map(str::to_owned),
             commitment_status: None,

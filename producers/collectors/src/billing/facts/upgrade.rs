@@ -11,6 +11,7 @@ use contracts::cost_manifest::{CostManifest, LiveDelivery};
 use inventories::billing::cells::SCALE;
 use inventories::billing::closed_lists::Pricing;
 use inventories::billing::fact::{Charge, CostFact};
+use inventories::billing::sku::Sku;
 use inventories::billing::tags::{RowTags, Tags};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use platform::store::{Lease, Object, ReplaceOutcome, StoreError};
@@ -94,6 +95,7 @@ fn facts(batch: &RecordBatch) -> Option<Vec<CostFact>> {
             usage_type: optional("usage_type")?,
             operation: optional("operation")?,
             description: None,
+            sku: Sku::default(),
             pricing: Pricing::Unknown,
             commitment_id: optional("commitment_id")?,
             commitment_status: optional("commitment_status")?.map(|status| status.as_str().into()),

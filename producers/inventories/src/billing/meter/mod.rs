@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
+mod azure;
 mod description;
+mod details;
+mod google;
 mod services;
 mod usage_type;
 
@@ -15,6 +18,10 @@ pub enum Meter {
     InstanceHours(Arc<str>),
     /// A node of this type of a database, a cache, a search domain or a warehouse running, per hour, at on-demand rates: `db.r5.large`.
     NodeHours(Arc<str>),
+    /// Cores of machines of this family, per hour, where machines are charged by their parts.
+    MachineCores(Arc<str>),
+    /// Memory of machines of this family, per GiB hour.
+    MachineMemory(Arc<str>),
     /// Serverless container capacity, per hour.
     ContainerHours,
     /// Extra charge for a database engine past its standard support, per vCPU hour.
@@ -49,6 +56,8 @@ pub enum Meter {
     PublicIpIdle,
     /// A public IPv4 address in use, per hour.
     PublicIpInUse,
+    /// A public IPv4 address, used or not, per hour.
+    PublicIp,
     /// A load balancer existing, per hour.
     BalancerHours(BalancerKind),
     /// Work a load balancer did, per capacity unit hour.
@@ -111,8 +120,30 @@ pub enum VolumeKind {
     Io2,
     /// Magnetic, previous generation.
     Magnetic,
+    /// Hard disk, current generation.
+    Hdd,
+    /// SSD for most work.
+    Standard(DiskSize),
+    /// SSD for work that needs its speed.
+    Premium(DiskSize),
     /// Any other kind.
     Other,
+}
+
+/// What a disk of one kind has a price of its own by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DiskSize {
+    /// Size that is charged as a whole, `10` of `P10`; 0 where each GiB is.
+    pub tier: u16,
+    /// True when it is kept in several zones.
+    pub is_zone_redundant: bool,
+}
+
+impl DiskSize {
+    /// Charged by the GiB.
+    pub const PER_GIB: Self = Self { tier: 0, is_zone_redundant: false };
+    /// Charged by the GiB, in several zones.
+    pub const PER_GIB_REDUNDANT: Self = Self { tier: 0, is_zone_redundant: true };
 }
 
 /// Kind of load balancer.
@@ -149,12 +180,15 @@ impl Meter {
             | Self::TransitHours
             | Self::Stored(_)
             | Self::Backup(_)
+            | Self::PublicIp
             | Self::BalancerHours(_)
             | Self::ObjectStandard
             | Self::ObjectTiered => PriceOf::Existence,
             // An address is charged as idle or as in use, and leaves the bill while its instance is stopped.
             Self::InstanceHours(_)
             | Self::NodeHours(_)
+            | Self::MachineCores(_)
+            | Self::MachineMemory(_)
             | Self::ContainerHours
             | Self::ExtendedSupport(_)
             | Self::ClusterSupport
@@ -188,25 +222,67 @@ impl Meter {
 /// The columns of a row that say what it meters.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wording<'a> {
-    /// Product code of the service.
+    /// Service: product code on AWS, its name elsewhere.
     pub service: &'a str,
-    /// Usage type.
+    /// Usage type, or name of the meter.
     pub usage_type: Option<&'a str>,
     /// Operation.
     pub operation: Option<&'a str>,
     /// Charge description.
     pub description: Option<&'a str>,
+    /// Service that the meter is of.
+    pub category: Option<&'a str>,
+    /// Product that the meter is of.
+    pub subcategory: Option<&'a str>,
+    /// Kind of the service, of the closed list of FOCUS.
+    pub kind: Option<&'a str>,
+    /// Unit of the quantity.
+    pub unit: Option<&'a str>,
+    /// Instance type.
+    pub instance_type: Option<&'a str>,
+    /// Operating system.
+    pub operating_system: Option<&'a str>,
+    /// Storage class.
+    pub storage_class: Option<&'a str>,
 }
 
-/// The meter of an AWS row; other providers' rows are [`Meter::Other`] until a checker needs them.
+impl<'a> Wording<'a> {
+    /// All that says it.
+    #[must_use]
+    pub fn texts(self) -> [&'a str; 11] {
+        [
+            Some(self.service),
+            self.usage_type,
+            self.operation,
+            self.description,
+            self.category,
+            self.subcategory,
+            self.kind,
+            self.unit,
+            self.instance_type,
+            self.operating_system,
+            self.storage_class,
+        ]
+        .map(Option::unwrap_or_default)
+    }
+}
+
+/// The meter of a row; other clouds' rows are [`Meter::Other`] until a checker needs them.
 #[must_use]
 pub fn of(cloud: &str, row: Wording<'_>) -> Meter {
-    if cloud != "aws" {
-        return Meter::Other;
-    }
+    let meter = match cloud {
+        "aws" => aws(row),
+        "azure" => azure::meter(row),
+        "gcp" => google::meter(row),
+        _ => return Meter::Other,
+    };
+    meter.or_else(|| details::meter(row)).unwrap_or(Meter::Other)
+}
+
+fn aws(row: Wording<'_>) -> Option<Meter> {
     let of_service = |meter: &Meter| services::charges_for(row.service, meter);
     let meter = usage_type::meter(row).filter(of_service);
-    meter.or_else(|| row.description.and_then(description::meter).filter(of_service)).unwrap_or(Meter::Other)
+    meter.or_else(|| row.description.and_then(description::meter).filter(of_service))
 }
 
 /// Engines of databases by their spelling without spaces, in lower case, and as findings name them. Usage types write `MySQL5.7`,

@@ -37,6 +37,8 @@ fn services(meter: &Meter) -> Option<&'static [&'static str]> {
         Meter::ObjectStandard | Meter::ObjectEarlyDelete | Meter::ObjectRequests => &["AmazonS3"],
         Meter::ObjectTiered => &["AmazonS3", "AmazonGlacier", "AmazonS3GlacierDeepArchive"],
         Meter::LogIngestion | Meter::CustomMetrics => &["AmazonCloudWatch"],
+        // Other clouds' only.
+        Meter::MachineCores(_) | Meter::MachineMemory(_) | Meter::PublicIp => &[],
         Meter::TransferCrossZone | Meter::TransferCrossRegion | Meter::TransferInternet | Meter::Other => return None,
     })
 }

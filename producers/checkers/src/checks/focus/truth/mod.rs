@@ -11,9 +11,11 @@ use super::testing::{Row, bill, row};
 use crate::checker::Checker;
 use crate::finding::Finding;
 
+mod azure;
 mod commitments;
 mod currencies;
 mod ended;
+mod google;
 mod growth;
 mod idle;
 mod labels;
@@ -33,7 +35,8 @@ pub(super) struct Case {
     name: &'static str,
     /// Why the findings are these, with the arithmetic.
     why: &'static str,
-    /// One charge a line: service, usage type, resource (`-` for none), and `first..end/step` hours of the month in rows of `step` hours;
+    /// One charge a line: service (`gcp:Compute_Engine`, with its cloud where that is not AWS, and `_` for blanks), usage type (there: description,
+    /// or `product|meter`), resource (`-` for none), and `first..end/step` hours of the month in rows of `step` hours;
     /// then `cost`, `qty` and other cells of each row (`key=value`). `copies=10` repeats it with resources of their own, and with
     /// `renew=24` each lives for 24 hours; `daily=20` leaves out all but the first 20 hours of each day, `nightly=20` all but the last.
     bill: &'static str,
@@ -107,7 +110,11 @@ fn said(found: &[Finding]) -> Vec<String> {
     let line = |f: &Finding| {
         let check = f.check_id.strip_prefix("billing.").unwrap_or(f.check_id);
         let (savings, cost) = (amount(f.estimated.monthly_savings), amount(f.estimated.monthly_cost));
-        format!("{check} {} {} {savings} {cost}", f.scope.resource_id, format!("{:?}", f.status).to_lowercase())
+        format!(
+            "{check} {} {} {savings} {cost}",
+            f.scope.resource_id.replace(' ', "_"),
+            format!("{:?}", f.status).to_lowercase()
+        )
     };
     let mut said: Vec<_> = found.iter().map(line).collect();
     said.sort();
@@ -137,7 +144,7 @@ fn rows_of(line: &str) -> Vec<Row> {
                 (None, None) => resource.to_owned(),
                 _ => format!("{resource}-{copy}-{life}"),
             };
-            let mut row = row("").usage_type(usage_type, cell("op").unwrap_or_default()).service(service);
+            let mut row = charged_for(service, usage_type, cell("op").unwrap_or_default());
             row = if resource == "-" { row } else { row.resource(&name) };
             row = row.at_hour(start).hours(step.min(end - start));
             for (key, value) in &cells {
@@ -147,6 +154,19 @@ fn rows_of(line: &str) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// A row of that service and usage type.
+fn charged_for(service: &str, usage_type: &str, operation: &str) -> Row {
+    let Some((cloud, service)) = service.split_once(':') else {
+        return row("").usage_type(usage_type, operation).service(service);
+    };
+    let [service, text] = [service, usage_type].map(|text| text.replace('_', " "));
+    let row = row(&text).cloud(cloud).service(&service);
+    match text.split_once('|') {
+        Some((product, meter)) => row.product(product, meter),
+        None => row,
+    }
 }
 
 fn with_cell(row: Row, key: &str, value: &str) -> Row {
@@ -164,6 +184,7 @@ fn with_cell(row: Row, key: &str, value: &str) -> Row {
         "month" => row.in_august(),
         "account" => row.account(value),
         "region" => row.region(value),
+        "type" => row.instance_type(value),
         "used" => row.committed(value, "Used"),
         "unused" => row.committed(value, "Unused"),
         "op" | "copies" | "daily" | "nightly" | "renew" => row,
