@@ -28,7 +28,8 @@ fn said(finding: &Published) -> String {
 }
 
 /// Checks that need the quantity in pricing units, which only the AWS reports of this bill have.
-const OF_QUANTITY: [&str; 3] = ["billing.object.storage.untiered", "billing.ebs.gp2.to.gp3", "billing.logs.ingestion"];
+const OF_QUANTITY: [&str; 4] =
+    ["billing.object.storage.untiered", "billing.ebs.gp2.to.gp3", "billing.logs.ingestion", "billing.compute.plan.gap"];
 
 #[test]
 fn every_dialect_of_one_bill_gives_the_same_findings() {

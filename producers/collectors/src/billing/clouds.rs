@@ -23,12 +23,13 @@ impl Clouds {
         Self { provider: columns.provider, seller: columns.seller, seen: HashMap::new() }
     }
 
-    /// The cloud of a row: its provider's, else that of a seller who is a cloud.
+    /// The cloud of a row: its provider's, where that is one. Else that of who bills it, if that is a cloud: since FOCUS 1.3 the provider of
+    /// what is bought at a cloud's marketplace is the vendor, and the bill is the cloud's all the same. Else the provider.
     pub fn name(&mut self, row: Row<'_>) -> Arc<str> {
-        let provider = row
-            .first(&self.provider)
-            .or_else(|| self.seller.iter().filter_map(|column| row.get(*column)).find_map(cloud::known_cloud));
-        let provider = provider.unwrap_or_default();
+        let provider = row.first(&self.provider);
+        let known = provider.and_then(cloud::known_cloud);
+        let of_seller = || self.seller.iter().filter_map(|column| row.get(*column)).find_map(cloud::known_cloud);
+        let provider = known.or_else(of_seller).or(provider).unwrap_or_default();
         if let Some(cloud) = self.seen.get(provider) {
             return Arc::clone(cloud);
         }

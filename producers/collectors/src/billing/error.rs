@@ -230,17 +230,13 @@ pub enum LoadError {
         /// Bytes of the file.
         found: u64,
     },
-    /// A manifest says of a file what cannot be.
-    #[error(
-        "billing manifest {manifest}: byteCount of {key} is {value}, which is no number of bytes. Nothing was changed"
-    )]
-    ManifestValue {
+    /// A manifest that cannot be read, or says what cannot be.
+    #[error("billing manifest {manifest}: {reason}; copy the delivery again, whole. Nothing was changed")]
+    ManifestUnreadable {
         /// Manifest.
         manifest: String,
-        /// File, as the manifest has it.
-        key: String,
-        /// What it says, quoted.
-        value: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A manifest that was named by itself names no file.
     #[error("billing manifest {manifest} names no file: there is nothing to load")]

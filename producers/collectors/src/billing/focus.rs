@@ -448,12 +448,15 @@ mod tests {
 
     #[test]
     fn the_provider_is_read_under_all_its_names() {
-        let cases: [(&[(&str, &str)], &str); 9] = [
+        let cases: [(&[(&str, &str)], &str); 11] = [
             (
                 &[("ServiceProviderName", "Databricks"), ("ProviderName", "AWS"), ("HostProviderName", "AWS")],
                 "databricks",
             ),
             (&[("ServiceProviderName", "Databricks"), ("HostProviderName", "AWS")], "databricks"),
+            // Bought at a marketplace, and bought from the vendor.
+            (&[("ServiceProviderName", "Databricks"), ("InvoiceIssuerName", "Amazon Web Services, Inc.")], "aws"),
+            (&[("ServiceProviderName", "Databricks"), ("InvoiceIssuerName", "Databricks")], "databricks"),
             (&[("ServiceProviderName", ""), ("ProviderName", "AWS")], "aws"),
             (&[("HostProviderName", "Google Cloud")], "gcp"),
             (&[("Provider", "Microsoft")], "azure"),

@@ -59,9 +59,13 @@ pub fn find(paths: &[PathBuf]) -> Result<BillPaths, LoadError> {
             let before = found.deliveries.len();
             folder.sort_into(path, &mut found)?;
             if found.deliveries.len() == before {
-                return Err(LoadError::NoBills { folder: path.display().to_string() });
+                let empty = found.left_out.iter().find(|(_, why)| why == NAMES_NONE);
+                return Err(match empty {
+                    Some((manifest, _)) => LoadError::ManifestEmpty { manifest: manifest.display().to_string() },
+                    None => LoadError::NoBills { folder: path.display().to_string() },
+                });
             }
-        } else if let Some(manifest) = manifest::read_named(&found.storage, path)? {
+        } else if let Some(manifest) = manifest::read_named(&found.storage, path, paths.len() == 1)? {
             let root = path.parent().and_then(Path::parent).unwrap_or(path);
             found.storage.look_below(root)?;
             let delivery = delivery_of(&manifest, root, &found.storage)?;
@@ -77,6 +81,9 @@ pub fn find(paths: &[PathBuf]) -> Result<BillPaths, LoadError> {
     found.deliveries.extend((!loose.files.is_empty()).then_some(loose));
     Ok(found)
 }
+
+/// Why a manifest of an empty delivery is left out.
+const NAMES_NONE: &str = "it names no file";
 
 /// What is in a folder.
 #[derive(Default)]
@@ -105,22 +112,29 @@ impl Folder {
 
     /// First what manifests name; of the rest, what no manifest is about.
     fn sort_into(self, root: &Path, found: &mut BillPaths) -> Result<(), LoadError> {
-        let mut decided: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let mut decided: BTreeMap<PathBuf, &Path> = BTreeMap::new();
         let mut taken = BTreeSet::new();
         for manifest in &self.manifests {
             // A delivery's own copy of its manifest lies below the one of the period, which says what is current.
-            if decided.keys().any(|folder| manifest.folder() != folder && manifest.folder().starts_with(folder)) {
-                continue;
+            let decides = |(folder, _): &(&PathBuf, &&Path)| {
+                manifest.folder() != *folder && manifest.folder().starts_with(folder)
+            };
+            if let Some((period, by)) = decided.iter().find(decides) {
+                let by = by.parent().unwrap_or(by);
+                if manifest.folder().starts_with(by) {
+                    continue;
+                }
+                let folders = [by, manifest.folder()].map(|folder| folder.display().to_string()).to_vec();
+                return Err(LoadError::SeveralDeliveries { period: period.display().to_string(), folders });
             }
             let delivery = delivery_of(manifest, root, &found.storage)?;
-            let why = format!("{} does not name it", manifest.path.display());
             let periods = delivery.files.iter().filter_map(|file| period_folder(file, root));
             for folder in periods.chain([manifest.folder().to_owned()]) {
-                decided.entry(folder).or_insert_with(|| why.clone());
+                decided.entry(folder).or_insert(&manifest.path);
             }
             taken.extend(delivery.files.iter().cloned());
             if delivery.files.is_empty() {
-                found.left_out.push((manifest.path.clone(), "it names no file".to_owned()));
+                found.left_out.push((manifest.path.clone(), NAMES_NONE.to_owned()));
             } else {
                 found.deliveries.push(delivery);
             }
@@ -135,8 +149,9 @@ impl Folder {
                 found.left_out.push((file, "it is empty".to_owned()));
                 continue;
             }
-            if let Some((_, why)) = decided.iter().find(|(folder, _)| file.starts_with(folder)) {
-                found.left_out.push((file, why.clone()));
+            if let Some((_, by)) = decided.iter().find(|(folder, _)| file.starts_with(folder)) {
+                let why = format!("{} does not name it", by.display());
+                found.left_out.push((file, why));
                 continue;
             }
             rest.entry(period_folder(&file, root).unwrap_or_else(|| root.to_owned())).or_default().push(file);
@@ -299,6 +314,8 @@ mod tests {
         let none = r#"{"blobs": []}"#;
         let files = [("e/manifest.json", none), ("e/part_0.csv", "x"), ("bill.csv", "x"), ("blank.csv", " \r\n")];
         check(&files, &["-: bill.csv"], &["e/manifest.json", "blank.csv", "e/part_0.csv"]);
+        let dir = folder(&[("e/manifest.json", none), ("e/part_0.csv", "x")]);
+        assert!(matches!(find(&[dir.path().to_owned()]), Err(LoadError::ManifestEmpty { .. })));
         let dir = folder(&[("x-manifest.json", none)]);
         let named = find(&[dir.path().join("x-manifest.json")]);
         assert!(matches!(named, Err(LoadError::ManifestEmpty { .. })), "{named:?}");
@@ -310,8 +327,39 @@ mod tests {
             let manifest = format!(r#"{{"blobs": [{{"blobName": "e/p.csv", "byteCount": {size}}}]}}"#);
             let dir = folder(&[("e/manifest.json", &manifest), ("e/p.csv", "12345")]);
             let refused = find(&[dir.path().to_owned()]).unwrap_err().to_string();
-            assert!(refused.contains("byteCount of e/p.csv is"), "{refused}");
+            assert!(refused.contains("byteCount of \"e/p.csv\" is"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_manifest_that_cannot_be_read_is_refused() {
+        let cases = [
+            (r#"{"blobs": [{"blobName": "e/p.csv"}, {"blob"#, "it is no JSON"),
+            (r#"{"blobs": null}"#, "its list of files is null"),
+            (r#"{"reportKeys": "e/p.csv"}"#, "invalid type: string"),
+        ];
+        for (manifest, said) in cases {
+            let dir = folder(&[("e/manifest.json", manifest), ("e/p.csv", "x")]);
+            let refused = find(&[dir.path().to_owned()]).unwrap_err().to_string();
+            assert!(refused.contains("manifest.json: ") && refused.contains(said), "{refused}");
+        }
+        check(&[("manifest.json", r#"{"name": "app"}"#), ("p.csv", "x")], &["-: p.csv"], &["manifest.json"]);
+    }
+
+    #[test]
+    fn manifests_of_several_deliveries_of_a_period_do_not_say_which_is_current() {
+        let of =
+            |run: &str| format!(r#"{{"runInfo": {{"runId": "{run}"}}, "blobs": [{{"blobName": "e/{run}/p.csv"}}]}}"#);
+        let dir = folder(&[
+            ("20261101-20261130/a/manifest.json", &of("a")),
+            ("20261101-20261130/a/p.csv", "x"),
+            ("20261101-20261130/b/manifest.json", &of("b")),
+            ("20261101-20261130/b/p.csv", "y"),
+        ]);
+        let refused = find(&[dir.path().to_owned()]);
+        assert!(matches!(refused, Err(LoadError::SeveralDeliveries { .. })), "{refused:?}");
+        let named = find(&[dir.path().join("20261101-20261130/b/manifest.json")]).unwrap();
+        assert_eq!(named.deliveries[0].assembly.as_deref(), Some("b"));
     }
 
     /// The bytes of packed files are not compared: no manifest says whether it has counted them packed.

@@ -14,14 +14,14 @@ const NAME_END: &str = "manifest.json";
 /// Longest manifest that is read: one of AWS has its columns and some thousand file names.
 const BYTES_MAX: u64 = 16 << 20;
 
-/// The manifest that was named among files; `None` when the file is none. One that is called `manifest.json` is taken for a
+/// The manifest that was named; `None` when the file is none. One that is called `manifest.json` and was named among others is taken for a
 /// mistake: it is there because all files of a folder were named.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read_named(storage: &BillStorage, path: &Path) -> Result<Option<DeliveryManifest>, LoadError> {
+pub fn read_named(storage: &BillStorage, path: &Path, is_alone: bool) -> Result<Option<DeliveryManifest>, LoadError> {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if name.ends_with("-manifest.json") { read(storage, path) } else { Ok(None) }
+    if is_alone || name.ends_with("-manifest.json") { read(storage, path) } else { Ok(None) }
 }
 
 /// A manifest and where it lies.
@@ -70,19 +70,29 @@ struct Blob {
 }
 
 impl Blob {
-    fn file(self, manifest: &Path) -> Result<ManifestFile, LoadError> {
+    fn file(self) -> Result<ManifestFile, String> {
         let bytes = self.bytes.filter(|bytes| !bytes.is_null());
-        let (key, size) = (self.name, bytes.as_ref().map(serde_json::Value::as_u64));
-        match (size, bytes) {
-            (Some(None), Some(value)) => Err(LoadError::ManifestValue {
-                manifest: manifest.display().to_string(),
-                key,
-                value: quote(&value.to_string()),
-            }),
-            (size, _) => Ok(ManifestFile { key, bytes: size.flatten() }),
+        match (bytes.as_ref().map(serde_json::Value::as_u64), bytes) {
+            (Some(None), Some(value)) => {
+                Err(format!("byteCount of {} is {value}, which is no number of bytes", quote(&self.name)))
+            }
+            (size, _) => Ok(ManifestFile { key: self.name, bytes: size.flatten() }),
         }
     }
 }
+
+impl Content {
+    fn files(self) -> Result<Vec<ManifestFile>, String> {
+        match (self.keys, self.blobs) {
+            (Some(keys), _) => Ok(keys.into_iter().map(|key| ManifestFile { key, bytes: None }).collect()),
+            (None, Some(blobs)) => blobs.into_iter().map(Blob::file).collect(),
+            (None, None) => Err("its list of files is null".to_owned()),
+        }
+    }
+}
+
+/// Members that list the files of a delivery.
+const LISTS: [&str; 3] = ["reportKeys", "dataFiles", "blobs"];
 
 /// The manifest at this path; `None` when the file is none.
 ///
@@ -98,13 +108,16 @@ pub fn read(storage: &BillStorage, path: &Path) -> Result<Option<DeliveryManifes
     }
     let bytes = storage.first_bytes(path, BYTES_MAX)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let Ok(content) = serde_json::from_slice::<Content>(bytes) else { return Ok(None) };
-    let files = match (content.keys, content.blobs) {
-        (Some(keys), _) => keys.into_iter().map(|key| ManifestFile { key, bytes: None }).collect(),
-        (None, Some(blobs)) => blobs.into_iter().map(|blob| blob.file(path)).collect::<Result<_, _>>()?,
-        (None, None) => return Ok(None),
-    };
-    let assembly = content.assembly.or_else(|| content.run.and_then(|run| run.run_id));
+    let unreadable = |reason: String| LoadError::ManifestUnreadable { manifest: path.display().to_string(), reason };
+    let value: serde_json::Value =
+        serde_json::from_slice(bytes).map_err(|error| unreadable(format!("it is no JSON: {error}")))?;
+    // Others have manifests, too.
+    if !LISTS.iter().any(|list| value.get(list).is_some()) {
+        return Ok(None);
+    }
+    let content: Content = serde_json::from_value(value).map_err(|error| unreadable(error.to_string()))?;
+    let assembly = content.assembly.clone().or_else(|| content.run.as_ref().and_then(|run| run.run_id.clone()));
+    let files = content.files().map_err(unreadable)?;
     Ok(Some(DeliveryManifest { path: path.to_owned(), assembly, files }))
 }
 
