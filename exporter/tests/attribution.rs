@@ -432,15 +432,21 @@ fn a_run_over_the_bill_of_another_account_resolves_nothing() {
 #[test]
 fn what_an_account_has_of_a_kind_is_priced_by_its_service() {
     let mut world = World::new();
-    let query = found(("r1", "2026-01-20T10:00:00Z"), "AmazonEC2", &["m4"]).replace("'thing'", "'instance_family'");
-    world.commit_query("acme", "2026-01-20", 1, &query);
-    let rows =
-        ["'i-0000000a' AS resource_id, CAST(2 AS DECIMAL(38,12)) AS cost_amortized, cost_amortized AS cost_unblended"];
+    let query = found(("r1", "2026-01-20T10:00:00Z"), "AmazonEC2", &["i-0000000b", "m4"])
+        .replace("'thing'", "'instance_family'");
+    world.commit_query("acme", "2026-01-20", 2, &query);
+    let rows = ["a", "b"].map(|id| {
+        let cost = "CAST(1 AS DECIMAL(38,12)) AS cost_amortized, cost_amortized AS cost_unblended";
+        format!("'i-0000000{id}' AS resource_id, {cost}")
+    });
+    let rows = [&*rows[0], &*rows[1]];
     let bill = daily("2026-01", ("2026-01-01", "2026-01-19"), &rows);
     world.deliver_queries("acme", "2026-01", ("2026-01-01", "2026-02-01"), &[("d1", 0, &bill)]);
     build(&world);
     let shown = rows_of(&world, "2026-01-20", "to_json([actual.attribution.method, CAST(actual.cost_mtd AS VARCHAR)])");
-    assert_eq!(shown, [serde_json::json!(["heuristic", "38.000000"])]);
+    // Of a producer that names one resource all the same, it is that one's.
+    let expected = [["exact_resource_id", "19.000000"], ["heuristic", "38.000000"]];
+    assert_eq!(shown, expected.map(|cells| serde_json::json!(cells)));
 }
 
 fn rows_of(world: &World, run_date: &str, expression: &str) -> Vec<Value> {

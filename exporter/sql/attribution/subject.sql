@@ -16,7 +16,12 @@ described AS (
         * EXCLUDE (resource_id, resource_account),
         resource_type IN (
             'account', 'cost_service', 'api_access', 'permission', 'metric', 'organization', 'savings-plan-portfolio',
-            'reserved-instance-class', 'backup_inventory', 'rds_inventory', {aggregates}
+            'reserved-instance-class', 'backup_inventory', 'rds_inventory'
+        )
+        -- All of a kind together, unless a producer names one resource.
+        OR (
+            resource_type IN ({aggregates}) AND resource_arn IS NULL
+            AND NOT coalesce(is_arn(resource_id) OR is_provider_id(resource_id), false)
         )
         OR (resource_id IS NULL AND resource_arn IS NULL)
         OR coalesce(resource_account = account_id, false) AS is_account_level,
