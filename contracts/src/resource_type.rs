@@ -102,8 +102,10 @@ impl ResourceType {
     pub fn is_aggregate(self) -> bool {
         matches!(
             self,
-            Self::BucketPortfolio
+            Self::BackupPortfolio
+                | Self::BucketPortfolio
                 | Self::ComputePortfolio
+                | Self::CustomMetrics
                 | Self::DataTransfer
                 | Self::DiskPortfolio
                 | Self::InstanceFamily
@@ -112,6 +114,9 @@ impl ResourceType {
                 | Self::ResourcePortfolio
                 | Self::SmallFindings
                 | Self::SnapshotPortfolio
+                | Self::SupportPlan
+                | Self::TransitGateway
+                | Self::UsageType
         )
     }
 }

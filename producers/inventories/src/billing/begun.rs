@@ -1,10 +1,8 @@
 //! The month that has just begun: too short for findings, but it tells what of the month before has ended since.
 
-use std::sync::Arc;
-
 use super::coverage::{CurrentMonth, payer};
 use super::inventory::BillingInventory;
-use super::line::{LineKey, UsageLine};
+use super::line::UsageLine;
 
 impl BillingInventory {
     /// The month that follows the line's current one, where the bill shows its first days.
@@ -27,9 +25,10 @@ impl BillingInventory {
     #[must_use]
     pub fn of_resource_begun(&self, line: &UsageLine) -> &[UsageLine] {
         let Some(month) = self.month_begun(line) else { return &[] };
-        let key = LineKey { period: Arc::clone(&month.period), ..line.key.clone() };
-        let start = self.lines().partition_point(|other| other.key.of_resource() < key.of_resource());
+        let [cloud, payer, _, account, region, service, resource] = line.key.of_resource();
+        let key = [cloud, payer, &month.period, account, region, service, resource];
+        let start = self.lines().partition_point(|other| other.key.of_resource() < key);
         let lines = self.lines().get(start..).unwrap_or_default();
-        lines.get(..lines.partition_point(|other| other.key.of_resource() == key.of_resource())).unwrap_or_default()
+        lines.get(..lines.partition_point(|other| other.key.of_resource() == key)).unwrap_or_default()
     }
 }

@@ -134,8 +134,8 @@ pub(super) fn months(lines: &[UsageLine], mut covered: Covered) -> Months {
             continue;
         }
         // Nothing can be derived from a month that has just begun but what has ended. If no month has a week, the newest counts.
-        let earlier = of_payer.into_iter().rev().map(|(period, services)| month(period, &services));
-        match earlier.into_iter().find(|month| month.hours.count() >= MONTH_HOURS_MIN) {
+        let mut earlier = of_payer.into_iter().rev().map(|(period, services)| month(period, &services));
+        match earlier.find(|month| month.hours.count() >= MONTH_HOURS_MIN) {
             Some(current) => {
                 found.current.insert(payer.clone(), current);
                 found.begun.insert(payer, newest);

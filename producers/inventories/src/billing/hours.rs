@@ -57,6 +57,11 @@ impl HourSet {
         word.is_some_and(|word| word >> (hour % 64) & 1 == 1)
     }
 
+    /// The hours, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        (0u32..).take(HOURS).filter(|hour| self.contains(*hour))
+    }
+
     /// The hours from this one on.
     #[must_use]
     pub fn since(&self, hour: u32) -> Self {

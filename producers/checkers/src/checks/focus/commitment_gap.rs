@@ -149,8 +149,11 @@ impl CommitmentGap {
     /// What of a group a commitment discounts, by the hour and in all; `None` where the bill leaves out rows.
     fn pool(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<(Pool, Decimal)> {
         bill.current_month(group.first()).filter(|month| month.tells_ends())?;
-        let of_one = |line: &'_ UsageLine| line.key.resource.is_empty();
-        let ones = group_by(group.lines(), |line| (&line.key.resource, of_one(line).then_some(&line.key.sku)));
+        // What has no resource is one by its SKU: sizes and licences differ.
+        let ones = group_by(group.lines(), |line| {
+            let resource = &line.key.resource;
+            (resource, resource.is_empty().then_some(&line.key.sku))
+        });
         let costs: Vec<_> = ones
             .iter()
             .flat_map(|one| {
@@ -253,14 +256,7 @@ impl CommitmentGap {
     fn with_savings(&self, bill: &BillingInventory, group: &Group<'_>, figures: Figures, gap: &Gap) -> Option<Figures> {
         let share = share_of_charge(bill, group.first());
         let monthly = share.map_or(Some(gap.base.savings), |share| share.monthly(gap.base.savings))?;
-        let how = format!(
-            "savings out of what was charged = the sum over {} hours of min(cost of the hour, {c}) − {c} × (1 − {}) × {} hours = {}",
-            gap.hours,
-            figure(self.discount, 4),
-            gap.hours,
-            figure(gap.base.savings, 6),
-            c = figure(gap.base.per_hour, 6),
-        );
+        let how = gap.base.formula("cost", gap.hours, self.discount);
         Some(figures.with_savings(Saved::part(bill, group, gap.base.savings), monthly, &how))
     }
 }

@@ -1,5 +1,7 @@
 //! Gateways and endpoints that are charged by the hour and pass next to no data.
 
+use contracts::draft::Status;
+use contracts::resource_type::ResourceType;
 use inventories::billing::hours::HourSet;
 use inventories::billing::inventory::{BillingInventory, hours_of_month};
 use inventories::billing::meter::Meter;
@@ -9,7 +11,9 @@ use rust_decimal::Decimal;
 use super::figures::{Figures, monthly_of_resource};
 use super::group::{Group, by_resource};
 use super::saved::Saved;
-use super::text::is_visible;
+use super::subject::{finding, resource_scope};
+use super::text::{figure, is_visible};
+use crate::finding::Finding;
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
 /// Confidence that what passes no data for a week is not needed: it may stand by.
@@ -37,12 +41,43 @@ pub(super) struct Limits {
 
 /// One that does next to nothing.
 pub(super) struct Idle<'a> {
-    pub(super) group: Group<'a>,
-    pub(super) figures: Figures,
+    group: Group<'a>,
+    figures: Figures,
     /// GB passed.
-    pub(super) gib: Decimal,
+    gib: Decimal,
     /// Hours charged for.
-    pub(super) hours: u32,
+    hours: u32,
+}
+
+/// What is said of one kind.
+pub(super) struct Kind {
+    pub(super) check_id: &'static str,
+    pub(super) resource_type: ResourceType,
+    /// Path kind of its ARN.
+    pub(super) arn_kind: &'static str,
+    /// `NAT gateway`.
+    pub(super) noun: &'static str,
+    pub(super) advice: &'static str,
+}
+
+impl Idle<'_> {
+    /// The finding about it.
+    pub(super) fn tell(&self, kind: &Kind) -> Finding {
+        let scope = resource_scope(self.group.first(), kind.resource_type, Some(("ec2", kind.arn_kind)));
+        let message = format!(
+            "{} {} passed {} GB in {} charged hours and {}",
+            kind.noun,
+            scope.resource_id,
+            figure(self.gib, 3),
+            self.hours,
+            self.figures.cost_text(),
+        );
+        let mut finding = finding(kind.check_id, &self.group, scope, Status::Fail, &self.figures)
+            .dimension("gib_processed", figure(self.gib, 6))
+            .text(format!("Idle {}", kind.noun), message, kind.advice);
+        finding.tags = self.group.tags();
+        finding
+    }
 }
 
 impl Limits {

@@ -1,13 +1,10 @@
 //! NAT gateways that pass next to no data.
 
-use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
 
-use super::idle::{Idle, Limits, THRESHOLDS};
-use super::subject::{finding, resource_scope};
-use super::text::figure;
+use super::idle::{Kind, Limits, THRESHOLDS};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -40,29 +37,17 @@ struct NatGatewayIdle(Limits);
 
 impl BillingCheck for NatGatewayIdle {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        self.0.idle(bill, &Meter::NatHours, &Meter::NatData).iter().map(tell).collect()
+        self.0.idle(bill, &Meter::NatHours, &Meter::NatData).iter().map(|idle| idle.tell(&KIND)).collect()
     }
 }
 
-fn tell(idle: &Idle<'_>) -> Finding {
-    let scope = resource_scope(idle.group.first(), ResourceType::NatGateway, Some(("ec2", "natgateway")));
-    let message = format!(
-        "NAT gateway {} passed {} GB in {} charged hours and {}",
-        scope.resource_id,
-        figure(idle.gib, 3),
-        idle.hours,
-        idle.figures.cost_text(),
-    );
-    let mut finding = finding(CHECK_ID, &idle.group, scope, Status::Fail, &idle.figures)
-        .dimension("gib_processed", figure(idle.gib, 6))
-        .text(
-            "Idle NAT gateway",
-            message,
-            "Check which subnets route to it; delete it and release its address, or share one gateway between zones.",
-        );
-    finding.tags = idle.group.tags();
-    finding
-}
+const KIND: Kind = Kind {
+    check_id: CHECK_ID,
+    resource_type: ResourceType::NatGateway,
+    arn_kind: "natgateway",
+    noun: "NAT gateway",
+    advice: "Check which subnets route to it; delete it and release its address, or share one gateway between zones.",
+};
 
 #[cfg(test)]
 mod tests {

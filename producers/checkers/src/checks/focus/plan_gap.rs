@@ -59,14 +59,8 @@ impl PlanGap {
             return None;
         }
         let monthly = share_of_charge(bill, line).map_or(Some(base.savings), |share| share.monthly(base.savings))?;
-        let how = format!(
-            "savings out of what was charged = the sum over {hours} hours of min(rest of the hour, {c}) − {c} × (1 − {}) × {hours} hours = {}, \
-             where the rest is what commitments by family leave",
-            figure(discount, 4),
-            figure(base.savings, 6),
-            hours = rest.hours(),
-            c = figure(base.per_hour, 6),
-        );
+        let formula = base.formula("rest", rest.hours(), discount);
+        let how = format!("{formula}, where the rest is what commitments by family leave");
         let figures = monthly_of_many(bill, group, 50)?;
         let figures = figures.with_savings(Saved::part(bill, group, base.savings), monthly, &how);
         let payer = &line.key.billing_account;

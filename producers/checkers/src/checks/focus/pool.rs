@@ -8,6 +8,7 @@ use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
 use super::group::Group;
+use super::text::figure;
 
 /// Hours of the longest month.
 const HOURS: usize = 31 * 24;
@@ -33,6 +34,18 @@ pub(super) struct Base {
     pub(super) savings: Decimal,
 }
 
+impl Base {
+    /// How the savings came about, of a pool of so many hours; `what` is what runs in an hour.
+    pub(super) fn formula(&self, what: &str, hours: usize, discount: Decimal) -> String {
+        format!(
+            "savings out of what was charged = the sum over {hours} hours of min({what} of the hour, {c}) − {c} × (1 − {}) × {hours} hours = {}",
+            figure(discount, 4),
+            figure(self.savings, 6),
+            c = figure(self.per_hour, 6),
+        )
+    }
+}
+
 impl Pool {
     /// Puts the lines' costs into their hours. `None` when the bill does not tell its hours.
     pub(super) fn of<'a>(
@@ -44,7 +57,7 @@ impl Pool {
         let last = last_hour(month, &first.key.service)?;
         let mut by_hour = vec![Decimal::ZERO; HOURS];
         for (line, cost) in lines {
-            let running = Running::of(bill, line, month.hours.last()?);
+            let running = running(bill, line, month.hours.last()?);
             let whole: Decimal = running.iter().map(|(_, part)| *part).sum();
             for (hour, part) in running {
                 let sum = usize::try_from(hour).ok().and_then(|hour| by_hour.get_mut(hour));
@@ -130,53 +143,49 @@ fn last_hour(month: &CurrentMonth, service: &str) -> Option<u32> {
 }
 
 /// Hours in which a line's compute runs, with how much of it.
-struct Running;
-
-impl Running {
-    /// Empty where nothing tells: of containers by the day, whose quantity is no time, and of what has neither a resource nor hourly rows.
-    ///
-    /// Rows by the day tell how many hours of it an instance ran, all prices together, since commitments float between instances and hours.
-    /// One that ran less than the whole day is taken to run from its start: instances that stop at night do so together, and what they are
-    /// off cannot be committed to. One that lived for two or three days, and pauses in none, ran from within the first to within the last.
-    fn of(bill: &BillingInventory, line: &UsageLine, bill_last: u32) -> Vec<(u32, Decimal)> {
-        let hours = &line.sums.hours;
-        let all = || (0..64 * 12).filter(|hour| hours.contains(*hour));
-        let count = hours.count();
-        if let Some(costs) = &line.sums.hourly {
-            return (0..).zip(costs.iter().copied()).filter(|(_, cost)| !cost.is_zero()).collect();
-        }
-        if count == 0 || line.key.resource.is_empty() {
-            return Vec::new();
-        }
-        if u64::from(count) <= line.sums.rows {
-            return all().map(|hour| (hour, Decimal::ONE)).collect();
-        }
-        let Some(ran) = (match line.key.meter {
-            Meter::InstanceHours(_) | Meter::NodeHours(_) => hours_run(bill, line),
-            // The quantity of a container is in cores or GB, not in hours.
-            _ => None,
-        }) else {
-            return Vec::new();
-        };
-        let (share, away) = (ran.share(), ran.away());
-        if share >= WHOLE_SHARE {
-            return all().map(|hour| (hour, Decimal::ONE)).collect();
-        }
-        let days = count / DAY;
-        if count == hours.span() && (2..=3).contains(&days) && away < Decimal::from(2 * DAY) {
-            let outside = (away / Decimal::TWO).floor();
-            let skipped = u32::try_from(outside.mantissa()).unwrap_or_default();
-            let kept = all().skip(skipped as usize).take((count - 2 * skipped) as usize);
-            return kept.map(|hour| (hour, Decimal::ONE)).collect();
-        }
-        let of_day = share * Decimal::from(DAY);
-        let ends_with_bill = days == 1 && hours.last() == Some(bill_last);
-        let part = |hour: u32| {
-            let of = if ends_with_bill { DAY - 1 - hour % DAY } else { hour % DAY };
-            (of_day - Decimal::from(of)).clamp(Decimal::ZERO, Decimal::ONE)
-        };
-        all().map(|hour| (hour, part(hour))).filter(|(_, part)| !part.is_zero()).collect()
+///
+/// Empty where nothing tells: of containers by the day, whose quantity is no time, and of what has neither a resource nor hourly rows.
+///
+/// Rows by the day tell how many hours of it an instance ran, all prices together, since commitments float between instances and hours.
+/// One that ran less than the whole day is taken to run from its start: instances that stop at night do so together, and what they are
+/// off cannot be committed to. One that lived for two or three days, and pauses in none, ran from within the first to within the last.
+fn running(bill: &BillingInventory, line: &UsageLine, bill_last: u32) -> Vec<(u32, Decimal)> {
+    let hours = &line.sums.hours;
+    let count = hours.count();
+    if let Some(costs) = &line.sums.hourly {
+        return (0..).zip(costs.iter().copied()).filter(|(_, cost)| !cost.is_zero()).collect();
     }
+    if count == 0 || line.key.resource.is_empty() {
+        return Vec::new();
+    }
+    if u64::from(count) <= line.sums.rows {
+        return hours.iter().map(|hour| (hour, Decimal::ONE)).collect();
+    }
+    let Some(ran) = (match line.key.meter {
+        Meter::InstanceHours(_) | Meter::NodeHours(_) => hours_run(bill, line),
+        // The quantity of a container is in cores or GB, not in hours.
+        _ => None,
+    }) else {
+        return Vec::new();
+    };
+    let (share, away) = (ran.share(), ran.away());
+    if share >= WHOLE_SHARE {
+        return hours.iter().map(|hour| (hour, Decimal::ONE)).collect();
+    }
+    let days = count / DAY;
+    if count == hours.span() && (2..=3).contains(&days) && away < Decimal::from(2 * DAY) {
+        let outside = (away / Decimal::TWO).floor();
+        let skipped = u32::try_from(outside.mantissa()).unwrap_or_default();
+        let kept = hours.iter().skip(skipped as usize).take((count - 2 * skipped) as usize);
+        return kept.map(|hour| (hour, Decimal::ONE)).collect();
+    }
+    let of_day = share * Decimal::from(DAY);
+    let ends_with_bill = days == 1 && hours.last() == Some(bill_last);
+    let part = |hour: u32| {
+        let of = if ends_with_bill { DAY - 1 - hour % DAY } else { hour % DAY };
+        (of_day - Decimal::from(of)).clamp(Decimal::ZERO, Decimal::ONE)
+    };
+    hours.iter().map(|hour| (hour, part(hour))).filter(|(_, part)| !part.is_zero()).collect()
 }
 
 /// Time that an instance ran, of the hours of its rows.

@@ -12,7 +12,7 @@ use super::figures::monthly_of_many;
 use super::group::{Group, by_resource, by_resource_or_none, group_by};
 use super::kept::kept_share;
 use super::off_hours::OffHours;
-use super::pool::{Base, Pool, runs_now};
+use super::pool::{Pool, runs_now};
 use super::prices::ListPrices;
 use super::run_rate::share_of as share_of_charge;
 use super::saved::Saved;
@@ -70,7 +70,8 @@ inventory::submit! {
 
 /// Engines of RDS by operation code whose reservations cover all sizes of a family.
 ///
-/// Source: Amazon RDS User Guide, "Reserved DB instances" (size-flexible engines) and the operation codes of its price list, November 2026.
+/// Source: operation codes of the AWS price list, as public code quotes them, November 2026. That reservations of these engines are
+/// size-flexible is said by the Amazon RDS User Guide, "Reserved DB instances", which could not be read again then.
 const FLEXIBLE_ENGINES: [(&str, &str); 5] = [
     ("CreateDBInstance:0002", "MySQL"),
     ("CreateDBInstance:0014", "PostgreSQL"),
@@ -157,7 +158,7 @@ impl ReservationGap {
         }
         let figures = monthly_of_many(bill, group, 60)?;
         let monthly = share_of_charge(bill, line).map_or(Some(base.savings), |share| share.monthly(base.savings))?;
-        let how = formula(&base, pool.hours(), discount);
+        let how = base.formula("cost", pool.hours(), discount);
         let figures = figures.with_savings(Saved::part(bill, group, base.savings), monthly, &how);
         let name = [of.nodes, of.engine].join(" ");
         let message = format!(
@@ -229,13 +230,4 @@ impl BillingCheck for ReservationGap {
 
 fn payer_of(line: &UsageLine) -> [&str; 4] {
     [&line.key.cloud, &line.key.billing_account, &line.key.account, &line.key.currency]
-}
-
-fn formula(base: &Base, hours: usize, discount: Decimal) -> String {
-    format!(
-        "savings out of what was charged = the sum over {hours} hours of min(cost of the hour, {c}) − {c} × (1 − {}) × {hours} hours = {}",
-        figure(discount, 4),
-        figure(base.savings, 6),
-        c = figure(base.per_hour, 6),
-    )
 }

@@ -1,13 +1,10 @@
 //! Endpoints for private access that pass next to no data.
 
-use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
 
-use super::idle::{Idle, Limits, THRESHOLDS};
-use super::subject::{finding, resource_scope};
-use super::text::figure;
+use super::idle::{Kind, Limits, THRESHOLDS};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
@@ -40,29 +37,17 @@ struct VpcEndpointIdle(Limits);
 
 impl BillingCheck for VpcEndpointIdle {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
-        self.0.idle(bill, &Meter::EndpointHours, &Meter::EndpointData).iter().map(tell).collect()
+        self.0.idle(bill, &Meter::EndpointHours, &Meter::EndpointData).iter().map(|idle| idle.tell(&KIND)).collect()
     }
 }
 
-fn tell(idle: &Idle<'_>) -> Finding {
-    let scope = resource_scope(idle.group.first(), ResourceType::VpcEndpoint, Some(("ec2", "vpc-endpoint")));
-    let message = format!(
-        "VPC endpoint {} passed {} GB in {} charged hours and {}",
-        scope.resource_id,
-        figure(idle.gib, 3),
-        idle.hours,
-        idle.figures.cost_text(),
-    );
-    let mut finding = finding(CHECK_ID, &idle.group, scope, Status::Fail, &idle.figures)
-        .dimension("gib_processed", figure(idle.gib, 6))
-        .text(
-            "Idle VPC endpoint",
-            message,
-            "Delete it if nothing calls the service from this network, or share one endpoint between networks.",
-        );
-    finding.tags = idle.group.tags();
-    finding
-}
+const KIND: Kind = Kind {
+    check_id: CHECK_ID,
+    resource_type: ResourceType::VpcEndpoint,
+    arn_kind: "vpc-endpoint",
+    noun: "VPC endpoint",
+    advice: "Delete it if nothing calls the service from this network, or share one endpoint between networks.",
+};
 
 #[cfg(test)]
 mod tests {
