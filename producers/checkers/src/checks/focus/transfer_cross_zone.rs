@@ -1,21 +1,15 @@
 //! Data that moves between zones of one region.
 
-use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::meter::Meter;
-use rust_decimal::Decimal;
 
-use super::figures::at_run_rate;
 use super::group::{Group, by_region_and_service};
-use super::run_rate::RunRate;
-use super::subject::{finding, is_worth_telling, named_scope, place};
-use super::text::figure;
+use super::spend::{CostMin, Spend, THRESHOLDS, quantity_text};
+use super::subject::place;
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
-use crate::ranking::in_usd_for_ranking;
-use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.transfer.cross.zone";
 const CHECK_ID: &str = "billing.transfer.cross.zone";
@@ -25,12 +19,8 @@ const DOCS: CheckerDocs = CheckerDocs {
     why: "it is charged in both directions and grows with every chatty service; much of it can stay in one zone",
     money: "cost = transfer charges. Savings are unknown: a bill does not tell which traffic could stay",
     month: MonthRule::ByBill,
-    verdict: "fail from cost_min on; info from a cent on",
-    thresholds: &[Threshold {
-        key: "cost_min",
-        default: DefaultValue::Number("100"),
-        meaning: "charges in a month, at the rate so far, in US dollars or about as much in another currency, from which it is worth a look at placement",
-    }],
+    verdict: "fail from cost_min on; info from a dollar on",
+    thresholds: THRESHOLDS,
     data: "rows of regional data transfer",
     limits: "replication across zones is the price of availability",
 };
@@ -41,46 +31,26 @@ inventory::submit! {
         CHECKER_ID,
         &[CheckInfo { check_id: CHECK_ID, name: "Data transfer between zones", category: "cost", sub_category: "network" }],
         &DOCS,
-        |context, _| Ok(Box::new(OverBill(TransferCrossZone::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?))),
+        |context, _| Ok(Box::new(OverBill(TransferCrossZone(CostMin::new(context.rulepack.of(CHECKER_ID, DOCS.thresholds))?)))),
     )
 }
 
-struct TransferCrossZone {
-    cost_min: Decimal,
-}
+const SPEND: Spend = Spend {
+    check_id: CHECK_ID,
+    resource_type: ResourceType::DataTransfer,
+    resource_id: "cross-zone",
+    title: "Data transfer between zones",
+    advice: "Keep callers and callees in one zone where that is safe, and turn on zone-aware routing.",
+};
+
+struct TransferCrossZone(CostMin);
 
 impl TransferCrossZone {
-    fn new(thresholds: Thresholds<'_>) -> Result<Self, UndeclaredThreshold> {
-        Ok(Self { cost_min: thresholds.number("cost_min")? })
-    }
-
     fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
-        let rate = RunRate::of(bill, group.lines());
-        let cost = rate.monthly();
-        if !is_worth_telling(cost, group.currency()) {
-            return None;
-        }
         let line = group.first();
-        let ranked = in_usd_for_ranking(cost, group.currency());
-        let status = if ranked.is_some_and(|usd| usd >= self.cost_min) { Status::Fail } else { Status::Info };
-        let figures = at_run_rate(group, &rate, 95)?;
-        let message = format!(
-            "{} of account {} moved data between zones of {}, which {}",
-            line.service(),
-            line.key.account,
-            place(line),
-            figures.cost_text(),
-        );
-        let scope = named_scope(line, ResourceType::DataTransfer, "cross-zone");
-        let finding = finding(CHECK_ID, group, scope, status, &figures)
-            .dimension("gib", group.quantity().map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6)))
-            .dimension("resources", group.resources_text())
-            .dimension("top_resources", group.top_resources(3));
-        Some(finding.text(
-            "Data transfer between zones",
-            message,
-            "Keep callers and callees in one zone where that is safe, and turn on zone-aware routing.",
-        ))
+        let (service, account) = (line.service(), &line.key.account);
+        let what = format!("{service} of account {account} moved data between zones of {}, which", place(line));
+        Some(self.0.judge(bill, group, &SPEND, &what)?.dimension("gib", quantity_text(group.quantity())))
     }
 }
 
@@ -93,6 +63,8 @@ impl BillingCheck for TransferCrossZone {
 
 #[cfg(test)]
 mod tests {
+    use contracts::draft::Status;
+
     use super::super::testing::{Row, amounts, check_default, money_of, row};
     use super::*;
 
@@ -114,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn less_than_a_cent_is_not_said() {
-        assert_eq!(check_default(CHECKER_ID, [transfer("i-1", "0.009")]), []);
+    fn less_than_a_dollar_is_not_said() {
+        assert_eq!(check_default(CHECKER_ID, [transfer("i-1", "0.99")]), []);
     }
 }
