@@ -10,7 +10,7 @@ use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
 use super::figures::{Figures, monthly_of_many};
-use super::group::{Group, by_resource, group_by};
+use super::group::{Group, by_resource, group_by, payer};
 use super::instance_generation_previous::InstanceGenerationPrevious;
 use super::kept::kept_share;
 use super::off_hours::OffHours;
@@ -112,13 +112,12 @@ impl CommitmentGap {
     /// are shown.
     pub(super) fn rests<'a>(&self, bill: &'a BillingInventory) -> Vec<(Group<'a>, Pool)> {
         let prices = ListPrices::new(bill);
-        let mut by_payer: BTreeMap<[&str; 3], Vec<(Group<'a>, Pool)>> = BTreeMap::new();
+        let mut by_payer: BTreeMap<_, Vec<(Group<'a>, Pool)>> = BTreeMap::new();
         for (group, now) in self.kinds(bill, &prices) {
             let Some((pool, _)) = self.pool(bill, &prices, &group) else { continue };
             if Decimal::from(pool.hours()) >= self.hours_min {
                 let rest = pool.above(pool.base(self.discount, now).per_hour, now);
-                let key = &group.first().key;
-                by_payer.entry([&key.cloud, &key.billing_account, &key.currency]).or_default().push((group, rest));
+                by_payer.entry(payer(group.first())).or_default().push((group, rest));
             }
         }
         let together = |all: Vec<(Group<'a>, Pool)>| {

@@ -32,7 +32,8 @@ pub(super) fn by_payer<'a>(lines: impl Iterator<Item = &'a UsageLine>) -> Vec<Gr
     put_together(lines, payer)
 }
 
-fn payer(line: &UsageLine) -> (&str, &str, &str) {
+/// What a bill is of: cloud, paying account and currency.
+pub(super) fn payer(line: &UsageLine) -> (&str, &str, &str) {
     (&line.key.cloud, &line.key.billing_account, &line.key.currency)
 }
 

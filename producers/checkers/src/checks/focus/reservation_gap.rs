@@ -9,7 +9,7 @@ use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
 use super::figures::monthly_of_many;
-use super::group::{Group, by_resource, by_resource_or_none, group_by};
+use super::group::{Group, by_resource, by_resource_or_none, group_by, payer};
 use super::kept::kept_share;
 use super::off_hours::OffHours;
 use super::pool::{Pool, runs_now};
@@ -150,7 +150,9 @@ impl ReservationGap {
             .collect();
         let pool =
             Pool::of(bill, costs.iter().copied()).filter(|pool| Decimal::from(pool.hours()) >= self.hours_min)?;
-        let is_same = |other: &&UsageLine| Reservable::of(other) == Some(*of) && payer_of(other) == payer_of(line);
+        let is_same = |other: &&UsageLine| {
+            Reservable::of(other) == Some(*of) && payer(other) == payer(line) && other.key.account == line.key.account
+        };
         let now = runs_now(bill, group, begun.iter().copied().filter(is_same), |line| line.sums.billed);
         let base = pool.base(discount, now);
         if !is_visible(base.savings) {
@@ -226,8 +228,4 @@ impl BillingCheck for ReservationGap {
         });
         kinds.filter_map(|kind| self.judge(bill, &prices, &begun, &kind)).collect()
     }
-}
-
-fn payer_of(line: &UsageLine) -> [&str; 4] {
-    [&line.key.cloud, &line.key.billing_account, &line.key.account, &line.key.currency]
 }

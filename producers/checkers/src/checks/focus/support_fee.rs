@@ -8,7 +8,7 @@ use inventories::billing::line::UsageLine;
 use rust_decimal::Decimal;
 
 use super::figures::at_run_rate;
-use super::group::{Group, by_payer, by_service};
+use super::group::{Group, by_payer, by_service, payer};
 use super::run_rate::RunRate;
 use super::subject::{account_scope, finding, is_worth_telling};
 use super::text::{percent, share_of};
@@ -24,7 +24,7 @@ const SUPPORT: &str = "support";
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "fees of support plans, by account that is charged for one",
-    why: "the fee is a share of the bill, and every account that subscribes by itself pays its own minimum and the dearest share; what \
+    why: "the fee is a share of the bill, and every account that subscribes by itself pays its own minimum and the highest share; what \
           lowers the bill lowers the fee as well",
     money: "cost = support fees as charged: they grow with the bill, and most exports write them once a month. Savings are unknown: they \
             depend on the plan that is needed",
@@ -93,10 +93,6 @@ impl BillingCheck for SupportFee {
         let is_support = |line: &UsageLine| family_of(&line.key.service) == SUPPORT;
         let fees = bill.current().filter(|l| !l.key.is_earlier && is_charged(l) && is_support(l));
         let used = by_payer(bill.current().filter(|l| l.is_cost_of_use() && !is_support(l)));
-        let payer = |line: &UsageLine| {
-            let key = &line.key;
-            [&key.cloud, &key.billing_account, &key.currency].map(ToString::to_string)
-        };
         let judge = |fee: &Group<'_>| {
             let of_payer = used.iter().find(|group| payer(group.first()) == payer(fee.first()))?;
             self.judge(bill, fee, of_payer.lines().map(cost_of).sum())
