@@ -26,6 +26,7 @@ pub mod layout;
 pub mod members;
 pub mod number;
 pub mod position;
+pub mod ranking;
 pub mod resource_type;
 mod rules;
 pub mod run_manifest;

@@ -14,6 +14,7 @@ use crate::error::{ExportError, Result};
 use crate::files::refuse_empty;
 use crate::priced::PricedFiles;
 use crate::producer;
+use crate::ranking;
 
 /// How a session holds the rows that it reads from files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,7 @@ pub(crate) fn open(
     }
     producer::load(&duck)?;
     duck.run("preparing findings", include_str!("../sql/base/newest_rows.sql"))?;
+    duck.run("preparing the order of amounts", &ranking::macro_sql())?;
     load_runs(&duck, cut, scopes)?;
     Ok(duck)
 }

@@ -21,6 +21,7 @@ mod population;
 mod priced;
 mod producer;
 mod query;
+mod ranking;
 mod service;
 mod spend;
 mod tables;

@@ -56,17 +56,19 @@ fn entries(world: &World, file: &str) -> Vec<String> {
 }
 
 #[test]
-fn lists_are_ordered_within_a_currency() {
+fn lists_are_ordered_within_a_currency_and_the_largest_savings_by_their_worth() {
     let world = world();
     let manifest = export(&world, &ExportOptions::default());
     let all = ["EUR e7", "EUR e-unknown", "GBP passed", "JPY j150", "USD u9", "USD default6", "USD u5-high", "USD u5"];
     assert_eq!(entries(&world, "findings.json"), all);
-    let savings = ["EUR e7", "JPY j150", "USD u9", "USD default6", "USD u5-high", "USD u5"];
+    // 7 euros are about 7.9 dollars, 150 yen about 1.1.
+    let savings = ["USD u9", "EUR e7", "USD default6", "USD u5-high", "USD u5", "JPY j150"];
     assert_eq!(entries(&world, "top_savings.json"), savings);
     assert_eq!((manifest.total, manifest.truncated), (8, false));
     let in_francs = ExportOptions { default_currency: "CHF".into(), ..ExportOptions::default() };
     export(&world, &in_francs);
-    assert_eq!(entries(&world, "top_savings.json")[0], "CHF default6");
+    // 6 francs are about 7.1 dollars.
+    assert_eq!(entries(&world, "top_savings.json")[..3], ["USD u9", "EUR e7", "CHF default6"]);
 }
 
 #[test]

@@ -46,8 +46,9 @@ fn check(filter: FindingFilter, expected: &[&str]) {
 fn filters_ignore_case_and_combine() {
     let some = |value: &str| vec![value.to_owned()];
     let none = FindingFilter::default;
-    check(none(), &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "bbbbbbbb03"]);
-    check(FindingFilter { status: some("fail"), ..none() }, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04"]);
+    // What matters most comes first: severity, then savings; what has none comes last.
+    check(none(), &["cccccccc04", "aaaaaaaa02", "aaaaaaaa01", "bbbbbbbb03"]);
+    check(FindingFilter { status: some("fail"), ..none() }, &["cccccccc04", "aaaaaaaa02", "aaaaaaaa01"]);
     check(FindingFilter { service: some("AmazonS3"), ..none() }, &["aaaaaaaa02"]);
     check(FindingFilter { service: some("amazons3"), ..none() }, &["aaaaaaaa02"]);
     check(FindingFilter { service: some("amazons"), ..none() }, &[]);
@@ -62,7 +63,7 @@ fn filters_ignore_case_and_combine() {
     check(FindingFilter { text: "_".into(), ..none() }, &[]);
     check(FindingFilter { check_id: some("' OR true --"), ..none() }, &[]);
     let all = FindingFilter { population: Population::All, text: "a title".into(), ..none() };
-    check(all, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "aaaaaaaa01"]);
+    check(all, &["cccccccc04", "aaaaaaaa02", "aaaaaaaa01", "aaaaaaaa01"]);
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn runs_can_be_chosen_by_time() {
     let all = || FindingFilter { population: Population::All, ..FindingFilter::default() };
     check(FindingFilter { until_ms: at("2026-01-15T00:00:00Z"), ..all() }, &["aaaaaaaa01"]);
     let since = FindingFilter { since_ms: at("2026-01-15T00:00:00Z"), ..all() };
-    check(since, &["aaaaaaaa02", "aaaaaaaa01", "cccccccc04", "bbbbbbbb03"]);
+    check(since, &["cccccccc04", "aaaaaaaa02", "aaaaaaaa01", "bbbbbbbb03"]);
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! Orders of a list of findings.
 
+use crate::ranking::order_sql as by_worth;
+
 /// What a list of findings is sorted by. Amounts, severities and times come largest first, names in alphabetical order;
 /// rows without the value come last, whatever the direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "each is the column it names")]
 pub enum FindingOrder {
+    /// What matters most comes first: severity, then savings, then cost.
     #[default]
+    Priority,
     Savings,
     Cost,
     Severity,
@@ -21,12 +25,18 @@ pub enum FindingOrder {
 }
 
 /// What ties are broken by: the order is total.
-const TIES: &str = "est_monthly_savings DESC NULLS LAST, severity_score DESC NULLS LAST, fingerprint, run_ts DESC, \
-                    finding_id, ingested_ts DESC";
+fn ties() -> String {
+    let savings = by_worth("est_monthly_savings", false);
+    format!("{savings}, severity_score DESC NULLS LAST, fingerprint, run_ts DESC, finding_id, ingested_ts DESC")
+}
+
+/// The rank of a severity level: levels of two producers mean the same, scores within one do not.
+const LEVEL_RANK: &str = "list_position(['info', 'low', 'medium', 'high', 'critical'], severity_level)";
 
 impl FindingOrder {
     /// All orders.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
+        Self::Priority,
         Self::Savings,
         Self::Cost,
         Self::Severity,
@@ -45,6 +55,7 @@ impl FindingOrder {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Priority => "priority",
             Self::Savings => "savings",
             Self::Cost => "cost",
             Self::Severity => "severity",
@@ -63,6 +74,7 @@ impl FindingOrder {
     /// The key, and whether its largest value comes first.
     fn key(self) -> (&'static str, bool) {
         match self {
+            Self::Priority => (LEVEL_RANK, true),
             Self::Savings => ("est_monthly_savings", true),
             Self::Cost => ("est_monthly_cost", true),
             Self::Severity => ("severity_score", true),
@@ -83,10 +95,15 @@ impl FindingOrder {
         let (key, is_largest_first) = self.key();
         let direction = if is_largest_first == is_reversed { "ASC" } else { "DESC" };
         let key_sql = format!("{key} {direction} NULLS LAST");
+        let ties = ties();
         match self {
-            // Amounts of two currencies cannot be compared.
-            Self::Savings | Self::Cost => format!("{key} IS NULL, currency, {key_sql}, {TIES}"),
-            _ => format!("{key_sql}, {TIES}"),
+            Self::Priority => {
+                let (savings, cost) =
+                    (by_worth("est_monthly_savings", is_reversed), by_worth("est_monthly_cost", is_reversed));
+                format!("{key_sql}, {savings}, {cost}, {ties}")
+            }
+            Self::Savings | Self::Cost => format!("{}, {ties}", by_worth(key, is_reversed)),
+            _ => format!("{key_sql}, {ties}"),
         }
     }
 }
@@ -96,17 +113,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_compared_within_a_currency() {
+    fn amounts_are_compared_by_what_they_are_worth() {
         let check = |order: FindingOrder, is_reversed, expected: &str| {
-            assert_eq!(order.sql(is_reversed), format!("{expected}, {TIES}"));
+            let sql = order.sql(is_reversed);
+            assert!(sql.starts_with(expected), "{sql}");
+            assert!(sql.ends_with(&ties()), "{sql}");
         };
-        check(
-            FindingOrder::Savings,
-            false,
-            "est_monthly_savings IS NULL, currency, est_monthly_savings DESC NULLS LAST",
-        );
-        check(FindingOrder::Cost, true, "est_monthly_cost IS NULL, currency, est_monthly_cost ASC NULLS LAST");
-        check(FindingOrder::Region, false, "lower(region) ASC NULLS LAST");
-        check(FindingOrder::Region, true, "lower(region) DESC NULLS LAST");
+        check(FindingOrder::Savings, false, "est_monthly_savings IS NULL, worth(est_monthly_savings, currency) DESC");
+        check(FindingOrder::Cost, true, "est_monthly_cost IS NULL, worth(est_monthly_cost, currency) ASC");
+        check(FindingOrder::Region, false, "lower(region) ASC NULLS LAST, ");
+        check(FindingOrder::Region, true, "lower(region) DESC NULLS LAST, ");
+        check(FindingOrder::Priority, false, LEVEL_RANK);
     }
 }

@@ -21,6 +21,8 @@ pub struct Billing {
     rows_accepted: u64,
     rows_refused: BTreeMap<&'static str, u64>,
     months: Vec<String>,
+    /// Months of which the bill is an extract: rows are missing.
+    extracts: Vec<String>,
     currencies: Vec<String>,
     /// By month: what most charges of usage are, over all that is live of it; absent where a delivery of an earlier version of the
     /// program does not tell.
@@ -49,6 +51,7 @@ impl Billing {
             rows_accepted: load.rejects.rows - load.rejects.total(),
             rows_refused: load.rejects.by_reason.iter().map(|(reason, n)| (reason.as_str(), *n)).collect(),
             months: load.months.iter().map(|month| month.billing_period.clone()).collect(),
+            extracts: load.extracts.iter().cloned().collect(),
             currencies: load.currencies.keys().cloned().collect(),
             granularity: load.months.iter().filter_map(|m| Some((m.billing_period.clone(), m.granularity?))).collect(),
             files_repeated: load.repeated_files.clone(),

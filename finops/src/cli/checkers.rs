@@ -94,6 +94,10 @@ fn page(checker: Registration, collectors: &CollectorRegistry, width: Option<usi
         page.heading("Thresholds, as a rulepack.toml for --rulepack has them");
         page.commented(&table_text(checker.checker_id, docs.thresholds));
     }
+    if let Some(together) = checker.together {
+        page.heading("Thresholds of small findings, in the same file");
+        page.commented(&table_text(together.table, together.thresholds));
+    }
     let permissions = permissions(checker, collectors);
     if !permissions.is_empty() {
         page.heading("Permissions");
@@ -134,6 +138,7 @@ fn value(checker: Registration, collectors: &CollectorRegistry) -> Value {
         "checks": checks,
         "thresholds": thresholds,
         "rulepack": table_text(checker.checker_id, docs.thresholds),
+        "rulepack_together": checker.together.map(|together| table_text(together.table, together.thresholds)),
         "permissions": permissions(checker, collectors),
     })
 }

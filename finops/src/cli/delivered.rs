@@ -12,6 +12,7 @@ use runner::run::RunReport;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
+use super::top_findings::{TopFinding, top_findings};
 use crate::failure::Failure;
 use crate::ports::OpenPorts;
 use crate::settings::Settings;
@@ -77,6 +78,7 @@ pub struct Delivered {
     pub savings: BTreeMap<String, Decimal>,
     pub left_out: LeftOut,
     pub spend: Vec<Spend>,
+    pub top_findings: Vec<TopFinding>,
 }
 
 impl Delivered {
@@ -100,6 +102,7 @@ impl Delivered {
             delivered.example = found.items.into_iter().next().and_then(|letter| letter.src);
         }
         delivered.add_savings(&cut, settings, manifest)?;
+        delivered.top_findings = top_findings(&cut, settings, manifest)?;
         delivered.add_spend(&cut, settings, report)?;
         Ok(delivered)
     }

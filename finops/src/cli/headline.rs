@@ -1,7 +1,7 @@
 //! The first figures of a run's summary: what could be saved a month, and what share of the spend that is; one line per
 //! currency, because amounts of two currencies are never added.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use exporter::{LeftOut, Spend};
@@ -39,6 +39,7 @@ struct Month {
     name: String,
     hours_charged: u64,
     hours: u64,
+    is_extract: bool,
 }
 
 impl Month {
@@ -47,15 +48,20 @@ impl Month {
     }
 }
 
-/// The headlines, by currency.
-pub fn headlines(savings: &BTreeMap<String, Decimal>, spend: &[Spend], bills_not_read: usize) -> Vec<Headline> {
+/// The headlines, by currency. `extracts` are months of which the bill lacks rows: nothing says what a month of them would come to.
+pub fn headlines(
+    savings: &BTreeMap<String, Decimal>,
+    spend: &[Spend],
+    bills_not_read: usize,
+    extracts: &BTreeSet<String>,
+) -> Vec<Headline> {
     let mut all: BTreeMap<&str, Headline> = BTreeMap::new();
     for (currency, amount) in savings {
         entry(&mut all, currency).savings_monthly = Some(*amount);
     }
     for month in spend {
         let (Some(currency), Ok(billed)) = (&month.currency, month.billed.parse::<Decimal>()) else { continue };
-        entry(&mut all, currency).add(month, billed);
+        entry(&mut all, currency).add(month, billed, extracts.contains(&month.billing_period));
     }
     all.into_values().map(|headline| headline.finished(bills_not_read)).collect()
 }
@@ -73,9 +79,9 @@ fn entry<'c, 'm>(all: &'m mut BTreeMap<&'c str, Headline>, currency: &'c str) ->
 }
 
 impl Headline {
-    fn add(&mut self, spend: &Spend, billed: Decimal) {
-        let month =
-            Month { name: spend.billing_period.clone(), hours_charged: spend.hours_charged, hours: spend.hours };
+    fn add(&mut self, spend: &Spend, billed: Decimal, is_extract: bool) {
+        let Spend { hours_charged, hours, .. } = *spend;
+        let month = Month { name: spend.billing_period.clone(), hours_charged, hours, is_extract };
         let monthly = match month.is_whole() {
             true => Some(billed),
             false => {
@@ -91,6 +97,9 @@ impl Headline {
     /// From the sum over months to their average, and the share of the savings.
     fn finished(mut self, bills_not_read: usize) -> Self {
         self.bills_not_read = bills_not_read;
+        if self.months.iter().any(|month| month.is_extract) {
+            self.spend_monthly = None;
+        }
         let average = |sum: Decimal| sum.checked_div(Decimal::from(self.months.len().max(1)));
         self.spend_monthly = self.spend_monthly.and_then(average).map(|amount| amount.round_dp(6));
         let share = |(savings, spend): (Decimal, Decimal)| {
@@ -107,6 +116,7 @@ impl Headline {
     pub fn spend_text(&self) -> Option<String> {
         let spend = self.spend?;
         let month = |month: &Month| match month.is_whole() {
+            _ if month.is_extract => format!("an extract of {}", month.name),
             true => month.name.clone(),
             false => format!("{} of {} hours of {}", month.hours_charged, month.hours, month.name),
         };
@@ -125,6 +135,12 @@ impl fmt::Display for Headline {
         match self.savings_monthly {
             Some(savings) => write!(f, "{} {}", rounded(savings), self.currency)?,
             None => write!(f, "no estimate in {}", self.currency)?,
+        }
+        if self.months.iter().any(|month| month.is_extract) {
+            return f.write_str(
+                ":\n            the bill is an extract: rows are missing. Savings are those of a whole month of each resource, and have \
+                 no share of this spend",
+            );
         }
         let is_scaled = self.months.len() > 1 || self.months.iter().any(|month| !month.is_whole());
         match (self.savings_pct_of_spend, self.spend_monthly) {
@@ -178,7 +194,7 @@ mod tests {
             Some(spend) => format!("{spend} | {headline}"),
             None => headline.to_string(),
         };
-        let found: Vec<_> = headlines(&savings, spend, 0).iter().map(line).collect();
+        let found: Vec<_> = headlines(&savings, spend, 0, &BTreeSet::new()).iter().map(line).collect();
         assert_eq!(found, expected);
     }
 
@@ -240,9 +256,26 @@ mod tests {
     }
 
     #[test]
+    fn an_extract_is_called_one_and_has_no_share() {
+        let savings = BTreeMap::from([("EUR".to_owned(), Decimal::from(90))]);
+        let months = [spend("EUR", "2026-08", "1", 700), spend("EUR", "2026-09", "10", 581)];
+        let extracts = BTreeSet::from(["2026-09".to_owned()]);
+        let [headline] = &headlines(&savings, &months, 0, &extracts)[..] else { panic!("not one") };
+        assert_eq!((headline.spend_monthly, headline.savings_pct_of_spend), (None, None));
+        assert_eq!(headline.spend_text().unwrap(), "11.00 EUR for 700 of 720 hours of 2026-08, an extract of 2026-09");
+        assert_eq!(
+            headline.to_string(),
+            "90.00 EUR:\n            the bill is an extract: rows are missing. Savings are those of a whole month of each resource, and \
+             have no share of this spend"
+        );
+    }
+
+    #[test]
     fn there_is_no_share_of_bills_that_were_not_read() {
         let savings = BTreeMap::from([("EUR".to_owned(), Decimal::ONE)]);
-        let [headline] = &headlines(&savings, &[spend("EUR", "2026-09", "10", 720)], 2)[..] else { panic!("not one") };
+        let [headline] = &headlines(&savings, &[spend("EUR", "2026-09", "10", 720)], 2, &BTreeSet::new())[..] else {
+            panic!("not one")
+        };
         assert_eq!(headline.savings_pct_of_spend, None);
         assert_eq!(headline.to_string(), "1.00 EUR");
         assert_eq!(headline.spend_text().unwrap(), "10.00 EUR for 2026-09, with 2 bill(s) that this run did not read");

@@ -24,6 +24,7 @@ mod sink;
 mod status;
 mod summary;
 mod tap;
+mod top_findings;
 mod topics;
 mod up;
 mod validator;

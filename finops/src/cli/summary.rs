@@ -1,6 +1,6 @@
 //! What `finops run` says at its end, in numbers and money.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use super::counts::by_name;
 use super::coverage::Scopes;
 use super::delivered::{Delivered, Potential};
 use super::headline::{Headline, headlines, left_out_text};
+use super::top_findings::{self, TopFinding};
 use crate::failure::Result;
 use crate::output::{Output, plain_table, print_text, print_value, quoted, rounded};
 use crate::settings::Settings;
@@ -60,6 +61,7 @@ pub struct Summary {
     by_check: BTreeMap<String, Potential>,
     exports: Vec<Exported>,
     exports_failed: Vec<ExportFailed>,
+    top_findings: Vec<TopFinding>,
     stages_ms: Vec<(&'static str, u64)>,
     #[serde(skip)]
     next: String,
@@ -100,7 +102,9 @@ impl Summary {
         let misspelt = report.members_misspelt.iter().map(|(member, n)| format!("{member} ({n} record(s))"));
         let months = report.billing.iter().flat_map(|load| &load.months);
         let bills_not_read = months.map(|month| month.beside).max().unwrap_or_default();
-        let potential_savings = headlines(&delivered.savings, &delivered.spend, bills_not_read);
+        let no_extracts = BTreeSet::new();
+        let extracts = report.billing.as_ref().map_or(&no_extracts, |load| &load.extracts);
+        let potential_savings = headlines(&delivered.savings, &delivered.spend, bills_not_read, extracts);
         let only = match &potential_savings[..] {
             [only] => Some(only),
             _ => None,
@@ -132,6 +136,7 @@ impl Summary {
             potential_savings_monthly: only.and_then(|headline| headline.savings_monthly),
             potential_savings,
             left_out: delivered.left_out,
+            top_findings: delivered.top_findings,
             by_severity: delivered.by_severity,
             by_service: delivered.by_service,
             by_check: delivered.by_check,
@@ -234,6 +239,9 @@ impl fmt::Display for Summary {
         }
         if let Some(more @ 1..) = self.exports.len().checked_sub(EXPORTS_SHOWN) {
             writeln!(f, "            and {more} more tenant(s)")?;
+        }
+        if !self.top_findings.is_empty() {
+            writeln!(f, "\nFindings that matter most\n{}", top_findings::table(&self.top_findings).trim_fmt())?;
         }
         let times: Vec<_> =
             self.stages_ms.iter().map(|(name, ms)| format!("{name} {}.{:03} s", ms / 1_000, ms % 1_000)).collect();

@@ -171,11 +171,12 @@ fn a_list_that_is_cut_says_so() {
     let place = sample();
     let list = |more: &str| place.finops(&format!("findings list --tenant acme {more}"));
     let total = list("--limit 0 --output json").json(0).as_array().unwrap().len();
-    let cut = format!("showing 3 of {total} findings, largest savings first; --limit 0 shows all");
+    let cut = format!("showing 3 of {total} findings, what matters most first; --limit 0 shows all");
     for form in ["table", "json", "ndjson", "csv"] {
         let ended = list(&format!("--limit 3 --output {form}"));
         assert!(ended.stderr.contains(&cut), "{form}: {ended}");
     }
+    assert!(list("--limit 3 --sort savings").stderr.contains("findings, largest savings first;"));
     assert!(list("--limit 3 --sort severity").stderr.contains("findings, most severe first;"));
     assert!(list("--limit 3 --sort region --reverse").stderr.contains("findings, sorted by region, reversed;"));
     assert_eq!(list("--limit 0 --output json").stderr, "", "nothing is cut, so nothing is said");

@@ -9,7 +9,7 @@ use inventories::kind::{Extent, InventoryKind, Source};
 use inventories::services::Services;
 
 use crate::finding::Finding;
-use crate::rulepack::{Threshold, UndeclaredThreshold};
+use crate::rulepack::{Threshold, Thresholds, UndeclaredThreshold};
 use crate::run_context::RunContext;
 
 /// One checker.
@@ -168,13 +168,46 @@ pub struct CheckerRegistration {
     pub docs: &'static CheckerDocs,
     /// True for one that runs only where it is named: it costs much, or few want its findings.
     pub is_on_request: bool,
+    /// What becomes of its findings as a whole; `None` for nothing.
+    pub together: Option<&'static Together>,
     /// Builds it.
     pub factory: Factory,
+}
+
+/// What becomes of the findings of some checkers as a whole, with thresholds of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Together {
+    /// The table of its thresholds in a rulepack.
+    pub table: &'static str,
+    /// Thresholds, with defaults.
+    pub thresholds: &'static [Threshold],
+    /// Findings into findings.
+    pub put: fn(&Thresholds<'_>, Vec<Finding>) -> Result<Vec<Finding>, UndeclaredThreshold>,
 }
 
 inventory::collect!(CheckerRegistration);
 
 impl CheckerRegistration {
+    /// Builds the checker and runs it.
+    ///
+    /// # Errors
+    /// It asks for a threshold that it does not declare; those of [`Checker::run`].
+    pub fn run(
+        &self,
+        context: &RunContext,
+        facts: &Bootstrap,
+        services: &Services,
+        region: &str,
+    ) -> Result<Checked, CheckerError> {
+        let failed = |error: &dyn std::fmt::Display| CheckerError::Failed(error.to_string());
+        let checker = (self.factory)(context, facts).map_err(|error| failed(&error))?;
+        let checked = checker.run(services, region)?;
+        let Some(together) = self.together else { return Ok(checked) };
+        let thresholds = context.rulepack.of(together.table, together.thresholds);
+        let findings = (together.put)(&thresholds, checked.findings).map_err(|error| failed(&error))?;
+        Ok(Checked { findings, ..checked })
+    }
+
     /// The declared check of that id.
     #[must_use]
     pub fn check(&self, check_id: &str) -> Option<&'static CheckInfo> {

@@ -43,6 +43,8 @@ pub struct Finding {
     pub dimensions: BTreeMap<String, String>,
     /// Measured numbers behind it, stored with six decimals.
     pub metrics: BTreeMap<String, Decimal>,
+    /// Amount a month, in US dollars, below which it is summed up with others like it; `None` for that of all checks. Not published.
+    pub own_line_min_usd: Option<Decimal>,
 }
 
 /// A member of a finding is not as the contract stores it, or not as people can use it. Named as in the contract.
@@ -90,6 +92,7 @@ impl Finding {
             labels: BTreeMap::new(),
             dimensions: BTreeMap::new(),
             metrics: BTreeMap::new(),
+            own_line_min_usd: None,
         }
     }
 
@@ -99,6 +102,13 @@ impl Finding {
         self.title = title.into();
         self.message = message.into();
         self.advice = advice.into();
+        self
+    }
+
+    /// With the amount a month, in US dollars, below which it is summed up with others like it.
+    #[must_use]
+    pub fn own_line_from(mut self, usd: Decimal) -> Self {
+        self.own_line_min_usd = Some(usd);
         self
     }
 

@@ -5,7 +5,6 @@
 pub mod checker;
 pub mod checks;
 pub mod finding;
-pub mod ranking;
 pub mod registry;
 pub mod rulepack;
 pub mod run_context;

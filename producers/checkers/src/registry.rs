@@ -74,10 +74,11 @@ impl Registry {
         by_name.or_else(|| self.0.iter().find(|r| r.check(name).is_some())).copied()
     }
 
-    /// Thresholds by checker id: what a rulepack may override.
+    /// Thresholds by checker id, and those of what becomes of findings as a whole: what a rulepack may override.
     #[must_use]
     pub fn thresholds(&self) -> BTreeMap<&str, &[Threshold]> {
-        self.0.iter().map(|r| (r.checker_id, r.docs.thresholds)).collect()
+        let together = self.0.iter().filter_map(|r| r.together).map(|together| (together.table, together.thresholds));
+        self.0.iter().map(|r| (r.checker_id, r.docs.thresholds)).chain(together).collect()
     }
 }
 
@@ -95,6 +96,7 @@ mod tests {
             checks: &[],
             docs: &CheckerDocs::EMPTY,
             is_on_request: false,
+            together: None,
             factory: |_, _| unreachable!(),
         }))
     }

@@ -136,7 +136,11 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn context() -> RunContext {
-        RunContext::new(facts()).unwrap()
+        context_with(Rulepack::default())
+    }
+
+    pub(crate) fn context_with(rulepack: Rulepack) -> RunContext {
+        RunContext::new(RunFacts { rulepack: rulepack.into(), ..facts() }).unwrap()
     }
 
     #[test]

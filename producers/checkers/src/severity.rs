@@ -1,12 +1,11 @@
 //! How money becomes severity, the same for all checkers: an amount at stake per month picks the level, by about what it is worth in
-//! US dollars (`ranking.rs`). At stake are the savings; where they are unknown, a tenth of the cost. Scores are 0..=1000 everywhere.
+//! US dollars (`contracts/src/ranking.rs`). At stake are the savings; where they are unknown, a tenth of the cost. Scores are 0..=1000 everywhere.
 //! Findings that only inform are `info`, 100.
 
 use rust_decimal::Decimal;
 
 use contracts::draft::{Estimated, Level, Severity, Status};
-
-use crate::ranking::in_usd_for_ranking;
+use contracts::ranking::in_usd_for_ranking;
 
 const fn severity(level: Level, score: u16) -> Severity {
     Severity { level, score: Some(score) }

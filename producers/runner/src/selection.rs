@@ -79,6 +79,7 @@ mod tests {
             checks: &[],
             docs: &CheckerDocs::EMPTY,
             is_on_request,
+            together: None,
             factory: |_, _| unreachable!(),
         }))
     }

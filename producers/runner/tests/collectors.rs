@@ -169,6 +169,7 @@ macro_rules! checker {
             checks: CHECKS,
             docs: &CheckerDocs::EMPTY,
             is_on_request: false,
+            together: None,
             factory: $factory,
         };
         &REGISTRATION

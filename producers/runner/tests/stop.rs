@@ -93,6 +93,7 @@ static HANGS: CheckerRegistration = CheckerRegistration {
     checks: &[],
     docs: &CheckerDocs::EMPTY,
     is_on_request: false,
+    together: None,
     factory: |_, _| Ok(Box::new(Hangs)),
 };
 

@@ -32,6 +32,7 @@ macro_rules! checker {
             checks: &[],
             docs: &CheckerDocs::EMPTY,
             is_on_request: false,
+            together: None,
             factory: |_, _| Ok(Box::new(Does($does))),
         };
         &REGISTRATION

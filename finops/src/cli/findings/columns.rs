@@ -154,7 +154,9 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), COLUMNS.len());
-        for order in exporter::FindingOrder::ALL {
+        // Priority is of several columns.
+        for order in exporter::FindingOrder::ALL.into_iter().filter(|order| *order != exporter::FindingOrder::Priority)
+        {
             assert!(find(order.as_str()).is_some(), "a list can be sorted by {}, but not show it", order.as_str());
         }
     }

@@ -90,6 +90,7 @@ fn counted(shown: u64, total: u64, args: &FindingsList) -> String {
         return format!("{shown} of {total} findings");
     }
     let first = match (args.sort, args.reverse) {
+        (FindingOrder::Priority, false) => "what matters most first".to_owned(),
         (FindingOrder::Savings, false) => "largest savings first".to_owned(),
         (FindingOrder::Cost, false) => "largest cost first".to_owned(),
         (FindingOrder::Severity, false) => "most severe first".to_owned(),

@@ -38,8 +38,9 @@ pub struct FindingsList {
     pub tenant: String,
     #[command(flatten)]
     pub filter: FindingsFilter,
-    /// What the list is sorted by: amounts, severities and times largest first, names in alphabetical order
-    #[arg(long, default_value = "savings", value_name = "COLUMN", ignore_case = true, value_parser = order())]
+    /// What the list is sorted by: priority is severity, then savings, then cost; amounts, severities and times largest
+    /// first, names in alphabetical order
+    #[arg(long, default_value = "priority", value_name = "COLUMN", ignore_case = true, value_parser = order())]
     pub sort: FindingOrder,
     /// The opposite order
     #[arg(long)]

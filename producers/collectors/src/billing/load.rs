@@ -280,7 +280,9 @@ impl Load<'_> {
         for line in self.observed.lines() {
             tracing::warn!("{line}");
         }
+        let inventory = self.inventory.map(InventoryBuilder::finish).unwrap_or_default();
         let report = LoadReport {
+            extracts: inventory.extracts().map(str::to_owned).collect(),
             deliveries_read: Vec::new(),
             files: Vec::new(),
             repeated_files: Vec::new(),
@@ -292,7 +294,7 @@ impl Load<'_> {
             rows_with_resource: self.rows_with_resource,
             observed: self.observed,
         };
-        Ok(Loaded { inventory: self.inventory.map(InventoryBuilder::finish).unwrap_or_default(), report })
+        Ok(Loaded { inventory, report })
     }
 }
 

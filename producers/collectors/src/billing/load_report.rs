@@ -1,6 +1,6 @@
 //! What a load reports, for people and the run manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::run_manifest::BillingDelivery;
 
@@ -32,6 +32,8 @@ pub struct LoadReport {
     pub rows_with_resource: u64,
     /// What was noticed in accepted rows.
     pub observed: Observed,
+    /// Billing months of which the bill is an extract, where checkers look at it: rows are missing.
+    pub extracts: BTreeSet<String>,
 }
 
 /// Files that were delivered together.

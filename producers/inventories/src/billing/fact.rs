@@ -158,7 +158,7 @@ pub struct RowDetail {
 
 /// What the inventory adds up of a row that FOCUS has as another row, as several, or (with no part) not at all: an AWS
 /// report charges covered usage at the on-demand price and takes it back on a line of its own, and has the unused part of a
-/// commitment inside its fee. With parts, checkers see the same lines of a bill in every dialect.
+/// commitment inside its fee; its discounts are lines of their own, where FOCUS has them inside the charges that they are for. With parts, checkers see the same lines of a bill in every dialect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPart {
     /// Charge category.
@@ -173,6 +173,8 @@ pub struct RowPart {
     pub quantity: Option<Decimal>,
     /// True for the part of a commitment that nothing used.
     pub is_unused: bool,
+    /// True for a discount: it lowers the cost of the usage that it is for, and is no usage of its own.
+    pub is_discount: bool,
 }
 
 impl RowPart {
@@ -186,6 +188,7 @@ impl RowPart {
             amortized: fact.cost_amortized,
             quantity: fact.quantity,
             is_unused: fact.charge.commitment_status.as_ref().is_some_and(|status| status.is(CommitmentStatus::Unused)),
+            is_discount: false,
         }
     }
 }

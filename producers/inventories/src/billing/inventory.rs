@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use rust_decimal::Decimal;
 
+use super::closed_lists::ChargeCategory;
 use super::coverage::{CoverageBuilder, CurrentMonth, Months, months, payer};
 use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::known_part::{KnownPart, is_negative};
@@ -15,6 +17,7 @@ use super::line::{LineKey, LineSums, UsageLine};
 use super::meter::{self, Meter};
 pub use super::period::hours_of_month;
 use super::period::{OFFSET_MAX_MS, utc_start_ms};
+use super::reversals::Reversals;
 use super::unit_prices::UnitPrices;
 use super::usage_totals::{TotalsBuilder, UsageTotals};
 use crate::kind::{Extent, Inventory, InventoryKind, Source};
@@ -35,6 +38,7 @@ pub struct BillingInventory {
     current_lines: Vec<Range<usize>>,
     unit_prices: UnitPrices,
     usage_totals: UsageTotals,
+    reversals: Reversals,
     dropped_rows: u64,
 }
 
@@ -67,6 +71,11 @@ impl BillingInventory {
         named.filter(|account| !account.is_empty())
     }
 
+    /// Months that findings speak of and of which the bill is an extract: rows are missing, and no sum over them is one of the month.
+    pub fn extracts(&self) -> impl Iterator<Item = &str> {
+        self.months.current.values().filter(|month| !month.tells_ends()).map(|month| &*month.period)
+    }
+
     /// All lines of the resource of this line, which is one of [`lines`](Self::lines), in its month: same account, region and
     /// service. Nothing is kept for it, since the lines are sorted.
     #[must_use]
@@ -94,6 +103,12 @@ impl BillingInventory {
         &self.usage_totals
     }
 
+    /// What reversals that name no resource left of the charges that the line is one of, as a share of them.
+    #[must_use]
+    pub fn share_not_reversed(&self, line: &UsageLine) -> Decimal {
+        self.reversals.share_left(line)
+    }
+
     /// Rows that found no room, see [`LINES_MAX`].
     #[must_use]
     pub fn dropped_rows(&self) -> u64 {
@@ -105,6 +120,14 @@ impl BillingInventory {
 /// month's first midnight somewhere on earth; else that of UTC.
 fn period_start_ms(fact: &CostFact, utc_ms: i64) -> i64 {
     fact.billing_period_start_ms.filter(|start| (start - utc_ms).abs() <= OFFSET_MAX_MS).unwrap_or(utc_ms)
+}
+
+/// True for an amount below 0 that says of no usage type that it is about it. What unmarked usage describes without one is something
+/// that is metered; of anything else a description is prose.
+fn is_general(charge: &Charge, part: &RowPart, meter: &Meter) -> bool {
+    let is_described = charge.description.is_some() && part.category.is(ChargeCategory::Usage) && !charge.is_correction;
+    let lowers = part.is_discount || is_negative(part);
+    lowers && *meter == Meter::Other && charge.usage_type.is_none() && !is_described
 }
 
 /// Adds rows up.
@@ -171,6 +194,11 @@ impl InventoryBuilder {
             return;
         };
         let Some(UsageLine { key, sums }) = self.lines.get_mut(line) else { return };
+        if part.is_discount {
+            sums.billed += part.billed;
+            sums.amortized += part.amortized;
+            return;
+        }
         // A price of 0 beside a charge tells that the price is not known.
         let unit_price = detail.unit_price.filter(|price| !price.is_zero() || part.billed.is_zero());
         let list = part.quantity.zip(unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
@@ -240,9 +268,11 @@ impl InventoryBuilder {
         // They are large, and not needed any more.
         drop((known, numbers, texts, meters));
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        lines.iter_mut().for_each(|line| line.sums.discount_hours());
         let months = months(&lines, coverage.finish());
         let usage_totals = totals.finish();
-        let inventory = BillingInventory { months, lines, usage_totals, dropped_rows, ..Default::default() };
+        let reversals = Reversals::of(&lines);
+        let inventory = BillingInventory { months, lines, usage_totals, reversals, dropped_rows, ..Default::default() };
         let mut end = 0;
         let months = inventory.lines.chunk_by(|a, b| a.key.of_month() == b.key.of_month()).filter_map(|lines| {
             let start = end;
@@ -265,12 +295,13 @@ impl InventoryBuilder {
             service: self.share_or_empty(charge.service_code.as_deref()),
             resource: self.share(&charge.resource()),
             resource_type: self.share_or_empty(charge.resource_type.as_deref()),
-            meter,
             sku,
             category: part.category.clone(),
             is_correction: charge.is_correction,
             is_earlier: false,
             is_negative: is_negative(part),
+            is_general: is_general(charge, part, &meter),
+            meter,
             pricing: part.pricing,
             commitment: self.share_or_empty(charge.commitment_id.as_deref()),
             is_unused: part.is_unused,
@@ -322,158 +353,4 @@ impl InventoryBuilder {
 }
 
 #[cfg(test)]
-mod tests {
-    use rust_decimal::Decimal;
-
-    use super::super::closed_lists::Pricing;
-    use super::super::period::month_start;
-    use super::super::sku::Sku;
-    use super::super::tags::RowTags;
-    use super::*;
-
-    fn row(period: &str, hour: i64, resource: &str, cost: i64) -> (CostFact, RowDetail) {
-        let start_ms = month_start(period).unwrap().and_time(chrono::NaiveTime::MIN).and_utc().timestamp_millis()
-            + hour * 3_600_000;
-        let charge = Charge {
-            cloud: "aws".into(),
-            billing_period: period.into(),
-            payer_account_id: Some("payer".into()),
-            account_id: "account".into(),
-            region: None,
-            service_code: Some("AmazonEC2".into()),
-            service: Some("ec2".into()),
-            resource_id: Some(resource.into()),
-            resource_type: None,
-            line_item_type: None,
-            charge_category: "Usage".into(),
-            is_correction: false,
-            is_class_stated: true,
-            usage_type: Some("EBS:VolumeUsage.gp2".into()),
-            operation: None,
-            description: None,
-            sku: Sku::default(),
-            pricing: Pricing::Standard,
-            commitment_id: None,
-            commitment_status: None,
-            currency: "USD".into(),
-            currency_defaulted: false,
-            unknown_type: false,
-            invoice: None,
-            tags: RowTags::default(),
-        };
-        let fact = CostFact {
-            charge: Arc::new(charge),
-            billing_period_start_ms: None,
-            billing_period_end_ms: None,
-            usage_start_ms: start_ms,
-            usage_end_ms: Some(start_ms + 3_600_000),
-            cost_unblended: cost.into(),
-            cost_net: cost.into(),
-            cost_amortized: cost.into(),
-            cost_blended: cost.into(),
-            model_fallback: false,
-            quantity: Some(Decimal::ONE),
-            split: None,
-            source_ref: "".into(),
-        };
-        (fact, RowDetail::default())
-    }
-
-    fn build(lines_max: usize, rows: &[(CostFact, RowDetail)]) -> BillingInventory {
-        let mut builder = InventoryBuilder::with_limit(lines_max);
-        for (fact, detail) in rows {
-            builder.add(fact, detail);
-        }
-        builder.finish()
-    }
-
-    #[test]
-    fn rows_of_one_thing_add_up() {
-        let rows = [row("2024-09", 0, "vol-1", 2), row("2024-09", 0, "vol-1", 1), row("2024-09", 5, "vol-1", 4)];
-        let inventory = build(10, &rows);
-        let [line] = inventory.lines() else { panic!("one line expected") };
-        assert_eq!((line.sums.billed, line.sums.rows, line.sums.hours.count()), (7.into(), 3, 2));
-        assert_eq!(line.sums.quantity, Some(3.into()));
-    }
-
-    #[test]
-    fn one_unknown_quantity_makes_the_sum_unknown() {
-        let mut unknown = row("2024-09", 1, "vol-1", 1);
-        unknown.0.quantity = None;
-        let inventory = build(10, &[row("2024-09", 0, "vol-1", 1), unknown]);
-        assert_eq!(inventory.lines()[0].sums.quantity, None);
-    }
-
-    #[test]
-    fn the_order_of_rows_changes_nothing() {
-        let mut rows = [row("2024-09", 0, "b", 2), row("2024-10", 0, "a", 1), row("2024-09", 1, "a", 4)];
-        let first = build(10, &rows);
-        rows.reverse();
-        assert_eq!(first, build(10, &rows));
-    }
-
-    #[test]
-    fn findings_speak_of_the_newest_month() {
-        let inventory = build(10, &[row("2024-09", 0, "a", 1), row("2024-10", 0, "b", 1)]);
-        let current: Vec<_> = inventory.current().map(|line| &*line.key.resource).collect();
-        assert_eq!(current, ["b"]);
-    }
-
-    #[test]
-    fn a_month_that_has_just_begun_tells_nothing_yet() {
-        for (hours_now, current) in [(167, "2024-09"), (168, "2024-10")] {
-            let hours = |period, count| (0..count).map(move |hour| row(period, hour, "a", 1));
-            let rows: Vec<_> = hours("2024-09", 168).chain(hours("2024-10", hours_now)).collect();
-            let inventory = build(10, &rows);
-            let months: Vec<_> = inventory.current().map(|line| &*line.key.period).collect();
-            assert_eq!(months, [current], "{hours_now}");
-        }
-    }
-
-    #[test]
-    fn a_resource_has_all_its_lines_and_no_other() {
-        let mut other_meter = row("2024-09", 1, "b", 2);
-        Arc::make_mut(&mut other_meter.0.charge).usage_type = Some("EBS:VolumeIOUsage".into());
-        let rows = [row("2024-09", 0, "a", 1), row("2024-09", 0, "b", 1), other_meter, row("2024-10", 0, "b", 1)];
-        let inventory = build(10, &rows);
-        let line = |resource: &str| inventory.lines().iter().find(|line| &*line.key.resource == resource).unwrap();
-        let costs = |resource| inventory.of_resource(line(resource)).iter().map(|l| l.sums.billed).sum::<Decimal>();
-        assert_eq!((costs("a"), costs("b")), (1.into(), 3.into()));
-    }
-
-    #[test]
-    fn a_bill_with_holes_in_what_does_not_pause_is_an_extract() {
-        for (step, is_whole) in [(1, true), (2, true), (3, false)] {
-            let rows: Vec<_> = (0..200).step_by(step).map(|hour| row("2024-09", hour, "vol", 1)).collect();
-            let inventory = build(10, &rows);
-            let month = inventory.current_month(&inventory.lines()[0]).unwrap();
-            assert_eq!(month.tells_ends(), is_whole, "{step}");
-        }
-    }
-
-    #[test]
-    fn only_rows_of_a_day_tell_how_far_the_month_is() {
-        let mut monthly = row("2024-09", 0, "z", 1);
-        monthly.0.usage_end_ms = Some(monthly.0.usage_start_ms + 720 * 3_600_000);
-        let hours = |rows: &[_]| {
-            let inventory = build(10, rows);
-            inventory.current_month(&inventory.lines()[0]).unwrap().hours.count()
-        };
-        assert_eq!(hours(&[monthly.clone(), row("2024-09", 0, "a", 1)]), 1);
-        assert_eq!(hours(&[monthly]), 720, "a bill by the month");
-    }
-
-    #[test]
-    fn what_ended_before_the_month_is_of_an_earlier_one() {
-        let inventory = build(10, &[row("2024-09", -1, "a", 1), row("2024-09", 0, "a", 1)]);
-        let earlier: Vec<_> = inventory.lines().iter().map(|line| (line.key.is_earlier, line.is_usage())).collect();
-        assert_eq!(earlier, [(false, true), (true, false)]);
-    }
-
-    #[test]
-    fn the_limit_drops_new_lines_and_counts_them() {
-        let rows = [row("2024-09", 0, "a", 1), row("2024-09", 0, "b", 1), row("2024-09", 1, "a", 1)];
-        let inventory = build(1, &rows);
-        assert_eq!((inventory.lines().len(), inventory.lines()[0].sums.rows, inventory.dropped_rows()), (1, 2, 1));
-    }
-}
+mod tests;

@@ -52,7 +52,7 @@ impl Hash for KnownPart {
     }
 }
 
-/// True for an amount below 0.
+/// True for an amount below 0. A discount is not one: it belongs to the charge that it is for.
 pub(super) fn is_negative(part: &RowPart) -> bool {
-    part.billed.is_sign_negative() && !part.billed.is_zero()
+    !part.is_discount && part.billed.is_sign_negative() && !part.billed.is_zero()
 }

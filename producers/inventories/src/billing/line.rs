@@ -41,6 +41,8 @@ pub struct LineKey {
     pub is_earlier: bool,
     /// True when the amount of the row is below 0.
     pub is_negative: bool,
+    /// True for an amount below 0 that names no usage type: it is about all that is charged in its place.
+    pub is_general: bool,
     /// How the price came about.
     pub pricing: Pricing,
     /// Commitment, empty when none.
@@ -157,6 +159,16 @@ impl LineSums {
             *sum += amount;
         }
         usize::from(is_first && self.hourly.is_some())
+    }
+
+    /// Takes discounts off the hours, in proportion: a discount tells the charge that it is for, not the hour.
+    pub(super) fn discount_hours(&mut self) {
+        let Some(hourly) = &mut self.hourly else { return };
+        let sum: Decimal = hourly.iter().sum();
+        let left = self.billed.max(Decimal::ZERO);
+        if let Some(share) = left.checked_div(sum).filter(|share| *share < Decimal::ONE) {
+            hourly.iter_mut().for_each(|cost| *cost *= share);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod line;
 pub mod meter;
 pub mod monthly;
 pub mod period;
+mod reversals;
 pub mod sku;
 pub mod tags;
 mod tags_text;

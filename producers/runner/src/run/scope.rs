@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use checkers::checker::{Checked, CheckerError};
 use checkers::finding::Finding;
-use checkers::ranking::in_usd_for_ranking;
 use checkers::registry::Registration;
 use checkers::run_context::RunContext;
+use contracts::ranking::in_usd_for_ranking;
 use contracts::run_manifest::{RunStatus, ScopeOutcome};
 use inventories::bootstrap::Bootstrap;
 use inventories::collected::{CollectionReport, Unavailable, UnavailableKind};
@@ -54,9 +54,7 @@ pub fn run_scope(inputs: &Inputs, registration: Registration, target: &Target, s
         move || {
             let of_none = Bootstrap::default();
             let facts = target.account.as_ref().map_or(&of_none, |account| &account.facts);
-            let checker =
-                (registration.factory)(&context, facts).map_err(|error| CheckerError::Failed(error.to_string()))?;
-            checker.run(&services, &target.region)
+            registration.run(&context, facts, &services, &target.region)
         }
     };
     let outcome = supervise(registration.spec, inputs.deadline, &inputs.shutdown, work)
@@ -235,6 +233,7 @@ mod tests {
                 checks: &[CheckInfo { check_id: "t.one", name: "", category: "", sub_category: "" }],
                 docs: &CheckerDocs::EMPTY,
                 is_on_request: false,
+                together: None,
                 factory: |_, _| Ok(Box::new(Scripted($script))),
             };
             &REGISTRATION

@@ -42,6 +42,7 @@ inventory::submit! {
         }],
         docs: &DOCS,
         is_on_request: false,
+        together: None,
         factory: |_, account| Ok(Box::new(S3LifecycleMissingChecker { account: account.clone() })),
     }
 }

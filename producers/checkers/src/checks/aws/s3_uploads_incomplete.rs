@@ -49,6 +49,7 @@ inventory::submit! {
         }],
         docs: &DOCS,
         is_on_request: false,
+        together: None,
         factory: |context, account| {
             let thresholds = context.rulepack.of(CHECKER_ID, DOCS.thresholds);
             let age_days_min = thresholds.number("age_days_min")?;

@@ -45,6 +45,7 @@ inventory::submit! {
         }],
         docs: &DOCS,
         is_on_request: true,
+        together: None,
         factory: |_, _| Ok(Box::new(Conformance)),
     }
 }

@@ -31,7 +31,7 @@ const DOCS: CheckerDocs = CheckerDocs {
         meaning: "credits as a share of the usage charges of account and service",
     }],
     data: "rows of category Credit and usage rows",
-    limits: "a bill does not tell when credits end; discounts that providers book as credits look the same",
+    limits: "a bill does not tell when credits end; discounts that providers mark as credits look the same; the discounts of AWS reports are none",
 };
 
 inventory::submit! {

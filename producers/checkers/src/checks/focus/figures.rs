@@ -23,6 +23,9 @@ const CONFIDENCE_MAX: [(u32, u8); 2] = [(24, 30), (168, 60)];
 /// The same for what may have ended.
 const CONFIDENCE_MAX_ENDED: u8 = 30;
 
+/// The same for sums over a bill from which rows are missing.
+const CONFIDENCE_MAX_EXTRACT: u8 = 30;
+
 /// Money of one finding.
 #[derive(Debug, Clone)]
 pub(super) struct Figures {
@@ -126,7 +129,7 @@ fn each_by_itself(bill: &BillingInventory, group: &Group<'_>, confidence: u8) ->
     let resources = by_resource_or_none(group.lines());
     let parts: Vec<_> = resources.iter().filter_map(|one| Part::of(bill, one, Saved::UNKNOWN)).collect();
     let cost: Option<Decimal> = parts.iter().map(|part| part.monthly.cost).sum();
-    let confidence_max = parts.iter().map(Part::confidence_max).min()?;
+    let confidence_max = parts.iter().map(Part::confidence_max).min()?.min(CONFIDENCE_MAX_EXTRACT);
     let net = resources.iter().map(|one| one.billed() * kept_share(bill, one.first())).sum();
     let notes = format!(
         "a month = the sum over {} of charged × {} hours of {} / hours charged of each{}",
@@ -158,6 +161,7 @@ pub(super) fn at_run_rate(group: &Group<'_>, rate: &RunRate, confidence: u8) -> 
     }
     let charged = Amounts { cost: Some(charged), savings: None };
     let confidence = confidence.min(confidence_max(rate.share_min()));
+    let confidence = if rate.is_of_extract() { confidence.min(CONFIDENCE_MAX_EXTRACT) } else { confidence };
     Some(Figures {
         estimated: Amounts { cost: Some(monthly), savings: None }.estimated(confidence, rate.formula(group)),
         charged,

@@ -22,8 +22,8 @@ use super::text::{money, percent, round};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
-use crate::ranking::in_usd_for_ranking;
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+use contracts::ranking::in_usd_for_ranking;
 
 const CHECKER_ID: &str = "focus.cost.growth";
 const CHECK_ID: &str = "billing.cost.growth";
@@ -151,6 +151,7 @@ impl Growth {
         let scope = account_scope(line, ResourceType::UsageType, name);
         Some(
             finding(CHECK_ID, group, scope, status, &figures)
+                .own_line_from(self.amount_min)
                 .dimension("rows", both.now.total.rows)
                 .dimension("monthly_cost_now", round(now))
                 .dimension("monthly_cost_before", round(before))
@@ -204,10 +205,6 @@ impl BillingCheck for Growth {
             findings.extend(usage_types.filter_map(|(usage_type, both)| self.judge(of, group, (usage_type, both))));
         }
         findings
-    }
-
-    fn own_line_min_usd(&self) -> Decimal {
-        self.amount_min
     }
 }
 

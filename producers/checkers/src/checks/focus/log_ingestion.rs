@@ -10,7 +10,7 @@ use super::figures::at_run_rate;
 use super::group::{Group, by_resource_or_place};
 use super::run_rate::{RunRate, monthly_quantity};
 use super::subject::{finding, resource_or_all_scope};
-use super::text::figure;
+use super::text::{figure, quantity_text};
 use super::words::{ByCloud, LOGS, Words};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
@@ -82,13 +82,14 @@ impl LogIngestion {
         let figures = at_run_rate(group, &RunRate::of(bill, group.lines()), 95)?;
         let gib_monthly = monthly_quantity(bill, group.lines());
         let status = if gib_monthly.is_some_and(|gib| gib >= self.gib_min) { Status::Fail } else { Status::Info };
-        let gib = gib_text(group.quantity());
+        let (gib, monthly) = (gib_text(group.quantity()), gib_text(gib_monthly));
         let scope = resource_or_all_scope(group.first(), LOGS.of(group.first()), None, "all-log-buckets");
         let words = WORDS.of(group.first());
-        let message = format!("{} {} took in {gib} GB, which {}", words.noun, scope.resource_id, figures.cost_text());
+        let (noun, amount) = (words.noun, quantity_text(&gib, &monthly));
+        let message = format!("{noun} {} took in {amount}, which {}", scope.resource_id, figures.cost_text());
         let mut finding = finding(CHECK_ID, group, scope, status, &figures)
             .dimension("gib_ingested", gib)
-            .dimension("gib_monthly", gib_text(gib_monthly))
+            .dimension("gib_monthly", monthly)
             .text(words.title, message, words.advice);
         finding.tags = group.tags();
         Some(finding)

@@ -6,7 +6,6 @@ use inventories::billing::inventory::BillingInventory;
 use inventories::bootstrap::Bootstrap;
 use inventories::kind::{Inventory, InventoryKind};
 use inventories::services::Services;
-use rust_decimal::Decimal;
 
 use crate::checker::{
     CheckInfo, Checked, Checker, CheckerDocs, CheckerError, CheckerRegistration, CheckerScope, FactoryError,
@@ -14,6 +13,7 @@ use crate::checker::{
 use crate::finding::Finding;
 use crate::run_context::RunContext;
 
+mod credited;
 mod ended;
 mod figures;
 mod generations;
@@ -82,11 +82,6 @@ pub mod vpc_endpoint_idle;
 trait BillingCheck: Send {
     /// All findings, in any order.
     fn check(&self, bill: &BillingInventory) -> Vec<Finding>;
-
-    /// A finding about less than this a month, in US dollars, has no line of its own when there are others like it.
-    fn own_line_min_usd(&self) -> Decimal {
-        small::OWN_LINE_MIN_USD
-    }
 }
 
 /// Any check over a bill is a checker.
@@ -95,10 +90,9 @@ struct OverBill<C>(C);
 impl<C: BillingCheck> Checker for OverBill<C> {
     fn run(&self, services: &Services, _region: &str) -> Result<Checked, CheckerError> {
         let bill = services.get()?;
-        Ok(Checked {
-            findings: small::put_together(self.0.check(bill), self.0.own_line_min_usd()),
-            ..Checked::default()
-        })
+        let mut findings = self.0.check(bill);
+        credited::mark(bill, &mut findings);
+        Ok(Checked { findings, ..Checked::default() })
     }
 }
 
@@ -123,6 +117,7 @@ const fn over_bill(
         checks,
         docs,
         is_on_request: false,
+        together: Some(&small::TOGETHER),
         factory,
     }
 }

@@ -11,7 +11,7 @@ use super::figures::at_run_rate;
 use super::group::{Group, by_resource_or_place};
 use super::run_rate::{RunRate, monthly_quantity};
 use super::subject::{finding, resource_or_all_scope};
-use super::text::{figure, is_visible, round};
+use super::text::{figure, is_visible, quantity_text, round};
 use super::words::{ByCloud, Words};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
@@ -91,10 +91,12 @@ impl NatDataProcessing {
         let words = WORDS.of(line);
         let text = |gib: Option<Decimal>| gib.map_or_else(|| "unknown".to_owned(), |gib| figure(gib, 6));
         let gib = text(data().map(|line| line.sums.quantity).sum());
-        let message = format!("{} {} processed {gib} GB, which {}", words.noun, scope.resource_id, figures.cost_text());
+        let monthly = text(gib_monthly);
+        let (noun, amount) = (words.noun, quantity_text(&gib, &monthly));
+        let message = format!("{noun} {} processed {amount}, which {}", scope.resource_id, figures.cost_text());
         let mut finding = finding(CHECK_ID, group, scope, status, &figures)
             .dimension("gib_processed", gib)
-            .dimension("gib_monthly", text(gib_monthly))
+            .dimension("gib_monthly", monthly)
             .text(words.title, message, words.advice);
         let cost_hours = sum(Meter::NatHours);
         if is_visible(cost_hours) {

@@ -15,8 +15,8 @@ use super::subject::{finding, named_scope, resource_scope};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
-use crate::ranking::in_usd_for_ranking;
 use crate::rulepack::{DefaultValue, Threshold};
+use contracts::ranking::in_usd_for_ranking;
 
 const CHECKER_ID: &str = "focus.object.early.delete";
 const CHECK_ID: &str = "billing.object.early.delete";

@@ -17,8 +17,8 @@ use super::text::{money, round};
 use super::{BillingCheck, OverBill, over_bill};
 use crate::checker::{CheckInfo, CheckerDocs, MonthRule};
 use crate::finding::Finding;
-use crate::ranking::in_usd_for_ranking;
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+use contracts::ranking::in_usd_for_ranking;
 
 const CHECKER_ID: &str = "focus.object.requests";
 const CHECK_ID: &str = "billing.object.requests";

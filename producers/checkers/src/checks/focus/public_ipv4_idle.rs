@@ -101,10 +101,10 @@ mod tests {
         let in_use = row("$0.005 per In-use public IPv4 address per hour").resource(address).service("AmazonVPC");
         // Idle in the first hour of each day, in use in the last: it exists all month.
         let days = |row: Row, hour: i64| (0..30).map(move |day| row.clone().at_hour(24 * day + hour));
-        let rows = days(idle.cost("0.005"), 0).chain(days(in_use.cost("0.005"), 23));
+        let rows = days(idle.cost("0.05"), 0).chain(days(in_use.cost("0.05"), 23));
         let findings = check_default(CHECKER_ID, rows);
         let [finding] = findings.as_slice() else { panic!("one finding expected") };
-        assert_eq!(amounts(finding), money_of("0.15", "0.15"));
+        assert_eq!(amounts(finding), money_of("1.5", "1.5"));
         assert_eq!((&*finding.scope.resource_id, &*finding.scope.service), ("eipalloc-0a", "AmazonVPC"));
         assert_eq!(finding.severity.level, contracts::draft::Level::Low);
     }

@@ -23,6 +23,8 @@ pub(super) struct RunRate {
     monthly: Decimal,
     /// Hours of the shares that were scaled, and of their month.
     shares: BTreeSet<(u32, u32)>,
+    /// True when rows are missing from the bill: a sum over them is too small.
+    is_of_extract: bool,
 }
 
 impl RunRate {
@@ -35,6 +37,7 @@ impl RunRate {
             let known = last.filter(|(other, ..)| is_same(other, line));
             let (_, share, kept) = known.unwrap_or_else(|| (line, share_of_line(bill, line), kept_share(bill, line)));
             last = Some((line, share, kept));
+            rate.is_of_extract |= bill.current_month(line).is_some_and(|month| !month.tells_ends());
             rate.add(line.sums.billed * kept, longer(share_of_hours(bill, line, &line.sums.hours), share));
         }
         rate
@@ -63,6 +66,11 @@ impl RunRate {
         MonthShare::new(*hours, *month_hours)
     }
 
+    /// True when rows are missing from the bill.
+    pub(super) fn is_of_extract(&self) -> bool {
+        self.is_of_extract
+    }
+
     /// True when nothing tells how much of the month it is.
     pub(super) fn is_unknown(&self) -> bool {
         self.shares.is_empty()
@@ -78,7 +86,12 @@ impl RunRate {
     pub(super) fn formula(&self, group: &Group<'_>) -> String {
         let (period, currency) = (group.period(), group.currency());
         let charged = figure(self.charged, CHARGED_PLACES);
-        match self.share() {
+        let extract = if self.is_of_extract {
+            "; the bill is an extract: rows are missing, and this is less than was charged"
+        } else {
+            ""
+        };
+        let formula = match self.share() {
             None if self.is_unknown() => format!("as charged in {period}: no row tells how many hours were charged"),
             None => format!(
                 "a month = the sum over all charges of charged × {} hours of {period} / hours that the bill shows of each",
@@ -91,7 +104,8 @@ impl RunRate {
                 share.hours(),
                 figure(self.monthly, 6),
             ),
-        }
+        };
+        formula + extract
     }
 }
 

@@ -11,8 +11,8 @@ use super::run_rate::RunRate;
 use super::subject::{finding, named_scope};
 use super::text::figure;
 use crate::finding::Finding;
-use crate::ranking::in_usd_for_ranking;
 use crate::rulepack::{DefaultValue, Threshold, Thresholds, UndeclaredThreshold};
+use contracts::ranking::in_usd_for_ranking;
 use rust_decimal::Decimal;
 
 /// What all are judged by.

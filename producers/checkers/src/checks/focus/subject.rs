@@ -1,6 +1,7 @@
 //! What all findings about a bill have in common: scope, currency and figures.
 
 use contracts::draft::{Scope, Status};
+use contracts::ranking::in_usd_for_ranking;
 use contracts::resource_type::ResourceType;
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
@@ -10,7 +11,6 @@ use super::figures::Figures;
 use super::group::Group;
 use super::text::short_id;
 use crate::finding::Finding;
-use crate::ranking::in_usd_for_ranking;
 use crate::severity;
 
 /// Region of what is bound to none.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use inventories::billing::closed_lists::Pricing;
-use inventories::billing::fact::{Charge, CostFact, RowDetail};
+use inventories::billing::closed_lists::{ChargeCategory, ListCell, Pricing};
+use inventories::billing::fact::{Charge, CostFact, RowDetail, RowPart};
 use inventories::billing::inventory::{BillingInventory, InventoryBuilder};
 use inventories::billing::sku::Sku;
 use inventories::billing::tags::RowTags;
+use inventories::bootstrap::Bootstrap;
 use inventories::services::Services;
 use rust_decimal::Decimal;
 
 use super::BillingCheck;
-use crate::checker::Checker;
 use crate::finding::Finding;
 
 const HOUR_MS: i64 = 3_600_000;
@@ -155,6 +155,14 @@ impl Row {
         self
     }
 
+    /// A discount that is a line of its own, as AWS reports have them. Its cost must be known.
+    pub(super) fn discount(mut self) -> Self {
+        self.charge().charge_category = ListCell::Known(ChargeCategory::Credit);
+        let off = RowPart { category: ListCell::Known(ChargeCategory::Usage), ..RowPart::whole(&self.fact) };
+        self.detail.parts = Some(vec![RowPart { is_discount: true, ..off }]);
+        self
+    }
+
     pub(super) fn unknown_quantity(mut self) -> Self {
         self.fact.quantity = None;
         self
@@ -256,13 +264,17 @@ pub(super) fn check(check: &dyn BillingCheck, rows: impl IntoIterator<Item = Row
 
 /// What a registered checker says about a bill, with default thresholds.
 pub(super) fn check_default(spec: &str, rows: impl IntoIterator<Item = Row>) -> Vec<Finding> {
+    check_with("", spec, rows)
+}
+
+/// What a registered checker says about a bill, with the thresholds of a rulepack.
+pub(super) fn check_with(rulepack: &str, spec: &str, rows: impl IntoIterator<Item = Row>) -> Vec<Finding> {
     let registry = crate::registry::Registry::linked().unwrap();
     let registration = registry.find(spec).unwrap();
-    let checker: Box<dyn Checker> =
-        (registration.factory)(&crate::run_context::tests::context(), &inventories::bootstrap::Bootstrap::default())
-            .unwrap();
+    let rulepack = crate::rulepack::Rulepack::parse(rulepack, &registry.thresholds()).unwrap();
+    let context = crate::run_context::tests::context_with(rulepack);
     let services = Services::of(bill(rows));
-    let findings = checker.run(&services, "*").unwrap().findings;
+    let findings = registration.run(&context, &Bootstrap::default(), &services, "*").unwrap().findings;
     for finding in &findings {
         assert!(registration.check(finding.check_id).is_some(), "{} is not declared", finding.check_id);
     }

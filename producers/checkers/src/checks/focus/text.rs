@@ -55,6 +55,11 @@ pub(super) fn figure(number: Decimal, places: u32) -> String {
     number.round_dp(places).normalize().to_string()
 }
 
+/// An amount of data for people: as charged, and what that comes to in a month where it is another one: verdicts are on that.
+pub(super) fn quantity_text(gib: &str, gib_monthly: &str) -> String {
+    if gib == gib_monthly { format!("{gib} GB") } else { format!("{gib} GB ({gib_monthly} GB a month at this rate)") }
+}
+
 /// A share for people, in per cent.
 pub(super) fn percent(share: Decimal) -> String {
     figure(share * Decimal::ONE_HUNDRED, 1)

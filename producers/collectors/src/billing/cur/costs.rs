@@ -129,6 +129,7 @@ impl Amounts {
             amortized,
             quantity,
             is_unused: false,
+            is_discount: false,
         };
         let net_amortized = self.net_amortized(line_type?);
         let amortized = net_amortized.or(amortized);
@@ -150,8 +151,14 @@ impl Amounts {
                 let rest = RowPart { is_unused: true, ..rest };
                 Some(if unused.is_zero() { vec![fee] } else { vec![fee, rest] })
             }
-            // A private discount is inside the charges that it is for.
+            // With net costs, a discount is inside the charges that it is for.
             LineType::Discount if self.net.is_some_and(|net| net.is_zero()) => Some(Vec::new()),
+            // Without, it is one of the usage that the line names.
+            LineType::Discount => {
+                let off = self.net.unwrap_or(self.unblended);
+                let discount = part(ChargeCategory::Usage, pricing, off, off, None);
+                Some(vec![RowPart { is_discount: true, ..discount }])
+            }
             LineType::Usage | LineType::Tax | LineType::Credit | LineType::Refund => {
                 let net = self.net.filter(|net| *net != self.unblended)?;
                 Some(vec![part(line_type?.category(), pricing, net, net, quantity)])
@@ -276,8 +283,23 @@ mod tests {
         let net = |net: i64| Amounts { net: Some(net.into()), ..NONE };
         assert_eq!(shown(net(9), LineType::Usage), text(&["Usage 9 9 false"]));
         assert_eq!(shown(net(10), LineType::Usage), None);
-        assert_eq!((shown(net(0), LineType::Discount), shown(NONE, LineType::Discount)), (text(&[]), None));
+        assert_eq!(shown(net(0), LineType::Discount), text(&[]), "it is inside the charges");
     }
+
+    #[test]
+    fn without_net_costs_a_discount_is_one_of_usage() {
+        let off = Amounts { unblended: Decimal::NEGATIVE_ONE, ..NONE };
+        let [part] = &off.parts(Some(LineType::Discount), Some(off.unblended), Pricing::Standard, None).unwrap()[..]
+        else {
+            panic!("one part expected")
+        };
+        let is_usage = part.category == ListCell::Known(ChargeCategory::Usage);
+        assert_eq!(
+            (is_usage, part.is_discount, part.billed, part.amortized),
+            (true, true, off.unblended, off.unblended)
+        );
+    }
+
     #[test]
     fn what_commitments_cover_is_priced_after_private_discounts() {
         let discounted = Amounts {

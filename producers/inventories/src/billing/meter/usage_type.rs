@@ -53,6 +53,10 @@ pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
     if is("DataProcessing-Bytes") && row.service != "AmazonCloudWatch" {
         return Some(Meter::BalancerData);
     }
+    if code.split_once("TimedStorage").is_some_and(|(before, _)| !is_region(before)) {
+        // Of S3 Tables and the like, which have no storage classes.
+        return None;
+    }
     if code.contains("TimedStorage-") && code.ends_with("ByteHrs") {
         return Some(match row.service {
             // Storage classes of file systems come before the name, as in `IATimedStorage-ByteHrs`.
@@ -80,6 +84,11 @@ pub(super) fn meter(row: Wording<'_>) -> Option<Meter> {
     }
     let (region, what) = code.split_once("Fargate-")?;
     is_container_capacity(region, what).then_some(Meter::ContainerHours)
+}
+
+/// True for the code of a region as usage types begin with, such as `USW2-`, and for none.
+fn is_region(before: &str) -> bool {
+    !before.contains(|letter: char| letter.is_ascii_lowercase())
 }
 
 /// What of Fargate a Savings Plan covers: vCPU and memory, on any processor. Not the licence of an operating system, nor
@@ -248,6 +257,8 @@ mod tests {
             ("USW2-LCUUsage", Some(Meter::BalancerCapacity)),
             ("USW2-TimedStorage-ByteHrs", Some(Meter::ObjectStandard)),
             ("TimedStorage-SIA-ByteHrs", Some(Meter::ObjectTiered)),
+            ("Tables-TimedStorage-ByteHrs", None),
+            ("USE1-Tables-TimedStorage-INT-FA-ByteHrs", None),
             ("USW2-TimedStorage-GlacierByteHrs", Some(Meter::ObjectTiered)),
             ("USW2-USE1-AWS-Out-Bytes", Some(Meter::TransferCrossRegion)),
             ("USW2-DataTransfer-Regional-Bytes", Some(Meter::TransferCrossZone)),

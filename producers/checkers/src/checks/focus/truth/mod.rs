@@ -8,12 +8,12 @@
 use rust_decimal::Decimal;
 
 use super::testing::{Row, bill, row};
-use crate::checker::Checker;
 use crate::finding::Finding;
 
 mod azure;
 mod commitments;
 mod currencies;
+mod discounts;
 mod ended;
 mod google;
 mod growth;
@@ -23,7 +23,9 @@ mod monthly;
 mod net;
 mod off_hours;
 mod reservations;
+mod reversals;
 mod services;
+mod small;
 mod spend;
 mod storage;
 mod support;
@@ -36,7 +38,7 @@ pub(super) struct Case {
     /// Why the findings are these, with the arithmetic.
     why: &'static str,
     /// One charge a line: service (`gcp:Compute_Engine`, with its cloud where that is not AWS, and `_` for blanks), usage type (there: description,
-    /// or `product|meter`), resource (`-` for none), and `first..end/step` hours of the month in rows of `step` hours;
+    /// or `product|meter`), resource (`-` for none of either), and `first..end/step` hours of the month in rows of `step` hours;
     /// then `cost`, `qty` and other cells of each row (`key=value`). `copies=10` repeats it with resources of their own, and with
     /// `renew=24` each lives for 24 hours; `daily=20` leaves out all but the first 20 hours of each day, `nightly=20` all but the last.
     bill: &'static str,
@@ -98,9 +100,8 @@ fn findings(rows: &[Row]) -> Vec<Finding> {
     let context = crate::run_context::tests::context();
     let mut found = Vec::new();
     for registration in registry.all().iter().filter(|registration| registration.needs == super::BILL) {
-        let checker: Box<dyn Checker> =
-            (registration.factory)(&context, &inventories::bootstrap::Bootstrap::default()).unwrap();
-        found.extend(checker.run(&services, "*").unwrap().findings);
+        let of_none = inventories::bootstrap::Bootstrap::default();
+        found.extend(registration.run(&context, &of_none, &services, "*").unwrap().findings);
     }
     found
 }
@@ -144,6 +145,7 @@ fn rows_of(line: &str) -> Vec<Row> {
                 (None, None) => resource.to_owned(),
                 _ => format!("{resource}-{copy}-{life}"),
             };
+            let usage_type = if usage_type == "-" { "" } else { usage_type };
             let mut row = charged_for(service, usage_type, cell("op").unwrap_or_default());
             row = if resource == "-" { row } else { row.resource(&name) };
             row = row.at_hour(start).hours(step.min(end - start));
@@ -183,10 +185,11 @@ fn with_cell(row: Row, key: &str, value: &str) -> Row {
         "env" => row.tag("Environment", value),
         "month" => row.in_august(),
         "account" => row.account(value),
-        "region" => row.region(value),
         "type" => row.instance_type(value),
         "used" => row.committed(value, "Used"),
         "unused" => row.committed(value, "Unused"),
+        "of" if value == "discount" => row.discount(),
+        "region" => row.region(if value == "-" { "" } else { value }),
         "op" | "copies" | "daily" | "nightly" | "renew" => row,
         _ => panic!("{key} is not a cell"),
     }
