@@ -31,6 +31,7 @@ pub fn draft(
         labels,
         dimensions,
         metrics,
+        own_line_min_usd: _,
     } = finding.clone();
     FindingDraft {
         tenant_id: context.tenant_id.clone(),

@@ -8,7 +8,7 @@ fn small_findings_have_no_line_of_their_own() {
     check(&[
         Case {
             name: "a volume of 10 GiB in each of 20 accounts",
-            why: "0.02 a month each: nobody reads 20 lines of that; together 0.40 of 20 × 0.10",
+            why: "0.02 a month each: no person reads 20 lines of that; together 0.40 of 20 × 0.10",
             bill: "
                 AmazonEC2 EBS:VolumeUsage.gp2 vol-1 0..720/24 cost=0.003333333333 qty=0.033333333333 account=222233334401 copies=10
                 AmazonEC2 EBS:VolumeUsage.gp2 vol-2 0..720/24 cost=0.003333333333 qty=0.033333333333 account=222233334402 copies=10",
