@@ -12,6 +12,15 @@ pub(super) enum SqlEdition {
     Enterprise,
 }
 
+/// A Linux that costs something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum PaidLinux {
+    /// Red Hat Enterprise Linux without its add-on for high availability.
+    RedHat,
+    /// Another, such as SUSE, Ubuntu Pro or Red Hat with the add-on.
+    Other,
+}
+
 /// What is in the price of an instance hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Software {
@@ -19,8 +28,8 @@ pub(super) struct Software {
     windows: bool,
     /// SQL Server with its licence.
     sql: Option<SqlEdition>,
-    /// A Linux that costs something, such as RHEL, SUSE or Ubuntu Pro.
-    subscription: bool,
+    /// A Linux that costs something.
+    linux: Option<PaidLinux>,
 }
 
 /// Operation codes of EC2 that pay for software; all others, such as `RunInstances` and `RunInstances:0800` (a Windows licence of the
@@ -28,27 +37,27 @@ pub(super) struct Software {
 ///
 /// Source: Amazon EC2 User Guide, "AMI billing information fields", November 2026.
 const OPERATIONS: [(&str, Software); 17] = [
-    ("0002", software(true, None, false)),
-    ("0006", software(true, Some(SqlEdition::Standard), false)),
-    ("0102", software(true, Some(SqlEdition::Enterprise), false)),
-    ("0202", software(true, Some(SqlEdition::Web), false)),
-    ("0004", software(false, Some(SqlEdition::Standard), false)),
-    ("0100", software(false, Some(SqlEdition::Enterprise), false)),
-    ("0200", software(false, Some(SqlEdition::Web), false)),
-    ("000g", software(false, None, true)),
-    ("0g00", software(false, None, true)),
-    ("0010", software(false, None, true)),
-    ("1010", software(false, None, true)),
-    ("0014", software(false, Some(SqlEdition::Standard), true)),
-    ("1014", software(false, Some(SqlEdition::Standard), true)),
-    ("0110", software(false, Some(SqlEdition::Enterprise), true)),
-    ("1110", software(false, Some(SqlEdition::Enterprise), true)),
-    ("0210", software(false, Some(SqlEdition::Web), true)),
-    ("1210", software(false, Some(SqlEdition::Web), true)),
+    ("0002", software(true, None, None)),
+    ("0006", software(true, Some(SqlEdition::Standard), None)),
+    ("0102", software(true, Some(SqlEdition::Enterprise), None)),
+    ("0202", software(true, Some(SqlEdition::Web), None)),
+    ("0004", software(false, Some(SqlEdition::Standard), None)),
+    ("0100", software(false, Some(SqlEdition::Enterprise), None)),
+    ("0200", software(false, Some(SqlEdition::Web), None)),
+    ("000g", software(false, None, Some(PaidLinux::Other))),
+    ("0g00", software(false, None, Some(PaidLinux::Other))),
+    ("0010", software(false, None, Some(PaidLinux::RedHat))),
+    ("1010", software(false, None, Some(PaidLinux::Other))),
+    ("0014", software(false, Some(SqlEdition::Standard), Some(PaidLinux::RedHat))),
+    ("1014", software(false, Some(SqlEdition::Standard), Some(PaidLinux::Other))),
+    ("0110", software(false, Some(SqlEdition::Enterprise), Some(PaidLinux::RedHat))),
+    ("1110", software(false, Some(SqlEdition::Enterprise), Some(PaidLinux::Other))),
+    ("0210", software(false, Some(SqlEdition::Web), Some(PaidLinux::RedHat))),
+    ("1210", software(false, Some(SqlEdition::Web), Some(PaidLinux::Other))),
 ];
 
-const fn software(windows: bool, sql: Option<SqlEdition>, subscription: bool) -> Software {
-    Software { windows, sql, subscription }
+const fn software(windows: bool, sql: Option<SqlEdition>, linux: Option<PaidLinux>) -> Software {
+    Software { windows, sql, linux }
 }
 
 /// Licence of Windows Server per vCPU hour, in USD: the same for every instance type of generation 4 and later but those with CPU
@@ -67,9 +76,15 @@ const SQL_VCPU_HOUR_USD: [(SqlEdition, Decimal); 3] = [
 ];
 const SQL_VCPU_MIN: u32 = 4;
 
+/// Red Hat Enterprise Linux per vCPU hour, in USD, of machines with at most so many vCPU; of larger ones no source was found.
+/// Source: the price model since July 2024 as customers compared it with the one before (0.06 an hour up to 4 vCPU, 0.13 above): c5.xlarge
+/// 0.0024 less for 4 vCPU, c5.4xlarge 0.0428 more for 16, and up to 12 vCPU less than before.
+const RED_HAT_VCPU_HOUR_USD: [(u32, Decimal); 2] =
+    [(8, Decimal::from_parts(144, 0, 0, false, 4)), (127, Decimal::from_parts(108, 0, 0, false, 4))];
+
 impl Software {
     /// The instance alone.
-    pub(super) const NONE: Self = software(false, None, false);
+    pub(super) const NONE: Self = software(false, None, None);
 
     /// Of an instance line: by its operation, else by its description; `None` where neither tells.
     pub(super) fn of(line: &UsageLine) -> Option<Self> {
@@ -86,7 +101,7 @@ impl Software {
             true => sku.contains("series windows"),
             false => sku.contains("windows") && !sku.contains("byol"),
         };
-        software(windows, None, false)
+        software(windows, None, None)
     }
 
     fn of_operation(sku: &str) -> Option<Self> {
@@ -105,8 +120,12 @@ impl Software {
             () if has("Ent") => SqlEdition::Enterprise,
             () => SqlEdition::Standard,
         });
-        let subscription = ["RHEL", "Red Hat", "SUSE", "Ubuntu Pro"].iter().any(|name| has(name));
-        Some(Self { windows: has("Windows") && !has("BYOL"), sql, subscription })
+        let linux = match () {
+            () if ["RHEL", "Red Hat"].into_iter().any(has) && !has("HA") => Some(PaidLinux::RedHat),
+            () if ["RHEL", "Red Hat", "SUSE", "Ubuntu Pro"].into_iter().any(has) => Some(PaidLinux::Other),
+            () => None,
+        };
+        Some(Self { windows: has("Windows") && !has("BYOL"), sql, linux })
     }
 
     /// True when it has a licence of Windows.
@@ -121,13 +140,18 @@ impl Software {
 
     /// Its licences per hour on an instance type, in USD; `None` when no table tells.
     pub(super) fn licence_hour_usd(self, instance_type: &str) -> Option<Decimal> {
-        if self.subscription {
-            return None;
-        }
         let vcpu = vcpu_of(instance_type)?;
+        let linux = match self.linux {
+            None => Decimal::ZERO,
+            Some(PaidLinux::RedHat) => {
+                let (_, price) = RED_HAT_VCPU_HOUR_USD.iter().find(|(vcpu_max, _)| vcpu <= *vcpu_max)?;
+                *price * Decimal::from(vcpu)
+            }
+            Some(PaidLinux::Other) => return None,
+        };
         let windows = if self.windows { WINDOWS_VCPU_HOUR_USD * Decimal::from(vcpu) } else { Decimal::ZERO };
         let sql = SQL_VCPU_HOUR_USD.iter().find(|(edition, _)| Some(*edition) == self.sql);
-        Some(windows + sql.map_or(Decimal::ZERO, |(_, price)| *price * Decimal::from(vcpu.max(SQL_VCPU_MIN))))
+        Some(linux + windows + sql.map_or(Decimal::ZERO, |(_, price)| *price * Decimal::from(vcpu.max(SQL_VCPU_MIN))))
     }
 }
 
@@ -166,6 +190,7 @@ mod tests {
             ("BoxUsage:m5.large/RunInstances:0006", "Windows with SQL Std", "0.572"),
             ("BoxUsage:m5.large/RunInstances:0202", "Windows with SQL Web", "0.159"),
             ("BoxUsage:m5.large/RunInstances:0100", "Linux with SQL Enterprise", "1.5"),
+            ("BoxUsage:m5.large/RunInstances:0010", "RHEL", "0.0288"),
         ];
         for (sku, system, licence) in cases {
             let description = format!("$1 per On Demand {system} m5.large Instance Hour");
@@ -175,8 +200,20 @@ mod tests {
                 assert_eq!(licence_of.to_string(), licence, "{sku} {system}");
             }
         }
-        let rhel = Software::of_operation("x/RunInstances:0010").unwrap();
-        assert_eq!((rhel.is_none(), rhel.licence_hour_usd("m5.large")), (false, None));
+        for (code, instance_type) in
+            [("1010", "m5.large"), ("000g", "m5.large"), ("0010", "m7i.metal-48xl"), ("0010", "u7i.32xlarge")]
+        {
+            let linux = Software::of_operation(&format!("x/RunInstances:{code}")).unwrap();
+            assert_eq!(
+                (linux.is_none(), linux.licence_hour_usd(instance_type)),
+                (false, None),
+                "{code} {instance_type}"
+            );
+        }
+        let rhel =
+            |instance_type| Software::of_operation("x/RunInstances:0010").unwrap().licence_hour_usd(instance_type);
+        assert_eq!(rhel("c5.xlarge"), Some(Decimal::new(576, 4)), "0.06 − 0.0024");
+        assert_eq!(rhel("c5.4xlarge"), Some(Decimal::new(1728, 4)), "0.13 + 0.0428");
     }
 
     #[test]

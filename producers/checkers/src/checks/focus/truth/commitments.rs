@@ -44,10 +44,16 @@ fn licences_are_not_discounted() {
             findings: "compute.commitment.gap m5 fail 17.28 89.86",
         },
         Case {
-            name: "RHEL whose Linux price nothing shows",
-            why: "what of it is the instance is unknown: nothing is claimed",
+            name: "RHEL alone",
+            why: "0.1248 an hour, of which 2 × 0.0144 are the subscription",
             bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.1248 qty=1 price=0.1248 op=RunInstances:0010",
-            findings: "compute.commitment.gap m5 info - 89.86",
+            findings: "compute.commitment.gap m5 fail 17.28 89.86",
+        },
+        Case {
+            name: "SUSE whose Linux price nothing shows",
+            why: "what of it is the instance is unknown: nothing is claimed",
+            bill: "AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.152 qty=1 price=0.152 op=RunInstances:000g",
+            findings: "compute.commitment.gap m5 info - 109.44",
         },
         Case {
             name: "Windows on the generation before",
