@@ -8,7 +8,7 @@ use contracts::ranking::{USD_PER_UNIT_SCALE, usd_per_unit_for_ranking};
 pub(crate) fn macro_sql() -> String {
     let whens: Vec<_> = usd_per_unit_for_ranking().map(|(code, usd)| format!("WHEN '{code}' THEN {usd}")).collect();
     format!(
-        "CREATE TEMP MACRO worth(amount, currency) AS amount * CAST(CASE currency {} END AS DECIMAL(18, {USD_PER_UNIT_SCALE}))",
+        "CREATE TEMP MACRO worth(amount, currency) AS CAST(amount AS DECIMAL(38, 6)) * CAST(CASE currency {} END AS DECIMAL(18, {USD_PER_UNIT_SCALE}))",
         whens.join(" ")
     )
 }
