@@ -278,7 +278,8 @@ fn thresholds_that_are_printed_can_be_used() {
         let Some((_, below)) = text.split_once("\nThresholds, as a rulepack.toml for --rulepack has them\n") else {
             continue;
         };
-        whole += below.split("\nPermissions\n").next().unwrap();
+        let ends = ["\nThresholds of small findings, in the same file\n", "\nPermissions\n"];
+        whole += ends.iter().fold(below, |text, end| text.split(end).next().unwrap());
     }
     assert!(whole.contains("[\"focus."), "{whole}");
     place.write("rulepack.toml", &whole);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::hours::HourSet;
 use super::line::{LineKey, UsageLine};
 use super::meter::PriceOf;
+use super::period::hours_of_month;
 
 /// Hours of usage from which a month says enough to be spoken of: a week. On the first days of a month nothing can be
 /// derived from it yet, and what was found in the month before still stands.
@@ -98,6 +99,23 @@ impl CoverageBuilder {
             covered.entry((cloud, account)).or_default().entry(period).or_default().insert(service, *hours);
         }
         covered
+    }
+}
+
+/// Leaves out hours of a line of running time that the bill does not cover yet: a row may be for the whole month, but its quantity is the
+/// time so far. Where nothing tells how far the bill is, all hours stay.
+pub(super) fn end_with_bill(line: &mut UsageLine, covered: &Covered) {
+    let is_to_end = line.sums.hours.last().is_some_and(|last| last + 1 >= hours_of_month(&line.key.period));
+    if line.key.meter.price_of() != PriceOf::Runtime || !line.is_usage() || !is_to_end {
+        return;
+    }
+    let services = covered.get(&payer(line)).and_then(|months| months.get(&line.key.period));
+    let last = services.and_then(|services| services.values().filter_map(HourSet::last).max());
+    let shown = last.map(|last| line.sums.hours.until(last));
+    // More than that is what the bill charges for hours that it does not show elsewhere.
+    let is_within = |shown: &HourSet| line.sums.quantity.is_some_and(|hours| hours <= shown.count().into());
+    if let Some(shown) = shown.filter(is_within) {
+        line.sums.hours = shown;
     }
 }
 

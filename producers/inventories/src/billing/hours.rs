@@ -72,6 +72,13 @@ impl HourSet {
         Self(words)
     }
 
+    /// The hours up to this one, which counts.
+    #[must_use]
+    pub fn until(&self, hour: u32) -> Self {
+        let later = self.since(hour.saturating_add(1));
+        Self(std::array::from_fn(|word| self.0[word] & !later.0[word]))
+    }
+
     /// Hours from the first to the last, both counted; 0 when there is none.
     #[must_use]
     pub fn span(&self) -> u32 {

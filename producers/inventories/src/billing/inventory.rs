@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 use rust_decimal::Decimal;
 
 use super::closed_lists::ChargeCategory;
-use super::coverage::{CoverageBuilder, CurrentMonth, Months, months, payer};
+use super::coverage::{CoverageBuilder, CurrentMonth, Months, end_with_bill, months, payer};
 use super::fact::{Charge, CostFact, RowDetail, RowPart};
 use super::known_part::{KnownPart, is_negative};
 use super::line::{LineKey, LineSums, UsageLine};
@@ -269,7 +269,9 @@ impl InventoryBuilder {
         drop((known, numbers, texts, meters));
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         lines.iter_mut().for_each(|line| line.sums.discount_hours());
-        let months = months(&lines, coverage.finish());
+        let covered = coverage.finish();
+        lines.iter_mut().for_each(|line| end_with_bill(line, &covered));
+        let months = months(&lines, covered);
         let usage_totals = totals.finish();
         let reversals = Reversals::of(&lines);
         let inventory = BillingInventory { months, lines, usage_totals, reversals, dropped_rows, ..Default::default() };

@@ -53,7 +53,8 @@ const DOCS: CheckerDocs = CheckerDocs {
         },
     ],
     data: "rows of gp2 storage with resource, quantity in GB-months and charge period",
-    limits: "the volume's real need of IOPS is not in a bill: a busy small volume bursts higher on gp2 for a while",
+    limits: "the volume's real need of IOPS is not in a bill: a busy small volume bursts higher on gp2 for a while. A volume that was resized \
+             in the month counts with its average size until the next month",
 };
 
 inventory::submit! {

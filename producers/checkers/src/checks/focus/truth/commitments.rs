@@ -231,3 +231,33 @@ fn a_plan_follows_what_moves() {
         },
     ]);
 }
+
+#[test]
+fn rows_of_a_whole_month_end_with_the_bill() {
+    check(&[
+        Case {
+            name: "a row of the month among rows by the hour, on day 8",
+            why: "both ran for the 168 hours that the bill shows: 2 × 69.12 a month, a quarter less",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..168/1 cost=0.096  qty=1   price=0.096 op=RunInstances
+                AmazonEC2 BoxUsage:m5.large i-2 0..720   cost=16.128 qty=168 price=0.096 op=RunInstances",
+            findings: "compute.commitment.gap m5 fail 34.56 138.24",
+        },
+        Case {
+            name: "the same of a whole month",
+            why: "as above",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.096 qty=1   price=0.096 op=RunInstances
+                AmazonEC2 BoxUsage:m5.large i-2 0..720   cost=69.12 qty=720 price=0.096 op=RunInstances",
+            findings: "compute.commitment.gap m5 fail 34.56 138.24",
+        },
+        Case {
+            name: "a row of the month that is for more than the other rows show",
+            why: "720 hours were charged, whatever the volume of one day shows: 69.12 a month. A day tells of nothing steady",
+            bill: "
+                AmazonEC2 EBS:VolumeUsage.gp3   vol-1 0..24  cost=0.1   qty=1 price=0.1
+                AmazonEC2 BoxUsage:m5.large     i-2   0..720 cost=69.12 qty=720 price=0.096 op=RunInstances",
+            findings: "compute.commitment.gap m5 info - 69.12",
+        },
+    ]);
+}
