@@ -9,6 +9,7 @@ pub mod arrow_schema;
 pub mod avro;
 pub mod chain;
 pub mod claims;
+pub mod cloud_ids;
 mod columns;
 pub mod commit_record;
 pub mod cost_manifest;

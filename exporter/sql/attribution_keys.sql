@@ -1,10 +1,16 @@
 -- What a finding and a billing line are compared by (cur_attribution 3.2, 5, 6.2). Null never equals anything, so text that says
 -- nothing is null.
 
--- No provider has two accounts that differ by case. Bills of Azure name a subscription by its path, APIs by its id.
+-- No provider has two accounts that differ by case. What is in front of an id says only what it is the id of: bills of Azure name a
+-- subscription by its path, APIs by its id; those of Google a project. contracts/src/cloud_ids.rs says the same for bills.
 CREATE TEMP MACRO canonical_account(account) AS
     CASE
-        WHEN starts_with(lower(account), '/subscriptions/') THEN substr(lower(account), length('/subscriptions/') + 1)
+        WHEN contains(account, '/') THEN regexp_replace(
+            rtrim(lower(account), '/'),
+            '^(/?subscriptions/|/providers/microsoft\.billing/billingaccounts/|(//cloudresourcemanager\.googleapis\.com/)?projects/'
+            || '|(//cloudbilling\.googleapis\.com/)?billingaccounts/)',
+            ''
+        )
         ELSE lower(account)
     END;
 
@@ -18,12 +24,21 @@ CREATE TEMP MACRO padded_account(account, cloud) AS
 
 CREATE TEMP MACRO is_arn(id) AS starts_with(id, 'arn:');
 
--- A log group's ARN may end in `:*`, which says nothing. Azure compares ids without case, and spells them as it likes.
+-- The path of a resource of Azure: it names subscription and resource, as an ARN does.
+CREATE TEMP MACRO is_azure_path(id) AS
+    starts_with(id, '/') AND (starts_with(lower(id), '/subscriptions/') OR starts_with(lower(id), '/providers/'));
+
+-- A log group's ARN may end in `:*`, which says nothing. Azure compares ids without case, and spells them as it likes. Google names
+-- a resource by its path, with the service or the address of its API in front.
 CREATE TEMP MACRO canonical_id(id) AS
     CASE
         WHEN trim(id) = '' THEN NULL
-        WHEN starts_with(lower(trim(id)), '/subscriptions/') THEN lower(trim(id))
-        WHEN starts_with(trim(id), 'arn:') AND ends_with(trim(id), ':*') THEN left(trim(id), length(trim(id)) - 2)
+        WHEN starts_with(trim(id), 'arn:') THEN
+            CASE WHEN ends_with(trim(id), ':*') THEN left(trim(id), length(trim(id)) - 2) ELSE trim(id) END
+        WHEN is_azure_path(trim(id)) THEN rtrim(lower(trim(id)), '/')
+        WHEN contains(id, '.googleapis.com/') THEN regexp_replace(
+            rtrim(trim(id), '/'), '^(//[a-z0-9-]+\.googleapis\.com/|https://[a-z0-9-]+\.googleapis\.com/([a-z0-9]+/)?(v[0-9]+|beta|alpha)[a-z0-9]*/)', ''
+        )
         ELSE trim(id)
     END;
 
@@ -67,8 +82,8 @@ CREATE TEMP MACRO canonical_key(name) AS regexp_replace(lower(name), '[^\p{L}\p{
 -- What a usage type of AWS meters, whatever the type of the thing: `EBS:VolumeUsage` of `EBS:VolumeUsage.gp3`, `BoxUsage` of `BoxUsage:m6i.large`.
 CREATE TEMP MACRO usage_family(usage_type) AS regexp_replace(usage_type, '(:[a-z0-9.-]+)?\.[A-Za-z0-9-]+$', '');
 
--- Null where a region says nothing.
-CREATE TEMP MACRO canonical_region(region) AS nullif(nullif(lower(trim(region)), ''), 'global');
+-- Null where a region says nothing. `West Europe` is how portals name `westeurope`.
+CREATE TEMP MACRO canonical_region(region) AS nullif(nullif(replace(lower(trim(region)), ' ', ''), ''), 'global');
 
 -- An unknown side is compatible with every other one.
 CREATE TEMP MACRO is_compatible(one, other) AS one IS NULL OR other IS NULL OR one = other;

@@ -62,7 +62,7 @@ WHERE
     CASE wanted_id.form
         WHEN 'arn' THEN true
         WHEN 'plain'
-            THEN is_provider_id(line.id)
+            THEN is_provider_id(line.id) OR is_azure_path(line.id)
             OR (
                 is_compatible(want.family, line.family)
                 AND (coalesce(want.family, line.family) = 's3' OR is_compatible(want.region, canonical_region(line.region)))

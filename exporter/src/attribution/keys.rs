@@ -1,5 +1,7 @@
 //! The keys of `sql/attribution_keys.sql`, by table.
 
+use contracts::cloud_ids;
+
 use crate::duck::{Duck, DuckLimits, literal};
 
 /// Compares what an expression over `x` gives for texts, as text; `None` is null.
@@ -33,8 +35,65 @@ fn accounts_get_their_leading_zeros_back() {
             ("", None),
             ("8E9F-AB", Some("8e9f-ab")),
             ("/subscriptions/8e9f-AB", Some("8e9f-ab")),
+            ("/Subscriptions/8e9f-AB/", Some("8e9f-ab")),
+            ("/providers/Microsoft.Billing/billingAccounts/1:2", Some("1:2")),
+            ("/PROVIDERS/microsoft.billing/billingaccounts/1:2/", Some("1:2")),
+            ("projects/shop-1", Some("shop-1")),
+            ("//cloudresourcemanager.googleapis.com/projects/shop-1", Some("shop-1")),
+            ("billingAccounts/0A-1B", Some("0a-1b")),
+            ("acme/shop", Some("acme/shop")),
         ],
     );
+}
+
+/// Whether an expression over `x` and `y` holds for two texts.
+fn agree(duck: &Duck, expression: &str, x: &str, y: &str) -> bool {
+    let sql = format!("SELECT {expression} FROM (SELECT {} AS x, {} AS y)", literal(x), literal(y));
+    duck.value::<Option<bool>>("asking", &sql).unwrap().flatten().unwrap()
+}
+
+#[test]
+fn bills_and_findings_agree_on_what_is_the_same() {
+    let duck = Duck::open(&DuckLimits { threads: 1, ..DuckLimits::default() }).unwrap();
+    duck.run("keys", include_str!("../../sql/attribution_keys.sql")).unwrap();
+    let guid = "0a1b2c3d-4e5f-6789-abcd-ef0123456789";
+    let path = format!("/Subscriptions/{}/", guid.to_uppercase());
+    let vm = format!("/subscriptions/{guid}/resourceGroups/RG/x");
+    let accounts = [
+        ("aws", "1", "000000000001", true),
+        ("azure", guid, &path, true),
+        ("azure", guid, "8611537", false),
+        (
+            "azure",
+            "/providers/Microsoft.Billing/billingAccounts/a",
+            "/PROVIDERS/microsoft.billing/billingaccounts/A/",
+            true,
+        ),
+        ("gcp", "projects/shop-1", "shop-1", true),
+        ("gcp", "//cloudresourcemanager.googleapis.com/projects/shop-1", "shop-1/", true),
+        ("gcp", "shop-1", "shop-2", false),
+    ];
+    for (cloud, x, y, expected) in accounts {
+        let spelled = |id| cloud_ids::account(cloud, id);
+        assert_eq!(spelled(x) == spelled(y), expected, "{x} and {y}");
+        let sql = format!("padded_account(x, '{cloud}') = padded_account(y, '{cloud}')");
+        assert_eq!(agree(&duck, &sql, x, y), expected, "{x} and {y}");
+        // The account of a fact, which the load has spelled, and that of a finding as its producer spelled it.
+        assert_eq!(
+            agree(&duck, &format!("canonical_account(x) = padded_account(y, '{cloud}')"), &spelled(x), y),
+            expected
+        );
+    }
+    for (x, y, expected) in
+        [(vm.as_str(), &*vm.to_uppercase(), true), (&vm, &format!("{vm}/"), true), (&vm, &format!("{vm}y"), false)]
+    {
+        assert_eq!(cloud_ids::resource("azure", x) == cloud_ids::resource("azure", y), expected);
+        assert_eq!(agree(&duck, "canonical_id(x) = canonical_id(y)", x, y), expected);
+    }
+    for (x, y, expected) in [("West Europe", "westeurope", true), ("West Europe", "northeurope", false)] {
+        assert_eq!(cloud_ids::region("azure", x) == cloud_ids::region("azure", y), expected);
+        assert_eq!(agree(&duck, "canonical_region(x) = canonical_region(y)", x, y), expected);
+    }
 }
 
 #[test]
@@ -49,6 +108,19 @@ fn ids_are_canonical() {
             ("name:*", Some("name:*")),
             ("/subscriptions/AB-1/resourceGroups/RG/x", Some("/subscriptions/ab-1/resourcegroups/rg/x")),
             (" /SUBSCRIPTIONS/ab-1/X ", Some("/subscriptions/ab-1/x")),
+            ("/subscriptions/ab-1/x/", Some("/subscriptions/ab-1/x")),
+            (
+                "/providers/Microsoft.Capacity/reservationOrders/1",
+                Some("/providers/microsoft.capacity/reservationorders/1"),
+            ),
+            ("//compute.googleapis.com/projects/p/zones/z/instances/n", Some("projects/p/zones/z/instances/n")),
+            ("projects/p/zones/z/instances/n/", Some("projects/p/zones/z/instances/n/")),
+            (
+                "https://www.googleapis.com/compute/v1/projects/p/zones/z/instances/n",
+                Some("projects/p/zones/z/instances/n"),
+            ),
+            ("https://compute.googleapis.com/compute/beta/projects/p/x", Some("projects/p/x")),
+            ("https://sqladmin.googleapis.com/v1beta4/projects/p/instances/i", Some("projects/p/instances/i")),
             ("/aws/Lambda", Some("/aws/Lambda")),
             ("arn:aws:logs:r:1:log-group:/a", Some("arn:aws:logs:r:1:log-group:/a")),
         ],
@@ -132,7 +204,10 @@ fn tag_keys_are_compared_by_letters_and_digits() {
 
 #[test]
 fn regions_that_say_nothing_are_compatible() {
-    check("canonical_region(x)", &[(" US-West-2", Some("us-west-2")), ("Global", None), ("", None)]);
+    check(
+        "canonical_region(x)",
+        &[(" US-West-2", Some("us-west-2")), ("West Europe", Some("westeurope")), ("Global", None), ("", None)],
+    );
     check(
         "is_compatible(canonical_region(x), 'us-west-2')",
         &[("US-WEST-2", Some("true")), ("global", Some("true")), ("eu-west-1", Some("false"))],

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::draft::{Estimated, Link, Scope, Severity, Status};
 use contracts::number::Micros;
+use contracts::text;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
@@ -159,6 +160,29 @@ impl Finding {
     pub fn estimated(mut self, estimated: Estimated) -> Self {
         self.estimated = estimated;
         self
+    }
+
+    /// What its fingerprint is made of, beside the tenant: findings that agree in it are one (`contracts::identity`).
+    #[must_use]
+    pub fn identity(&self) -> Vec<String> {
+        let Scope {
+            account_id,
+            billing_account_id,
+            cloud,
+            region,
+            resource_type,
+            service,
+            resource_arn,
+            resource_id,
+            ..
+        } = &self.scope;
+        let folded = [account_id, billing_account_id, cloud, region, resource_type, service];
+        let exact = [resource_arn, resource_id].map(String::as_str);
+        let exact = exact.into_iter().chain(self.issue_key.iter().flat_map(|(key, value)| [key.as_str(), value]));
+        let mut identity = vec![self.check_id.to_owned()];
+        identity.extend(folded.map(|text| text::lower(text::trim(text)).into_owned()));
+        identity.extend(exact.map(|text| text::trim(text).to_owned()));
+        identity
     }
 
     /// Looks for members that would become a dead letter, or that no person could use.

@@ -5,6 +5,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use support::bill::Bill;
 use support::{Published, World, accept, plan};
 
 /// The golden bill of the collectors, as a folder.
@@ -50,4 +51,73 @@ fn every_dialect_of_one_bill_gives_the_same_findings() {
     };
     let reports = ["legacy_csv", "legacy_parquet", "cur2_csv", "cur2_parquet"].map(of_quantity);
     assert!(!reports[0].is_empty() && reports.iter().all(|found| *found == reports[0]), "{reports:?}");
+}
+
+const GUID: &str = "0a1b2c3d-4e5f-6789-abcd-ef0123456789";
+
+/// A bill of Azure: a virtual machine that is charged daily, and its disk, each row spelled by one of these functions.
+fn azure(spellings: &[&dyn Fn(&str) -> String]) -> Vec<String> {
+    let days: Vec<_> =
+        (1..=29).map(|n| [format!("2026-09-{n:02}T00:00:00Z"), format!("2026-09-{:02}T00:00:00Z", n + 1)]).collect();
+    let payer = "/providers/Microsoft.Billing/billingAccounts/8a1b:9c2d_2019-05-31";
+    let path = format!("/subscriptions/{GUID}");
+    let rows: Vec<Vec<(&str, String)>> = days
+        .iter()
+        .enumerate()
+        .map(|(number, [from, to])| {
+            let spelled = spellings[number % spellings.len()];
+            let resource = format!("{path}/resourceGroups/RG1/providers/Microsoft.Compute/disks/d1");
+            vec![
+                ("ProviderName", "Microsoft".to_owned()),
+                ("PublisherName", "Microsoft".to_owned()),
+                ("InvoiceIssuerName", "Microsoft".to_owned()),
+                ("BillingAccountId", spelled(payer)),
+                ("SubAccountId", spelled(&path)),
+                ("ResourceId", spelled(&resource).replace(GUID, &spelled(GUID).replace("/subscriptions/", ""))),
+                ("RegionId", spelled("westeurope")),
+                // A service is spelled as its first row has it.
+                ("ServiceName", if number == 0 { "Virtual Machines".to_owned() } else { spelled("Virtual Machines") }),
+                ("ChargeDescription", "D2 v3".to_owned()),
+                ("x_UsageType", String::new()),
+                ("Tags", String::new()),
+                ("BilledCost", if number == 3 { "-5".to_owned() } else { "10".to_owned() }),
+                ("ChargePeriodStart", from.clone()),
+                ("ChargePeriodEnd", to.clone()),
+            ]
+        })
+        .collect();
+    let rows: Vec<Vec<(&str, &str)>> =
+        rows.iter().map(|row| row.iter().map(|(name, cell)| (*name, &**cell)).collect()).collect();
+    let bill = Bill::of(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let world = World::new();
+    world.run(&plan("run-1", vec![world.file("bill.csv", String::from_utf8(bill.csv()).unwrap())])).unwrap();
+    accept(&world.values(contracts::topics::WIRE)).iter().map(said).collect()
+}
+
+#[test]
+fn a_bill_of_azure_gives_the_same_findings_in_every_spelling() {
+    let as_documented = |text: &str| text.to_owned();
+    let upper = |text: &str| text.to_uppercase();
+    let lower = |text: &str| text.to_lowercase() + if text.starts_with('/') { "/" } else { "" };
+    let bare = |text: &str| if text == format!("/subscriptions/{GUID}") { GUID.to_owned() } else { text.to_owned() };
+    let blank = |text: &str| if text == format!("/subscriptions/{GUID}") { String::new() } else { text.to_owned() };
+    let portal = |text: &str| if text == "westeurope" { "West Europe".to_owned() } else { text.to_owned() };
+    let expected = azure(&[&as_documented]);
+    assert!(expected.len() >= 2, "{expected:?}");
+    let text = expected.join(" ");
+    for part in [&*format!("/subscriptions/{GUID} global Virtual Machines"), "billing.usage.negative"] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let folded = |found: Vec<String>| found.join("\n").to_lowercase();
+    let expected = folded(expected);
+    for (name, spellings) in [
+        ("upper", vec![&upper as &dyn Fn(&str) -> String]),
+        ("lower", vec![&lower]),
+        ("bare", vec![&bare]),
+        ("blank", vec![&blank]),
+        ("portal", vec![&portal]),
+        ("mixed", vec![&as_documented, &upper, &lower, &bare, &blank, &portal]),
+    ] {
+        assert_eq!(folded(azure(&spellings)), expected, "{name}");
+    }
 }

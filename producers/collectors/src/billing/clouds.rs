@@ -1,12 +1,29 @@
-//! Which cloud the rows of a FOCUS file are of.
+//! Which cloud and accounts the rows of a FOCUS file are of.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use contracts::cloud_ids;
 use inventories::billing::cloud;
 
+use super::fields::{account, billing_account};
 use super::focus_columns::{Columns, Numbers};
+use super::rejects::{Reason, Refusal};
 use super::row::Row;
+
+/// The account that pays for a row, and the account it is of. Where a bill leaves the latter blank, the path of a resource of Azure names
+/// it; else it is the account that pays.
+///
+/// # Errors
+/// An account has lost digits, or neither is there.
+pub fn accounts(row: Row<'_>, columns: &Columns, cloud: &str) -> Result<(Option<String>, String), Refusal> {
+    let payer = billing_account(row, columns.billing_account, "BillingAccountId", cloud)?;
+    let of_row = account(row, columns.sub_account, "SubAccountId", cloud)?
+        .or_else(|| cloud_ids::account_of_resource(cloud, row.get(columns.resource)?))
+        .or_else(|| payer.clone())
+        .ok_or_else(|| Refusal::blank(Reason::MissingAccount, "SubAccountId"))?;
+    Ok((payer, of_row))
+}
 
 /// The clouds that the rows of a file name; the same name comes with every row.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::rc::Rc;
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord};
+use inventories::billing::cells;
 
 use super::error::LoadError;
 use super::row::Row;
@@ -47,7 +48,7 @@ pub(super) fn read(file: &str, input: impl Read, visitor: &mut dyn Visitor) -> R
         }
         record_start.set(reader.position().byte());
         if columns.is_empty() {
-            columns = record.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
+            columns = record.iter().map(|name| cells::bare(name.trim_start_matches('\u{feff}')).to_owned()).collect();
             if let Some(separator) = other_separator(&columns) {
                 return Err(LoadError::Separator { file: file.to_owned(), separator });
             }

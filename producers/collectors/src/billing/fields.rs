@@ -43,6 +43,23 @@ pub struct RowTimes {
     pub month: Arc<str>,
 }
 
+/// Usage that starts longer than this before its billing period, or after it, is not of that period: bills settle what is late within two
+/// months.
+const FAR_MS: i64 = 62 * 86_400_000;
+/// Length of a billing period whose end is not stated.
+const MONTH_MS: i64 = 31 * 86_400_000;
+
+impl RowTimes {
+    /// True when usage of these times cannot be of its billing period: one of the dates is wrong.
+    #[must_use]
+    pub fn are_far_apart(&self) -> bool {
+        let Some(start_ms) = self.billing_start_ms else { return false };
+        let end_ms = self.billing_end_ms.unwrap_or(start_ms.saturating_add(MONTH_MS));
+        let far = start_ms.saturating_sub(FAR_MS)..end_ms.saturating_add(FAR_MS);
+        !far.contains(&self.usage_start_ms)
+    }
+}
+
 /// Reads the times of rows. In text the same ones come again and again, and are read once.
 #[derive(Debug, Default)]
 pub struct Times {
@@ -115,6 +132,20 @@ pub fn account(
 ) -> Result<Option<String>, Refusal> {
     let Some(cell) = row.get(column) else { return Ok(None) };
     cells::account(cell, cloud).map(Some).ok_or_else(|| Refusal::of(Reason::BadAccount, name, cell))
+}
+
+/// As [`account`], of the account that pays.
+///
+/// # Errors
+/// The cell has lost digits.
+pub fn billing_account(
+    row: Row<'_>,
+    column: Option<usize>,
+    name: &'static str,
+    cloud: &str,
+) -> Result<Option<String>, Refusal> {
+    let Some(cell) = row.get(column) else { return Ok(None) };
+    cells::billing_account(cell, cloud).map(Some).ok_or_else(|| Refusal::of(Reason::BadAccount, name, cell))
 }
 
 /// The first amount that is there; `None` when all cells are blank.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use contracts::service_family;
+use contracts::{cloud_ids, service_family};
 use inventories::billing::cells;
 use inventories::billing::closed_lists::{
     ChargeCategory, ChargeClass, ChargeFrequency, CommitmentCategory, CommitmentStatus, ListCell, Listed, Pricing,
@@ -13,8 +13,8 @@ use inventories::billing::sku::Sku;
 use inventories::billing::tags::{self, RowTags};
 use rust_decimal::Decimal;
 
-use super::clouds::Clouds;
-use super::fields::{TagsCache, TimeColumns, Times, account, amount, currency, number};
+use super::clouds::{self, Clouds};
+use super::fields::{TagsCache, TimeColumns, Times, amount, currency, number};
 use super::focus_columns::Columns;
 use super::known_charges::{KnownCharge, KnownCharges, Noticed};
 use super::observed::Observed;
@@ -22,13 +22,20 @@ use super::read_row::ReadRow;
 use super::rejects::{Reason, Refusal};
 use super::row::Row;
 
+/// What a charge says beyond what is stored of it.
+#[derive(Debug, Clone, Copy)]
+struct OfCharge {
+    /// True when its price list is in another currency than the bill.
+    is_priced_in_other_currency: bool,
+}
+
 /// Reads FOCUS rows.
 #[derive(Debug)]
 pub struct FocusReader {
     columns: Columns,
     source_ref: Arc<str>,
     times: Times,
-    known: KnownCharges<()>,
+    known: KnownCharges<OfCharge>,
     tags: TagsCache,
     /// True when the column of tags has a type that cannot be read.
     are_tags_unreadable: bool,
@@ -113,6 +120,9 @@ impl FocusReader {
         let billed: Decimal = amount(row, &[c.billed_cost], "BilledCost")?
             .ok_or_else(|| Refusal::blank(Reason::MissingCost, "BilledCost"))?;
         let effective = amount(row, &c.effective_cost, "EffectiveCost")?;
+        let list_cost = amount(row, &[c.list_cost], "ListCost")?;
+        amount(row, &[c.contracted_cost], "ContractedCost")?;
+        let quantity = number(row, c.pricing_quantity, "PricingQuantity", &mut self.observed);
         let mut fact = CostFact {
             charge: Arc::clone(&known.charge),
             billing_period_start_ms: times.billing_start_ms,
@@ -124,14 +134,20 @@ impl FocusReader {
             cost_amortized: effective.unwrap_or(billed),
             cost_blended: billed,
             model_fallback: effective.is_none(),
-            quantity: number(row, c.pricing_quantity, "PricingQuantity", &mut self.observed),
+            quantity,
             split: None,
             source_ref: Arc::clone(&self.source_ref),
         };
         fact.split = self.split(row, &fact);
-        let detail =
-            RowDetail { unit_price: number(row, c.list_unit_price, "ListUnitPrice", &mut self.observed), parts: None };
+        let unit_price = number(row, c.list_unit_price, "ListUnitPrice", &mut self.observed);
+        let unit_price = match known.more.is_priced_in_other_currency {
+            true => in_billing_currency(row, &c, unit_price, list_cost, quantity),
+            false => unit_price,
+        };
+        let detail = RowDetail { unit_price, parts: None };
         self.observed.model_fallback += u64::from(fact.model_fallback);
+        let is_usage = fact.charge.charge_category.is(ChargeCategory::Usage) && !fact.charge.is_correction;
+        self.observed.usage_far_from_period += u64::from(is_usage && times.are_far_apart());
         known.observe(&mut self.observed);
         Ok(ReadRow { fact, detail, charge_hash: known.hash })
     }
@@ -153,20 +169,18 @@ impl FocusReader {
     }
 
     /// What a row charges for, from the cells that say it.
-    fn charge(&mut self, row: Row<'_>, month: &str) -> Result<Arc<KnownCharge<()>>, Refusal> {
+    fn charge(&mut self, row: Row<'_>, month: &str) -> Result<Arc<KnownCharge<OfCharge>>, Refusal> {
         let c = self.columns;
         let text = |column| row.get(column).map(str::to_owned);
         let cloud = self.clouds.name(row);
-        let payer_account_id = account(row, c.billing_account, "BillingAccountId", &cloud)?;
-        let account_id = account(row, c.sub_account, "SubAccountId", &cloud)?
-            .or_else(|| payer_account_id.clone())
-            .ok_or_else(|| Refusal::blank(Reason::MissingAccount, "SubAccountId"))?;
+        let (payer_account_id, account_id) = clouds::accounts(row, &c, &cloud)?;
         let code = row.first(&c.currency).ok_or_else(|| Refusal::blank(Reason::MissingCurrency, "BillingCurrency"))?;
         let currency = currency(code, "BillingCurrency")?;
         let noticed = &mut Vec::new();
         let class = listed::<ChargeClass>(row.get(c.class), noticed);
         let service_code = row.first(&c.service);
-        let region = row.first(&c.region).map(str::to_lowercase);
+        let region = row.first(&c.region).map(|name| cloud_ids::region(&cloud, name));
+        let sku = sku(row, &c, &cloud);
         let charge = Charge {
             cloud,
             billing_period: month.to_owned(),
@@ -184,7 +198,7 @@ impl FocusReader {
             usage_type: row.first(&c.usage_type).map(str::to_owned),
             operation: text(c.operation),
             description: text(c.description),
-            sku: sku(row, &c),
+            sku,
             pricing: pricing(row, &c, noticed),
             commitment_id: text(c.commitment),
             commitment_status: commitment_status(row, &c, noticed),
@@ -194,10 +208,13 @@ impl FocusReader {
             invoice: text(c.invoice),
             tags: self.tags(row.nested(c.tags).as_deref(), noticed),
         };
+        let priced_in = row.get(c.pricing_currency);
+        let is_other = priced_in.is_some_and(|code| !code.eq_ignore_ascii_case(&charge.currency));
+        let more = OfCharge { is_priced_in_other_currency: is_other };
         // Lists that no fact needs yet, so that a bill which spells them in a new way is noticed.
         listed::<ChargeFrequency>(row.get(c.frequency), noticed);
         listed::<CommitmentCategory>(row.get(c.commitment_category), noticed);
-        Ok(KnownCharge::new(charge, std::mem::take(noticed), ()))
+        Ok(KnownCharge::new(charge, std::mem::take(noticed), more))
     }
 
     fn tags(&mut self, cell: Option<&str>, noticed: &mut Vec<Noticed>) -> RowTags {
@@ -234,6 +251,20 @@ impl FocusReader {
     }
 }
 
+/// The public price in the billing currency, of a row whose price list is in another one. `ListCost` is in the billing currency in every
+/// version; a `ListUnitPrice` is certain to be only where the price of the list is there beside it, and another one.
+fn in_billing_currency(
+    row: Row<'_>,
+    c: &Columns,
+    unit_price: Option<Decimal>,
+    list_cost: Option<Decimal>,
+    quantity: Option<Decimal>,
+) -> Option<Decimal> {
+    let priced = row.get(c.priced_list_unit_price).and_then(cells::decimal);
+    let given = unit_price.filter(|price| priced.is_some_and(|priced| priced != *price));
+    given.or_else(|| list_cost?.checked_div(quantity.filter(|quantity| !quantity.is_zero())?))
+}
+
 /// A cell of a closed list. A value outside the list is counted.
 fn listed<T: Listed>(cell: Option<&str>, noticed: &mut Vec<Noticed>) -> Option<ListCell<T>> {
     let cell = cell?;
@@ -262,10 +293,11 @@ fn commitment_status(row: Row<'_>, c: &Columns, noticed: &mut Vec<Noticed>) -> O
 }
 
 /// What the columns of the SKU say. Its properties may be a map.
-fn sku(row: Row<'_>, c: &Columns) -> Sku {
+fn sku(row: Row<'_>, c: &Columns, cloud: &str) -> Sku {
     let text = |column| row.get(column).map(str::to_owned);
     let details = c.sku_details.iter().find_map(|column| row.nested(*column));
     let sku = Sku {
+        product: text(c.sku.filter(|_| cloud == "aws")),
         category: text(c.sku_category),
         subcategory: text(c.sku_subcategory),
         kind: text(c.service_kind),
@@ -283,218 +315,4 @@ fn pricing(row: Row<'_>, c: &Columns, noticed: &mut Vec<Noticed>) -> Pricing {
 }
 
 #[cfg(test)]
-mod tests {
-    use csv::StringRecord;
-
-    use super::*;
-
-    const HEADER: [&str; 12] = [
-        "billedcost",
-        "EffectiveCost",
-        "BillingCurrency",
-        "SubAccountId",
-        "BillingAccountId",
-        "ChargePeriodStart",
-        "BillingPeriodStart",
-        "RegionId",
-        "AvailabilityZone",
-        "ServiceName",
-        "Tags",
-        "ProviderName",
-    ];
-    const GOOD: [&str; 12] = [
-        "1.5",
-        "NULL",
-        "usd",
-        "11353890204",
-        "1234567890123",
-        "2024-09-30 22:00:00",
-        "2024-10-01 00:00:00",
-        "NULL",
-        "us-east-1a",
-        "Amazon Elastic Compute Cloud",
-        r#"{"a":"b"}"#,
-        "AWS",
-    ];
-
-    fn read(cells: [&str; 12]) -> Result<(CostFact, RowDetail), Refusal> {
-        let mut reader = FocusReader::new(&HEADER.map(str::to_owned), "d/f".into());
-        let row = reader.read(Row::Csv(&StringRecord::from(cells.to_vec())))?;
-        Ok((row.fact, row.detail))
-    }
-
-    fn with(column: &str, cell: &'static str) -> [&'static str; 12] {
-        let mut cells = GOOD;
-        cells[HEADER.iter().position(|name| *name == column).unwrap()] = cell;
-        cells
-    }
-
-    #[test]
-    fn a_row_becomes_a_fact() {
-        let (fact, _) = read(GOOD).unwrap();
-        assert_eq!(fact.charge.billing_period, "2024-10");
-        assert_eq!(
-            (&*fact.charge.account_id, fact.charge.payer_account_id.as_deref()),
-            ("011353890204", Some("1234567890123"))
-        );
-        assert_eq!((&*fact.charge.currency, fact.charge.region.as_deref()), ("USD", Some("us-east-1")));
-        assert_eq!(fact.charge.service.as_deref(), Some("ec2"));
-        assert_eq!((fact.cost_amortized, fact.model_fallback), (Decimal::new(15, 1), true));
-        assert_eq!(fact.charge.tags.known().unwrap().get("a").map(String::as_str), Some("b"));
-        assert_eq!(&*fact.charge.cloud, "aws");
-    }
-
-    #[test]
-    fn an_allocated_charge_is_a_part_of_the_charge_of_its_resource() {
-        let columns: Vec<String> = HEADER
-            .iter()
-            .chain(&["ResourceId", "AllocatedResourceId", "AllocatedTags"])
-            .map(|c| (*c).to_owned())
-            .collect();
-        let read = |cells: [&str; 3]| {
-            let all: Vec<&str> = GOOD.iter().copied().chain(cells).collect();
-            FocusReader::new(&columns, "d/f".into()).read(Row::Csv(&StringRecord::from(all))).unwrap().fact
-        };
-        let fact = read(["i-0abc", "pod-1", r#"{"app":"web"}"#]);
-        let part = fact.split.unwrap();
-        assert_eq!((&*part.resource_id, part.parent_id.as_deref()), ("pod-1", Some("i-0abc")));
-        assert_eq!(part.tags.known().unwrap().get("app").map(String::as_str), Some("web"));
-        assert_eq!([part.unblended, part.net, part.amortized, part.blended], [Some(fact.cost_unblended); 4]);
-        assert_eq!(read(["i-0abc", "", ""]).split, None);
-        assert_eq!(read(["i-0abc", "pod-1", ""]).split.unwrap().tags, RowTags::default());
-    }
-
-    #[test]
-    fn the_first_failed_check_is_the_reason() {
-        let cases = [
-            ("ChargePeriodStart", "", Reason::BadTimestamp),
-            ("BillingPeriodStart", "soon", Reason::BadTimestamp),
-            ("BillingCurrency", "NULL", Reason::MissingCurrency),
-            ("BillingCurrency", "CNH", Reason::UnknownCurrency),
-            ("billedcost", "abc", Reason::BadDecimal),
-            ("billedcost", "", Reason::MissingCost),
-            ("EffectiveCost", "NaN", Reason::BadDecimal),
-            ("SubAccountId", "1.11122E+11", Reason::BadAccount),
-            ("BillingAccountId", "1234567890123.0", Reason::BadAccount),
-        ];
-        for (column, cell, reason) in cases {
-            let refusal = read(with(column, cell)).unwrap_err();
-            assert_eq!((refusal.reason, refusal.column.to_lowercase()), (reason, column.to_lowercase()), "{cell}");
-        }
-        let mut cells = with("SubAccountId", "");
-        cells[4] = " ";
-        assert_eq!(read(cells).unwrap_err().reason, Reason::MissingAccount);
-        cells[5] = "x";
-        assert_eq!(read(cells).unwrap_err().reason, Reason::BadTimestamp);
-    }
-
-    #[test]
-    fn a_refusal_tells_the_value() {
-        let refusal = read(with("ChargePeriodStart", "09/03/2026")).unwrap_err();
-        assert_eq!(refusal.value.as_deref(), Some("\"09/03/2026\""));
-        assert_eq!(read(with("billedcost", "")).unwrap_err().value, None);
-    }
-
-    #[test]
-    fn unreadable_tags_are_unknown_not_absent() {
-        let mut reader = FocusReader::new(&HEADER.map(str::to_owned), "d/f".into());
-        let mut read = |cell| {
-            let record = StringRecord::from(with("Tags", cell).to_vec());
-            reader.read(Row::Csv(&record)).unwrap().fact.charge.tags.clone()
-        };
-        assert_eq!([read("{oops"), read("{oops")], [RowTags::Unknown, RowTags::Unknown]);
-        for none in ["", "NULL", "None", "{}", "[]"] {
-            assert_eq!(read(none), RowTags::default(), "{none}");
-        }
-        assert_eq!(reader.observed.unreadable_cells["Tags"], 2);
-    }
-
-    #[test]
-    fn an_end_before_the_start_is_unknown() {
-        let header: Vec<String> = HEADER.into_iter().chain(["ChargePeriodEnd"]).map(str::to_owned).collect();
-        let mut reader = FocusReader::new(&header, "d/f".into());
-        let mut read = |end| {
-            let record = StringRecord::from([GOOD.as_slice(), &[end]].concat());
-            let end_ms = reader.read(Row::Csv(&record)).unwrap().fact.usage_end_ms;
-            reader.observed.note_place("f.csv", 7);
-            end_ms.is_some()
-        };
-        assert_eq!([read("2020-01-01T00:00:00Z"), read("2099-01-01T00:00:00Z")], [false, true]);
-        let said = reader.observed.lines().join("\n");
-        assert!(said.contains("ChargePeriodEnd could not be used in 1 row(s), the first is row 7 of f.csv"), "{said}");
-    }
-
-    #[test]
-    fn a_column_without_money_never_stops_a_load() {
-        let header = HEADER.map(str::to_owned);
-        let at = |name: &str| HEADER.iter().position(|column| *column == name).unwrap();
-        let mut reader = FocusReader::new(&header, "d/f".into());
-        assert_eq!(reader.unreadable(at("RegionId"), "RegionId", "a list"), Ok(()));
-        assert_eq!(reader.unreadable(at("Tags"), "Tags", "a list"), Ok(()));
-        assert_eq!(reader.unreadable(at("billedcost"), "billedcost", "a list"), Err("decimal numbers"));
-        assert_eq!(reader.unreadable(at("SubAccountId"), "SubAccountId", "a list"), Err("account ids as text"));
-        let record = StringRecord::from(with("Tags", "").to_vec());
-        assert_eq!(reader.read(Row::Csv(&record)).unwrap().fact.charge.tags, RowTags::Unknown);
-    }
-
-    /// What a row of these columns and cells says its cloud is.
-    fn cloud(cells: &[(&str, &str)]) -> String {
-        let bill = HEADER.iter().zip(GOOD).take(11);
-        let (columns, cells): (Vec<_>, Vec<_>) = bill.map(|(c, v)| (*c, v)).chain(cells.iter().copied()).unzip();
-        let columns: Vec<_> = columns.into_iter().map(str::to_owned).collect();
-        let record = StringRecord::from(cells);
-        FocusReader::new(&columns, "d/f".into()).read(Row::Csv(&record)).unwrap().fact.charge.cloud.to_string()
-    }
-
-    #[test]
-    fn the_provider_is_read_under_all_its_names() {
-        let cases: [(&[(&str, &str)], &str); 11] = [
-            (
-                &[("ServiceProviderName", "Databricks"), ("ProviderName", "AWS"), ("HostProviderName", "AWS")],
-                "databricks",
-            ),
-            (&[("ServiceProviderName", "Databricks"), ("HostProviderName", "AWS")], "databricks"),
-            // Bought at a marketplace, and bought from the vendor.
-            (&[("ServiceProviderName", "Databricks"), ("InvoiceIssuerName", "Amazon Web Services, Inc.")], "aws"),
-            (&[("ServiceProviderName", "Databricks"), ("InvoiceIssuerName", "Databricks")], "databricks"),
-            (&[("ServiceProviderName", ""), ("ProviderName", "AWS")], "aws"),
-            (&[("HostProviderName", "Google Cloud")], "gcp"),
-            (&[("Provider", "Microsoft")], "azure"),
-            (&[("InvoiceIssuerName", "Amazon Web Services, Inc."), ("PublisherName", "Vendor")], "aws"),
-            (&[("InvoiceIssuerName", "Reseller GmbH"), ("PublisherName", "Microsoft Corporation")], "azure"),
-            (&[("InvoiceIssuerName", "Reseller GmbH")], "unknown"),
-            (&[], "unknown"),
-        ];
-        for (cells, expected) in cases {
-            assert_eq!(cloud(cells), expected, "{cells:?}");
-        }
-    }
-
-    #[test]
-    fn spelling_of_closed_lists_does_not_matter() {
-        let columns = ["ChargeCategory", "ChargeClass", "PricingCategory", "CommitmentDiscountStatus"];
-        let mut header = HEADER.to_vec();
-        header.extend(columns);
-        let header: Vec<_> = header.into_iter().map(str::to_owned).collect();
-        let mut reader = FocusReader::new(&header, "d/f".into());
-        let mut read = |cells: [&str; 4]| {
-            let record = StringRecord::from([GOOD.as_slice(), &cells].concat());
-            let row = reader.read(Row::Csv(&record)).unwrap();
-            (row.fact, row.detail)
-        };
-        let (fact, _) = read(["tax", "CORRECTION", "commitment based", "un_used"]);
-        assert_eq!((fact.charge.charge_category.as_str(), fact.charge.is_correction), ("Tax", true));
-        assert_eq!(fact.charge.pricing, Pricing::Committed);
-        assert!(fact.charge.commitment_status.clone().unwrap().is(CommitmentStatus::Unused));
-        let (fact, _) = read(["Surcharge", "", "Spot", ""]);
-        assert_eq!((fact.charge.charge_category.as_str(), fact.charge.pricing), ("Surcharge", Pricing::Unknown));
-        assert!(fact.charge.is_class_stated && !read(["Usage", "Corrected", "", ""]).0.charge.is_class_stated);
-        assert!(
-            !self::read(GOOD).unwrap().0.charge.is_class_stated,
-            "without the column a correction looks like any other row"
-        );
-        let unlisted = &reader.observed.unlisted_values;
-        assert_eq!((unlisted["ChargeCategory"]["Surcharge"], unlisted["PricingCategory"]["Spot"]), (1, 1));
-        assert_eq!(unlisted["ChargeClass"]["Corrected"], 1);
-    }
-}
+mod tests;

@@ -35,6 +35,7 @@ pub struct Columns {
     pub resource_type: Option<usize>,
     pub usage_type: Numbers,
     pub operation: Option<usize>,
+    pub sku: Option<usize>,
     pub sku_category: Option<usize>,
     pub sku_subcategory: Option<usize>,
     pub sku_details: Numbers,
@@ -46,6 +47,10 @@ pub struct Columns {
     pub pricing_category: Numbers,
     pub pricing_quantity: Option<usize>,
     pub list_unit_price: Option<usize>,
+    pub list_cost: Option<usize>,
+    pub contracted_cost: Option<usize>,
+    pub pricing_currency: Option<usize>,
+    pub priced_list_unit_price: Option<usize>,
     pub provider: Numbers,
     pub seller: Numbers,
     pub invoice: Option<usize>,
@@ -91,6 +96,7 @@ impl Columns {
             resource_type: at("resourcetype"),
             usage_type: any(&["x_usagetype", "skumeter", "x_skumetername"]),
             operation: at("x_operation"),
+            sku: at("skuid"),
             sku_category: at("x_skumetercategory"),
             sku_subcategory: at("x_skumetersubcategory"),
             sku_details: if has_usage_types { Numbers::default() } else { any(SKU_DETAILS) },
@@ -102,6 +108,10 @@ impl Columns {
             pricing_category: any(&["pricingcategory"]),
             pricing_quantity: at("pricingquantity"),
             list_unit_price: at("listunitprice"),
+            list_cost: at("listcost"),
+            contracted_cost: at("contractedcost"),
+            pricing_currency: at("pricingcurrency").or_else(|| at("x_pricingcurrency")),
+            priced_list_unit_price: at("pricingcurrencylistunitprice"),
             provider: any(PROVIDER),
             seller: any(SELLER),
             invoice: at("invoiceid"),
@@ -131,6 +141,8 @@ impl Columns {
             [self.resource, self.resource_type, self.operation, self.commitment],
             [self.commitment_category, self.commitment_status, self.pricing_quantity, self.list_unit_price],
             [self.tags, self.invoice, self.allocated_resource, self.allocated_tags],
+            [self.list_cost, self.contracted_cost, self.pricing_currency, self.priced_list_unit_price],
+            [self.sku, None, None, None],
         ];
         numbers.into_iter().flatten().flatten()
     }
@@ -140,9 +152,10 @@ impl Columns {
     pub fn of_charge(&self) -> Vec<usize> {
         let times = [self.billing_start, self.billing_end, self.charge_start, self.charge_end];
         let numbers = [self.billed_cost, self.pricing_quantity, self.list_unit_price];
+        let list = [self.list_cost, self.contracted_cost, self.priced_list_unit_price];
         let split = [self.allocated_resource, self.allocated_tags];
         let costs = self.effective_cost.into_iter().chain(numbers);
-        let others: Vec<_> = times.into_iter().chain(costs).chain(split).flatten().collect();
+        let others: Vec<_> = times.into_iter().chain(costs).chain(list).chain(split).flatten().collect();
         let mut columns: Vec<_> = self.all().filter(|column| !others.contains(column)).collect();
         columns.sort_unstable();
         columns.dedup();

@@ -96,6 +96,7 @@ pub fn load_counting(
         inventory: options.with_inventory.then(InventoryBuilder::default),
         rejects: Rejects::new(options.rejects_per_thousand_max),
         empty_files: Vec::new(),
+        first_empty: None,
         left_out: found.left_out.iter().map(|(file, why)| (file.display().to_string(), why.clone())).collect(),
         not_chosen: BTreeSet::new(),
         rows_sum: RowsSum::default(),
@@ -110,8 +111,10 @@ pub fn load_counting(
     progress.end();
     lines.clone_from(&load.rejects);
     let deliveries_read = outcome?;
-    if let (true, Some(file)) = (files.len() == load.empty_files.len(), files.first()) {
-        return Err(LoadError::NoRows { file: file.path.display().to_string() });
+    if files.len() == load.empty_files.len()
+        && let Some(error) = load.first_empty.take()
+    {
+        return Err(error);
     }
     if let (None, Some(dialect)) = (load.currencies.keys().next(), options.dialect)
         && load.rejects.rows == 0
@@ -190,6 +193,8 @@ struct Load<'a> {
     inventory: Option<InventoryBuilder>,
     rejects: Rejects,
     empty_files: Vec<String>,
+    /// Why the first of them is empty.
+    first_empty: Option<LoadError>,
     left_out: Vec<(String, String)>,
     /// Those of them that are of another dialect than the one that was asked for.
     not_chosen: BTreeSet<PathBuf>,
@@ -243,8 +248,9 @@ impl Load<'_> {
         self.file = path.display().to_string();
         match container::read(storage, path, progress, self.shutdown, self) {
             // Exports have parts without rows; alone, such a file is refused.
-            Err(LoadError::NoRows { .. }) => {
+            Err(error @ (LoadError::NoRows { .. } | LoadError::Empty { .. })) => {
                 self.empty_files.push(file.name.clone());
+                self.first_empty.get_or_insert(error);
             }
             Err(error @ LoadError::DialectNotChosen { .. }) => {
                 tracing::warn!("{error}: it is left out");

@@ -34,6 +34,10 @@ pub struct Observed {
     pub currency_defaulted: u64,
     /// Rows whose amortized cost is their unblended cost because an input of its formula is missing.
     pub model_fallback: u64,
+    /// Rows of usage that is dated months before or after their billing period.
+    pub usage_far_from_period: u64,
+    /// The first of them, `row N of FILE`.
+    pub usage_far_first: Option<String>,
 }
 
 impl Observed {
@@ -49,6 +53,9 @@ impl Observed {
 
     /// Notes where cells of further columns could not be read for the first time.
     pub fn note_place(&mut self, file: &str, row: u64) {
+        if self.usage_far_from_period > 0 && self.usage_far_first.is_none() {
+            self.usage_far_first = Some(format!("row {row} of {file}"));
+        }
         // One comparison for each row; a file rarely has any.
         if self.unreadable_first.len() < self.unreadable_cells.len() {
             for column in self.unreadable_cells.keys() {
@@ -64,6 +71,8 @@ impl Observed {
         }
         self.currency_defaulted += other.currency_defaulted;
         self.model_fallback += other.model_fallback;
+        self.usage_far_from_period += other.usage_far_from_period;
+        self.usage_far_first = self.usage_far_first.take().or(other.usage_far_first);
         self.missing_columns.extend(other.missing_columns);
         for (column, values) in other.unlisted_values {
             let mine = self.unlisted_values.entry(column).or_default();
@@ -119,6 +128,15 @@ impl Observed {
             lines.push(format!(
                 "the amortized cost of {} row(s) is unknown: their unblended cost was taken for it",
                 self.model_fallback
+            ));
+        }
+        if self.usage_far_from_period > 0 {
+            let first = self.usage_far_first.as_ref().map(|place| format!(", the first is {place}"));
+            lines.push(format!(
+                "{} row(s) of usage are dated more than two months before or after their billing period{}: they count in that \
+                 period, and for findings on their date",
+                self.usage_far_from_period,
+                first.unwrap_or_default()
             ));
         }
         lines

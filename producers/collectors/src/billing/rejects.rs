@@ -54,7 +54,7 @@ impl Reason {
             Self::MissingAccount | Self::BadAccount => "an account id as text, with all its digits",
             Self::MissingCurrency | Self::UnknownCurrency => "an ISO 4217 currency code such as USD",
             Self::BadDecimal | Self::MissingCost => {
-                "a decimal number such as 12.34, of at most 15 digits before the point"
+                "a decimal number such as 12.34, of at most 26 digits before the point and 28 in all"
             }
         }
     }
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(
             rejects.summary(),
             "1 of 1000 rows were refused (1 bad_decimal); the first is row 3 of f: bad_decimal in BilledCost: it is \
-             \"1,5\", wanted a decimal number such as 12.34, of at most 15 digits before the point"
+             \"1,5\", wanted a decimal number such as 12.34, of at most 26 digits before the point and 28 in all"
         );
         assert!(!rejects.are_too_many());
         rejects.add("f", 4, None, Refusal::blank(Reason::MissingCost, "BilledCost"));

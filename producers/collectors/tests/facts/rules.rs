@@ -199,6 +199,23 @@ fn what_is_replaced_is_reported_with_its_total() {
 }
 
 #[test]
+fn an_account_of_azure_is_one_source_in_every_spelling() {
+    let desk = Desk::new();
+    let bill =
+        |provider, account| vec![day(3, "vm-1", 40).of(provider, account), day(4, "vm-1", 2).of(provider, account)];
+    let spellings = [
+        ("Microsoft", "/providers/Microsoft.Billing/billingAccounts/8a:9b_2019-05-31"),
+        ("Microsoft Azure", "/PROVIDERS/MICROSOFT.BILLING/BILLINGACCOUNTS/8A:9B_2019-05-31"),
+        ("azure", "/providers/microsoft.billing/billingaccounts/8a:9b_2019-05-31/"),
+    ];
+    for (provider, account) in spellings {
+        desk.load(&bill(provider, account)).unwrap();
+        let source = "azure//providers/Microsoft.Billing/billingAccounts/8a:9b_2019-05-31".to_owned();
+        assert_eq!(desk.billed(), BTreeMap::from([(source, 42)]), "{account}");
+    }
+}
+
+#[test]
 fn one_load_may_bring_several_sources_and_months() {
     let desk = Desk::new();
     let azure = |cost| day(3, "vm-1", cost).of("Microsoft", "/billingAccounts/1");
@@ -262,4 +279,22 @@ fn a_part_without_rows_is_passed_over_unless_it_is_alone() {
     assert_eq!((desk.total(), report.empty_files), (10, vec!["2.csv".to_owned()]));
     let error = load_files(&desk.store, &[empty], &LoadOptions::default()).unwrap_err();
     assert!(matches!(error, LoadError::NoRows { .. }), "{error}");
+    let (full, mark) = (desk.file("1.csv", csv(&[day(3, "i-1", 10)])), desk.file("3.csv", "\u{feff}"));
+    let none = desk.file("4.csv", "");
+    let report = load_files(&desk.store, &[full, mark.clone(), none.clone()], &LoadOptions::default()).unwrap();
+    assert_eq!((desk.total(), report.empty_files), (10, vec!["4.csv".to_owned(), "3.csv".to_owned()]));
+    for alone in [mark, none] {
+        let error = load_files(&desk.store, &[alone], &LoadOptions::default()).unwrap_err();
+        assert!(matches!(error, LoadError::Empty { .. }), "{error}");
+    }
+}
+
+#[test]
+fn cells_may_be_quoted_twice() {
+    let desk = Desk::new();
+    let bill = csv(&[day(3, "i-1", 10), day(4, "i-1", 7)]);
+    let quoted = |line: &str| line.split(',').map(|cell| format!("\"\"\"{cell}\"\"\"")).collect::<Vec<_>>().join(",");
+    let file = desk.file("quoted.csv", bill.lines().map(quoted).collect::<Vec<_>>().join("\n"));
+    load_files(&desk.store, &[file], &LoadOptions::default()).unwrap();
+    assert_eq!(desk.billed(), BTreeMap::from([("aws/999988887777".to_owned(), 17)]));
 }

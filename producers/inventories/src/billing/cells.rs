@@ -1,11 +1,16 @@
 //! Reading one cell of a billing export: decimals, times, accounts, regions. Pure; knows no dialect.
 
+use contracts::cloud_ids;
 use rust_decimal::Decimal;
 
 /// Fraction digits kept of any amount or quantity.
 pub const SCALE: u32 = 12;
-/// Integer digits allowed. Ten trillion rows of the largest amount still add up without overflow.
-const INTEGER_DIGITS_MAX: usize = 15;
+/// Integer digits that are stored: `decimal128(38,12)`.
+const INTEGER_DIGITS_MAX: usize = 26;
+/// Integer digits up to which all twelve places fit without a look at the digits.
+const INTEGER_DIGITS_PLAIN: usize = 15;
+/// Digits of both parts together that an amount holds exactly.
+pub const DIGITS_MAX: usize = 28;
 
 /// Powers of ten.
 const POWERS: [u64; SCALE as usize + 1] = {
@@ -24,23 +29,32 @@ const NULL_WORDS: [&str; 13] =
     ["NULL", "null", "Null", "None", "N/A", "n/a", "NaN", "nan", "NaT", "<NA>", "#N/A", "\\N", "(null)"];
 const NULL_WORD_BYTES_MAX: usize = 6;
 
+/// The cell without blanks, and without the quotes of programs that quote cells twice (`"""x"""` in the file).
+#[must_use]
+pub fn bare(cell: &str) -> &str {
+    let cell = cell.trim();
+    let inner = cell.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.filter(|inner| !inner.contains('"')).map_or(cell, str::trim)
+}
+
 /// The cell trimmed. `None` when it is blank or `null`. For amounts, where every other word is an error and not absent.
 #[must_use]
 pub fn present(cell: &str) -> Option<&str> {
-    let cell = cell.trim();
+    let cell = bare(cell);
     if cell.is_empty() || cell.eq_ignore_ascii_case("null") { None } else { Some(cell) }
 }
 
 /// The cell trimmed. `None` when it is blank or one of the words for an absent value, such as `NULL`, `None`, `N/A`, `nan`.
 #[must_use]
 pub fn text(cell: &str) -> Option<&str> {
-    let cell = cell.trim();
+    let cell = bare(cell);
     let is_absent = cell.is_empty() || (cell.len() <= NULL_WORD_BYTES_MAX && NULL_WORDS.contains(&cell));
     if is_absent { None } else { Some(cell) }
 }
 
 /// A decimal: sign, digits, point, optional exponent; rounded half-even to [`SCALE`] places. `None` for anything
-/// else, NaN and infinity, for more than 15 integer digits, and for what ends in its point or exponent: it may have been cut.
+/// else, NaN and infinity, for more than 26 integer digits or more than 28 digits in all, and for what ends in its point or exponent:
+/// it may have been cut.
 #[must_use]
 pub fn decimal(cell: &str) -> Option<Decimal> {
     let (negative, rest) = match cell.as_bytes() {
@@ -57,7 +71,7 @@ pub fn decimal(cell: &str) -> Option<Decimal> {
     {
         return None;
     }
-    if exponent == 0 && integer.len() <= INTEGER_DIGITS_MAX && fraction.len() <= SCALE as usize {
+    if exponent == 0 && integer.len() <= INTEGER_DIGITS_PLAIN && fraction.len() <= SCALE as usize {
         // Nearly every cell: no digit is rounded away.
         let fold = |all: u64, digit: &u8| all * 10 + u64::from(digit - b'0');
         let places = fraction.iter().fold(0, fold) * POWERS[SCALE as usize - fraction.len()];
@@ -68,7 +82,17 @@ pub fn decimal(cell: &str) -> Option<Decimal> {
     let digits: Vec<u8> = integer.iter().chain(fraction).map(|b| b - b'0').skip_while(|digit| *digit == 0).collect();
     let shift = i64::from(exponent) - i64::try_from(fraction.len()).ok()? + i64::from(SCALE);
     let mantissa = shifted(&digits, shift)?;
-    Some(Decimal::from_i128_with_scale(if negative { -mantissa } else { mantissa }, SCALE))
+    exact(if negative { -mantissa } else { mantissa })
+}
+
+/// So many units of the last place: with fewer places where they end in zeros and the digits would be too many otherwise.
+fn exact(mut mantissa: i128) -> Option<Decimal> {
+    let mut scale = SCALE;
+    while mantissa.unsigned_abs() >= 10_u128.pow(DIGITS_MAX as u32) && mantissa % 10 == 0 && scale > 0 {
+        (mantissa, scale) = (mantissa / 10, scale - 1);
+    }
+    let is_exact = mantissa.unsigned_abs() < 10_u128.pow(DIGITS_MAX as u32);
+    is_exact.then(|| Decimal::from_i128_with_scale(mantissa, scale))
 }
 
 fn split_exponent(number: &[u8]) -> Option<(&[u8], i32)> {
@@ -124,15 +148,17 @@ fn has_offset(time: &str) -> bool {
     time.bytes().skip("YYYY-MM-DD".len()).any(|b| matches!(b, b'Z' | b'z' | b'+' | b'-'))
 }
 
-/// An account id as billed. On AWS, digits alone get the leading zeros back that spreadsheets and integer columns lose;
-/// other clouds have numbers of any length. `None` for `1.11122E+11` and `11122223333.0`: digits are lost.
+/// An account id in the one spelling of its cloud, see [`cloud_ids::account`]. `None` for `1.11122E+11` and `11122223333.0`: digits are
+/// lost.
 #[must_use]
 pub fn account(cell: &str, cloud: &str) -> Option<String> {
-    if cloud == "aws" && cell.bytes().all(|b| b.is_ascii_digit()) {
-        Some(format!("{cell:0>12}"))
-    } else {
-        (!is_float(cell)).then(|| cell.to_owned())
-    }
+    (!is_float(cell)).then(|| cloud_ids::account(cloud, cell).into_owned())
+}
+
+/// As [`account`], of the account that pays.
+#[must_use]
+pub fn billing_account(cell: &str, cloud: &str) -> Option<String> {
+    (!is_float(cell)).then(|| cloud_ids::billing_account(cloud, cell).into_owned())
 }
 
 /// True for the text of a floating point number: digits with a point, or one digit and an exponent. A longer run of digits
@@ -206,8 +232,15 @@ mod tests {
             ("1e-400", Some("0.000000000000")),
             ("0e999", Some("0.000000000000")),
             ("999999999999999", Some("999999999999999.000000000000")),
-            ("1000000000000000", None),
-            ("1e15", None),
+            ("1000000000000000", Some("1000000000000000.000000000000")),
+            ("1e15", Some("1000000000000000.000000000000")),
+            ("-12345678901234567.25", Some("-12345678901234567.25000000000")),
+            ("99999999999999999999999999.99", Some("99999999999999999999999999.99")),
+            ("99999999999999999999999999.999", None),
+            ("12345678901234567.123456789012", None),
+            ("100000000000000000000000000", None),
+            ("1e26", None),
+            ("1e25", Some("10000000000000000000000000.00")),
             ("00000000000000000001", Some("1.000000000000")),
             ("", None),
             (".", None),
@@ -319,5 +352,8 @@ mod tests {
             assert_eq!(text(&format!(" {cell} ")), Some(cell));
         }
         assert_eq!([present("Null"), present(" "), present(" nan ")], [None, None, Some("nan")]);
+        let quoted = [r#""i-1""#, r#"" i-1 ""#, r#""""#, r#"""#, r#""NULL""#, r#"{"a":"b"}"#, r#""a" and "b""#];
+        let bare = [Some("i-1"), Some("i-1"), None, Some("\""), None, Some(r#"{"a":"b"}"#), Some(r#""a" and "b""#)];
+        assert_eq!((quoted.map(text), present(r#""12.5""#)), (bare, Some("12.5")), "quoted twice");
     }
 }

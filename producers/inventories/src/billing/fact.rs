@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use contracts::cloud_ids;
 use contracts::service_family::product_code;
 use rust_decimal::Decimal;
 
@@ -86,13 +87,10 @@ impl Charge {
         }
     }
 
-    /// The resource, empty when not stated. Azure spells one as whatever asked for it did: it means the same in any case.
+    /// The resource in the one spelling of its cloud, empty when not stated.
     #[must_use]
     pub fn resource(&self) -> Cow<'_, str> {
-        match self.resource_id.as_deref() {
-            Some(path) if &*self.cloud == "azure" && path.starts_with('/') => path.to_lowercase().into(),
-            resource => resource.unwrap_or_default().into(),
-        }
+        cloud_ids::resource(&self.cloud, self.resource_id.as_deref().unwrap_or_default())
     }
 }
 

@@ -26,6 +26,8 @@ use crate::kind::{Extent, Inventory, InventoryKind, Source};
 pub const LINES_MAX: usize = 2_000_000;
 /// Recognised wordings remembered at most; descriptions that name a resource would fill memory otherwise.
 const METERS_MAX: usize = 100_000;
+/// Spellings of services remembered; no bill has so many.
+const SERVICES_MAX: usize = 10_000;
 /// Charges whose line is remembered at most; a bill that has more is looked up line by line.
 const KNOWN_MAX: usize = 300_000;
 
@@ -146,6 +148,8 @@ pub struct InventoryBuilder {
     /// The month of the last row, and its start.
     month: (String, Option<i64>),
     texts: HashSet<Arc<str>>,
+    /// Names of services as the first row spells them, by each spelling and in lower case.
+    services: HashMap<String, Arc<str>>,
     /// With the SKU of each.
     meters: HashMap<String, (Meter, Arc<str>)>,
     lines_max: usize,
@@ -172,6 +176,7 @@ impl InventoryBuilder {
             known: HashMap::new(),
             month: (String::new(), None),
             texts: HashSet::new(),
+            services: HashMap::new(),
             meters: HashMap::new(),
             lines_max,
             dropped_rows: 0,
@@ -204,9 +209,9 @@ impl InventoryBuilder {
         let list = part.quantity.zip(unit_price).and_then(|(quantity, price)| quantity.checked_mul(price));
         sums.list = sums.list.zip(list).and_then(|(sum, more)| sum.checked_add(more));
         sums.is_effective_known &= !fact.model_fallback;
-        sums.billed += part.billed;
-        sums.amortized += part.amortized;
-        sums.quantity = sums.quantity.zip(part.quantity).map(|(sum, more)| sum + more);
+        sums.billed = sums.billed.saturating_add(part.billed);
+        sums.amortized = sums.amortized.saturating_add(part.amortized);
+        sums.quantity = sums.quantity.zip(part.quantity).and_then(|(sum, more)| sum.checked_add(more));
         sums.unit_price = unit_price.or(sums.unit_price);
         sums.rows += 1;
         sums.is_class_stated &= fact.charge.is_class_stated;
@@ -264,9 +269,9 @@ impl InventoryBuilder {
     /// The finished inventory.
     #[must_use]
     pub fn finish(self) -> BillingInventory {
-        let Self { mut lines, coverage, totals, dropped_rows, known, numbers, texts, meters, .. } = self;
+        let Self { mut lines, coverage, totals, dropped_rows, known, numbers, texts, services, meters, .. } = self;
         // They are large, and not needed any more.
-        drop((known, numbers, texts, meters));
+        drop((known, numbers, texts, services, meters));
         lines.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         lines.iter_mut().for_each(|line| line.sums.discount_hours());
         let covered = coverage.finish();
@@ -294,10 +299,11 @@ impl InventoryBuilder {
             period: self.share(&charge.billing_period),
             account: self.share(&charge.account_id),
             region: self.share_or_empty(charge.region.as_deref()),
-            service: self.share_or_empty(charge.service_code.as_deref()),
+            service: self.service(charge.service_code.as_deref().unwrap_or_default()),
             resource: self.share(&charge.resource()),
             resource_type: self.share_or_empty(charge.resource_type.as_deref()),
             sku,
+            product: self.share_or_empty(charge.sku.product.as_deref()),
             category: part.category.clone(),
             is_correction: charge.is_correction,
             is_earlier: false,
@@ -339,6 +345,20 @@ impl InventoryBuilder {
 
     fn share_or_empty(&mut self, text: Option<&str>) -> Arc<str> {
         self.share(text.unwrap_or_default())
+    }
+
+    /// A service as the first row spells it: names that differ by case are one service.
+    fn service(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.services.get(name) {
+            return Arc::clone(known);
+        }
+        let folded = name.to_lowercase();
+        let spelled = self.services.get(folded.as_str()).cloned().unwrap_or_else(|| self.share(name));
+        if self.services.len() < SERVICES_MAX {
+            self.services.entry(folded).or_insert_with(|| Arc::clone(&spelled));
+            self.services.insert(name.to_owned(), Arc::clone(&spelled));
+        }
+        spelled
     }
 
     /// One copy of each text, however many lines hold it.

@@ -33,6 +33,8 @@ pub struct LineKey {
     pub meter: Meter,
     /// What has a price of its own, within service and region; empty where no checker knows the meter.
     pub sku: Arc<str>,
+    /// Product of AWS that it is of, where the bill names it; empty elsewhere. It has a price of its own too.
+    pub product: Arc<str>,
     /// Charge category.
     pub category: ListCell<ChargeCategory>,
     /// True when it corrects an earlier charge.
@@ -156,7 +158,7 @@ impl LineSums {
         }
         let hour = usize::try_from((start_ms - month_start_ms).div_euclid(HOUR_MS)).ok();
         if let Some(sum) = self.hourly.as_mut().zip(hour).and_then(|(hourly, hour)| hourly.get_mut(hour)) {
-            *sum += amount;
+            *sum = sum.saturating_add(amount);
         }
         usize::from(is_first && self.hourly.is_some())
     }

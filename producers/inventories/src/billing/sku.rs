@@ -5,6 +5,8 @@ use super::tags;
 /// Columns of the SKU. Exports with usage types (AWS) need none of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sku {
+    /// The product of AWS: `SkuId`, `product_sku`. Two may have one usage type and operation, such as two licences of one operating system.
+    pub product: Option<String>,
     /// Service that the meter is of, which may be another one than the service that charges for it: `x_SkuMeterCategory` of Azure.
     pub category: Option<String>,
     /// Product that the meter is of: `x_SkuMeterSubcategory` of Azure.

@@ -29,6 +29,7 @@ struct PriceKey {
     service: Arc<str>,
     meter: Meter,
     sku: Arc<str>,
+    product: Arc<str>,
     coverage: Coverage,
     currency: Arc<str>,
 }
@@ -103,6 +104,7 @@ impl PriceKey {
             service: Arc::clone(&key.service),
             meter: key.meter.clone(),
             sku: Arc::clone(&key.sku),
+            product: Arc::clone(&key.product),
             coverage,
             currency: Arc::clone(&key.currency),
         })

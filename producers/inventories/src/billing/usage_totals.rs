@@ -128,8 +128,8 @@ impl TotalsBuilder {
         month_start_ms: Option<i64>,
     ) {
         let Some(total) = slot.and_then(|slot| self.totals.get_mut(slot)) else { return };
-        total.billed += part.billed;
-        total.amortized += part.amortized;
+        total.billed = total.billed.saturating_add(part.billed);
+        total.amortized = total.amortized.saturating_add(part.amortized);
         total.is_effective_unknown |= fact.model_fallback;
         total.rows += 1;
         if let (Some(start_ms), Some(end_ms)) = (month_start_ms, fact.usage_end_ms) {

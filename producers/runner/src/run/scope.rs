@@ -1,7 +1,7 @@
 //! Runs one checker in one account and region, supervised, and tells what came of it, with what its collectors could not see.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -112,6 +112,7 @@ fn publishable(registration: Registration, mut checked: Checked) -> Result<Check
         gaps.push(format!("bug: {check_id} of {resource:?} is not published: {error}"));
         false
     });
+    publish_once(findings, gaps);
     if findings.len() > FINDINGS_PER_SCOPE_MAX {
         gaps.push(format!(
             "{} findings, only the {FINDINGS_PER_SCOPE_MAX} of most worth are published",
@@ -122,6 +123,24 @@ fn publishable(registration: Registration, mut checked: Checked) -> Result<Check
         findings.truncate(FINDINGS_PER_SCOPE_MAX);
     }
     Ok(checked)
+}
+
+/// Two findings with one fingerprint are one row of every export: the one of most worth is published. A checker that emits both is
+/// wrong about what makes its findings one.
+fn publish_once(findings: &mut Vec<Finding>, gaps: &mut Vec<String>) {
+    let mut best: HashMap<Vec<String>, usize> = HashMap::with_capacity(findings.len());
+    let mut dropped = BTreeSet::new();
+    for (number, finding) in findings.iter().enumerate() {
+        let kept = best.entry(finding.identity()).or_insert(number);
+        if *kept != number {
+            let is_better = findings.get(*kept).is_some_and(|other| worth(finding) > worth(other));
+            dropped.insert(if is_better { std::mem::replace(kept, number) } else { number });
+            let (check_id, resource) = (finding.check_id, &finding.scope.resource_id);
+            gaps.push(format!("bug: {check_id} of {resource:?} was found twice, it is published once"));
+        }
+    }
+    let mut number = 0..;
+    findings.retain(|_| number.next().is_none_or(|number| !dropped.contains(&number)));
 }
 
 /// Savings and cost, comparable across currencies.
@@ -331,16 +350,45 @@ mod tests {
     }
 
     #[test]
+    fn two_findings_of_one_fingerprint_are_published_once() {
+        let registration = registration!(|| {
+            let of = |region: &str, resource_id: &str, cost: i64| {
+                let scope = Scope { region: region.into(), resource_id: resource_id.into(), ..Scope::default() };
+                let mut found = Finding { scope, ..finding("t.one") };
+                found.estimated.monthly_cost = Some(cost.into());
+                found
+            };
+            let findings = vec![
+                of("US-East-1 ", "a", 1),
+                of("us-east-1", "A", 5),
+                of("us-east-1", "a", 2),
+                of("us-east-1", "a", 1),
+            ];
+            Ok(Checked { findings, ..Checked::default() })
+        });
+        let (outcome, found) = run(registration, Services::default());
+        let costs: Vec<_> = found.iter().map(|f| f.estimated.monthly_cost.unwrap()).collect();
+        assert_eq!(costs, [Decimal::from(5), Decimal::from(2)], "of each the one of most worth");
+        assert_eq!((outcome.status, outcome.findings), (RunStatus::Partial, 2));
+        assert!(
+            outcome.reason.contains("bug: t.one of \"a\" was found twice, it is published once"),
+            "{}",
+            outcome.reason
+        );
+    }
+
+    #[test]
     fn of_too_many_findings_those_of_least_worth_are_left_out() {
         let registration = registration!(|| {
-            let of = |savings: Option<Decimal>, currency: &str| {
+            let of = |number: usize, savings: Option<Decimal>, currency: &str| {
                 let mut finding = finding("t.one");
+                finding.scope.resource_id = number.to_string();
                 finding.estimated.monthly_savings = savings;
                 finding.currency = Some(currency.to_owned());
                 finding
             };
-            let few = [of(None, "USD"), of(Some(100.into()), "JPY")];
-            let many = std::iter::repeat_n(of(Some(2.into()), "USD"), FINDINGS_PER_SCOPE_MAX);
+            let few = [of(0, None, "USD"), of(1, Some(100.into()), "JPY")];
+            let many = (2..FINDINGS_PER_SCOPE_MAX + 2).map(|number| of(number, Some(2.into()), "USD"));
             Ok(Checked { findings: few.into_iter().chain(many).collect(), ..Checked::default() })
         });
         let (outcome, findings) = run(registration, Services::default());

@@ -248,7 +248,7 @@ impl Visitor for Checking<'_> {
         }
         let Some(mut file) = self.file.take() else { return Ok(()) };
         let cloud = file.clouds.name(row);
-        let account = row.get(file.account).and_then(|account| cells::account(account, &cloud));
+        let account = row.get(file.account).and_then(|account| cells::billing_account(account, &cloud));
         self.tallies.begin_row(&cloud, account.as_deref());
         let place = Place { row: number, line: row.line() };
         self.check_cells(&file, place, row);

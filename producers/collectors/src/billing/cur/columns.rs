@@ -29,6 +29,8 @@ pub struct Columns {
     pub term: Option<usize>,
     pub quantity: Option<usize>,
     pub unit_price: Option<usize>,
+    pub pricing_currency: Option<usize>,
+    pub product_sku: Option<usize>,
     pub reservation: Option<usize>,
     pub savings_plan: Option<usize>,
     pub split_parent: Option<usize>,
@@ -57,6 +59,8 @@ pub struct Costs {
     pub net_reservation_unused_upfront: Option<usize>,
     pub net_reservation_unused_recurring: Option<usize>,
     pub net_savings_plan_effective: Option<usize>,
+    /// At public prices: no cost model needs it.
+    pub public_on_demand: Option<usize>,
     pub split: Option<usize>,
     pub split_unused: Option<usize>,
     pub split_net: Option<usize>,
@@ -80,6 +84,7 @@ impl Costs {
             net_reservation_unused_upfront: at("reservation_net_unused_amortized_upfront_fee_for_billing_period"),
             net_reservation_unused_recurring: at("reservation_net_unused_recurring_fee"),
             net_savings_plan_effective: at("savings_plan_net_savings_plan_effective_cost"),
+            public_on_demand: at("pricing_public_on_demand_cost"),
             split: at("split_line_item_split_cost"),
             split_unused: at("split_line_item_unused_cost"),
             split_net: at("split_line_item_net_split_cost"),
@@ -87,7 +92,7 @@ impl Costs {
         }
     }
 
-    fn all(&self) -> [Option<usize>; 17] {
+    fn all(&self) -> [Option<usize>; 18] {
         [
             self.unblended,
             self.net,
@@ -102,6 +107,7 @@ impl Costs {
             self.net_reservation_unused_upfront,
             self.net_reservation_unused_recurring,
             self.net_savings_plan_effective,
+            self.public_on_demand,
             self.split,
             self.split_unused,
             self.split_net,
@@ -138,6 +144,8 @@ impl Columns {
             term: at("pricing_term"),
             quantity: at("line_item_usage_amount"),
             unit_price: at("pricing_public_on_demand_rate"),
+            pricing_currency: at("pricing_currency"),
+            product_sku: at("product_sku"),
             reservation: at("reservation_reservation_a_r_n"),
             savings_plan: at("savings_plan_savings_plan_a_r_n"),
             split_parent: at("split_line_item_parent_resource_id"),
@@ -157,7 +165,8 @@ impl Columns {
             [self.service[0], self.service[1], self.resource, self.usage_type],
             [self.operation, self.description, self.term, self.quantity],
             [self.unit_price, self.reservation, self.savings_plan, self.invoice],
-            [self.tag_maps[0], self.tag_maps[1], self.split_parent, None],
+            [self.tag_maps[0], self.tag_maps[1], self.split_parent, self.pricing_currency],
+            [self.product_sku, None, None, None],
         ];
         let tags = self.tag_columns.iter().map(|(number, _)| *number);
         single.into_iter().flatten().chain(self.costs.all()).flatten().chain(tags).collect()
@@ -192,7 +201,7 @@ impl Columns {
     #[must_use]
     pub fn wanted(&self, column: usize) -> Option<&'static str> {
         let is_in = |numbers: &[Option<usize>]| numbers.contains(&Some(column));
-        if is_in(&self.costs.all()) {
+        if is_in(&self.costs.all()) && !is_in(&[self.costs.public_on_demand]) {
             Some("decimal numbers")
         } else if is_in(&[self.usage_start, self.usage_end, self.billing_start, self.billing_end]) {
             Some("times or dates")

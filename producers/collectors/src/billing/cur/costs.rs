@@ -31,14 +31,16 @@ pub struct Amounts {
 }
 
 impl Amounts {
-    /// Of a row.
+    /// Of a row. One that is split off (`is_split`) charges nothing itself, and some exports leave its cost blank.
     ///
     /// # Errors
-    /// There is no cost, or a cell is no decimal.
-    pub fn of(row: Row<'_>, c: &Costs) -> Result<Self, Refusal> {
+    /// There is no cost, or a cell of a cost is no decimal, whether a cost model needs it or not.
+    pub fn of(row: Row<'_>, c: &Costs, is_split: bool) -> Result<Self, Refusal> {
         let unblended = "line_item_unblended_cost";
+        amount(row, &[c.public_on_demand], "pricing_public_on_demand_cost")?;
         Ok(Self {
             unblended: amount(row, &[c.unblended], unblended)?
+                .or(is_split.then_some(Decimal::ZERO))
                 .ok_or_else(|| Refusal::blank(Reason::MissingCost, unblended))?,
             net: amount(row, &[c.net], "line_item_net_unblended_cost")?,
             blended: amount(row, &[c.blended], "line_item_blended_cost")?,

@@ -14,7 +14,7 @@ use inventories::billing::tags::{self, RowTags, Tags};
 
 use self::columns::Columns;
 use self::costs::{Amounts, SplitAmounts};
-use super::fields::{TagsCache, TimeColumns, Times, account, currency, number};
+use super::fields::{TagsCache, TimeColumns, Times, account, billing_account, currency, number};
 use super::known_charges::{KnownCharge, KnownCharges, Noticed};
 use super::observed::Observed;
 use super::read_row::ReadRow;
@@ -132,8 +132,8 @@ impl CurReader {
             }
         };
         let c = &self.columns;
-        let OfLine { line_type, has_reservation } = known.more;
-        let amounts = Amounts::of(row, &c.costs)?;
+        let OfLine { line_type, has_reservation, is_priced_in_other_currency } = known.more;
+        let amounts = Amounts::of(row, &c.costs, row.get(c.split_parent).is_some())?;
         let amortized = amounts.amortized(line_type, has_reservation);
         let quantity = number(row, c.quantity, "line_item_usage_amount", &mut self.observed);
         let fact = CostFact {
@@ -152,11 +152,15 @@ impl CurReader {
             source_ref: Arc::clone(&self.source_ref),
         };
         let detail = RowDetail {
-            unit_price: number(row, c.unit_price, "pricing_public_on_demand_rate", &mut self.observed),
+            // Nothing in the report converts it.
+            unit_price: number(row, c.unit_price, "pricing_public_on_demand_rate", &mut self.observed)
+                .filter(|_| !is_priced_in_other_currency),
             parts: amounts.parts(line_type, amortized, known.charge.pricing, quantity),
         };
         self.observed.currency_defaulted += u64::from(known.charge.currency_defaulted);
         self.observed.model_fallback += u64::from(fact.model_fallback);
+        let is_usage = fact.charge.charge_category.is(ChargeCategory::Usage) && !fact.charge.is_correction;
+        self.observed.usage_far_from_period += u64::from(is_usage && times.are_far_apart());
         known.observe(&mut self.observed);
         Ok(ReadRow { fact, detail, charge_hash: known.hash })
     }
@@ -181,7 +185,7 @@ impl CurReader {
     fn charge(&mut self, row: Row<'_>, month: &str) -> Result<Arc<KnownCharge<OfLine>>, Refusal> {
         let c = &self.columns;
         let text = |column| row.get(column).map(str::to_owned);
-        let payer_account_id = account(row, c.payer, "bill_payer_account_id", CLOUD)?;
+        let payer_account_id = billing_account(row, c.payer, "bill_payer_account_id", CLOUD)?;
         let usage_account = "line_item_usage_account_id";
         let account_id = account(row, c.account, usage_account, CLOUD)?
             .ok_or_else(|| Refusal::blank(Reason::MissingAccount, usage_account))?;
@@ -190,6 +194,7 @@ impl CurReader {
         let reservation = row.get(c.reservation);
         let type_cell = row.get(c.line_type).unwrap_or(LineType::LIST.name(LineType::Usage));
         let line_type = LineType::LIST.find(type_cell);
+        let priced_in = row.get(c.pricing_currency);
         let service_code = row.first(&c.service);
         let mut noticed = Vec::new();
         if line_type.is_none() {
@@ -212,7 +217,7 @@ impl CurReader {
             usage_type: text(c.usage_type),
             operation: text(c.operation),
             description: text(c.description),
-            sku: Sku::default(),
+            sku: Sku { product: text(c.product_sku), ..Sku::default() },
             pricing: pricing(line_type, row.get(c.usage_type), row.get(c.term)),
             commitment_id: reservation.or_else(|| row.get(c.savings_plan)).map(str::to_owned),
             commitment_status: None,
@@ -222,7 +227,8 @@ impl CurReader {
             invoice: text(c.invoice),
             tags: self.tags(row, &mut noticed),
         };
-        let of_line = OfLine { line_type, has_reservation: reservation.is_some() };
+        let is_priced_in_other_currency = priced_in.is_some_and(|code| !code.eq_ignore_ascii_case(&charge.currency));
+        let of_line = OfLine { line_type, has_reservation: reservation.is_some(), is_priced_in_other_currency };
         Ok(KnownCharge::new(charge, noticed, of_line))
     }
 
@@ -263,6 +269,8 @@ impl CurReader {
 struct OfLine {
     line_type: Option<LineType>,
     has_reservation: bool,
+    /// True when its price list is in another currency than the bill.
+    is_priced_in_other_currency: bool,
 }
 
 /// What the row splits off its parent, with the tags of the row. The row itself charges nothing: its cost is in the one of the parent.

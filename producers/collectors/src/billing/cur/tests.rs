@@ -118,7 +118,8 @@ fn the_first_failed_check_is_the_reason() {
         ("lineItem/UsageAccountId", "55413496693.0", Reason::BadAccount),
         ("lineItem/CurrencyCode", "CNH", Reason::UnknownCurrency),
         ("lineItem/UnblendedCost", "", Reason::MissingCost),
-        ("lineItem/UnblendedCost", "1e15", Reason::BadDecimal),
+        ("lineItem/UnblendedCost", "1e26", Reason::BadDecimal),
+        ("pricing/publicOnDemandCost", "1,5", Reason::BadDecimal),
         ("lineItem/BlendedCost", "x", Reason::BadDecimal),
         ("lineItem/NetUnblendedCost", "inf", Reason::BadDecimal),
         ("savingsPlan/UsedCommitment", "1,5", Reason::BadDecimal),
@@ -198,4 +199,37 @@ fn prices_are_of_the_kind_that_focus_says() {
     assert_eq!(pricing(Some(LineType::DiscountedUsage), ""), Pricing::Committed);
     assert_eq!(pricing(Some(LineType::SavingsPlanCoveredUsage), ""), Pricing::Committed);
     assert_eq!(pricing(None, ""), Pricing::Unknown);
+}
+
+#[test]
+fn a_split_line_item_may_leave_its_cost_blank() {
+    let of_pod = [
+        ("lineItem/UnblendedCost", ""),
+        ("lineItem/ResourceId", "arn:aws:eks:us-east-1:1:pod/c/ns/web/7f"),
+        ("splitLineItem/ParentResourceId", "i-0abc"),
+        ("splitLineItem/SplitCost", "0.4"),
+    ];
+    let fact = read(&of_pod).unwrap().0;
+    assert_eq!([fact.cost_unblended, fact.cost_net, fact.cost_amortized, fact.cost_blended], [Decimal::ZERO; 4]);
+    assert_eq!(fact.split.unwrap().amortized, Some(Decimal::new(4, 1)));
+    assert_eq!(read(&of_pod[..2]).unwrap_err().reason, Reason::MissingCost, "any other line has a cost");
+}
+
+#[test]
+fn a_public_price_in_another_currency_than_the_bill_is_unknown() {
+    let price = |cells: &[(&'static str, &'static str)]| {
+        read(&[&[("pricing/publicOnDemandRate", "0.1")], cells].concat()).unwrap().1.unit_price
+    };
+    assert_eq!([price(&[]), price(&[("pricing/currency", "USD")])], [Some(Decimal::new(1, 1)); 2]);
+    assert_eq!(price(&[("pricing/currency", "USD"), ("lineItem/CurrencyCode", "INR")]), None);
+}
+
+#[test]
+fn usage_of_another_year_than_its_billing_period_is_counted() {
+    let far = |cells: &[(&str, &str)]| read_by(cells).0.observed.usage_far_from_period;
+    let at = |start| [("lineItem/UsageStartDate", start), ("lineItem/UsageEndDate", "")];
+    let counted = ["2026-01-18", "2025-11-01", "2026-04-03", "2025-10-30", "2026-04-04", "2025-01-18"];
+    assert_eq!(counted.map(|start| far(&at(start))), [0, 0, 0, 1, 1, 1]);
+    let fee = [("lineItem/LineItemType", "RIFee"), ("lineItem/UsageStartDate", "2024-01-18")];
+    assert_eq!(far(&fee), 0, "a purchase may be of years ago");
 }

@@ -13,6 +13,7 @@
 //! across all increments of a month and are in every restatement: they are compared among themselves. A delivery that
 //! has nothing else is compared by them with everything.
 
+use contracts::cloud_ids;
 use contracts::cost_manifest::{DeliverySource, LiveDelivery};
 
 use super::charges::{Charges, Shared};
@@ -131,7 +132,12 @@ pub fn is_same_source(one: &DeliverySource, other: &DeliverySource) -> bool {
 /// The provider of a bill may be unknown: then the account decides.
 fn is_same_account(one: &DeliverySource, other: &DeliverySource) -> bool {
     let is_known_provider = one.provider.is_some() && other.provider.is_some();
-    one.billing_account == other.billing_account && (one.provider == other.provider || !is_known_provider)
+    // Manifests of earlier versions hold accounts as exports spell them.
+    let account_of = |source: &DeliverySource| {
+        let provider = one.provider.as_deref().or(other.provider.as_deref()).unwrap_or_default();
+        source.billing_account.as_deref().map(|account| cloud_ids::billing_account(provider, account).into_owned())
+    };
+    account_of(one) == account_of(other) && (one.provider == other.provider || !is_known_provider)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,9 @@ use super::periods::Periods;
 /// Longest charge period that says which day a delivery is about: a day of 25 hours, when clocks go back.
 const DAY_MS_MAX: i64 = 25 * 3_600_000;
 
+/// Units of the last place in one.
+const UNIT: i128 = 10_i128.pow(SCALE);
+
 /// Columns of flags.
 const FLAGS: [&str; 3] = ["currency_defaulted", "model_fallback", "unknown_type"];
 /// Invoices that are counted one by one; a month of one account has a few, with a marketplace some dozen.
@@ -36,8 +39,8 @@ pub struct FactsStats {
     pub usage_lengths: UsageLengths,
     /// In the order of [`FLAGS`].
     flagged: [u64; 3],
-    sums: BTreeMap<String, [i128; 4]>,
-    invoiced: BTreeMap<String, BTreeMap<String, i128>>,
+    sums: BTreeMap<String, [ExactSum; 4]>,
+    invoiced: BTreeMap<String, BTreeMap<String, ExactSum>>,
 }
 
 impl FactsStats {
@@ -59,8 +62,7 @@ impl FactsStats {
             None => self.sums.entry(fact.charge.currency.clone()).or_default(),
         };
         for (sum, cost) in sums.iter_mut().zip(costs) {
-            // 38 digits hold ten trillion rows of the largest amount.
-            *sum = sum.saturating_add(scaled(cost));
+            sum.add(scaled(cost));
         }
         if let Some(invoice) = &fact.charge.invoice {
             self.add_to_invoice(fact, invoice);
@@ -83,27 +85,26 @@ impl FactsStats {
         let name = if is_named { invoice } else { OTHER_INVOICES };
         let amount = scaled(fact.cost_unblended);
         match invoices.get_mut(name) {
-            Some(sum) => *sum = sum.saturating_add(amount),
-            None => drop(invoices.insert(name.to_owned(), amount)),
+            Some(sum) => sum.add(amount),
+            None => drop(invoices.insert(name.to_owned(), ExactSum { whole: 0, scaled: amount })),
         }
     }
 
     /// What is on invoices, by currency and invoice id, as text.
     #[must_use]
     pub fn invoiced(&self) -> BTreeMap<String, BTreeMap<String, String>> {
-        let of =
-            |sums: &BTreeMap<String, i128>| sums.iter().map(|(id, sum)| (id.clone(), decimal_text(*sum))).collect();
+        let of = |sums: &BTreeMap<String, ExactSum>| sums.iter().map(|(id, sum)| (id.clone(), sum.text())).collect();
         self.invoiced.iter().map(|(currency, sums)| (currency.clone(), of(sums))).collect()
     }
 
     /// Sums by currency, as text.
     #[must_use]
     pub fn totals(&self) -> BTreeMap<String, CostTotals> {
-        let text = |[unblended, net, amortized, blended]: &[i128; 4]| CostTotals {
-            unblended: decimal_text(*unblended),
-            net: decimal_text(*net),
-            amortized: decimal_text(*amortized),
-            blended: decimal_text(*blended),
+        let text = |[unblended, net, amortized, blended]: &[ExactSum; 4]| CostTotals {
+            unblended: unblended.text(),
+            net: net.text(),
+            amortized: amortized.text(),
+            blended: blended.text(),
         };
         self.sums.iter().map(|(currency, sums)| (currency.clone(), text(sums))).collect()
     }
@@ -111,34 +112,81 @@ impl FactsStats {
 
 /// In units of the last place that is kept.
 pub fn scaled(mut amount: Decimal) -> i128 {
-    amount.rescale(SCALE);
-    // An amount that does not fit was refused as a cell.
-    amount.mantissa()
+    match SCALE.checked_sub(amount.scale()) {
+        // Large amounts have fewer places: all twelve would not fit.
+        Some(places) => amount.mantissa() * 10_i128.pow(places),
+        None => {
+            amount.rescale(SCALE);
+            amount.mantissa()
+        }
+    }
 }
 
-/// Without zeros at the end: `12.5`, `-0.000001`, `0`.
-fn decimal_text(scaled: i128) -> String {
-    let unit = 10_u128.pow(SCALE);
-    let (whole, fraction) = (scaled.unsigned_abs() / unit, scaled.unsigned_abs() % unit);
-    let sign = if scaled < 0 { "-" } else { "" };
-    let digits = format!("{fraction:0width$}", width = SCALE as usize);
-    match digits.trim_end_matches('0') {
-        "" => format!("{sign}{whole}"),
-        digits => format!("{sign}{whole}.{digits}"),
+/// A sum in units of the last place that is kept. Two of the largest amounts are more than 38 digits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct ExactSum {
+    /// Whole units that were carried out of `scaled`.
+    whole: i128,
+    scaled: i128,
+}
+
+impl ExactSum {
+    fn add(&mut self, scaled: i128) {
+        match self.scaled.checked_add(scaled) {
+            Some(sum) => self.scaled = sum,
+            None => {
+                self.whole += self.scaled / UNIT;
+                self.scaled = self.scaled % UNIT + scaled;
+            }
+        }
+    }
+
+    /// Without zeros at the end: `12.5`, `-0.000001`, `0`.
+    fn text(self) -> String {
+        let (mut whole, mut fraction) = (self.whole + self.scaled / UNIT, self.scaled % UNIT);
+        if whole > 0 && fraction < 0 {
+            (whole, fraction) = (whole - 1, fraction + UNIT);
+        } else if whole < 0 && fraction > 0 {
+            (whole, fraction) = (whole + 1, fraction - UNIT);
+        }
+        let sign = if whole < 0 || fraction < 0 { "-" } else { "" };
+        let digits = format!("{:0width$}", fraction.unsigned_abs(), width = SCALE as usize);
+        match digits.trim_end_matches('0') {
+            "" => format!("{sign}{}", whole.unsigned_abs()),
+            digits => format!("{sign}{}.{digits}", whole.unsigned_abs()),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use inventories::billing::cells;
+
     use super::*;
 
     #[test]
     fn sums_are_exact_text() {
-        let check = |scaled: i128, expected: &str| assert_eq!(decimal_text(scaled), expected);
-        check(0, "0");
-        check(12_500_000_000_000, "12.5");
-        check(-1_000_000, "-0.000001");
-        check(100_000_000_000_000, "100");
-        check(1_600_000_000_002_000_000_000_001, "1600000000002.000000000001");
+        let check = |amounts: &[i128], expected: &str| {
+            let mut sum = ExactSum::default();
+            amounts.iter().for_each(|amount| sum.add(*amount));
+            assert_eq!(sum.text(), expected);
+        };
+        check(&[], "0");
+        check(&[12_500_000_000_000], "12.5");
+        check(&[-1_000_000], "-0.000001");
+        check(&[100_000_000_000_000], "100");
+        check(&[1_600_000_000_002_000_000_000_001], "1600000000002.000000000001");
+        let largest = 10_i128.pow(38) - 1;
+        check(&[largest; 5], "499999999999999999999999999.999999999995");
+        check(&[-largest; 5], "-499999999999999999999999999.999999999995");
+        check(&[largest, largest, -largest, -largest, -1], "-0.000000000001");
+        check(&[-largest, -largest, largest, largest, 1], "0.000000000001");
+    }
+
+    #[test]
+    fn large_amounts_keep_their_places() {
+        let check = |text: &str, expected: i128| assert_eq!(scaled(cells::decimal(text).unwrap()), expected);
+        check("12.5", 12_500_000_000_000);
+        check("-99999999999999999999999999.99", -99_999_999_999_999_999_999_999_999_990_000_000_000);
     }
 }
