@@ -18,4 +18,19 @@ QUALIFY row_number() OVER (
     PARTITION BY tenant_id, workspace_id, producer, period ORDER BY run_ts DESC, run_id DESC
 ) = 1;
 
+-- dated_run: every complete run with the periods it is in, of its workspace and of the whole tenant.
+CREATE TEMP TABLE dated_run AS
+WITH periods AS (
+    SELECT tenant_id, workspace_id AS of_workspace, run_id, strftime(run_ts, '%Y-%m-%d') AS period
+    FROM complete_run
+    WHERE run_ts IS NOT NULL
+    UNION
+    SELECT tenant_id, workspace_id AS of_workspace, run_id, strftime(run_ts, '%Y-%m') AS period
+    FROM complete_run
+    WHERE run_ts IS NOT NULL
+)
+SELECT tenant_id, of_workspace AS workspace_id, of_workspace, run_id, period FROM periods WHERE of_workspace <> '*'
+UNION ALL BY NAME
+SELECT tenant_id, '*' AS workspace_id, of_workspace, run_id, period FROM periods;
+
 CREATE TEMP VIEW anchor_run AS SELECT DISTINCT tenant_id, workspace_id, run_id, producer FROM anchor;

@@ -12,10 +12,11 @@ SELECT
     nullif(region, '') AS region,
     nullif(resource_type, '') AS resource_type,
     nullif(resource_id, '') AS resource_id,
+    nullif(resource_arn, '') AS resource_arn,
     nullif(title, '') AS title,
     est_monthly_savings AS savings,
     actual_cost_30d, coalesce(nullif(lower(trim(attribution_method)), ''), 'none') AS method,
-    currency,
+    currency, actual_currency,
     nullif(lifecycle_status, '') AS lifecycle_status,
     snooze_until_ts,
     coalesce(starts_with(source_ref, 'correlation:'), false) AS is_meta

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use contracts::table_manifest::LeftOutKpis;
 use contracts::tenant_scope::TenantScope;
+use contracts::time::date_of;
 use lake::cut::Cut;
 
-use super::kpi::{CHECKS, KPIS, Kpi, KpiPopulation};
+use super::kpi::{CHECKS, KPIS, Kpi, KpiPopulation, KpiUnit};
 use super::row::{KpiRow, dim_key, micro, sort_unique, source_ref};
 use crate::by_tenant::ByTenant;
 use crate::duck::{Duck, literal};
@@ -16,6 +17,9 @@ use crate::export::json_cell;
 use crate::facts_db;
 use crate::families;
 use crate::findings_db::Held;
+
+/// Day of the month from which a month has a forecast.
+const FORECAST_FROM: &str = "04";
 
 /// What one build has computed.
 pub(crate) struct Computed {
@@ -36,14 +40,16 @@ pub(crate) fn compute(
     now_ms: i64,
 ) -> Result<Vec<Computed>> {
     load_snapshot(duck, now_ms)?;
+    load_scopes(duck, cut, scopes)?;
     facts_db::load(duck, cut, scopes, held)?;
+    load_running_month(duck, scopes, now_ms)?;
     duck.run("adding up cost facts", include_str!("../../sql/gold/cost.sql"))?;
     run_kpis(duck)?;
     run_checks(duck)?;
     let mut rows_of_kpis = KPIS.iter().map(|kpi| read_rows(duck, kpi)).collect::<Result<Vec<_>>>()?;
     let (mut snooze_ends, mut left_out) = (snooze_ends(duck, now_ms)?, left_out(duck)?);
     // Their memory is for what else is made of the tenants.
-    duck.run("dropping snapshots", "DROP TABLE snapshot; DROP TABLE run_row; DROP TABLE cost; DROP TABLE kpi")?;
+    duck.run("dropping snapshots", DROP)?;
     let computed = scopes.iter().map(|scope| {
         let mut periods: BTreeMap<String, Vec<KpiRow>> = BTreeMap::new();
         for row in rows_of_kpis.iter_mut().flat_map(|rows| rows.take(scope)) {
@@ -56,9 +62,12 @@ pub(crate) fn compute(
     computed.collect()
 }
 
+const DROP: &str =
+    "DROP TABLE snapshot; DROP TABLE run_row; DROP TABLE best_of_resource; DROP TABLE cost; DROP TABLE kpi";
+
 /// Periods and currencies of which there are no costs.
 fn left_out(duck: &Duck) -> Result<ByTenant<LeftOutKpis>> {
-    let of_facts = KPIS.iter().filter(|kpi| kpi.population == KpiPopulation::Facts);
+    let of_facts = KPIS.iter().filter(|kpi| kpi.population == KpiPopulation::Facts && kpi.unit == KpiUnit::Money);
     let kpis: Vec<String> = of_facts.map(|kpi| kpi.name.to_owned()).collect();
     let sql = "SELECT tenant_id, period, currency FROM large_cost ORDER BY ALL";
     duck.rows_by_tenant("listing what is left out", sql, |row| {
@@ -72,7 +81,39 @@ fn load_snapshot(duck: &Duck, now_ms: i64) -> Result<()> {
     duck.run(doing, include_str!("../../sql/gold/run_row.sql"))?;
     families::load(duck, "run_row")?;
     let now = format!("make_timestamp({now_ms} * 1000)");
-    duck.run(doing, &include_str!("../../sql/gold/snapshot.sql").replace("{now}", &now))
+    duck.run(doing, &include_str!("../../sql/gold/snapshot.sql").replace("{now}", &now))?;
+    duck.run("preparing keys of resources", include_str!("../../sql/attribution_keys.sql"))?;
+    duck.run("choosing findings of resources", include_str!("../../sql/gold/resource.sql"))
+}
+
+/// How many scopes each run could not check as a whole.
+fn load_scopes(duck: &Duck, cut: &Cut, scopes: &[TenantScope]) -> Result<()> {
+    let doing = "loading scopes of runs";
+    duck.run(
+        doing,
+        "CREATE TEMP TABLE run_scope (tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, failed BIGINT)",
+    )?;
+    let failed = scopes.iter().flat_map(|scope| cut.runs_of(scope)).filter(|run| run.scopes_failed > 0);
+    let counted: Vec<_> = failed.map(|run| (run, run.scopes_failed.to_string())).collect();
+    let rows: Vec<Vec<Option<&str>>> = counted
+        .iter()
+        .map(|(run, failed)| {
+            [&run.tenant_id, &run.workspace_id, &run.run_id, failed].map(|cell| Some(cell.as_str())).to_vec()
+        })
+        .collect();
+    duck.insert(doing, "run_scope", &rows)
+}
+
+/// The month of the build, which is not over.
+fn load_running_month(duck: &Duck, scopes: &[TenantScope], now_ms: i64) -> Result<()> {
+    let doing = "naming the running month";
+    duck.run(doing, "CREATE TEMP TABLE running_month (tenant_id VARCHAR, period VARCHAR)")?;
+    let today = date_of(now_ms);
+    if today[8..] < *FORECAST_FROM {
+        return Ok(());
+    }
+    let rows: Vec<_> = scopes.iter().map(|scope| vec![Some(scope.as_str()), Some(&today[..7])]).collect();
+    duck.insert(doing, "running_month", &rows)
 }
 
 fn snooze_ends(duck: &Duck, now_ms: i64) -> Result<ByTenant<Option<i64>>> {

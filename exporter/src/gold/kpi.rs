@@ -58,17 +58,34 @@ pub const KPIS: &[Kpi] = &[
     kpi!("cost.by_account", Money, Facts),
     kpi!("cost.by_region", Money, Facts),
     kpi!("cost.by_service", Money, Facts),
+    kpi!("cost.commitment_coverage_pct", Percent, Facts),
+    kpi!("cost.commitment_unused", Money, Facts),
+    kpi!("cost.commitment_utilization_pct", Percent, Facts),
+    kpi!("cost.flagged_30d", Money, Snapshot),
+    kpi!("cost.forecast_month", Money, Facts),
     kpi!("cost.total", Money, Facts),
     kpi!("coverage.actual_cost_pct", Percent, Snapshot),
+    kpi!("coverage.cost_days", Count, Facts),
+    kpi!("coverage.estimate_pct", Percent, Snapshot),
     kpi!("coverage.method_count", Count, Snapshot),
+    kpi!("coverage.runs", Count, Snapshot),
+    kpi!("coverage.scopes_failed", Count, Snapshot),
     kpi!("findings.count", Count, Snapshot),
+    kpi!("findings.count_by_account", Count, Snapshot),
     kpi!("findings.count_by_category", Count, Snapshot),
     kpi!("findings.count_by_check", Count, Snapshot),
+    kpi!("findings.count_by_region", Count, Snapshot),
+    kpi!("findings.count_by_service", Count, Snapshot),
     kpi!("findings.count_by_severity", Count, Snapshot),
     kpi!("findings.count_by_state", Count, Snapshot),
     kpi!("findings.count_by_status", Count, Snapshot),
     kpi!("findings.matrix", Count, Snapshot),
+    kpi!("findings.meta_count", Count, Snapshot),
+    kpi!("findings.open_by_severity_category", Count, Snapshot),
+    kpi!("savings.deferred_monthly", Money, Snapshot),
+    kpi!("savings.dismissed_monthly", Money, Snapshot),
     kpi!("savings.potential_monthly", Money, Snapshot),
+    kpi!("savings.potential_monthly_net", Money, Snapshot),
     kpi!("top_savings", Money, Snapshot),
 ];
 
@@ -86,8 +103,13 @@ macro_rules! check {
 }
 
 /// Every check, by name.
-pub(crate) const CHECKS: &[Check] =
-    &[check!("costs_add_up"), check!("costs_reconcile"), check!("counts_add_up"), check!("savings_add_up")];
+pub(crate) const CHECKS: &[Check] = &[
+    check!("costs_add_up"),
+    check!("costs_reconcile"),
+    check!("counts_add_up"),
+    check!("net_savings_add_up"),
+    check!("savings_add_up"),
+];
 
 impl KpiPopulation {
     /// In words.

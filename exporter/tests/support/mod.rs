@@ -42,6 +42,9 @@ pub struct Finding {
     pub account_id: &'static str,
     pub region: &'static str,
     pub title: &'static str,
+    pub resource_arn: Option<&'static str>,
+    pub method: Option<&'static str>,
+    pub cost_30d: Option<&'static str>,
     pub savings: Option<&'static str>,
     pub currency: &'static str,
     pub state: &'static str,
@@ -67,6 +70,9 @@ pub const FINDING: Finding = Finding {
     account_id: "111122223333",
     region: "eu-west-3",
     title: "a title",
+    resource_arn: None,
+    method: None,
+    cost_30d: None,
     savings: Some("10.5"),
     currency: "USD",
     state: "open",
@@ -82,6 +88,8 @@ pub struct Fact {
     pub region: Option<&'static str>,
     pub service: Option<&'static str>,
     pub category: &'static str,
+    pub line_item_type: Option<&'static str>,
+    pub commitment_status: Option<&'static str>,
     pub currency: &'static str,
     pub amortized: &'static str,
     pub unblended: &'static str,
@@ -93,6 +101,8 @@ pub const FACT: Fact = Fact {
     region: Some("eu-west-3"),
     service: Some("ec2"),
     category: "Usage",
+    line_item_type: None,
+    commitment_status: None,
     currency: "USD",
     amortized: "1.25",
     unblended: "2.5",
@@ -419,9 +429,10 @@ fn row(tenant: &str, f: &Finding) -> String {
          CAST({} AS TIMESTAMPTZ) AS run_ts, CAST({} AS TIMESTAMPTZ) AS ingested_ts, {} AS engine_name, \
          {} AS check_id, {} AS status, \
          {{'level': {}, 'score': CAST({} AS USMALLINT)}} AS severity, {} AS category, \
-         {{'cloud': 'aws', 'service': {}, 'account_id': {}, 'region': {}}} AS scope, {} AS title, \
+         {{'cloud': 'aws', 'service': {}, 'account_id': {}, 'region': {}, 'resource_arn': CAST({} AS VARCHAR)}} AS scope, {} AS title, \
          {{'monthly_savings': CAST({} AS DECIMAL(18,6))}} AS estimated, \
-         {{'model': {{'currency': {}}}}} AS actual, \
+         {{'cost_30d': CAST({} AS DECIMAL(18,6)), 'model': {{'currency': {}}}, \
+           'attribution': {{'method': CAST({} AS VARCHAR)}}}} AS actual, \
          {{'status': {}, 'snooze_until_ts': CAST({} AS TIMESTAMPTZ)}} AS lifecycle, {{'source_ref': {}}} AS source",
         text(tenant),
         text(f.workspace),
@@ -439,9 +450,12 @@ fn row(tenant: &str, f: &Finding) -> String {
         text(f.service),
         text(f.account_id),
         text(f.region),
+        nullable(f.resource_arn),
         text(f.title),
         nullable(f.savings),
+        nullable(f.cost_30d),
         text(f.currency),
+        nullable(f.method),
         text(f.state),
         nullable(f.snooze_until),
         text(f.source_ref),
@@ -451,7 +465,8 @@ fn row(tenant: &str, f: &Finding) -> String {
 fn fact(tenant: &str, period: &str, f: &Fact) -> String {
     format!(
         "SELECT {} AS tenant_id, {} AS billing_period, CAST({} AS TIMESTAMPTZ) AS usage_start, {} AS account_id, \
-         CAST({} AS VARCHAR) AS region, CAST({} AS VARCHAR) AS service, {} AS charge_category, {} AS currency, \
+         CAST({} AS VARCHAR) AS region, CAST({} AS VARCHAR) AS service, {} AS charge_category, \
+         CAST({} AS VARCHAR) AS line_item_type, CAST({} AS VARCHAR) AS commitment_status, {} AS currency, \
          CAST({} AS DECIMAL(38,12)) AS cost_amortized, CAST({} AS DECIMAL(38,12)) AS cost_unblended",
         text(tenant),
         text(period),
@@ -460,6 +475,8 @@ fn fact(tenant: &str, period: &str, f: &Fact) -> String {
         nullable(f.region),
         nullable(f.service),
         text(f.category),
+        nullable(f.line_item_type),
+        nullable(f.commitment_status),
         text(f.currency),
         text(f.amortized),
         text(f.unblended),

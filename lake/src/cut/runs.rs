@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::layout;
-use contracts::run_manifest::{FORMAT_VERSION, RunManifest, RunStatus};
+use contracts::run_manifest::{FORMAT_VERSION, RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::SrcSet;
 use platform::store::Store;
 use serde::Serialize;
@@ -36,6 +36,9 @@ pub struct RunFact {
     pub is_complete: bool,
     /// True when it only passed on findings of other producers: they name runs of their own, and this one has no rows.
     pub is_import: bool,
+    /// Scopes that it could not check as a whole; its manifest does not change.
+    #[serde(skip)]
+    pub scopes_failed: u64,
     /// Checks that it completed anywhere. They say nothing more than the run does: its manifest does not change.
     #[serde(skip)]
     pub check_ids: BTreeSet<String>,
@@ -73,6 +76,7 @@ fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
         return Err(bad("tenant, workspace and run inside are not those of its path".into()));
     }
     let is_import = manifest.scopes.is_empty();
+    let scopes_failed = manifest.scopes.iter().filter(|scope| has_failed(scope)).count() as u64;
     let complete = manifest.scopes.into_iter().filter(|scope| scope.status == RunStatus::Complete);
     Ok(RunFact {
         tenant_id: manifest.tenant_id,
@@ -85,8 +89,18 @@ fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
         delivered: 0,
         is_complete: false,
         is_import,
+        scopes_failed,
         check_ids: complete.flat_map(|scope| scope.check_ids).collect(),
     })
+}
+
+/// True where a check was due and is not complete. Where its input was not given, none was due.
+fn has_failed(scope: &ScopeOutcome) -> bool {
+    match scope.status {
+        RunStatus::Complete => false,
+        RunStatus::Partial | RunStatus::Failed => true,
+        RunStatus::Skipped => !scope.denied_operations.is_empty(),
+    }
 }
 
 fn arrived(run: RunFact, delivered: &BTreeMap<String, SrcSet>) -> RunFact {
@@ -124,6 +138,7 @@ mod tests {
             delivered: 0,
             is_complete: false,
             is_import: false,
+            scopes_failed: 0,
             check_ids: BTreeSet::new(),
         };
         let is_complete = arrived(run, &delivered).is_complete;
