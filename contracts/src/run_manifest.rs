@@ -46,10 +46,27 @@ pub struct RunManifest {
     /// in manifests of earlier versions of the program: then such a scope looked at all accounts.
     #[serde(default)]
     pub billed_accounts: Option<BTreeSet<String>>,
+    /// What its billing files show of each account that has usage of its own, by account. `None` without billing files, and in manifests
+    /// of earlier versions of the program: then it is unknown how far the files went.
+    #[serde(default)]
+    pub billed_usage: Option<BTreeMap<String, BilledUsage>>,
     /// Billing deliveries read, by delivery id.
     pub billing_deliveries: Vec<BillingDelivery>,
     /// Other facts (output folders, pricing version), text by name.
     pub notes: BTreeMap<String, String>,
+}
+
+/// How far billing files show one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BilledUsage {
+    /// Start of its first usage, `…Z` with milliseconds.
+    pub from: String,
+    /// End of its last usage, in the same form. Usage longer than a day tells an end only where there is no other.
+    pub until: String,
+    /// True for an extract: rows are missing, so what has no row may still exist.
+    pub is_extract: bool,
+    /// Families of the services that have a row.
+    pub services: BTreeSet<String>,
 }
 
 /// Status of a run or scope.

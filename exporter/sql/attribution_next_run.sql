@@ -1,10 +1,10 @@
--- next_run: per run and check the next run of its series that made the check again, and its day. next_scope: what that run has
--- looked at as a whole, and next_account the accounts that `*` stands for there. next_finding: what it found.
+-- next_run: per run and set of checks a later run of its series that made them again, its place behind the run, and its day.
+-- next_check: the checks. next_area: where it was the first to look again; '*' is anywhere. run_between: the runs behind the run, up to
+-- the later one. next_finding: what these found.
 CREATE TEMP TABLE next_run (
-    tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, check_id VARCHAR, next_run_id VARCHAR, resolved_on DATE
+    tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, next_id INTEGER, place INTEGER, resolved_on DATE
 );
-CREATE TEMP TABLE next_scope (
-    tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, check_id VARCHAR, account_id VARCHAR, region VARCHAR
-);
-CREATE TEMP TABLE next_account (tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, account_id VARCHAR);
+CREATE TEMP TABLE next_check (tenant_id VARCHAR, next_id INTEGER, check_id VARCHAR);
+CREATE TEMP TABLE next_area (tenant_id VARCHAR, next_id INTEGER, account_id VARCHAR, region VARCHAR, family VARCHAR);
+CREATE TEMP TABLE run_between (tenant_id VARCHAR, next_id INTEGER, run_id VARCHAR);
 CREATE TEMP TABLE next_finding (tenant_id VARCHAR, workspace_id VARCHAR, run_id VARCHAR, fingerprint VARCHAR);

@@ -1,6 +1,8 @@
 //! Priced findings and their evidence as readers find them, from files to files (cur_attribution 9 to 11).
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "attribution/resolved.rs"]
+mod resolved;
 mod support;
 
 use std::collections::BTreeMap;
@@ -417,15 +419,6 @@ fn savings_arrive_on_the_bill_when_a_finding_is_resolved() {
     let arrived = serde_json::json!({"id": "vol-0000000a", "week": "3.500000", "month": "15.000000", "more": month});
     assert_eq!(shown(), [arrived, still("vol-0000000b")]);
     assert_eq!(build(&world).changed, 0);
-}
-
-#[test]
-fn a_run_over_the_bill_of_another_account_resolves_nothing() {
-    for (accounts, week) in [(["111122223333", "1"], Value::Null), (["1", "55413496693"], "3.500000".into())] {
-        let world = a_volume_is_changed();
-        world.run_manifest_over("acme", SECOND, &[VOLUMES], &accounts);
-        assert_eq!(arrived_of(&world)[0]["week"], week, "{accounts:?}");
-    }
 }
 
 /// What an account has of a kind is no resource: its findings show what account, region and service cost.

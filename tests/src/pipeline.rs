@@ -290,6 +290,7 @@ pub fn run_manifest(run_id: &str, published: u64) -> RunManifest {
         published,
         scopes: Vec::new(),
         billed_accounts: None,
+        billed_usage: None,
         billing_deliveries: Vec::new(),
         notes: BTreeMap::new(),
     }

@@ -56,7 +56,7 @@ const OPTIONAL: &[(&str, &str, &[&str])] = &[
     ("commit_record", "", &["heights", "last_record", SEAL]),
     ("commit_record", "/properties/last_record", &["src"]),
     ("commit_record", "/properties/files/items", &["schema_version"]),
-    ("run_manifest", "", &["billed_accounts"]),
+    ("run_manifest", "", &["billed_accounts", "billed_usage"]),
     (
         "run_manifest",
         "/properties/billing_deliveries/items",

@@ -1,48 +1,37 @@
--- resolved: rows of findings about a named resource that the next run which looked for them does not have.
+-- resolved: rows of findings about a named resource that the next run which looked for them does not have, and none between.
 CREATE TEMP TABLE resolved AS
 SELECT
     attributed.tenant_id, attributed.__file, attributed.__row, attributed.kind, attributed.source_id, attributed.as_of,
     attributed.currency, finding_row.account_id, attributed.granularity = 'monthly' OR attributed.is_mixed AS is_unknown,
-    next_run.resolved_on
+    next_run.next_id, next_run.resolved_on, next_run.workspace_id, attributed.fingerprint
 FROM attributed
 JOIN finding_row USING (tenant_id, __file, __row)
 JOIN unpriced USING (tenant_id, __file, __row)
 JOIN next_run
     ON next_run.tenant_id = attributed.tenant_id AND next_run.workspace_id = coalesce(attributed.workspace_id, '')
-    AND next_run.run_id = attributed.run_id AND next_run.check_id = lower(trim(unpriced.check_id))
-WHERE
-    attributed.kind IN ('named', 'tag') AND NOT attributed.has_overflow AND lower(trim(unpriced.status)) = 'fail'
-    AND EXISTS (
-        SELECT 1
-        FROM next_scope
-        WHERE
-            next_scope.tenant_id = next_run.tenant_id AND next_scope.workspace_id = next_run.workspace_id
-            AND next_scope.run_id = next_run.next_run_id AND next_scope.check_id = next_run.check_id
-            AND (next_scope.account_id = '*' OR padded_account(next_scope.account_id, '') = finding_row.account_id)
-            AND (
-                next_scope.region = '*' OR is_compatible(canonical_region(next_scope.region), finding_row.region)
-            )
-            AND (
-                next_scope.account_id <> '*' OR EXISTS (
-                    SELECT 1
-                    FROM next_account
-                    WHERE
-                        next_account.tenant_id = next_scope.tenant_id
-                        AND next_account.workspace_id = next_scope.workspace_id AND next_account.run_id = next_scope.run_id
-                        AND (
-                            next_account.account_id = '*'
-                            OR padded_account(next_account.account_id, '') = finding_row.account_id
-                        )
-                )
-            )
-    )
-    AND NOT EXISTS (
-        SELECT 1
-        FROM next_finding
-        WHERE
-            next_finding.tenant_id = next_run.tenant_id AND next_finding.workspace_id = next_run.workspace_id
-            AND next_finding.run_id = next_run.next_run_id AND next_finding.fingerprint = attributed.fingerprint
-    );
+    AND next_run.run_id = attributed.run_id
+JOIN next_check
+    ON next_check.tenant_id = next_run.tenant_id AND next_check.next_id = next_run.next_id
+    AND next_check.check_id = lower(trim(unpriced.check_id))
+JOIN next_area
+    ON next_area.tenant_id = next_run.tenant_id AND next_area.next_id = next_run.next_id
+    AND (next_area.account_id = '*' OR padded_account(next_area.account_id, '') = finding_row.account_id)
+    AND (next_area.region = '*' OR is_compatible(canonical_region(next_area.region), finding_row.region))
+    AND next_area.family IN ('*', coalesce(finding_row.family, ''))
+WHERE attributed.kind IN ('named', 'tag') AND NOT attributed.has_overflow AND lower(trim(unpriced.status)) = 'fail'
+QUALIFY row_number() OVER (
+    PARTITION BY attributed.tenant_id, attributed.__file, attributed.__row ORDER BY next_run.place
+) = 1;
+
+DELETE FROM resolved
+WHERE EXISTS (
+    SELECT 1
+    FROM next_finding
+    JOIN run_between USING (tenant_id, run_id)
+    WHERE
+        run_between.next_id = resolved.next_id AND next_finding.tenant_id = resolved.tenant_id
+        AND next_finding.workspace_id = resolved.workspace_id AND next_finding.fingerprint = resolved.fingerprint
+);
 
 -- episode: what is compared, each once: a resource before the day of the last run that found it, and after the day of the first
 -- run that did not. Days: length of both windows.

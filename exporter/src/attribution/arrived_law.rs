@@ -150,9 +150,10 @@ fn session(lines: &[Line], missing: i64) -> Duck {
          tags MAP(VARCHAR, VARCHAR), split_resource_id VARCHAR, split_parent_id VARCHAR, \
          split_tags MAP(VARCHAR, VARCHAR), split_cost_amortized DECIMAL(38,12))",
         format!(
-            "INSERT INTO next_run VALUES ('acme', '', 'r1', 'check', 'r2', DATE '{}'); \
-             INSERT INTO next_scope VALUES ('acme', '', 'r2', 'check', '*', '*'); \
-             INSERT INTO next_account VALUES ('acme', '', 'r2', '*'); \
+            "INSERT INTO next_run VALUES ('acme', '', 'r1', 0, 0, DATE '{}'); \
+             INSERT INTO next_check VALUES ('acme', 0, 'check'); \
+             INSERT INTO next_area VALUES ('acme', 0, '*', '*', '*'); \
+             INSERT INTO run_between VALUES ('acme', 0, 'r2'); \
              INSERT INTO next_finding VALUES ('acme', '', 'r2', 'still'), ('acme', '', 'r3', 'id')",
             date(FOUND + RESOLVED_AFTER)
         ),

@@ -8,12 +8,13 @@ use lake::cut::{BillingPeriod, Cut, DataFile};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::follow::{NextRun, next_runs};
 use super::options::{AttributionOptions, CostSettings};
-use super::resolved::{NextRun, next_runs};
+
 use crate::priced::{digest, files_by_date};
 
 /// Grows when the same inputs give other rows.
-const RULES_VERSION: u32 = 5;
+const RULES_VERSION: u32 = 6;
 /// Days before the day of a run that its windows touch at least.
 const WINDOW_DAYS: u64 = 30;
 /// Days behind the day of the run that no longer has a finding, up to which bills are read: 30 are compared, and the one after them
@@ -30,7 +31,7 @@ pub(super) struct RunDate<'c> {
     pub periods: Vec<&'c BillingPeriod>,
     /// The runs that followed its runs.
     pub next: Vec<NextRun<'c>>,
-    /// Findings of the days of these.
+    /// Findings of the days of these, and of the runs between.
     pub next_files: Vec<&'c DataFile>,
     /// Digest of its findings.
     pub findings: String,
@@ -50,7 +51,8 @@ pub(super) fn run_dates<'c>(
     let run_dates = all_files.clone().into_iter().map(|(run_date, files)| {
         let next = all_next.remove(run_date.as_str()).unwrap_or_default();
         let next_days: BTreeSet<&str> = next.iter().map(NextRun::day).collect();
-        let next_files = next_days.iter().filter_map(|day| all_files.get(*day)).flatten().copied().collect();
+        let days_between: BTreeSet<&str> = next.iter().flat_map(NextRun::days).collect();
+        let next_files = days_between.iter().filter_map(|day| all_files.get(*day)).flatten().copied().collect();
         let periods = cut
             .billing_of(scope)
             .iter()

@@ -6,6 +6,7 @@
 mod arrived_law;
 mod compute;
 mod enriched;
+mod follow;
 #[cfg(test)]
 mod golden;
 mod inputs;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use contracts::commit_record::{CommitRecord, CommittedFile};
 use contracts::cost_manifest::{self, CostManifest, DeliverySource, FactsPart, LiveDelivery, RowGroups};
 use contracts::layout;
-use contracts::run_manifest::{RunManifest, RunStatus, ScopeOutcome};
+use contracts::run_manifest::{BilledUsage, RunManifest, RunStatus, ScopeOutcome};
 use contracts::source::{OffsetSet, SrcSet};
 use contracts::tenant_scope::TenantScope;
 use exporter::{DuckLimits, ExporterConfig, ExporterDeps};
@@ -312,9 +312,15 @@ impl World {
         self.put_run_manifest(tenant, run, status, published, check_ids, None);
     }
 
-    /// As [`run_manifest`](Self::run_manifest), of a run that made these checks over a bill of these accounts.
-    pub fn run_manifest_over(&self, tenant: &str, run: (&str, &str), check_ids: &[&str], accounts: &[&str]) {
-        self.put_run_manifest(tenant, run, RunStatus::Complete, 0, check_ids, Some(accounts));
+    /// As [`run_manifest`](Self::run_manifest), of a run that made these checks over a bill.
+    pub fn run_manifest_over(
+        &self,
+        tenant: &str,
+        run: (&str, &str),
+        check_ids: &[&str],
+        billed: BTreeMap<String, BilledUsage>,
+    ) {
+        self.put_run_manifest(tenant, run, RunStatus::Complete, 0, check_ids, Some(billed));
     }
 
     fn put_run_manifest(
@@ -324,7 +330,7 @@ impl World {
         status: RunStatus,
         published: u64,
         check_ids: &[&str],
-        accounts: Option<&[&str]>,
+        billed: Option<BTreeMap<String, BilledUsage>>,
     ) {
         let manifest = RunManifest {
             format_version: 1,
@@ -353,7 +359,8 @@ impl World {
                 findings: published,
                 duration_ms: 0,
             }],
-            billed_accounts: accounts.map(|all| all.iter().map(|account| (*account).to_owned()).collect()),
+            billed_accounts: billed.as_ref().map(|all| all.keys().cloned().collect()),
+            billed_usage: billed,
             billing_deliveries: Vec::new(),
             notes: BTreeMap::new(),
         };

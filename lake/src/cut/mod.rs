@@ -9,6 +9,7 @@ mod chain;
 mod error;
 mod known;
 mod local;
+mod looked;
 mod runs;
 mod unreadable;
 
@@ -28,6 +29,7 @@ use sha2::{Digest, Sha256};
 pub use billing::{BillingPeriod, BillingSource};
 pub use error::CutError;
 pub use known::Known;
+pub use looked::{BillsRead, Looked, Reach, ScopeKey};
 pub use runs::RunFact;
 pub use unreadable::Unreadable;
 

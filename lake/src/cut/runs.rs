@@ -1,7 +1,8 @@
 //! Which runs have arrived whole. A run is complete when its manifest is there, it did not fail, and the chains hold
 //! as many distinct first source positions as it published (DESIGN.md §5.1).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use contracts::layout;
 use contracts::run_manifest::{FORMAT_VERSION, RunManifest, RunStatus, ScopeOutcome};
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use super::error::{CutError, Result};
 use super::known::{Checked, Objects};
+use super::looked::Looked;
 use super::unreadable::Unreadable;
 
 /// A run that announced itself with a manifest.
@@ -39,9 +41,9 @@ pub struct RunFact {
     /// Scopes that it could not check as a whole; its manifest does not change.
     #[serde(skip)]
     pub scopes_failed: u64,
-    /// Checks that it completed anywhere. They say nothing more than the run does: its manifest does not change.
+    /// What it has looked at. It says nothing more than the run does: its manifest does not change.
     #[serde(skip)]
-    pub check_ids: BTreeSet<String>,
+    pub looked: Arc<Looked>,
 }
 
 pub(super) fn read(
@@ -77,7 +79,7 @@ fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
     }
     let is_import = manifest.scopes.is_empty();
     let scopes_failed = manifest.scopes.iter().filter(|scope| has_failed(scope)).count() as u64;
-    let complete = manifest.scopes.into_iter().filter(|scope| scope.status == RunStatus::Complete);
+    let looked = Looked::of(&manifest).map_err(bad)?;
     Ok(RunFact {
         tenant_id: manifest.tenant_id,
         workspace_id: manifest.workspace_id,
@@ -90,7 +92,7 @@ fn announced(path: &str, manifest: &[u8]) -> Result<RunFact> {
         is_complete: false,
         is_import,
         scopes_failed,
-        check_ids: complete.flat_map(|scope| scope.check_ids).collect(),
+        looked: Arc::new(looked),
     })
 }
 
@@ -139,7 +141,7 @@ mod tests {
             is_complete: false,
             is_import: false,
             scopes_failed: 0,
-            check_ids: BTreeSet::new(),
+            looked: Arc::default(),
         };
         let is_complete = arrived(run, &delivered).is_complete;
         assert_eq!(is_complete, expected, "published {published}, named {named}, nameless {nameless}");

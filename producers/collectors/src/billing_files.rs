@@ -5,7 +5,7 @@ use inventories::collected::{Collected, CollectionReport, Unavailable};
 use inventories::kind::Inventory;
 
 use crate::billing::{LoadError, load};
-use crate::collector::{BillTask, Collect, CollectedBill, CollectorRegistration};
+use crate::collector::{BillTask, BilledScope, Collect, CollectedBill, CollectorRegistration};
 
 inventory::submit! {
     CollectorRegistration {
@@ -26,5 +26,6 @@ fn collect(task: &BillTask<'_>) -> Result<CollectedBill, LoadError> {
             Err(Unavailable::failed(format!("the bill charges too many distinct things: {dropped} rows found no room")))
         }
     };
-    Ok(CollectedBill { outcome, accounts, report: loaded.report })
+    let billed = BilledScope { accounts, usage: loaded.usage };
+    Ok(CollectedBill { outcome, billed, report: loaded.report })
 }

@@ -2,11 +2,12 @@
 //! provider's accounts is called once for each account, or for each region of each account, as its kind of inventory says.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contracts::run_manifest::BilledUsage;
 use inventories::bootstrap::Bootstrap;
 use inventories::collected::{Collected, Unavailable};
 use inventories::kind::{InventoryKind, Source};
@@ -75,10 +76,19 @@ pub struct FilesTask<'a> {
 pub struct CollectedBill {
     /// Its inventory, or why checkers cannot judge it.
     pub outcome: Result<Collected, Unavailable>,
-    /// Accounts that it charges or bills.
-    pub accounts: BTreeSet<String>,
+    /// Whose it is.
+    pub billed: BilledScope,
     /// What was read, refused and stored.
     pub report: LoadReport,
+}
+
+/// The accounts of a bill.
+#[derive(Debug, Default)]
+pub struct BilledScope {
+    /// Those that it charges or bills.
+    pub accounts: BTreeSet<String>,
+    /// What it shows of each that has usage of its own.
+    pub usage: BTreeMap<String, BilledUsage>,
 }
 
 /// One account, or one region of it, to be looked at.

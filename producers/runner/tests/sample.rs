@@ -313,6 +313,10 @@ fn the_manifest_tells_what_was_checked_and_published() {
     assert!(manifest.scopes.iter().all(|scope| scope.status == RunStatus::Complete && scope.reason.is_empty()));
     let accounts = manifest.billed_accounts.as_ref().unwrap();
     assert!(accounts.contains("/subscriptions/73c0021f-a37d-433f-8baa-7450cb54eea6"), "{accounts:?}");
+    let usage = manifest.billed_usage.as_ref().unwrap();
+    let one = &usage["/subscriptions/73c0021f-a37d-433f-8baa-7450cb54eea6"];
+    assert!(usage.keys().all(|account| accounts.contains(account)) && usage.values().any(|usage| usage.is_extract));
+    assert!(one.from < one.until && one.until.as_str() <= "2024-10-02" && !one.services.is_empty(), "{one:?}");
     let found = accept(&world.values(topics::WIRE));
     assert!(found.iter().all(|finding| accounts.contains(finding.text("/scope/account_id"))));
     let mut months = BTreeMap::new();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use contracts::run_manifest::BilledUsage;
 use inventories::billing::inventory::{BillingInventory, InventoryBuilder};
 use platform::lifecycle::{Shutdown, Stopped};
 use platform::progress::{Progress, Unit};
@@ -23,6 +24,7 @@ use super::rejects::Rejects;
 use super::row::Row;
 use super::same_rows::{FilesRead, RowsSum};
 use super::storage::BillStorage;
+use super::usage_read::UsageRead;
 use super::visitor::Visitor;
 
 /// Goes into every delivery id: facts made by another reading of the same files are another delivery.
@@ -41,6 +43,8 @@ pub struct Loaded {
     pub inventory: BillingInventory,
     /// For people and the run manifest.
     pub report: LoadReport,
+    /// What the rows show of each account that has usage of its own; empty when no inventory was asked for.
+    pub usage: BTreeMap<String, BilledUsage>,
 }
 
 /// Reads these files and folders of the tenant. Files named one by one are one delivery; folders may hold several.
@@ -94,6 +98,7 @@ pub fn load_counting(
         header: Vec::new(),
         facts: FactsWriter::new(store, tenant, options.source_name.clone()),
         inventory: options.with_inventory.then(InventoryBuilder::default),
+        usage: UsageRead::default(),
         rejects: Rejects::new(options.rejects_per_thousand_max),
         empty_files: Vec::new(),
         first_empty: None,
@@ -191,6 +196,7 @@ struct Load<'a> {
     columns: BTreeSet<String>,
     facts: FactsWriter<'a>,
     inventory: Option<InventoryBuilder>,
+    usage: UsageRead,
     rejects: Rejects,
     empty_files: Vec<String>,
     /// Why the first of them is empty.
@@ -300,7 +306,8 @@ impl Load<'_> {
             rows_with_resource: self.rows_with_resource,
             observed: self.observed,
         };
-        Ok(Loaded { inventory, report })
+        let usage = self.usage.finish(&inventory.extract_accounts().collect());
+        Ok(Loaded { inventory, report, usage })
     }
 }
 
@@ -377,6 +384,7 @@ impl Visitor for Load<'_> {
             Ok(ReadRow { fact, detail, charge_hash }) => {
                 if let Some(inventory) = &mut self.inventory {
                     inventory.add(&fact, &detail);
+                    self.usage.add(&fact);
                 }
                 self.rows_with_resource += u64::from(fact.charge.resource_id.is_some());
                 match self.currencies.get_mut(&fact.charge.currency) {

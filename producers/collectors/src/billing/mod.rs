@@ -33,6 +33,7 @@ mod same_rows;
 mod storage;
 mod text_ids;
 mod unclear_overlap;
+mod usage_read;
 mod visitor;
 
 pub use self::container::FileIdentity;

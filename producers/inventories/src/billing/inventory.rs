@@ -67,6 +67,12 @@ impl BillingInventory {
         self.months.current.get(&payer(line)).filter(|month| month.period == line.key.period)
     }
 
+    /// Accounts of which the bill is an extract in the month that findings speak of; some may come more than once.
+    pub fn extract_accounts(&self) -> impl Iterator<Item = &str> {
+        let is_extract = |line: &&UsageLine| self.current_month(line).is_some_and(|month| !month.tells_ends());
+        self.current().filter(is_extract).map(|line| &*line.key.account)
+    }
+
     /// Accounts that are charged, and those that pay; some may come more than once.
     pub fn accounts(&self) -> impl Iterator<Item = &str> {
         let named = self.lines.iter().flat_map(|line| [&*line.key.account, &*line.key.billing_account]);

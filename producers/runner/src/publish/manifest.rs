@@ -68,6 +68,7 @@ mod tests {
             published,
             scopes: Vec::new(),
             billed_accounts: None,
+            billed_usage: None,
             billing_deliveries: Vec::new(),
             notes: BTreeMap::new(),
         }

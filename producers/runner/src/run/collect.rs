@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use checkers::registry::Registration;
 use collectors::billing::{LoadError, LoadOptions, LoadReport};
-use collectors::collector::{Account, AccountTask, BillTask, Collect, CollectedBill, ConnectOptions, FilesTask};
+use collectors::collector::{
+    Account, AccountTask, BillTask, BilledScope, Collect, CollectedBill, ConnectOptions, FilesTask,
+};
 use collectors::registry::{Collector, Provider};
 use inventories::collected::{Collected, Unavailable, UnavailableKind};
 use inventories::kind::{ANY, Extent, GLOBAL, InventoryKind, Source};
@@ -32,8 +34,8 @@ pub struct Collections {
     accounts: BTreeMap<Source, Result<Vec<Arc<Account>>, Unavailable>>,
     /// By kind of inventory, account and region.
     outcomes: BTreeMap<(&'static str, String, String), Outcome>,
-    /// Accounts of the billing files, when there are any.
-    pub billed_accounts: Option<BTreeSet<String>>,
+    /// Whose billing files were read, when there are any.
+    pub billed: Option<BilledScope>,
 }
 
 /// The account and region in which a checker runs.
@@ -89,9 +91,9 @@ pub fn collect(
                 let (tenant, files) = (&plan.context.tenant_id, &plan.billing_files);
                 let Ports { store, progress, shutdown, .. } = ports;
                 let task = BillTask { tenant, files, options: &options, store: *store, progress, shutdown };
-                let CollectedBill { outcome, accounts, report: read } = load(&task)?;
+                let CollectedBill { outcome, billed, report: read } = load(&task)?;
                 collections.add(collector.fills, ANY, ANY, outcome);
-                collections.billed_accounts = Some(accounts);
+                collections.billed = Some(billed);
                 report = Some(read);
             }
             Collect::Files(ask) => {

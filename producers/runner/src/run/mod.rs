@@ -1,6 +1,6 @@
 //! One run: collect, check, publish, say what happened. The only place where collectors, checkers and publishing meet.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use checkers::registry::Registration;
 use checkers::run_context::RunContext;
 use collectors::billing::{LoadError, LoadOptions, LoadReport};
+use collectors::collector::BilledScope;
 use collectors::registry::CollectorRegistry;
 use contracts::members::Misspelt;
 use contracts::run_manifest::{self, RunManifest, ScopeOutcome};
@@ -205,7 +206,7 @@ fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun)
     so_far.cost_facts = billing.iter().map(|report| report.currencies.values().sum::<u64>()).sum();
     let (mut scopes, found) = stages.time("check", |tracer| check(plan, ports, &collections, tracer));
     let lacks_credentials = collections.lacks_credentials();
-    let billed_accounts = collections.billed_accounts.take();
+    let billed = collections.billed.take();
     // Inventories can be large, and nothing reads them any more.
     drop(collections);
     so_far.findings_found = found.len() as u64;
@@ -230,7 +231,7 @@ fn run_until_stopped(plan: &RunPlan, ports: &Ports<'_>, so_far: &mut StoppedRun)
     span.set_records(published);
     drop(span);
     let created_at = format_timestamp(ports.clock.now_ms());
-    let manifest = manifest(plan, created_at, scopes, billed_accounts, billing.as_ref(), published, &files.unpublished);
+    let manifest = manifest(plan, created_at, scopes, billed, billing.as_ref(), published, &files.unpublished);
     publish_manifest(&manifest, producer.as_mut(), ports.store, &ports.shutdown)?;
     stages.times.push(("publish", started.elapsed()));
     Ok(RunReport {
@@ -328,12 +329,13 @@ fn manifest(
     plan: &RunPlan,
     created_at: String,
     scopes: Vec<ScopeOutcome>,
-    billed_accounts: Option<BTreeSet<String>>,
+    billed: Option<BilledScope>,
     billing: Option<&LoadReport>,
     published: u64,
     unpublished: &[UnpublishedLine],
 ) -> RunManifest {
     let context = &plan.context;
+    let (billed_accounts, billed_usage) = billed.map(|billed| (billed.accounts, billed.usage)).unzip();
     let mut notes = plan.notes.clone();
     if !unpublished.is_empty() {
         notes.insert("lines_unpublished".into(), unpublished.len().to_string());
@@ -354,6 +356,7 @@ fn manifest(
         published,
         scopes,
         billed_accounts,
+        billed_usage,
         billing_deliveries: billing.map(LoadReport::deliveries).unwrap_or_default(),
         notes,
     }
