@@ -129,6 +129,7 @@ fn exported_files() {
 const ELSEWHERE: &[(&str, &str)] = &[
     ("dead_letter", "headers, not JSON: contract_topics.rs"),
     ("lifecycle_event", "nothing writes it yet: sampled below"),
+    ("run_report", "finops/tests/cli/run_report.rs"),
     ("stored_finding", "contract_one_shape.rs"),
     ("wire_finding", "contract_one_shape.rs, contract_every_member.rs"),
 ];

@@ -24,11 +24,13 @@ use platform::trace::Tracer;
 use runner::publish::{FindingsInput, RECORD_BYTES_MAX, is_standard_input};
 use runner::run::{RunError, RunPlan, RunReport, collectors_of};
 use runner::selection::select;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::bill::BillArgs;
 use super::delivered::Delivered;
+use super::report::NewReport;
+use super::run_report;
 use super::summary::Summary;
 use crate::failure::{Failure, Result};
 use crate::output::{Output, Rows};
@@ -69,6 +71,9 @@ pub struct RunArgs {
     /// Rows in findings.json [default: exporter.findings_max]
     #[arg(long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Write the report of the job into this file [default: run_reports/TENANT/WORKSPACE/RUN/run_report.json in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Say what would be checked, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -84,14 +89,37 @@ pub fn run(args: &RunArgs, settings: &Settings, output: Output) -> Result<ExitCo
     if args.dry_run {
         return dry_run(&plan, &inputs, output);
     }
-    let Delivery { summary, code } = deliver(&plan, settings, args.limit, &ports::stop_on_signals()?)?;
-    summary.print(output)?;
-    code
+    // A place where nothing can be written is refused before anything is done.
+    let named = args.report.as_deref().map(NewReport::begin).transpose()?;
+    let usual = run_report::place(settings, &plan.context);
+    let place = args.report.as_ref().unwrap_or(&usual);
+    let write = |report: &Value| match named {
+        Some(file) => file.write(report),
+        None => run_report::write(&usual, report),
+    };
+    match deliver(&plan, settings, args.limit, &ports::stop_on_signals()?) {
+        Ok(Delivery { mut summary, report, code }) => {
+            let written = write(&report);
+            summary.report = written.is_ok().then(|| place.clone());
+            summary.print(output)?;
+            written.and(code)
+        }
+        Err(failure) => {
+            // Where not even the data folder is there, nothing has begun.
+            if args.report.is_some() || settings.data.is_dir() {
+                let written = write(&run_report::of_failure(&plan.context, &failure));
+                written.inspect_err(|why| tracing::debug!(why = why.message(), "the run has no report")).ok();
+            }
+            Err(failure)
+        }
+    }
 }
 
 /// What a run has come to.
 pub struct Delivery {
     pub summary: Summary,
+    /// For the report file.
+    pub report: Value,
     /// With what it ends once the summary is printed.
     pub code: Result<ExitCode>,
 }
@@ -155,7 +183,7 @@ impl Job<'_> {
             None if failed == ExitCode::Done => Ok(summary.exit_code(&report)),
             None => Ok(failed),
         };
-        Ok(Delivery { summary, code })
+        Ok(Delivery { summary, report: run_report::of(&report, exported.as_ref()), code })
     }
 
     /// A stage, its time and its part of the trace.

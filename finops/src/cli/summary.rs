@@ -63,6 +63,8 @@ pub struct Summary {
     exports_failed: Vec<ExportFailed>,
     top_findings: Vec<TopFinding>,
     stages_ms: Vec<(&'static str, u64)>,
+    /// Where the report of the job is; null when it has none.
+    pub report: Option<PathBuf>,
     #[serde(skip)]
     next: String,
 }
@@ -111,6 +113,7 @@ impl Summary {
         };
         Self {
             next: next(settings, manifest, &delivered, &exports),
+            report: None,
             run_id: manifest.run_id.clone(),
             tenant_id: manifest.tenant_id.clone(),
             workspace_id: manifest.workspace_id.clone(),
@@ -245,7 +248,11 @@ impl fmt::Display for Summary {
         }
         let times: Vec<_> =
             self.stages_ms.iter().map(|(name, ms)| format!("{name} {}.{:03} s", ms / 1_000, ms % 1_000)).collect();
-        writeln!(f, "\nTime        {}\nNext        {}", times.join("  "), self.next)
+        writeln!(f)?;
+        if let Some(report) = &self.report {
+            writeln!(f, "Report      {}", report.display())?;
+        }
+        writeln!(f, "Time        {}\nNext        {}", times.join("  "), self.next)
     }
 }
 

@@ -76,7 +76,7 @@ fn each_finding_is_a_row_or_a_dead_letter() {
     place.write("mixed.ndjson", mixed());
     let ended = place.finops("run --tenant acme --workspace prod --findings mixed.ndjson");
     insta::with_settings!({ filters => [
-        (r"run-\d{4}-\d\d-\d\dT[0-9:.]+Z-[0-9a-f]{8}", "RUN"),
+        (r"run-\d{4}-\d\d-\d\dT[0-9:.%A]+Z-[0-9a-f]{8}", "RUN"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "TOPIC"),
         (r"\d+\.\d{3} s", "TIME"),
         (r"\d+ bytes", "BYTES"),

@@ -24,6 +24,7 @@ mod place;
 mod readme;
 mod redrive;
 mod replay;
+mod run_report;
 mod services;
 mod terminal;
 mod traces;

@@ -46,7 +46,8 @@ fn arguments(command: &str) -> Option<&str> {
 /// Lines that are the same on every machine at any time.
 fn lasting(text: &str) -> Vec<&str> {
     let changes = |line: &str| {
-        ["Run ", "Time ", "Written "].iter().any(|start| line.starts_with(start)) || line.contains(" KPI rows ")
+        ["Report ", "Run ", "Time ", "Written "].iter().any(|start| line.starts_with(start))
+            || line.contains(" KPI rows ")
     };
     text.lines().map(str::trim_end).filter(|line| !changes(line)).collect()
 }

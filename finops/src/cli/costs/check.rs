@@ -58,7 +58,7 @@ pub fn run(args: &CheckArgs, settings: &Settings, output: Output) -> Result<Exit
         }
         return Ok(code);
     };
-    let Delivery { summary, code: delivered } =
+    let Delivery { summary, code: delivered, .. } =
         deliver(&plan(context, args, settings, checked)?, settings, None, &shutdown)?;
     match output {
         Output::Table => print_text(&format!("\n{summary}"))?,

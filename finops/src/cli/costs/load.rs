@@ -12,9 +12,10 @@ use runner::run::RunError;
 use serde_json::json;
 
 use super::LoadArgs;
-use super::report::NewReport;
+use super::report::of_load;
 use super::rows::{CostRow, rounded_rows};
 use crate::cli::billing::Billing;
+use crate::cli::report::NewReport;
 use crate::failure::Result;
 use crate::output::{Output, print_text, print_value};
 use crate::ports::{self, OpenPorts};
@@ -27,7 +28,7 @@ pub fn run(args: &LoadArgs, settings: &Settings, output: Output) -> Result<ExitC
     let mut lines = Rejects::new(0);
     let outcome = read(args, settings, &scope, &mut lines)?;
     if let Some(report) = report {
-        report.finish(scope.as_str(), &outcome, &lines)?;
+        report.write(&of_load(scope.as_str(), &outcome, &lines))?;
     }
     let loaded = outcome.map_err(RunError::from)?;
     let billing = Billing::of(&loaded.report);
