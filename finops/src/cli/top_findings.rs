@@ -64,7 +64,7 @@ impl TopFinding {
         }
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> [String; 6] {
         let text = |text: &Option<String>| escaped(text.as_deref().unwrap_or_default()).into_owned();
         let currency = self.currency.as_deref().unwrap_or_default();
         let money = |cell: &Option<String>| cell.as_ref().map_or_else(String::new, |cell| amount(cell, currency));
@@ -72,6 +72,7 @@ impl TopFinding {
             text(&self.severity),
             money(&self.savings_monthly),
             money(&self.cost_monthly),
+            text(&self.account_id),
             text(&self.resource_id),
             text(&self.title),
         ]
@@ -81,7 +82,7 @@ impl TopFinding {
 /// One line each, for people.
 pub fn table(findings: &[TopFinding]) -> comfy_table::Table {
     let mut table = plain_table();
-    table.set_header(["SEVERITY", "SAVINGS/MO", "COST/MO", "RESOURCE", "TITLE"]);
+    table.set_header(["SEVERITY", "SAVINGS/MO", "COST/MO", "ACCOUNT", "RESOURCE", "TITLE"]);
     for finding in findings {
         table.add_row(finding.cells());
     }
