@@ -30,6 +30,8 @@ const CHECKER_ID: &str = "focus.compute.commitment.gap";
 const CHECK_ID: &str = "billing.compute.commitment.gap";
 /// Family of serverless containers.
 const FARGATE: &str = "fargate";
+/// Hours of a bill below which nothing is said of what ran in them.
+const HOURS_SAID_MIN: usize = 24;
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "compute charged at on-demand rates that a Savings Plan or reservation would cover, by account, region and \
@@ -42,7 +44,7 @@ const DOCS: CheckerDocs = CheckerDocs {
             Not discounted: licences (a Windows, SQL Server or paid Linux instance counts with the price of the instance alone, as \
             this bill shows it or as list price less licence; else not at all), and what moving to the successor of a previous \
             generation saves, which is another finding. Unknown when nothing is steady or the bill covers fewer than hours_min \
-            hours",
+            hours; nothing is said where it covers less than a day or leaves out rows",
     month: MonthRule::ByBill,
     verdict: "fail when a commitment to steady on-demand compute saves; info when there is on-demand compute and nothing shows it is \
               steady",
@@ -163,36 +165,38 @@ impl CommitmentGap {
         Some((Pool::of(bill, costs.iter().copied())?, costs.iter().map(|(_, cost)| cost).sum()))
     }
 
-    /// What a commitment would save, or why nothing tells it.
+    /// What a commitment would save, or why nothing tells it; `None` where the bill leaves out rows, or shows less than a day: it cannot show
+    /// what runs steadily, and what its hours would come to in a month is no figure.
     fn gap(
         &self,
         bill: &BillingInventory,
         prices: &ListPrices<'_>,
         group: &Group<'_>,
         now: Option<Decimal>,
-    ) -> Result<Gap, String> {
-        let Some((pool, discountable)) = self.pool(bill, prices, group) else {
-            return Err("the bill leaves out rows, and cannot show what runs steadily".to_owned());
-        };
+    ) -> Option<Result<Gap, String>> {
+        let (pool, discountable) = self.pool(bill, prices, group)?;
+        if pool.hours() < HOURS_SAID_MIN {
+            return None;
+        }
         if Decimal::from(pool.hours()) < self.hours_min {
             let covered = counted(pool.hours(), "hour", "hours");
-            return Err(format!("the bill covers {covered}, too few to show what runs steadily"));
+            return Some(Err(format!("the bill covers {covered}, too few to show what runs steadily")));
         }
         let base = pool.base(self.discount, now);
         if is_visible(base.savings) {
-            return Ok(Gap { base, hours: pool.hours(), discountable });
+            return Some(Ok(Gap { base, hours: pool.hours(), discountable }));
         }
         let instances = by_resource(group.lines());
         let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
         let is_test = instances.iter().any(|one| self.off_hours.savings(bill, prices, one).is_some());
-        Err(match instances.len() {
+        Some(Err(match instances.len() {
             _ if has_unknown_price => {
                 "nothing tells how much of its price is the instance and how much a licence, which no commitment discounts".to_owned()
             }
             _ if is_test => "what of it runs steadily is of a test environment, which can be stopped at night instead".to_owned(),
             0 | 1 => "the bill does not show it running steadily".to_owned(),
             count => format!("the bill does not show any of its {count} instances running steadily"),
-        })
+        }))
     }
 
     /// The share of an instance's charges that a commitment discounts.
@@ -221,7 +225,7 @@ impl CommitmentGap {
             return None;
         }
         let figures = monthly_of_many(bill, group, 100)?;
-        let (gap, why_none) = match self.gap(bill, prices, group, now) {
+        let (gap, why_none) = match self.gap(bill, prices, group, now)? {
             Ok(gap) => (Some(gap), String::new()),
             Err(why) => (None, why),
         };
@@ -402,7 +406,7 @@ mod tests {
     fn families_regions_and_accounts_are_issues_of_their_own() {
         let other = row("$1 per On Demand Linux c5.large Instance Hour");
         let fargate = row("AWS Fargate - vCPU  - US West 2 (Oregon)").service("AmazonECS");
-        let rows = [on_demand("i-1", 1, "1"), on_demand("i-2", 1, "1").region("eu-west-1"), other, fargate];
+        let rows = [on_demand("i-1", 24, "1"), on_demand("i-2", 24, "1").region("eu-west-1"), other, fargate];
         let findings = check_default(CHECKER_ID, rows);
         let mut seen: Vec<_> = findings.iter().map(|f| (&*f.scope.resource_id, &*f.scope.region)).collect();
         seen.sort_unstable();

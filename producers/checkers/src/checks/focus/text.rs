@@ -13,12 +13,13 @@ pub(super) fn is_visible(amount: Decimal) -> bool {
 /// The part of an ARN or resource path that people call the resource.
 pub(super) fn short_id(resource: &str) -> String {
     let Some(arn) = resource.strip_prefix("arn:") else { return last_part(resource, &['/']).to_owned() };
-    let mut parts = arn.splitn(5, ':');
-    let service = parts.nth(1).unwrap_or_default();
-    let rest = parts.nth(2).unwrap_or(resource).trim_end_matches(":*");
+    let mut parts = arn.splitn(5, ':').skip(1);
+    let [service, _region, account] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    let rest = parts.next().unwrap_or(resource).trim_end_matches(":*");
     let path = |n: usize| rest.split('/').nth(n).unwrap_or(rest);
     match service {
-        "s3" => path(0),
+        // A bucket has no account in its ARN; where there is one, as in those of access points, the kind comes first.
+        "s3" if account.is_empty() => path(0),
         "logs" => rest.strip_prefix("log-group:").unwrap_or(rest),
         "lambda" => rest.split(':').nth(1).unwrap_or(rest),
         "elasticloadbalancing" if matches!(path(1), "app" | "net" | "gwy") => path(2),
@@ -84,6 +85,8 @@ mod tests {
             ("arn:aws:lambda:us-west-2:1:function:f:1", "f"),
             ("arn:aws:rds:us-west-2:1:db:prod", "prod"),
             ("arn:aws:s3:::b/key", "b"),
+            ("arn:aws:s3:us-west-2:1:bucket/b", "b"),
+            ("arn:aws:s3:us-west-2:1:accesspoint/a", "a"),
             ("vol-0a", "vol-0a"),
             ("/subscriptions/1/providers/x/disks/d", "d"),
             ("arn:odd", "odd"),
