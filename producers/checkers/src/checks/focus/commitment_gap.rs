@@ -1,14 +1,15 @@
 //! On-demand compute that runs steadily enough for a commitment.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
-use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
 
+use super::committed::{Discount, Discounts, family_of, sustained_use};
 use super::figures::{Figures, monthly_of_many};
 use super::group::{Group, by_resource, group_by, payer};
 use super::instance_generation_previous::InstanceGenerationPrevious;
@@ -28,19 +29,19 @@ use crate::rulepack::{DefaultValue, Rulepack, Threshold, UndeclaredThreshold};
 
 const CHECKER_ID: &str = "focus.compute.commitment.gap";
 const CHECK_ID: &str = "billing.compute.commitment.gap";
-/// Family of serverless containers.
-const FARGATE: &str = "fargate";
 /// Hours of a bill below which nothing is said of what ran in them.
 const HOURS_SAID_MIN: usize = 24;
 
 const DOCS: CheckerDocs = CheckerDocs {
-    what: "compute charged at on-demand rates that a Savings Plan or reservation would cover, by account, region and \
-           instance family",
+    what: "compute charged at on-demand rates that a Savings Plan, reservation or committed use discount would cover, by account, region and \
+           family: instance types of AWS, virtual machines of Azure whatever their size, cores and memory of Google Cloud",
     why: "compute that runs all month costs a quarter to a third less under a one-year commitment",
     money: "cost = on-demand charges of the family; savings = those of the commitment of c an hour that saves most: the sum over \
             all hours of min(on-demand cost of the hour, c) − c × (1 − discount) × hours. The hours are those that the bill of the \
             paying account covers with usage; instances may come and go, the pool is judged. c is at most what ran in the last 48 hours, of the next month where the \
-            bill shows its first day. \
+            bill shows its first day. The discount is what commitments to the same family cost less than the public price in this bill, else \
+            `discount`; it is taken off the public price where this bill shows it or sustained use is discounted (Google Cloud, where that ends with a \
+            commitment), else off what is paid. \
             Not discounted: licences (a Windows, SQL Server or paid Linux instance counts with the price of the instance alone, as \
             this bill shows it or as list price less licence; else not at all), and what moving to the successor of a previous \
             generation saves, which is another finding. Unknown when nothing is steady or the bill covers fewer than hours_min \
@@ -52,7 +53,7 @@ const DOCS: CheckerDocs = CheckerDocs {
         Threshold {
             key: "discount",
             default: DefaultValue::Number("0.25"),
-            meaning: "assumed discount of a one-year commitment without upfront payment",
+            meaning: "assumed discount of a one-year commitment without upfront payment, where the bill shows none",
         },
         Threshold {
             key: "hours_min",
@@ -62,8 +63,8 @@ const DOCS: CheckerDocs = CheckerDocs {
     ],
     data: "rows of instance and container hours with price category, resource, quantity and charge period",
     limits: "rows by the day of containers, and of compute without a resource, do not show in which hours it runs; an instance that \
-             runs for a part of the day in such rows is taken to do so at the same hours as all others; the discount is an \
-             assumption, not an offer",
+             runs for a part of the day in such rows is taken to do so at the same hours as all others; an assumed discount is not an offer. \
+             Rows by the day of cores and memory do not tell how many they are: nothing is said of them",
 };
 
 inventory::submit! {
@@ -92,6 +93,7 @@ pub(super) struct CommitmentGap {
 /// What a commitment to a family's steady base would save.
 struct Gap {
     base: Base,
+    discount: Discount,
     /// Hours that the bill covers.
     hours: usize,
     /// On-demand charges less licences and what a successor saves.
@@ -114,11 +116,17 @@ impl CommitmentGap {
     /// are shown.
     pub(super) fn rests<'a>(&self, bill: &'a BillingInventory) -> Vec<(Group<'a>, Pool)> {
         let prices = ListPrices::new(bill);
+        let discounts = self.discounts(bill, &prices);
         let mut by_payer: BTreeMap<_, Vec<(Group<'a>, Pool)>> = BTreeMap::new();
         for (group, now) in self.kinds(bill, &prices) {
+            // What a plan of Google Cloud takes off depends on the series.
+            if &*group.first().key.cloud == "gcp" {
+                continue;
+            }
             let Some((pool, _)) = self.pool(bill, &prices, &group) else { continue };
             if Decimal::from(pool.hours()) >= self.hours_min {
-                let rest = pool.above(pool.base(self.discount, now).per_hour, now);
+                let discount = discounts.of_group(bill, &group);
+                let rest = pool.above(pool.base(discount.rate, now).per_hour, now);
                 by_payer.entry(payer(group.first())).or_default().push((group, rest));
             }
         }
@@ -129,11 +137,13 @@ impl CommitmentGap {
         by_payer.into_values().filter_map(together).collect()
     }
 
+    fn discounts<'a>(&self, bill: &'a BillingInventory, prices: &ListPrices<'_>) -> Discounts<'a> {
+        Discounts::of(bill, self.discount, |line| share_of_instance(prices, line) == Some(Decimal::ONE))
+    }
+
     /// On-demand compute by region, service and family, with what of it runs now where that is known.
     fn kinds<'a>(&self, bill: &'a BillingInventory, prices: &ListPrices<'_>) -> Vec<(Group<'a>, Option<Decimal>)> {
-        let is_compute = |line: &&UsageLine| {
-            &*line.key.cloud == "aws" && line.is_charge() && line.is_on_demand() && family_of(line).is_some()
-        };
+        let is_compute = |line: &&UsageLine| line.is_charge() && line.is_on_demand() && family_of(line).is_some();
         let begun: Vec<_> = bill.begun().filter(is_compute).collect();
         let groups =
             group_by(bill.current().filter(is_compute), |line| (&line.key.region, line.service(), family_of(line)));
@@ -170,21 +180,23 @@ impl CommitmentGap {
     fn gap(
         &self,
         bill: &BillingInventory,
-        prices: &ListPrices<'_>,
+        (prices, discounts): (&ListPrices<'_>, &Discounts<'_>),
         group: &Group<'_>,
         now: Option<Decimal>,
     ) -> Option<Result<Gap, String>> {
         let (pool, discountable) = self.pool(bill, prices, group)?;
-        if pool.hours() < HOURS_SAID_MIN {
+        // Rows by the day of cores and memory do not tell how many there are, nor when they run.
+        if pool.hours() < HOURS_SAID_MIN || (pool.is_empty() && &*group.first().key.cloud == "gcp") {
             return None;
         }
         if Decimal::from(pool.hours()) < self.hours_min {
             let covered = counted(pool.hours(), "hour", "hours");
             return Some(Err(format!("the bill covers {covered}, too few to show what runs steadily")));
         }
-        let base = pool.base(self.discount, now);
+        let discount = discounts.of_group(bill, group);
+        let base = pool.base(discount.rate, now);
         if is_visible(base.savings) {
-            return Some(Ok(Gap { base, hours: pool.hours(), discountable }));
+            return Some(Ok(Gap { base, discount, hours: pool.hours(), discountable }));
         }
         let instances = by_resource(group.lines());
         let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
@@ -209,29 +221,30 @@ impl CommitmentGap {
         let instance = share_of_instance(prices, one.first()).unwrap_or_default();
         let moved = share_of(self.generations.savings(prices, one).unwrap_or_default(), one.billed());
         // What a successor saves is of the instance, never of its licences.
-        kept * (instance - moved).max(Decimal::ZERO)
+        let sustained = share_of(sustained_use(bill, one).abs(), one.billed()).min(Decimal::ONE);
+        kept * (Decimal::ONE - sustained) * (instance - moved).max(Decimal::ZERO)
     }
 
     fn judge(
         &self,
         bill: &BillingInventory,
-        prices: &ListPrices<'_>,
+        (prices, discounts): (&ListPrices<'_>, &Discounts<'_>),
         group: &Group<'_>,
         now: Option<Decimal>,
     ) -> Option<Finding> {
         let line = group.first();
-        let family = family_of(line)?;
+        let family = &*family_of(line)?;
         if now.is_some_and(|now| now.is_zero()) && share_of_instance(prices, line).is_some() {
             return None;
         }
         let figures = monthly_of_many(bill, group, 100)?;
-        let (gap, why_none) = match self.gap(bill, prices, group, now)? {
+        let (gap, why_none) = match self.gap(bill, (prices, discounts), group, now)? {
             Ok(gap) => (Some(gap), String::new()),
             Err(why) => (None, why),
         };
         let confidence_max = if gap.is_some() { 50 } else { 0 };
         let figures = match &gap {
-            Some(gap) => self.with_savings(bill, group, figures, gap)?,
+            Some(gap) => with_savings(bill, group, figures, gap)?,
             None => figures,
         }
         .with_confidence_max(confidence_max);
@@ -240,10 +253,11 @@ impl CommitmentGap {
             finding(CHECK_ID, group, named_scope(line, ResourceType::InstanceFamily, family), status, &figures)
                 .dimension("instance_family", family)
                 .dimension("instances", group.resources_text())
-                .dimension("instance_types", instance_types(group))
-                .dimension("assumed_discount", figure(self.discount, 4));
+                .dimension("instance_types", instance_types(group));
         let finding = match &gap {
             Some(gap) => finding
+                .dimension("discount", figure(gap.discount.rate, 4))
+                .dimension("discount_source", gap.discount.source)
                 .dimension("base_hour", figure(gap.base.per_hour, 6))
                 .dimension("bill_hours", gap.hours)
                 .dimension("discountable_cost", figure(gap.discountable, 6)),
@@ -255,28 +269,29 @@ impl CommitmentGap {
             "Compare with the provider's commitment recommendations before buying: rightsize first, commit to the base only.",
         ))
     }
+}
 
-    fn with_savings(&self, bill: &BillingInventory, group: &Group<'_>, figures: Figures, gap: &Gap) -> Option<Figures> {
-        let share = share_of_charge(bill, group.first());
-        let monthly = share.map_or(Some(gap.base.savings), |share| share.monthly(gap.base.savings))?;
-        let how = gap.base.formula("cost", gap.hours, self.discount);
-        Some(figures.with_savings(Saved::part(bill, group, gap.base.savings), monthly, &how))
-    }
+fn with_savings(bill: &BillingInventory, group: &Group<'_>, figures: Figures, gap: &Gap) -> Option<Figures> {
+    let share = share_of_charge(bill, group.first());
+    let monthly = share.map_or(Some(gap.base.savings), |share| share.monthly(gap.base.savings))?;
+    let how = gap.base.formula("cost", gap.hours, gap.discount.rate);
+    Some(figures.with_savings(Saved::part(bill, group, gap.base.savings), monthly, &how))
 }
 
 impl BillingCheck for CommitmentGap {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let prices = ListPrices::new(bill);
+        let discounts = self.discounts(bill, &prices);
         let kinds = self.kinds(bill, &prices);
-        kinds.into_iter().filter_map(|(group, now)| self.judge(bill, &prices, &group, now)).collect()
+        kinds.into_iter().filter_map(|(group, now)| self.judge(bill, (&prices, &discounts), &group, now)).collect()
     }
 }
 
 /// Region, service and family, in an account and currency of a paying account.
-fn kind_of(line: &UsageLine) -> [&str; 7] {
+fn kind_of(line: &UsageLine) -> ([&str; 6], Cow<'_, str>) {
     let key = &line.key;
-    let family = family_of(line).unwrap_or_default();
-    [&key.cloud, &key.billing_account, &key.account, &key.currency, &key.region, line.service(), family]
+    let place = [&key.cloud, &key.billing_account, &key.account, &key.currency, &key.region, line.service()];
+    (place, family_of(line).unwrap_or_default())
 }
 
 fn message(group: &Group<'_>, family: &str, figures: &Figures, gap: Result<&Gap, String>) -> String {
@@ -307,15 +322,6 @@ fn share_of_instance(prices: &ListPrices<'_>, line: &UsageLine) -> Option<Decima
     let licence = || software.licence_hour_usd(instance_type).filter(|_| &*line.key.currency == "USD");
     let own = prices.without_licence(line).or_else(|| Some(price - licence()?))?;
     own.checked_div(price).filter(|share| (Decimal::ZERO..=Decimal::ONE).contains(share))
-}
-
-/// `m5` of `m5.large`.
-fn family_of(line: &UsageLine) -> Option<&str> {
-    match &line.key.meter {
-        Meter::InstanceHours(instance_type) => Some(instance_type.split('.').next().unwrap_or(instance_type)),
-        Meter::ContainerHours => Some(FARGATE),
-        _ => None,
-    }
 }
 
 fn instance_types(group: &Group<'_>) -> String {

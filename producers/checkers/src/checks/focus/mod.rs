@@ -13,6 +13,7 @@ use crate::checker::{
 use crate::finding::Finding;
 use crate::run_context::RunContext;
 
+mod committed;
 mod credited;
 mod ended;
 mod figures;

@@ -84,6 +84,11 @@ impl Pool {
         Self { by_hour: both.map(|(one, other)| one + other).collect() }
     }
 
+    /// True when nothing provably runs in any hour.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_hour.iter().all(Decimal::is_zero)
+    }
+
     /// Hours.
     pub(super) fn hours(&self) -> usize {
         self.by_hour.len()

@@ -261,3 +261,82 @@ fn rows_of_a_whole_month_end_with_the_bill() {
         },
     ]);
 }
+
+#[test]
+fn the_discount_is_that_of_the_commitments_in_the_bill() {
+    check(&[
+        Case {
+            name: "a plan that takes 30 % off",
+            why: "0.0672 of 0.096 is paid for covered hours, 70 %: 69.12 × 0.3 = 20.74",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.096 qty=1 price=0.096 op=RunInstances
+                AmazonEC2 BoxUsage:m5.large i-2 0..720/1 cost=0 effective=0.0672 qty=1 price=0.096 op=RunInstances used=plan",
+            findings: "compute.commitment.gap m5 fail 20.74 69.12",
+        },
+        Case {
+            name: "the same where a tenth is off on demand",
+            why: "62.21 are paid now, and 70 % of the public 69.12 are 48.38: 13.82 less",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.0864 qty=1 price=0.096 op=RunInstances
+                AmazonEC2 BoxUsage:m5.large i-2 0..720/1 cost=0 effective=0.0672 qty=1 price=0.096 op=RunInstances used=plan",
+            findings: "compute.commitment.gap m5 fail 13.82 62.21",
+        },
+        Case {
+            name: "just not: a plan of another family, and one of the other currency",
+            why: "nothing is known of m5: a quarter of 69.12",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.096 qty=1 price=0.096 op=RunInstances
+                AmazonEC2 BoxUsage:c5.large i-2 0..720/1 cost=0 effective=0.05 qty=1 price=0.085 op=RunInstances used=plan
+                AmazonEC2 BoxUsage:m5.large i-3 0..720/1 cost=0 effective=0.05 qty=1 price=0.096 op=RunInstances used=plan currency=EUR",
+            findings: "compute.commitment.gap m5 fail 17.28 69.12",
+        },
+        Case {
+            name: "a reservation of Azure at 60 %, of another size",
+            why: "138.24 × 0.4 = 55.30",
+            bill: "
+                azure:Virtual_Machines Dsv5_Series|D4s_v5 vm-1 0..720/24 cost=4.608 qty=24 price=0.192
+                azure:Virtual_Machines Dsv5_Series|D8s_v5 vm-2 0..720/24 cost=0 effective=5.5296 qty=24 price=0.384 used=reservation",
+            findings: "compute.commitment.gap Dsv5 fail 55.30 138.24",
+        },
+        Case {
+            name: "a commitment of Google Cloud at 63 %",
+            why: "0.19 × 720 = 136.80, of which 37 % are 50.62",
+            bill: "
+                gcp:Compute_Engine n2-standard-4_running vm-1 0..720/1 cost=0.19 qty=1 price=0.19 type=n2-standard-4
+                gcp:Compute_Engine n2-standard-8_running vm-2 0..720/1 cost=0 effective=0.2394 qty=1 price=0.38 type=n2-standard-8 used=cud",
+            findings: "compute.commitment.gap N2 fail 50.62 136.80",
+        },
+    ]);
+}
+
+#[test]
+fn discounts_for_sustained_use_end_where_a_commitment_begins() {
+    check(&[
+        Case {
+            name: "a fifth is off for sustained use",
+            why: "136.80 less 27.36 are 109.44; three quarters of the public 136.80 are 102.60: 6.84 less",
+            bill: "
+                gcp:Compute_Engine n2-standard-4_running vm-1 0..720/1 cost=0.19  qty=1 price=0.19 type=n2-standard-4
+                gcp:Compute_Engine n2-standard-4_running vm-1 0..720/24 cost=-0.912 qty=0 type=n2-standard-4 category=Credit",
+            findings: "
+                compute.commitment.gap N2 fail 6.84 136.80
+                credit.masking Compute_Engine info - 27.36",
+        },
+        Case {
+            name: "cores and memory, in rows by the hour",
+            why: "4 × 0.0316 + 16 × 0.0042 = 0.1936 an hour, 139.39 a month: a quarter is 34.85",
+            bill: "
+                gcp:Compute_Engine N2_Instance_Core_running_in_Americas vm-1 0..720/1 cost=0.1264 qty=4  price=0.0316
+                gcp:Compute_Engine N2_Instance_Ram_running_in_Americas  vm-1 0..720/1 cost=0.0672 qty=16 price=0.0042",
+            findings: "compute.commitment.gap N2 fail 34.85 139.39",
+        },
+        Case {
+            name: "just not: a machine that shares a core, and rows by the day of cores",
+            why: "no commitment covers the first, which is of a previous generation; how many cores run when is not in the second",
+            bill: "
+                gcp:Compute_Engine Small_Instance_with_1_VCPU_running_in_Americas vm-1 0..720/1 cost=0.02 qty=1
+                gcp:Compute_Engine N2_Instance_Core_running_in_Americas vm-2 0..720/24 cost=3.0336 qty=96 price=0.0316",
+            findings: "compute.generation.previous vm-1 fail - 14.40",
+        },
+    ]);
+}

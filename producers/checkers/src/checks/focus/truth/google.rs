@@ -13,11 +13,13 @@ fn addresses() {
         },
         Case {
             name: "the same in rows by the hour, from the 20th on, beside a machine that always runs",
-            why: "0.01 × 720, though 240 h were charged",
+            why: "0.01 × 720, though 240 h were charged. The machine costs 14.40, of which a commitment saves a quarter",
             bill: "
                 gcp:Compute_Engine Static_Ip_Charge ip-1 480..720/1 cost=0.01 qty=1
                 gcp:Compute_Engine E2_Instance_Core_running_in_Americas vm-1 0..720/1 cost=0.02 qty=1",
-            findings: "ipv4.idle ip-1 fail 7.20 7.20",
+            findings: "
+                compute.commitment.gap E2 fail 3.60 14.40
+                ipv4.idle ip-1 fail 7.20 7.20",
         },
         Case {
             name: "just not: released ten days before the end",
@@ -25,7 +27,7 @@ fn addresses() {
             bill: "
                 gcp:Compute_Engine Static_Ip_Charge ip-1 0..480/1 cost=0.01 qty=1
                 gcp:Compute_Engine E2_Instance_Core_running_in_Americas vm-1 0..720/1 cost=0.02 qty=1",
-            findings: "",
+            findings: "compute.commitment.gap E2 fail 3.60 14.40",
         },
         Case {
             name: "three addresses where the export names none",
@@ -133,11 +135,15 @@ fn machines_of_the_first_generation() {
         },
         Case {
             name: "machines named by their type",
-            why: "0.19 × 720 h and 0.134 × 720 h: (0.19 − 0.134) × 720 = 40.32 of 136.80",
+            why: "0.19 × 720 h and 0.134 × 720 h: (0.19 − 0.134) × 720 = 40.32 of 136.80; a commitment saves a quarter of the rest, 96.48, and of \
+                  the other one, 96.48",
             bill: "
                 gcp:Compute_Engine n1-standard-4_running vm-1 0..720/1 cost=0.19  qty=1 price=0.19  type=n1-standard-4
                 gcp:Compute_Engine e2-standard-4_running vm-2 0..720/1 cost=0.134 qty=1 price=0.134 type=e2-standard-4",
-            findings: "compute.generation.previous vm-1 fail 40.32 136.80",
+            findings: "
+                compute.commitment.gap E2 fail 24.12 96.48
+                compute.commitment.gap N1 fail 24.12 136.80
+                compute.generation.previous vm-1 fail 40.32 136.80",
         },
     ]);
 }
