@@ -224,7 +224,7 @@ impl InventoryBuilder {
         self.totals.add_row(total, fact, part, month_start_ms);
         if let (Some(start_ms), Some(end)) = (month_start_ms, fact.usage_end_ms) {
             sums.hours.add(start_ms, fact.usage_start_ms, end);
-            if key.is_nameless_compute() {
+            if key.runs_by_amount() {
                 self.hourly_lines +=
                     sums.add_hour(part.billed, (start_ms, fact.usage_start_ms, end), self.hourly_lines);
             }

@@ -65,11 +65,12 @@ impl LineKey {
         self.category.is(ChargeCategory::Usage) && !self.is_correction && !self.is_earlier
     }
 
-    /// True for usage of compute whose resource the bill does not name: what runs in an hour is in its amount only.
+    /// True for usage of compute of which only the amount tells what runs in an hour: functions, and what the bill does not name.
     #[must_use]
-    pub fn is_nameless_compute(&self) -> bool {
+    pub fn runs_by_amount(&self) -> bool {
         let is_compute = matches!(self.meter, Meter::InstanceHours(_) | Meter::NodeHours(_) | Meter::ContainerHours);
-        is_compute && self.resource.is_empty() && self.is_usage()
+        let by_amount = self.meter == Meter::FunctionTime || (is_compute && self.resource.is_empty());
+        by_amount && self.is_usage()
     }
 
     /// Cloud, paying account and month, by which an inventory is sorted first.
@@ -110,7 +111,7 @@ pub struct LineSums {
     pub is_effective_known: bool,
     /// Hours charged for.
     pub hours: HourSet,
-    /// Amounts by hour of the month, of compute that the bill charges by the hour without naming a resource; `None` for all else.
+    /// Amounts by hour of the month, where only they tell what runs in an hour and the bill charges by the hour; `None` for all else.
     pub hourly: Option<Box<[Decimal]>>,
     /// Rows.
     pub rows: u64,

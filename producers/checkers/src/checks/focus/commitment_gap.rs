@@ -7,17 +7,18 @@ use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
+use inventories::billing::meter::{Meter, PriceOf};
 use rust_decimal::Decimal;
 
-use super::committed::{Discount, Discounts, family_of, sustained_use};
-use super::figures::{Figures, monthly_of_many};
+use super::committed::{Assumed, Discount, Discounts, family_of, sustained_use};
+use super::figures::{Figures, at_run_rate, monthly_of_many};
 use super::group::{Group, by_resource, group_by, payer};
 use super::instance_generation_previous::InstanceGenerationPrevious;
 use super::kept::kept_share;
 use super::off_hours::OffHours;
 use super::pool::{Base, Pool, runs_now};
 use super::prices::ListPrices;
-use super::run_rate::share_of as share_of_charge;
+use super::run_rate::{RunRate, share_of as share_of_charge};
 use super::saved::Saved;
 use super::software::{Software, instance_type};
 use super::subject::{finding, named_scope};
@@ -34,7 +35,7 @@ const HOURS_SAID_MIN: usize = 24;
 
 const DOCS: CheckerDocs = CheckerDocs {
     what: "compute charged at on-demand rates that a Savings Plan, reservation or committed use discount would cover, by account, region and \
-           family: instance types of AWS, virtual machines of Azure whatever their size, cores and memory of Google Cloud",
+           family: instance types, containers and functions of AWS, virtual machines of Azure whatever their size, cores and memory of Google Cloud",
     why: "compute that runs all month costs a quarter to a third less under a one-year commitment",
     money: "cost = on-demand charges of the family; savings = those of the commitment of c an hour that saves most: the sum over \
             all hours of min(on-demand cost of the hour, c) − c × (1 − discount) × hours. The hours are those that the bill of the \
@@ -54,6 +55,11 @@ const DOCS: CheckerDocs = CheckerDocs {
             key: "discount",
             default: DefaultValue::Number("0.25"),
             meaning: "assumed discount of a one-year commitment without upfront payment, where the bill shows none",
+        },
+        Threshold {
+            key: "discount_functions",
+            default: DefaultValue::Number("0.12"),
+            meaning: "the same of the run time of functions",
         },
         Threshold {
             key: "hours_min",
@@ -83,8 +89,7 @@ inventory::submit! {
 }
 
 pub(super) struct CommitmentGap {
-    /// Of a commitment.
-    pub(super) discount: Decimal,
+    pub(super) assumed: Assumed,
     hours_min: Decimal,
     generations: InstanceGenerationPrevious,
     off_hours: OffHours,
@@ -105,7 +110,10 @@ impl CommitmentGap {
     pub(super) fn of(rulepack: &Rulepack) -> Result<Self, UndeclaredThreshold> {
         let thresholds = rulepack.of(CHECKER_ID, DOCS.thresholds);
         Ok(Self {
-            discount: thresholds.number("discount")?,
+            assumed: Assumed {
+                machines: thresholds.number("discount")?,
+                functions: thresholds.number("discount_functions")?,
+            },
             hours_min: thresholds.number("hours_min")?,
             generations: InstanceGenerationPrevious::of(rulepack)?,
             off_hours: OffHours::of(rulepack)?,
@@ -119,8 +127,9 @@ impl CommitmentGap {
         let discounts = self.discounts(bill, &prices);
         let mut by_payer: BTreeMap<_, Vec<(Group<'a>, Pool)>> = BTreeMap::new();
         for (group, now) in self.kinds(bill, &prices) {
-            // What a plan of Google Cloud takes off depends on the series.
-            if &*group.first().key.cloud == "gcp" {
+            // What a plan takes off depends on the series on Google Cloud, and is less for functions.
+            let key = &group.first().key;
+            if &*key.cloud == "gcp" || key.meter == Meter::FunctionTime {
                 continue;
             }
             let Some((pool, _)) = self.pool(bill, &prices, &group) else { continue };
@@ -138,7 +147,7 @@ impl CommitmentGap {
     }
 
     fn discounts<'a>(&self, bill: &'a BillingInventory, prices: &ListPrices<'_>) -> Discounts<'a> {
-        Discounts::of(bill, self.discount, |line| share_of_instance(prices, line) == Some(Decimal::ONE))
+        Discounts::of(bill, self.assumed, |line| share_of_instance(prices, line) == Some(Decimal::ONE))
     }
 
     /// On-demand compute by region, service and family, with what of it runs now where that is known.
@@ -198,6 +207,10 @@ impl CommitmentGap {
         if is_visible(base.savings) {
             return Some(Ok(Gap { base, discount, hours: pool.hours(), discountable }));
         }
+        // Functions seldom run steadily: that they do not is not worth a line.
+        if group.first().key.meter == Meter::FunctionTime {
+            return None;
+        }
         let instances = by_resource(group.lines());
         let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
         let is_test = instances.iter().any(|one| self.off_hours.savings(bill, prices, one).is_some());
@@ -237,7 +250,10 @@ impl CommitmentGap {
         if now.is_some_and(|now| now.is_zero()) && share_of_instance(prices, line).is_some() {
             return None;
         }
-        let figures = monthly_of_many(bill, group, 100)?;
+        let figures = match line.key.meter.price_of() {
+            PriceOf::Use => at_run_rate(group, &RunRate::of(bill, group.lines()), 100)?,
+            _ => monthly_of_many(bill, group, 100)?,
+        };
         let (gap, why_none) = match self.gap(bill, (prices, discounts), group, now)? {
             Ok(gap) => (Some(gap), String::new()),
             Err(why) => (None, why),

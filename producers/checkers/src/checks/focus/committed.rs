@@ -12,7 +12,9 @@ use rust_decimal::Decimal;
 use super::group::{Group, payer};
 
 /// Family of serverless containers.
-pub(super) const FARGATE: &str = "fargate";
+const FARGATE: &str = "fargate";
+/// Family of functions.
+pub(super) const LAMBDA: &str = "lambda";
 /// Machines of Google Cloud that share a core: no commitment covers them.
 const SHARED_CORE: [&str; 2] = ["f1-micro", "g1-small"];
 
@@ -22,6 +24,7 @@ pub(super) fn family_of(line: &UsageLine) -> Option<Cow<'_, str>> {
     match (&*line.key.cloud, &line.key.meter) {
         ("aws", Meter::InstanceHours(name)) => Some(name.split('.').next().unwrap_or(name).into()),
         ("aws", Meter::ContainerHours) => Some(FARGATE.into()),
+        ("aws", Meter::FunctionTime) => Some(LAMBDA.into()),
         ("azure", Meter::InstanceHours(name)) => azure_series(name).map(Cow::Owned),
         ("gcp", Meter::MachineCores(series) | Meter::MachineMemory(series)) => Some((&**series).into()),
         ("gcp", Meter::InstanceHours(name)) if !SHARED_CORE.contains(&&**name) => {
@@ -62,15 +65,24 @@ struct Covered {
 /// Cloud, paying account and currency, and family.
 type Kind<'a> = ((&'a str, &'a str, &'a str), Cow<'a, str>);
 
+/// Discounts of families of which the bill shows no commitment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Assumed {
+    /// Of machines and containers.
+    pub(super) machines: Decimal,
+    /// Of functions.
+    pub(super) functions: Decimal,
+}
+
 /// Discounts by family, of the commitments that a bill shows.
 pub(super) struct Discounts<'a> {
-    assumed: Decimal,
+    assumed: Assumed,
     covered: BTreeMap<Kind<'a>, Covered>,
 }
 
 impl<'a> Discounts<'a> {
     /// `is_bare` tells usage whose price has no licence in it.
-    pub(super) fn of(bill: &'a BillingInventory, assumed: Decimal, is_bare: impl Fn(&UsageLine) -> bool) -> Self {
+    pub(super) fn of(bill: &'a BillingInventory, assumed: Assumed, is_bare: impl Fn(&UsageLine) -> bool) -> Self {
         let mut covered: BTreeMap<Kind<'a>, Covered> = BTreeMap::new();
         let is_covered = |line: &&UsageLine| line.is_usage() && !line.key.commitment.is_empty() && !line.key.is_unused;
         for line in bill.current().filter(is_covered) {
@@ -96,9 +108,12 @@ impl<'a> Discounts<'a> {
             Some(price) => Discount { rate: against_paid(bill, group, price), source: "bill" },
             // Its discounts for sustained use end where a commitment begins.
             None if &*line.key.cloud == "gcp" => {
-                Discount { rate: against_paid(bill, group, Decimal::ONE - self.assumed), source: "assumed" }
+                Discount { rate: against_paid(bill, group, Decimal::ONE - self.assumed.machines), source: "assumed" }
             }
-            None => Discount { rate: self.assumed, source: "assumed" },
+            None if line.key.meter == Meter::FunctionTime => {
+                Discount { rate: self.assumed.functions, source: "assumed" }
+            }
+            None => Discount { rate: self.assumed.machines, source: "assumed" },
         }
     }
 }

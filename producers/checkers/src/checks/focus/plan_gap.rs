@@ -31,7 +31,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     verdict: "fail when such a plan saves; nothing is said of others",
     thresholds: &[],
     data: "rows of instance and container hours with price category, resource, quantity and charge period, of all accounts of a paying account",
-    limits: "functions (Lambda) are not looked at; a bill of one account shows no other; the discount is an assumption, not an offer",
+    limits: "a plan covers functions as well, at a lower discount: they are looked at by themselves; a bill of one account shows no other; the discount is an assumption, not an offer",
 };
 
 inventory::submit! {
@@ -53,7 +53,7 @@ struct PlanGap(CommitmentGap);
 
 impl PlanGap {
     fn judge(&self, bill: &BillingInventory, group: &Group<'_>, rest: &Pool) -> Option<Finding> {
-        let (line, discount) = (group.first(), self.0.discount);
+        let (line, discount) = (group.first(), self.0.assumed.machines);
         let base = rest.base(discount, None);
         if !is_visible(base.savings) {
             return None;

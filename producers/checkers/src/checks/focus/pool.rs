@@ -160,7 +160,7 @@ fn running(bill: &BillingInventory, line: &UsageLine, bill_last: u32) -> Vec<(u3
     if let Some(costs) = &line.sums.hourly {
         return (0..).zip(costs.iter().copied()).filter(|(_, cost)| !cost.is_zero()).collect();
     }
-    if count == 0 || line.key.resource.is_empty() {
+    if count == 0 || line.key.runs_by_amount() {
         return Vec::new();
     }
     if u64::from(count) <= line.sums.rows {

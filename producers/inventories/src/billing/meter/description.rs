@@ -34,6 +34,7 @@ pub(super) fn meter(description: &str) -> Option<Meter> {
         ("per 10,000 GET and all other requests", Meter::ObjectRequests),
         ("/ month data transfer out", Meter::TransferInternet),
         ("vended logs ingested", Meter::LogIngestion),
+        ("AWS Lambda - Total Compute", Meter::FunctionTime),
     ];
     if let Some((_, meter)) = worded.into_iter().find(|(words, _)| has(words)) {
         return Some(meter);
@@ -164,6 +165,8 @@ mod tests {
             ("$0.50 per GB custom log data ingested in Standard log class - US East (Ohio)", Some(Meter::LogIngestion)),
             ("$0.03 per GB-mo of log storage - US West (Oregon)", None),
             ("AWS Fargate - vCPU  - US West 2 (Oregon)", Some(Meter::ContainerHours)),
+            ("AWS Lambda - Total Compute (Provisioned) - US West (Oregon)", Some(Meter::FunctionTime)),
+            ("AWS Lambda - Total Requests - US West (Oregon)", None),
             ("AWS Fargate - Ephemeral Storage - US West 2 (Oregon)", None),
         ];
         for (description, expected) in cases {

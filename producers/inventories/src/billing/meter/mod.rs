@@ -24,6 +24,8 @@ pub enum Meter {
     MachineMemory(Arc<str>),
     /// Serverless container capacity, per hour.
     ContainerHours,
+    /// Run time of functions, and capacity kept ready for them.
+    FunctionTime,
     /// Extra charge for a database engine past its standard support, per vCPU hour.
     ExtendedSupport(Arc<str>),
     /// Extra charge for a Kubernetes version past its standard support, per cluster hour.
@@ -208,6 +210,7 @@ impl Meter {
             | Self::TransferCrossZone
             | Self::TransferCrossRegion
             | Self::LogIngestion
+            | Self::FunctionTime
             | Self::Other => PriceOf::Use,
         }
     }

@@ -25,6 +25,7 @@ fn services(meter: &Meter) -> Option<&'static [&'static str]> {
         Meter::EndpointHours | Meter::EndpointData | Meter::TransitHours | Meter::TransitData => NETWORK,
         Meter::BalancerHours(_) | Meter::BalancerCapacity | Meter::BalancerData => BALANCERS,
         Meter::ContainerHours => &["AmazonECS", "AmazonEKS"],
+        Meter::FunctionTime => &["AWSLambda"],
         Meter::ExtendedSupport(_) => &["AmazonRDS"],
         Meter::NodeHours(_) => NODES,
         Meter::ClusterSupport => &["AmazonEKS"],

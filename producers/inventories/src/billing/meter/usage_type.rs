@@ -7,7 +7,13 @@
 use super::{Meter, Stored, VolumeKind, Wording, balancer_kind, engine};
 
 /// Usage types that say it all, after the region.
-const PLAIN: [(&str, Meter); 15] = [
+const PLAIN: [(&str, Meter); 21] = [
+    ("Lambda-GB-Second", Meter::FunctionTime),
+    ("Lambda-GB-Second-ARM", Meter::FunctionTime),
+    ("Lambda-Provisioned-GB-Second", Meter::FunctionTime),
+    ("Lambda-Provisioned-GB-Second-ARM", Meter::FunctionTime),
+    ("Lambda-Provisioned-Concurrency", Meter::FunctionTime),
+    ("Lambda-Provisioned-Concurrency-ARM", Meter::FunctionTime),
     ("NatGateway-Hours", Meter::NatHours),
     ("NatGateway-Bytes", Meter::NatData),
     ("VpcEndpoint-Hours", Meter::EndpointHours),
@@ -269,7 +275,21 @@ mod tests {
             ("USE1-SpotUsage-Fargate-vCPU-Hours:perCPU", None),
             ("USW2-DataProcessing-Bytes", Some(Meter::BalancerData)),
             ("USE2-ExtendedSupport:Yr1-Yr2:MySQL5.7", Some(Meter::ExtendedSupport("MySQL 5.7".into()))),
-            ("USW2-Lambda-GB-Second", None),
+        ];
+        for (usage_type, expected) in cases {
+            let row = Wording { usage_type: Some(usage_type), ..Wording::default() };
+            assert_eq!(meter(row), expected, "{usage_type}");
+        }
+    }
+
+    #[test]
+    fn functions_are_charged_for_their_time_and_more() {
+        let cases = [
+            ("USE1-Lambda-GB-Second-ARM", Some(Meter::FunctionTime)),
+            ("EU-Lambda-Provisioned-Concurrency", Some(Meter::FunctionTime)),
+            ("Lambda-Storage-GB-Second", None),
+            ("Lambda-Edge-GB-Second", None),
+            ("Request", None),
         ];
         for (usage_type, expected) in cases {
             let row = Wording { usage_type: Some(usage_type), ..Wording::default() };

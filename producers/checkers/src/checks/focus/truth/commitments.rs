@@ -98,11 +98,13 @@ fn quantity_by_hours_decides_what_is_steady() {
         },
         Case {
             name: "20 hours a day in rows by the hour, with another service to the end of the month",
-            why: "the nights of the last day are shown, too",
+            why: "the nights of the last day are shown, too. The functions cost 7.20, of which a plan takes 12 % off",
             bill: "
                 AmazonEC2 BoxUsage:m5.large i-1 0..716/1 cost=0.096 qty=1 daily=20
                 AWSLambda Lambda-GB-Second  f   0..720/1 cost=0.01",
-            findings: "compute.commitment.gap m5 fail 5.76 57.60",
+            findings: "
+                compute.commitment.gap m5 fail 5.76 57.60
+                compute.commitment.gap small-findings fail 0.86 7.20",
         },
         Case {
             name: "rows that do not tell their quantity",
@@ -337,6 +339,27 @@ fn discounts_for_sustained_use_end_where_a_commitment_begins() {
                 gcp:Compute_Engine Small_Instance_with_1_VCPU_running_in_Americas vm-1 0..720/1 cost=0.02 qty=1
                 gcp:Compute_Engine N2_Instance_Core_running_in_Americas vm-2 0..720/24 cost=3.0336 qty=96 price=0.0316",
             findings: "compute.generation.previous vm-1 fail - 14.40",
+        },
+    ]);
+}
+
+#[test]
+fn functions_are_covered_by_what_they_cost_in_each_hour() {
+    check(&[
+        Case {
+            name: "functions that cost 0.10 an hour by day and 0.30 by night",
+            why: "a base of 0.10 an hour is 72 a month, of which a plan takes 12 %: 8.64. Requests are not discounted",
+            bill: "
+                AWSLambda Lambda-GB-Second f-1 0..720/1 cost=0.1 qty=6000
+                AWSLambda Lambda-GB-Second-ARM f-2 0..720/1 cost=0.2 qty=12000 nightly=12
+                AWSLambda Request f-1 0..720/1 cost=0.5 qty=100000",
+            findings: "compute.commitment.gap lambda fail 8.64 144.00",
+        },
+        Case {
+            name: "just not: rows by the day",
+            why: "they do not tell when it runs",
+            bill: "AWSLambda Lambda-GB-Second f-1 0..720/24 cost=2.4 qty=144000",
+            findings: "",
         },
     ]);
 }
