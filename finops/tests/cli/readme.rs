@@ -88,7 +88,7 @@ fn check_producers_side_by_side(place: &Place) {
     let listed = place.finops("findings list --tenant acme --limit 0 --output json").json(0);
     let is_own = |finding: &&serde_json::Value| finding["resource_id"] == "vol-mine";
     let (all, own) = (listed.as_array().unwrap().len(), listed.as_array().unwrap().iter().filter(is_own).count());
-    assert_eq!((all, own), (40, 1), "{listed}");
+    assert_eq!((all, own), (27, 1), "{listed}");
 }
 
 /// README lists what is exported, and a file that has nothing to say yet says why.
