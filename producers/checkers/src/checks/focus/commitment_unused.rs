@@ -7,7 +7,6 @@ use contracts::resource_type::ResourceType;
 use inventories::billing::hours::HourSet;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
-use inventories::billing::monthly::MonthShare;
 
 use super::ended::has_ended;
 use super::figures::at_run_rate;
@@ -32,7 +31,7 @@ const DOCS: CheckerDocs = CheckerDocs {
     thresholds: &[],
     data: "rows with CommitmentDiscountStatus = Unused",
     limits: "exports without that column, or with used rows only, show nothing. A commitment that no row of the bill's last 48 hours \
-             names has ended. Time counts from the first hour of the month that names it: what is left over differs from hour to hour",
+             names has ended, unless it began in the same month: then rows are missing, and the amount is as charged. Time counts from the first hour of the month that names it: what is left over differs from hour to hour",
 };
 
 inventory::submit! {
@@ -72,25 +71,33 @@ impl<'a> Terms<'a> {
         (&line.key.cloud, &line.key.billing_account, &line.key.commitment)
     }
 
-    /// The share of the month that the bill shows of the line's commitment; `None` when its term has ended.
-    fn share(&self, bill: &BillingInventory, line: &UsageLine) -> Option<Option<MonthShare>> {
+    /// What comes to a month of amounts of the line's commitment; `None` when its term has ended.
+    ///
+    /// A term lasts a year or more: where one begins and ends within the month, rows are missing, and nothing tells a rate.
+    fn rate(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<RunRate> {
+        let line = group.first();
         let (month, named) = (bill.current_month(line)?, self.0.get(&Self::key(line))?);
-        let (Some(first), Some(last)) = (named.first(), named.last()) else { return Some(None) };
-        if has_ended(month, &line.key.service, last) {
-            return None;
+        let mut share = None;
+        let mut rate = RunRate::default();
+        if let (Some(first), Some(last)) = (named.first(), named.last()) {
+            match has_ended(month, &line.key.service, last) {
+                true if month.hours.first() == Some(first) => return None,
+                true => rate = RunRate::of_extract(),
+                false => {
+                    let mut shown = month.hours.since(first);
+                    shown.merge(named);
+                    share = share_of_hours(bill, line, &shown);
+                }
+            }
         }
-        let mut shown = month.hours.since(first);
-        shown.merge(named);
-        Some(share_of_hours(bill, line, &shown))
+        group.lines().for_each(|line| rate.add(line.sums.amortized, share));
+        Some(rate)
     }
 }
 
 fn judge(bill: &BillingInventory, terms: &Terms<'_>, group: &Group<'_>) -> Option<Finding> {
     let line = group.first();
-    let share = terms.share(bill, line)?;
-    let mut unused = RunRate::default();
-    group.lines().for_each(|line| unused.add(line.sums.amortized, share));
-    let figures = at_run_rate(group, &unused, 80)?;
+    let figures = at_run_rate(group, &terms.rate(bill, group)?, 80)?;
     let mut scope = resource_scope(line, ResourceType::Commitment, None);
     scope.resource_id = short_id(&line.key.commitment);
     scope.resource_arn =

@@ -28,6 +28,11 @@ pub(super) struct RunRate {
 }
 
 impl RunRate {
+    /// Of amounts out of a bill from which rows are missing.
+    pub(super) fn of_extract() -> Self {
+        Self { is_of_extract: true, ..Self::default() }
+    }
+
     /// Of what lines were charged, less what reversals took back.
     pub(super) fn of<'a>(bill: &BillingInventory, lines: impl Iterator<Item = &'a UsageLine>) -> Self {
         let mut rate = Self::default();

@@ -70,7 +70,8 @@ fn of_name(row: Wording<'_>, named: &Named) -> Option<Meter> {
         return if is_data { Some(Meter::NatData) } else { has("gateway").then_some(Meter::NatHours) };
     }
     if is_of(LOGS) {
-        return has("data ingestion").then_some(Meter::LogIngestion);
+        // The second is how the sample files of FOCUS 1.2 to 1.4 have it.
+        return (has("data ingestion") || has("log data ingested")).then_some(Meter::LogIngestion);
     }
     if is_of(BLOBS) && has("data stored") {
         return blob(product, meter);
@@ -203,6 +204,7 @@ mod tests {
             ("Virtual Machines", "Dv3/DSv3 Series", "D2 v3/D2s v3 Low Priority", None),
             ("Virtual Network", "IP Addresses", "Standard IPv4 Static Public IP", Some(Meter::PublicIp)),
             ("Log Analytics", "Log Analytics", "Pay-as-you-go Data Ingestion", Some(Meter::LogIngestion)),
+            ("Azure Monitor", "", "Log data ingested", Some(Meter::LogIngestion)),
             (
                 "Application Gateway",
                 "Application Gateway Standard v2",

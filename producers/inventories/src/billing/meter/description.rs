@@ -35,6 +35,10 @@ pub(super) fn meter(description: &str) -> Option<Meter> {
         ("/ month data transfer out", Meter::TransferInternet),
         ("vended logs ingested", Meter::LogIngestion),
         ("AWS Lambda - Total Compute", Meter::FunctionTime),
+        // As the sample files of FOCUS 1.2 to 1.4 have them.
+        ("Lambda function duration", Meter::FunctionTime),
+        ("NAT gateway data processed", Meter::NatData),
+        ("Custom metrics", Meter::CustomMetrics),
     ];
     if let Some((_, meter)) = worded.into_iter().find(|(words, _)| has(words)) {
         return Some(meter);
@@ -167,6 +171,7 @@ mod tests {
             ("AWS Fargate - vCPU  - US West 2 (Oregon)", Some(Meter::ContainerHours)),
             ("AWS Lambda - Total Compute (Provisioned) - US West (Oregon)", Some(Meter::FunctionTime)),
             ("AWS Lambda - Total Requests - US West (Oregon)", None),
+            ("NAT gateway data processed", Some(Meter::NatData)),
             ("AWS Fargate - Ephemeral Storage - US West 2 (Oregon)", None),
         ];
         for (description, expected) in cases {

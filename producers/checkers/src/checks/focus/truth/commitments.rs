@@ -363,3 +363,33 @@ fn functions_are_covered_by_what_they_cost_in_each_hour() {
         },
     ]);
 }
+
+#[test]
+fn unused_commitments() {
+    check(&[
+        Case {
+            name: "half of a plan, on day 8",
+            why: "0.05 an hour of 0.10 is unused: 36 a month, which is sunk",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..192/1 cost=0 effective=0.05 qty=1 used=plan
+                AmazonEC2 - - 0..192/1 cost=0 effective=0.05 qty=0 unused=plan",
+            findings: "commitment.unused plan fail - 36.00",
+        },
+        Case {
+            name: "just not: a plan whose term ended on the tenth",
+            why: "nothing of it is left to be used",
+            bill: "
+                AmazonEC2 BoxUsage:c5.large i-2 0..720/1 cost=0 effective=0.05 qty=1 used=other
+                AmazonEC2 - - 0..216/1 cost=0 effective=0.05 qty=0 unused=plan",
+            findings: "",
+        },
+        Case {
+            name: "two hours in the middle of the month",
+            why: "no term is so short: rows are missing. 2 × 0.05 as charged, below what is worth a line, and 2 × 5",
+            bill: "
+                AmazonEC2 BoxUsage:c5.large i-2 0..720/1 cost=0 effective=0.05 qty=1 used=other
+                AmazonEC2 - - 300..302/1 cost=0 effective=5 qty=0 unused=plan",
+            findings: "commitment.unused plan fail - 10.00",
+        },
+    ]);
+}
