@@ -68,7 +68,14 @@ impl LineKey {
     /// True for usage of compute of which only the amount tells what runs in an hour: functions, and what the bill does not name.
     #[must_use]
     pub fn runs_by_amount(&self) -> bool {
-        let is_compute = matches!(self.meter, Meter::InstanceHours(_) | Meter::NodeHours(_) | Meter::ContainerHours);
+        let is_compute = matches!(
+            self.meter,
+            Meter::InstanceHours(_)
+                | Meter::NodeHours(_)
+                | Meter::ContainerHours
+                | Meter::MachineCores(_)
+                | Meter::MachineMemory(_)
+        );
         let by_amount = self.meter == Meter::FunctionTime || (is_compute && self.resource.is_empty());
         by_amount && self.is_usage()
     }

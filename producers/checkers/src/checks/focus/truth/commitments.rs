@@ -333,6 +333,14 @@ fn discounts_for_sustained_use_end_where_a_commitment_begins() {
             findings: "compute.commitment.gap N2 fail 34.85 139.39",
         },
         Case {
+            name: "cores of machines that the export does not name, in rows by the hour, 4 of them and 8 by night",
+            why: "0.1264 an hour always, 91.01 a month, a quarter of it; with the nights 136.51 cost",
+            bill: "
+                gcp:Compute_Engine N2_Instance_Core_running_in_Americas - 0..720/1 cost=0.1264 qty=4 price=0.0316
+                gcp:Compute_Engine N2_Instance_Core_running_in_Americas - 0..720/1 cost=0.1264 qty=4 price=0.0316 nightly=12",
+            findings: "compute.commitment.gap N2 fail 22.75 136.51",
+        },
+        Case {
             name: "just not: a machine that shares a core, and rows by the day of cores",
             why: "no commitment covers the first, which is of a previous generation; how many cores run when is not in the second",
             bill: "
