@@ -174,6 +174,8 @@ fn a_bill_of_azure() {
         "Microsoft",
         &charges,
         &[
+            // Six at 276.48, a quarter of which a reservation saves.
+            "1 × compute.commitment.gap Dsv fail 414.72 1658.88",
             // D8s v3 at 0.384 × 720 h. The bill shows no price of D8s v5, and none is invented.
             "6 × compute.generation.previous vm-old- fail - 276.48",
             // 40 × 0.005 × 720 h.

@@ -182,20 +182,8 @@ fn idle_addresses_and_extended_support_are_saved_whole() {
 }
 
 #[test]
-fn on_demand_compute_adds_up_to_the_bill() {
-    let findings = findings();
-    let is_compute = |row: &CsvRow| {
-        let instance = describes(row, "On Demand ") && describes(row, " Instance Hour");
-        let is_aws_usage = row["ProviderName"] == "AWS" && row["ChargeCategory"] == "Usage";
-        is_aws_usage && (instance || describes(row, "AWS Fargate - ")) && row["PricingCategory"] == "Standard"
-    };
-    let gaps = || of(&findings, "billing.compute.commitment.gap");
-    let charged: i128 = gaps().filter_map(|f| figure(f, "charged_cost")).sum();
-    assert_eq!(charged, billed_by("ProviderName", is_compute).values().sum::<i128>());
-    let monthly: i128 = monthly_by_resource(is_compute).values().sum();
-    let found: i128 = gaps().filter_map(|f| amount(f, "monthly_cost")).sum();
-    // Each finding is rounded by itself.
-    assert!((found - micro(monthly)).abs() <= gaps().count() as i128, "{found} found, {} a month", micro(monthly));
+fn an_extract_says_nothing_of_what_runs_steadily() {
+    assert_eq!(of(&findings(), "billing.compute.commitment.gap").count(), 0);
 }
 
 #[test]
