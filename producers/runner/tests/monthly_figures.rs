@@ -164,7 +164,7 @@ fn credits_and_use_come_to_a_month_and_purchases_count_nowhere() {
     let data = findings.iter().find(|f| f.text("/check_id") == "billing.nat.data.processing").unwrap();
     assert_eq!(
         data.text("/message"),
-        "NAT gateway nat-1 processed 150 GB, which cost 6.75 USD in 24 charged hours, 13.5 USD a month"
+        "NAT gateway nat-1 processed 150 GB (300 GB a month at this rate), which cost 6.75 USD in 24 charged hours, 13.5 USD a month"
     );
 }
 
