@@ -198,18 +198,19 @@ impl CommitmentGap {
         if pool.hours() < HOURS_SAID_MIN || (pool.is_empty() && &*group.first().key.cloud == "gcp") {
             return None;
         }
-        if Decimal::from(pool.hours()) < self.hours_min {
+        let is_short = Decimal::from(pool.hours()) < self.hours_min;
+        let discount = discounts.of_group(bill, group);
+        let base = if is_short { Base::default() } else { pool.base(discount.rate, now) };
+        // Functions seldom run steadily: that they do not is not worth a line.
+        if group.first().key.meter == Meter::FunctionTime && !is_visible(base.savings) {
+            return None;
+        }
+        if is_short {
             let covered = counted(pool.hours(), "hour", "hours");
             return Some(Err(format!("the bill covers {covered}, too few to show what runs steadily")));
         }
-        let discount = discounts.of_group(bill, group);
-        let base = pool.base(discount.rate, now);
         if is_visible(base.savings) {
             return Some(Ok(Gap { base, discount, hours: pool.hours(), discountable }));
-        }
-        // Functions seldom run steadily: that they do not is not worth a line.
-        if group.first().key.meter == Meter::FunctionTime {
-            return None;
         }
         let instances = by_resource(group.lines());
         let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
