@@ -1,5 +1,5 @@
-//! Amounts of different currencies, made comparable to rank findings: for severity, for the order of lists, and for what is too small to tell. A converted amount is
-//! never shown, stored or added to another.
+//! Amounts of different currencies, made comparable to rank findings: for severity, for the order of lists, and for what is too small to be
+//! a finding. A converted amount is never shown, stored or added to another.
 
 use rust_decimal::Decimal;
 

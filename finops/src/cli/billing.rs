@@ -70,7 +70,7 @@ impl Billing {
             writeln!(f, "            {file} has the content of {kept} and was read once")?;
         }
         for file in &self.files_without_rows {
-            writeln!(f, "            {file} has a header and no rows")?;
+            writeln!(f, "            {file} has no rows")?;
         }
         for (file, why) in self.files_left_out.iter().take(LEFT_OUT_SHOWN) {
             writeln!(f, "            left out {file}: {why}")?;

@@ -130,8 +130,7 @@ pub fn account(
     name: &'static str,
     cloud: &str,
 ) -> Result<Option<String>, Refusal> {
-    let Some(cell) = row.get(column) else { return Ok(None) };
-    cells::account(cell, cloud).map(Some).ok_or_else(|| Refusal::of(Reason::BadAccount, name, cell))
+    spelled(row, column, name, |cell| cells::account(cell, cloud))
 }
 
 /// As [`account`], of the account that pays.
@@ -144,8 +143,17 @@ pub fn billing_account(
     name: &'static str,
     cloud: &str,
 ) -> Result<Option<String>, Refusal> {
+    spelled(row, column, name, |cell| cells::billing_account(cell, cloud))
+}
+
+fn spelled(
+    row: Row<'_>,
+    column: Option<usize>,
+    name: &'static str,
+    spell: impl Fn(&str) -> Option<String>,
+) -> Result<Option<String>, Refusal> {
     let Some(cell) = row.get(column) else { return Ok(None) };
-    cells::billing_account(cell, cloud).map(Some).ok_or_else(|| Refusal::of(Reason::BadAccount, name, cell))
+    spell(cell).map(Some).ok_or_else(|| Refusal::of(Reason::BadAccount, name, cell))
 }
 
 /// The first amount that is there; `None` when all cells are blank.

@@ -20,7 +20,7 @@ pub struct LoadReport {
     pub left_out: Vec<(String, String)>,
     /// Files that were left out because another one has the same content: their names, and the name of the other.
     pub repeated_files: Vec<(String, String)>,
-    /// Files with a header and no rows, among others with rows.
+    /// Files without rows, among others with rows.
     pub empty_files: Vec<String>,
     /// Rows read and refused.
     pub rejects: Rejects,

@@ -70,7 +70,8 @@ const DOCS: CheckerDocs = CheckerDocs {
     data: "rows of instance and container hours with price category, resource, quantity and charge period",
     limits: "rows by the day of containers, and of compute without a resource, do not show in which hours it runs; an instance that \
              runs for a part of the day in such rows is taken to do so at the same hours as all others; an assumed discount is not an offer. \
-             Rows by the day of cores and memory do not tell how many they are: nothing is said of them",
+             Rows by the day of cores and memory do not tell how many they are, and functions seldom run steadily: nothing is said of them without \
+             savings",
 };
 
 inventory::submit! {
@@ -213,12 +214,14 @@ impl CommitmentGap {
             return Some(Ok(Gap { base, discount, hours: pool.hours(), discountable }));
         }
         let instances = by_resource(group.lines());
+        let is_cheaper_now = discount.rate.is_zero();
         let has_unknown_price = group.lines().any(|line| share_of_instance(prices, line).is_none());
         let is_test = instances.iter().any(|one| self.off_hours.savings(bill, prices, one).is_some());
         Some(Err(match instances.len() {
             _ if has_unknown_price => {
                 "nothing tells how much of its price is the instance and how much a licence, which no commitment discounts".to_owned()
             }
+            _ if is_cheaper_now => "what is paid now is no more than a commitment would cost".to_owned(),
             _ if is_test => "what of it runs steadily is of a test environment, which can be stopped at night instead".to_owned(),
             0 | 1 => "the bill does not show it running steadily".to_owned(),
             count => format!("the bill does not show any of its {count} instances running steadily"),
@@ -233,10 +236,10 @@ impl CommitmentGap {
         }
         let kept = kept_share(bill, one.first());
         let instance = share_of_instance(prices, one.first()).unwrap_or_default();
-        let moved = share_of(self.generations.savings(prices, one).unwrap_or_default(), one.billed());
-        // What a successor saves is of the instance, never of its licences.
-        let sustained = share_of(sustained_use(bill, one).abs(), one.billed()).min(Decimal::ONE);
-        kept * (Decimal::ONE - sustained) * (instance - moved).max(Decimal::ZERO)
+        let moved = share_of(self.generations.savings(bill, prices, one).unwrap_or_default(), one.billed());
+        let sustained = share_of(sustained_use(bill, one).abs(), one.billed());
+        // What a successor saves is of the instance, never of its licences, and after discounts for sustained use.
+        kept * (instance - sustained - moved).max(Decimal::ZERO)
     }
 
     fn judge(

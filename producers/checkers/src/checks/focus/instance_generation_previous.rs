@@ -78,8 +78,22 @@ impl InstanceGenerationPrevious {
         (!self.ignored.contains(&succession.family)).then_some((&**instance_type, succession))
     }
 
+    /// The family of a machine of Google Cloud whose cores and memory are charged, and what succeeds it.
+    fn old_parts<'a>(&self, line: &'a UsageLine) -> Option<(&'a str, &'static str)> {
+        let family = family_of_parts(line)?;
+        Some((family, generations::google_family(family).filter(|_| !self.ignored.contains(family))?))
+    }
+
     /// What of the charge the successor would save; `None` where that is unknown or nothing.
-    pub(super) fn savings(&self, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Decimal> {
+    pub(super) fn savings(
+        &self,
+        bill: &BillingInventory,
+        prices: &ListPrices<'_>,
+        group: &Group<'_>,
+    ) -> Option<Decimal> {
+        if let Some((_, successor)) = self.old_parts(group.first()) {
+            return saved_on_parts(bill, prices, group, successor);
+        }
         let (_, succession) = self.old(group.first())?;
         let (_, price) = counterpart(prices, group.first(), &succession)?;
         saved_by(group, price).filter(|savings| is_visible(*savings))
@@ -88,7 +102,7 @@ impl InstanceGenerationPrevious {
     fn judge(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
         let line = group.first();
         let (instance_type, succession) = self.old(line)?;
-        let savings = self.savings(prices, group);
+        let savings = self.savings(bill, prices, group);
         let saved = match counterpart(prices, line, &succession) {
             Some((successor, _)) => Saved::by_change(bill, prices, group, &successor, savings),
             None => Saved::UNKNOWN,
@@ -100,9 +114,8 @@ impl InstanceGenerationPrevious {
 
     /// Machines of Google Cloud, whose cores and memory are charged.
     fn judge_parts(&self, bill: &BillingInventory, prices: &ListPrices<'_>, group: &Group<'_>) -> Option<Finding> {
-        let family = family_of_parts(group.first())?;
-        let successor = generations::google_family(family).filter(|_| !self.ignored.contains(family))?;
-        let saved = Saved { charged: saved_on_parts(bill, prices, group, successor), ..Saved::UNKNOWN };
+        let (family, successor) = self.old_parts(group.first())?;
+        let saved = Saved { charged: self.savings(bill, prices, group), ..Saved::UNKNOWN };
         finding_of(bill, group, &format!("{family} machine"), &format!("the {successor} family"), saved)
     }
 }

@@ -121,12 +121,12 @@ impl OffHours {
         let month = bill.current_month(first).filter(|month| month.tells_ends())?;
         let is_hourly = one.lines().all(|line| u64::from(line.sums.hours.count()) <= line.sums.rows);
         let begun = one.lines().filter_map(|line| line.sums.hours.first()).min()?;
-        let shown = Decimal::from(month.hours.since(begun).count());
+        let shown = Decimal::from(month.hours.since(begun).span());
         let ran = Decimal::from(one.hours());
         if !is_hourly || first.key.resource.is_empty() || shown < self.hours_min || ran < shown * self.ratio_min {
             return None;
         }
-        let moved = self.generations.savings(prices, one).unwrap_or_default();
+        let moved = self.generations.savings(bill, prices, one).unwrap_or_default();
         let net = one.billed() * kept_share(bill, first) - moved;
         let savings = net * (Decimal::ONE - self.hours_week.checked_div(WEEK)?);
         is_visible(savings).then_some(savings)

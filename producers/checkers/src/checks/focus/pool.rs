@@ -52,9 +52,9 @@ impl Pool {
         bill: &BillingInventory,
         lines: impl Iterator<Item = (&'a UsageLine, Decimal)> + Clone,
     ) -> Option<Self> {
-        let (first, _) = lines.clone().next()?;
-        let month = bill.current_month(first)?;
-        let last = last_hour(month, &first.key.service)?;
+        let (line, _) = lines.clone().next()?;
+        let month = bill.current_month(line)?;
+        let last = last_hour(month, &line.key.service)?;
         let mut by_hour = vec![Decimal::ZERO; HOURS];
         for (line, cost) in lines {
             let running = running(bill, line, month.hours.last()?);
@@ -66,8 +66,9 @@ impl Pool {
                 }
             }
         }
-        // A service may reach the bill later than others.
-        let is_covered = |hour: u32| hour <= last && month.hours.contains(hour);
+        // A service may reach the bill later than others. Hours between others in which nothing ran are hours of the bill.
+        let first = month.hours.first()?;
+        let is_covered = |hour: u32| (first..=last).contains(&hour);
         let covered = (0u32..).zip(by_hour).filter(|(hour, _)| is_covered(*hour));
         Some(Self { by_hour: covered.map(|(_, cost)| cost).collect() })
     }

@@ -29,7 +29,7 @@ const THRESHOLDS: &[Threshold] = &[
         meaning: "a finding about less than this, in US dollars in 730 hours, is summed up with the others of its check and paying account",
     },
     Threshold {
-        key: "telling_min_usd",
+        key: "sum_min_usd",
         default: DefaultValue::Number("0.10"),
         meaning: "a sum of less than this, in US dollars in 730 hours, is not a finding: it is not worth a person's time",
     },
@@ -42,7 +42,7 @@ pub(super) const TOGETHER: Together =
 /// Puts small findings together. Findings without money, and those in a currency that cannot be ranked, stay as they are.
 fn put_together(thresholds: &Thresholds<'_>, findings: Vec<Finding>) -> Result<Vec<Finding>, UndeclaredThreshold> {
     let own_line_min = thresholds.number("own_line_min_usd")?.normalize();
-    let telling_min = thresholds.number("telling_min_usd")?;
+    let sum_min = thresholds.number("sum_min_usd")?;
     let min_of = |finding: &Finding| finding.own_line_min_usd.unwrap_or(own_line_min);
     let is_small = |finding: &Finding| worth_usd(finding).is_some_and(|usd| usd < min_of(finding));
     let (small, mut kept): (Vec<_>, Vec<_>) = findings.into_iter().partition(is_small);
@@ -58,7 +58,7 @@ fn put_together(thresholds: &Thresholds<'_>, findings: Vec<Finding>) -> Result<V
         let min = group.first().map(min_of)?;
         together(group, min.normalize())
     });
-    kept.extend(together.filter(|finding| worth_usd(finding).is_some_and(|usd| usd >= telling_min)));
+    kept.extend(together.filter(|finding| worth_usd(finding).is_some_and(|usd| usd >= sum_min)));
     Ok(kept)
 }
 
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_rulepack_has_other_limits() {
-        let rulepack = "[\"focus.small_findings\"]\nown_line_min_usd = 5\ntelling_min_usd = 4\n";
+        let rulepack = "[\"focus.small_findings\"]\nown_line_min_usd = 5\nsum_min_usd = 4\n";
         let resources = |rows: &[Row]| {
             let findings = check_with(rulepack, CHECKER_ID, rows.iter().cloned());
             findings.iter().map(|f| f.scope.resource_id.clone()).collect::<Vec<_>>()

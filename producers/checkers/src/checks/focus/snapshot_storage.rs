@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
-use inventories::billing::inventory::BillingInventory;
+use inventories::billing::inventory::{BillingInventory, hours_of_month};
 use inventories::billing::line::UsageLine;
 use inventories::billing::meter::Meter;
 use rust_decimal::Decimal;
@@ -28,8 +28,8 @@ const DOCS: CheckerDocs = CheckerDocs {
            month before",
     why: "snapshots pile up when nothing expires them, long after the volumes were deleted",
     money: "cost = snapshot charges. Savings are unknown: a bill does not tell which snapshots are still needed. Growth \
-            compares snapshot charges per hour that the paying account's bill covers, so that a month in progress \
-            compares with a whole one",
+            compares snapshot charges × hours of their month / hours that the paying account's bill covers of it, so that a month in \
+            progress compares with a whole one",
     month: MonthRule::ByTime,
     verdict: "fail when snapshots are at least share_min of snapshots and volumes together, or grew by at least growth_min",
     thresholds: &[
@@ -137,7 +137,11 @@ impl SnapshotStorage {
         let snapshots = snapshots_of(group)?;
         let line = snapshots.first();
         let (cost_before, line_before) = past.get(&place_and_month(line, 0)?)?;
-        let rate = |cost: Decimal, line: &UsageLine| cost.checked_div(Decimal::from(hours.of(line)));
+        // The price is that of a month, however long it is.
+        let rate = |cost: Decimal, line: &UsageLine| {
+            let month_hours = Decimal::from(hours_of_month(&line.key.period));
+            cost.checked_mul(month_hours)?.checked_div(Decimal::from(hours.of(line)))
+        };
         let now = rate(snapshots.billed(), line)?;
         let then = rate(*cost_before, line_before)?;
         let growth = now.checked_div(then)? - Decimal::ONE;
@@ -146,7 +150,7 @@ impl SnapshotStorage {
         }
         let figures = figures_of(bill, &snapshots)?;
         let message = format!(
-            "snapshots in {} {}, per hour {} % more than in the month before",
+            "snapshots in {} {}, at the rate of a month {} % more than in the month before",
             line.key.region,
             figures.cost_text(),
             percent(growth),
@@ -241,12 +245,15 @@ mod tests {
     }
 
     #[test]
-    fn growth_compares_costs_per_hour_of_the_bill() {
+    fn growth_compares_months_whatever_their_length() {
         let cases = [
             // August is a whole month of 744 hours, September 360 hours of a month in progress.
             ("100", 744, "100", 360, true),
             ("100", 744, "50", 360, false),
-            ("100", 744, "59", 360, true),
+            ("100", 744, "59", 360, false),
+            ("100", 744, "61", 360, true),
+            // 10 % more in a month that is shorter.
+            ("100", 744, "110", 720, false),
         ];
         for (then, then_hours, now, now_hours, is_found) in cases {
             let rows = [snapshot(then).hours(then_hours).in_august(), snapshot(now).hours(now_hours)];

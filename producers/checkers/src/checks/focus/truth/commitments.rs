@@ -401,3 +401,26 @@ fn unused_commitments() {
         },
     ]);
 }
+
+#[test]
+fn hours_in_which_nothing_runs_are_hours_of_the_bill() {
+    check(&[
+        Case {
+            name: "ten hours a day beside storage by the month",
+            why: "a plan for 0.096 an hour would cost 0.072 × 720 = 51.84, and only 28.80 are charged: 29.37 in 720 hours, of which the \
+                  bill tells 706",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.096 qty=1 price=0.096 op=RunInstances daily=10
+                AmazonS3  TimedStorage-GlacierByteHrs b-1 0..720 cost=1 qty=250",
+            findings: "compute.commitment.gap m5 info - 29.37",
+        },
+        Case {
+            name: "the same in a test environment",
+            why: "it rests already: 28.80 × 720 / 706",
+            bill: "
+                AmazonEC2 BoxUsage:m5.large i-1 0..720/1 cost=0.096 qty=1 price=0.096 op=RunInstances daily=10 env=dev
+                AmazonS3  TimedStorage-GlacierByteHrs b-1 0..720 cost=1 qty=250",
+            findings: "compute.commitment.gap m5 info - 29.37",
+        },
+    ]);
+}

@@ -103,6 +103,19 @@ fn machines_of_the_first_generation() {
             findings: "compute.generation.previous vm-1 fail 42.42 136.80",
         },
         Case {
+            name: "the same in rows by the hour",
+            why: "as above; a commitment saves a quarter of what the move leaves, (136.80 − 42.42) × 0.25 = 23.60, and of the E2, 48.24",
+            bill: "
+                gcp:Compute_Engine N1_Predefined_Instance_Core_running_in_Americas vm-1 0..720/1 cost=0.126444 qty=4  price=0.031611
+                gcp:Compute_Engine N1_Predefined_Instance_Ram_running_in_Americas  vm-1 0..720/1 cost=0.063555 qty=15 price=0.004237
+                gcp:Compute_Engine E2_Instance_Core_running_in_Americas vm-2 0..720/1 cost=0.043622 qty=2 price=0.021811
+                gcp:Compute_Engine E2_Instance_Ram_running_in_Americas  vm-2 0..720/1 cost=0.023384 qty=8 price=0.002923",
+            findings: "
+                compute.commitment.gap E2 fail 12.06 48.24
+                compute.commitment.gap N1 fail 23.60 136.80
+                compute.generation.previous vm-1 fail 42.42 136.80",
+        },
+        Case {
             name: "the same after a discount for sustained use",
             why: "30 % of 136.80 come back as credits, 41.04: 42.42 − 41.04 = 1.38 are left to save. That credits pay a charge is said as well",
             bill: "
