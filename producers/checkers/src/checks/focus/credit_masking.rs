@@ -4,6 +4,7 @@ use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
 use inventories::billing::closed_lists::ChargeCategory;
 use inventories::billing::inventory::BillingInventory;
+use inventories::billing::line::UsageLine;
 use rust_decimal::Decimal;
 
 use super::figures::at_run_rate;
@@ -56,7 +57,7 @@ impl CreditMasking {
     fn judge(&self, bill: &BillingInventory, group: &Group<'_>) -> Option<Finding> {
         let usage_rate = RunRate::of(bill, group.lines().filter(|l| l.is_charge()));
         let usage = usage_rate.charged();
-        let credits = group.lines().filter(|l| l.key.category.is(ChargeCategory::Credit));
+        let credits = group.lines().filter(|l| l.key.category.is(ChargeCategory::Credit) && !is_price(l));
         let credited = -credits.clone().map(|l| l.sums.billed).sum::<Decimal>();
         let share = ratio(credited, usage);
         if share < self.share_min || !is_visible(credited) {
@@ -89,6 +90,12 @@ impl CreditMasking {
     }
 }
 
+/// True for a credit that does not end while what it is for runs: the discount of Google Cloud for sustained use.
+fn is_price(line: &UsageLine) -> bool {
+    let described = line.sums.description.to_lowercase();
+    &*line.key.cloud == "gcp" && ["sustained usage", "sustained use"].iter().any(|name| described.contains(name))
+}
+
 impl BillingCheck for CreditMasking {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         by_service(bill.current()).iter().filter_map(|group| self.judge(bill, group)).collect()
@@ -109,6 +116,17 @@ mod tests {
             let seen: Vec<_> = findings.iter().map(amounts).collect();
             assert_eq!(seen, masked.map(|masked| money_of("-", masked)).into_iter().collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_discount_for_sustained_use_is_a_price() {
+        let of = |text: &str| {
+            let charge = row("N1 Predefined Instance Core running in Americas").cloud("gcp").cost("100").hours(720);
+            let findings =
+                check_default(CHECKER_ID, [charge, row(text).cloud("gcp").category("Credit").cost("-30").hours(720)]);
+            findings.len()
+        };
+        assert_eq!([of("Sustained Usage Discount"), of("Free trial")], [0, 1]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use contracts::draft::Status;
 use contracts::resource_type::ResourceType;
+use contracts::service_family::family_of;
 use inventories::billing::inventory::BillingInventory;
 use inventories::billing::line::UsageLine;
 use rust_decimal::Decimal;
@@ -93,7 +94,9 @@ impl BillingCheck for SpendWithoutResource {
     fn check(&self, bill: &BillingInventory) -> Vec<Finding> {
         let payer = |line: &UsageLine| (line.key.cloud.clone(), line.key.billing_account.clone());
         let names_some: BTreeSet<_> = bill.current().filter(|l| !l.key.resource.is_empty()).map(payer).collect();
-        let charges = bill.current().filter(|l| l.is_charge() && names_some.contains(&payer(l)));
+        // A support plan is for no resource.
+        let is_support = |line: &UsageLine| family_of(&line.key.service) == "support";
+        let charges = bill.current().filter(|l| l.is_charge() && names_some.contains(&payer(l)) && !is_support(l));
         by_service(charges).iter().filter_map(|group| self.judge(bill, group)).collect()
     }
 }
