@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use contracts::run_manifest::BilledUsage;
 use contracts::time::format_timestamp;
 use inventories::billing::closed_lists::ChargeCategory;
+use inventories::billing::coverage::TELLING_MS_MAX;
 use inventories::billing::fact::CostFact;
-
-/// Usage up to this long tells how far a bill goes: a day, and the hour that a change of clocks adds. A row may be for the whole month
-/// on its first day.
-const DAY_MS_MAX: i64 = 25 * 3_600_000;
 
 /// Accounts of the rows of a load.
 #[derive(Debug, Default)]
@@ -21,7 +18,7 @@ pub(super) struct UsageRead {
 struct AccountRead {
     from_ms: Option<i64>,
     until_ms: Option<i64>,
-    /// End of the last usage longer than a day.
+    /// End of the last usage that is longer than what tells how far a bill goes.
     long_until_ms: Option<i64>,
     services: BTreeSet<String>,
 }
@@ -42,8 +39,11 @@ impl UsageRead {
         let start_ms = fact.usage_start_ms;
         let end_ms = fact.usage_end_ms.filter(|end_ms| *end_ms > start_ms).unwrap_or(start_ms);
         read.from_ms = Some(read.from_ms.map_or(start_ms, |from_ms| from_ms.min(start_ms)));
-        let until_ms =
-            if end_ms.saturating_sub(start_ms) <= DAY_MS_MAX { &mut read.until_ms } else { &mut read.long_until_ms };
+        let until_ms = if end_ms.saturating_sub(start_ms) <= TELLING_MS_MAX {
+            &mut read.until_ms
+        } else {
+            &mut read.long_until_ms
+        };
         *until_ms = (*until_ms).max(Some(end_ms));
     }
 

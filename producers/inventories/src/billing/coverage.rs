@@ -16,7 +16,7 @@ const MONTH_HOURS_MIN: u32 = 168;
 /// Hours that a service may reach the bill later than others.
 const LATE_HOURS_MAX: u32 = 48;
 /// Length of a row up to which it tells how far the month is: a day, and the hour that a day has more when the clocks change.
-pub(super) const TELLING_MS_MAX: i64 = 25 * 3_600_000;
+pub const TELLING_MS_MAX: i64 = 25 * 3_600_000;
 /// Share of the hours of things that do not pause, from their first to their last, that a whole bill shows at least, in tenths.
 /// An extract or a random sample of a bill leaves holes in them: what it lacks has not ended.
 const SHOWN_TENTHS: u32 = 5;
